@@ -1,0 +1,127 @@
+"""What a model says about itself: the card stored beside every forest and shown wherever the model is used.
+
+A card holds no time of day and no machine name, so that the same data, settings and seed give the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Part(BaseModel):
+    """Base of every part of the card: closed, and finite numbers only."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Predictor(Part):
+    """One environmental predictor as users meet it: in its natural unit, before any transform."""
+
+    name: str
+    label: str
+    unit: str = ""
+    description: str = ""
+    type: Literal["continuous", "categorical"] = "continuous"
+    minimum: float | None = None
+    maximum: float | None = None
+    median: float | None = None
+    lowest_possible: float | None = Field(None, description="physical limit: below it a value is an error")
+    highest_possible: float | None = Field(None, description="physical limit: above it a value is an error")
+    levels: list[str] | None = None
+    transform: Literal["none", "log1p"] = "none"
+
+
+class Source(Part):
+    """Where data came from and on what terms."""
+
+    title: str
+    citation: str
+    licence: str
+    url: str | None = None
+
+
+class StudyDescription(Part):
+    """A study: one area, one set of predictors, one or more species."""
+
+    slug: str
+    title: str
+    description: str
+    records: Literal["presence-absence", "presence-background"]
+    sources: list[Source]
+    limits: list[str] = Field(default_factory=list, description="known limits, each a plain sentence")
+
+
+class SpeciesDescription(Part):
+    """The species a model is for."""
+
+    slug: str
+    scientific_name: str
+    vernacular_name: str = ""
+    other_names: list[str] = Field(default_factory=list)
+
+
+class Metric(Part):
+    """A cross-validated score with its 95 % bootstrap interval."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Threshold(Part):
+    """A cut-off on suitability and how held-out records fall on either side of it."""
+
+    value: float
+    sensitivity: float
+    specificity: float
+
+
+class Validation(Part):
+    """How the scores were obtained."""
+
+    method: Literal["spatial blocks", "stratified"]
+    folds: int
+    block_size_km: float | None = None
+    note: str
+
+
+class Conditions(Part):
+    """A named set of starting values for the form."""
+
+    label: str
+    environment: dict[str, float | str]
+
+
+class Training(Part):
+    """Everything needed to repeat the fit."""
+
+    estimator: str
+    parameters: dict[str, float | int | str | None]
+    seed: int
+    data_fingerprint: str = Field(description="SHA-256 of the training table")
+    versions: dict[str, str]
+
+
+class ModelCard(Part):
+    """The whole card."""
+
+    study: StudyDescription
+    species: SpeciesDescription
+    predictors: list[Predictor]
+    n_presences: int
+    n_absences: int = Field(description="absences, or background points in a presence-background study")
+    dropped: dict[str, int] = Field(default_factory=dict, description="records left out, by reason")
+    metrics: dict[str, Metric] = Field(description="auc_roc, auc_prg, cor, tss, cbi; brier only with true absences")
+    validation: Validation
+    thresholds: dict[str, Threshold] = Field(description="by rule: maxSSS, P10, MTP")
+    threshold_rule: str = "maxSSS"
+    importance: dict[str, float] = Field(description="mean decrease in impurity by predictor; sums to 1")
+    starting_points: list[Conditions] = Field(
+        description="typical (medians), a place where it was recorded, a place where it was not"
+    )
+    places: list[tuple[float, float]] = Field(
+        default_factory=list, description="up to 800 presences as (longitude, latitude); empty without coordinates"
+    )
+    training: Training

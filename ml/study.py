@@ -1,0 +1,45 @@
+"""What a loaded study looks like before training: one table of places, one column a species."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ml.card import Predictor, SpeciesDescription, StudyDescription
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """Cleaned records of one study, joined with their environment.
+
+    Attributes
+    ----------
+    description : StudyDescription
+        Title, sources, licence, limits: shown wherever the data is.
+    predictors : list of Predictor
+        Names, labels, units and transforms; ranges and medians are filled in at training.
+    environment : DataFrame, shape (n_sites, n_predictors)
+        One row a site, record or background point, in natural units; columns are the predictors' names.
+    species : list of SpeciesDescription
+        Species with enough presences to be trained.
+    presence : DataFrame, shape (n_sites, n_species)
+        1 present, 0 absent or background; columns are species slugs.
+    coordinates : ndarray, shape (n_sites, 2), or None
+        Longitude and latitude in decimal degrees.
+    projected : ndarray, shape (n_sites, 2), or None
+        Easting and northing in metres where the source has them; used for spatial blocks before `coordinates`.
+    dropped : dict
+        Records left out, counted by reason.
+    """
+
+    description: StudyDescription
+    predictors: list[Predictor]
+    environment: pd.DataFrame
+    species: list[SpeciesDescription]
+    presence: pd.DataFrame
+    coordinates: NDArray[np.float64] | None = None
+    projected: NDArray[np.float64] | None = None
+    dropped: dict[str, int] = field(default_factory=dict)
