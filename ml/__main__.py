@@ -1,0 +1,109 @@
+"""Command line of the modelling library: ``python -m ml train|evaluate|predict``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from ml.commands import evaluate, predict, train
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        The command line; the process' own when left out.
+
+    Returns
+    -------
+    int
+        0 when done, 1 when some species could not be trained, 2 on bad input.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    try:
+        return int(options.run(options, started))
+    except (ValueError, OSError) as error:
+        print(f"python -m ml {options.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ml", description="Train, assess and use species distribution models."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser(
+        "train",
+        help="train the demo studies' models",
+        description="Train one model for each species of a study. Species already trained from the same data with the "
+        "same settings are passed over.",
+    )
+    command.add_argument("studies", nargs="*", metavar="STUDY", help="slug of a study; see --list")
+    command.add_argument("--all", action="store_true", help="train every study")
+    command.add_argument("--list", action="store_true", help="list the studies and stop")
+    command.add_argument("--species", action="append", metavar="SLUG", help="only this species (may be repeated)")
+    command.add_argument(
+        "--raw", type=Path, default=Path("instance/raw"), help="the fetched data (default: %(default)s)"
+    )
+    command.add_argument(
+        "--models", type=Path, default=Path("instance/models"), help="where models go (default: %(default)s)"
+    )
+    command.add_argument("--trees", type=_positive, default=500, help="trees in a forest (default: %(default)s)")
+    command.add_argument("--folds", type=_folds, default=5, help="cross-validation folds (default: %(default)s)")
+    command.add_argument("--seed", type=_seed, default=0, help="seed of every random draw (default: %(default)s)")
+    command.add_argument("--jobs", type=_positive, default=2, help="processes (default: %(default)s)")
+    command.set_defaults(run=train)
+
+    command = commands.add_parser(
+        "evaluate",
+        help="score a model on records it has not seen",
+        description="Print a model's cross-validated scores, or its scores on a CSV of independent records.",
+    )
+    command.add_argument("--model", type=Path, required=True, help="a model's directory")
+    command.add_argument("--input", type=Path, help="CSV with one column for each predictor and one of 0 and 1")
+    command.add_argument("--presence", default="presence", help="the column of 0 and 1 (default: %(default)s)")
+    command.set_defaults(run=evaluate)
+
+    command = commands.add_parser(
+        "predict",
+        help="add the suitability to each row of a CSV",
+        description="Read rows of conditions and write them with suitability, suitable and novelty added.",
+    )
+    command.add_argument("--model", type=Path, required=True, help="a model's directory")
+    command.add_argument("--input", type=Path, required=True, help="CSV with one column for each predictor")
+    command.add_argument("--output", type=Path, required=True, help="CSV to write")
+    command.set_defaults(run=predict)
+    return parser
+
+
+def _positive(text: str) -> int:
+    return _at_least(text, 1)
+
+
+def _folds(text: str) -> int:
+    return _at_least(text, 2)
+
+
+def _seed(text: str) -> int:
+    return _at_least(text, 0)
+
+
+def _at_least(text: str, lowest: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = lowest - 1
+    if not lowest <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {lowest}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

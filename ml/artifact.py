@@ -1,0 +1,255 @@
+"""A model as a directory: checked by hash and format version before it is opened, and never a pickle.
+
+``manifest.json`` names the format version and the SHA-256 of the other files; ``card.json`` is the model card;
+``forest.npz`` holds plain arrays. Nothing in it depends on the time or place of training, so the model's id, taken
+from the content, is the same whenever the same data are trained with the same settings and seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from ml.card import ModelCard
+from ml.predictor import NODE, FastPredictor, Forest
+
+FORMAT_VERSION = 1
+# far above any honest model (26 MB for 5,800 presences), far below what would fill the memory
+_LARGEST_FILE = 512 * 1024 * 1024
+
+
+class ArtifactError(ValueError):
+    """The directory is not a model that can be trusted; the message says why."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An opened model."""
+
+    model_id: str
+    card: ModelCard
+    predictor: FastPredictor
+    path: Path
+
+
+def save_artifact(models: Path, card: ModelCard, forest: Forest, reference: list[NDArray[np.float32]]) -> Path:
+    """Write a model and move it into place in one step.
+
+    Parameters
+    ----------
+    models : Path
+        Root under which ``<study>/<species>/<model id>/`` is made.
+    card : ModelCard
+    forest : Forest
+    reference : list of ndarray
+        Sorted training values of each predictor in natural units; empty for a categorical one.
+
+    Returns
+    -------
+    Path
+        The model's directory. One that exists already holds the same bytes and is left as it is.
+    """
+    arrays: dict[str, Any] = {"nodes": forest.nodes, "roots": forest.roots, "group": forest.group}
+    arrays.update({f"reference_{j}": values.astype(np.float32) for j, values in enumerate(reference)})
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    files = {
+        "card.json": json.dumps(card.model_dump(), indent=1, sort_keys=True, ensure_ascii=False).encode(),
+        "forest.npz": buffer.getvalue(),
+    }
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    model_id = _model_id(card.species.slug, hashes)
+    manifest = {"format_version": FORMAT_VERSION, "model_id": model_id, "sha256": hashes}
+    files["manifest.json"] = json.dumps(manifest, indent=1, sort_keys=True).encode()
+
+    home = models / card.study.slug / card.species.slug
+    final = home / model_id
+    home.mkdir(parents=True, exist_ok=True)
+    if final.is_dir():
+        try:
+            load_artifact(final)
+        except ArtifactError:
+            shutil.rmtree(final)
+        else:
+            return final
+    draft = Path(tempfile.mkdtemp(prefix=".writing-", dir=home))
+    try:
+        for name, content in files.items():
+            (draft / name).write_bytes(content)
+        draft.chmod(0o755)
+        draft.replace(final)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return final
+
+
+def load_artifact(path: Path) -> Artifact:
+    """Check and open a model.
+
+    Parameters
+    ----------
+    path : Path
+        The model's directory.
+
+    Returns
+    -------
+    Artifact
+
+    Raises
+    ------
+    ArtifactError
+        Something is missing, of another format version, changed since it was written, or inconsistent.
+    """
+    manifest = _manifest(path)
+    hashes = manifest["sha256"]
+    contents = {name: _read(path, name) for name in ("card.json", "forest.npz")}
+    for name, content in contents.items():
+        if hashlib.sha256(content).hexdigest() != hashes.get(name):
+            raise ArtifactError(f"{path / name} has changed since the model was written")
+    try:
+        card = ModelCard.model_validate_json(contents["card.json"])
+    except ValidationError as error:
+        raise ArtifactError(f"{path / 'card.json'} is not a model card: {error.errors()[0]['msg']}") from error
+    if manifest["model_id"] != _model_id(card.species.slug, hashes):
+        raise ArtifactError(f"{path / 'manifest.json'} names another model than its files hold")
+    if card.threshold_rule not in card.thresholds:
+        raise ArtifactError(f"{path / 'card.json'} has no threshold by its own rule {card.threshold_rule}")
+    forest, reference = _open_arrays(path / "forest.npz", contents["forest.npz"], card)
+    return Artifact(manifest["model_id"], card, FastPredictor(card, forest, reference), path)
+
+
+def find_artifacts(root: Path) -> list[Path]:
+    """List the models under a directory.
+
+    Parameters
+    ----------
+    root : Path
+        A model's directory or any directory above.
+
+    Returns
+    -------
+    list of Path
+        In alphabetical order; drafts that were never finished are passed over.
+    """
+    found = (p.parent for p in root.rglob("manifest.json"))
+    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts))
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read a model's card alone, its hash checked.
+
+    Parameters
+    ----------
+    path : Path
+        The model's directory.
+
+    Returns
+    -------
+    ModelCard
+
+    Raises
+    ------
+    ArtifactError
+        As `load_artifact`.
+    """
+    manifest = _manifest(path)
+    content = _read(path, "card.json")
+    if hashlib.sha256(content).hexdigest() != manifest["sha256"].get("card.json"):
+        raise ArtifactError(f"{path / 'card.json'} has changed since the model was written")
+    try:
+        return ModelCard.model_validate_json(content)
+    except ValidationError as error:
+        raise ArtifactError(f"{path / 'card.json'} is not a model card") from error
+
+
+def _model_id(slug: str, hashes: dict[str, str]) -> str:
+    content = "".join(f"{name}:{hashes[name]}" for name in sorted(hashes))
+    return f"{slug}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(_read(path, "manifest.json"))
+    except ValueError as error:
+        if isinstance(error, ArtifactError):
+            raise
+        raise ArtifactError(f"{path / 'manifest.json'} is not JSON") from error
+    if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
+        version = manifest.get("format_version") if isinstance(manifest, dict) else None
+        raise ArtifactError(f"{path} has format version {version}, this program reads {FORMAT_VERSION}")
+    hashes = manifest.get("sha256")
+    if (
+        not isinstance(hashes, dict)
+        or set(hashes) != {"card.json", "forest.npz"}
+        or not all(isinstance(value, str) for value in (*hashes.values(), manifest.get("model_id")))
+    ):
+        raise ArtifactError(f"{path / 'manifest.json'} is incomplete")
+    return manifest
+
+
+def _read(path: Path, name: str) -> bytes:
+    file = path / name
+    try:
+        if file.stat().st_size > _LARGEST_FILE:
+            raise ArtifactError(f"{file} is too large to be a model")
+        return file.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _open_arrays(file: Path, content: bytes, card: ModelCard) -> tuple[Forest, list[NDArray[np.float32]]]:
+    """Open and check the arrays, so that compiled code can walk them without looking."""
+    n_predictors = len(card.predictors)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            nodes = np.ascontiguousarray(arrays["nodes"])
+            roots = np.ascontiguousarray(arrays["roots"], dtype=np.int32)
+            group = np.ascontiguousarray(arrays["group"], dtype=np.int32)
+            reference = [np.asarray(arrays[f"reference_{j}"], dtype=np.float32) for j in range(n_predictors)]
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"{file} does not hold a forest") from error
+    sound = (
+        nodes.dtype == NODE
+        and nodes.ndim == 1
+        and len(nodes) > 0
+        and len(roots) >= 2
+        and len(group) == len(roots) - 1
+        and roots[0] == 0
+        and roots[-1] == len(nodes)
+        and bool((np.diff(roots) > 0).all())
+        and bool((group >= 0).all())
+        and int(group.max()) < len(group)
+        and all(
+            values.ndim == 1 and bool(np.isfinite(values).all()) and bool((np.diff(values) >= 0).all())
+            for values in reference
+        )
+    )
+    if sound:
+        index = np.arange(len(nodes))
+        last = np.repeat(roots[1:], np.diff(roots)) - 1
+        splits = nodes["feature"] >= 0
+        # children lie ahead and within the tree, so every walk ends
+        sound = bool(
+            (nodes["feature"] < n_predictors).all()
+            and (nodes["feature"] >= -1).all()
+            and (nodes["right"][splits] > index[splits] + 1).all()
+            and (nodes["right"][splits] <= last[splits]).all()
+            and np.isfinite(nodes["threshold"]).all()
+            and (nodes["value"] >= 0).all()
+            and (nodes["value"] <= 1).all()
+        )
+    if not sound:
+        raise ArtifactError(f"{file} holds a forest that does not hang together")
+    return Forest(nodes, roots, group), reference
