@@ -1,0 +1,302 @@
+"""Scores of a species distribution model, and the bootstrap interval around them.
+
+Every function takes ``y_true`` of shape (n,) holding 0 and 1 (1 = presence) and ``score`` of shape (n,), higher meaning
+more suitable. Wrong shapes, NaN, empty input or a single class raise ``ValueError``; what constant scores give is said
+in each docstring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+MetricFunction = Callable[[NDArray[np.int64], Floats], float]
+
+
+def checked(y_true: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.int64], Floats]:
+    """Validate labels and scores and return them as arrays of int and float.
+
+    Parameters
+    ----------
+    y_true : array-like, shape (n,)
+        0 or 1, both present.
+    score : array-like, shape (n,)
+        Finite scores.
+
+    Returns
+    -------
+    y_true : ndarray of int, shape (n,)
+    score : ndarray of float, shape (n,)
+    """
+    labels = np.asarray(y_true)
+    scores = np.asarray(score, dtype=np.float64)
+    if labels.ndim != 1 or labels.shape != scores.shape:
+        raise ValueError(f"y_true and score must be of one shape (n,), got {labels.shape} and {scores.shape}")
+    if not labels.size:
+        raise ValueError("no records to score")
+    if not np.isfinite(scores).all():
+        raise ValueError("score contains NaN or infinity")
+    presence = labels == 1
+    if not (presence | (labels == 0)).all():
+        raise ValueError("y_true may only hold 0 and 1")
+    if presence.all() or not presence.any():
+        raise ValueError("y_true holds one class only: both presences and absences (or background) are needed")
+    return presence.astype(np.int64), scores
+
+
+def auc_roc(y_true: ArrayLike, score: ArrayLike) -> float:
+    """Area under the ROC curve: the chance that a presence scores above an absence, ties counting half.
+
+    Constant scores give 0.5.
+
+    Parameters
+    ----------
+    y_true : array-like, shape (n,)
+    score : array-like, shape (n,)
+
+    References
+    ----------
+    Hanley & McNeil 1982, Radiology 143: 29-36.
+    """
+    y, s = checked(y_true, score)
+    absent = np.sort(s[y == 0])
+    present = s[y == 1]
+    below = np.searchsorted(absent, present, side="left")
+    not_above = np.searchsorted(absent, present, side="right")
+    return float((below + not_above).sum() / (2.0 * present.size * absent.size))
+
+
+def auc_prg(y_true: ArrayLike, score: ArrayLike) -> float:
+    """Area under the precision-recall-gain curve.
+
+    Precision gain is ``1 - n1·FP / (n0·TP)`` and recall gain ``1 - n1·FN / (n0·TP)`` with n1 presences and n0 absences.
+    Records of equal score enter together. Where the curve crosses recall gain 0 a point is interpolated on the counts
+    (recall gain 0 is exactly TP = n1²/n), and the area over recall gain in 0..1 is taken by trapezoids. As in the
+    authors' own package, precision gain below zero counts as negative area, so a model worse than the
+    always-positive one is below zero. Constant scores give 0.
+
+    Parameters
+    ----------
+    y_true : array-like, shape (n,)
+    score : array-like, shape (n,)
+
+    References
+    ----------
+    Flach & Kull 2015, Precision-Recall-Gain Curves: PR Analysis Done Right, NIPS 28.
+    """
+    y, s = checked(y_true, score)
+    n1, n0 = int(y.sum()), int((1 - y).sum())
+    order = np.argsort(-s, kind="stable")
+    last_of_tie = np.append(np.flatnonzero(np.diff(s[order])), y.size - 1)
+    tp = np.concatenate([[0.0], np.cumsum(y[order], dtype=np.float64)[last_of_tie]])
+    fp = np.concatenate([[0.0], np.cumsum(1 - y[order], dtype=np.float64)[last_of_tie]])
+    crossing = n1 * n1 / y.size
+    after = int(np.searchsorted(tp, crossing, side="left"))
+    if tp[after] > crossing:
+        share = (crossing - tp[after - 1]) / (tp[after] - tp[after - 1])
+        fp_there = fp[after - 1] + share * (fp[after] - fp[after - 1])
+        tp = np.concatenate([[crossing], tp[after:]])
+        fp = np.concatenate([[fp_there], fp[after:]])
+    else:
+        tp, fp = tp[after:], fp[after:]
+    ratio = n1 / n0
+    precision_gain, recall_gain = 1.0 - ratio * fp / tp, 1.0 - ratio * (n1 - tp) / tp
+    return float(np.trapezoid(precision_gain, recall_gain))
+
+
+def cor(y_true: ArrayLike, score: ArrayLike) -> float:
+    """Point-biserial correlation of score with presence (Elith et al. 2006, Ecography 29: 129-151).
+
+    Constant scores give 0.
+
+    Parameters
+    ----------
+    y_true : array-like, shape (n,)
+    score : array-like, shape (n,)
+    """
+    y, s = checked(y_true, score)
+    if s.min() == s.max():
+        return 0.0
+    # scaled first, so that neither tiny nor huge scores under- or overflow when squared
+    s = (s - s.min()) / (s.max() - s.min())
+    from_mean, presence = s - s.mean(), y - y.mean()
+    spread = float(np.sqrt((from_mean**2).sum() * (presence**2).sum()))
+    return float(np.clip((from_mean * presence).sum() / spread, -1.0, 1.0))
+
+
+def sensitivity_specificity(y_true: ArrayLike, score: ArrayLike, threshold: float) -> tuple[float, float]:
+    """Share of presences at or above `threshold`, and share of absences (or background) below it.
+
+    Parameters
+    ----------
+    y_true : array-like, shape (n,)
+    score : array-like, shape (n,)
+    threshold : float
+        Suitable when ``score >= threshold``.
+    """
+    y, s = checked(y_true, score)
+    if np.isnan(threshold):
+        raise ValueError("threshold is NaN")
+    suitable = s >= threshold
+    return float(suitable[y == 1].mean()), float((~suitable[y == 0]).mean())
+
+
+def tss(y_true: ArrayLike, score: ArrayLike, threshold: float) -> float:
+    """Sensitivity + specificity - 1 at `threshold` (Allouche et al. 2006, J. Appl. Ecol. 43: 1223-1232).
+
+    Parameters
+    ----------
+    y_true : array-like, shape (n,)
+    score : array-like, shape (n,)
+    threshold : float
+        Suitable when ``score >= threshold``.
+    """
+    sensitivity, specificity = sensitivity_specificity(y_true, score, threshold)
+    return sensitivity + specificity - 1.0
+
+
+def brier(y_true: ArrayLike, score: ArrayLike) -> float:
+    """Mean squared difference of probability and outcome (Brier 1950). Only meaningful with true absences.
+
+    Parameters
+    ----------
+    y_true : array-like, shape (n,)
+    score : array-like, shape (n,)
+        Probabilities in 0..1; anything outside raises ValueError.
+    """
+    y, s = checked(y_true, score)
+    if s.min() < 0.0 or s.max() > 1.0:
+        raise ValueError("the Brier score needs probabilities between 0 and 1")
+    return float(np.mean((s - y) ** 2))
+
+
+def _ranks(values: Floats) -> Floats:
+    """Ranks from 1, ties sharing their mean rank; shape (n,) in and out."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return ((2 * last - counts + 1) / 2.0)[inverse]
+
+
+def cbi(presence: ArrayLike, background: ArrayLike, n_bins: int = 101, window: float = 0.1) -> float:
+    """Continuous Boyce index: does the share of presences to background rise with the score?
+
+    A window of width `window` × the score range slides over the range in `n_bins` steps; in each, the share of
+    presences is divided by the share of background. The index is the Spearman correlation of that ratio with the
+    window's middle, from -1 to 1. Windows without background have no ratio and are left out; runs of equal ratios keep
+    one window, as in Hirzel's and ecospat's programs, so that long flat stretches do not outweigh the rest.
+
+    Parameters
+    ----------
+    presence : array-like, shape (n_presences,)
+        Scores at presences.
+    background : array-like, shape (n_background,)
+        Scores of the available environment: background points, or all sites.
+    n_bins : int
+        Number of windows.
+    window : float
+        Width of a window as a share of the range.
+
+    Returns
+    -------
+    float
+        0.0 when every window has the same ratio. ValueError for empty, non-finite or constant scores.
+
+    References
+    ----------
+    Hirzel et al. 2006, Ecological Modelling 199: 142-152.
+    """
+    p = np.sort(np.asarray(presence, dtype=np.float64).ravel())
+    b = np.sort(np.asarray(background, dtype=np.float64).ravel())
+    if not p.size or not b.size:
+        raise ValueError("the Boyce index needs presences and background")
+    if not (np.isfinite(p).all() and np.isfinite(b).all()):
+        raise ValueError("score contains NaN or infinity")
+    low, high = min(p[0], b[0]), max(p[-1], b[-1])
+    if low == high:
+        raise ValueError("the Boyce index is undefined for constant scores")
+    # on 0..1 both ends of the range are met exactly
+    p, b = (p - low) / (high - low), (b - low) / (high - low)
+    start = np.linspace(0.0, 1.0 - window, n_bins)
+    end = np.minimum(start + window, 1.0)
+    end[-1] = 1.0
+
+    def share(values: Floats) -> Floats:
+        inside = np.searchsorted(values, end, side="right") - np.searchsorted(values, start, side="left")
+        return inside / values.size
+
+    expected = share(b)
+    has_background = expected > 0
+    ratio = share(p)[has_background] / expected[has_background]
+    middle = ((start + end) / 2.0)[has_background]
+    changes = np.append(ratio[1:] != ratio[:-1], True)
+    ratio, middle = ratio[changes], middle[changes]
+    if ratio.size < 2:
+        return 0.0
+    return float(np.corrcoef(_ranks(ratio), _ranks(middle))[0, 1])
+
+
+def _fast_auc_samples(present: Floats, absent: Floats, n: int, rng: np.random.Generator) -> Floats:
+    """AUC of `n` stratified resamples, shape (n,).
+
+    A resample is only a count of how often each distinct score is drawn: after one sort its AUC is linear work.
+    """
+    levels, inverse = np.unique(np.concatenate([present, absent]), return_inverse=True)
+    of_present, of_absent = inverse[: present.size], inverse[present.size :]
+    samples = np.empty(n)
+    for i in range(n):
+        ones = np.bincount(of_present[rng.integers(0, present.size, present.size)], minlength=levels.size)
+        zeros = np.bincount(of_absent[rng.integers(0, absent.size, absent.size)], minlength=levels.size)
+        below = np.cumsum(zeros) - zeros / 2.0
+        samples[i] = ones @ below / (present.size * absent.size)
+    return samples
+
+
+def bootstrap_interval(
+    metric: MetricFunction, y_true: ArrayLike, score: ArrayLike, n: int = 500, seed: int = 0, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of a metric, resampling presences and absences apart (Efron & Tibshirani 1993).
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(y_true, score) -> float``; `auc_roc` takes a faster road to the same numbers.
+    y_true : array-like, shape (n_records,)
+    score : array-like, shape (n_records,)
+    n : int
+        Number of resamples.
+    seed : int
+        The same seed gives the same interval.
+    level : float
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    low, high : float
+        Resamples for which the metric is undefined (ValueError) are left out; if it is undefined for half of them or
+        more, ValueError is raised.
+    """
+    y, s = checked(y_true, score)
+    if n < 1 or not 0.0 < level < 1.0:
+        raise ValueError("n must be at least 1 and level between 0 and 1")
+    rng = np.random.default_rng(seed)
+    present, absent = s[y == 1], s[y == 0]
+    if metric is auc_roc:
+        samples = _fast_auc_samples(present, absent, n, rng)
+    else:
+        labels = np.repeat(np.array([1, 0]), [present.size, absent.size])
+        values = []
+        for _ in range(n):
+            ones = present[rng.integers(0, present.size, present.size)]
+            zeros = absent[rng.integers(0, absent.size, absent.size)]
+            try:
+                values.append(metric(labels, np.concatenate([ones, zeros])))
+            except ValueError:
+                continue
+        if 2 * len(values) <= n:
+            raise ValueError("the metric is undefined for most resamples")
+        samples = np.asarray(values)
+    low, high = np.quantile(samples, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return float(low), float(high)

@@ -1,0 +1,248 @@
+"""Folds for honest cross-validation: by location where records have one, stratified where they have none.
+
+Random folds flatter a model of clustered records, because a held-out record has its near twin in the training set
+(Roberts et al. 2017, Ecography 40: 913-929). Blocks keep neighbours together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+EARTH_RADIUS_M = 6_371_007.2
+"""Radius of the sphere with the surface of the WGS 84 ellipsoid, metres."""
+BLOCKS_PER_FOLD = 4
+"""At least this many blocks with presences for each fold, unless the records lie too close together for it."""
+HALVINGS = 24
+"""How often the block size may be halved in search of enough blocks."""
+
+Labels = NDArray[np.int64]
+
+
+def _labels(y: ArrayLike) -> Labels:
+    """Check that `y` of shape (n,) holds 0 and 1 only."""
+    labels = np.asarray(y)
+    if labels.ndim != 1 or not labels.size:
+        raise ValueError(f"y must be of shape (n,) and not empty, got {labels.shape}")
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError("y may only hold 0 and 1")
+    return labels.astype(np.int64)
+
+
+def stratified_folds(y: ArrayLike, n_folds: int = 5, seed: int = 0) -> Labels:
+    """Random folds with as equal a share of presences and absences as can be.
+
+    Parameters
+    ----------
+    y : array-like, shape (n,)
+        1 present, 0 absent or background.
+    n_folds : int
+        Folds wanted; fewer are made when there are fewer presences or absences than that.
+    seed : int
+        The same seed gives the same folds.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Fold of each record, from 0. Every fold has a presence and an absence. ValueError when two such folds cannot
+        be made.
+    """
+    labels = _labels(y)
+    smaller_class = int(min(labels.sum(), labels.size - labels.sum()))
+    n_folds = min(n_folds, smaller_class)
+    if n_folds < 2:
+        raise ValueError(
+            f"at least 2 folds with presences and absences are needed; the smaller class has {smaller_class}"
+        )
+    rng = np.random.default_rng(seed)
+    fold = np.empty(labels.size, dtype=np.int64)
+    for value in (1, 0):
+        members = rng.permutation(np.flatnonzero(labels == value))
+        # dealt from opposite ends, so that the remainders of both classes do not pile up in the first folds
+        dealt = np.arange(members.size) % n_folds
+        fold[members] = dealt if value else n_folds - 1 - dealt
+    return fold
+
+
+def equal_area_metres(lonlat: ArrayLike) -> NDArray[np.float64]:
+    """Project degrees to metres on a cylindrical equal-area map whose true parallel runs through the records.
+
+    The map is cut where the records leave the widest gap in longitude, so that records on both sides of the
+    antimeridian stay neighbours.
+
+    Parameters
+    ----------
+    lonlat : array-like, shape (n, 2)
+        Longitude (any turn) and latitude in degrees.
+
+    Returns
+    -------
+    ndarray, shape (n, 2)
+        Easting and northing in metres.
+    """
+    degrees = np.asarray(lonlat, dtype=np.float64)
+    longitude, latitude = degrees[:, 0] % 360.0, degrees[:, 1]
+    if np.abs(latitude).max() > 90.0:
+        raise ValueError("latitude beyond 90°: are these projected coordinates?")
+    distinct = np.unique(longitude)
+    gaps = np.diff(np.append(distinct, distinct[0] + 360.0))
+    east_of_gap = distinct[(int(np.argmax(gaps)) + 1) % distinct.size]
+    # the true parallel; near the poles the map would be stretched beyond use
+    parallel = np.cos(np.radians(min(float(np.abs(latitude).mean()), 75.0)))
+    x = EARTH_RADIUS_M * np.radians((longitude - east_of_gap) % 360.0) * parallel
+    y = EARTH_RADIUS_M * np.sin(np.radians(latitude)) / parallel
+    return np.column_stack([x, y])
+
+
+def block_ids(metres: NDArray[np.float64], size: float) -> Labels:
+    """Block of each record on a grid of squares that starts at the records' lower left corner.
+
+    Parameters
+    ----------
+    metres : ndarray, shape (n, 2)
+        Easting and northing.
+    size : float
+        Side of a square in metres.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Numbered from 0 without gaps.
+    """
+    cells = np.floor((metres - metres.min(axis=0)) / size).astype(np.int64)
+    _, block = np.unique(cells, axis=0, return_inverse=True)
+    return block.reshape(-1).astype(np.int64)
+
+
+def _choose_size(metres: NDArray[np.float64], labels: Labels, n_folds: int) -> float:
+    """Side of a block in metres: the largest halving of the presences' extent giving enough blocks with presences."""
+    present = metres[labels == 1]
+    extent = float(np.ptp(present, axis=0).max())
+    if extent <= 0.0:
+        raise ValueError("all presences are at one place: spatial blocks cannot be made")
+    wanted = min(BLOCKS_PER_FOLD * n_folds, int(np.unique(present, axis=0).shape[0]))
+    size = extent
+    for _ in range(HALVINGS):
+        size /= 2.0
+        if np.unique(block_ids(metres, size)[labels == 1]).size >= wanted:
+            break
+    return float(f"{size:.3g}")
+
+
+def _assign(block: Labels, labels: Labels, n_folds: int, rng: np.random.Generator) -> Labels | None:
+    """Deal whole blocks to folds, the largest first, each to the fold with the least; None if a class is missing.
+
+    Presences and background count as shares of their own total, so that neither swamps the other.
+    """
+    n_blocks = int(block.max()) + 1
+    present = np.bincount(block, weights=labels, minlength=n_blocks) / labels.sum()
+    absent = np.bincount(block, weights=1 - labels, minlength=n_blocks) / (labels.size - labels.sum())
+    shuffled = rng.permutation(n_blocks)
+    order = shuffled[np.argsort(-(present + absent)[shuffled], kind="stable")]
+    load = np.zeros((n_folds, 2))
+    fold_of_block = np.empty(n_blocks, dtype=np.int64)
+    # blocks with presences first: they are the scarcer kind, background-only blocks then even out the rest
+    for b in np.concatenate([order[present[order] > 0], order[present[order] == 0]]):
+        shares = np.array([present[b], absent[b]])
+        added = ((load + shares) ** 2 - load**2).sum(axis=1)
+        chosen = int(np.argmin(added))
+        fold_of_block[b] = chosen
+        load[chosen] += shares
+    return fold_of_block if (load > 0).all() else None
+
+
+def spatial_blocks(
+    xy: ArrayLike,
+    y: ArrayLike,
+    n_folds: int = 5,
+    seed: int = 0,
+    block_size: float | None = None,
+    geographic: bool = True,
+) -> tuple[Labels, float]:
+    """Folds of whole square blocks on the ground.
+
+    Without `block_size`, the side starts at half the longer side of the presences' extent and is halved until at least
+    four blocks for each fold hold presences. Blocks are dealt to folds from the fullest down, each to the fold whose
+    presences and background it evens out best.
+
+    Parameters
+    ----------
+    xy : array-like, shape (n, 2)
+        Longitude and latitude in degrees, or easting and northing in metres.
+    y : array-like, shape (n,)
+        1 present, 0 absent or background.
+    n_folds : int
+        Folds wanted; fewer are made when there are fewer blocks with presences, or when a fold would be left without
+        presences or background.
+    seed : int
+        Breaks ties between blocks; the same seed gives the same folds.
+    block_size : float, optional
+        Side of a block in metres.
+    geographic : bool
+        Whether `xy` is in degrees.
+
+    Returns
+    -------
+    fold : ndarray of int, shape (n,)
+        Fold of each record, from 0. ValueError when not even 2 folds with presences and background can be made.
+    block_size_km : float
+        Side of the blocks.
+    """
+    labels = _labels(y)
+    points = np.asarray(xy, dtype=np.float64)
+    if points.shape != (labels.size, 2):
+        raise ValueError(f"xy must be of shape ({labels.size}, 2), got {points.shape}")
+    if not np.isfinite(points).all():
+        raise ValueError("xy contains NaN or infinity")
+    if labels.all() or not labels.any():
+        raise ValueError("folds need both presences and absences or background")
+    if n_folds < 2:
+        raise ValueError("at least 2 folds are needed")
+    if block_size is not None and not block_size > 0.0:
+        raise ValueError("block_size must be above 0")
+    metres = equal_area_metres(points) if geographic else points
+    size = block_size if block_size is not None else _choose_size(metres, labels, n_folds)
+    block = block_ids(metres, size)
+    for folds in range(min(n_folds, int(np.unique(block[labels == 1]).size)), 1, -1):
+        fold_of_block = _assign(block, labels, folds, np.random.default_rng(seed))
+        if fold_of_block is not None:
+            return fold_of_block[block], size / 1000.0
+    raise ValueError("blocks of this size do not give 2 folds with presences and background in each")
+
+
+class SpatialBlockFold:
+    """Scikit-learn splitter over spatial blocks: pass coordinates as `groups`.
+
+    Parameters
+    ----------
+    n_splits : int
+        Folds.
+    block_size : float, optional
+        Side of a block in metres.
+    random_state : int
+        Seed.
+    geographic : bool
+        Whether the coordinates are degrees.
+    """
+
+    def __init__(
+        self, n_splits: int = 5, block_size: float | None = None, random_state: int = 0, geographic: bool = True
+    ) -> None:
+        self.n_splits = n_splits
+        self.block_size = block_size
+        self.random_state = random_state
+        self.geographic = geographic
+
+    def split(self, X: object, y: ArrayLike, groups: ArrayLike) -> Iterator[tuple[Labels, Labels]]:
+        """Yield (train, test) row numbers; `groups` is the coordinates, shape (n, 2)."""
+        fold, _ = spatial_blocks(groups, y, self.n_splits, self.random_state, self.block_size, self.geographic)
+        if fold.max() + 1 != self.n_splits:
+            raise ValueError(f"only {fold.max() + 1} of {self.n_splits} folds can be made from these blocks")
+        for k in range(self.n_splits):
+            yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+
+    def get_n_splits(self, X: object = None, y: object = None, groups: object = None) -> int:
+        """Return the number of folds."""
+        return self.n_splits
