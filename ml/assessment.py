@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml import metrics
+from ml import thresholds as rules_of
 from ml.card import Metric, Threshold
 
 _RESAMPLES = 500
@@ -49,36 +51,50 @@ def assess(
     Assessment
     """
 
-    def interval(score: metrics.Score) -> Metric:
-        low, high = metrics.bootstrap_interval(score, y, held_out, n_resamples=_RESAMPLES, seed=seed)
-        return Metric(value=score(y, held_out), low=low, high=high)
-
-    scores = {
-        "auc_roc": interval(metrics.auc_roc),
-        "auc_prg": Metric(value=metrics.auc_prg(y, held_out)),
-        "cor": interval(metrics.cor),
+    judged = partial(_score, y=y, held_out=held_out, seed=seed)
+    # a presence-absence survey's own sites are the available environment; background points are a sample of it
+    available = held_out if records == "presence-absence" else held_out[y == 0]
+    scores: dict[str, Metric | None] = {
+        "auc_roc": judged(metrics.auc_roc),
+        "auc_prg": judged(metrics.auc_prg, resampled=False),
+        "cor": judged(metrics.cor),
         "tss": Metric(value=_cross_fitted_tss(y, held_out, folds)),
-        "cbi": Metric(
-            value=metrics.cbi(held_out[y == 1], held_out if records == "presence-absence" else held_out[y == 0])
-        ),
+        "cbi": judged(lambda labels, score: metrics.cbi(score[labels == 1], available), resampled=False),
+        "brier": judged(metrics.brier) if records == "presence-absence" else None,
     }
-    if records == "presence-absence":
-        scores["brier"] = interval(metrics.brier)
     rules = {
-        "maxSSS": metrics.max_sss(y, held_out),
-        "P10": metrics.p10(y, held_out),
-        "MTP": metrics.mtp(y, held_out),
+        "maxSSS": rules_of.max_sss(y, held_out),
+        "P10": rules_of.p10(y, held_out),
+        "MTP": rules_of.mtp(y, held_out),
     }
     thresholds = {}
     for rule, value in rules.items():
         sensitivity, specificity = metrics.sensitivity_specificity(y, held_out, value)
         thresholds[rule] = Threshold(value=value, sensitivity=sensitivity, specificity=specificity)
-    return Assessment(scores, thresholds)
+    return Assessment({name: metric for name, metric in scores.items() if metric is not None}, thresholds)
+
+
+def _score(
+    score: metrics.MetricFunction,
+    y: NDArray[np.int64],
+    held_out: NDArray[np.float64],
+    seed: int,
+    resampled: bool = True,
+) -> Metric | None:
+    """One metric, or none where it is undefined, as for a model that answers the same everywhere."""
+    try:
+        value = score(y, held_out)
+        if not resampled:
+            return Metric(value=value)
+        low, high = metrics.bootstrap_interval(score, y, held_out, n=_RESAMPLES, seed=seed)
+    except ValueError:
+        return None
+    return Metric(value=value, low=low, high=high)
 
 
 def _cross_fitted_tss(y: NDArray[np.int64], held_out: NDArray[np.float64], folds: NDArray[np.int64]) -> float:
     suitable = np.zeros(len(y), dtype=bool)
     for fold in np.unique(folds):
         test = folds == fold
-        suitable[test] = held_out[test] >= metrics.max_sss(y[~test], held_out[~test])
+        suitable[test] = held_out[test] >= rules_of.max_sss(y[~test], held_out[~test])
     return float(suitable[y == 1].mean() + (~suitable[y == 0]).mean() - 1)

@@ -1,0 +1,111 @@
+"""One row through one forest: scikit-learn beside the fast predictor, in one run.
+
+Run it with ``.venv/bin/python -m benchmarks.single_row``. Variants take turns in shuffled order, so that a noisy
+machine treats them alike; the ratio is taken within each round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ml.artifact import load_artifact
+from ml.card import Predictor, Source, SpeciesDescription, StudyDescription
+from ml.estimators import DownSampledForest
+from ml.features import FeaturePipeline
+from ml.study import StudyData
+from ml.training import train_species
+
+
+def _study(n_presences: int, n_predictors: int, seed: int) -> StudyData:
+    draw = np.random.default_rng(seed)
+    n = n_presences * 10
+    table = pd.DataFrame(draw.normal(size=(n, n_predictors)), columns=[f"bio{j + 1}" for j in range(n_predictors)])
+    wish = table.bio1 - table.bio2**2 / 2 + draw.normal(size=n)
+    presence = (wish.rank(ascending=False) <= n_presences).astype(int)
+    return StudyData(
+        StudyDescription(
+            slug="made-up",
+            title="Made up",
+            description="Made up",
+            records="presence-background",
+            sources=[Source(title="Made up", citation="none", licence="CC0-1.0")],
+        ),
+        [Predictor(name=name, label=name) for name in table],
+        table,
+        [SpeciesDescription(slug="species", scientific_name="Species fabulosa")],
+        pd.DataFrame({"species": presence}),
+    )
+
+
+def _microseconds(call: Callable[[], object], seconds: float) -> float:
+    count, spent = 0, 0.0
+    while spent < seconds:
+        begin = time.process_time()
+        for _ in range(10):
+            call()
+        spent += time.process_time() - begin
+        count += 10
+    return spent / count * 1e6
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="One row: scikit-learn beside the fast predictor.")
+    parser.add_argument("--trees", type=int, default=500)
+    parser.add_argument("--presences", type=int, default=200)
+    parser.add_argument("--predictors", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.3, help="CPU seconds for each variant and round")
+    options = parser.parse_args()
+
+    study = _study(options.presences, options.predictors, 0)
+    pipeline = FeaturePipeline(study.predictors).fit(study.environment)
+    X = pipeline.transform(study.environment)
+    forest = DownSampledForest(options.trees, random_state=0).fit(X, study.presence["species"])
+    with tempfile.TemporaryDirectory() as folder:
+        fast = load_artifact(train_species(study, "species", Path(folder), options.trees)).predictor
+    row, natural = X[:1], [float(v) for v in study.environment.iloc[0]]
+    difference = float(np.abs(fast.predict_encoded(X) - forest.predict_proba(X)[:, 1]).max())
+
+    def by_trees() -> object:
+        return np.mean([tree.predict(row) for tree in forest.estimators_])
+
+    variants: dict[str, Callable[[], object]] = {
+        "each tree's own predict": by_trees,
+        "estimator's predict_proba": lambda: forest.predict_proba(row),
+        "fast predictor, suitability": lambda: fast.predict_encoded(row),
+        "fast predictor, full answer": lambda: fast.answer(natural),
+    }
+    rounds: dict[str, list[float]] = {name: [] for name in variants}
+    for call in variants.values():
+        call()
+    for _ in range(options.rounds):
+        for name in random.sample(list(variants), len(variants)):
+            rounds[name].append(_microseconds(variants[name], options.seconds))
+
+    baseline = rounds["estimator's predict_proba"]
+    print(
+        f"{options.trees} trees, {options.presences} presences, {options.predictors} predictors, "
+        f"{len(fast.forest.nodes):,} nodes; {options.rounds} rounds, CPU µs for one row"
+    )
+    print(f"{'variant':<30} {'median':>9} {'lowest':>9} {'highest':>9}   times faster than predict_proba")
+    for name, values in rounds.items():
+        ratios = sorted(b / v for b, v in zip(baseline, values, strict=True))
+        print(
+            f"{name:<30} {statistics.median(values):>9.1f} {min(values):>9.1f} {max(values):>9.1f}   "
+            f"{statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})"
+        )
+    print(f"largest difference from scikit-learn over {len(X):,} rows: {difference:.1e}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml import commands
+from ml.__main__ import main
+from ml.artifact import find_artifacts, load_artifact
+from ml.training import train_species
+from tests.synthetic import synthetic_study
+
+SLUG = "oenanthe-hispanica"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return train_species(synthetic_study(), SLUG, tmp_path_factory.mktemp("m"), 20)
+
+
+@pytest.fixture
+def studies(monkeypatch):
+    """The demo studies need fetched files; here the same commands run on made-up hills."""
+    hills = {"test-hills": synthetic_study(), "test-dales": synthetic_study(n_species=1, slug="test-dales", seed=5)}
+    monkeypatch.setattr(commands, "DEMO_STUDIES", hills)
+    monkeypatch.setattr(commands, "load_study", lambda slug, raw: hills[slug])
+
+
+def _train(tmp_path, *more):
+    return main(["train", "--models", str(tmp_path), "--trees", "10", "--folds", "2", "--jobs", "1", *more])
+
+
+def test_train_writes_models_tells_the_scores_and_passes_over_what_is_there(studies, tmp_path, capsys):
+    assert _train(tmp_path, "--all") == 0
+    out = capsys.readouterr().out
+    assert len(find_artifacts(tmp_path)) == 4
+    assert "4/4 " in out and "AUC-ROC" in out and "Parus major" in out
+    assert "4 models trained, 0 already there" in out
+    assert _train(tmp_path, "test-hills") == 0
+    assert "0 models trained, 3 already there" in capsys.readouterr().out
+
+
+def test_train_takes_single_species(studies, tmp_path):
+    assert _train(tmp_path, "test-hills", "--species", "parus-major") == 0
+    assert [p.parent.name for p in find_artifacts(tmp_path)] == ["parus-major"]
+
+
+def test_a_species_that_cannot_be_trained_is_told_and_the_others_are_trained(tmp_path, monkeypatch, capsys):
+    study = synthetic_study()
+    study.presence["parus-major"] = 0
+    monkeypatch.setattr(commands, "DEMO_STUDIES", {"test-hills": study})
+    monkeypatch.setattr(commands, "load_study", lambda slug, raw: study)
+    assert _train(tmp_path, "--all") == 1
+    assert "not trained: parus-major: 0 presences" in capsys.readouterr().err
+    assert len(find_artifacts(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name a study"),
+        (["nowhere"], "no study nowhere; there are test-hills"),
+        (["test-hills", "--species", "nobody"], "no species nobody"),
+        (["--all", "--trees", "0"], "--trees: '0' is not a whole number of at least 1"),
+        (["--all", "--folds", "1"], "--folds"),
+        (["--all", "--seed", "-1"], "--seed"),
+        (["--all", "--jobs", "many"], "--jobs"),
+    ],
+)
+def test_bad_words_end_with_2_and_one_line(studies, tmp_path, capsys, arguments, message):
+    try:
+        code = main(["train", "--models", str(tmp_path), *arguments])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert message in error[-1]
+    assert "Traceback" not in "".join(error)
+
+
+def test_predict_adds_columns_and_keeps_the_others(model, tmp_path, capsys):
+    table = synthetic_study().environment.assign(site="here")[["site", "trees", "temperature", "bare_rock"]]
+    table.loc[0, "temperature"] = 69
+    table.to_csv(tmp_path / "in.csv", index=False)
+    assert (
+        main(["predict", "--model", str(model), "--input", f"{tmp_path}/in.csv", "--output", f"{tmp_path}/out.csv"])
+        == 0
+    )
+    assert "120 rows written" in capsys.readouterr().out
+    out = pd.read_csv(tmp_path / "out.csv")
+    assert out.columns.tolist() == [*table.columns, "suitability", "suitable", "in_area_of_applicability"]
+    expected = load_artifact(model).predictor.predict(table[["bare_rock", "trees", "temperature"]].to_numpy())
+    np.testing.assert_allclose(out.suitability, expected, atol=1e-6)
+    assert out.in_area_of_applicability.tolist() == [0] + [1] * 119
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "does not exist"),
+        ("", "not a CSV"),
+        ("bare_rock,trees\n1,2\n", "has no column temperature"),
+        ("bare_rock,trees,temperature\n", "has no rows"),
+        ("bare_rock,trees,temperature\n1,2,3\n1,many,3\n", "trees: row 3 is not a number: 'many'"),
+        ("bare_rock,trees,temperature\n1,,3\n", "trees: row 2 is not a number"),
+        ("bare_rock,trees,temperature\n1,inf,3\n", "trees: row 2 is not a number"),
+    ],
+)
+def test_a_table_that_cannot_be_read_leaves_no_output(model, tmp_path, capsys, content, message):
+    if content is not None:
+        (tmp_path / "in.csv").write_text(content)
+    arguments = ["predict", "--model", str(model), "--input", f"{tmp_path}/in.csv", "--output", f"{tmp_path}/out.csv"]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+    assert not [p for p in tmp_path.iterdir() if p.name != "in.csv"]
+
+
+def test_evaluate_prints_cross_validated_or_independent_scores(model, tmp_path, capsys):
+    assert main(["evaluate", "--model", str(model)]) == 0
+    assert "Oenanthe hispanica" in capsys.readouterr().out
+    study = synthetic_study()
+    study.environment.assign(presence=study.presence[SLUG]).to_csv(tmp_path / "in.csv", index=False)
+    assert main(["evaluate", "--model", str(model), "--input", f"{tmp_path}/in.csv"]) == 0
+    assert "AUC-ROC" in capsys.readouterr().out
+    assert main(["evaluate", "--model", str(model), "--input", f"{tmp_path}/in.csv", "--presence", "seen"]) == 2
+    assert "no column seen" in capsys.readouterr().err
+
+
+def test_a_model_that_is_not_there_is_one_line(tmp_path, capsys):
+    assert main(["evaluate", "--model", str(tmp_path)]) == 2
+    assert "manifest.json cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["predict"]])
+def test_every_command_has_help(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "ml", *command, "--help"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0
+    assert "usage: python -m ml" in done.stdout

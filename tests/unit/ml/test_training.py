@@ -1,0 +1,134 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml.artifact import load_artifact
+from ml.training import TrainingError, TrainingOptions, fingerprint, train_species, train_study
+from tests.synthetic import synthetic_study
+
+SLUG = "oenanthe-hispanica"
+QUICK = TrainingOptions(n_estimators=20, n_folds=3)
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory):
+    return load_artifact(train_species(synthetic_study(), SLUG, tmp_path_factory.mktemp("m"), 40)).card
+
+
+def test_the_card_tells_what_was_done(card):
+    study = synthetic_study()
+    assert card.n_presences == int(study.presence[SLUG].sum())
+    assert card.n_presences + card.n_absences == 120
+    assert card.dropped == {"no date": 2}
+    assert card.validation.method == "spatial blocks"
+    assert card.validation.block_size_km > 0
+    assert card.training.data_fingerprint == fingerprint(study, SLUG)
+    assert card.training.parameters["n_estimators"] == 40
+    assert set(card.metrics) == {"auc_roc", "auc_prg", "cor", "tss", "cbi", "brier"}
+    auc = card.metrics["auc_roc"]
+    assert 0.5 < auc.low < auc.value < auc.high <= 1
+    assert set(card.thresholds) == {"maxSSS", "P10", "MTP"}
+    assert card.thresholds["MTP"].sensitivity == 1
+    assert card.thresholds["P10"].sensitivity >= 0.9
+    assert sum(card.importance.values()) == pytest.approx(1)
+    assert len(card.places) <= card.n_presences
+
+
+def test_ranges_and_starting_points_come_from_the_records(card):
+    table = synthetic_study().environment
+    rock = card.predictors[0]
+    assert (rock.minimum, rock.maximum) == (table.bare_rock.min(), table.bare_rock.max())
+    typical, recorded, other = card.starting_points
+    assert typical.environment["bare_rock"] == pytest.approx(table.bare_rock.median(), rel=1e-3)
+    presence = synthetic_study().presence[SLUG]
+    for point, wanted in ((recorded, 1), (other, 0)):
+        match = np.isclose(table, pd.Series(point.environment)[table.columns], rtol=1e-3).all(axis=1)
+        assert presence[match].tolist() == [wanted]
+
+
+def test_without_coordinates_the_card_says_that_folds_are_not_spatial(tmp_path):
+    card = load_artifact(train_species(synthetic_study(coordinates=False), SLUG, tmp_path, 20)).card
+    assert card.validation.method == "stratified"
+    assert "no coordinates" in card.validation.note
+    assert card.places == []
+
+
+def test_background_points_give_no_brier_score(tmp_path):
+    study = synthetic_study()
+    study = replace(study, description=study.description.model_copy(update={"records": "presence-background"}))
+    assert "brier" not in load_artifact(train_species(study, SLUG, tmp_path, 20)).card.metrics
+
+
+def test_labels_without_meaning_score_like_chance(tmp_path):
+    """A cross-validation that leaks would find skill in noise."""
+    values = []
+    for seed in range(6):
+        study = synthetic_study(seed=seed)
+        shuffled = study.presence.sample(frac=1, random_state=seed).reset_index(drop=True)
+        path = train_species(replace(study, presence=shuffled), SLUG, tmp_path, 40)
+        values.append(load_artifact(path).card.metrics["auc_roc"].value)
+    assert 0.35 < np.mean(values) < 0.62
+
+
+def test_a_categorical_predictor_is_trained_and_served(tmp_path):
+    artifact = load_artifact(train_species(synthetic_study(categorical=True), SLUG, tmp_path, 20))
+    soil = artifact.card.predictors[-1]
+    assert sorted(soil.levels) == ["chalk", "clay", "sand"]
+    assert 0 <= artifact.predictor.answer([20.0, 10.0, 15.0, "clay"]).suitability <= 1
+
+
+def test_a_constant_predictor_is_trained_without_complaint(tmp_path):
+    study = synthetic_study()
+    flat = study.environment.assign(bare_rock=7.0, trees=7.0, temperature=7.0)
+    card = load_artifact(train_species(replace(study, environment=flat), SLUG, tmp_path, 10)).card
+    assert card.metrics["auc_roc"].value == pytest.approx(0.5)
+
+
+def test_the_model_does_not_depend_on_the_number_of_processes(tmp_path):
+    one = {r.species: r.path.name for r in train_study(synthetic_study(), tmp_path / "1", QUICK, jobs=1)}
+    two = {r.species: r.path.name for r in train_study(synthetic_study(), tmp_path / "2", QUICK, jobs=2)}
+    assert one == two
+    assert len(one) == 3
+
+
+def test_what_is_trained_already_is_passed_over_and_what_is_damaged_is_not(tmp_path):
+    study = synthetic_study(n_species=2)
+    first = {r.species: r for r in train_study(study, tmp_path, QUICK, jobs=1)}
+    assert all(r.fresh for r in first.values())
+    assert not any(r.fresh for r in train_study(study, tmp_path, QUICK, jobs=1))
+    (first[SLUG].path / "forest.npz").write_bytes(b"half a file")
+    again = {r.species: r.fresh for r in train_study(study, tmp_path, QUICK, jobs=1)}
+    assert again == {SLUG: True, "sylvia-atricapilla": False}
+    load_artifact(first[SLUG].path)
+    # other settings or other data are another model
+    assert all(r.fresh for r in train_study(study, tmp_path, replace(QUICK, seed=1), jobs=1))
+    changed = replace(study, environment=study.environment + 1)
+    assert all(r.fresh for r in train_study(changed, tmp_path, QUICK, jobs=1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"presences": 3}, "3 presences and 117 absences; at least 4 of each"),
+        ({"presences": 118}, "118 presences and 2 absences; at least 4 of each"),
+        ({"missing": True}, "bare_rock: 1 values are missing"),
+        ({"slug": "nobody"}, "test-hills has no species nobody"),
+        ({"label": 2}, "presence must be 0 or 1"),
+    ],
+)
+def test_records_that_cannot_be_trained_on_say_why(tmp_path, change, message):
+    study = synthetic_study()
+    if "presences" in change:
+        study.presence[SLUG] = (np.arange(120) < change["presences"]).astype(int)
+    if "label" in change:
+        study.presence.loc[0, SLUG] = change["label"]
+    if "missing" in change:
+        study.environment.loc[3, "bare_rock"] = np.nan
+    slug = change.get("slug", SLUG)
+    with pytest.raises(TrainingError, match=message):
+        train_species(study, slug, tmp_path, 10)
+    [result] = train_study(study, tmp_path, QUICK, [slug], jobs=1)
+    assert result.path is None
+    assert message in result.problem
