@@ -1,0 +1,87 @@
+// What the page says and shows around HTMX's swaps: status line, problems, changed figures, copying.
+(function () {
+  "use strict";
+  const byId = (id) => document.getElementById(id);
+  let before = {};
+
+  function figures() {
+    const found = {};
+    for (const element of document.querySelectorAll("[data-number]")) found[element.dataset.number] = element.textContent;
+    return found;
+  }
+
+  function enhance() {
+    if (!navigator.clipboard) return;
+    for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+  }
+
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    byId("problem").replaceChildren();
+    // What was asked, to know whether the reader typed on while the answer was under way.
+    const form = event.detail.elt;
+    if (form.id === "conditions") event.detail.xhr.asked = new URLSearchParams(new FormData(form)).toString();
+  });
+
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    before = figures();
+    // An error message is never put in the place of a form or an answer, whatever its status.
+    if (event.detail.serverResponse.includes('id="problem-message"')) {
+      event.detail.target = byId("problem");
+      event.detail.swapOverride = "innerHTML";
+    }
+    const form = byId("conditions");
+    const asked = event.detail.xhr.asked;
+    if (form && asked && asked !== new URLSearchParams(new FormData(form)).toString()) event.detail.shouldSwap = false;
+  });
+
+  document.addEventListener("htmx:afterSwap", function () {
+    const brief = byId("brief");
+    const answer = byId("answer");
+    if (brief && answer && answer.dataset.brief) brief.textContent = answer.dataset.brief;
+    for (const element of document.querySelectorAll("[data-number]")) {
+      const old = before[element.dataset.number];
+      if (old === undefined || old === element.textContent) continue;
+      element.classList.add("changed");
+      setTimeout(() => element.classList.remove("changed"), 900);
+    }
+    enhance();
+  });
+
+  // The status line speaks for the outermost thing that arrived.
+  document.addEventListener("htmx:load", function (event) {
+    const said = event.detail.elt.dataset && event.detail.elt.dataset.status;
+    if (said && event.detail.elt !== document.body) byId("status").textContent = said;
+    const summary = event.detail.elt.querySelector && event.detail.elt.querySelector("#error-summary");
+    if (summary && document.activeElement && document.activeElement.type === "submit") summary.focus();
+  });
+
+  function problem(title, text) {
+    const section = document.createElement("section");
+    section.className = "notice notice-error";
+    const heading = document.createElement("h2");
+    heading.className = "notice-title";
+    heading.textContent = title;
+    const paragraph = document.createElement("p");
+    paragraph.textContent = text;
+    section.append(heading, paragraph);
+    byId("problem").replaceChildren(section);
+  }
+  document.addEventListener("htmx:sendError", () => problem("No connection to the server", "Your values are kept. Check the connection and press Predict again."));
+  document.addEventListener("htmx:timeout", () => problem("The server takes too long", "Your values are kept. Wait a little and press Predict again."));
+
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    navigator.clipboard.writeText(byId(button.dataset.copy).textContent).then(
+      () => (byId("status").textContent = "Copied."),
+      () => (byId("status").textContent = "Copying was refused; select the text instead."),
+    );
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  });
+
+  document.addEventListener("keydown", function (event) {
+    if (event.key === "Escape") byId("problem").replaceChildren();
+  });
+  enhance();
+})();

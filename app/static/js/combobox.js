@@ -1,0 +1,70 @@
+// The species box: the ARIA combobox pattern over a list of real links that the server draws.
+(function () {
+  "use strict";
+  const input = (element) => {
+    const box = element.closest && element.closest("[data-combobox]");
+    return box && box.querySelector('[role="combobox"]');
+  };
+  const list = () => document.getElementById("species-options");
+  const options = () => [...list().querySelectorAll('[role="option"]')];
+
+  function show(box, open) {
+    list().hidden = !open;
+    const listbox = document.getElementById("species-listbox");
+    box.setAttribute("aria-expanded", String(open && Boolean(listbox)));
+    box.setAttribute("aria-controls", listbox ? "species-listbox" : "species-options");
+    if (!open) select(box, null);
+  }
+
+  function select(box, option) {
+    for (const other of options()) other.setAttribute("aria-selected", String(other === option));
+    if (option) {
+      box.setAttribute("aria-activedescendant", option.id);
+      option.scrollIntoView({ block: "nearest" });
+    } else {
+      box.removeAttribute("aria-activedescendant");
+    }
+  }
+
+  function move(box, step) {
+    const all = options();
+    if (!all.length) return;
+    const at = all.findIndex((option) => option.getAttribute("aria-selected") === "true");
+    select(box, all[at < 0 ? (step > 0 ? 0 : all.length - 1) : (at + step + all.length) % all.length]);
+  }
+
+  document.addEventListener("keydown", function (event) {
+    const box = event.target.matches('[role="combobox"]') ? event.target : null;
+    if (!box || event.isComposing) return;
+    const open = !list().hidden;
+    const active = options().find((option) => option.getAttribute("aria-selected") === "true");
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (open) move(box, event.key === "ArrowDown" ? 1 : -1);
+      else if (window.htmx) htmx.ajax("GET", "/species?pick=1&q=", { target: "#species-options", swap: "outerHTML" });
+    } else if (event.key === "Enter" && open && active) {
+      event.preventDefault();
+      active.click();
+    } else if (event.key === "Escape" && open) {
+      event.preventDefault();
+      show(box, false);
+    } else if (event.key === "Tab") {
+      show(box, false);
+    }
+  });
+
+  document.addEventListener("htmx:afterSwap", function (event) {
+    if (event.detail.target.id !== "species-options") return;
+    const box = document.getElementById("species-q");
+    show(box, document.activeElement === box);
+    const count = options().length;
+    document.getElementById("status").textContent = count ? count + " species, use the arrow keys" : "No species found";
+  });
+  document.addEventListener("focusin", function (event) {
+    if (event.target.matches('[role="combobox"]')) event.target.select();
+  });
+  document.addEventListener("click", function (event) {
+    const box = document.getElementById("species-q");
+    if (box && !input(event.target)) show(box, false);
+  });
+})();
