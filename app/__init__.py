@@ -1,0 +1,79 @@
+"""EcoPredict's web application: the list of what is wired, nothing else."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app import answer_cache, docs, errors, limiting, observability, security, templating
+from app.config import PROJECT, Settings, SettingsError, load_settings
+from app.extensions import db, htmx, migrate
+from app.health import views as health
+from app.predictions import views as predictions
+from app.registry import cli as registry_cli
+from app.registry import views as registry
+from app.registry.loader import Loader
+from app.species import views as species
+from app.studies import views as studies
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the application.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        Read from the environment by default; a mistake in it stops the start with one line.
+
+    Returns
+    -------
+    Flask
+    """
+    if settings is None:
+        try:
+            settings = load_settings()
+        except SettingsError as error:
+            raise SystemExit(f"EcoPredict cannot start: {error}") from None
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    app = Flask(__name__, instance_path=str(settings.data_dir.resolve()))
+    app.config.from_mapping(
+        SETTINGS=settings,
+        SECRET_KEY=settings.secret_key,
+        TESTING=settings.environment == "testing",
+        # Also in tests an unexpected error is answered as it would be in production.
+        PROPAGATE_EXCEPTIONS=False,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(settings),
+        MAX_CONTENT_LENGTH=settings.max_content_length,
+        MAX_FORM_MEMORY_SIZE=settings.max_content_length,
+        MAX_FORM_PARTS=500,
+    )
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(PROJECT / "migrations"), render_as_batch=True)
+    htmx.init_app(app)
+    observability.init_app(app)
+    answer_cache.init_app(app)
+    limiting.init_app(app)
+    security.init_app(app)
+    errors.init_app(app)
+    templating.init_app(app)
+    app.extensions["model_loader"] = Loader(settings.models_dir.resolve())
+    app.cli.add_command(registry_cli.group)
+    app.url_map.converters["slug"] = templating.SlugConverter
+    for blueprint in (
+        predictions.pages,
+        predictions.api,
+        species.pages,
+        species.api,
+        studies.api,
+        registry.api,
+        health.pages,
+        docs.pages,
+    ):
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _engine_options(settings: Settings) -> dict[str, object]:
+    if settings.database_url.startswith("sqlite"):
+        return {}
+    return {"pool_pre_ping": True, "pool_recycle": 1800, "connect_args": {"connect_timeout": 3}}

@@ -1,0 +1,48 @@
+"""Every term of art in one sentence, for the disclosures on the pages."""
+
+from __future__ import annotations
+
+GLOSSARY: dict[str, str] = {
+    "suitability": "How much given conditions resemble those where the species was recorded, from 0 to 1; where only "
+    "presences were surveyed it ranks places and is not a chance of finding the species.",
+    "interval": "Where the suitability would lie in nine cases of ten had another sample of records been collected, "
+    "estimated from how the trees of the forest disagree.",
+    "threshold": "The suitability from which conditions are called suitable.",
+    "maxSSS": "The threshold that maximises the sum of sensitivity and specificity on held-out records.",
+    "P10": "The threshold that leaves out the tenth of the held-out presences with the lowest suitability.",
+    "MTP": "The lowest suitability of any held-out presence, so that none of them is called unsuitable.",
+    "marginal": "The interval reaches to both sides of the threshold, so the records cannot tell suitable from not.",
+    "AUC": "The share of pairs of a place with the species and one without in which the model ranks the first higher; "
+    "0.5 is chance, 1 is perfect.",
+    "AUC-PRG": "Like AUC, but about how many of the places named suitable truly have the species; 0 is no better than "
+    "naming every place, 1 is perfect.",
+    "COR": "The correlation between suitability and held-out presence; 0 is none, 1 is perfect.",
+    "TSS": "Sensitivity plus specificity minus one, at the threshold; 0 is chance, 1 is perfect.",
+    "CBI": "The continuous Boyce index: whether presences become more frequent as suitability rises; 1 is always, "
+    "0 is chance, below 0 is the wrong way round.",
+    "Continuous Boyce index": "Whether presences become more frequent as suitability rises; 1 is always, 0 is chance, "
+    "below 0 is the wrong way round.",
+    "Brier score": "The mean squared difference between suitability and what was found; 0 is perfect.",
+    "sensitivity": "The share of places with the species that are called suitable.",
+    "specificity": "The share of places without the species that are called unsuitable.",
+    "cross-validation": "Every record is predicted by a model that was trained without it.",
+    "spatial blocks": "Cross-validation that holds out whole areas, so that near neighbours cannot give the answer "
+    "away.",
+    "stratified": "Cross-validation that holds out records at random in equal shares; without coordinates nothing "
+    "stricter is possible, and the scores may flatter.",
+    "MESS": "Multivariate environmental similarity: 100 is typical of the training places, below 0 at least one value "
+    "lies outside their range.",
+    "area of applicability": "The conditions like those the model was trained on; outside them its answer is a guess.",
+    "contribution": "How far one condition moved the suitability up or down, added along the paths through the trees.",
+    "importance": "How much of the forest's sorting of records a predictor does; all predictors add up to one.",
+    "presence-absence": "The survey recorded where the species was and where it was not.",
+    "presence-background": "Only presences were recorded; they are compared with random places, so suitability ranks "
+    "places and is not a chance of finding the species.",
+    "background points": "Random places that stand for what was on offer, where no absence was recorded.",
+    "random forest": "Several hundred decision trees, each grown on another sample of the records, that vote.",
+    "down-sampled": "Each tree sees as many places without the species as with it, so that the many do not drown the "
+    "few.",
+    "predictor": "An environmental variable the model reads.",
+    "model card": "What a model says about itself: its records, scores, limits and how to repeat the fit.",
+    "data fingerprint": "A hash of the training table: the same fingerprint means the same data.",
+}

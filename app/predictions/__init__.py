@@ -1,0 +1,1 @@
+"""Predictions: one set of conditions in, one answer out, kept for later."""

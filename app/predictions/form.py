@@ -1,0 +1,98 @@
+"""The predict form: what it shows, and how what comes back from it is read."""
+
+from __future__ import annotations
+
+from werkzeug.datastructures import MultiDict
+
+from app.errors import AppError, ValidationFailed
+from app.predictions.environment import Canonical, number_text
+from app.predictions.schemas import PredictForm
+from app.registry import service as registry
+from app.registry.tables import ModelVersion
+from app.species import service as species_service
+from app.species.tables import Species
+from ml.card import Conditions, ModelCard
+
+PREFIX = "env."
+_LONGEST = 200
+
+
+def filled(row: Species, version: ModelVersion | None, start: str = "") -> tuple[PredictForm, Canonical]:
+    """Return the form of a species with starting values, and those values.
+
+    Parameters
+    ----------
+    row : Species
+    version : ModelVersion or None
+        The model that answers for it.
+    start : str
+        Number or label of a starting point; the first one where it is neither.
+    """
+    form = PredictForm(species=species_service.describe(row, version), query=_shown_name(row))
+    if version is None:
+        return form, {}
+    card = registry.card_of(version)
+    form.starting_points = card.starting_points
+    environment = dict(_start(card, start).environment)
+    form.values = {PREFIX + name: _shown(value) for name, value in environment.items()}
+    return form, environment
+
+
+def sent(posted: MultiDict[str, str]) -> tuple[str, dict[str, str]]:
+    """Return species and conditions as the form sent them, with numbers in their common spelling."""
+    environment = {
+        name.removeprefix(PREFIX): _common_spelling(value)
+        for name, value in posted.items()
+        if name.startswith(PREFIX)
+    }
+    return posted.get("species", "").strip(), {name: value for name, value in environment.items() if value != ""}
+
+
+def refused(posted: MultiDict[str, str], error: AppError) -> PredictForm:
+    """Return the form again: everything as it was typed, each message beside its field."""
+    name = posted.get("species", "").strip()[:_LONGEST]
+    form = PredictForm(query=name)
+    try:
+        row = species_service.resolve(name)
+    except ValidationFailed:
+        pass
+    else:
+        form, _ = filled(row, registry.active_of(row))
+    typed = {name: value[:_LONGEST] for name, value in posted.items() if name.startswith(PREFIX)}
+    form.values = {**form.values, **typed}
+    for at, text in error.errors:
+        field, message = _field_of(at), text[:1].upper() + text[1:]
+        if text == "a value is needed":
+            message = "Enter a value"
+        form.errors.setdefault(field, message)
+    return form
+
+
+def _field_of(at: str) -> str:
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]]
+    if parts[:1] == ["species"]:
+        return "species"
+    if len(parts) >= 2 and parts[0] == "environment":
+        return PREFIX + parts[1]
+    return ""
+
+
+def _start(card: ModelCard, start: str) -> Conditions:
+    points = card.starting_points
+    if start.isdecimal() and len(start) < 4 and int(start) < len(points):
+        return points[int(start)]
+    return next((point for point in points if point.label == start), points[0])
+
+
+def _common_spelling(value: str) -> str:
+    """Return a number with a decimal point where it was typed with a comma."""
+    text = value.strip().replace("\N{MINUS SIGN}", "-")
+    return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else number_text(value)
+
+
+def _shown_name(row: Species) -> str:
+    return row.vernacular_name or row.scientific_name

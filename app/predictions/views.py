@@ -1,0 +1,101 @@
+"""Addresses of predictions: the predict page is the front door."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+
+from app.errors import ValidationFailed
+from app.http import API_PREFIX, Reply, face, faces, read_json, read_query, site_root, validate
+from app.predictions import form as forms
+from app.predictions import service
+from app.predictions.presentation import present
+from app.predictions.schemas import PredictForm, PredictionAnswer, PredictionQuery, PredictionsQuery
+from app.registry import service as registry
+from app.registry.tables import ModelVersion
+from app.species import service as species_service
+from app.species.tables import Species
+from ml.card import ModelCard
+
+api = Blueprint("predictions_api", __name__, url_prefix=API_PREFIX)
+pages = Blueprint("predictions", __name__)
+
+# With this htmx puts the whole form back, though the button aimed at the answer alone.
+_RETARGET = {"HX-Retarget": "#workspace", "HX-Reswap": "outerHTML"}
+
+
+@pages.get("/")
+@faces(page="predictions/page.html", fragment="predictions/_workspace.html")
+def start() -> Reply:
+    """Show the form with an answered example, which is not stored.
+
+    Template context: ``data`` PredictionAnswer or None, ``form`` PredictForm, ``view`` AnswerView or None,
+    ``card`` ModelCard or None. Without any model ``form.species`` is None and ``no_models`` is true.
+    """
+    name = request.args.get("species", "").strip()
+    if not name:
+        version = registry.best_active()
+        if version is None:
+            return Reply(None, context={"form": PredictForm(), "view": None, "card": None, "no_models": True})
+        return _example(version.species, version)
+    try:
+        row = species_service.resolve(validate(PredictionQuery, {"species": name, "environment": {}}).species)
+    except ValidationFailed as error:
+        return _refused(forms.refused(request.args, error))
+    return _example(row, registry.active_of(row))
+
+
+@pages.post("/")
+@faces(page="predictions/page.html", fragment="predictions/_answer.html")
+def predict_form() -> Reply:
+    """Answer the form; template context as for the page, the fragment is the answer alone."""
+    name, environment = forms.sent(request.form)
+    try:
+        answer = service.predict(validate(PredictionQuery, {"species": name, "environment": environment}))
+    except ValidationFailed as error:
+        return _refused(forms.refused(request.form, error))
+    row, version = species_service.with_model(answer.species.slug)
+    form, _ = forms.filled(row, version)
+    form.values = {key: value[:200] for key, value in request.form.items() if key.startswith(forms.PREFIX)}
+    _, card = service.find(answer.id)
+    return _answered(answer, card, form=form)
+
+
+@api.post("/predictions")
+@faces()
+def predict() -> Reply:
+    """Answer a JSON query."""
+    return Reply(service.predict(read_json(PredictionQuery)))
+
+
+@api.get("/predictions/<slug:prediction_id>")
+@pages.get("/predictions/<slug:prediction_id>")
+@faces(page="predictions/permalink.html", fragment="predictions/_answer.html")
+def detail(prediction_id: str) -> Reply:
+    """Show an answer given before. Template context: ``data`` PredictionAnswer, ``view`` AnswerView, ``card``."""
+    answer, card = service.find(prediction_id)
+    return _answered(answer, card)
+
+
+@api.get("/predictions")
+@faces()
+def browse() -> Reply:
+    """List answers given before, latest first."""
+    return Reply(service.browse(read_query(PredictionsQuery)))
+
+
+def _example(row: Species, version: ModelVersion | None) -> Reply:
+    form, environment = forms.filled(row, version, request.args.get("from", ""))
+    if version is None:
+        form.errors["species"] = "There is no model for this species yet"
+        return Reply(None, context={"form": form, "view": None, "card": None, "no_models": False})
+    return _answered(service.example(version, environment), registry.card_of(version), form=form)
+
+
+def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | None = None) -> Reply:
+    view = present(answer, card, site_root()) if face() != "json" else None
+    return Reply(answer, context={"view": view, "form": form, "card": card, "no_models": False})
+
+
+def _refused(form: PredictForm) -> Reply:
+    context = {"form": form, "view": None, "card": None, "no_models": False}
+    return Reply(None, 422, context, fragment="predictions/_workspace.html", headers=_RETARGET)

@@ -1,0 +1,1 @@
+"""The registry: which models exist, and which one answers for each species."""

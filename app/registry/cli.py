@@ -1,0 +1,86 @@
+"""``flask --app wsgi models``: the registry from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from app.extensions import db
+from app.registry import service
+from app.registry.service import RegistryError
+from app.registry.tables import ModelVersion
+from ml.artifact import ArtifactError, find_artifacts
+
+group = AppGroup("models", help="Register trained models and choose which one answers.")
+
+
+class Refused(click.ClickException):
+    """Bad input: one line, exit code 2."""
+
+    exit_code = 2
+
+
+class _Guard(click.Command):
+    """A command whose expected failures are one line."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (RegistryError, ArtifactError) as error:
+            raise Refused(" ".join(str(error).split())) from None
+        except (OperationalError, ProgrammingError):
+            raise Refused("the database is not ready; run `flask --app wsgi db upgrade` first") from None
+
+
+@group.command("list", cls=_Guard)
+@click.option("--all", "everything", is_flag=True, help="Also versions that do not answer.")
+def list_models(everything: bool) -> None:
+    """List the models that answer."""
+    statement = db.select(ModelVersion).order_by(ModelVersion.id)
+    if not everything:
+        statement = statement.where(ModelVersion.active.is_(True))
+    rows = list(db.session.scalars(statement))
+    if not rows:
+        click.echo("no models" + ("" if everything else " answer; see --all"))
+    for row in rows:
+        auc = row.card["metrics"].get("auc_roc", {}).get("value")
+        score = f"AUC {auc:.2f}" if auc is not None else "AUC unknown"
+        state = "active" if row.active else "      "
+        click.echo(f"{row.id}  v{row.version}  {state}  {score}  {row.species.study.slug}")
+
+
+@group.command("register", cls=_Guard)
+@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--activate", is_flag=True, help="Let each of them answer for its species at once.")
+def register(path: Path, activate: bool) -> None:
+    """Register the model at PATH, or every model in the tree below it."""
+    found = find_artifacts(path)
+    if not found:
+        raise Refused(f"no model in {path}")
+    new = 0
+    for directory in found:
+        version, is_new = service.register(directory)
+        new += is_new
+        # A model registered before stays as the operator left it, unless nothing answers for its species.
+        if activate and (is_new or not service.has_active(version.species_id)):
+            service.activate(version.id)
+    click.echo(f"{len(found)} found, {new} new" + (", activated" if activate and new else ""))
+
+
+@group.command("activate", cls=_Guard)
+@click.argument("model_id", metavar="ID")
+def activate_model(model_id: str) -> None:
+    """Let the model ID answer for its species."""
+    version = service.activate(model_id)
+    click.echo(f"{version.id} answers for {version.species.scientific_name}")
+
+
+@group.command("rollback", cls=_Guard)
+@click.argument("study")
+def rollback(study: str) -> None:
+    """Put each species of STUDY back to the model that answered before."""
+    for withdrawn, restored in service.rollback(study):
+        click.echo(f"{withdrawn} -> {restored}")

@@ -1,0 +1,65 @@
+"""What models look like from outside."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from app.paging import PageQuery, Text
+from app.studies.schemas import StudyRef
+from ml.card import Metric, ModelCard, Threshold, Validation
+
+
+class ModelRef(BaseModel):
+    """A model, named."""
+
+    id: str
+    version: int
+
+
+class ModelScores(ModelRef):
+    """A model with what held-out records say about it."""
+
+    metrics: dict[str, Metric]
+    validation: Validation
+    thresholds: dict[str, Threshold]
+    threshold_rule: str
+    n_presences: int
+    n_absences: int = Field(description="absences, or background points in a presence-background study")
+
+
+class SpeciesRef(BaseModel):
+    """A species, named."""
+
+    slug: str
+    scientific_name: str
+
+
+class ModelItem(ModelRef):
+    """A model in a list."""
+
+    species: SpeciesRef
+    study: StudyRef
+    active: bool
+    registered_at: datetime
+    metrics: dict[str, Metric]
+
+
+class ModelDetail(ModelItem):
+    """One model with its whole card."""
+
+    card: ModelCard
+
+
+class ModelPage(BaseModel):
+    """A page of the list of models."""
+
+    items: list[ModelItem]
+    next: str | None
+
+
+class ModelsQuery(PageQuery):
+    """Which models to list."""
+
+    species: Text | None = Field(None, description="Only models of this species, by slug.")

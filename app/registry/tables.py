@@ -1,0 +1,129 @@
+"""The tables of model versions and of which of them answered when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, UniqueConstraint, false, func, select, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+from app.extensions import db
+from app.species.tables import Species
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite forgets the zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Return the moment with its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class ModelVersion(db.Model):  # type: ignore[name-defined, misc]
+    """One trained model of one species."""
+
+    __tablename__ = "model_versions"
+    __table_args__ = (
+        UniqueConstraint("species_id", "version"),
+        # At most one model answers for a species, whatever two operators do at once.
+        Index(
+            "ix_model_versions_active_species",
+            "species_id",
+            unique=True,
+            postgresql_where=text("active"),
+            sqlite_where=text("active = 1"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(150), primary_key=True)
+    species_id: Mapped[int] = mapped_column(ForeignKey("species.id"), index=True)
+    version: Mapped[int]
+    path: Mapped[str] = mapped_column(String(1000))
+    card: Mapped[dict[str, Any]] = mapped_column(JSON)
+    registered_at: Mapped[datetime] = mapped_column(UtcDateTime(), default=now)
+    active: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+    species: Mapped[Species] = relationship(lazy="joined", innerjoin=True)
+
+
+class Activation(db.Model):  # type: ignore[name-defined, misc]
+    """That a model began to answer for its species; withdrawn when it was rolled back."""
+
+    __tablename__ = "activations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    species_id: Mapped[int] = mapped_column(ForeignKey("species.id"), index=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model_versions.id"))
+    activated_at: Mapped[datetime] = mapped_column(UtcDateTime(), default=now)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+def find(model_id: str) -> ModelVersion | None:
+    """Return the model with this id."""
+    return db.session.get(ModelVersion, model_id)
+
+
+def active_for(species_id: int) -> ModelVersion | None:
+    """Return the model that answers for a species."""
+    return db.session.scalar(
+        select(ModelVersion).where(ModelVersion.species_id == species_id, ModelVersion.active.is_(True))
+    )
+
+
+def active_by_species(species_ids: Iterable[int]) -> dict[int, tuple[str, int]]:
+    """Return id and version of the model that answers for each of some species."""
+    rows = db.session.execute(
+        select(ModelVersion.species_id, ModelVersion.id, ModelVersion.version).where(
+            ModelVersion.species_id.in_(list(species_ids)), ModelVersion.active.is_(True)
+        )
+    )
+    return {species_id: (model_id, version) for species_id, model_id, version in rows}
+
+
+def all_active() -> list[ModelVersion]:
+    """Return every model that answers."""
+    statement = select(ModelVersion).where(ModelVersion.active.is_(True)).order_by(ModelVersion.id)
+    return list(db.session.scalars(statement))
+
+
+def count_active() -> int:
+    """Return how many models answer."""
+    return db.session.scalar(select(func.count()).select_from(ModelVersion).where(ModelVersion.active.is_(True))) or 0
+
+
+def after(model_id: str, limit: int, species: str | None = None) -> list[ModelVersion]:
+    """Return models in the order of their ids, from behind one of them."""
+    statement = select(ModelVersion).where(ModelVersion.id > model_id).order_by(ModelVersion.id).limit(limit)
+    if species is not None:
+        statement = statement.join(Species, Species.id == ModelVersion.species_id).where(Species.slug == species)
+    return list(db.session.scalars(statement))
+
+
+def standing_activations(species_id: int) -> list[Activation]:
+    """Return the activations of a species that were not rolled back, latest first."""
+    return list(
+        db.session.scalars(
+            select(Activation)
+            .where(Activation.species_id == species_id, Activation.withdrawn_at.is_(None))
+            .order_by(Activation.id.desc())
+        )
+    )
+
+
+def latest_version(species_id: int) -> int:
+    """Return the highest version number of a species, 0 when it has none."""
+    highest = select(func.max(ModelVersion.version)).where(ModelVersion.species_id == species_id)
+    return db.session.scalar(highest) or 0

@@ -1,0 +1,62 @@
+"""Headers that keep a browser safe, CORS for the API, and the check that a form was sent from this site."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+from flask_cors import CORS
+
+from app.errors import CrossSite
+from app.http import API_PREFIX
+
+_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'{styles}; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+POLICY = _POLICY.format(styles="")
+# Swagger UI writes style attributes into its markup; only its own page allows that.
+DOCS_POLICY = _POLICY.format(styles=" 'unsafe-inline'")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Wire the checks and the headers."""
+    origins = app.config["SETTINGS"].cors_origins
+    if origins:
+        CORS(
+            app,
+            resources={rf"{API_PREFIX}/.*": {"origins": list(origins)}, "/openapi.json": {"origins": list(origins)}},
+            expose_headers=["X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"],
+            max_age=600,
+        )
+    app.before_request(_refuse_cross_site_forms)
+    app.after_request(_add_headers)
+
+
+def _refuse_cross_site_forms() -> None:
+    """Refuse a form sent from another site; the API takes only JSON, which browsers do not send across unasked."""
+    if request.method in ("GET", "HEAD", "OPTIONS") or request.path.startswith(API_PREFIX + "/"):
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None:
+        foreign = site not in ("same-origin", "none")
+    else:
+        foreign = origin is not None and urlsplit(origin).netloc != request.host
+    if foreign:
+        raise CrossSite("This form was sent from another site. Open the page here and send it again.")
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    policy = DOCS_POLICY if request.path.rstrip("/") == "/docs" else POLICY
+    response.headers.setdefault("Content-Security-Policy", policy)
+    return response

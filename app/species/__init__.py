@@ -1,0 +1,1 @@
+"""Species: find one, and read what its model is worth."""

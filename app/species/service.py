@@ -1,0 +1,110 @@
+"""Species, found by name and looked up."""
+
+from __future__ import annotations
+
+from app.errors import NotFound, ValidationFailed
+from app.paging import read_cursor, write_cursor
+from app.registry import service as registry
+from app.registry import tables as registry_tables
+from app.registry.tables import ModelVersion
+from app.species import naming, tables
+from app.species.schemas import PredictorRange, SpeciesDetail, SpeciesItem, SpeciesPage, SpeciesQuery
+from app.species.tables import Species
+from app.studies.schemas import StudyRef
+
+_CANDIDATES = 300
+
+
+def browse(query: SpeciesQuery) -> SpeciesPage:
+    """Return a page of species: by name, or best match first when a name is asked for."""
+    if naming.fold(query.q):
+        return _search(query)
+    if query.q.strip():
+        return SpeciesPage(items=[], next=None)
+    name, slug = read_cursor(query.cursor, str, str) or ("", "")
+    rows = tables.after(name, slug, query.limit + 1, query.study)
+    shown = rows[: query.limit]
+    following = write_cursor(shown[-1].scientific_name, shown[-1].slug) if len(rows) > query.limit else None
+    return SpeciesPage(items=_items(shown), next=following)
+
+
+def _search(query: SpeciesQuery) -> SpeciesPage:
+    (start,) = read_cursor(query.cursor, int) or (0,)
+    candidates = tables.sharing_grams(sorted(naming.grams_of_query(query.q)), _CANDIDATES, query.study)
+    scored = [(naming.score(query.q, row.names), row) for row in candidates]
+    matches = [row for score, row in sorted(scored, key=lambda pair: (-pair[0], pair[1].slug)) if score >= naming.ENOUGH]
+    end = start + query.limit
+    return SpeciesPage(items=_items(matches[start:end]), next=write_cursor(end) if len(matches) > end else None)
+
+
+def resolve(name: str) -> Species:
+    """Return the species meant by a slug or a scientific name, with or without authorship.
+
+    Raises
+    ------
+    ValidationFailed
+        None is meant, or more than one; the pointer is ``/species``.
+    """
+    wanted = name.strip()
+    found = tables.find(wanted.lower())
+    if found is not None:
+        return found
+    for candidate in (wanted, naming.binomial(wanted)):
+        several = tables.find_by_scientific_name(candidate) if naming.fold(candidate) else []
+        if len(several) > 1:
+            slugs = ", ".join(row.slug for row in several)
+            raise ValidationFailed([("/species", f"more than one study has this species; name one of {slugs}")])
+        if several:
+            return several[0]
+    raise ValidationFailed([("/species", f"no species is called “{_shortened(wanted)}”")])
+
+
+def detail(slug: str) -> SpeciesDetail:
+    """Return one species.
+
+    Raises
+    ------
+    NotFound
+        No species has this slug.
+    """
+    row, version = with_model(slug)
+    return describe(row, version)
+
+
+def with_model(slug: str) -> tuple[Species, ModelVersion | None]:
+    """Return a species and the model that answers for it."""
+    row = tables.find(slug)
+    if row is None:
+        raise NotFound(f"There is no species “{_shortened(slug)}”.")
+    return row, registry_tables.active_for(row.id)
+
+
+def describe(row: Species, version: ModelVersion | None) -> SpeciesDetail:
+    """Return a species as the API and the pages show it."""
+    predictors = registry.card_of(version).predictors if version is not None else []
+    return SpeciesDetail(
+        slug=row.slug,
+        scientific_name=row.scientific_name,
+        vernacular_name=row.vernacular_name,
+        study=StudyRef(slug=row.study.slug, title=row.study.title),
+        predictors=[PredictorRange(**{key: getattr(p, key) for key in PredictorRange.model_fields}) for p in predictors],
+        model=registry.scores_of(version) if version is not None else None,
+    )
+
+
+def _items(rows: list[Species]) -> list[SpeciesItem]:
+    models = registry.refs([row.id for row in rows])
+    return [
+        SpeciesItem(
+            slug=row.slug,
+            scientific_name=row.scientific_name,
+            vernacular_name=row.vernacular_name,
+            study=StudyRef(slug=row.study.slug, title=row.study.title),
+            model=models.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else text[:60] + "…"

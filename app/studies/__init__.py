@@ -1,0 +1,1 @@
+"""Studies: where the records come from and on what terms."""

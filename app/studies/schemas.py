@@ -1,0 +1,38 @@
+"""What studies look like from outside."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from ml.card import Source
+
+
+class StudyRef(BaseModel):
+    """A study, named."""
+
+    slug: str
+    title: str
+
+
+class StudyItem(StudyRef):
+    """A study in a list."""
+
+    description: str
+    records: Literal["presence-absence", "presence-background"]
+    n_species: int
+
+
+class StudyDetail(StudyItem):
+    """One study, with where its records come from."""
+
+    sources: list[Source]
+    limits: list[str]
+
+
+class StudyPage(BaseModel):
+    """A page of the list of studies."""
+
+    items: list[StudyItem]
+    next: str | None

@@ -1,0 +1,52 @@
+"""Studies, listed and looked up."""
+
+from __future__ import annotations
+
+from app.errors import NotFound
+from app.paging import PageQuery, read_cursor, write_cursor
+from app.studies import tables
+from app.studies.schemas import StudyDetail, StudyItem, StudyPage
+from ml.card import StudyDescription
+
+
+def browse(query: PageQuery) -> StudyPage:
+    """Return a page of studies, by title."""
+    title, slug = read_cursor(query.cursor, str, str) or ("", "")
+    rows = tables.after(title, slug, query.limit + 1)
+    counts = tables.species_counts()
+    shown = rows[: query.limit]
+    following = write_cursor(shown[-1].title, shown[-1].slug) if len(rows) > query.limit else None
+    items = [
+        StudyItem(
+            slug=row.slug,
+            title=row.title,
+            description=row.description["description"],
+            records=row.description["records"],
+            n_species=counts.get(row.id, 0),
+        )
+        for row in shown
+    ]
+    return StudyPage(items=items, next=following)
+
+
+def detail(slug: str) -> StudyDetail:
+    """Return one study.
+
+    Raises
+    ------
+    NotFound
+        No study has this slug.
+    """
+    row = tables.find(slug)
+    if row is None:
+        raise NotFound(f"There is no study “{slug[:100]}”.")
+    about = StudyDescription.model_validate(row.description)
+    return StudyDetail(
+        slug=row.slug,
+        title=row.title,
+        description=about.description,
+        records=about.records,
+        n_species=tables.species_counts().get(row.id, 0),
+        sources=about.sources,
+        limits=about.limits,
+    )

@@ -1,0 +1,42 @@
+"""The table of studies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, String, func, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import db
+
+
+class Study(db.Model):  # type: ignore[name-defined, misc]
+    """One area, one set of predictors, one or more species."""
+
+    __tablename__ = "studies"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(String(100), unique=True)
+    title: Mapped[str] = mapped_column(String(300))
+    description: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+def find(slug: str) -> Study | None:
+    """Return the study with this slug."""
+    return db.session.scalar(select(Study).where(Study.slug == slug))
+
+
+def after(title: str, slug: str, limit: int) -> list[Study]:
+    """Return studies in the order of their titles, from behind a place in it."""
+    statement = select(Study).order_by(Study.title, Study.slug).limit(limit)
+    if slug:
+        statement = statement.where((Study.title > title) | ((Study.title == title) & (Study.slug > slug)))
+    return list(db.session.scalars(statement))
+
+
+def species_counts() -> dict[int, int]:
+    """Return how many species each study has."""
+    from app.species.tables import Species
+
+    rows = db.session.execute(select(Species.study_id, func.count()).group_by(Species.study_id))
+    return {study_id: count for study_id, count in rows}

@@ -1,0 +1,25 @@
+"""Addresses of studies."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from app.http import API_PREFIX, Reply, faces, read_query
+from app.paging import PageQuery
+from app.studies import service
+
+api = Blueprint("studies_api", __name__, url_prefix=API_PREFIX)
+
+
+@api.get("/studies")
+@faces()
+def browse() -> Reply:
+    """List studies."""
+    return Reply(service.browse(read_query(PageQuery)))
+
+
+@api.get("/studies/<slug:slug>")
+@faces()
+def detail(slug: str) -> Reply:
+    """Show one study."""
+    return Reply(service.detail(slug))

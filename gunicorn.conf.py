@@ -1,0 +1,57 @@
+"""gunicorn's settings: threads for the waiting, processes for the cores, metrics shared between workers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+from app.config import SettingsError, load_settings
+
+try:
+    _settings = load_settings()
+except SettingsError as error:
+    raise SystemExit(f"EcoPredict cannot start: {error}") from None
+
+# The workers' counters meet in this directory; what an earlier run left there would be counted again.
+_metrics = _settings.data_dir / "metrics"
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(_metrics))
+
+wsgi_app = "wsgi:app"
+bind = f"127.0.0.1:{_settings.port}"
+worker_class = "gthread"
+workers = _settings.web_concurrency
+threads = 4
+timeout = 60
+graceful_timeout = 20
+keepalive = 5
+max_requests = 0
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+proc_name = "ecopredict"
+
+
+def on_starting(server: Any) -> None:  # noqa: ARG001
+    """Clear the counters of an earlier run."""
+    directory = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    if directory == str(_metrics):
+        shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(directory, exist_ok=True)  # noqa: PTH103
+
+
+def when_ready(server: Any) -> None:
+    """Say where to point the browser."""
+    address = server.LISTENERS[0] if server.LISTENERS else bind
+    print(f"EcoPredict is ready: {_url(str(address))}", flush=True)  # noqa: T201
+
+
+def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
+    """Take a worker that is gone out of the gauges."""
+    from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMetrics
+
+    GunicornInternalPrometheusMetrics.mark_process_dead_on_child_exit(worker.pid)
+
+
+def _url(address: str) -> str:
+    return address if address.startswith(("http://", "unix:")) else f"http://{address}"

@@ -1,0 +1,5 @@
+"""The application, for ``flask --app wsgi`` and ``gunicorn wsgi:app``."""
+
+from app import create_app
+
+app = create_app()
