@@ -34,7 +34,7 @@ def filled(row: Species, version: ModelVersion | None, start: str = "") -> tuple
     card = registry.card_of(version)
     form.starting_points = card.starting_points
     environment = dict(_start(card, start).environment)
-    form.values = {PREFIX + name: _shown(value) for name, value in environment.items()}
+    form.values = {name: _shown(value) for name, value in environment.items()}
     return form, environment
 
 
@@ -58,14 +58,20 @@ def refused(posted: MultiDict[str, str], error: AppError) -> PredictForm:
         pass
     else:
         form, _ = filled(row, registry.active_of(row))
-    typed = {name: value[:_LONGEST] for name, value in posted.items() if name.startswith(PREFIX)}
-    form.values = {**form.values, **typed}
+    form.values = {**form.values, **typed(posted)}
     for at, text in error.errors:
         field, message = _field_of(at), text[:1].upper() + text[1:]
         if text == "a value is needed":
             message = "Enter a value"
         form.errors.setdefault(field, message)
     return form
+
+
+def typed(posted: MultiDict[str, str]) -> dict[str, str]:
+    """Return the values as they were typed, by predictor."""
+    return {
+        name.removeprefix(PREFIX): value[:_LONGEST] for name, value in posted.items() if name.startswith(PREFIX)
+    }
 
 
 def _field_of(at: str) -> str:

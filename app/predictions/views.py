@@ -55,7 +55,7 @@ def predict_form() -> Reply:
         return _refused(forms.refused(request.form, error))
     row, version = species_service.with_model(answer.species.slug)
     form, _ = forms.filled(row, version)
-    form.values = {key: value[:200] for key, value in request.form.items() if key.startswith(forms.PREFIX)}
+    form.values = forms.typed(request.form)
     _, card = service.find(answer.id)
     return _answered(answer, card, form=form)
 
