@@ -1,0 +1,38 @@
+# Two commands matter: `make run` and `make test`. `make` alone lists them all.
+SHELL := /bin/sh
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv/bin
+export PYTHON PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint unit fetch clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
+
+# `exec` puts the server in the place of the shell, so that Ctrl-C and SIGTERM reach it
+run: ## install, fetch, migrate, train, serve on http://127.0.0.1:8000 (PORT=8123 picks another)
+	@sh tools/venv.sh runtime
+	@exec $(VENV)/python tools/start.py
+
+test: lint fetch ## lint, types and every test, with real services (REQUIRE_ALL=1: a skip is a failure)
+	@exec $(VENV)/python -m pytest
+
+check: lint fetch ## lint, types, unit and contract tests
+	@exec $(VENV)/python -m pytest tests/unit tests/contract
+
+lint:
+	@sh tools/venv.sh dev
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+
+fetch:
+	@sh tools/venv.sh runtime
+	@$(VENV)/python tools/fetch.py
+
+clean: ## remove .venv, caches and everything that was fetched or trained (the database too)
+	rm -rf .venv instance app/static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
