@@ -34,7 +34,23 @@
     if (form && asked && asked !== new URLSearchParams(new FormData(form)).toString()) event.detail.shouldSwap = false;
   });
 
-  document.addEventListener("htmx:afterSwap", function () {
+  // An answer means that every value was good: what was said against earlier ones is taken back.
+  function forgive() {
+    const form = byId("predict-form");
+    byId("error-summary")?.remove();
+    for (const message of form.querySelectorAll(".field-error")) message.remove();
+    for (const field of form.querySelectorAll(".field-wrong")) field.classList.remove("field-wrong");
+    for (const input of form.querySelectorAll("[aria-invalid]")) {
+      input.removeAttribute("aria-invalid");
+      const range = input.id + "-range";
+      if (byId(range)) input.setAttribute("aria-describedby", range);
+      else input.removeAttribute("aria-describedby");
+    }
+    document.title = document.title.replace(/^Error: /, "");
+  }
+
+  document.addEventListener("htmx:afterSwap", function (event) {
+    if (event.detail.requestConfig?.elt.id === "conditions" && event.detail.xhr.status === 200) forgive();
     const brief = byId("brief");
     const answer = byId("answer");
     if (brief && answer && answer.dataset.brief) brief.textContent = answer.dataset.brief;

@@ -12,5 +12,11 @@
   system.addEventListener("change", follow);
   document.addEventListener("themechange", follow);
 
-  window.SwaggerUIBundle({ url: mount.dataset.url, domNode: mount, deepLinking: true, defaultModelsExpandDepth: 0, validatorUrl: null });
+  // Swagger UI leaves some of its choices without a name.
+  new MutationObserver(function () {
+    for (const choice of mount.querySelectorAll("select:not([aria-label])")) choice.setAttribute("aria-label", "Media type or value");
+  }).observe(mount, { childList: true, subtree: true });
+
+  // Without deep links: they would be links inside buttons.
+  window.SwaggerUIBundle({ url: mount.dataset.url, domNode: mount, deepLinking: false, defaultModelsExpandDepth: 0, validatorUrl: null });
 })();
