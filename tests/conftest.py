@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ _GET = {
     "promtool": "promtool is not installed; get it with `apt-get install prometheus`",
 }
 _spent: dict[str, list[float]] = {}
+_summaries: list[tuple[str, str]] = []
 
 
 def _must_not_skip(report: Any) -> None:
@@ -52,6 +53,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for title, text in _summaries:
+        terminalreporter.section(title)
+        terminalreporter.write_line(text)
     if not _spent:
         return
     terminalreporter.section("layers")
@@ -68,6 +72,12 @@ def system_program(name: str) -> str:
     if path is None:
         pytest.skip(_GET[name])
     return path
+
+
+@pytest.fixture(scope="session")
+def record_summary() -> Callable[[str, str], None]:
+    """Keep a text to be printed after the tests."""
+    return lambda title, text: _summaries.append((title, text))
 
 
 @pytest.fixture(scope="session")

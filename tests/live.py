@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import sqlalchemy
+
 PROJECT = Path(__file__).resolve().parent.parent
 SITE = Path(sysconfig.get_paths()["purelib"])
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -26,6 +28,11 @@ NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 class Unusable(RuntimeError):
     """A program from a wheel does not work on this machine; the message says which and why."""
+
+
+def connect(url: str, **options: object) -> sqlalchemy.Engine:
+    """Like the application, give PostgreSQL's plain addresses to psycopg2: SQLAlchemy 2.1 would take psycopg."""
+    return sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"), **options)
 
 
 def free_port() -> int:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy
 
 from tests import live
 
@@ -58,7 +57,7 @@ def postgres(workroom: Path) -> Iterator[str]:
 def database(postgres: str) -> Iterator[str]:
     """An empty database."""
     name = f"test_{next(_numbers)}"
-    engine = sqlalchemy.create_engine(postgres, isolation_level="AUTOCOMMIT")
+    engine = live.connect(postgres, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     yield postgres.rsplit("/", 1)[0] + f"/{name}"
@@ -86,7 +85,5 @@ def on_services(
     """Start the application on PostgreSQL and Valkey; each call is one more instance on the same database."""
     folder = workroom / f"site-{next(_numbers)}"
     folder.mkdir()
-    environ = live.prepare(
-        folder, model_tree, DATABASE_URL=database, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0"
-    )
+    environ = live.prepare(folder, model_tree, DATABASE_URL=database, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0")
     return lambda **changes: stack.enter_context(live.serving(environ, **changes))

@@ -11,7 +11,7 @@ from tests import live
 
 
 def _tables(url: str) -> set[str]:
-    engine = sqlalchemy.create_engine(url)
+    engine = live.connect(url)
     try:
         return set(sqlalchemy.inspect(engine).get_table_names())
     finally:

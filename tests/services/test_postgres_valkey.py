@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 import redis as redis_client
-import sqlalchemy
 
 from tests import live
 from tests.services.conftest import call, predict
@@ -16,7 +15,7 @@ Sites = Callable[..., live.Site]
 
 
 def _count(url: str) -> int:
-    engine = sqlalchemy.create_engine(url)
+    engine = live.connect(url)
     try:
         with engine.connect() as connection:
             return int(connection.exec_driver_sql("SELECT count(*) FROM predictions").scalar_one())

@@ -1,0 +1,32 @@
+"""Schemathesis sends what the OpenAPI document allows, and what it does not, to the running API."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+
+from tests import live
+
+
+def test_the_api_keeps_to_its_document(
+    model_tree: Path, workroom: Path, record_summary: Callable[[str, str], None]
+) -> None:
+    environ = live.prepare(workroom / "schemathesis", model_tree)
+    with live.serving(environ) as site:
+        command = [Path(sysconfig.get_paths()["scripts"]) / "schemathesis", "run", f"{site.url}/openapi.json"]
+        command += ["--checks", "all", "--max-examples", "12", "--seed", "1", "--generation-database", "none"]
+        command += ["--request-timeout", "10", "--no-color"]
+        done = subprocess.run(
+            list(map(str, command)), cwd=workroom, env=site.environ, capture_output=True, text=True, check=False
+        )
+        log = site.program.output()
+    summary = done.stdout[done.stdout.find("= SUMMARY") :] if "= SUMMARY" in done.stdout else done.stdout[-3000:]
+    record_summary("schemathesis", summary)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    generated = re.search(r"(\d+) generated", done.stdout)
+    assert generated, done.stdout[-2000:]
+    assert int(generated[1]) > 100
+    assert "Traceback" not in log
