@@ -32,7 +32,7 @@ loglevel = "warning"
 proc_name = "ecopredict"
 
 
-def on_starting(server: Any) -> None:  # noqa: ARG001
+def on_starting(server: Any) -> None:
     """Clear the counters of an earlier run."""
     directory = os.environ["PROMETHEUS_MULTIPROC_DIR"]
     if directory == str(_metrics):
@@ -43,10 +43,10 @@ def on_starting(server: Any) -> None:  # noqa: ARG001
 def when_ready(server: Any) -> None:
     """Say where to point the browser."""
     address = server.LISTENERS[0] if server.LISTENERS else bind
-    print(f"EcoPredict is ready: {_url(str(address))}", flush=True)  # noqa: T201
+    print(f"EcoPredict is ready: {_url(str(address))}", flush=True)
 
 
-def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
+def child_exit(server: Any, worker: Any) -> None:
     """Take a worker that is gone out of the gauges."""
     from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMetrics
 

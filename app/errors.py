@@ -91,7 +91,9 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def respond(status: int, detail: str, *, kind: str = "about:blank", title: str = "", errors: FieldErrors = ()) -> Response:
+def respond(
+    status: int, detail: str, *, kind: str = "about:blank", title: str = "", errors: FieldErrors = ()
+) -> Response:
     """Build the response for an error in the face that was asked for."""
     title = title or HTTPStatus(status).phrase
     if face(for_error=True) == "json":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-import orjson
 from flask import Response, current_app, render_template, request
 from pydantic import BaseModel, ValidationError
 
@@ -103,12 +103,14 @@ def read_json(schema: type[Schema]) -> Schema:
 
     if not (request.mimetype == "application/json" or request.mimetype.endswith("+json")):
         raise UnsupportedType("Send the body as application/json.")
-    raw = request.get_data(cache=False)
     try:
-        # orjson refuses NaN, Infinity, broken UTF-8 and lone surrogates, all of which must not reach the database.
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise MalformedBody(f"The body is not valid JSON: {error}", [("", "not valid JSON")]) from None
+        # NaN and Infinity are let through here, because only the check of values can say which field held them.
+        body = json.loads(request.get_data(cache=False).decode("utf-8"))
+        # Half a surrogate pair is no text: no database and no response could hold it.
+        json.dumps(body, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError) as error:
+        where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise MalformedBody(f"The body is not valid JSON{where}.", [("", "not valid JSON")]) from None
     if not isinstance(body, dict):
         raise ValidationFailed([("", "expected a JSON object")])
     return validate(schema, body)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from app.http import API_PREFIX
+
+# A Redis that hangs must cost a request no more than this.
+_STORAGE_OPTIONS: Any = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 
 
 def init_app(app: Flask) -> None:
@@ -20,7 +24,7 @@ def init_app(app: Flask) -> None:
         application_limits=[settings.rate_limit],
         application_limits_exempt_when=_exempt,
         storage_uri=settings.redis_url or "memory://",
-        storage_options={"socket_timeout": 0.5, "socket_connect_timeout": 0.5} if settings.redis_url else {},
+        storage_options=_STORAGE_OPTIONS if settings.redis_url else {},
         in_memory_fallback_enabled=bool(settings.redis_url),
         strategy="fixed-window",
         key_prefix="ecopredict",

@@ -75,10 +75,10 @@ def _configure_logging(app: Flask) -> None:
         handler = logging.StreamHandler()
         handler.ecopredict = True  # type: ignore[attr-defined]
         root.addHandler(handler)
-    for handler in root.handlers:
-        if getattr(handler, "ecopredict", False):
+    for each in root.handlers:
+        if getattr(each, "ecopredict", False):
             plain = LineFormatter("%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s")
-            handler.setFormatter(JsonFormatter() if settings.environment == "production" else plain)
+            each.setFormatter(JsonFormatter() if settings.environment == "production" else plain)
 
 
 def _export_metrics(app: Flask) -> None:

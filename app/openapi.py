@@ -105,13 +105,17 @@ def _paths(example: dict[str, Any] | None) -> Schema:
     body: Schema = {"schema": _ref(PredictionQuery)}
     if example is not None:
         body["example"] = example
-    post = _operation("predict", "predictions", "Ask how suitable conditions are", PredictionAnswer, (400, 413, 415, 422, 503))
+    post = _operation(
+        "predict", "predictions", "Ask how suitable conditions are", PredictionAnswer, (400, 413, 415, 422, 503)
+    )
     post["requestBody"] = {"required": True, "content": {"application/json": body}}
     listing = _operation("listPredictions", "predictions", "List answers, latest first", PredictionPage, (422,))
     listing["parameters"] = _query(PredictionsQuery)
     paths: Schema = {
         f"{API_PREFIX}/predictions": {"get": listing, "post": post},
-        f"{API_PREFIX}/predictions/{{id}}": _one("prediction", "id", PredictionAnswer, {"type": "string", "format": "uuid"}),
+        f"{API_PREFIX}/predictions/{{id}}": _one(
+            "prediction", "id", PredictionAnswer, {"type": "string", "format": "uuid"}
+        ),
         f"{API_PREFIX}/species": _list("species", "Find species by name", SpeciesPage, SpeciesQuery),
         f"{API_PREFIX}/species/{{slug}}": _one("species", "slug", SpeciesDetail, _SLUG, tag="species"),
         f"{API_PREFIX}/studies": _list("studies", "List studies", StudyPage, PageQuery),

@@ -61,7 +61,7 @@ def ready() -> Reply:
         log.warning("not ready: %s", type(error).__name__)
         database = "down"
     cache = answer_cache.state()
-    parts = Components(database=database, cache=cache, models=models)  # type: ignore[arg-type]
+    parts = Components(database=database, cache=cache, models=models)
     able = database == "up" and models > 0
     status: Literal["ready", "degraded", "unavailable"] = (
         "unavailable" if not able else "degraded" if cache == "down" else "ready"

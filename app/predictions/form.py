@@ -41,9 +41,7 @@ def filled(row: Species, version: ModelVersion | None, start: str = "") -> tuple
 def sent(posted: MultiDict[str, str]) -> tuple[str, dict[str, str]]:
     """Return species and conditions as the form sent them, with numbers in their common spelling."""
     environment = {
-        name.removeprefix(PREFIX): _common_spelling(value)
-        for name, value in posted.items()
-        if name.startswith(PREFIX)
+        name.removeprefix(PREFIX): _common_spelling(value) for name, value in posted.items() if name.startswith(PREFIX)
     }
     return posted.get("species", "").strip(), {name: value for name, value in environment.items() if value != ""}
 
@@ -69,9 +67,7 @@ def refused(posted: MultiDict[str, str], error: AppError) -> PredictForm:
 
 def typed(posted: MultiDict[str, str]) -> dict[str, str]:
     """Return the values as they were typed, by predictor."""
-    return {
-        name.removeprefix(PREFIX): value[:_LONGEST] for name, value in posted.items() if name.startswith(PREFIX)
-    }
+    return {name.removeprefix(PREFIX): value[:_LONGEST] for name, value in posted.items() if name.startswith(PREFIX)}
 
 
 def _field_of(at: str) -> str:

@@ -16,7 +16,7 @@ from app.registry.tables import ModelVersion, UtcDateTime
 from app.species.tables import Species
 
 
-class Prediction(db.Model):  # type: ignore[name-defined, misc]
+class Prediction(db.Model):  # type: ignore[name-defined]
     """One answer that was given."""
 
     __tablename__ = "predictions"

@@ -32,7 +32,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class ModelVersion(db.Model):  # type: ignore[name-defined, misc]
+class ModelVersion(db.Model):  # type: ignore[name-defined]
     """One trained model of one species."""
 
     __tablename__ = "model_versions"
@@ -59,7 +59,7 @@ class ModelVersion(db.Model):  # type: ignore[name-defined, misc]
     species: Mapped[Species] = relationship(lazy="joined", innerjoin=True)
 
 
-class Activation(db.Model):  # type: ignore[name-defined, misc]
+class Activation(db.Model):  # type: ignore[name-defined]
     """That a model began to answer for its species; withdrawn when it was rolled back."""
 
     __tablename__ = "activations"

@@ -32,7 +32,9 @@ def _search(query: SpeciesQuery) -> SpeciesPage:
     (start,) = read_cursor(query.cursor, int) or (0,)
     candidates = tables.sharing_grams(sorted(naming.grams_of_query(query.q)), _CANDIDATES, query.study)
     scored = [(naming.score(query.q, row.names), row) for row in candidates]
-    matches = [row for score, row in sorted(scored, key=lambda pair: (-pair[0], pair[1].slug)) if score >= naming.ENOUGH]
+    matches = [
+        row for score, row in sorted(scored, key=lambda pair: (-pair[0], pair[1].slug)) if score >= naming.ENOUGH
+    ]
     end = start + query.limit
     return SpeciesPage(items=_items(matches[start:end]), next=write_cursor(end) if len(matches) > end else None)
 
@@ -87,7 +89,9 @@ def describe(row: Species, version: ModelVersion | None) -> SpeciesDetail:
         scientific_name=row.scientific_name,
         vernacular_name=row.vernacular_name,
         study=StudyRef(slug=row.study.slug, title=row.study.title),
-        predictors=[PredictorRange(**{key: getattr(p, key) for key in PredictorRange.model_fields}) for p in predictors],
+        predictors=[
+            PredictorRange(**{key: getattr(p, key) for key in PredictorRange.model_fields}) for p in predictors
+        ],
         model=registry.scores_of(version) if version is not None else None,
     )
 

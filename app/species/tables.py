@@ -12,7 +12,7 @@ from app.species.naming import Names, fold, grams_of_name
 from app.studies.tables import Study
 
 
-class Species(db.Model):  # type: ignore[name-defined, misc]
+class Species(db.Model):  # type: ignore[name-defined]
     """A species within a study."""
 
     __tablename__ = "species"
@@ -33,7 +33,7 @@ class Species(db.Model):  # type: ignore[name-defined, misc]
         return (self.scientific_name, self.vernacular_name, *self.other_names)
 
 
-class SpeciesGram(db.Model):  # type: ignore[name-defined, misc]
+class SpeciesGram(db.Model):  # type: ignore[name-defined]
     """Three letters of a name: plain rows and an index search alike on PostgreSQL and SQLite."""
 
     __tablename__ = "species_grams"
@@ -49,7 +49,9 @@ def find(slug: str) -> Species | None:
 
 def find_by_scientific_name(name: str) -> list[Species]:
     """Return the species of this scientific name, in any case, in every study that has it."""
-    return list(db.session.scalars(select(Species).where(Species.name_key == fold(name)).order_by(Species.slug).limit(2)))
+    return list(
+        db.session.scalars(select(Species).where(Species.name_key == fold(name)).order_by(Species.slug).limit(2))
+    )
 
 
 def after(scientific_name: str, slug: str, limit: int, study: str | None) -> list[Species]:

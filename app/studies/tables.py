@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.extensions import db
 
 
-class Study(db.Model):  # type: ignore[name-defined, misc]
+class Study(db.Model):  # type: ignore[name-defined]
     """One area, one set of predictors, one or more species."""
 
     __tablename__ = "studies"
@@ -39,4 +39,4 @@ def species_counts() -> dict[int, int]:
     from app.species.tables import Species
 
     rows = db.session.execute(select(Species.study_id, func.count()).group_by(Species.study_id))
-    return {study_id: count for study_id, count in rows}
+    return {row[0]: row[1] for row in rows}

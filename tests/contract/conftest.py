@@ -1,0 +1,122 @@
+"""One real study, trained once, registered in a once-migrated SQLite database, behind one application."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from app import create_app
+from app.config import Settings
+from app.extensions import db
+from app.predictions.tables import Prediction
+from app.registry import service as registry
+from ml.training import train_species
+from tests.contract.lint import lint_page
+from tests.synthetic import synthetic_study
+
+WHEATEAR = "oenanthe-hispanica"
+
+
+def make_settings(data_dir: Path, **changes: Any) -> Settings:
+    given = {
+        "environment": "testing",
+        "data_dir": data_dir,
+        "database_url": f"sqlite:///{data_dir / 'test.db'}",
+        "secret_key": "for-tests-only",
+        "rate_limit": "100000/second",
+    }
+    return Settings(**{**given, **changes})
+
+
+def upgrade(app: Flask) -> None:
+    result = app.test_cli_runner().invoke(args=["db", "upgrade"])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.fixture(scope="session")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    models = tmp_path_factory.mktemp("artifacts")
+    study = synthetic_study(n_species=4, categorical=True)
+    return {s.slug: train_species(study, s.slug, models, n_estimators=30) for s in study.species}
+
+
+@pytest.fixture(scope="session")
+def app(artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    app = create_app(make_settings(tmp_path_factory.mktemp("data")))
+    upgrade(app)
+    with app.app_context():
+        for path in artifacts.values():
+            version, _ = registry.register(path)
+            registry.activate(version.id)
+    return app
+
+
+@pytest.fixture
+def empty_app(tmp_path: Path) -> Flask:
+    """An application with tables and nothing in them."""
+    app = create_app(make_settings(tmp_path))
+    upgrade(app)
+    return app
+
+
+class LintingClient(FlaskClient):
+    """Lints every page it fetches."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().open(*args, **kwargs)
+        if response.mimetype == "text/html":
+            text = response.get_data(as_text=True)
+            lint_page(text, whole=text.lstrip().lower().startswith("<!doctype"))
+        assert response.headers.get("X-Request-ID"), "every response carries a request id"
+        return response
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    app.test_client_class = LintingClient
+    return app.test_client()
+
+
+@pytest.fixture
+def environment(app: Flask) -> dict[str, Any]:
+    """Typical conditions of the wheatear's model."""
+    with app.app_context():
+        version = registry.best_active()
+        assert version is not None
+        return dict(registry.card_of(version).starting_points[0].environment)
+
+
+@pytest.fixture
+def ask(client: FlaskClient, environment: dict[str, Any]) -> Callable[..., Any]:
+    def post(species: Any = WHEATEAR, **changes: Any) -> Any:
+        values = {key: value for key, value in {**environment, **changes}.items() if value is not ...}
+        return client.post("/api/v1/predictions", json={"species": species, "environment": values})
+
+    return post
+
+
+@pytest.fixture
+def stored(app: Flask) -> Callable[[], int]:
+    def count() -> int:
+        with app.app_context():
+            return db.session.scalar(select(func.count()).select_from(Prediction)) or 0
+
+    return count
+
+
+@pytest.fixture
+def nothing_happened(stored: Callable[[], int], caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Nothing stored and nothing logged as an error of ours."""
+    before = stored()
+    with caplog.at_level(logging.INFO):
+        yield
+    assert stored() == before
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert not errors, errors

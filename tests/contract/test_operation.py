@@ -1,0 +1,284 @@
+"""What operators rely on: health, metrics, limits, headers, the cache without Redis, the command line, migrations."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from sqlalchemy import inspect
+from sqlalchemy.exc import OperationalError
+
+from app import create_app
+from app.config import PROJECT
+from app.extensions import db
+from app.registry import service as registry
+from tests.contract.conftest import WHEATEAR, make_settings, upgrade
+
+DEAD_REDIS = "redis://127.0.0.1:1/0"
+
+
+def test_health(client):
+    assert client.get("/health/live").json == {"status": "live"}
+    ready = client.get("/health/ready")
+    assert ready.status_code == 200
+    assert ready.json == {"status": "ready", "components": {"database": "up", "cache": "in process", "models": 4}}
+
+
+def test_database_down(app, client, ask, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise OperationalError("SELECT secret", {}, Exception("password=hunter2"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(db.session, "execute", refuse)
+        patch.setattr(db.session, "scalar", refuse)
+        patch.setattr(db.session, "scalars", refuse)
+        ready = client.get("/health/ready")
+        assert ready.status_code == 503
+        assert ready.json["components"]["database"] == "down"
+        assert client.get("/health/live").status_code == 200
+        answer = ask()
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"]
+        assert "hunter2" not in answer.get_data(as_text=True)
+        assert client.get("/").status_code == 503
+
+
+def test_our_own_failure_shows_nothing_of_itself(app, client, ask, monkeypatch, caplog):
+    from app.predictions import service
+
+    def fail(*_args):
+        raise RuntimeError("secret path /srv/x")
+
+    monkeypatch.setattr(service, "compute", fail)
+    response = ask(trees=91.5)
+    assert response.status_code == 500
+    assert response.content_type == "application/problem+json"
+    assert "secret" not in response.get_data(as_text=True)
+    assert any(record.levelno == logging.ERROR for record in caplog.records)
+    page = client.post(
+        "/",
+        data={
+            "species": WHEATEAR,
+            "env.bare_rock": "1",
+            "env.trees": "91.25",
+            "env.temperature": "3",
+            "env.soil": "clay",
+        },
+    )
+    assert page.status_code == 500
+    assert "secret" not in page.get_data(as_text=True)
+
+
+def test_metrics_are_by_route_not_by_species(client, ask):
+    ask()
+    client.get(f"/species/{WHEATEAR}")
+    text = client.get("/metrics").get_data(as_text=True)
+    assert 'ecopredict_predictions_total{cached="' in text
+    assert 'url_rule="/species/<slug:slug>"' in text
+    assert WHEATEAR not in text
+
+
+@pytest.mark.parametrize(("given", "kept"), [("abc-1.X_9", True), ("x" * 65, False), ("a b", False), ("<b>", False)])
+def test_request_id(client, given, kept):
+    for path in ("/", "/nothing", "/api/v1/species", "/health/live", "/metrics"):
+        assert (client.get(path, headers={"X-Request-ID": given}).headers["X-Request-ID"] == given) is kept
+
+
+def test_security_headers(client):
+    for path in ("/", "/nothing", "/api/v1/species", "/docs"):
+        headers = client.get(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert "script-src 'self';" in headers["Content-Security-Policy"]
+        assert headers["Referrer-Policy"]
+        assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_cors(artifacts, tmp_path):
+    app = create_app(make_settings(tmp_path, cors_origins=("https://maps.example",)))
+    client = app.test_client()
+    given = client.get("/api/v1/none", headers={"Origin": "https://maps.example"})
+    assert given.headers["Access-Control-Allow-Origin"] == "https://maps.example"
+    assert (
+        "Access-Control-Allow-Origin" not in client.get("/api/v1/none", headers={"Origin": "https://x.example"}).headers
+    )
+    assert "Access-Control-Allow-Origin" not in client.get("/none", headers={"Origin": "https://maps.example"}).headers
+    asked = client.options(
+        "/api/v1/predictions",
+        headers={
+            "Origin": "https://maps.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type",
+        },
+    )
+    assert asked.headers["Access-Control-Allow-Origin"] == "https://maps.example"
+
+
+@pytest.mark.parametrize("redis_url", [None, DEAD_REDIS])
+def test_rate_limit(tmp_path, redis_url):
+    app = create_app(make_settings(tmp_path, rate_limit="3/minute", redis_url=redis_url))
+    upgrade(app)
+    client = app.test_client()
+    answers = [client.get("/api/v1/species") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
+    assert answers[0].headers["RateLimit-Limit"] == "3"
+    assert 1 <= int(answers[0].headers["RateLimit-Reset"]) <= 61
+    refused = answers[-1]
+    assert refused.content_type == "application/problem+json"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 61
+    page = client.post("/", data={"species": "a"})
+    assert page.status_code == 429
+    assert page.mimetype == "text/html"
+    for path in ("/", "/health/live", "/metrics", "/species"):
+        assert client.get(path).status_code == 200
+
+
+def test_redis_down(artifacts, tmp_path, environment, caplog):
+    app = create_app(make_settings(tmp_path, redis_url=DEAD_REDIS))
+    upgrade(app)
+    with app.app_context():
+        version, _ = registry.register(artifacts[WHEATEAR])
+        registry.activate(version.id)
+    client = app.test_client()
+    for _ in range(2):
+        answer = client.post("/api/v1/predictions", json={"species": WHEATEAR, "environment": environment})
+        assert answer.status_code == 200
+        assert answer.json["cached"] is False
+    assert client.get("/health/ready").json["status"] == "degraded"
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_openapi_is_valid_and_true(app, client):
+    document = client.get("/openapi.json").json
+    OpenAPIV31SpecValidator(document).validate()
+    documented = {
+        (path.replace("{", "<").replace("}", ">"), method.upper())
+        for path, item in document["paths"].items()
+        for method in item
+    }
+    routed = {
+        (rule.rule.replace("slug:", "").replace("model_id", "id").replace("prediction_id", "id"), method)
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith(("/api/v1", "/health"))
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert documented == routed
+    body = document["paths"]["/api/v1/predictions"]["post"]["requestBody"]["content"]["application/json"]
+    assert client.post("/api/v1/predictions", json=body["example"]).status_code == 200
+
+
+def test_migrations_up_down_up(tmp_path):
+    app = create_app(make_settings(tmp_path))
+    runner = app.test_cli_runner()
+
+    def tables():
+        with app.app_context():
+            return set(inspect(db.engine).get_table_names()) - {"alembic_version"}
+
+    upgrade(app)
+    assert tables() == set(db.metadata.tables)
+    assert runner.invoke(args=["db", "check"]).exit_code == 0
+    assert runner.invoke(args=["db", "downgrade", "base"]).exit_code == 0
+    assert tables() == set()
+    upgrade(app)
+    assert tables() == set(db.metadata.tables)
+
+
+def test_command_line(artifacts, tmp_path, app):
+    other = create_app(make_settings(tmp_path))
+    runner = other.test_cli_runner()
+    early = runner.invoke(args=["models", "list"])
+    assert early.exit_code == 2
+    assert "db upgrade" in early.output
+    upgrade(other)
+    models = other.config["SETTINGS"].models_dir
+    shutil.copytree(artifacts[WHEATEAR].parents[2], models)
+    first = runner.invoke(args=["models", "register", str(models), "--activate"])
+    assert (first.exit_code, first.output) == (0, "4 found, 4 new, activated\n")
+    again = runner.invoke(args=["models", "register", str(models), "--activate"])
+    assert again.output == "4 found, 0 new\n"
+    listed = runner.invoke(args=["models", "list"]).output
+    assert listed.count(" active ") == 4
+    assert runner.invoke(args=["models", "--help"]).exit_code == 0
+    with other.app_context():
+        version = registry.best_active()
+        assert version is not None
+        assert not Path(version.path).is_absolute()
+    for arguments in (
+        ["activate", "nothing"],
+        ["rollback", "nothing"],
+        ["rollback", "test-hills"],
+        ["register", str(tmp_path / "none")],
+        ["register", str(PROJECT / "app")],
+        ["activate"],
+    ):
+        refused = runner.invoke(args=["models", *arguments])
+        assert refused.exit_code == 2, arguments
+        assert "Traceback" not in refused.output
+    broken = next(models.rglob("card.json"))
+    broken.write_text(broken.read_text() + " ")
+    spoilt = runner.invoke(args=["models", "register", str(broken.parent)])
+    assert spoilt.exit_code == 2
+    assert len(spoilt.output.strip().splitlines()) == 1
+
+
+def test_activate_and_rollback_are_seen_at_the_next_request(artifacts, tmp_path, environment):
+    from ml.training import train_species
+    from tests.synthetic import synthetic_study
+
+    app = create_app(make_settings(tmp_path))
+    upgrade(app)
+    client = app.test_client()
+    second = train_species(
+        synthetic_study(n_species=4, categorical=True), WHEATEAR, tmp_path / "m", n_estimators=20, seed=7
+    )
+
+    def ask():
+        return client.post("/api/v1/predictions", json={"species": WHEATEAR, "environment": environment}).json["model"]
+
+    with app.app_context():
+        one, _ = registry.register(artifacts[WHEATEAR])
+        registry.activate(one.id)
+        first_id = one.id
+    assert ask() == {"id": first_id, "version": 1}
+    with app.app_context():
+        two, _ = registry.register(second)
+        registry.activate(two.id)
+        second_id = two.id
+    assert ask() == {"id": second_id, "version": 2}
+    with app.app_context():
+        assert registry.rollback("test-hills") == [(second_id, first_id)]
+        with pytest.raises(registry.RegistryError):
+            registry.rollback("test-hills")
+    assert ask() == {"id": first_id, "version": 1}
+
+
+def test_start_is_light(tmp_path):
+    code = "import sys, wsgi; print([m for m in ('sklearn', 'pandas', 'xarray') if m in sys.modules])"
+    environ = {**os.environ, "DATA_DIR": str(tmp_path), "ENVIRONMENT": "development"}
+    environ.pop("SECRET_KEY", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+    key = tmp_path / "secret_key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+def test_bad_setting_stops_the_start_with_one_line(tmp_path):
+    environ = {**os.environ, "DATA_DIR": str(tmp_path), "RATE_LIMIT": "often"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import wsgi"], env=environ, cwd=PROJECT, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert done.stderr.strip().splitlines() == [
+        "EcoPredict cannot start: RATE_LIMIT: expected a limit such as 10/second or 600/minute"
+    ]

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+
+from app.config import PROJECT, SECRETS, Settings, SettingsError, load_settings
+
+
+def load(tmp_path, **environ):
+    return load_settings({"DATA_DIR": str(tmp_path), **environ})
+
+
+def test_defaults(tmp_path):
+    settings = load(tmp_path)
+    assert settings.environment == "development"
+    assert settings.database_url == f"sqlite:///{tmp_path}/ecopredict.db"
+    assert settings.redis_url is None
+    assert (settings.cache_ttl, settings.rate_limit, settings.max_content_length) == (3600, "10/second", 1024 * 1024)
+    assert load_settings({"SECRET_KEY": "x"}).data_dir == PROJECT / "instance"
+    assert settings.secret_key not in repr(settings)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_postgres_urls(tmp_path, scheme):
+    assert load(tmp_path, DATABASE_URL=f"{scheme}://u:p@h/d").database_url == "postgresql+psycopg2://u:p@h/d"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENVIRONMENT", "staging"), ("PORT", "x"), ("PORT", "0"), ("WEB_CONCURRENCY", "0"), ("CACHE_TTL", "soon"),
+        ("RATE_LIMIT", "often"), ("RATE_LIMIT", "10/fortnight"), ("MAX_CONTENT_LENGTH", "-1"), ("LOG_LEVEL", "loud"),
+        ("DATABASE_URL", "mysql://h/d"), ("DATABASE_URL", "nonsense"), ("REDIS_URL", "http://h"),
+        ("REDIS_URL", "redis+sentinel://h/m"), ("REDIS_URL", "redis+cluster://h"), ("CORS_ORIGINS", "example.org"),
+        ("FEATURE_MAPS", "1"), ("FEATURE_", ""), ("DATABASE_REPLICA_URL", "postgresql://h/d"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h"), ("SENTRY_DSN", "https://x@h/1"), ("SECRET_KEY_FILE", "/none"),
+    ],
+)  # fmt: skip
+def test_refused(tmp_path, name, value):
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, **{name: value})
+    assert str(caught.value).startswith(name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["DATABASE_REPLICA_URL", "OTEL_EXPORTER_OTLP_ENDPOINT", "SENTRY_DSN"])
+def test_not_yet(tmp_path, name):
+    with pytest.raises(SettingsError, match=f"{name} is not supported by this version"):
+        load(tmp_path, **{name: "https://x"})
+
+
+def test_secret_is_mandatory_outside_development(tmp_path):
+    for environment in ("production", "testing"):
+        with pytest.raises(SettingsError, match="SECRET_KEY"):
+            load(tmp_path, ENVIRONMENT=environment)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_secrets_from_files(tmp_path, name):
+    value = {"SECRET_KEY": "s3cret", "DATABASE_URL": "sqlite:////tmp/x.db", "REDIS_URL": "redis://h:1/0"}[name]
+    file = tmp_path / "secret"
+    file.write_text(value + "\n")
+    assert getattr(load(tmp_path, **{f"{name}_FILE": str(file)}), name.lower()) == value
+    with pytest.raises(SettingsError, match="not both"):
+        load(tmp_path, **{f"{name}_FILE": str(file), name: value})
+    file.write_text("\n")
+    with pytest.raises(SettingsError, match="empty"):
+        load(tmp_path, **{f"{name}_FILE": str(file)})
+
+
+def test_refusals_do_not_repeat_passwords(tmp_path):
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, DATABASE_URL="mysql://u:hunter2@h/d")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_workers_starting_together_agree_on_the_key(tmp_path):
+    keys: list[str] = []
+    threads = [threading.Thread(target=lambda: keys.append(load(tmp_path).secret_key)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(keys) == 8
+    assert len(set(keys)) == 1
+    assert len(keys[0]) >= 48
+    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+
+
+def test_example_file_is_complete():
+    text = (PROJECT / ".env.example").read_text()
+    documented = set(re.findall(r"^#?([A-Z_]+)=", text, re.MULTILINE))
+    fields = {name.upper() for name in Settings.model_fields}
+    assert documented == fields | {f"{name}_FILE" for name in SECRETS}
+
+
+def test_example_file_names_the_defaults():
+    text = (PROJECT / ".env.example").read_text()
+    shown = dict(re.findall(r"^#([A-Z_]+)=(.+)$", text, re.MULTILINE))
+    for name, value in shown.items():
+        default = Settings.model_fields[name.lower()].default
+        assert str(default) == value or default == PROJECT / value
