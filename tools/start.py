@@ -169,7 +169,8 @@ def main() -> int:
     except Stopped as stopped:
         print("\nStopped. The next `make run` goes on from here.", file=sys.stderr)
         return 128 + stopped.number
-    print(f"\n   EcoPredict: open http://127.0.0.1:{port} in a browser. Ctrl-C stops it.\n", flush=True)
+    # gunicorn.conf.py says where to point the browser once the server listens
+    print("== Starting the server; Ctrl-C stops it", flush=True)
     os.chdir(PROJECT)
     os.execve(BIN / "gunicorn", ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"], environ)  # noqa: S606
 
