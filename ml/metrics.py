@@ -62,8 +62,7 @@ def auc_roc(y_true: ArrayLike, score: ArrayLike) -> float:
     Hanley & McNeil 1982, Radiology 143: 29-36.
     """
     y, s = checked(y_true, score)
-    absent = np.sort(s[y == 0])
-    present = s[y == 1]
+    absent, present = np.sort(s[y == 0]), s[y == 1]
     below = np.searchsorted(absent, present, side="left")
     not_above = np.searchsorted(absent, present, side="right")
     return float((below + not_above).sum() / (2.0 * present.size * absent.size))
@@ -265,10 +264,8 @@ def bootstrap_interval(
         ``metric(y_true, score) -> float``; `auc_roc` takes a faster road to the same numbers.
     y_true : array-like, shape (n_records,)
     score : array-like, shape (n_records,)
-    n : int
-        Number of resamples.
-    seed : int
-        The same seed gives the same interval.
+    n, seed : int
+        Number of resamples; the same seed gives the same interval.
     level : float
         Coverage, between 0 and 1.
 

