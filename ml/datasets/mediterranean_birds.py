@@ -42,7 +42,6 @@ _DESCRIPTION = StudyDescription(
                 "Oikos 37: 21–38."
             ),
             licence="Published with the R package ade4 and the Python package scientisttools (MIT)",
-            url="https://search.r-project.org/CRAN/refmans/ade4/html/rpjdl.html",
         )
     ],
     limits=[
