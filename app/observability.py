@@ -88,8 +88,6 @@ def _export_metrics(app: Flask) -> None:
     # By route, never by address: thousands of species must not become thousands of series.
     metrics = kind.for_app_factory(group_by="url_rule", registry=registry, excluded_paths="^/static/|^/docs/assets/")
     metrics.init_app(app)
-    if kind is GunicornInternalPrometheusMetrics:
-        metrics.register_endpoint("/metrics", app)
     app.extensions["counters"] = Counters(
         Counter(
             "ecopredict_predictions",
