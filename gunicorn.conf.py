@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 
-from app.config import SettingsError, load_settings
+# The workers' counters meet in this directory. prometheus_client decides as it is imported whether processes share
+# counters, so the variable has to stand before anything of the application is.
+_metrics = Path(os.environ.get("DATA_DIR") or Path(__file__).parent / "instance").absolute() / "metrics"
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(_metrics))
+
+from app.config import SettingsError, load_settings  # noqa: E402
 
 try:
     _settings = load_settings()
 except SettingsError as error:
     raise SystemExit(f"EcoPredict cannot start: {error}") from None
-
-# The workers' counters meet in this directory; what an earlier run left there would be counted again.
-_metrics = _settings.data_dir / "metrics"
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(_metrics))
 
 wsgi_app = "wsgi:app"
 bind = f"127.0.0.1:{_settings.port}"
@@ -33,7 +35,7 @@ proc_name = "ecopredict"
 
 
 def on_starting(server: Any) -> None:
-    """Clear the counters of an earlier run."""
+    """Clear the counters of an earlier run, which would be counted again."""
     directory = os.environ["PROMETHEUS_MULTIPROC_DIR"]
     if directory == str(_metrics):
         shutil.rmtree(directory, ignore_errors=True)
