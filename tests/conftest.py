@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,16 @@ _GET = {
 }
 _spent: dict[str, list[float]] = {}
 _summaries: list[tuple[str, str]] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Being told to stop runs the fixtures' ends, so that no server is left behind."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise KeyboardInterrupt(f"signal {number}")
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
 
 
 def _must_not_skip(report: Any) -> None:
