@@ -282,3 +282,19 @@ def test_bad_setting_stops_the_start_with_one_line(tmp_path):
     assert done.stderr.strip().splitlines() == [
         "EcoPredict cannot start: RATE_LIMIT: expected a limit such as 10/second or 600/minute"
     ]
+
+
+def test_metrics_are_shared_between_workers(tmp_path):
+    """As under gunicorn: its settings are read first, and another process' counters are seen."""
+    code = (
+        "import runpy; given = runpy.run_path('gunicorn.conf.py'); given['on_starting'](None); import os, wsgi\n"
+        "child = os.fork()\n"
+        "if not child: wsgi.app.test_client().get('/nothing'); os._exit(0)\n"
+        "os.waitpid(child, 0); print(wsgi.app.test_client().get('/metrics').get_data(as_text=True))"
+    )
+    environ = {**os.environ, "DATA_DIR": str(tmp_path), "ENVIRONMENT": "development"}
+    environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], env=environ, cwd=PROJECT, capture_output=True, text=True
+    )
+    assert 'flask_http_request_total{method="GET",status="404"} 1.0' in done.stdout, done.stderr
