@@ -41,6 +41,7 @@ class Settings(BaseModel):
     web_concurrency: int = Field(2, ge=1, le=64)
     cache_ttl: int = Field(3600, ge=1)
     rate_limit: str = "10/second"
+    trusted_proxies: int = Field(0, ge=0, le=5)
     max_content_length: int = Field(1024 * 1024, ge=1024)
     cors_origins: tuple[str, ...] = ()
 

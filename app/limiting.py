@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, Response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.http import API_PREFIX
 
@@ -19,6 +20,12 @@ _STORAGE_OPTIONS: Any = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 def init_app(app: Flask) -> None:
     """Limit the API and the predict form, by client address and together."""
     settings = app.config["SETTINGS"]
+    if settings.trusted_proxies:
+        # Behind nginx every caller has nginx's address. Believed only as far as the operator says, because anyone
+        # can send the header.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies
+        )
     limiter = Limiter(
         get_remote_address,
         application_limits=[settings.rate_limit],

@@ -28,7 +28,7 @@ from app.studies import tables as study_tables
 from app.studies.schemas import StudyRef
 from app.studies.tables import Study
 from ml.artifact import Artifact, load_artifact
-from ml.card import ModelCard
+from ml.card import Metric, ModelCard
 
 
 class RegistryError(ValueError):
@@ -152,6 +152,11 @@ def detail(model_id: str) -> ModelDetail:
 def card_of(version: ModelVersion) -> ModelCard:
     """Return the card of a model."""
     return ModelCard.model_validate(version.card)
+
+
+def auc_by_model(model_ids: list[str]) -> dict[str, Metric]:
+    """Return the cross-validated AUC-ROC of models, for lists."""
+    return {model_id: Metric(**found) for model_id, found in tables.metric_of(model_ids, "auc_roc").items()}
 
 
 def scores_of(version: ModelVersion) -> ModelScores:

@@ -37,7 +37,7 @@ _BANDS: dict[str, list[tuple[float, str]]] = {
     ],
     "auc_prg": [
         (0.0, "Worse than calling every place suitable."),
-        (0.5, "Some skill at naming places that have the species."),
+        (0.75, "Some skill at naming places that have the species."),
         (float("inf"), "Clear skill at naming places that have the species."),
     ],
     "cor": [

@@ -191,3 +191,10 @@ def test_terms_on_the_pages_are_in_the_glossary(client):
 
     assert all(sentence.endswith(".") and len(sentence) > 20 for sentence in GLOSSARY.values())
     assert "maxSSS" in client.get("/").get_data(as_text=True)
+
+
+def test_the_species_list_shows_what_each_model_is_worth(client, app):
+    page = client.get("/species").get_data(as_text=True)
+    assert page.count('class="species-score"') == len(client.get("/api/v1/species").json["items"]) > 1
+    auc = client.get(f"/api/v1/species/{WHEATEAR}").json["model"]["metrics"]["auc_roc"]
+    assert f">{auc['value']:.2f}<" in page

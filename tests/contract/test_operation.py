@@ -141,6 +141,15 @@ def test_rate_limit(tmp_path, redis_url):
         assert client.get(path).status_code == 200
 
 
+@pytest.mark.parametrize(("trusted", "third"), [(0, 429), (1, 200)])
+def test_behind_a_proxy_callers_are_told_apart_only_where_the_operator_says(tmp_path, trusted, third):
+    app = create_app(make_settings(tmp_path, rate_limit="2/minute", trusted_proxies=trusted))
+    upgrade(app)
+    client = app.test_client()
+    for status, caller in ((200, "192.0.2.1"), (200, "192.0.2.1"), (third, "192.0.2.2"), (429, "192.0.2.1")):
+        assert client.get("/api/v1/species", headers={"X-Forwarded-For": caller}).status_code == status
+
+
 def test_redis_down(artifacts, tmp_path, environment, caplog):
     app = create_app(make_settings(tmp_path, redis_url=DEAD_REDIS))
     upgrade(app)
