@@ -48,6 +48,13 @@ def when_ready(server: Any) -> None:
     print(f"EcoPredict is ready: {_url(str(address))}", flush=True)
 
 
+def post_worker_init(worker: Any) -> None:
+    """Load what the first visitor would otherwise wait for."""
+    from app.registry.service import warm
+
+    warm(worker.wsgi)
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """Take a worker that is gone out of the gauges."""
     from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMetrics

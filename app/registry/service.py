@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
-from flask import current_app
+from flask import Flask, current_app
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.errors import NotFound
+from app.errors import AppError, NotFound
 from app.extensions import db
 from app.paging import read_cursor, write_cursor
 from app.registry import tables
@@ -29,6 +31,8 @@ from app.studies.schemas import StudyRef
 from app.studies.tables import Study
 from ml.artifact import Artifact, load_artifact
 from ml.card import Metric, ModelCard
+
+log = logging.getLogger(__name__)
 
 
 class RegistryError(ValueError):
@@ -198,11 +202,21 @@ def opened(version: ModelVersion) -> Artifact:
 
 def best_active() -> ModelVersion | None:
     """Return the active model with the highest AUC: a stable pick for the example a first visitor sees."""
+    return tables.best_active("auc_roc")
 
-    def key(version: ModelVersion) -> tuple[float, str]:
-        return (-float(version.card["metrics"].get("auc_roc", {}).get("value") or 0.0), version.id)
 
-    return min(tables.all_active(), key=key, default=None)
+def warm(app: Flask) -> None:
+    """Open the example's model, so that a worker's first visitor does not wait for compiled code to be loaded."""
+    with app.app_context():
+        try:
+            version = best_active()
+            if version is not None:
+                artifact = opened(version)
+                typical = artifact.card.starting_points[0].environment
+                artifact.predictor.answer([typical[p.name] for p in artifact.card.predictors])
+        except (SQLAlchemyError, AppError) as error:
+            # A worker without database or models still has to answer /health/ready.
+            log.warning("no model opened at the start: %s", type(error).__name__)
 
 
 def _item(row: ModelVersion) -> dict[str, object]:

@@ -93,10 +93,11 @@ def active_by_species(species_ids: Iterable[int]) -> dict[int, tuple[str, int]]:
     return {species_id: (model_id, version) for species_id, model_id, version in rows}
 
 
-def all_active() -> list[ModelVersion]:
-    """Return every model that answers."""
-    statement = select(ModelVersion).where(ModelVersion.active.is_(True)).order_by(ModelVersion.id)
-    return list(db.session.scalars(statement))
+def best_active(metric: str) -> ModelVersion | None:
+    """Return the active model with the highest value of a metric; of equals the first by id."""
+    value = ModelVersion.card["metrics"][metric]["value"].as_float()
+    wanted = select(ModelVersion).where(ModelVersion.active).order_by(value.is_(None), value.desc(), ModelVersion.id)
+    return db.session.scalars(wanted.limit(1)).first()
 
 
 def count_active() -> int:
