@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from app.fields import PageQuery
 from app.health.views import Live, Ready
 from app.http import API_PREFIX
-from app.paging import PageQuery
 from app.predictions.schemas import PredictionAnswer, PredictionPage, PredictionQuery, PredictionsQuery
 from app.registry.schemas import ModelDetail, ModelPage, ModelsQuery
 from app.species.schemas import SpeciesDetail, SpeciesPage, SpeciesQuery

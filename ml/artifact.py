@@ -114,19 +114,13 @@ def load_artifact(path: Path) -> Artifact:
     """
     manifest = _manifest(path)
     hashes = manifest["sha256"]
-    contents = {name: _read(path, name) for name in ("card.json", "forest.npz")}
-    for name, content in contents.items():
-        if hashlib.sha256(content).hexdigest() != hashes.get(name):
-            raise ArtifactError(f"{path / name} has changed since the model was written")
-    try:
-        card = ModelCard.model_validate_json(contents["card.json"])
-    except ValidationError as error:
-        raise ArtifactError(f"{path / 'card.json'} is not a model card: {error.errors()[0]['msg']}") from error
+    card = _card(path, hashes)
+    arrays = _unchanged(path, "forest.npz", hashes)
     if manifest["model_id"] != _model_id(card.species.slug, hashes):
         raise ArtifactError(f"{path / 'manifest.json'} names another model than its files hold")
     if card.threshold_rule not in card.thresholds:
         raise ArtifactError(f"{path / 'card.json'} has no threshold by its own rule {card.threshold_rule}")
-    forest, reference = _open_arrays(path / "forest.npz", contents["forest.npz"], card)
+    forest, reference = _open_arrays(path / "forest.npz", arrays, card)
     return Artifact(manifest["model_id"], card, FastPredictor(card, forest, reference), path)
 
 
@@ -164,14 +158,21 @@ def read_card(path: Path) -> ModelCard:
     ArtifactError
         As `load_artifact`.
     """
-    manifest = _manifest(path)
-    content = _read(path, "card.json")
-    if hashlib.sha256(content).hexdigest() != manifest["sha256"].get("card.json"):
-        raise ArtifactError(f"{path / 'card.json'} has changed since the model was written")
+    return _card(path, _manifest(path)["sha256"])
+
+
+def _unchanged(path: Path, name: str, hashes: dict[str, str]) -> bytes:
+    content = _read(path, name)
+    if hashlib.sha256(content).hexdigest() != hashes[name]:
+        raise ArtifactError(f"{path / name} has changed since the model was written")
+    return content
+
+
+def _card(path: Path, hashes: dict[str, str]) -> ModelCard:
     try:
-        return ModelCard.model_validate_json(content)
+        return ModelCard.model_validate_json(_unchanged(path, "card.json", hashes))
     except ValidationError as error:
-        raise ArtifactError(f"{path / 'card.json'} is not a model card") from error
+        raise ArtifactError(f"{path / 'card.json'} is not a model card: {error.errors()[0]['msg']}") from error
 
 
 def _model_id(slug: str, hashes: dict[str, str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import shutil
 from collections.abc import Iterator
@@ -10,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import sklearn
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from ml.artifact import ArtifactError, find_artifacts, load_artifact, read_card, save_artifact
 from ml.assessment import Assessment, assess
-from ml.card import Conditions, ModelCard, Predictor, SpeciesDescription, Training, Validation
+from ml.card import ModelCard, Predictor, SpeciesDescription, Training, Validation
+from ml.describing import fingerprint, recorded_places, starting_points
 from ml.estimators import DownSampledForest
 from ml.features import FeaturePipeline
 from ml.flatten import flatten_forest
@@ -26,7 +25,6 @@ from ml.study import StudyData
 
 #: Rises whenever a change of this library would train another model from the same data.
 ENGINE = "1"
-_MOST_PLACES = 800
 _PARITY_ROWS = 200
 
 
@@ -250,8 +248,8 @@ def _card(
         validation=validation,
         thresholds=assessment.thresholds,
         importance={p.name: float(v) for p, v in zip(predictors, forest.feature_importances_, strict=True)},
-        starting_points=_starting_points(study, predictors, y, held_out),
-        places=_places(study, y),
+        starting_points=starting_points(study, predictors, y, held_out),
+        places=recorded_places(study, y),
         training=_training(study, species.slug, options),
     )
 
@@ -272,31 +270,6 @@ def _training(study: StudyData, slug: str, options: TrainingOptions) -> Training
     )
 
 
-def fingerprint(study: StudyData, slug: str) -> str:
-    """Hash the training table of one species.
-
-    Parameters
-    ----------
-    study : StudyData
-    slug : str
-
-    Returns
-    -------
-    str
-        SHA-256 over descriptions, predictors, environment, presences and coordinates, in their order.
-    """
-    digest = hashlib.sha256()
-    digest.update(study.description.model_dump_json().encode())
-    for part in (*study.predictors, *(s for s in study.species if s.slug == slug)):
-        digest.update(part.model_dump_json().encode())
-    for column in (*(study.environment[p.name] for p in study.predictors), study.presence[slug]):
-        digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
-    for places in (study.coordinates, study.projected):
-        digest.update(b"-" if places is None else np.ascontiguousarray(places, np.float64).tobytes())
-    digest.update(repr(sorted(study.dropped.items())).encode())
-    return digest.hexdigest()
-
-
 def _trained_already(study: StudyData, slug: str, models_dir: Path, options: TrainingOptions) -> Path | None:
     wanted = _training(study, slug, options)
     for path in find_artifacts(models_dir / study.description.slug / slug):
@@ -307,42 +280,6 @@ def _trained_already(study: StudyData, slug: str, models_dir: Path, options: Tra
             # a damaged model is trained anew
             continue
     return None
-
-
-def _starting_points(
-    study: StudyData, predictors: list[Predictor], y: NDArray[np.int64], held_out: NDArray[np.float64]
-) -> list[Conditions]:
-    """Typical conditions, and those of a middling presence and a middling absence rather than of flattering ones."""
-    typical: dict[str, float | str] = {
-        p.name: str(study.environment[p.name].mode().iloc[0]) if p.type == "categorical" else _short(p.median or 0.0)
-        for p in predictors
-    }
-    absence = "a place where it was not recorded"
-    if study.description.records == "presence-background":
-        absence = "a background point"
-    points = [Conditions(label="typical conditions (median)", environment=typical)]
-    for label, wanted in (("a place where it was recorded", 1), (absence, 0)):
-        rows = np.flatnonzero(y == wanted)
-        row = rows[np.argsort(held_out[rows], kind="stable")[len(rows) // 2]]
-        values = study.environment.iloc[row]
-        environment: dict[str, float | str] = {
-            p.name: str(values[p.name]) if p.type == "categorical" else _short(float(values[p.name]))
-            for p in predictors
-        }
-        points.append(Conditions(label=label, environment=environment))
-    return points
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
-
-
-def _places(study: StudyData, y: NDArray[np.int64]) -> list[tuple[float, float]]:
-    if study.coordinates is None:
-        return []
-    places = np.unique(np.round(study.coordinates[y == 1], 2), axis=0)
-    keep = np.linspace(0, len(places) - 1, min(len(places), _MOST_PLACES)).astype(int)
-    return [(float(lon), float(lat)) for lon, lat in places[keep]]
 
 
 def _check(path: Path, forest: DownSampledForest, X: NDArray[np.float32]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
-from app.paging import PageQuery, Text, plain_text
+from app.fields import PageQuery, Text, plain_text
 from app.registry.schemas import ModelRef, SpeciesRef
 from ml.card import Conditions
 

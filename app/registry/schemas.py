@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from app.paging import PageQuery, Text
+from app.fields import PageQuery, Text
 from app.studies.schemas import StudyRef
 from ml.card import Metric, ModelCard, Threshold, Validation
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from app.paging import PageQuery, Text
+from app.fields import PageQuery, Text
 from app.registry.schemas import ModelRef, ModelScores
 from app.studies.schemas import StudyRef
 

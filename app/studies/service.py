@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from app.errors import NotFound
-from app.paging import PageQuery, read_cursor, write_cursor
+from app.fields import PageQuery
+from app.paging import read_cursor, write_cursor
 from app.studies import tables
 from app.studies.schemas import StudyDetail, StudyItem, StudyPage
 from ml.card import StudyDescription

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from app.fields import PageQuery
 from app.http import API_PREFIX, Reply, faces, read_query
-from app.paging import PageQuery
 from app.studies import service
 
 api = Blueprint("studies_api", __name__, url_prefix=API_PREFIX)

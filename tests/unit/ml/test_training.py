@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from ml.artifact import load_artifact
-from ml.training import TrainingError, TrainingOptions, fingerprint, train_species, train_study
+from ml.describing import fingerprint
+from ml.training import TrainingError, TrainingOptions, train_species, train_study
 from tests.synthetic import synthetic_study
 
 SLUG = "oenanthe-hispanica"

@@ -1,0 +1,101 @@
+"""What the card says of the records themselves: their fingerprint, example conditions, and where they lie."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ml.card import Conditions, Predictor
+from ml.study import StudyData
+
+_MOST_PLACES = 800
+
+
+def fingerprint(study: StudyData, slug: str) -> str:
+    """Hash the training table of one species.
+
+    Parameters
+    ----------
+    study : StudyData
+    slug : str
+
+    Returns
+    -------
+    str
+        SHA-256 over descriptions, predictors, environment, presences and coordinates, in their order.
+    """
+    digest = hashlib.sha256()
+    digest.update(study.description.model_dump_json().encode())
+    for part in (*study.predictors, *(s for s in study.species if s.slug == slug)):
+        digest.update(part.model_dump_json().encode())
+    for column in (*(study.environment[p.name] for p in study.predictors), study.presence[slug]):
+        digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
+    for places in (study.coordinates, study.projected):
+        digest.update(b"-" if places is None else np.ascontiguousarray(places, np.float64).tobytes())
+    digest.update(repr(sorted(study.dropped.items())).encode())
+    return digest.hexdigest()
+
+
+def starting_points(
+    study: StudyData, predictors: list[Predictor], y: NDArray[np.int64], held_out: NDArray[np.float64]
+) -> list[Conditions]:
+    """Choose conditions to start from: typical ones, and those of a middling presence and a middling absence.
+
+    Parameters
+    ----------
+    study : StudyData
+    predictors : list of Predictor
+        With medians.
+    y : ndarray of 0/1, shape (n,)
+    held_out : ndarray, shape (n,)
+        Cross-validated suitability; the record in the middle is taken, not the most flattering one.
+
+    Returns
+    -------
+    list of Conditions
+    """
+    typical: dict[str, float | str] = {
+        p.name: str(study.environment[p.name].mode().iloc[0]) if p.type == "categorical" else _short(p.median or 0.0)
+        for p in predictors
+    }
+    absence = "a place where it was not recorded"
+    if study.description.records == "presence-background":
+        absence = "a background point"
+    points = [Conditions(label="typical conditions (median)", environment=typical)]
+    for label, wanted in (("a place where it was recorded", 1), (absence, 0)):
+        rows = np.flatnonzero(y == wanted)
+        row = rows[np.argsort(held_out[rows], kind="stable")[len(rows) // 2]]
+        values = study.environment.iloc[row]
+        environment: dict[str, float | str] = {
+            p.name: str(values[p.name]) if p.type == "categorical" else _short(float(values[p.name]))
+            for p in predictors
+        }
+        points.append(Conditions(label=label, environment=environment))
+    return points
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def recorded_places(study: StudyData, y: NDArray[np.int64]) -> list[tuple[float, float]]:
+    """List presences as (longitude, latitude) rounded to 0.01°, thinned evenly to at most 800.
+
+    Parameters
+    ----------
+    study : StudyData
+    y : ndarray of 0/1, shape (n,)
+
+    Returns
+    -------
+    list of (float, float)
+        Empty for a study without coordinates.
+    """
+    if study.coordinates is None:
+        return []
+    places = np.unique(np.round(study.coordinates[y == 1], 2), axis=0)
+    keep = np.linspace(0, len(places) - 1, min(len(places), _MOST_PLACES)).astype(int)
+    return [(float(lon), float(lat)) for lon, lat in places[keep]]
