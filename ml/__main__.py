@@ -48,7 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("studies", nargs="*", metavar="STUDY", help="slug of a study; see --list")
     command.add_argument("--all", action="store_true", help="train every study")
     command.add_argument("--list", action="store_true", help="list the studies and stop")
-    command.add_argument("--species", action="append", metavar="SLUG", help="only this species (may be repeated)")
+    command.add_argument(
+        "--species",
+        action="append",
+        metavar="NAME",
+        help="only this species, by slug or scientific name (may be repeated)",
+    )
     command.add_argument(
         "--raw", type=Path, default=Path("instance/raw"), help="the fetched data (default: %(default)s)"
     )

@@ -17,6 +17,8 @@ from ml import metrics
 from ml.artifact import load_artifact, read_card
 from ml.card import ModelCard
 from ml.datasets import DEMO_STUDIES, load_study
+from ml.features import SpeciesEncoder
+from ml.study import StudyData
 from ml.transforms import EnvironmentValueError
 
 _CHUNK = 10_000
@@ -37,13 +39,10 @@ def train(options: argparse.Namespace, started: float) -> int:
     if unknown:
         raise ValueError(f"no study {unknown[0]}; there are {', '.join(DEMO_STUDIES)}")
     studies = [load_study(slug, options.raw) for slug in slugs]
-    wanted = {s: [x.slug for x in study.species] for s, study in zip(slugs, studies, strict=True)}
-    if options.species:
-        known = {slug for species in wanted.values() for slug in species}
-        missing = [slug for slug in options.species if slug not in known]
-        if missing:
-            raise ValueError(f"no species {missing[0]} in {', '.join(slugs)}")
-        wanted = {s: [x for x in species if x in options.species] for s, species in wanted.items()}
+    wanted = {s: _chosen(study, options.species) for s, study in zip(slugs, studies, strict=True)}
+    for name in options.species or []:
+        if not any(_chosen(study, [name]) for study in studies):
+            raise ValueError(f"no species {name} in {', '.join(slugs)}")
     settings = TrainingOptions(options.trees, options.folds, options.seed)
     total = sum(len(species) for species in wanted.values())
     results: list[Trained] = []
@@ -64,6 +63,17 @@ def train(options: argparse.Namespace, started: float) -> int:
     fresh = sum(r.fresh and r.path is not None for r in results)
     print(f"{fresh} models trained, {total - fresh - len(failed)} already there, in {time.monotonic() - started:.1f} s")
     return 1 if failed else 0
+
+
+def _chosen(study: StudyData, names: list[str] | None) -> list[str]:
+    """Slugs of the species named, each by its slug or by its scientific name however it is spelt."""
+    slugs = [species.slug for species in study.species]
+    if not names:
+        return slugs
+    encoder = SpeciesEncoder(unknown="ignore").fit([species.scientific_name for species in study.species])
+    codes = dict(zip(encoder.transform([species.scientific_name for species in study.species]), slugs, strict=True))
+    chosen = {codes.get(code, name) for name, code in zip(names, encoder.transform(names), strict=True)}
+    return [slug for slug in slugs if slug in chosen]
 
 
 def evaluate(options: argparse.Namespace, started: float) -> int:

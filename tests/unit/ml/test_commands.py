@@ -41,8 +41,9 @@ def test_train_writes_models_tells_the_scores_and_passes_over_what_is_there(stud
     assert "0 models trained, 3 already there" in capsys.readouterr().out
 
 
-def test_train_takes_single_species(studies, tmp_path):
-    assert _train(tmp_path, "test-hills", "--species", "parus-major") == 0
+@pytest.mark.parametrize("name", ["parus-major", "Parus major", "parus major Linnaeus, 1758"])
+def test_train_takes_single_species_however_they_are_named(studies, tmp_path, name):
+    assert _train(tmp_path, "test-hills", "--species", name) == 0
     assert [p.parent.name for p in find_artifacts(tmp_path)] == ["parus-major"]
 
 
