@@ -12,7 +12,7 @@ from flask import Response, current_app, render_template, request
 from pydantic import BaseModel, ValidationError
 
 API_PREFIX = "/api/v1"
-JSON, FRAGMENT, PAGE = "json", "fragment", "page"
+FRAGMENT = "fragment"
 Face = Literal["json", "fragment", "page"]
 Schema = TypeVar("Schema", bound=BaseModel)
 

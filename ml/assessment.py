@@ -62,13 +62,9 @@ def assess(
         "cbi": judged(lambda labels, score: metrics.cbi(score[labels == 1], available), resampled=False),
         "brier": judged(metrics.brier) if records == "presence-absence" else None,
     }
-    rules = {
-        "maxSSS": rules_of.max_sss(y, held_out),
-        "P10": rules_of.p10(y, held_out),
-        "MTP": rules_of.mtp(y, held_out),
-    }
     thresholds = {}
-    for rule, value in rules.items():
+    for rule, choose in rules_of.RULES.items():
+        value = choose(y, held_out)
         sensitivity, specificity = metrics.sensitivity_specificity(y, held_out, value)
         thresholds[rule] = Threshold(value=value, sensitivity=sensitivity, specificity=specificity)
     return Assessment({name: metric for name, metric in scores.items() if metric is not None}, thresholds)

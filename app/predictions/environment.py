@@ -15,7 +15,7 @@ from ml.card import ModelCard, Predictor
 
 # Beyond this no environmental variable is meant, in any unit, and 32-bit arithmetic still has room.
 ABSURD = 1e12
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 Canonical = dict[str, float | str]
 
@@ -95,7 +95,7 @@ def _read_number(value: object) -> float:
     if isinstance(value, str):
         text = value.strip()
         # float() alone would also take "nan", "inf" and "1_000".
-        if len(text) > 40 or not _NUMBER.fullmatch(text):
+        if len(text) > 40 or not NUMBER.fullmatch(text):
             raise ValueError("must be a number")
         return float(text)
     try:

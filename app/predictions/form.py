@@ -5,7 +5,7 @@ from __future__ import annotations
 from werkzeug.datastructures import MultiDict
 
 from app.errors import AppError, ValidationFailed
-from app.predictions.environment import Canonical, number_text
+from app.predictions.environment import NUMBER, Canonical, number_text
 from app.predictions.schemas import PredictForm
 from app.registry import service as registry
 from app.registry.tables import ModelVersion
@@ -88,8 +88,10 @@ def _start(card: ModelCard, start: str) -> Conditions:
 
 def _common_spelling(value: str) -> str:
     """Return a number with a decimal point where it was typed with a comma."""
-    text = value.strip().replace("\N{MINUS SIGN}", "-")
-    return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+    text = value.strip()
+    number = text.replace("\N{MINUS SIGN}", "-").replace(",", ".")
+    # a level's name may hold a comma too and stays as it is; so does 1,234.5, whose comma means something else
+    return number if NUMBER.fullmatch(number) else text
 
 
 def _shown(value: float | str) -> str:

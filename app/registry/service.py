@@ -30,7 +30,7 @@ from app.studies import tables as study_tables
 from app.studies.schemas import StudyRef
 from app.studies.tables import Study
 from ml.artifact import Artifact, load_artifact
-from ml.card import Metric, ModelCard
+from ml.card import Metric, ModelCard, Predictor
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +161,15 @@ def card_of(version: ModelVersion) -> ModelCard:
 def auc_by_model(model_ids: list[str]) -> dict[str, Metric]:
     """Return the cross-validated AUC-ROC of models, for lists."""
     return {model_id: Metric(**found) for model_id, found in tables.metric_of(model_ids, "auc_roc").items()}
+
+
+def predictors_of_study(study_id: int) -> list[Predictor]:
+    """Return what a study measures, as its models that answer know it; empty while none does.
+
+    Every model of a study is trained on all of its sites, so that any of them knows the study's ranges.
+    """
+    version = tables.any_active_of_study(study_id)
+    return card_of(version).predictors if version is not None else []
 
 
 def scores_of(version: ModelVersion) -> ModelScores:

@@ -100,6 +100,12 @@ def best_active(metric: str) -> ModelVersion | None:
     return db.session.scalars(wanted.limit(1)).first()
 
 
+def any_active_of_study(study_id: int) -> ModelVersion | None:
+    """Return the first model by id that answers for a species of a study."""
+    wanted = select(ModelVersion).join(Species).where(ModelVersion.active, Species.study_id == study_id)
+    return db.session.scalars(wanted.order_by(ModelVersion.id).limit(1)).first()
+
+
 def count_active() -> int:
     """Return how many models answer."""
     return db.session.scalar(select(func.count()).select_from(ModelVersion).where(ModelVersion.active.is_(True))) or 0

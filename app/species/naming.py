@@ -8,7 +8,6 @@ import unicodedata
 from rapidfuzz import fuzz
 
 Names = tuple[str, ...]
-LONGEST_QUERY = 200
 ENOUGH = 72.0
 _NOT_LETTERS = re.compile(r"[^\w]+|_", re.UNICODE)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, Field
 
 from app.fields import PageQuery, Text
 from app.registry.schemas import ModelRef, ModelScores
-from app.studies.schemas import StudyRef
+from app.studies.schemas import PredictorRange, StudyRef
 
 
 class SpeciesItem(BaseModel):
@@ -26,19 +24,6 @@ class SpeciesPage(BaseModel):
 
     items: list[SpeciesItem]
     next: str | None
-
-
-class PredictorRange(BaseModel):
-    """A predictor and the range seen in training."""
-
-    name: str
-    label: str
-    unit: str
-    type: Literal["continuous", "categorical"]
-    minimum: float | None
-    maximum: float | None
-    median: float | None
-    levels: list[str] | None
 
 
 class SpeciesDetail(BaseModel):

@@ -8,9 +8,9 @@ from app.registry import service as registry
 from app.registry import tables as registry_tables
 from app.registry.tables import ModelVersion
 from app.species import naming, tables
-from app.species.schemas import PredictorRange, SpeciesDetail, SpeciesItem, SpeciesPage, SpeciesQuery
+from app.species.schemas import SpeciesDetail, SpeciesItem, SpeciesPage, SpeciesQuery
 from app.species.tables import Species
-from app.studies.schemas import StudyRef
+from app.studies.schemas import PredictorRange, StudyRef
 
 _CANDIDATES = 300
 
@@ -89,9 +89,7 @@ def describe(row: Species, version: ModelVersion | None) -> SpeciesDetail:
         scientific_name=row.scientific_name,
         vernacular_name=row.vernacular_name,
         study=StudyRef(slug=row.study.slug, title=row.study.title),
-        predictors=[
-            PredictorRange(**{key: getattr(p, key) for key in PredictorRange.model_fields}) for p in predictors
-        ],
+        predictors=[PredictorRange.of(predictor) for predictor in predictors],
         model=registry.scores_of(version) if version is not None else None,
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel
 
-from ml.card import Source
+from ml.card import Predictor, Source
 
 
 class StudyRef(BaseModel):
@@ -14,6 +14,24 @@ class StudyRef(BaseModel):
 
     slug: str
     title: str
+
+
+class PredictorRange(BaseModel):
+    """A predictor and the range seen in training."""
+
+    name: str
+    label: str
+    unit: str
+    type: Literal["continuous", "categorical"]
+    minimum: float | None
+    maximum: float | None
+    median: float | None
+    levels: list[str] | None
+
+    @classmethod
+    def of(cls, predictor: Predictor) -> Self:
+        """Return what outsiders see of a card's predictor."""
+        return cls(**{name: getattr(predictor, name) for name in cls.model_fields})
 
 
 class StudyItem(StudyRef):
@@ -25,8 +43,9 @@ class StudyItem(StudyRef):
 
 
 class StudyDetail(StudyItem):
-    """One study, with where its records come from."""
+    """One study, with what it measures and where its records come from."""
 
+    predictors: list[PredictorRange]
     sources: list[Source]
     limits: list[str]
 

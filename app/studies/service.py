@@ -5,8 +5,9 @@ from __future__ import annotations
 from app.errors import NotFound
 from app.fields import PageQuery
 from app.paging import read_cursor, write_cursor
+from app.registry import service as registry
 from app.studies import tables
-from app.studies.schemas import StudyDetail, StudyItem, StudyPage
+from app.studies.schemas import PredictorRange, StudyDetail, StudyItem, StudyPage
 from ml.card import StudyDescription
 
 
@@ -48,6 +49,7 @@ def detail(slug: str) -> StudyDetail:
         description=about.description,
         records=about.records,
         n_species=tables.species_counts().get(row.id, 0),
+        predictors=[PredictorRange.of(predictor) for predictor in registry.predictors_of_study(row.id)],
         sources=about.sources,
         limits=about.limits,
     )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ml.card import Predictor, Source, SpeciesDescription, StudyDescription
 from ml.datasets.bird_names import BIRDS
+from ml.features import species_slug
 from ml.study import StudyData
 
 FEWEST_PRESENCES = 20
@@ -74,7 +75,7 @@ def load_mediterranean_birds(raw: Path) -> StudyData:
         seen = (table[column].to_numpy() > 0).astype(np.int64)
         if seen.sum() < FEWEST_PRESENCES:
             continue
-        slug = scientific.lower().replace(" ", "-")
+        slug = species_slug(scientific)
         species.append(
             SpeciesDescription(slug=slug, scientific_name=scientific, vernacular_name=english, other_names=list(french))
         )

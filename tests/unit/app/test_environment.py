@@ -60,7 +60,15 @@ def test_levels():
 
 
 @pytest.mark.parametrize(
-    ("typed", "read"), [("12,5", "12.5"), (" 3 ", "3"), ("1,000.5", "1,000.5"), ("1,2,3", "1,2,3"), ("−4", "-4")]
+    ("typed", "read"),
+    [
+        ("12,5", "12.5"),
+        (" 3 ", "3"),
+        ("1,000.5", "1,000.5"),
+        ("1,2,3", "1,2,3"),
+        ("−4", "-4"),
+        ("sand, wet", "sand, wet"),
+    ],
 )
 def test_spelling_in_the_form(typed, read):
     assert _common_spelling(typed) == read
