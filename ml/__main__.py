@@ -1,4 +1,4 @@
-"""Command line of the modelling library: ``python -m ml train|evaluate|predict``."""
+"""Command line of the modelling library: ``python -m ml train|evaluate|predict|benchmark``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from ml.commands import evaluate, predict, train
+from ml.commands import benchmark, evaluate, predict, train
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--trees", type=_positive, default=500, help="trees in a forest (default: %(default)s)")
     command.add_argument("--folds", type=_folds, default=5, help="cross-validation folds (default: %(default)s)")
     command.add_argument("--seed", type=_seed, default=0, help="seed of every random draw (default: %(default)s)")
-    command.add_argument("--jobs", type=_positive, default=2, help="processes (default: %(default)s)")
+    _add_workers(command)
     command.set_defaults(run=train)
 
     command = commands.add_parser(
@@ -85,7 +85,36 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--input", type=Path, required=True, help="CSV with one column for each predictor")
     command.add_argument("--output", type=Path, required=True, help="CSV to write")
     command.set_defaults(run=predict)
+
+    command = commands.add_parser(
+        "benchmark",
+        help="run the NCEAS benchmark",
+        description="Fit every species of the NCEAS regions, predict the test sites from training data alone, write "
+        "predictions.csv and summary.csv, and print mean scores.",
+    )
+    command.add_argument("--data", type=Path, required=True, help="directory of the benchmark's .rds files")
+    command.add_argument(
+        "--regions", default="AWT,NZ,SA", help="regions, with commas: AWT, CAN, NSW, NZ, SA, SWI (default: %(default)s)"
+    )
+    command.add_argument("--output", type=Path, required=True, help="directory to write to; made if needed")
+    command.add_argument(
+        "--background",
+        choices=("target-group", "random"),
+        default="target-group",
+        help="target-group: other species' records may be used, which is more information; random: they are not "
+        "(default: %(default)s)",
+    )
+    command.add_argument("--seed", type=_seed, default=0, help="seed of every random draw (default: %(default)s)")
+    _add_workers(command)
+    command.set_defaults(run=benchmark)
     return parser
+
+
+def _add_workers(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--jobs", type=_positive, default=2, help="processes (default: %(default)s)")
+    command.add_argument(
+        "--scheduler", metavar="ADDRESS", help="Dask scheduler to send the work to instead, such as tcp://10.0.0.5:8786"
+    )
 
 
 def _positive(text: str) -> int:

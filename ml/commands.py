@@ -76,6 +76,50 @@ def _chosen(study: StudyData, names: list[str] | None) -> list[str]:
     return [slug for slug in slugs if slug in chosen]
 
 
+def benchmark(options: argparse.Namespace, started: float) -> int:
+    """Run the NCEAS benchmark and write its two tables."""
+    from ml.benchmark import means_table, predict_groups, predictions_table, read_regions, summarise
+    from ml.engine import EngineSettings, GroupModel
+    from ml.nceas import RegionGroup
+    from ml.workers import workers
+
+    regions = list(dict.fromkeys(options.regions.split(",")))
+    groups = read_regions(options.data, regions)
+    options.output.mkdir(parents=True, exist_ok=True)
+    for group in groups:
+        for predictor, n in group.unseen.items():
+            print(
+                f"{group.region} {group.name}: {n} test sites have a level of {predictor} that training lacks; "
+                "answered as the most common one"
+            )
+    total = sum(len(group.species) for group in groups)
+    terminal = sys.stderr.isatty()
+    predicted = []
+    with tqdm(total=total, unit="species", disable=not terminal, file=sys.stderr) as bar:
+
+        def told(group: RegionGroup, model: GroupModel) -> None:
+            bar.write(
+                f"{group.region} {group.name}: {len(group.species)} species, "
+                f"{model.choice.share:.0%} of the background is target group"
+            )
+
+        with workers(options.jobs, options.scheduler):
+            settings = EngineSettings(seed=options.seed)
+            for one in predict_groups(groups, settings, options.background == "target-group", told):
+                predicted.append(one)
+                bar.update()
+                if not terminal:
+                    name = groups[one.group].species[one.species]
+                    print(f"{len(predicted)}/{total} {name} {one.fit_seconds:.1f} s", flush=True)
+    # written before any survey is opened
+    _write_csv(predictions_table(groups, predicted), options.output / "predictions.csv")
+    summary = summarise(groups, predicted, options.data)
+    _write_csv(summary, options.output / "summary.csv")
+    print(means_table(summary))
+    print(f"{options.background} background, seed {options.seed}, {time.monotonic() - started:.0f} s")
+    return 0
+
+
 def evaluate(options: argparse.Namespace, started: float) -> int:
     """Print cross-validated scores, or scores on independent records."""
     artifact = load_artifact(options.model)
@@ -120,16 +164,23 @@ def predict(options: argparse.Namespace, started: float) -> int:
     table["suitability"] = suitability.round(6)
     table["suitable"] = (suitability >= threshold).astype(int)
     table["in_area_of_applicability"] = (~outside).astype(int)
-    handle, draft = tempfile.mkstemp(dir=options.output.resolve().parent, suffix=".csv")
+    _write_csv(table, options.output)
+    print(f"{len(table)} rows written to {options.output}")
+    return 0
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table that appears whole or not at all."""
+    handle, draft = tempfile.mkstemp(dir=path.resolve().parent, suffix=".csv")
     os.close(handle)
     try:
         table.to_csv(draft, index=False)
-        Path(draft).replace(options.output)
+        # a temporary file is for its owner alone; this one is for whoever may read its directory
+        Path(draft).chmod(0o644)
+        Path(draft).replace(path)
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
-    print(f"{len(table)} rows written to {options.output}")
-    return 0
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

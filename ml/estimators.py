@@ -1,4 +1,4 @@
-"""The down-sampled random forest as a scikit-learn estimator."""
+"""The down-sampled random forest, and what every two-class estimator of this library shares."""
 
 from __future__ import annotations
 
@@ -14,7 +14,62 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 
-class DownSampledForest(ClassifierMixin, BaseEstimator):
+class PresenceClassifier(ClassifierMixin, BaseEstimator):
+    """Base of estimators that tell presences from absences or background: two classes, the larger label is presence."""
+
+    def __sklearn_tags__(self) -> Any:
+        """Declare that only two classes are understood."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def _read(
+        self, X: ArrayLike, y: ArrayLike, background_weight: ArrayLike | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]:
+        """Check the arguments of `fit`; sets `classes_`.
+
+        Returns
+        -------
+        rows : ndarray of float32, shape (n_samples, n_features)
+        present : ndarray of bool, shape (n_samples,)
+        weight : ndarray of float64, shape (n_samples,)
+            0 at presences; sums to 1.
+        """
+        rows, labels = validate_data(self, X, y, dtype=np.float32)
+        check_classification_targets(labels)
+        self.classes_, encoded = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError("both presences and absences are needed: the data has only one class")
+        if len(self.classes_) > 2:
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is multiclass: "
+                f"{len(self.classes_)} classes were given"
+            )
+        present = encoded == 1
+        weight = np.ones(len(rows)) if background_weight is None else np.array(background_weight, dtype=np.float64)
+        if weight.shape != (len(rows),) or not np.isfinite(weight).all() or (weight < 0).any():
+            raise ValueError("background_weight must hold one finite number of 0 or more for each row")
+        weight[present] = 0
+        if weight.sum() <= 0:
+            raise ValueError("background_weight is 0 for every absence or background point")
+        return rows, present, weight / weight.sum()
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Class with the larger share.
+
+        Parameters
+        ----------
+        X : array-like, shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray, shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return np.asarray(self.classes_[(self.predict_proba(X)[:, 1] > 0.5).astype(int)])
+
+
+class DownSampledForest(PresenceClassifier):
     """Random forest whose every tree sees as many absences (or background points) as presences.
 
     Without down-sampling a forest on few presences against thousands of background points is among the worst
@@ -67,13 +122,7 @@ class DownSampledForest(ClassifierMixin, BaseEstimator):
         self.max_draw = max_draw
         self.random_state = random_state
 
-    def __sklearn_tags__(self) -> Any:
-        """Declare that only two classes are understood."""
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, background_weight: ArrayLike | None = None) -> Self:
         """Grow the forest.
 
         Parameters
@@ -82,6 +131,8 @@ class DownSampledForest(ClassifierMixin, BaseEstimator):
             Encoded predictors.
         y : array-like, shape (n_samples,)
             Two classes; the larger label is presence.
+        background_weight : array-like, shape (n_samples,), optional
+            How often a background point is drawn, relative to the others; entries of presences are not used.
 
         Returns
         -------
@@ -92,33 +143,30 @@ class DownSampledForest(ClassifierMixin, BaseEstimator):
         ValueError
             Anything but two classes, or missing or infinite values.
         """
-        rows_in, labels = validate_data(self, X, y, dtype=np.float32)
-        check_classification_targets(labels)
-        self.classes_, encoded = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError("both presences and absences are needed: the data has only one class")
-        if len(self.classes_) > 2:
-            raise ValueError(
-                "Only binary classification is supported. The type of the target is multiclass: "
-                f"{len(self.classes_)} classes were given"
-            )
+        rows_in, present, weight = self._read(X, y, background_weight)
         if self.n_estimators < 1 or self.n_groups < 1 or self.min_samples_leaf < 1:
             raise ValueError("n_estimators, n_groups and min_samples_leaf must be at least 1")
 
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         draw = np.random.default_rng(seed)
-        presences, absences = np.flatnonzero(encoded == 1), np.flatnonzero(encoded == 0)
+        presences, absences = np.flatnonzero(present), np.flatnonzero(weight > 0)
         n_draw = min(len(presences), len(absences), self.max_draw or len(presences))
         n_groups = min(self.n_groups, self.n_estimators)
         self.group_ = np.sort(np.arange(self.n_estimators) % n_groups)
-        target = encoded.astype(np.float64)
+        target = present.astype(np.float64)
+        even = bool(np.ptp(weight[absences]) == 0)
         halves = [(_half(presences, draw), _half(absences, draw)) for _ in range(n_groups)]
         self.estimators_ = []
         # the trees' parameters and data are checked once above, not five hundred times
         with sklearn.config_context(skip_parameter_validation=True, assume_finite=True):
             for group in self.group_:
                 half_presences, half_absences = halves[group]
-                rows = np.concatenate((draw.choice(half_presences, n_draw), draw.choice(half_absences, n_draw)))
+                drawn = (
+                    draw.choice(half_absences, n_draw)
+                    if even
+                    else _weighted(half_absences, weight[half_absences], n_draw, draw)
+                )
+                rows = np.concatenate((draw.choice(half_presences, n_draw), drawn))
                 tree = DecisionTreeRegressor(
                     max_features=self.max_features,
                     min_samples_leaf=self.min_samples_leaf,
@@ -148,20 +196,6 @@ class DownSampledForest(ClassifierMixin, BaseEstimator):
         presence = total / len(self.estimators_)
         return np.column_stack((1 - presence, presence))
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Class with the larger share.
-
-        Parameters
-        ----------
-        X : array-like, shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray, shape (n_samples,)
-        """
-        check_is_fitted(self)
-        return np.asarray(self.classes_[(self.predict_proba(X)[:, 1] > 0.5).astype(int)])
-
     @property
     def feature_importances_(self) -> NDArray[np.float64]:
         """Mean decrease in impurity by predictor, shape (n_features,)."""
@@ -173,3 +207,11 @@ class DownSampledForest(ClassifierMixin, BaseEstimator):
 def _half(rows: NDArray[np.int64], draw: np.random.Generator) -> NDArray[np.int64]:
     """A random half, without replacement and never empty."""
     return draw.choice(rows, (len(rows) + 1) // 2, replace=False)
+
+
+def _weighted(
+    rows: NDArray[np.int64], weight: NDArray[np.float64], n: int, draw: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw rows with replacement in proportion to their weight."""
+    reach = np.cumsum(weight)
+    return rows[np.minimum(np.searchsorted(reach, draw.random(n) * reach[-1], side="right"), len(rows) - 1)]

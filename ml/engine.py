@@ -1,0 +1,338 @@
+"""The default model: a down-sampled forest, a MaxEnt-type model and, for a group of species, a multi-species network.
+
+Each member estimates the logarithm of the density ratio of presences to background. They err differently, so their
+plain mean is better than any of them; weights chosen by cross-validation were not better than equal ones
+(ARCHITECTURE.md has the figures). A row's score depends on the fitted members and that row alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from ml.estimators import DownSampledForest
+from ml.maxent import Maxent
+from ml.members import share_logit
+from ml.network import MultiSpeciesNetwork
+from ml.target_group import (
+    FEWEST_PLACES,
+    ShareChoice,
+    background_weight,
+    choose_share,
+    held_out_scores,
+)
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Settings of the default model; the defaults are what users get.
+
+    Attributes
+    ----------
+    n_estimators : int
+        Trees of the forest.
+    max_draw : int
+        Most presences one tree draws, which bounds the size of a model.
+    regularization : float
+        Multiplier of Maxent's penalties.
+    n_networks : int
+        Networks averaged.
+    seed : int
+    """
+
+    n_estimators: int = 500
+    max_draw: int = 400
+    regularization: float = 4.0
+    n_networks: int = 5
+    seed: int = 0
+
+    def forest(self) -> DownSampledForest:
+        """Make an unfitted forest."""
+        return DownSampledForest(n_estimators=self.n_estimators, max_draw=self.max_draw, random_state=self.seed)
+
+    def maxent(self, categorical: tuple[int, ...]) -> Maxent:
+        """Make an unfitted MaxEnt-type model."""
+        return Maxent(regularization=self.regularization, categorical=categorical)
+
+    def network(self, categorical: tuple[int, ...], n_networks: int | None = None) -> MultiSpeciesNetwork:
+        """Make an unfitted multi-species network."""
+        return MultiSpeciesNetwork(
+            n_networks=n_networks or self.n_networks, categorical=categorical, random_state=self.seed
+        )
+
+
+@dataclass(frozen=True)
+class Group:
+    """The records of a group of species and the background they share.
+
+    Attributes
+    ----------
+    rows : ndarray of float32, shape (n, n_predictors)
+        Encoded predictors; levels by their place in the predictor's list.
+    recorded : ndarray of 0/1, shape (n, n_species)
+        Rows without any 1 are random background (or, with `absences`, sites where no species was found).
+    categorical : tuple of int
+        Columns that hold level codes.
+    absences : bool
+        Whether 0 means that the species was looked for and not found.
+    """
+
+    rows: Rows
+    recorded: Labels
+    categorical: tuple[int, ...] = ()
+    absences: bool = False
+
+    @property
+    def has_target_group(self) -> bool:
+        """Whether other species' records can serve as background."""
+        return (
+            not self.absences
+            and self.recorded.shape[1] > 1
+            and int(self.recorded.any(axis=1).sum()) >= FEWEST_PLACES
+            and bool((~self.recorded.any(axis=1)).any())
+        )
+
+
+@dataclass(frozen=True)
+class GroupModel:
+    """What the species of a group share.
+
+    Attributes
+    ----------
+    choice : ShareChoice
+        Of target-group background; 0 where there is no target group.
+    network : MultiSpeciesNetwork or None
+        None where there is no target group.
+    """
+
+    choice: ShareChoice
+    network: MultiSpeciesNetwork | None = None
+
+
+@dataclass(frozen=True)
+class SpeciesModel:
+    """One species' fitted members.
+
+    Attributes
+    ----------
+    forest : DownSampledForest
+    maxent : Maxent
+    network : MultiSpeciesNetwork or None
+    species : int
+        The species' column in the network.
+    order : dict of int to ndarray of int
+        For each categorical column the new code of each level: levels in the order of their share of presences, so that
+        one split of a tree can separate any useful grouping of them (Breiman et al. 1984).
+    """
+
+    forest: DownSampledForest
+    maxent: Maxent
+    network: MultiSpeciesNetwork | None
+    species: int
+    order: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+
+    def members(self, rows: Rows) -> dict[str, Floats]:
+        """Each member's score.
+
+        Parameters
+        ----------
+        rows : ndarray of float32, shape (n, n_predictors)
+            Coded as in the group.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (n,)
+            Logarithms of density ratios.
+        """
+        recoded = recode(rows, self.order)
+        scores = {
+            "forest": share_logit(self.forest.predict_proba(recoded)[:, 1]),
+            "maxent": self.maxent.decision_function(rows),
+        }
+        if self.network is not None:
+            scores["network"] = self.network.decision_function(rows)[:, self.species]
+        return scores
+
+    def score(self, rows: Rows) -> Floats:
+        """Mean of the members' scores, shape (n,)."""
+        return np.mean(list(self.members(rows).values()), axis=0)
+
+
+def fit_group(group: Group, folds: Labels | None, settings: EngineSettings, share: float | None = None) -> GroupModel:
+    """Choose the share of target-group background and fit the network.
+
+    Parameters
+    ----------
+    group : Group
+    folds : ndarray of int, shape (n,), or None
+        Spatial blocks; without them the share is one half, which no data has chosen.
+    settings : EngineSettings
+    share : float, optional
+        Taken instead of a choice.
+
+    Returns
+    -------
+    GroupModel
+    """
+    if not group.has_target_group:
+        return GroupModel(ShareChoice(0.0, {}))
+    with threadpool_limits(1):
+        if share is not None:
+            choice = ShareChoice(share, {})
+        elif folds is None:
+            choice = ShareChoice(0.5, {})
+        else:
+            choice = choose_share(group.rows, group.recorded, folds, settings.network(group.categorical, 1))
+        weight = background_weight(group.recorded, choice.share)
+        network = settings.network(group.categorical).fit(group.rows, group.recorded, weight)
+    return GroupModel(choice, network)
+
+
+def fit_species(
+    group: Group,
+    species: int,
+    shared: GroupModel,
+    settings: EngineSettings,
+    train: NDArray[np.bool_] | None = None,
+) -> SpeciesModel:
+    """Fit one species' own members.
+
+    Parameters
+    ----------
+    group : Group
+    species : int
+        Column of the group's `recorded`.
+    shared : GroupModel
+        Of the same training rows.
+    settings : EngineSettings
+    train : ndarray of bool, shape (n,), optional
+        Rows to fit on; all when left out.
+
+    Returns
+    -------
+    SpeciesModel
+
+    Raises
+    ------
+    ValueError
+        No presence, or nothing to compare presences with.
+    """
+    chosen = np.ones(len(group.rows), bool) if train is None else train
+    rows, recorded = group.rows[chosen], group.recorded[chosen]
+    y = recorded[:, species]
+    if group.absences:
+        weight = np.where(y == 0, 1.0, 0.0)
+    else:
+        weight = background_weight(recorded, shared.choice.share, without=species)
+    order = level_order(rows, y, weight, group.categorical)
+    # whatever BLAS does with more threads, the model stays the same to the last bit
+    with threadpool_limits(1):
+        forest = settings.forest().fit(recode(rows, order), y, weight)
+        maxent = settings.maxent(group.categorical).fit(rows, y, weight)
+    return SpeciesModel(forest, maxent, shared.network, species, order)
+
+
+def held_out_logits(
+    group: Group,
+    species: int,
+    folds: Labels,
+    share: float,
+    settings: EngineSettings,
+    network_scores: Floats | None = None,
+) -> Floats:
+    """Score every row by members that did not see its fold.
+
+    Parameters
+    ----------
+    group : Group
+    species : int
+    folds : ndarray of int, shape (n,)
+    share : float
+        Of target-group background.
+    settings : EngineSettings
+    network_scores : ndarray, shape (n,), optional
+        The network's held-out scores for this species.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Means of the members' logarithms of density ratios.
+    """
+    out = np.full(len(group.rows), np.nan)
+    shared = GroupModel(ShareChoice(share, {}))
+    for fold in np.unique(folds):
+        test = folds == fold
+        members = list(fit_species(group, species, shared, settings, ~test).members(group.rows[test]).values())
+        if network_scores is not None:
+            members.append(network_scores[test])
+        out[test] = np.mean(members, axis=0)
+    return out
+
+
+def held_out_networks(group: Group, folds: Labels, share: float, settings: EngineSettings) -> Floats | None:
+    """Held-out scores of the network for all species, shape (n, n_species); None where there is no target group."""
+    if not group.has_target_group:
+        return None
+    with threadpool_limits(1):
+        return held_out_scores(group.rows, group.recorded, folds, share, settings.network(group.categorical))
+
+
+def level_order(rows: Rows, y: Labels, weight: Floats, categorical: tuple[int, ...]) -> dict[int, NDArray[np.int64]]:
+    """Order the levels of categorical columns by how much more often presences have them than the background.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (n, n_predictors)
+    y : ndarray of 0/1, shape (n,)
+    weight : ndarray, shape (n,)
+        Of the background.
+    categorical : tuple of int
+
+    Returns
+    -------
+    dict of int to ndarray of int
+        By column, the new code of each old one.
+    """
+    order = {}
+    n = int(y.sum())
+    for j in categorical:
+        codes = rows[:, j].astype(np.int64)
+        n_levels = int(codes.max()) + 1
+        present = np.bincount(codes[y == 1], minlength=n_levels)
+        expected = n * np.bincount(codes, weights=weight, minlength=n_levels) / weight.sum()
+        # one pseudo-record on each side keeps rare levels in the middle
+        ratio = (present + 1) / (expected + 1)
+        new = np.empty(n_levels, np.int64)
+        new[np.lexsort((np.arange(n_levels), ratio))] = np.arange(n_levels)
+        order[j] = new
+    return order
+
+
+def recode(rows: Rows, order: dict[int, NDArray[np.int64]]) -> Rows:
+    """Replace level codes by their new ones; codes beyond the known ones stay."""
+    if not order:
+        return rows
+    out = rows.copy()
+    for j, new in order.items():
+        codes = rows[:, j].astype(np.int64)
+        known = codes < len(new)
+        out[known, j] = new[codes[known]]
+    return out
+
+
+def describe(settings: EngineSettings) -> dict[str, Any]:
+    """Settings as they stand in the card."""
+    return {
+        "n_estimators": settings.n_estimators,
+        "max_draw": settings.max_draw,
+        "regularization": settings.regularization,
+        "n_networks": settings.n_networks,
+    }
