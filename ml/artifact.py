@@ -1,8 +1,9 @@
 """A model as a directory: checked by hash and format version before it is opened, and never a pickle.
 
 ``manifest.json`` names the format version and the SHA-256 of the other files; ``card.json`` is the model card;
-``forest.npz`` holds plain arrays. Nothing in it depends on the time or place of training, so the model's id, taken
-from the content, is the same whenever the same data are trained with the same settings and seed.
+``model.npz`` holds plain arrays (``forest.npz`` in format 1, which had a forest alone). Nothing in it depends on the
+time or place of training, so the model's id, taken from the content, is the same whenever the same data are trained
+with the same settings and seed.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ml.card import ModelCard
-from ml.predictor import NODE, FastPredictor, Forest
+from ml.members import Blend
+from ml.packing import UnsoundError, pack, unpack
+from ml.predictor import FastPredictor
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_ARRAYS = {1: "forest.npz", 2: "model.npz"}
 # far above any honest model (26 MB for 5,800 presences), far below what would fill the memory
 _LARGEST_FILE = 512 * 1024 * 1024
 
@@ -43,7 +47,7 @@ class Artifact:
     path: Path
 
 
-def save_artifact(models: Path, card: ModelCard, forest: Forest, reference: list[NDArray[np.float32]]) -> Path:
+def save_artifact(models: Path, card: ModelCard, blend: Blend, reference: list[NDArray[np.float32]]) -> Path:
     """Write a model and move it into place in one step.
 
     Parameters
@@ -51,7 +55,7 @@ def save_artifact(models: Path, card: ModelCard, forest: Forest, reference: list
     models : Path
         Root under which ``<study>/<species>/<model id>/`` is made.
     card : ModelCard
-    forest : Forest
+    blend : Blend
     reference : list of ndarray
         Sorted training values of each predictor in natural units; empty for a categorical one.
 
@@ -60,13 +64,12 @@ def save_artifact(models: Path, card: ModelCard, forest: Forest, reference: list
     Path
         The model's directory. One that exists already holds the same bytes and is left as it is.
     """
-    arrays: dict[str, Any] = {"nodes": forest.nodes, "roots": forest.roots, "group": forest.group}
-    arrays.update({f"reference_{j}": values.astype(np.float32) for j, values in enumerate(reference)})
+    arrays: dict[str, Any] = pack(blend, reference)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     files = {
         "card.json": json.dumps(card.model_dump(), indent=1, sort_keys=True, ensure_ascii=False).encode(),
-        "forest.npz": buffer.getvalue(),
+        _ARRAYS[FORMAT_VERSION]: buffer.getvalue(),
     }
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     model_id = _model_id(card.species.slug, hashes)
@@ -115,13 +118,14 @@ def load_artifact(path: Path) -> Artifact:
     manifest = _manifest(path)
     hashes = manifest["sha256"]
     card = _card(path, hashes)
-    arrays = _unchanged(path, "forest.npz", hashes)
+    name = _ARRAYS[manifest["format_version"]]
+    arrays = _unchanged(path, name, hashes)
     if manifest["model_id"] != _model_id(card.species.slug, hashes):
         raise ArtifactError(f"{path / 'manifest.json'} names another model than its files hold")
     if card.threshold_rule not in card.thresholds:
         raise ArtifactError(f"{path / 'card.json'} has no threshold by its own rule {card.threshold_rule}")
-    forest, reference = _open_arrays(path / "forest.npz", arrays, card)
-    return Artifact(manifest["model_id"], card, FastPredictor(card, forest, reference), path)
+    blend, reference = _open_arrays(path / name, arrays, card)
+    return Artifact(manifest["model_id"], card, FastPredictor(card, blend, reference), path)
 
 
 def find_artifacts(root: Path) -> list[Path]:
@@ -187,13 +191,13 @@ def _manifest(path: Path) -> dict[str, Any]:
         if isinstance(error, ArtifactError):
             raise
         raise ArtifactError(f"{path / 'manifest.json'} is not JSON") from error
-    if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
-        version = manifest.get("format_version") if isinstance(manifest, dict) else None
-        raise ArtifactError(f"{path} has format version {version}, this program reads {FORMAT_VERSION}")
+    version = manifest.get("format_version") if isinstance(manifest, dict) else None
+    if not isinstance(version, int) or version not in _ARRAYS:
+        raise ArtifactError(f"{path} has format version {version}, this program reads {FORMAT_VERSION} and below")
     hashes = manifest.get("sha256")
     if (
         not isinstance(hashes, dict)
-        or set(hashes) != {"card.json", "forest.npz"}
+        or set(hashes) != {"card.json", _ARRAYS[version]}
         or not all(isinstance(value, str) for value in (*hashes.values(), manifest.get("model_id")))
     ):
         raise ArtifactError(f"{path / 'manifest.json'} is incomplete")
@@ -210,47 +214,12 @@ def _read(path: Path, name: str) -> bytes:
         raise ArtifactError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _open_arrays(file: Path, content: bytes, card: ModelCard) -> tuple[Forest, list[NDArray[np.float32]]]:
-    """Open and check the arrays, so that compiled code can walk them without looking."""
-    n_predictors = len(card.predictors)
+def _open_arrays(file: Path, content: bytes, card: ModelCard) -> tuple[Blend, list[NDArray[np.float32]]]:
+    """Open and check the arrays, so that compiled code can evaluate them without looking."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            nodes = np.ascontiguousarray(arrays["nodes"])
-            roots = np.ascontiguousarray(arrays["roots"], dtype=np.int32)
-            group = np.ascontiguousarray(arrays["group"], dtype=np.int32)
-            reference = [np.asarray(arrays[f"reference_{j}"], dtype=np.float32) for j in range(n_predictors)]
+            return unpack(arrays, len(card.predictors))
+    except UnsoundError as error:
+        raise ArtifactError(f"{file} holds {error} that does not hang together") from error
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ArtifactError(f"{file} does not hold a forest") from error
-    sound = (
-        nodes.dtype == NODE
-        and nodes.ndim == 1
-        and len(nodes) > 0
-        and len(roots) >= 2
-        and len(group) == len(roots) - 1
-        and roots[0] == 0
-        and roots[-1] == len(nodes)
-        and bool((np.diff(roots) > 0).all())
-        and bool((group >= 0).all())
-        and int(group.max()) < len(group)
-        and all(
-            values.ndim == 1 and bool(np.isfinite(values).all()) and bool((np.diff(values) >= 0).all())
-            for values in reference
-        )
-    )
-    if sound:
-        index = np.arange(len(nodes))
-        last = np.repeat(roots[1:], np.diff(roots)) - 1
-        splits = nodes["feature"] >= 0
-        # children lie ahead and within the tree, so every walk ends
-        sound = bool(
-            (nodes["feature"] < n_predictors).all()
-            and (nodes["feature"] >= -1).all()
-            and (nodes["right"][splits] > index[splits] + 1).all()
-            and (nodes["right"][splits] <= last[splits]).all()
-            and np.isfinite(nodes["threshold"]).all()
-            and (nodes["value"] >= 0).all()
-            and (nodes["value"] <= 1).all()
-        )
-    if not sound:
-        raise ArtifactError(f"{file} holds a forest that does not hang together")
-    return Forest(nodes, roots, group), reference
+        raise ArtifactError(f"{file} does not hold a model") from error

@@ -87,6 +87,41 @@ class Validation(Part):
     note: str
 
 
+class ReliabilityBin(Part):
+    """Held-out records of similar suitability, and how many of them had the species."""
+
+    suitability: float
+    observed: float
+    n: int
+
+
+class CalibrationReport(Part):
+    """What a suitability means, and how it was made to."""
+
+    meaning: str
+    intercept: float
+    slope: float
+    reliability: list[ReliabilityBin] = Field(default_factory=list, description="only with true absences")
+
+
+class BackgroundReport(Part):
+    """What presences were compared with."""
+
+    kind: Literal["absences", "target group", "random"]
+    target_group_share: float = Field(0.0, ge=0, le=1, description="share of the background from other species' places")
+    share_scores: dict[str, float] = Field(
+        default_factory=dict, description="cross-validated score of each share tried"
+    )
+    note: str
+
+
+class Optimism(Part):
+    """The AUC under random folds beside that under spatial blocks: the gap is how much random folds flatter."""
+
+    auc_roc_spatial: float
+    auc_roc_random: float
+
+
 class Conditions(Part):
     """A named set of starting values for the form."""
 
@@ -125,3 +160,8 @@ class ModelCard(Part):
         default_factory=list, description="up to 800 presences as (longitude, latitude); empty without coordinates"
     )
     training: Training
+    # format 1, a forest alone, had none of these
+    background: BackgroundReport | None = None
+    calibration: CalibrationReport | None = None
+    optimism: Optimism | None = None
+    notes: list[str] = Field(default_factory=list, description="what was unusual about the records, and what was done")

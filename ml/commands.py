@@ -28,6 +28,7 @@ def train(options: argparse.Namespace, started: float) -> int:
     """Train the studies asked for; 1 when a species could not be trained."""
     # training pulls in joblib and scikit-learn, which the other commands do without
     from ml.training import Trained, TrainingOptions, train_study
+    from ml.workers import workers
 
     if options.list:
         print("\n".join(DEMO_STUDIES))
@@ -47,9 +48,12 @@ def train(options: argparse.Namespace, started: float) -> int:
     total = sum(len(species) for species in wanted.values())
     results: list[Trained] = []
     terminal = sys.stderr.isatty()
-    with tqdm(total=total, unit="model", disable=not terminal, file=sys.stderr) as bar:
+    with (
+        tqdm(total=total, unit="model", disable=not terminal, file=sys.stderr) as bar,
+        workers(options.jobs, options.scheduler),
+    ):
         for slug, study in zip(slugs, studies, strict=True):
-            for result in train_study(study, options.models, settings, wanted[slug], options.jobs):
+            for result in train_study(study, options.models, settings, wanted[slug]):
                 results.append(result)
                 bar.set_postfix_str(result.species)
                 bar.update()

@@ -12,15 +12,18 @@ from ml.card import Conditions, Predictor
 from ml.study import StudyData
 
 _MOST_PLACES = 800
+_MOST_REFERENCE = 2000
 
 
-def fingerprint(study: StudyData, slug: str) -> str:
+def fingerprint(study: StudyData, slug: str, with_group: bool = False) -> str:
     """Hash the training table of one species.
 
     Parameters
     ----------
     study : StudyData
     slug : str
+    with_group : bool
+        Whether the other species' presences are part of the training data too.
 
     Returns
     -------
@@ -31,7 +34,10 @@ def fingerprint(study: StudyData, slug: str) -> str:
     digest.update(study.description.model_dump_json().encode())
     for part in (*study.predictors, *(s for s in study.species if s.slug == slug)):
         digest.update(part.model_dump_json().encode())
-    for column in (*(study.environment[p.name] for p in study.predictors), study.presence[slug]):
+    columns = [*(study.environment[p.name] for p in study.predictors), study.presence[slug]]
+    if with_group:
+        columns += [study.presence[name] for name in study.presence.columns]
+    for column in columns:
         digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
     for places in (study.coordinates, study.projected):
         digest.update(b"-" if places is None else np.ascontiguousarray(places, np.float64).tobytes())
@@ -75,6 +81,31 @@ def starting_points(
         }
         points.append(Conditions(label=label, environment=environment))
     return points
+
+
+def thinned_reference(study: StudyData, predictors: list[Predictor]) -> list[NDArray[np.float32]]:
+    """Sorted training values of each predictor, by which novelty is measured.
+
+    Parameters
+    ----------
+    study : StudyData
+    predictors : list of Predictor
+
+    Returns
+    -------
+    list of ndarray of float32
+        In natural units; of more than 2,000 values, that many evenly spaced ranks with both ends, which moves no
+        percentage by more than 0.1. Empty for a categorical predictor.
+    """
+    out = []
+    for p in predictors:
+        values = np.zeros(0, np.float32)
+        if p.type == "continuous":
+            values = np.sort(study.environment[p.name].to_numpy(np.float32))
+            ranks = np.linspace(0, len(values) - 1, min(len(values), _MOST_REFERENCE)).round().astype(np.int64)
+            values = values[ranks]
+        out.append(values)
+    return out
 
 
 def _short(value: float) -> float:

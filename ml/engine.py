@@ -1,8 +1,15 @@
-"""The default model: a down-sampled forest, a MaxEnt-type model and, for a group of species, a multi-species network.
+"""The default model: a down-sampled forest with the companions that its records allow.
+
+| records | members |
+|---|---|
+| presences and background, one species | forest, MaxEnt-type model |
+| presences and background, a group of species | forest, MaxEnt-type model, multi-species network |
+| presences and absences, one species | forest |
+| presences and absences, a group of species | forest, multi-species network |
 
 Each member estimates the logarithm of the density ratio of presences to background. They err differently, so their
-plain mean is better than any of them; weights chosen by cross-validation were not better than equal ones
-(ARCHITECTURE.md has the figures). A row's score depends on the fitted members and that row alone.
+plain mean is better than any of them; no other weights were (ARCHITECTURE.md has the figures). A row's score depends
+on the fitted members and that row alone.
 """
 
 from __future__ import annotations
@@ -15,6 +22,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ml.estimators import DownSampledForest
+from ml.levels import level_order, recode
 from ml.maxent import Maxent
 from ml.members import share_logit
 from ml.network import MultiSpeciesNetwork
@@ -91,14 +99,14 @@ class Group:
     absences: bool = False
 
     @property
+    def has_network(self) -> bool:
+        """Whether there are species and places enough to learn from each other."""
+        return self.recorded.shape[1] > 1 and int(self.recorded.any(axis=1).sum()) >= FEWEST_PLACES
+
+    @property
     def has_target_group(self) -> bool:
         """Whether other species' records can serve as background."""
-        return (
-            not self.absences
-            and self.recorded.shape[1] > 1
-            and int(self.recorded.any(axis=1).sum()) >= FEWEST_PLACES
-            and bool((~self.recorded.any(axis=1)).any())
-        )
+        return not self.absences and self.has_network and bool((~self.recorded.any(axis=1)).any())
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ class GroupModel:
     choice : ShareChoice
         Of target-group background; 0 where there is no target group.
     network : MultiSpeciesNetwork or None
-        None where there is no target group.
+        None where a species stands alone.
     """
 
     choice: ShareChoice
@@ -124,7 +132,8 @@ class SpeciesModel:
     Attributes
     ----------
     forest : DownSampledForest
-    maxent : Maxent
+    maxent : Maxent or None
+        None for presences and absences, where it did not help.
     network : MultiSpeciesNetwork or None
     species : int
         The species' column in the network.
@@ -134,7 +143,7 @@ class SpeciesModel:
     """
 
     forest: DownSampledForest
-    maxent: Maxent
+    maxent: Maxent | None
     network: MultiSpeciesNetwork | None
     species: int
     order: dict[int, NDArray[np.int64]] = field(default_factory=dict)
@@ -153,10 +162,9 @@ class SpeciesModel:
             Logarithms of density ratios.
         """
         recoded = recode(rows, self.order)
-        scores = {
-            "forest": share_logit(self.forest.predict_proba(recoded)[:, 1]),
-            "maxent": self.maxent.decision_function(rows),
-        }
+        scores = {"forest": share_logit(self.forest.predict_proba(recoded)[:, 1])}
+        if self.maxent is not None:
+            scores["maxent"] = self.maxent.decision_function(rows)
         if self.network is not None:
             scores["network"] = self.network.decision_function(rows)[:, self.species]
         return scores
@@ -182,16 +190,16 @@ def fit_group(group: Group, folds: Labels | None, settings: EngineSettings, shar
     -------
     GroupModel
     """
-    if not group.has_target_group:
+    if not group.has_network:
         return GroupModel(ShareChoice(0.0, {}))
     with threadpool_limits(1):
-        if share is not None:
-            choice = ShareChoice(share, {})
-        elif folds is None:
-            choice = ShareChoice(0.5, {})
+        if not group.has_target_group:
+            choice = ShareChoice(0.0, {})
+        elif share is not None or folds is None:
+            choice = ShareChoice(0.5 if share is None else share, {})
         else:
             choice = choose_share(group.rows, group.recorded, folds, settings.network(group.categorical, 1))
-        weight = background_weight(group.recorded, choice.share)
+        weight = background_weight(group.recorded, choice.share, absences=group.absences)
         network = settings.network(group.categorical).fit(group.rows, group.recorded, weight)
     return GroupModel(choice, network)
 
@@ -228,15 +236,12 @@ def fit_species(
     chosen = np.ones(len(group.rows), bool) if train is None else train
     rows, recorded = group.rows[chosen], group.recorded[chosen]
     y = recorded[:, species]
-    if group.absences:
-        weight = np.where(y == 0, 1.0, 0.0)
-    else:
-        weight = background_weight(recorded, shared.choice.share, without=species)
+    weight = background_weight(recorded, shared.choice.share, species, group.absences)
     order = level_order(rows, y, weight, group.categorical)
     # whatever BLAS does with more threads, the model stays the same to the last bit
     with threadpool_limits(1):
         forest = settings.forest().fit(recode(rows, order), y, weight)
-        maxent = settings.maxent(group.categorical).fit(rows, y, weight)
+        maxent = None if group.absences else settings.maxent(group.categorical).fit(rows, y, weight)
     return SpeciesModel(forest, maxent, shared.network, species, order)
 
 
@@ -278,54 +283,12 @@ def held_out_logits(
 
 
 def held_out_networks(group: Group, folds: Labels, share: float, settings: EngineSettings) -> Floats | None:
-    """Held-out scores of the network for all species, shape (n, n_species); None where there is no target group."""
-    if not group.has_target_group:
+    """Held-out scores of the network for all species, shape (n, n_species); None where there is no network."""
+    if not group.has_network:
         return None
+    network = settings.network(group.categorical)
     with threadpool_limits(1):
-        return held_out_scores(group.rows, group.recorded, folds, share, settings.network(group.categorical))
-
-
-def level_order(rows: Rows, y: Labels, weight: Floats, categorical: tuple[int, ...]) -> dict[int, NDArray[np.int64]]:
-    """Order the levels of categorical columns by how much more often presences have them than the background.
-
-    Parameters
-    ----------
-    rows : ndarray of float32, shape (n, n_predictors)
-    y : ndarray of 0/1, shape (n,)
-    weight : ndarray, shape (n,)
-        Of the background.
-    categorical : tuple of int
-
-    Returns
-    -------
-    dict of int to ndarray of int
-        By column, the new code of each old one.
-    """
-    order = {}
-    n = int(y.sum())
-    for j in categorical:
-        codes = rows[:, j].astype(np.int64)
-        n_levels = int(codes.max()) + 1
-        present = np.bincount(codes[y == 1], minlength=n_levels)
-        expected = n * np.bincount(codes, weights=weight, minlength=n_levels) / weight.sum()
-        # one pseudo-record on each side keeps rare levels in the middle
-        ratio = (present + 1) / (expected + 1)
-        new = np.empty(n_levels, np.int64)
-        new[np.lexsort((np.arange(n_levels), ratio))] = np.arange(n_levels)
-        order[j] = new
-    return order
-
-
-def recode(rows: Rows, order: dict[int, NDArray[np.int64]]) -> Rows:
-    """Replace level codes by their new ones; codes beyond the known ones stay."""
-    if not order:
-        return rows
-    out = rows.copy()
-    for j, new in order.items():
-        codes = rows[:, j].astype(np.int64)
-        known = codes < len(new)
-        out[known, j] = new[codes[known]]
-    return out
+        return held_out_scores(group.rows, group.recorded, folds, share, network, group.absences)
 
 
 def describe(settings: EngineSettings) -> dict[str, Any]:

@@ -1,11 +1,96 @@
-"""From fitted scikit-learn trees to the flat arrays that are stored and walked."""
+"""From fitted estimators to the flat arrays that are stored and evaluated."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ml.engine import SpeciesModel
 from ml.estimators import DownSampledForest
-from ml.predictor import LEAF, NODE, Forest
+from ml.levels import recode
+from ml.maxent import Maxent
+from ml.members import LEAF, LEVEL, NODE, Blend, Forest, MaxentTerms, Network
+from ml.network import MultiSpeciesNetwork
+
+
+def flatten_model(model: SpeciesModel, reference: NDArray[np.float32], intercept: float, slope: float) -> Blend:
+    """Lay a species' fitted members out, all of them reading the species' own level codes.
+
+    Parameters
+    ----------
+    model : SpeciesModel
+    reference : ndarray of float32, shape (n_predictors,)
+        Typical conditions in the group's codes.
+    intercept, slope : float
+        Calibration.
+
+    Returns
+    -------
+    Blend
+        Equal to the fitted members within 1e-5 of suitability: the network is single precision.
+    """
+    network = None
+    if model.network is not None:
+        network = flatten_network(model.network, model.species, reference, model.order)
+    maxent = None if model.maxent is None else flatten_maxent(model.maxent, model.order)
+    return Blend(flatten_forest(model.forest), maxent, network, intercept, slope)
+
+
+def flatten_maxent(fitted: Maxent, order: dict[int, NDArray[np.int64]]) -> MaxentTerms:
+    """Keep the terms that are not zero.
+
+    Parameters
+    ----------
+    fitted : Maxent
+    order : dict of int to ndarray of int
+        New level codes by categorical column.
+
+    Returns
+    -------
+    MaxentTerms
+    """
+    kept = np.flatnonzero(fitted.coef_)
+    terms = fitted.terms_[kept].copy()
+    for j, new in order.items():
+        here = (terms["kind"] == LEVEL) & (terms["first"] == j)
+        terms["knot"][here] = new[terms["knot"][here].astype(np.int64)]
+    return MaxentTerms(
+        terms, fitted.coef_[kept], fitted.centre_[kept], fitted.low_, fitted.span_, float(fitted.offset_)
+    )
+
+
+def flatten_network(
+    fitted: MultiSpeciesNetwork, species: int, reference: NDArray[np.float32], order: dict[int, NDArray[np.int64]]
+) -> Network:
+    """Take one species' output from the multi-species network.
+
+    Parameters
+    ----------
+    fitted : MultiSpeciesNetwork
+    species : int
+    reference : ndarray of float32, shape (n_predictors,)
+    order : dict of int to ndarray of int
+        New level codes by categorical column.
+
+    Returns
+    -------
+    Network
+    """
+    first = fitted.hidden_1_.copy()
+    starts = np.concatenate(([0], np.cumsum(np.where(fitted.n_levels_ > 0, fitted.n_levels_, 2))))
+    for j, new in order.items():
+        first[:, starts[j] + new] = fitted.hidden_1_[:, starts[j] : starts[j] + len(new)]
+    return Network(
+        quantiles=fitted.quantiles_,
+        positions=fitted.positions_,
+        mean=fitted.mean_,
+        scale=fitted.scale_,
+        n_levels=fitted.n_levels_,
+        hidden_1=np.ascontiguousarray(first),
+        hidden_2=np.ascontiguousarray(fitted.hidden_2_),
+        output=np.ascontiguousarray(fitted.output_[:, :, species]),
+        reference=recode(reference[None], order)[0],
+    )
 
 
 def flatten_forest(forest: DownSampledForest) -> Forest:

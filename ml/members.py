@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 # A node is 16 bytes, four to a cache line. The left child is always the next node, so only the right one is stored.
 NODE = np.dtype([("feature", "<i4"), ("threshold", "<f4"), ("right", "<i4"), ("value", "<f4")])
@@ -271,49 +271,83 @@ def forward(hidden_1, hidden_2, output, inputs, out):  # type: ignore[no-untyped
         out[r] = total / n_networks
 
 
-def forest_logit(forest: Forest, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Logit of the forest's share of presences.
-
-    Parameters
-    ----------
-    forest : Forest
-    rows : ndarray of float32, shape (n, n_predictors)
-        Encoded predictors.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-    """
-    share = np.empty(len(rows))
-    walk_rows(forest.nodes, forest.roots, np.ascontiguousarray(rows, np.float32), share)
-    return share_logit(share)
-
-
-def share_logit(share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logit of a share of presences, held at `SHARE_LIMIT` from 0 and 1; any shape."""
-    held = np.clip(share, SHARE_LIMIT, 1 - SHARE_LIMIT)
+def share_logit(share: NDArray[np.float64], limit: float = SHARE_LIMIT) -> NDArray[np.float64]:
+    """Logit of a share of presences, held at `limit` from 0 and 1; any shape."""
+    held = np.clip(share, limit, 1 - limit)
     return np.asarray(np.log(held / (1 - held)))
 
 
 def maxent_logit(model: MaxentTerms, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Logarithm of the MaxEnt-type model's density ratio; parameters and result as `forest_logit`."""
+    """Logarithm of the MaxEnt-type model's density ratio for encoded rows, shape (n,)."""
     total = np.full(len(rows), -model.offset)
-    sum_terms(model.terms, model.coefficients, model.low, model.span, np.ascontiguousarray(rows, np.float32), total)
+    sum_terms(model.terms, model.coefficients, model.low, model.span, rows, total)
     return total
 
 
 def network_logit(model: Network, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Logarithm of the network's density ratio; parameters and result as `forest_logit`."""
+    """Logarithm of the network's density ratio for encoded rows, shape (n,)."""
     inputs = np.empty((len(rows), model.hidden_1.shape[1] - 1), np.float32)
-    network_inputs(
-        model.quantiles,
-        model.positions,
-        model.mean,
-        model.scale,
-        model.n_levels,
-        np.ascontiguousarray(rows, np.float32),
-        inputs,
-    )
+    network_inputs(model.quantiles, model.positions, model.mean, model.scale, model.n_levels, rows, inputs)
     out = np.empty(len(rows))
     forward(model.hidden_1, model.hidden_2, model.output, inputs, out)
     return out
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The members of one species' model and how their mean becomes a suitability.
+
+    Attributes
+    ----------
+    forest : Forest
+    maxent : MaxentTerms or None
+    network : Network or None
+        Without companions the suitability is the forest's share of presences.
+    intercept, slope : float
+        Suitability is the logistic function of intercept + slope · mean of the members' scores.
+    """
+
+    forest: Forest
+    maxent: MaxentTerms | None = None
+    network: Network | None = None
+    intercept: float = 0.0
+    slope: float = 1.0
+
+    @property
+    def share_limit(self) -> float:
+        """How far the forest's share is held from 0 and 1."""
+        return SHARE_LIMIT if self.maxent or self.network else 1e-12
+
+    def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Mean of the members' logarithms of density ratios.
+
+        Parameters
+        ----------
+        rows : ndarray of float32, shape (n, n_predictors)
+            Encoded predictors.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+        """
+        rows = np.ascontiguousarray(rows, np.float32)
+        total = np.empty(len(rows))
+        walk_rows(self.forest.nodes, self.forest.roots, rows, total)
+        total = share_logit(total, self.share_limit)
+        n_members = 1
+        if self.maxent is not None:
+            total += maxent_logit(self.maxent, rows)
+            n_members += 1
+        if self.network is not None:
+            total += network_logit(self.network, rows)
+            n_members += 1
+        return total / n_members
+
+    def suitability(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Suitability of encoded rows, shape (n,)."""
+        return logistic(self.intercept + self.slope * self.score(rows))
+
+
+def logistic(x: ArrayLike) -> NDArray[np.float64]:
+    """Logistic function; any shape."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -700, 700))))

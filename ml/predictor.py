@@ -1,7 +1,7 @@
-"""The fast path: one row through the whole forest in microseconds, with everything an answer needs.
+"""The fast path: one row through all members of a model in microseconds, with everything an answer needs.
 
 scikit-learn's `predict_proba` spends about 20 ms on one row through 500 trees, nearly all of it in Python. Here the
-trees lie in one flat array that compiled code walks, equal to scikit-learn within 1e-6 (tests/unit/ml).
+members are flat arrays that compiled code evaluates, equal to the fitted estimators within 1e-5 (tests/unit/ml).
 """
 
 from __future__ import annotations
@@ -15,33 +15,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ml.card import ModelCard
+from ml.contributions import Explanation, explain
+from ml.members import Blend, logistic
 from ml.transforms import encode_column
 
-# A node is 16 bytes, four to a cache line. The left child is always the next node, so only the right one is stored.
-NODE = np.dtype([("feature", "<i4"), ("threshold", "<f4"), ("right", "<i4"), ("value", "<f4")])
-LEAF = -1
 # two-sided 90 % of a normal distribution
 _Z90 = 1.6448536269514722
 _SAFE = 1e38
-
-
-@dataclass(frozen=True)
-class Forest:
-    """A forest as flat arrays.
-
-    Attributes
-    ----------
-    nodes : structured ndarray of `NODE`, shape (n_nodes,)
-        All trees one after the other, each in depth-first order.
-    roots : ndarray of int32, shape (n_trees + 1,)
-        Where each tree begins; the last entry is `n_nodes`.
-    group : ndarray of int32, shape (n_trees,)
-        The half sample each tree was drawn from.
-    """
-
-    nodes: NDArray[np.void]
-    roots: NDArray[np.int32]
-    group: NDArray[np.int32]
+# nearer to 0 and 1 the logit of the forest's share is too steep to carry its variance over
+_LEAST_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -84,38 +66,6 @@ class SuitabilityAnswer:
     baseline: float
 
 
-@njit(cache=True, nogil=True, fastmath=False)
-def _walk_rows(nodes, roots, rows, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for r in range(rows.shape[0]):
-        total = 0.0
-        for t in range(roots.shape[0] - 1):
-            i = roots[t]
-            while nodes[i].feature >= 0:
-                i = i + 1 if rows[r, nodes[i].feature] <= nodes[i].threshold else nodes[i].right
-            total += nodes[i].value
-        out[r] = total / (roots.shape[0] - 1)
-
-
-@njit(cache=True, nogil=True, fastmath=False)
-def _walk_one(nodes, roots, group, row, effects, group_sum, group_square):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Sum of leaf values; fills effects by predictor, and sums and squares of leaf values by group."""
-    total = 0.0
-    base = 0.0
-    for t in range(roots.shape[0] - 1):
-        i = roots[t]
-        value = nodes[i].value
-        base += value
-        while nodes[i].feature >= 0:
-            feature = nodes[i].feature
-            i = i + 1 if row[feature] <= nodes[i].threshold else nodes[i].right
-            effects[feature] += nodes[i].value - value
-            value = nodes[i].value
-        total += value
-        group_sum[group[t]] += value
-        group_square[group[t]] += value * value
-    return total, base
-
-
 @njit(cache=True, nogil=True)
 def _similarity(reference, offsets, row, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """MESS similarity of each continuous predictor (Elith et al. 2010); categorical ones are 100."""
@@ -145,20 +95,20 @@ class FastPredictor:
     ----------
     card : ModelCard
         The model's card.
-    forest : Forest
-        Its trees.
+    blend : Blend
+        Its members.
     reference : list of ndarray
         For each predictor the sorted training values in natural units; empty for a categorical one.
     """
 
-    def __init__(self, card: ModelCard, forest: Forest, reference: list[NDArray[np.float32]]) -> None:
+    def __init__(self, card: ModelCard, blend: Blend, reference: list[NDArray[np.float32]]) -> None:
         self.card = card
-        self.forest = forest
+        self.blend = blend
         self._reference = np.concatenate([*reference, np.zeros(0, np.float32)]).astype(np.float32)
         self._offsets = np.cumsum([0, *(len(values) for values in reference)]).astype(np.int64)
-        self._n_trees = len(forest.roots) - 1
-        self._n_groups = int(forest.group.max()) + 1
-        self._group_size = np.bincount(forest.group, minlength=self._n_groups).astype(np.float64)
+        group = blend.forest.group
+        self._n_groups = int(group.max()) + 1
+        self._group_size = np.bincount(group, minlength=self._n_groups).astype(np.float64)
         rule = card.threshold_rule
         self._threshold = (card.thresholds[rule].value, rule)
         self._names = [p.name for p in card.predictors]
@@ -224,9 +174,7 @@ class FastPredictor:
         -------
         ndarray of float64, shape (n,)
         """
-        out = np.empty(len(rows))
-        _walk_rows(self.forest.nodes, self.forest.roots, np.ascontiguousarray(rows, np.float32), out)
-        return out
+        return self.blend.suitability(rows)
 
     def answer(self, row: Sequence[float | str]) -> SuitabilityAnswer:
         """Answer one row in full.
@@ -245,15 +193,19 @@ class FastPredictor:
         EnvironmentValueError
             A value that is missing, infinite or not a known level.
         """
-        encoded = self.encode(row)
-        effects = np.zeros(len(encoded))
-        sums, squares = np.zeros(self._n_groups), np.zeros(self._n_groups)
-        total, base = _walk_one(
-            self.forest.nodes, self.forest.roots, self.forest.group, encoded, effects, sums, squares
+        blend, encoded = self.blend, self.encode(row)
+        found = explain(blend, encoded, self._n_groups)
+        score, suitability = found.score, self._suitability(found.score)
+        baseline = self._suitability(found.base)
+        # effects on the scores become effects on the suitability in one proportion, so that they still sum to it
+        distance = score - found.base
+        steepness = (
+            (suitability - baseline) / distance
+            if abs(distance) > 1e-9
+            else blend.slope * suitability * (1 - suitability)
         )
-        suitability, baseline = total / self._n_trees, base / self._n_trees
-        effects /= self._n_trees
-        margin = _Z90 * math.sqrt(self._variance(suitability, sums, squares))
+        effects = found.effects * steepness
+        margin = _Z90 * self._spread(found)
 
         natural = np.array(
             [value if ok else 0.0 for value, ok in zip(row, self._continuous, strict=True)], dtype=np.float32
@@ -266,7 +218,7 @@ class FastPredictor:
         order = np.argsort(-np.abs(effects), kind="stable")
         return SuitabilityAnswer(
             suitability=suitability,
-            interval=(max(0.0, suitability - margin), min(1.0, suitability + margin)),
+            interval=(self._suitability(score - margin), self._suitability(score + margin)),
             suitable=suitability >= value,
             threshold=(value, rule),
             in_area_of_applicability=not outside,
@@ -276,6 +228,18 @@ class FastPredictor:
             contributions=[(self._names[j], row[j], float(effects[j])) for j in order],
             baseline=baseline,
         )
+
+    def _suitability(self, score: float) -> float:
+        return float(logistic(self.blend.intercept + self.blend.slope * score))
+
+    def _spread(self, found: Explanation) -> float:
+        """Standard deviation of the score over samples of records, and of what the members disagree on.
+
+        The members learn from the same records, so the forest's spread between half samples stands for all of them.
+        """
+        share = min(1 - _LEAST_SHARE, max(_LEAST_SHARE, found.share))
+        sampling = self._variance(found.share, found.group_sum, found.group_square) / (share * (1 - share)) ** 2
+        return math.sqrt(sampling + float(np.var(found.members)) / len(found.members))
 
     def _variance(self, mean: float, sums: NDArray[np.float64], squares: NDArray[np.float64]) -> float:
         """Variance of the suitability over samples of records, from the spread between half samples.

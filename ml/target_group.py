@@ -43,7 +43,9 @@ class ShareChoice:
     held_out: Floats | None = None
 
 
-def background_weight(recorded: NDArray[np.int64], share: float, without: int | None = None) -> Floats:
+def background_weight(
+    recorded: NDArray[np.int64], share: float, without: int | None = None, absences: bool = False
+) -> Floats:
     """Weight of each row as background.
 
     Parameters
@@ -54,14 +56,19 @@ def background_weight(recorded: NDArray[np.int64], share: float, without: int | 
         Of the target group.
     without : int, optional
         Species whose own places do not count.
+    absences : bool
+        Whether 0 means looked for and not found; all such rows then count the same.
 
     Returns
     -------
     ndarray, shape (n,)
         Sums to 1. Where one kind of row is missing, the other has all the weight.
     """
+    others = np.ones(len(recorded), bool) if without is None else recorded[:, without] == 0
+    if absences:
+        return np.asarray(others / others.sum())
     visited = recorded.any(axis=1)
-    target = visited if without is None else visited & (recorded[:, without] == 0)
+    target = visited & others
     if not target.any():
         share = 0.0
     elif visited.all():
@@ -115,6 +122,7 @@ def held_out_scores(
     folds: NDArray[np.int64],
     share: float,
     network: MultiSpeciesNetwork,
+    absences: bool = False,
 ) -> Floats:
     """Scores of each row by the network that did not see its fold.
 
@@ -124,6 +132,8 @@ def held_out_scores(
         As `choose_share`.
     share : float
         Of the target group.
+    absences : bool
+        As `background_weight`.
 
     Returns
     -------
@@ -136,7 +146,7 @@ def held_out_scores(
         if not recorded[~test].any():
             continue
         fitted = MultiSpeciesNetwork(**network.get_params()).fit(
-            rows[~test], recorded[~test], background_weight(recorded[~test], share)
+            rows[~test], recorded[~test], background_weight(recorded[~test], share, absences=absences)
         )
         out[test] = fitted.decision_function(rows[test])
     return out

@@ -14,18 +14,24 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from ml.artifact import ArtifactError, find_artifacts, load_artifact, read_card, save_artifact
-from ml.assessment import Assessment, assess
-from ml.card import ModelCard, Predictor, SpeciesDescription, Training, Validation
-from ml.describing import fingerprint, recorded_places, starting_points
-from ml.estimators import DownSampledForest
-from ml.features import FeaturePipeline
-from ml.flatten import flatten_forest
-from ml.splits import spatial_blocks, stratified_folds
+from ml.assessment import assess
+from ml.calibration import Calibration, cross_fitted, fit_calibration, reliability
+from ml.card import CalibrationReport, ModelCard, Optimism, Predictor, Training
+from ml.describing import fingerprint, recorded_places, starting_points, thinned_reference
+from ml.engine import EngineSettings, SpeciesModel, describe, fit_species, held_out_logits
+from ml.flatten import flatten_model
+from ml.levels import recode
+from ml.metrics import auc_roc, brier
+from ml.preparing import Folds, Prepared, describe_background, folds_for, make_group, prepare, remarks
 from ml.study import StudyData
+from ml.target_group import background_weight
 
 #: Rises whenever a change of this library would train another model from the same data.
-ENGINE = "1"
+ENGINE = "2"
 _PARITY_ROWS = 200
+# the network is single precision, and its sums run in another order when served
+_PARITY = 1e-5
+_FEWEST = 4
 
 
 class TrainingError(ValueError):
@@ -43,11 +49,19 @@ class TrainingOptions:
     n_folds : int
         Cross-validation folds; fewer where there are fewer presences.
     seed : int
+    n_networks : int
+        Networks averaged, where species share one.
     """
 
     n_estimators: int = 500
     n_folds: int = 5
     seed: int = 0
+    n_networks: int = 5
+
+    @property
+    def engine(self) -> EngineSettings:
+        """Settings of the default model."""
+        return EngineSettings(n_estimators=self.n_estimators, n_networks=self.n_networks, seed=self.seed)
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,7 @@ def train_species(
     n_estimators: int = TrainingOptions.n_estimators,
     n_folds: int = TrainingOptions.n_folds,
     seed: int = TrainingOptions.seed,
+    n_networks: int = TrainingOptions.n_networks,
 ) -> Path:
     """Train, assess and write the model of one species.
 
@@ -78,7 +93,7 @@ def train_species(
         One of the study's species.
     models_dir : Path
         Root of the artifacts.
-    n_estimators, n_folds, seed : int
+    n_estimators, n_folds, seed, n_networks : int
         See `TrainingOptions`.
 
     Returns
@@ -91,40 +106,71 @@ def train_species(
     TrainingError
         Too few records, no such species, or predictors that cannot be used.
     """
-    species = next((s for s in study.species if s.slug == slug), None)
-    if species is None:
-        raise TrainingError(f"{study.description.slug} has no species {slug}")
-    y = study.presence[slug].to_numpy(dtype=np.int64)
-    n_presences, n_absences = int((y == 1).sum()), int((y == 0).sum())
-    if n_presences + n_absences != len(y):
-        raise TrainingError(f"{slug}: presence must be 0 or 1 everywhere")
-    if n_presences < 4 or n_absences < 4:
-        raise TrainingError(f"{slug}: {n_presences} presences and {n_absences} absences; at least 4 of each are needed")
-    options = TrainingOptions(n_estimators, n_folds, seed)
+    options = TrainingOptions(n_estimators, n_folds, seed, n_networks)
+    return _train_prepared(_prepared(study, [slug], options), slug, models_dir, options)
+
+
+def _prepared(study: StudyData, slugs: list[str], options: TrainingOptions) -> Prepared:
+    """Check the study and prepare what its species share; TrainingError where that cannot be done."""
+    for slug in slugs:
+        if slug not in study.presence or not any(s.slug == slug for s in study.species):
+            raise TrainingError(f"{study.description.slug} has no species {slug}")
+    if not study.presence.isin([0, 1]).all(axis=None):
+        raise TrainingError(f"{study.description.slug}: presence must be 0 or 1 everywhere")
     try:
-        pipeline = FeaturePipeline(study.predictors).fit(study.environment, y)
+        return prepare(study, options.engine, options.n_folds)
     except ValueError as error:
-        raise TrainingError(f"{slug}: {error}") from error
-    X = pipeline.transform(study.environment)
+        raise TrainingError(f"{', '.join(slugs)}: {error}") from error
 
-    folds, validation = _folds(study, y, options)
-    held_out = np.full(len(y), np.nan)
-    for fold in np.unique(folds):
-        test = folds == fold
-        # ranges and level order are learned within the fold's own training records
-        forest = _forest(options).fit(_encode(study, y, ~test), y[~test])
-        held_out[test] = forest.predict_proba(_encode(study, y, ~test, test))[:, 1]
-    assessment = assess(y, held_out, folds, study.description.records, seed)
 
-    forest = _forest(options).fit(X, y)
-    flat = flatten_forest(forest)
-    card = _card(study, species, pipeline.predictors_, y, held_out, validation, assessment, forest, options)
-    reference = [
-        np.sort(study.environment[p.name].to_numpy(np.float32)) if p.type == "continuous" else np.zeros(0, np.float32)
-        for p in pipeline.predictors_
-    ]
-    path = save_artifact(models_dir, card, flat, reference)
-    _check(path, forest, X)
+def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: TrainingOptions) -> Path:
+    study, group, settings = prepared.study, prepared.group, options.engine
+    species = list(study.presence.columns).index(slug)
+    y = group.recorded[:, species]
+    n_presences, n_absences = int((y == 1).sum()), int((y == 0).sum())
+    if n_presences < _FEWEST or n_absences < _FEWEST:
+        raise TrainingError(
+            f"{slug}: {n_presences} presences and {n_absences} absences; at least {_FEWEST} of each are needed"
+        )
+    judged, random = folds_for(prepared, species, options.n_folds, options.seed)
+    scores = _held_out(prepared, species, judged, settings)
+    weight = _calibration_weight(prepared, species)
+    calibration = fit_calibration(y, scores, weight)
+    suitability = calibration.apply(scores)
+    assessment = assess(y, suitability, judged.fold, study.description.records, options.seed)
+    optimism = None
+    if random is not None:
+        flattering = _held_out(prepared, species, random, settings)
+        optimism = Optimism(auc_roc_spatial=auc_roc(y, scores), auc_roc_random=auc_roc(y, flattering))
+
+    model = fit_species(group, species, prepared.shared, settings)
+    blend = flatten_model(model, prepared.typical(), calibration.intercept, calibration.slope)
+    predictors = _in_order(prepared.predictors, model)
+    card = ModelCard(
+        study=study.description,
+        species=next(s for s in study.species if s.slug == slug),
+        predictors=predictors,
+        n_presences=n_presences,
+        n_absences=n_absences,
+        dropped=study.dropped,
+        metrics=assessment.metrics,
+        validation=judged.validation,
+        thresholds=assessment.thresholds,
+        importance={p.name: float(v) for p, v in zip(predictors, model.forest.feature_importances_, strict=True)},
+        starting_points=starting_points(study, predictors, y, suitability),
+        places=recorded_places(study, y),
+        training=_training(prepared.source, slug, group.has_network, options),
+        background=describe_background(prepared),
+        calibration=_report(y, scores, weight, judged, calibration, group.absences),
+        optimism=optimism,
+        notes=remarks(prepared, species),
+    )
+    if group.absences:
+        # judged by a calibration that has not seen the record
+        honest = cross_fitted(y, scores, weight, judged.fold)
+        card.metrics["brier"] = card.metrics["brier"].model_copy(update={"value": brier(y, honest)})
+    path = save_artifact(models_dir, card, blend, thinned_reference(study, predictors))
+    _check(path, model, calibration, group.rows)
     return path
 
 
@@ -133,7 +179,6 @@ def train_study(
     models_dir: Path,
     options: TrainingOptions | None = None,
     species: list[str] | None = None,
-    jobs: int = 2,
 ) -> Iterator[Trained]:
     """Train every species of a study, several at a time; those already trained from the same data are passed over.
 
@@ -144,123 +189,110 @@ def train_study(
     options : TrainingOptions, optional
     species : list of str, optional
         Slugs; all of the study's when left out.
-    jobs : int
-        Processes.
+
+    Work goes to the joblib backend in force (`ml.workers`); the model does not depend on it.
 
     Yields
     ------
     Trained
-        In the order in which they end. The model does not depend on `jobs`.
+        In the order in which they end.
     """
     options = options or TrainingOptions()
     wanted = species if species is not None else [s.slug for s in study.species]
-    open_ones = []
+    open_ones: list[str] = []
+    network: bool | None = None
     for slug in wanted:
-        ready = _trained_already(study, slug, models_dir, options) if slug in study.presence else None
+        ready = None
+        if slug in study.presence:
+            try:
+                network = make_group(study)[1].has_network if network is None else network
+                ready = _trained_already(study, slug, network, models_dir, options)
+            except ValueError:
+                # what is wrong is said when it is trained
+                ready = None
         if ready is not None:
             yield Trained(study.description.slug, slug, ready, fresh=False)
         else:
             open_ones.append(slug)
     if not open_ones:
         return
-    run = Parallel(n_jobs=min(jobs, len(open_ones)), return_as="generator_unordered")
-    yield from run(delayed(_train_one)(_only(study, slug), slug, models_dir, options) for slug in open_ones)
-
-
-def _only(study: StudyData, slug: str) -> StudyData:
-    """The study with one species' column, so that a process is not sent all the others."""
-    presence = study.presence[[slug]] if slug in study.presence else study.presence.iloc[:, :0]
-    return StudyData(
-        study.description,
-        study.predictors,
-        study.environment,
-        [s for s in study.species if s.slug == slug],
-        presence,
-        study.coordinates,
-        study.projected,
-        study.dropped,
-    )
-
-
-def _train_one(study: StudyData, slug: str, models_dir: Path, options: TrainingOptions) -> Trained:
     try:
-        path = train_species(study, slug, models_dir, options.n_estimators, options.n_folds, options.seed)
+        prepared = _prepared(study, open_ones, options)
     except TrainingError as error:
-        return Trained(study.description.slug, slug, None, problem=str(error))
-    return Trained(study.description.slug, slug, path)
+        for slug in open_ones:
+            yield Trained(study.description.slug, slug, None, problem=str(error))
+        return
+    run = Parallel(return_as="generator_unordered")
+    yield from run(delayed(_train_one)(prepared, slug, models_dir, options) for slug in open_ones)
 
 
-def _forest(options: TrainingOptions) -> DownSampledForest:
-    return DownSampledForest(n_estimators=options.n_estimators, random_state=options.seed)
+def _train_one(prepared: Prepared, slug: str, models_dir: Path, options: TrainingOptions) -> Trained:
+    study = prepared.study.description.slug
+    try:
+        path = _train_prepared(prepared, slug, models_dir, options)
+    except ValueError as error:
+        return Trained(study, slug, None, problem=str(error) if slug in str(error) else f"{slug}: {error}")
+    return Trained(study, slug, path)
 
 
-def _encode(
-    study: StudyData, y: NDArray[np.int64], train: NDArray[np.bool_], rows: NDArray[np.bool_] | None = None
-) -> NDArray[np.float32]:
-    """Encode rows with a pipeline fitted on the training rows alone."""
-    categorical = any(p.type == "categorical" for p in study.predictors)
-    # levels must be the whole study's, or a fold could meet one it cannot encode; only their order is learned
-    pipeline = FeaturePipeline(study.predictors).fit(
-        study.environment, np.where(train, y, y[train].mean()) if categorical else None
-    )
-    return pipeline.transform(study.environment[train if rows is None else rows])
+def _held_out(prepared: Prepared, species: int, folds: Folds, settings: EngineSettings) -> NDArray[np.float64]:
+    network = folds.network[:, species] if folds.network is not None else None
+    return held_out_logits(prepared.group, species, folds.fold, prepared.shared.choice.share, settings, network)
 
 
-def _folds(study: StudyData, y: NDArray[np.int64], options: TrainingOptions) -> tuple[NDArray[np.int64], Validation]:
-    places = study.projected if study.projected is not None else study.coordinates
-    if places is None:
-        folds = stratified_folds(y, options.n_folds, options.seed)
-        note = (
-            "The records have no coordinates, so folds were drawn at random within presences and absences. Sites near "
-            "each other can fall on both sides, which flatters the scores."
-        )
-        return folds, Validation(method="stratified", folds=len(np.unique(folds)), note=note)
-    folds, block_size_km = spatial_blocks(places, y, options.n_folds, options.seed, geographic=study.projected is None)
-    note = (
-        "Each fold holds out whole blocks of the map, so the model is judged on places it has not seen next to "
-        "(Roberts et al. 2017)."
-    )
-    validation = Validation(
-        method="spatial blocks", folds=len(np.unique(folds)), block_size_km=round(block_size_km, 1), note=note
-    )
-    return folds, validation
+def _calibration_weight(prepared: Prepared, species: int) -> NDArray[np.float64]:
+    """Every site the same where there are absences; presences and background of equal weight otherwise."""
+    y = prepared.group.recorded[:, species]
+    if prepared.group.absences:
+        return np.ones(len(y))
+    weight = background_weight(prepared.group.recorded, prepared.shared.choice.share, species)
+    return np.where(y == 1, 1 / y.sum(), weight) * y.sum()
 
 
-def _card(
-    study: StudyData,
-    species: SpeciesDescription,
-    predictors: list[Predictor],
+def _report(
     y: NDArray[np.int64],
-    held_out: NDArray[np.float64],
-    validation: Validation,
-    assessment: Assessment,
-    forest: DownSampledForest,
-    options: TrainingOptions,
-) -> ModelCard:
-    return ModelCard(
-        study=study.description,
-        species=species,
-        predictors=predictors,
-        n_presences=int(y.sum()),
-        n_absences=int(len(y) - y.sum()),
-        dropped=study.dropped,
-        metrics=assessment.metrics,
-        validation=validation,
-        thresholds=assessment.thresholds,
-        importance={p.name: float(v) for p, v in zip(predictors, forest.feature_importances_, strict=True)},
-        starting_points=starting_points(study, predictors, y, held_out),
-        places=recorded_places(study, y),
-        training=_training(study, species.slug, options),
+    scores: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    folds: Folds,
+    calibration: Calibration,
+    absences: bool,
+) -> CalibrationReport:
+    if not absences:
+        meaning = (
+            "0.5 where the species was recorded as often as the background offers such conditions, 0.8 where four "
+            "times as often; the same for every species. Not the chance of finding it."
+        )
+        return CalibrationReport(meaning=meaning, intercept=calibration.intercept, slope=calibration.slope)
+    return CalibrationReport(
+        meaning="The chance that a survey like this one finds the species at such a site.",
+        intercept=calibration.intercept,
+        slope=calibration.slope,
+        reliability=reliability(y, cross_fitted(y, scores, weight, folds.fold)),
     )
 
 
-def _training(study: StudyData, slug: str, options: TrainingOptions) -> Training:
-    forest = _forest(options)
+def _in_order(predictors: list[Predictor], model: SpeciesModel) -> list[Predictor]:
+    """Predictors with their levels in the order of the model's codes."""
+    out = list(predictors)
+    for j, new in model.order.items():
+        levels = [""] * len(new)
+        for old, level in enumerate(out[j].levels or []):
+            levels[new[old]] = level
+        out[j] = out[j].model_copy(update={"levels": levels})
+    return out
+
+
+def _training(study: StudyData, slug: str, network: bool, options: TrainingOptions) -> Training:
+    members = ["down-sampled random forest"]
+    if study.description.records == "presence-background":
+        members.append("MaxEnt-type model")
+    if network:
+        members.append("multi-species network")
     return Training(
-        estimator="down-sampled random forest",
-        parameters={k: v for k, v in forest.get_params().items() if k != "random_state"} | {"n_folds": options.n_folds},
+        estimator=" + ".join(members),
+        parameters=describe(options.engine) | {"n_folds": options.n_folds},
         seed=options.seed,
-        data_fingerprint=fingerprint(study, slug),
+        data_fingerprint=fingerprint(study, slug, with_group=network),
         versions={
             "engine": ENGINE,
             "python": platform.python_version(),
@@ -270,8 +302,10 @@ def _training(study: StudyData, slug: str, options: TrainingOptions) -> Training
     )
 
 
-def _trained_already(study: StudyData, slug: str, models_dir: Path, options: TrainingOptions) -> Path | None:
-    wanted = _training(study, slug, options)
+def _trained_already(
+    study: StudyData, slug: str, network: bool, models_dir: Path, options: TrainingOptions
+) -> Path | None:
+    wanted = _training(study, slug, network, options)
     for path in find_artifacts(models_dir / study.description.slug / slug):
         try:
             if read_card(path).training == wanted and load_artifact(path):
@@ -282,10 +316,10 @@ def _trained_already(study: StudyData, slug: str, models_dir: Path, options: Tra
     return None
 
 
-def _check(path: Path, forest: DownSampledForest, X: NDArray[np.float32]) -> None:
+def _check(path: Path, model: SpeciesModel, calibration: Calibration, X: NDArray[np.float32]) -> None:
     """Open what was written and compare it with what was fitted; a model that differs is not left behind."""
     rows = X[:: max(1, len(X) // _PARITY_ROWS)]
-    served = load_artifact(path).predictor.predict_encoded(rows)
-    if np.abs(served - forest.predict_proba(rows)[:, 1]).max() > 1e-6:
+    served = load_artifact(path).predictor.predict_encoded(recode(rows, model.order))
+    if np.abs(served - calibration.apply(model.score(rows))).max() > _PARITY:
         shutil.rmtree(path)
         raise TrainingError(f"{path.name}: the stored model answers differently from the fitted one")

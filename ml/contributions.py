@@ -1,0 +1,110 @@
+"""How far each predictor moved one row's score, for every member of a blend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.members import Blend, Network, network_logit, share_logit, share_terms, walk_one
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One row's score and what it is made of.
+
+    Attributes
+    ----------
+    score : float
+        Mean of the members' logarithms of density ratios.
+    base : float
+        The same before any predictor is known; `base` and `effects` sum to `score`.
+    effects : ndarray, shape (n_predictors,)
+    members : ndarray, shape (n_members,)
+        Each member's own score.
+    share : float
+        The forest's share of presences.
+    group_sum, group_square : ndarray, shape (n_groups,)
+        Sums of the leaf values, and of their squares, of each group of trees.
+    """
+
+    score: float
+    base: float
+    effects: NDArray[np.float64]
+    members: NDArray[np.float64]
+    share: float
+    group_sum: NDArray[np.float64]
+    group_square: NDArray[np.float64]
+
+
+def explain(blend: Blend, row: NDArray[np.float32], n_groups: int) -> Explanation:
+    """Score one row and share the score out among its predictors.
+
+    The forest's effects are exact along the paths through its trees (Saabas' decomposition), carried from the share of
+    presences to its logit in one proportion. Those of the MaxEnt-type model are exact distances of its terms from their
+    background means, a product's shared by halves. The network's are the mean of a predictor's effect when it is the
+    first to leave typical conditions and when it is the last, which is its Shapley value as far as pairs of predictors
+    interact; what is left is shared in proportion.
+
+    Parameters
+    ----------
+    blend : Blend
+    row : ndarray of float32, shape (n_predictors,)
+        Encoded.
+    n_groups : int
+        Groups of trees.
+
+    Returns
+    -------
+    Explanation
+    """
+    forest = blend.forest
+    effects = np.zeros(len(row))
+    group_sum, group_square = np.zeros(n_groups), np.zeros(n_groups)
+    total, base = walk_one(forest.nodes, forest.roots, forest.group, row, effects, group_sum, group_square)
+    n_trees = len(forest.roots) - 1
+    share, base_share = total / n_trees, base / n_trees
+    score, start = share_logit(np.array([share, base_share]), blend.share_limit)
+    effects *= (score - start) / (total - base) if abs(total - base) > 1e-9 else 0.0
+    scores, bases = [float(score)], [float(start)]
+
+    if blend.maxent is not None:
+        model = blend.maxent
+        own = np.zeros(len(row))
+        total, base = share_terms(model.terms, model.coefficients, model.centres, model.low, model.span, row[None], own)
+        scores.append(total - model.offset)
+        bases.append(base - model.offset)
+        effects += own
+    if blend.network is not None:
+        value, typical, own = _network_effects(blend.network, row)
+        scores.append(value)
+        bases.append(typical)
+        effects += own
+    n_members = len(scores)
+    return Explanation(
+        score=sum(scores) / n_members,
+        base=sum(bases) / n_members,
+        effects=effects / n_members,
+        members=np.array(scores),
+        share=share,
+        group_sum=group_sum,
+        group_square=group_square,
+    )
+
+
+def _network_effects(network: Network, row: NDArray[np.float32]) -> tuple[float, float, NDArray[np.float64]]:
+    """Score of the row, score of typical conditions, and effects by predictor that sum to their difference."""
+    p = len(row)
+    table = np.empty((2 * p + 2, p), np.float32)
+    table[: p + 1], table[p + 1 :] = row, network.reference
+    each = np.arange(p)
+    table[each, each] = network.reference
+    table[p + 1 + each, each] = row
+    scores = network_logit(network, table)
+    value, typical = float(scores[p]), float(scores[2 * p + 1])
+    effects = ((value - scores[:p]) + (scores[p + 1 : 2 * p + 1] - typical)) / 2
+    left = value - typical - float(effects.sum())
+    size = np.abs(effects)
+    effects += left * (size / size.sum() if size.sum() > 0 else 1 / p)
+    return value, typical, effects

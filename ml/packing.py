@@ -1,0 +1,183 @@
+"""A blend as named plain arrays and back, every array checked before compiled code may use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.members import LEVEL, N_QUANTILES, NODE, PRODUCT, RISING, TERM, Blend, Forest, MaxentTerms, Network
+
+_LARGEST_NETWORK = 10_000
+_MAXENT = ("coefficients", "centres", "low", "span")
+_NETWORK_INPUTS = ("quantiles", "positions", "mean", "scale")
+_NETWORK_LAYERS = ("hidden_1", "hidden_2", "output")
+
+
+class UnsoundError(Exception):
+    """Arrays that do not hang together; the message names the part."""
+
+
+def pack(blend: Blend, reference: list[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+    """Name the arrays of a blend.
+
+    Parameters
+    ----------
+    blend : Blend
+    reference : list of ndarray
+        Sorted training values of each predictor in natural units; empty for a categorical one.
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
+    forest = blend.forest
+    arrays: dict[str, Any] = {"nodes": forest.nodes, "roots": forest.roots, "group": forest.group}
+    arrays["calibration"] = np.array([blend.intercept, blend.slope])
+    arrays |= {f"reference_{j}": values.astype(np.float32) for j, values in enumerate(reference)}
+    if blend.maxent is not None:
+        arrays["maxent_terms"] = blend.maxent.terms
+        arrays["maxent_offset"] = np.array(blend.maxent.offset)
+        arrays |= {f"maxent_{name}": getattr(blend.maxent, name) for name in _MAXENT}
+    if blend.network is not None:
+        names = (*_NETWORK_INPUTS, "n_levels", *_NETWORK_LAYERS, "reference")
+        arrays |= {f"network_{name}": getattr(blend.network, name) for name in names}
+    return arrays
+
+
+def unpack(arrays: Mapping[str, Any], n_predictors: int) -> tuple[Blend, list[NDArray[np.float32]]]:
+    """Make a blend from its arrays.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+    n_predictors : int
+        As the card lists them.
+
+    Returns
+    -------
+    blend : Blend
+    reference : list of ndarray
+
+    Raises
+    ------
+    UnsoundError
+        Shapes, indices or numbers that compiled code must not be given.
+    KeyError, ValueError
+        An array is missing or of a kind that cannot be read.
+    """
+    forest = _forest(arrays, n_predictors)
+    reference = [np.asarray(arrays[f"reference_{j}"], dtype=np.float32) for j in range(n_predictors)]
+    for values in reference:
+        _require(
+            values.ndim == 1 and bool(np.isfinite(values).all()) and bool((np.diff(values) >= 0).all()),
+            "a reference",
+        )
+    intercept, slope = 0.0, 1.0
+    if "calibration" in arrays:
+        numbers = _floats(arrays, "calibration", (2,), np.float64, "a calibration")
+        intercept, slope = float(numbers[0]), float(numbers[1])
+        _require(slope > 0, "a calibration")
+    maxent = _maxent(arrays, n_predictors) if "maxent_terms" in arrays else None
+    network = _network(arrays, n_predictors) if "network_output" in arrays else None
+    return Blend(forest, maxent, network, intercept, slope), reference
+
+
+def _require(sound: bool, what: str) -> None:
+    if not sound:
+        raise UnsoundError(what)
+
+
+def _floats(arrays: Mapping[str, Any], name: str, shape: tuple[int, ...], kind: type, what: str) -> NDArray[Any]:
+    """An array of finite numbers of this shape, in one piece."""
+    found: NDArray[Any] = np.ascontiguousarray(arrays[name], dtype=kind)
+    _require(np.shape(arrays[name]) == shape and bool(np.isfinite(found).all()), what)
+    return found.reshape(shape)
+
+
+def _forest(arrays: Mapping[str, Any], n_predictors: int) -> Forest:
+    nodes = np.ascontiguousarray(arrays["nodes"])
+    roots = np.ascontiguousarray(arrays["roots"], dtype=np.int32)
+    group = np.ascontiguousarray(arrays["group"], dtype=np.int32)
+    _require(
+        nodes.dtype == NODE
+        and nodes.ndim == 1
+        and len(nodes) > 0
+        and roots.ndim == 1
+        and len(roots) >= 2
+        and group.shape == (len(roots) - 1,)
+        and roots[0] == 0
+        and roots[-1] == len(nodes)
+        and bool((np.diff(roots) > 0).all())
+        and bool((group >= 0).all())
+        and int(group.max()) < len(group),
+        "a forest",
+    )
+    index = np.arange(len(nodes))
+    last = np.repeat(roots[1:], np.diff(roots)) - 1
+    splits = nodes["feature"] >= 0
+    # children lie ahead and within the tree, so every walk ends
+    _require(
+        bool(
+            (nodes["feature"] < n_predictors).all()
+            and (nodes["feature"] >= -1).all()
+            and (nodes["right"][splits] > index[splits] + 1).all()
+            and (nodes["right"][splits] <= last[splits]).all()
+            and np.isfinite(nodes["threshold"]).all()
+            and (nodes["value"] >= 0).all()
+            and (nodes["value"] <= 1).all()
+        ),
+        "a forest",
+    )
+    return Forest(nodes, roots, group)
+
+
+def _maxent(arrays: Mapping[str, Any], n_predictors: int) -> MaxentTerms:
+    what = "a MaxEnt-type model"
+    terms = np.ascontiguousarray(arrays["maxent_terms"])
+    _require(terms.dtype == TERM and terms.ndim == 1, what)
+    n = len(terms)
+    coefficients, centres = (_floats(arrays, f"maxent_{name}", (n,), np.float64, what) for name in _MAXENT[:2])
+    low, span = (_floats(arrays, f"maxent_{name}", (n_predictors,), np.float64, what) for name in _MAXENT[2:])
+    offset = float(_floats(arrays, "maxent_offset", (), np.float64, what))
+    kind, knot = terms["kind"], terms["knot"]
+    hinges = (kind > PRODUCT) & (kind < LEVEL)
+    _require(
+        bool(
+            (span > 0).all()
+            and ((kind >= 0) & (kind <= LEVEL)).all()
+            and np.isfinite(knot).all()
+            and all(((terms[side] >= 0) & (terms[side] < n_predictors)).all() for side in ("first", "second"))
+            # a rising hinge at 1 or a falling one at 0 would divide by nothing
+            and ((knot[hinges] >= 0) & (knot[hinges] <= 1)).all()
+            and (knot[kind == RISING] < 1).all()
+            and (knot[hinges & (kind != RISING)] > 0).all()
+        ),
+        what,
+    )
+    return MaxentTerms(terms, coefficients, centres, low, span, offset)
+
+
+def _network(arrays: Mapping[str, Any], n_predictors: int) -> Network:
+    what = "a network"
+    size = (n_predictors, N_QUANTILES)
+    quantiles, positions = (_floats(arrays, f"network_{name}", size, np.float64, what) for name in _NETWORK_INPUTS[:2])
+    mean, scale = (
+        _floats(arrays, f"network_{name}", (n_predictors,), np.float64, what) for name in _NETWORK_INPUTS[2:]
+    )
+    n_levels = np.ascontiguousarray(arrays["network_n_levels"], dtype=np.int32)
+    _require(n_levels.shape == (n_predictors,) and bool((n_levels >= 0).all()), what)
+    _require(bool((scale > 0).all()) and bool((np.diff(quantiles, axis=1) >= 0).all()), what)
+    n_inputs = int(np.where(n_levels > 0, n_levels, 2).astype(np.int64).sum())
+    output = np.ascontiguousarray(arrays["network_output"], dtype=np.float32)
+    _require(output.ndim == 2 and output.shape[0] > 0 and output.shape[1] > 1 and n_inputs < _LARGEST_NETWORK, what)
+    n_networks, width = output.shape[0], output.shape[1] - 1
+    shapes = ((n_networks, n_inputs + 1, width), (n_networks, width + 1, width), (n_networks, width + 1))
+    layers = [
+        _floats(arrays, f"network_{name}", shape, np.float32, what)
+        for name, shape in zip(_NETWORK_LAYERS, shapes, strict=True)
+    ]
+    reference = _floats(arrays, "network_reference", (n_predictors,), np.float32, what)
+    return Network(quantiles, positions, mean, scale, n_levels, layers[0], layers[1], layers[2], reference)

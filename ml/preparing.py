@@ -1,0 +1,263 @@
+"""What a study's species share before each is trained: encoded rows, folds, background, network, and remarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.card import BackgroundReport, Predictor, Validation
+from ml.engine import EngineSettings, Group, GroupModel, fit_group, held_out_networks
+from ml.features import FeaturePipeline
+from ml.splits import spatial_blocks, stratified_folds
+from ml.study import StudyData
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_FEW = 15
+_SPATIAL = (
+    "Each fold holds out whole blocks of the map, so the model is judged on places it has not seen next to "
+    "(Roberts et al. 2017)."
+)
+_RANDOM = (
+    "The records have no coordinates, so folds were drawn at random within presences and absences. Sites near "
+    "each other can fall on both sides, which flatters the scores."
+)
+_ONE_PLACE = (
+    "The presences lie too close together for spatial blocks, so folds were drawn at random within presences and "
+    "background, which flatters the scores."
+)
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Folds of one kind and the network's held-out scores in them.
+
+    Attributes
+    ----------
+    fold : ndarray of int, shape (n,)
+    validation : Validation
+    network : ndarray, shape (n, n_species), or None
+    """
+
+    fold: Labels
+    validation: Validation
+    network: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study ready for its species to be trained one by one.
+
+    Attributes
+    ----------
+    source : StudyData
+        As it was given.
+    study : StudyData
+        The rows that are used.
+    predictors : list of Predictor
+        With ranges, medians and levels in the group's order.
+    group : Group
+    shared : GroupModel
+    blocks, random : Folds or None
+        Folds that all species share, where there is a target group; without one each species has its own.
+    notes : list of str
+        Remarks on the study's records.
+    """
+
+    source: StudyData
+    study: StudyData
+    predictors: list[Predictor]
+    group: Group
+    shared: GroupModel
+    blocks: Folds | None = None
+    random: Folds | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def typical(self) -> NDArray[np.float32]:
+        """Medians, and the most common levels, encoded; shape (n_predictors,)."""
+        rows = self.group.rows
+        out = np.median(rows, axis=0)
+        for j in self.group.categorical:
+            out[j] = np.bincount(rows[:, j].astype(np.int64)).argmax()
+        return out.astype(np.float32)
+
+
+def make_group(study: StudyData) -> tuple[list[Predictor], Group]:
+    """Encode a study.
+
+    Parameters
+    ----------
+    study : StudyData
+
+    Returns
+    -------
+    predictors : list of Predictor
+    group : Group
+
+    Raises
+    ------
+    EnvironmentValueError
+        A column or value is missing, or cannot be used; the message names the predictor.
+    """
+    pipeline = FeaturePipeline(study.predictors).fit(study.environment)
+    categorical = tuple(j for j, p in enumerate(pipeline.predictors_) if p.type == "categorical")
+    recorded = study.presence.to_numpy(dtype=np.int64)
+    absences = study.description.records == "presence-absence"
+    return pipeline.predictors_, Group(pipeline.transform(study.environment), recorded, categorical, absences)
+
+
+def prepare(study: StudyData, settings: EngineSettings, n_folds: int) -> Prepared:
+    """Choose the background and fit what the species share.
+
+    Parameters
+    ----------
+    study : StudyData
+    settings : EngineSettings
+    n_folds : int
+
+    Returns
+    -------
+    Prepared
+    """
+    source = study
+    study, notes = _one_record_a_place(study)
+    predictors, group = make_group(study)
+    for predictor in predictors:
+        constant = predictor.type == "continuous" and predictor.minimum == predictor.maximum
+        if constant or (predictor.type == "categorical" and len(predictor.levels or []) < 2):
+            notes.append(f"{predictor.label} has the same value in all records, so nothing can be learned from it.")
+    blocks = random = None
+    shared = fit_group(group, None, settings, share=0.0) if not group.has_target_group else None
+    if group.has_network:
+        fold, validation = choose_folds(study, _evenly(group), n_folds, settings.seed)
+        shared = shared or fit_group(group, fold, settings)
+        share = shared.choice.share
+        blocks = Folds(fold, validation, held_out_networks(group, fold, share, settings))
+        if validation.method == "spatial blocks":
+            drawn = stratified_folds(_evenly(group), n_folds, settings.seed)
+            random = Folds(drawn, validation, held_out_networks(group, drawn, share, settings))
+    return Prepared(source, study, predictors, group, shared or fit_group(group, None, settings), blocks, random, notes)
+
+
+def _evenly(group: Group) -> Labels:
+    """What folds share out evenly between them: places of records and background, or sites rich and poor in species."""
+    richness = group.recorded.sum(axis=1)
+    return np.asarray(richness > (np.median(richness) if group.absences else 0), dtype=np.int64)
+
+
+def choose_folds(study: StudyData, y: Labels, n_folds: int, seed: int) -> tuple[Labels, Validation]:
+    """Fold by place where the records have one and are far enough apart, at random otherwise.
+
+    Parameters
+    ----------
+    study : StudyData
+    y : ndarray of 0/1, shape (n,)
+    n_folds, seed : int
+
+    Returns
+    -------
+    fold : ndarray of int, shape (n,)
+    validation : Validation
+    """
+    places = study.projected if study.projected is not None else study.coordinates
+    if places is not None:
+        try:
+            fold, size_km = spatial_blocks(places, y, n_folds, seed, geographic=study.projected is None)
+        except ValueError:
+            pass
+        else:
+            n = len(np.unique(fold))
+            return fold, Validation(method="spatial blocks", folds=n, block_size_km=round(size_km, 1), note=_SPATIAL)
+    fold = stratified_folds(y, n_folds, seed)
+    note = _RANDOM if places is None else _ONE_PLACE
+    return fold, Validation(method="stratified", folds=len(np.unique(fold)), note=note)
+
+
+def folds_for(prepared: Prepared, species: int, n_folds: int, seed: int) -> tuple[Folds, Folds | None]:
+    """Folds to judge one species by, and random ones beside them where the first are spatial.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    species : int
+        Column.
+    n_folds, seed : int
+
+    Returns
+    -------
+    judged : Folds
+    random : Folds or None
+    """
+    y = prepared.group.recorded[:, species]
+    shared = prepared.blocks
+    if shared is not None and all(y[shared.fold != fold].any() for fold in np.unique(shared.fold)):
+        return shared, prepared.random
+    fold, validation = choose_folds(prepared.study, y, n_folds, seed)
+    judged = Folds(fold, validation)
+    if validation.method != "spatial blocks":
+        return judged, None
+    return judged, Folds(stratified_folds(y, n_folds, seed), validation)
+
+
+def describe_background(prepared: Prepared) -> BackgroundReport:
+    """Say what presences were compared with, and why."""
+    group, choice = prepared.group, prepared.shared.choice
+    if group.absences:
+        return BackgroundReport(kind="absences", note="Sites where the species was looked for and not found.")
+    if not group.has_target_group:
+        note = "Random points of the study area. Where people looked is not known, so biased records stay biased"
+        if group.recorded.shape[1] > 1:
+            note += ": the other species have too few places to show where people looked"
+        return BackgroundReport(kind="random", note=f"{note}.")
+    note = (
+        f"{choice.share:.0%} of the background is drawn where other species of the study were recorded, which shares "
+        "the bias of where people looked (Phillips et al. 2009); the rest is random. The share was chosen by "
+        "cross-validation within the training data."
+    )
+    return BackgroundReport(
+        kind="target group" if choice.share > 0 else "random",
+        target_group_share=choice.share,
+        share_scores={f"{share:g}": score for share, score in choice.scores.items()},
+        note=note,
+    )
+
+
+def remarks(prepared: Prepared, species: int) -> list[str]:
+    """Remarks for one species' card."""
+    n = int(prepared.group.recorded[:, species].sum())
+    notes = list(prepared.notes)
+    if n < _FEW:
+        help_text = " The network lends it what it learned from the other species." if prepared.shared.network else ""
+        notes.append(f"Only {n} presences: scores and thresholds may change much with one more record.{help_text}")
+    return notes
+
+
+def _one_record_a_place(study: StudyData) -> tuple[StudyData, list[str]]:
+    """Keep one row for each place and set of presences, so that a place visited twice does not count twice.
+
+    Surveys with absences are left as they are: a second visit that found nothing is information.
+    """
+    if study.coordinates is None or study.description.records != "presence-background":
+        return study, []
+    table = study.presence.assign(_x=study.coordinates[:, 0], _y=study.coordinates[:, 1])
+    kept = ~table.duplicated().to_numpy()
+    # random background may hit a place twice
+    kept |= ~study.presence.to_numpy(dtype=bool).any(axis=1)
+    n = int((~kept).sum())
+    if not n:
+        return study, []
+    dropped = {**study.dropped, "another record at the same place": n}
+    return (
+        replace(
+            study,
+            environment=study.environment[kept].reset_index(drop=True),
+            presence=study.presence[kept].reset_index(drop=True),
+            coordinates=study.coordinates[kept],
+            projected=study.projected[kept] if study.projected is not None else None,
+            dropped=dropped,
+        ),
+        [f"{n} records at a place that another record of the same species names were left out."],
+    )
