@@ -6,7 +6,7 @@ GLOSSARY: dict[str, str] = {
     "suitability": "How much given conditions resemble those where the species was recorded, from 0 to 1; where only "
     "presences were surveyed it ranks places and is not a chance of finding the species.",
     "interval": "Where the suitability would lie in nine cases of ten had another sample of records been collected, "
-    "estimated from how the trees of the forest disagree.",
+    "estimated from how the forest's half samples, and the members of the model, disagree.",
     "threshold": "The suitability from which conditions are called suitable.",
     "maxSSS": "The threshold that maximises the sum of sensitivity and specificity on held-out records.",
     "P10": "The threshold that leaves out the tenth of the held-out presences with the lowest suitability.",
@@ -33,7 +33,18 @@ GLOSSARY: dict[str, str] = {
     "MESS": "Multivariate environmental similarity: 100 is typical of the training places, below 0 at least one value "
     "lies outside their range.",
     "area of applicability": "The conditions like those the model was trained on; outside them its answer is a guess.",
-    "contribution": "How far one condition moved the suitability up or down, added along the paths through the trees.",
+    "contribution": "How far one condition moved the suitability up or down from the model's average; with the average "
+    "they add up to the answer.",
+    "MaxEnt": "A model that weighs curves of each condition so that presences stand out from the background, and "
+    "penalises every curve that is not needed.",
+    "multi-species network": "One model of all species of a study, from which rare species learn what common ones "
+    "share with them.",
+    "target group": "Places where other species of the study were recorded; they share the bias of where people "
+    "looked.",
+    "calibration": "Adjusting the model's figure, on held-out records, so that it means the same for every species.",
+    "reliability": "Of the sites given some suitability, the share that had the species; in a calibrated model the two "
+    "agree.",
+    "optimism": "How much better a model looks when held-out records may lie next to the ones it learnt from.",
     "importance": "How much of the forest's sorting of records a predictor does; all predictors add up to one.",
     "presence-absence": "The survey recorded where the species was and where it was not.",
     "presence-background": "Only presences were recorded; they are compared with random places, so suitability ranks "

@@ -192,7 +192,7 @@ def _manifest(path: Path) -> dict[str, Any]:
             raise
         raise ArtifactError(f"{path / 'manifest.json'} is not JSON") from error
     version = manifest.get("format_version") if isinstance(manifest, dict) else None
-    if not isinstance(version, int) or version not in _ARRAYS:
+    if type(version) is not int or version not in _ARRAYS:
         raise ArtifactError(f"{path} has format version {version}, this program reads {FORMAT_VERSION} and below")
     hashes = manifest.get("sha256")
     if (

@@ -247,13 +247,13 @@ def _rank(values, positions, value):  # type: ignore[no-untyped-def]  # noqa: AN
 def forward(hidden_1, hidden_2, output, inputs, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Mean output of the networks for each row, shape (n,), into `out`."""
     n_networks, width = output.shape[0], output.shape[1] - 1
-    first, second = np.empty(width, np.float32), np.empty(width, np.float32)
+    first, second = np.empty(width), np.empty(width)
     for r in range(inputs.shape[0]):
         total = 0.0
         for m in range(n_networks):
             first[:] = hidden_1[m, -1]
             for i in range(inputs.shape[1]):
-                x = inputs[r, i]
+                x = np.float64(inputs[r, i])
                 if x != 0:
                     for h in range(width):
                         first[h] += x * hidden_1[m, i, h]
@@ -263,7 +263,7 @@ def forward(hidden_1, hidden_2, output, inputs, out):  # type: ignore[no-untyped
                 if x > 0:
                     for h in range(width):
                         second[h] += x * hidden_2[m, i, h]
-            value = output[m, width]
+            value = np.float64(output[m, width])
             for h in range(width):
                 if second[h] > 0:
                     value += second[h] * output[m, h]
@@ -302,9 +302,10 @@ class Blend:
     forest : Forest
     maxent : MaxentTerms or None
     network : Network or None
-        Without companions the suitability is the forest's share of presences.
     intercept, slope : float
         Suitability is the logistic function of intercept + slope · mean of the members' scores.
+    share_limit : float
+        How far the forest's share of presences is held from 0 and 1.
     """
 
     forest: Forest
@@ -312,11 +313,7 @@ class Blend:
     network: Network | None = None
     intercept: float = 0.0
     slope: float = 1.0
-
-    @property
-    def share_limit(self) -> float:
-        """How far the forest's share is held from 0 and 1."""
-        return SHARE_LIMIT if self.maxent or self.network else 1e-12
+    share_limit: float = SHARE_LIMIT
 
     def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Mean of the members' logarithms of density ratios.

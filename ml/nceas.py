@@ -129,9 +129,11 @@ def read_survey(data: Path, group: RegionGroup) -> pd.DataFrame:
     survey = _read(file)
     _check(survey, file, ["siteid", *group.species])
     survey.index = pd.Index(survey["siteid"].astype(str))
-    if survey.index.has_duplicates or set(survey.index) != set(group.sites):
-        raise NceasError(f"{file} does not list the sites of its test_env file")
-    out = survey.loc[group.sites, group.species].astype(int)
+    if survey.index.tolist() != group.sites:
+        if survey.index.has_duplicates or sorted(survey.index) != sorted(group.sites):
+            raise NceasError(f"{file} does not list the sites of its test_env file")
+        survey = survey.loc[group.sites]
+    out = survey[group.species].astype(int)
     if not out.isin([0, 1]).all(axis=None):
         raise NceasError(f"{file} holds values other than 0 and 1")
     return out

@@ -131,10 +131,11 @@ class MultiSpeciesNetwork(BaseEstimator):
                 counted[len(places) :] *= weight[others].sum() / weight[chosen].sum()
             layers.append(self._fit_one(inputs[used], recorded[used], counted / counted.sum(), draw))
         self.hidden_1_, self.hidden_2_, self.output_ = (np.stack(parts) for parts in zip(*layers, strict=True))
+        self._standardise(inputs, weight / weight.sum(), recorded)
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Logarithm of each species' density ratio to the background, up to a constant near 0.
+        """Logarithm of each species' density ratio to the background.
 
         Parameters
         ----------
@@ -145,14 +146,31 @@ class MultiSpeciesNetwork(BaseEstimator):
         ndarray, shape (n_samples, n_species)
         """
         check_is_fitted(self)
-        inputs = self._inputs(validate_data(self, X, dtype=np.float32, reset=False))
-        total = np.zeros((len(inputs), self.n_species_))
-        for parts in zip(self.hidden_1_, self.hidden_2_, self.output_, strict=True):
-            hidden = inputs
-            for layer in parts[:-1]:
-                hidden = np.maximum(hidden @ layer[:-1] + layer[-1], 0)
-            total += hidden @ parts[-1][:-1] + parts[-1][-1]
-        return total / self.n_networks
+        inputs = self._inputs(validate_data(self, X, dtype=np.float32, reset=False)).astype(np.float64)
+        return np.mean([self._forward(inputs, number) for number in range(self.n_networks)], axis=0)
+
+    def _forward(self, inputs: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+        """Outputs of one network, shape (n, n_species); in double precision, as served."""
+        hidden = inputs
+        for layer in (self.hidden_1_[number], self.hidden_2_[number]):
+            hidden = np.maximum(hidden @ layer[:-1].astype(np.float64) + layer[-1], 0)
+        output = self.output_[number].astype(np.float64)
+        return np.asarray(hidden @ output[:-1] + output[-1])
+
+    def _standardise(self, inputs: Floats32, weight: NDArray[np.float64], recorded: Floats32) -> None:
+        """Shift each output so that the mean density ratio over the background is 1: the likelihood leaves it open.
+
+        Without records of a species, or without anything that varies, its outputs are 0.
+        """
+        self.output_[:, :, ~recorded.any(axis=0)] = 0
+        if (inputs == inputs[0]).all():
+            self.output_[:] = 0
+            return
+        counts = weight > 0
+        for number in range(self.n_networks):
+            scores = self._forward(inputs[counts].astype(np.float64), number)
+            highest = scores.max(axis=0)
+            self.output_[number, -1] -= highest + np.log(weight[counts] @ np.exp(scores - highest))
 
     def _learn_inputs(self, rows: Floats32) -> None:
         n_features = rows.shape[1]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.members import LEVEL, N_QUANTILES, NODE, PRODUCT, RISING, TERM, Blend, Forest, MaxentTerms, Network
+from ml.members import LEVEL, N_QUANTILES, NODE, PRODUCT, RISING, SHARE_LIMIT, TERM, Blend, Forest, MaxentTerms, Network
 
 _LARGEST_NETWORK = 10_000
 _MAXENT = ("coefficients", "centres", "low", "span")
@@ -75,14 +75,16 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int) -> tuple[Blend, list[ND
             values.ndim == 1 and bool(np.isfinite(values).all()) and bool((np.diff(values) >= 0).all()),
             "a reference",
         )
-    intercept, slope = 0.0, 1.0
+    # a model of format 1 is a forest whose share of presences is the suitability
+    intercept, slope, limit = 0.0, 1.0, 1e-12
     if "calibration" in arrays:
+        limit = SHARE_LIMIT
         numbers = _floats(arrays, "calibration", (2,), np.float64, "a calibration")
         intercept, slope = float(numbers[0]), float(numbers[1])
         _require(slope > 0, "a calibration")
     maxent = _maxent(arrays, n_predictors) if "maxent_terms" in arrays else None
     network = _network(arrays, n_predictors) if "network_output" in arrays else None
-    return Blend(forest, maxent, network, intercept, slope), reference
+    return Blend(forest, maxent, network, intercept, slope, limit), reference
 
 
 def _require(sound: bool, what: str) -> None:

@@ -22,12 +22,11 @@ _SPATIAL = (
     "(Roberts et al. 2017)."
 )
 _RANDOM = (
-    "The records have no coordinates, so folds were drawn at random within presences and absences. Sites near "
-    "each other can fall on both sides, which flatters the scores."
+    "The records have no coordinates, so folds were drawn at random. Sites near each other can fall on both sides, "
+    "which flatters the scores."
 )
 _ONE_PLACE = (
-    "The presences lie too close together for spatial blocks, so folds were drawn at random within presences and "
-    "background, which flatters the scores."
+    "The presences lie too close together for spatial blocks, so folds were drawn at random, which flatters the scores."
 )
 
 

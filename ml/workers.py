@@ -39,7 +39,7 @@ def workers(jobs: int, scheduler: str | None = None) -> Iterator[None]:
     from distributed import Client
 
     try:
-        client = Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
+        client = Client(scheduler, timeout=_CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise SchedulerError(f"no Dask scheduler answers at {scheduler}") from error
     try:
@@ -48,4 +48,4 @@ def workers(jobs: int, scheduler: str | None = None) -> Iterator[None]:
         with parallel_config(backend="dask", n_jobs=-1, client=client):
             yield
     finally:
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from ml.card import Predictor, Threshold
 from ml.estimators import DownSampledForest
 from ml.flatten import flatten_forest
+from ml.members import Blend
 from ml.predictor import FastPredictor
 from ml.transforms import EnvironmentValueError
 
@@ -20,13 +21,22 @@ class _Card:
         self.thresholds = {"maxSSS": Threshold(value=threshold, sensitivity=1, specificity=1)}
 
 
+def _alone(forest):
+    """A forest without companions, whose share of presences is the suitability."""
+    return Blend(flatten_forest(forest), share_limit=1e-12)
+
+
 def fitted(seed=0, n=200, p=4, trees=60, groups=12, leaf=3):
     draw = np.random.default_rng(seed)
     X = draw.normal(size=(n, p)).astype(np.float32)
     y = (X[:, 0] + X[:, 1] ** 2 + draw.normal(size=n) > 1.5).astype(int)
     forest = DownSampledForest(trees, groups, min_samples_leaf=leaf, random_state=seed).fit(X, y)
     card = _Card([Predictor(name=f"x{j}", label=f"X{j}") for j in range(p)])
-    return forest, FastPredictor(card, flatten_forest(forest), [np.sort(X[:, j]) for j in range(p)]), X
+    return (
+        forest,
+        FastPredictor(card, _alone(forest), [np.sort(X[:, j]) for j in range(p)]),
+        X,
+    )
 
 
 FOREST, FAST, TRAINING = fitted()
@@ -97,12 +107,13 @@ def test_contributions_by_hand_on_one_tree():
     forest = DownSampledForest(1, 1, min_samples_leaf=1, max_features=1.0, random_state=0).fit(X, [0] * 10 + [1] * 10)
     fast = FastPredictor(
         _Card([Predictor(name="a", label="A"), Predictor(name="b", label="B")]),
-        flatten_forest(forest),
+        _alone(forest),
         [np.sort(X[:, 0]), np.sort(X[:, 1])],
     )
     answer = fast.answer([1.0, 5.0])
-    assert (answer.baseline, answer.suitability) == (0.5, 1.0)
-    assert answer.contributions == [("a", 1.0, 0.5), ("b", 5.0, 0.0)]
+    assert (answer.baseline, answer.suitability) == pytest.approx((0.5, 1.0))
+    assert [(name, value) for name, value, _ in answer.contributions] == [("a", 1.0), ("b", 5.0)]
+    assert [effect for *_, effect in answer.contributions] == pytest.approx([0.5, 0.0])
     assert not answer.outside_range
     # any other value of a constant predictor is new
     assert fast.answer([1.0, 5.1]).outside_range == ["b"]
@@ -136,11 +147,11 @@ def test_categorical_and_transformed_predictors_take_the_same_road_one_by_one_an
         Predictor(name="cover", label="Cover", transform="log1p"),
         Predictor(name="soil", label="Soil", type="categorical", levels=["clay", "sand"]),
     ]
-    fast = FastPredictor(_Card(predictors), flatten_forest(forest), [np.sort(X[:, 0]), np.zeros(0, np.float32)])
+    fast = FastPredictor(_Card(predictors), _alone(forest), [np.sort(X[:, 0]), np.zeros(0, np.float32)])
     table = np.array([[12.0, "sand"], [0.5, "clay"]], dtype=object)
     assert fast.predict(table) == pytest.approx([fast.answer(list(row)).suitability for row in table])
     assert fast.answer([12.0, "sand"]).suitability == pytest.approx(
-        FastPredictor(_Card([Predictor(name=n, label=n) for n in "ab"]), fast.forest, [X[:, 0], X[:, 1]])
+        FastPredictor(_Card([Predictor(name=n, label=n) for n in "ab"]), fast.blend, [X[:, 0], X[:, 1]])
         .answer([float(np.log1p(12.0)), 1.0])
         .suitability
     )

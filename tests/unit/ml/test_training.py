@@ -7,10 +7,11 @@ import pytest
 from ml.artifact import load_artifact
 from ml.describing import fingerprint
 from ml.training import TrainingError, TrainingOptions, train_species, train_study
+from ml.workers import workers
 from tests.synthetic import synthetic_study
 
 SLUG = "oenanthe-hispanica"
-QUICK = TrainingOptions(n_estimators=20, n_folds=3)
+QUICK = TrainingOptions(n_estimators=20, n_folds=3, n_networks=1)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def test_the_card_tells_what_was_done(card):
     assert card.dropped == {"no date": 2}
     assert card.validation.method == "spatial blocks"
     assert card.validation.block_size_km > 0
-    assert card.training.data_fingerprint == fingerprint(study, SLUG)
+    assert card.training.data_fingerprint == fingerprint(study, SLUG, with_group=True)
     assert card.training.parameters["n_estimators"] == 40
     assert set(card.metrics) == {"auc_roc", "auc_prg", "cor", "tss", "cbi", "brier"}
     auc = card.metrics["auc_roc"]
@@ -87,26 +88,32 @@ def test_a_constant_predictor_is_trained_without_complaint(tmp_path):
     assert card.metrics["auc_roc"].value == pytest.approx(0.5)
 
 
+def _train_with(jobs, study, folder):
+    with workers(jobs):
+        yield from train_study(study, folder, QUICK)
+
+
 def test_the_model_does_not_depend_on_the_number_of_processes(tmp_path):
-    one = {r.species: r.path.name for r in train_study(synthetic_study(), tmp_path / "1", QUICK, jobs=1)}
-    two = {r.species: r.path.name for r in train_study(synthetic_study(), tmp_path / "2", QUICK, jobs=2)}
+    one, two = (
+        {r.species: r.path.name for r in _train_with(jobs, synthetic_study(), tmp_path / str(jobs))} for jobs in (1, 2)
+    )
     assert one == two
     assert len(one) == 3
 
 
 def test_what_is_trained_already_is_passed_over_and_what_is_damaged_is_not(tmp_path):
     study = synthetic_study(n_species=2)
-    first = {r.species: r for r in train_study(study, tmp_path, QUICK, jobs=1)}
+    first = {r.species: r for r in train_study(study, tmp_path, QUICK)}
     assert all(r.fresh for r in first.values())
-    assert not any(r.fresh for r in train_study(study, tmp_path, QUICK, jobs=1))
-    (first[SLUG].path / "forest.npz").write_bytes(b"half a file")
-    again = {r.species: r.fresh for r in train_study(study, tmp_path, QUICK, jobs=1)}
+    assert not any(r.fresh for r in train_study(study, tmp_path, QUICK))
+    (first[SLUG].path / "model.npz").write_bytes(b"half a file")
+    again = {r.species: r.fresh for r in train_study(study, tmp_path, QUICK)}
     assert again == {SLUG: True, "sylvia-atricapilla": False}
     load_artifact(first[SLUG].path)
     # other settings or other data are another model
-    assert all(r.fresh for r in train_study(study, tmp_path, replace(QUICK, seed=1), jobs=1))
+    assert all(r.fresh for r in train_study(study, tmp_path, replace(QUICK, seed=1)))
     changed = replace(study, environment=study.environment + 1)
-    assert all(r.fresh for r in train_study(changed, tmp_path, QUICK, jobs=1))
+    assert all(r.fresh for r in train_study(changed, tmp_path, QUICK))
 
 
 @pytest.mark.parametrize(
@@ -130,6 +137,6 @@ def test_records_that_cannot_be_trained_on_say_why(tmp_path, change, message):
     slug = change.get("slug", SLUG)
     with pytest.raises(TrainingError, match=message):
         train_species(study, slug, tmp_path, 10)
-    [result] = train_study(study, tmp_path, QUICK, [slug], jobs=1)
+    [result] = train_study(study, tmp_path, QUICK, [slug])
     assert result.path is None
     assert message in result.problem

@@ -1,0 +1,325 @@
+"""The default model beside the field's methods on NCEAS: accuracy, seconds, memory and size, in one run.
+
+    .venv/bin/pip install -r benchmarks/requirements.txt
+    .venv/bin/python -m benchmarks.engine --data ../shared/data/nceas
+
+Every method gets the same background, once random and once the target-group mixture that the engine chose within the
+training data. Methods that take no weights (the default forest, elapid) get 10,000 points drawn by them. Surveys are
+opened after all predictions are made. Differences are paired over species.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import io
+import multiprocessing
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from ml import metrics
+from ml.benchmark import SCORES, SIZES, blocks_of, read_regions, size_class
+from ml.engine import EngineSettings, GroupModel, SpeciesModel, fit_group, fit_species
+from ml.flatten import flatten_model
+from ml.levels import level_order, recode
+from ml.maxent import Maxent
+from ml.members import share_logit
+from ml.nceas import RegionGroup, read_survey
+from ml.packing import pack
+from ml.target_group import ShareChoice, background_weight
+
+Floats = NDArray[np.float64]
+Scored = tuple[Floats, float, float]
+_DRAWN = 10_000
+_REPEATS = 200
+DEFAULT, DOWN, MAXENT, MAXENT_1, ELAPID = (
+    "default forest",
+    "down-sampled forest",
+    "MaxEnt-type",
+    "MaxEnt-type, penalty 1",
+    "elapid MaxEnt",
+)
+NETWORK, PAIR, BLEND = "multi-species network", "forest + MaxEnt-type", "the default model"
+NO_FOREST, NO_MAXENT = "default without forest", "default without MaxEnt"
+BACKGROUNDS = ("random", "target group")
+
+
+class Problem:
+    """One species with one background."""
+
+    def __init__(self, group: RegionGroup, species: int, share: float, seed: int) -> None:
+        self.group, self.species, self.seed = group, species, seed
+        records = group.records
+        self.y = records.recorded[:, species]
+        self.weight = background_weight(records.recorded, share, species)
+        self.categorical = records.categorical
+        if share > 0:
+            draw = np.random.default_rng((seed, species))
+            background = draw.choice(len(self.y), _DRAWN, p=self.weight)
+        else:
+            background = np.flatnonzero(self.weight > 0)
+        chosen = np.concatenate((np.flatnonzero(self.y == 1), background))
+        self.drawn, self.drawn_y = records.rows[chosen], self.y[chosen]
+
+    def timed(self, fit: Callable[[], object], predict: Callable[[object], Floats]) -> Scored:
+        """Fit and predict, with the seconds of both."""
+        started = time.perf_counter()
+        model = fit()
+        fitted = time.perf_counter()
+        scores = predict(model)
+        return scores, fitted - started, time.perf_counter() - fitted
+
+
+def default_forest(p: Problem) -> Scored:
+    """scikit-learn's forest as it comes, 500 trees."""
+    forest = RandomForestClassifier(500, random_state=p.seed)
+    return p.timed(lambda: forest.fit(p.drawn, p.drawn_y), lambda m: m.predict_proba(p.group.test_rows)[:, 1])
+
+
+def down_sampled(p: Problem) -> Scored:
+    """Our forest alone."""
+    order = level_order(p.group.records.rows, p.y, p.weight, p.categorical)
+    forest = EngineSettings(seed=p.seed).forest()
+    return p.timed(
+        lambda: forest.fit(recode(p.group.records.rows, order), p.y, p.weight),
+        lambda m: share_logit(m.predict_proba(recode(p.group.test_rows, order))[:, 1]),
+    )
+
+
+def maxent(p: Problem, regularization: float = EngineSettings.regularization) -> Scored:
+    """Our MaxEnt-type model alone."""
+    model = Maxent(regularization=regularization, categorical=p.categorical)
+    return p.timed(
+        lambda: model.fit(p.group.records.rows, p.y, p.weight), lambda m: m.decision_function(p.group.test_rows)
+    )
+
+
+def elapid_maxent(p: Problem) -> Scored:
+    """The field's library, as it comes."""
+    import elapid
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = elapid.MaxentModel(n_cpus=1)
+        return p.timed(
+            lambda: model.fit(p.drawn.astype(np.float64), p.drawn_y, categorical=list(p.categorical) or None),
+            lambda m: np.asarray(model.predict(p.group.test_rows.astype(np.float64))).ravel(),
+        )
+
+
+ALONE: dict[str, Callable[[Problem], Scored]] = {
+    DEFAULT: default_forest,
+    DOWN: down_sampled,
+    MAXENT: maxent,
+    MAXENT_1: lambda p: maxent(p, 1.0),
+    ELAPID: elapid_maxent,
+}
+
+
+def run_species(
+    group: RegionGroup, g: int, species: int, shared: GroupModel, group_seconds: float, seed: int, elapid: bool
+) -> list[dict[str, object]]:
+    """Every method with both backgrounds; one row a method."""
+    rows: list[dict[str, object]] = []
+    for background in BACKGROUNDS:
+        share = shared.choice.share if background == "target group" else 0.0
+        problem = Problem(group, species, share, seed)
+        # the default forest is known to fail; once is enough for what takes longest
+        passed_over = {DEFAULT} if background == "target group" else set()
+        with threadpool_limits(1):
+            found = {
+                name: call(problem)
+                for name, call in ALONE.items()
+                if name not in passed_over and (elapid or name != ELAPID)
+            }
+        members = [DOWN, MAXENT]
+        if background == "target group" and shared.network is not None:
+            started = time.perf_counter()
+            scores = shared.network.decision_function(group.test_rows)[:, species]
+            found[NETWORK] = (scores, group_seconds, time.perf_counter() - started)
+            members.append(NETWORK)
+            found[PAIR] = _mean(found, [DOWN, MAXENT])
+            found[NO_FOREST] = _mean(found, [MAXENT, NETWORK])
+            found[NO_MAXENT] = _mean(found, [DOWN, NETWORK])
+        found[BLEND] = _mean(found, members)
+        for name, (scores, fit, predict) in found.items():
+            rows.append(
+                {
+                    "g": g,
+                    "species": species,
+                    "background": background,
+                    "method": name,
+                    "scores": scores.astype(np.float64),
+                    "fit": fit,
+                    "predict": predict,
+                }
+            )
+        if background == "target group":
+            size, microseconds = _served(group, species, shared, seed)
+            rows[-1] |= {"bytes": size, "microseconds": microseconds}
+    return rows
+
+
+def _mean(found: dict[str, Scored], names: list[str]) -> Scored:
+    parts = [found[name] for name in names]
+    return np.mean([p[0] for p in parts], axis=0), sum(p[1] for p in parts), sum(p[2] for p in parts)
+
+
+def _served(group: RegionGroup, species: int, shared: GroupModel, seed: int) -> tuple[int, float]:
+    """Size of the stored arrays, and CPU microseconds of one row's suitability."""
+    model: SpeciesModel = fit_species(group.records, species, shared, EngineSettings(seed=seed))
+    blend = flatten_model(model, np.median(group.records.rows, axis=0), 0.0, 1.0)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **pack(blend, []))
+    row = recode(group.test_rows[:1], model.order)
+    blend.suitability(row)
+    started = time.process_time()
+    for _ in range(_REPEATS):
+        blend.suitability(row)
+    return len(buffer.getvalue()), (time.process_time() - started) / _REPEATS * 1e6
+
+
+def peak_memory(group: RegionGroup, species: int, name: str) -> float:
+    """Peak memory in MB that a method adds in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=_measure, args=(send, group, species, name))
+    process.start()
+    process.join()
+    return float(receive.recv())
+
+
+def _measure(send: object, group: RegionGroup, species: int, name: str) -> None:
+    problem = Problem(group, species, 0.0, 0)
+    if name == ELAPID:
+        import elapid  # noqa: F401
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if name == BLEND:
+        shared = fit_group(group.records, None, EngineSettings())
+        fit_species(group.records, species, shared, EngineSettings()).score(group.test_rows)
+    else:
+        ALONE[name](problem)
+    send.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)  # type: ignore[attr-defined]
+
+
+def score(table: pd.DataFrame, groups: list[RegionGroup], data: Path) -> pd.DataFrame:
+    """Open the surveys and score every row."""
+    surveys = [read_survey(data, group) for group in groups]
+    for name in SCORES:
+        table[name] = [
+            getattr(metrics, name)(surveys[g].iloc[:, s].to_numpy(), scores)
+            for g, s, scores in zip(table["g"], table["species"], table["scores"], strict=True)
+        ]
+    table["region"] = [groups[g].region for g in table["g"]]
+    table["size"] = [size_class(groups[g].n_presences[s]) for g, s in zip(table["g"], table["species"], strict=True)]
+    return table.drop(columns="scores")
+
+
+def paired(table: pd.DataFrame, background: str, method: str, against: str) -> str:
+    """Mean difference in AUC-ROC over species, with its standard error."""
+    wide = table[table["background"] == background].pivot(index=["g", "species"], columns="method", values="auc_roc")
+    if method not in wide or against not in wide:
+        return ""
+    difference = wide[method] - wide[against]
+    error = difference.std() / np.sqrt(len(difference))
+    return f"{difference.mean():+.4f} ± {error:.4f} ({difference.mean() / error:+.1f} se)" if error else "none"
+
+
+def report(table: pd.DataFrame, memory: dict[str, float]) -> None:
+    """Print everything."""
+    columns = [
+        *table["region"].unique(),
+        *(name for name, *_ in SIZES if name in set(table["size"])),
+    ]
+    for background in BACKGROUNDS:
+        part = table[table["background"] == background]
+        print(f"\n{background} background: mean AUC-ROC over species, then AUC-PRG and COR, seconds of all species")
+        print(
+            f"{'':<26}" + "".join(f"{name:>10}" for name in (*columns, "all", "PRG", "COR", "fit s", "predict s", "MB"))
+        )
+        for method in part["method"].unique():
+            own = part[part["method"] == method]
+            cells = [
+                own.loc[own[key] == name, "auc_roc"].mean()
+                for name in columns
+                for key in (("region",) if name in set(table["region"]) else ("size",))
+            ]
+            cells += [own[name].mean() for name in SCORES]
+            text = "".join(f"{cell:>10.4f}" for cell in cells)
+            peak = f"{memory[method]:>10.0f}" if background == "random" and method in memory else f"{'':>10}"
+            print(f"{method:<26}{text}{own['fit'].sum():>10.1f}{own['predict'].sum():>10.1f}{peak}")
+        print("paired differences of AUC-ROC, mean ± standard error over species")
+        for against in (DEFAULT, DOWN, MAXENT, MAXENT_1, ELAPID, NETWORK, PAIR, NO_FOREST, NO_MAXENT):
+            text = paired(table, background, BLEND, against)
+            if text:
+                print(f"  {BLEND} - {against:<26} {text}")
+    served = table.dropna(subset=["bytes"])
+    size, time_of_row = served["bytes"] / 1e6, served["microseconds"]
+    print(
+        f"\nstored arrays: {size.median():.2f} MB median, {size.max():.2f} MB at most; "
+        f"one row: {time_of_row.median():.0f} µs CPU median, {time_of_row.max():.0f} µs at most"
+    )
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description="The default model beside the field's methods on NCEAS.")
+    parser.add_argument("--data", type=Path, required=True, help="directory of the benchmark's .rds files")
+    parser.add_argument("--regions", default="AWT,NZ,SA")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--species", type=int, help="only every so many-th species, for a quick look")
+    parser.add_argument("--output", type=Path, help="CSV of every score")
+    options = parser.parse_args()
+
+    elapid = importlib.util.find_spec("elapid") is not None
+    if not elapid:
+        print("elapid is left out: .venv/bin/pip install -r benchmarks/requirements.txt", file=sys.stderr)
+    groups = read_regions(options.data, options.regions.split(","))
+    settings = EngineSettings(seed=options.seed)
+    shared: list[GroupModel] = []
+    seconds: list[float] = []
+    for group in tqdm(groups, unit="group", file=sys.stderr, disable=not sys.stderr.isatty()):
+        started = time.perf_counter()
+        shared.append(
+            fit_group(group.records, blocks_of(group), settings)
+            if group.records.has_target_group
+            else GroupModel(ShareChoice(0.0, {}))
+        )
+        seconds.append((time.perf_counter() - started) / len(group.species))
+        print(
+            f"{group.region} {group.name}: target-group share {shared[-1].choice.share} of {shared[-1].choice.scores}"
+        )
+    every = options.species or 1
+    tasks = [(g, s) for g, group in enumerate(groups) for s in range(0, len(group.species), every)]
+    run = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(
+        delayed(run_species)(groups[g], g, s, shared[g], seconds[g], options.seed, elapid) for g, s in tasks
+    )
+    rows = [
+        row
+        for found in tqdm(run, total=len(tasks), unit="species", file=sys.stderr, disable=not sys.stderr.isatty())
+        for row in found
+    ]
+    table = score(pd.DataFrame(rows).sort_values(["g", "species"], kind="stable"), groups, options.data)
+    if options.output:
+        table.to_csv(options.output, index=False)
+    largest = int(np.argmax(groups[-1].n_presences))
+    names = [name for name in (*ALONE, BLEND) if elapid or name != ELAPID]
+    memory = {name: peak_memory(groups[-1], largest, name) for name in names}
+    report(table, memory)
+
+
+if __name__ == "__main__":
+    main()

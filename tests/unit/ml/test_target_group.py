@@ -1,0 +1,141 @@
+"""Where the background lies: shares by hand, block scores by hand, and a share chosen where effort is uneven."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.network import MultiSpeciesNetwork
+from ml.target_group import SHARES, background_weight, block_scores, choose_share, held_out_scores
+
+# two places of species 0, one of both, one of species 1, four random points
+RECORDED = np.array([[1, 0], [1, 0], [1, 1], [0, 1], [0, 0], [0, 0], [0, 0], [0, 0]])
+QUICK = MultiSpeciesNetwork(width=8, n_networks=1, n_steps=30)
+
+groups = st.lists(st.lists(st.integers(0, 1), min_size=3, max_size=3), min_size=2, max_size=30).map(np.array)
+
+
+@given(groups, st.sampled_from(SHARES), st.sampled_from([None, 0, 1, 2]))
+def test_weights_sum_to_one_and_one_kind_weighs_the_same(recorded, share, without):
+    if without is not None and recorded[:, without].all():
+        return
+    weight = background_weight(recorded, share, without)
+    assert weight.sum() == pytest.approx(1)
+    visited = recorded.any(axis=1)
+    own = np.zeros(len(recorded), bool) if without is None else recorded[:, without] == 1
+    assert not weight[own].any()
+    for kind, part in ((visited & ~own, share), (~visited, 1 - share)):
+        if kind.any():
+            assert np.ptp(weight[kind]) == 0
+            if (visited & ~own).any() and not visited.all():
+                assert weight[kind].sum() == pytest.approx(part)
+
+
+def test_weights_by_hand():
+    assert background_weight(RECORDED, 0.5).tolist() == [0.125] * 8
+    assert background_weight(RECORDED, 0.0).tolist() == [0] * 4 + [0.25] * 4
+    assert background_weight(RECORDED, 1.0).tolist() == [0.25] * 4 + [0] * 4
+    assert background_weight(RECORDED, 0.25, without=0).tolist() == [0, 0, 0, 0.25] + [0.1875] * 4
+    assert background_weight(RECORDED, 0.5, without=1).tolist() == [0.25, 0.25, 0, 0] + [0.125] * 4
+
+
+def test_a_kind_that_is_missing_leaves_all_weight_to_the_other():
+    assert background_weight(RECORDED[:4], 0.0, without=0).tolist() == [0, 0, 0, 1]
+    assert background_weight(RECORDED[:4], 0.25).tolist() == [0.25] * 4
+    # a species that stands alone has no target group
+    alone = np.array([[1], [1], [0], [0]])
+    assert background_weight(alone, 1.0, without=0).tolist() == [0, 0, 0.5, 0.5]
+    assert background_weight(np.zeros((2, 3), int), 1.0).tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_absences_all_count_the_same_whatever_the_share(share):
+    assert background_weight(RECORDED, share, 0, absences=True).tolist() == [0, 0, 0] + [0.2] * 5
+    assert background_weight(RECORDED, share, absences=True).tolist() == [0.125] * 8
+
+
+def test_block_scores_by_hand():
+    #            fold 0                                          fold 1
+    recorded = np.array([[1, 0], [0, 1], [0, 1], [0, 0], [0, 0], [1, 0], [1, 0], [0, 1], [0, 0]])
+    folds = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1])
+    score = np.array([0.5, 0.9, 0.1, 0.4, 0.3, 0.8, 0.2, 0.5, 0.2])
+    held_out = np.column_stack([score, -score])
+    # species 0: in fold 0 one record beats 1 of 2 places and 2 of 2 points; in fold 1 two records beat 1 of 2, and
+    # 1 and a tie of 2. Species 1, two records and one: against places 1/2 and 1/2; against points 1/2 and 0.
+    against_places = [(0.5 + 2 * 0.5) / 3, (2 * 0.5 + 0.5) / 3]
+    against_points = [(1.0 + 2 * 0.75) / 3, (2 * 0.5 + 0.0) / 3]
+    np.testing.assert_allclose(
+        block_scores(recorded, folds, held_out), np.column_stack([against_places, against_points])
+    )
+
+
+def test_species_of_one_fold_and_folds_without_a_comparison_are_left_out():
+    folds = np.repeat([0, 1, 2], 3)
+    recorded = np.zeros((9, 3), int)
+    recorded[[0, 3], 0] = 1  # fold 1 lacks other places
+    recorded[1, 1] = 1  # in fold 0 only
+    recorded[[6, 7], 2] = 1  # in fold 2 only
+    score = np.tile(np.arange(9.0)[:, None], (1, 3))
+    # what is left is species 0 in fold 0: place 0 against place 1 and against point 2
+    assert block_scores(recorded, folds, score).tolist() == [[0.0, 0.0]]
+    assert block_scores(recorded, np.zeros(9, int), score).shape == (0, 2)
+    # a fold whose network could not be fitted is NaN
+    score[:3] = np.nan
+    assert block_scores(recorded, folds, score).shape == (0, 2)
+
+
+def _valleys(seed, biased):
+    """Species by an environment; with bias, records come from the accessible part of it alone."""
+    draw = np.random.default_rng(seed)
+    n = 6000
+    environment = draw.uniform(-1, 1, (n, 2))
+    xy = draw.uniform(0, 1, (n, 2))
+    likes = environment[:, 0]
+    effort = np.exp(3 * environment[:, 1]) if biased else np.ones(n)
+    places, labels = [], []
+    for s, sign in enumerate((1, -1, 1, -1)):
+        chance = effort * np.exp(1.5 * sign * likes)
+        chosen = draw.choice(n, 60, replace=False, p=chance / chance.sum())
+        places.append(chosen)
+        labels.append(np.full(60, s))
+    background = draw.choice(n, 500, replace=False)
+    rows = np.concatenate((*places, background))
+    recorded = np.zeros((len(rows), 4), int)
+    recorded[np.arange(240), np.concatenate(labels)] = 1
+    folds = (xy[rows, 0] * 3).astype(int)
+    return environment[rows].astype(np.float32), recorded, folds
+
+
+def test_a_target_group_is_chosen_where_effort_is_uneven():
+    chosen = {biased: [choose_share(*_valleys(seed, biased), QUICK).share for seed in range(3)] for biased in (0, 1)}
+    assert np.mean(chosen[1]) > 0.4
+    assert np.mean(chosen[1]) >= np.mean(chosen[0])
+
+
+def test_the_choice_is_the_best_of_the_shares_tried_and_keeps_its_scores():
+    rows, recorded, folds = _valleys(0, True)
+    choice = choose_share(rows, recorded, folds, QUICK)
+    assert tuple(choice.scores) == SHARES
+    assert choice.scores[choice.share] == max(choice.scores.values())
+    np.testing.assert_array_equal(choice.held_out, held_out_scores(rows, recorded, folds, choice.share, QUICK))
+    mean = np.mean(block_scores(recorded, folds, choice.held_out))
+    assert choice.scores[choice.share] == pytest.approx(mean, abs=1e-6)
+    assert not hasattr(QUICK, "output_")
+
+
+def test_held_out_scores_do_not_know_their_fold():
+    rows, recorded, folds = _valleys(1, False)
+    before = held_out_scores(rows, recorded, folds, 0.5, QUICK)
+    changed = recorded.copy()
+    changed[folds == 0] = np.random.default_rng(0).permutation(changed[folds == 0])
+    after = held_out_scores(rows, changed, folds, 0.5, QUICK)
+    np.testing.assert_array_equal(before[folds == 0], after[folds == 0])
+    assert not np.array_equal(before[folds == 1], after[folds == 1])
+
+
+def test_a_fold_that_holds_all_records_cannot_be_judged():
+    rows, recorded, _ = _valleys(2, False)
+    folds = (~recorded.any(axis=1)).astype(int)
+    scores = held_out_scores(rows, recorded, folds, 0.5, QUICK)
+    assert np.isnan(scores[folds == 0]).all()
+    assert np.isfinite(scores[folds == 1]).all()
