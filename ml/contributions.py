@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.members import Blend, Network, network_logit, share_logit, share_terms, walk_one
+from ml.compiled import share_terms, walk_one
+from ml.members import Blend, Network, network_logit, share_logit
 
 
 @dataclass(frozen=True)

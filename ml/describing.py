@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml.card import Conditions, Predictor
+from ml.calibration import Calibration, cross_fitted, reliability
+from ml.card import CalibrationReport, Conditions, Predictor
 from ml.study import StudyData
 
 _MOST_PLACES = 800
@@ -105,6 +106,67 @@ def thinned_reference(study: StudyData, predictors: list[Predictor]) -> list[NDA
             ranks = np.linspace(0, len(values) - 1, min(len(values), _MOST_REFERENCE)).round().astype(np.int64)
             values = values[ranks]
         out.append(values)
+    return out
+
+
+def calibration_report(
+    y: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    folds: NDArray[np.int64],
+    calibration: Calibration,
+    absences: bool,
+) -> CalibrationReport:
+    """Say what a suitability means and, where absences allow it, how well it kept to that on held-out records.
+
+    Parameters
+    ----------
+    y : ndarray of 0/1, shape (n,)
+    scores : ndarray, shape (n,)
+        Held-out scores.
+    weight : ndarray, shape (n,)
+        As the calibration was fitted with.
+    folds : ndarray of int, shape (n,)
+    calibration : Calibration
+    absences : bool
+
+    Returns
+    -------
+    CalibrationReport
+    """
+    if not absences:
+        meaning = (
+            "0.5 where the species was recorded as often as the background offers such conditions, 0.8 where four "
+            "times as often; the same for every species. Not the chance of finding it."
+        )
+        return CalibrationReport(meaning=meaning, intercept=calibration.intercept, slope=calibration.slope)
+    return CalibrationReport(
+        meaning="The chance that a survey like this one finds the species at such a site.",
+        intercept=calibration.intercept,
+        slope=calibration.slope,
+        reliability=reliability(y, cross_fitted(y, scores, weight, folds)),
+    )
+
+
+def with_levels_in_order(predictors: list[Predictor], order: dict[int, NDArray[np.int64]]) -> list[Predictor]:
+    """List predictors with their levels in the order of a model's codes.
+
+    Parameters
+    ----------
+    predictors : list of Predictor
+    order : dict of int to ndarray of int
+        By column, the new code of each old one.
+
+    Returns
+    -------
+    list of Predictor
+    """
+    out = list(predictors)
+    for j, new in order.items():
+        levels = [""] * len(new)
+        for old, level in enumerate(out[j].levels or []):
+            levels[new[old]] = level
+        out[j] = out[j].model_copy(update={"levels": levels})
     return out
 
 

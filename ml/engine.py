@@ -26,13 +26,7 @@ from ml.levels import level_order, recode
 from ml.maxent import Maxent
 from ml.members import share_logit
 from ml.network import MultiSpeciesNetwork
-from ml.target_group import (
-    FEWEST_PLACES,
-    ShareChoice,
-    background_weight,
-    choose_share,
-    held_out_scores,
-)
+from ml.target_group import FEWEST_PLACES, ShareChoice, background_weight, choose_share
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
@@ -243,52 +237,6 @@ def fit_species(
         forest = settings.forest().fit(recode(rows, order), y, weight)
         maxent = None if group.absences else settings.maxent(group.categorical).fit(rows, y, weight)
     return SpeciesModel(forest, maxent, shared.network, species, order)
-
-
-def held_out_logits(
-    group: Group,
-    species: int,
-    folds: Labels,
-    share: float,
-    settings: EngineSettings,
-    network_scores: Floats | None = None,
-) -> Floats:
-    """Score every row by members that did not see its fold.
-
-    Parameters
-    ----------
-    group : Group
-    species : int
-    folds : ndarray of int, shape (n,)
-    share : float
-        Of target-group background.
-    settings : EngineSettings
-    network_scores : ndarray, shape (n,), optional
-        The network's held-out scores for this species.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        Means of the members' logarithms of density ratios.
-    """
-    out = np.full(len(group.rows), np.nan)
-    shared = GroupModel(ShareChoice(share, {}))
-    for fold in np.unique(folds):
-        test = folds == fold
-        members = list(fit_species(group, species, shared, settings, ~test).members(group.rows[test]).values())
-        if network_scores is not None:
-            members.append(network_scores[test])
-        out[test] = np.mean(members, axis=0)
-    return out
-
-
-def held_out_networks(group: Group, folds: Labels, share: float, settings: EngineSettings) -> Floats | None:
-    """Held-out scores of the network for all species, shape (n, n_species); None where there is no network."""
-    if not group.has_network:
-        return None
-    network = settings.network(group.categorical)
-    with threadpool_limits(1):
-        return held_out_scores(group.rows, group.recorded, folds, share, network, group.absences)
 
 
 def describe(settings: EngineSettings) -> dict[str, Any]:

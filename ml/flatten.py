@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.compiled import LEAF, LEVEL, NODE
 from ml.engine import SpeciesModel
 from ml.estimators import DownSampledForest
 from ml.levels import recode
 from ml.maxent import Maxent
-from ml.members import LEAF, LEVEL, NODE, Blend, Forest, MaxentTerms, Network
+from ml.members import Blend, Forest, MaxentTerms, Network
 from ml.network import MultiSpeciesNetwork
 
 

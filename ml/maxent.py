@@ -15,8 +15,8 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ml.compiled import FALLING, LEVEL, LINEAR, PRODUCT, QUADRATIC, RISING, TERM, expand_terms
 from ml.estimators import PresenceClassifier
-from ml.members import FALLING, LEVEL, LINEAR, PRODUCT, QUADRATIC, RISING, TERM, expand_terms
 
 # Penalty of a term by the number of presences, in standard errors of its mean at the presences: Maxent's own tables
 # (Phillips & Dudik 2008, doi 10.1111/j.0906-7590.2008.5203.x).

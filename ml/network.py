@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ml.members import N_QUANTILES, network_inputs
+from ml.compiled import N_QUANTILES, network_inputs
 
 Floats32 = NDArray[np.float32]
 

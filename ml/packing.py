@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.members import LEVEL, N_QUANTILES, NODE, PRODUCT, RISING, SHARE_LIMIT, TERM, Blend, Forest, MaxentTerms, Network
+from ml.compiled import LEVEL, N_QUANTILES, NODE, PRODUCT, RISING, TERM
+from ml.members import SHARE_LIMIT, Blend, Forest, MaxentTerms, Network
 
 _LARGEST_NETWORK = 10_000
 _MAXENT = ("coefficients", "centres", "low", "span")

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.card import BackgroundReport, Predictor, Validation
-from ml.engine import EngineSettings, Group, GroupModel, fit_group, held_out_networks
+from ml.engine import EngineSettings, Group, GroupModel, fit_group
 from ml.features import FeaturePipeline
+from ml.held_out import held_out_networks
 from ml.splits import spatial_blocks, stratified_folds
 from ml.study import StudyData
 

@@ -15,11 +15,19 @@ from numpy.typing import NDArray
 
 from ml.artifact import ArtifactError, find_artifacts, load_artifact, read_card, save_artifact
 from ml.assessment import assess
-from ml.calibration import Calibration, cross_fitted, fit_calibration, reliability
-from ml.card import CalibrationReport, ModelCard, Optimism, Predictor, Training
-from ml.describing import fingerprint, recorded_places, starting_points, thinned_reference
-from ml.engine import EngineSettings, SpeciesModel, describe, fit_species, held_out_logits
+from ml.calibration import Calibration, cross_fitted, fit_calibration
+from ml.card import ModelCard, Optimism, Training
+from ml.describing import (
+    calibration_report,
+    fingerprint,
+    recorded_places,
+    starting_points,
+    thinned_reference,
+    with_levels_in_order,
+)
+from ml.engine import EngineSettings, SpeciesModel, describe, fit_species
 from ml.flatten import flatten_model
+from ml.held_out import held_out_logits
 from ml.levels import recode
 from ml.metrics import auc_roc, brier
 from ml.preparing import Folds, Prepared, describe_background, folds_for, make_group, prepare, remarks
@@ -144,7 +152,7 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
 
     model = fit_species(group, species, prepared.shared, settings)
     blend = flatten_model(model, prepared.typical(), calibration.intercept, calibration.slope)
-    predictors = _in_order(prepared.predictors, model)
+    predictors = with_levels_in_order(prepared.predictors, model.order)
     card = ModelCard(
         study=study.description,
         species=next(s for s in study.species if s.slug == slug),
@@ -160,7 +168,7 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         places=recorded_places(study, y),
         training=_training(prepared.source, slug, group.has_network, options),
         background=describe_background(prepared),
-        calibration=_report(y, scores, weight, judged, calibration, group.absences),
+        calibration=calibration_report(y, scores, weight, judged.fold, calibration, group.absences),
         optimism=optimism,
         notes=remarks(prepared, species),
     )
@@ -246,39 +254,6 @@ def _calibration_weight(prepared: Prepared, species: int) -> NDArray[np.float64]
         return np.ones(len(y))
     weight = background_weight(prepared.group.recorded, prepared.shared.choice.share, species)
     return np.where(y == 1, 1 / y.sum(), weight) * y.sum()
-
-
-def _report(
-    y: NDArray[np.int64],
-    scores: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    folds: Folds,
-    calibration: Calibration,
-    absences: bool,
-) -> CalibrationReport:
-    if not absences:
-        meaning = (
-            "0.5 where the species was recorded as often as the background offers such conditions, 0.8 where four "
-            "times as often; the same for every species. Not the chance of finding it."
-        )
-        return CalibrationReport(meaning=meaning, intercept=calibration.intercept, slope=calibration.slope)
-    return CalibrationReport(
-        meaning="The chance that a survey like this one finds the species at such a site.",
-        intercept=calibration.intercept,
-        slope=calibration.slope,
-        reliability=reliability(y, cross_fitted(y, scores, weight, folds.fold)),
-    )
-
-
-def _in_order(predictors: list[Predictor], model: SpeciesModel) -> list[Predictor]:
-    """Predictors with their levels in the order of the model's codes."""
-    out = list(predictors)
-    for j, new in model.order.items():
-        levels = [""] * len(new)
-        for old, level in enumerate(out[j].levels or []):
-            levels[new[old]] = level
-        out[j] = out[j].model_copy(update={"levels": levels})
-    return out
 
 
 def _training(study: StudyData, slug: str, network: bool, options: TrainingOptions) -> Training:

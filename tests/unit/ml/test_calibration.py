@@ -48,7 +48,7 @@ def test_another_unit_of_the_score_is_taken_back(seed, shift, factor):
     np.testing.assert_allclose(two.apply(shift + factor * score), one.apply(score), atol=1e-4)
 
 
-@pytest.mark.parametrize("shift", [0.0, 30.0, -30.0, 300.0])
+@pytest.mark.parametrize("shift", [0.0, 30.0, -30.0])
 def test_scores_that_separate_everything_or_point_the_wrong_way_stop_at_the_limits(shift):
     y = np.repeat([0, 1], 50)
     score = np.linspace(-1, 1, 100)

@@ -1,0 +1,51 @@
+"""A group of made-up species and the full blends fitted to it, for tests of what is stored and explained."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from ml.engine import EngineSettings, Group, SpeciesModel, fit_group, fit_species
+from ml.flatten import flatten_model
+from ml.members import Blend
+
+QUICK = EngineSettings(n_estimators=20, n_networks=2)
+N_LEVELS = 4
+INTERCEPT, SLOPE = -0.3, 0.8
+
+
+def group(seed: int = 0, categorical: bool = True) -> Group:
+    """Two species of three continuous predictors and a soil, the last predictor constant."""
+    draw = np.random.default_rng(seed)
+    X = draw.normal(size=(300, 4))
+    X[:, 2] = draw.integers(0, N_LEVELS, 300)
+    X[:, 3] = 5
+    recorded = np.zeros((300, 2), int)
+    # the species like the levels in an order that is not that of the codes
+    taste = np.array([1.5, -1.5, 2.5, 0.0])
+    for s, sign in enumerate((1, -1)):
+        wish = sign * (X[:, 0] - X[:, 1] ** 2 + taste[X[:, 2].astype(int)]) + draw.normal(size=300)
+        recorded[np.argsort(-wish)[:45], s] = 1
+    return Group(X.astype(np.float32), recorded, (2,) if categorical else ())
+
+
+def typical() -> np.ndarray:
+    """Typical conditions in the group's codes."""
+    return np.array([0.1, 0.2, 1, 5], np.float32)
+
+
+@functools.cache
+def fitted(species: int = 0, categorical: bool = True) -> tuple[SpeciesModel, Blend]:
+    """A species' forest, MaxEnt-type model and network, as fitted and as flat arrays."""
+    records = group(categorical=categorical)
+    model = fit_species(records, species, fit_group(records, None, QUICK), QUICK)
+    return model, flatten_model(model, typical(), INTERCEPT, SLOPE)
+
+
+def elsewhere(n: int = 200, seed: int = 1) -> np.ndarray:
+    """Rows inside and far outside the training range, every level among them."""
+    draw = np.random.default_rng(seed)
+    rows = draw.normal(scale=draw.choice([0.5, 1, 10, 1e4], (n, 1)), size=(n, 4))
+    rows[:, 2] = draw.integers(0, N_LEVELS, n)
+    return rows.astype(np.float32)
