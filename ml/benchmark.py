@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from ml import metrics
 from ml.engine import EngineSettings, GroupModel, fit_group, fit_species
+from ml.held_out import held_out_members, held_out_networks
+from ml.members import logistic
 from ml.nceas import RegionGroup, read_region, read_survey
 from ml.splits import spatial_blocks
+from ml.stacking import HeldOut, fit_stacking
 from ml.target_group import ShareChoice
 
 N_FOLDS = 5
@@ -82,30 +85,74 @@ def predict_groups(
     ------
     Predicted
     """
-    run = Parallel(return_as="generator")
     shared: list[GroupModel] = []
     seconds: list[float] = []
-    for group, (model, taken) in zip(
-        groups, run(delayed(_share)(group, settings, target_group) for group in groups), strict=True
-    ):
+    for group, (model, taken) in zip(groups, shared_models(groups, settings, target_group), strict=True):
         shared.append(model)
         seconds.append(taken / len(group.species))
         if on_shared:
             on_shared(group, model)
-    tasks = [(g, s) for g, group in enumerate(groups) for s in range(len(group.species))]
-    # the largest first, so that no process is left with one of them at the end
-    tasks.sort(key=lambda task: -groups[task[0]].n_presences[task[1]])
     run = Parallel(return_as="generator_unordered")
+    tasks = _tasks(groups)
     yield from run(delayed(_predict_one)(groups[g], g, s, shared[g], settings, seconds[g]) for g, s in tasks)
 
 
-def _share(group: RegionGroup, settings: EngineSettings, target_group: bool) -> tuple[GroupModel, float]:
+def shared_models(
+    groups: list[RegionGroup], settings: EngineSettings, target_group: bool = True
+) -> list[tuple[GroupModel, float]]:
+    """Fit what the species of each group share: background, network and the members' weights.
+
+    Parameters
+    ----------
+    groups : list of RegionGroup
+    settings : EngineSettings
+    target_group : bool
+        Whether the other species' records may be used; without them nothing is shared.
+
+    Returns
+    -------
+    list of (GroupModel, float)
+        With the seconds of work.
+    """
+    if not target_group:
+        return [(GroupModel(ShareChoice(0.0, {})), 0.0) for _ in groups]
+    found = Parallel()(delayed(_share)(group, settings) for group in groups)
+    tasks = [(g, s) for g, s in _tasks(groups) if found[g][0].network is not None]
+    scored: list[dict[int, HeldOut]] = [{} for _ in groups]
+    seconds = [taken for *_, taken in found]
+    run = Parallel(return_as="generator")
+    work = run(delayed(_held_out)(groups[g], s, found[g][0], found[g][1], settings) for g, s in tasks)
+    for (g, s), (held_out, taken) in zip(tasks, work, strict=True):
+        scored[g][s] = held_out
+        seconds[g] += taken
+    return [
+        (replace(model, stacking=fit_stacking([held_out[s] for s in sorted(held_out)]) if held_out else None), taken)
+        for (model, *_), held_out, taken in zip(found, scored, seconds, strict=True)
+    ]
+
+
+def _tasks(groups: list[RegionGroup]) -> list[tuple[int, int]]:
+    """Group and species, the largest species first, so that no process is left with one of them at the end."""
+    tasks = [(g, s) for g, group in enumerate(groups) for s in range(len(group.species))]
+    return sorted(tasks, key=lambda task: -groups[task[0]].n_presences[task[1]])
+
+
+def _share(group: RegionGroup, settings: EngineSettings) -> tuple[GroupModel, NDArray[np.float64] | None, float]:
     started = time.perf_counter()
-    if target_group and group.records.has_target_group:
-        model = fit_group(group.records, blocks_of(group), settings)
-    else:
-        model = GroupModel(ShareChoice(0.0, {}))
-    return model, time.perf_counter() - started
+    if not group.records.has_target_group:
+        return GroupModel(ShareChoice(0.0, {})), None, time.perf_counter() - started
+    folds = blocks_of(group)
+    model = fit_group(group.records, folds, settings)
+    network = held_out_networks(group.records, folds, model.choice.share, settings)
+    return model, network, time.perf_counter() - started
+
+
+def _held_out(
+    group: RegionGroup, s: int, model: GroupModel, network: NDArray[np.float64], settings: EngineSettings
+) -> tuple[HeldOut, float]:
+    started = time.perf_counter()
+    held_out = held_out_members(group.records, s, blocks_of(group), model.choice.share, settings, network[:, s])
+    return held_out, time.perf_counter() - started
 
 
 def _predict_one(
@@ -114,8 +161,8 @@ def _predict_one(
     started = time.perf_counter()
     model = fit_species(group.records, s, shared, settings)
     fitted = time.perf_counter()
-    score = model.score(group.test_rows)
-    suitability = 1 / (1 + np.exp(-score))
+    weights = model.weights
+    suitability = logistic(weights.intercept + weights.slope * model.score(group.test_rows))
     return Predicted(g, s, suitability, fitted - started + group_seconds, time.perf_counter() - fitted)
 
 

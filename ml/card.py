@@ -161,6 +161,7 @@ class ModelCard(Part):
     )
     training: Training
     # format 1, a forest alone, had none of these
+    members: dict[str, float] = Field(default_factory=dict, description="weight of each member in their mean")
     background: BackgroundReport | None = None
     calibration: CalibrationReport | None = None
     optimism: Optimism | None = None

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ from ml.datasets import DEMO_STUDIES, load_study
 from ml.features import SpeciesEncoder
 from ml.study import StudyData
 from ml.transforms import EnvironmentValueError
+
+if TYPE_CHECKING:
+    from ml.engine import GroupModel
 
 _CHUNK = 10_000
 
@@ -83,7 +87,7 @@ def _chosen(study: StudyData, names: list[str] | None) -> list[str]:
 def benchmark(options: argparse.Namespace, started: float) -> int:
     """Run the NCEAS benchmark and write its two tables."""
     from ml.benchmark import means_table, predict_groups, predictions_table, read_regions, summarise
-    from ml.engine import EngineSettings, GroupModel
+    from ml.engine import EngineSettings
     from ml.nceas import RegionGroup
     from ml.workers import workers
 
@@ -104,7 +108,7 @@ def benchmark(options: argparse.Namespace, started: float) -> int:
         def told(group: RegionGroup, model: GroupModel) -> None:
             bar.write(
                 f"{group.region} {group.name}: {len(group.species)} species, "
-                f"{model.choice.share:.0%} of the background is target group"
+                f"{model.choice.share:.0%} of the background is target group; weights {_weights(model)}"
             )
 
         with workers(options.jobs, options.scheduler):
@@ -122,6 +126,11 @@ def benchmark(options: argparse.Namespace, started: float) -> int:
     print(means_table(summary))
     print(f"{options.background} background, seed {options.seed}, {time.monotonic() - started:.0f} s")
     return 0
+
+
+def _weights(model: GroupModel) -> str:
+    given = model.stacking.weights if model.stacking else {}
+    return ", ".join(f"{name} {weight:.2f}" for name, weight in given.items()) or "equal"
 
 
 def evaluate(options: argparse.Namespace, started: float) -> int:

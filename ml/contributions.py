@@ -18,12 +18,12 @@ class Explanation:
     Attributes
     ----------
     score : float
-        Mean of the members' logarithms of density ratios.
+        Weighted mean of the members' logarithms of density ratios.
     base : float
         The same before any predictor is known; `base` and `effects` sum to `score`.
     effects : ndarray, shape (n_predictors,)
-    members : ndarray, shape (n_members,)
-        Each member's own score.
+    disagreement : float
+        Weighted variance of the members' scores.
     share : float
         The forest's share of presences.
     group_sum, group_square : ndarray, shape (n_groups,)
@@ -33,7 +33,7 @@ class Explanation:
     score: float
     base: float
     effects: NDArray[np.float64]
-    members: NDArray[np.float64]
+    disagreement: float
     share: float
     group_sum: NDArray[np.float64]
     group_square: NDArray[np.float64]
@@ -68,26 +68,26 @@ def explain(blend: Blend, row: NDArray[np.float32], n_groups: int) -> Explanatio
     share, base_share = total / n_trees, base / n_trees
     score, start = share_logit(np.array([share, base_share]), blend.share_limit)
     effects *= (score - start) / (total - base) if abs(total - base) > 1e-9 else 0.0
-    scores, bases = [float(score)], [float(start)]
-
+    weight = blend.weights
+    effects *= weight[0]
+    # weight, score and base of each member
+    parts = [(weight[0], float(score), float(start))]
     if blend.maxent is not None:
         model = blend.maxent
         own = np.zeros(len(row))
         total, base = share_terms(model.terms, model.coefficients, model.centres, model.low, model.span, row[None], own)
-        scores.append(total - model.offset)
-        bases.append(base - model.offset)
-        effects += own
+        parts.append((weight[1], total - model.offset, base - model.offset))
+        effects += weight[1] * own
     if blend.network is not None:
         value, typical, own = _network_effects(blend.network, row)
-        scores.append(value)
-        bases.append(typical)
-        effects += own
-    n_members = len(scores)
+        parts.append((weight[2], value, typical))
+        effects += weight[2] * own
+    mean = sum(w * value for w, value, _ in parts)
     return Explanation(
-        score=sum(scores) / n_members,
-        base=sum(bases) / n_members,
-        effects=effects / n_members,
-        members=np.array(scores),
+        score=mean,
+        base=sum(w * base for w, _, base in parts),
+        effects=effects,
+        disagreement=sum(w * (value - mean) ** 2 for w, value, _ in parts),
         share=share,
         group_sum=group_sum,
         group_square=group_square,

@@ -7,9 +7,9 @@
 | presences and absences, one species | forest |
 | presences and absences, a group of species | forest, multi-species network |
 
-Each member estimates the logarithm of the density ratio of presences to background. They err differently, so their
-plain mean is better than any of them; no other weights were (ARCHITECTURE.md has the figures). A row's score depends
-on the fitted members and that row alone.
+Each member estimates the logarithm of the density ratio of presences to background. They err differently, so a mean of
+them is better than any; what each weighs is stacked on held-out blocks. A row's score depends on the fitted members and
+that row alone.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ml.levels import level_order, recode
 from ml.maxent import Maxent
 from ml.members import share_logit
 from ml.network import MultiSpeciesNetwork
+from ml.stacking import Stacking, equal_weights
 from ml.target_group import FEWEST_PLACES, ShareChoice, background_weight, choose_share
 
 Floats = NDArray[np.float64]
@@ -113,10 +114,13 @@ class GroupModel:
         Of target-group background; 0 where there is no target group.
     network : MultiSpeciesNetwork or None
         None where a species stands alone.
+    stacking : Stacking or None
+        The members' weights; equal where None.
     """
 
     choice: ShareChoice
     network: MultiSpeciesNetwork | None = None
+    stacking: Stacking | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,8 @@ class SpeciesModel:
     order : dict of int to ndarray of int
         For each categorical column the new code of each level: levels in the order of their share of presences, so that
         one split of a tree can separate any useful grouping of them (Breiman et al. 1984).
+    stacking : Stacking or None
+        Weights; equal where None.
     """
 
     forest: DownSampledForest
@@ -141,6 +147,14 @@ class SpeciesModel:
     network: MultiSpeciesNetwork | None
     species: int
     order: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+    stacking: Stacking | None = None
+
+    @property
+    def weights(self) -> Stacking:
+        """The members' weights, equal where none were stacked."""
+        names = ["forest", "maxent", "network"]
+        members = (self.forest, self.maxent, self.network)
+        return self.stacking or equal_weights([n for n, m in zip(names, members, strict=True) if m is not None])
 
     def members(self, rows: Rows) -> dict[str, Floats]:
         """Each member's score.
@@ -164,8 +178,8 @@ class SpeciesModel:
         return scores
 
     def score(self, rows: Rows) -> Floats:
-        """Mean of the members' scores, shape (n,)."""
-        return np.mean(list(self.members(rows).values()), axis=0)
+        """Weighted mean of the members' scores, shape (n,)."""
+        return self.weights.mean(self.members(rows))
 
 
 def fit_group(group: Group, folds: Labels | None, settings: EngineSettings, share: float | None = None) -> GroupModel:
@@ -236,7 +250,7 @@ def fit_species(
     with threadpool_limits(1):
         forest = settings.forest().fit(recode(rows, order), y, weight)
         maxent = None if group.absences else settings.maxent(group.categorical).fit(rows, y, weight)
-    return SpeciesModel(forest, maxent, shared.network, species, order)
+    return SpeciesModel(forest, maxent, shared.network, species, order, shared.stacking)
 
 
 def describe(settings: EngineSettings) -> dict[str, Any]:

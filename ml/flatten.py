@@ -34,7 +34,9 @@ def flatten_model(model: SpeciesModel, reference: NDArray[np.float32], intercept
     if model.network is not None:
         network = flatten_network(model.network, model.species, reference, model.order)
     maxent = None if model.maxent is None else flatten_maxent(model.maxent, model.order)
-    return Blend(flatten_forest(model.forest), maxent, network, intercept, slope)
+    given = model.weights.weights
+    weights = (given["forest"], given.get("maxent", 0.0), given.get("network", 0.0))
+    return Blend(flatten_forest(model.forest), maxent, network, weights, intercept, slope)
 
 
 def flatten_maxent(fitted: Maxent, order: dict[int, NDArray[np.int64]]) -> MaxentTerms:

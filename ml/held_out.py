@@ -7,20 +7,21 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ml.engine import EngineSettings, Group, GroupModel, fit_species
-from ml.target_group import ShareChoice, held_out_scores
+from ml.stacking import HeldOut
+from ml.target_group import ShareChoice, background_weight, held_out_scores
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 
-def held_out_logits(
+def held_out_members(
     group: Group,
     species: int,
     folds: Labels,
     share: float,
     settings: EngineSettings,
     network_scores: Floats | None = None,
-) -> Floats:
+) -> HeldOut:
     """Score every row by members that did not see its fold.
 
     Parameters
@@ -36,18 +37,21 @@ def held_out_logits(
 
     Returns
     -------
-    ndarray, shape (n,)
-        Means of the members' logarithms of density ratios.
+    HeldOut
+        NaN in a fold without which the species has no record.
     """
-    out = np.full(len(group.rows), np.nan)
+    y = group.recorded[:, species]
+    scores: dict[str, Floats] = {}
     shared = GroupModel(ShareChoice(share, {}))
     for fold in np.unique(folds):
         test = folds == fold
-        members = list(fit_species(group, species, shared, settings, ~test).members(group.rows[test]).values())
-        if network_scores is not None:
-            members.append(network_scores[test])
-        out[test] = np.mean(members, axis=0)
-    return out
+        if not y[~test].any():
+            continue
+        for name, values in fit_species(group, species, shared, settings, ~test).members(group.rows[test]).items():
+            scores.setdefault(name, np.full(len(y), np.nan))[test] = values
+    if network_scores is not None:
+        scores["network"] = network_scores
+    return HeldOut(scores, y, background_weight(group.recorded, share, species, group.absences))
 
 
 def held_out_networks(group: Group, folds: Labels, share: float, settings: EngineSettings) -> Floats | None:

@@ -122,8 +122,10 @@ class Blend:
     forest : Forest
     maxent : MaxentTerms or None
     network : Network or None
+    weights : tuple of float
+        Of forest, MaxEnt-type model and network; 0 for one that is not there.
     intercept, slope : float
-        Suitability is the logistic function of intercept + slope · mean of the members' scores.
+        Suitability is the logistic function of intercept + slope · weighted mean of the members' scores.
     share_limit : float
         How far the forest's share of presences is held from 0 and 1.
     """
@@ -131,12 +133,13 @@ class Blend:
     forest: Forest
     maxent: MaxentTerms | None = None
     network: Network | None = None
+    weights: tuple[float, float, float] = (1.0, 0.0, 0.0)
     intercept: float = 0.0
     slope: float = 1.0
     share_limit: float = SHARE_LIMIT
 
     def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Mean of the members' logarithms of density ratios.
+        """Weighted mean of the members' logarithms of density ratios.
 
         Parameters
         ----------
@@ -150,15 +153,12 @@ class Blend:
         rows = np.ascontiguousarray(rows, np.float32)
         total = np.empty(len(rows))
         walk_rows(self.forest.nodes, self.forest.roots, rows, total)
-        total = share_logit(total, self.share_limit)
-        n_members = 1
+        total = self.weights[0] * share_logit(total, self.share_limit)
         if self.maxent is not None:
-            total += maxent_logit(self.maxent, rows)
-            n_members += 1
+            total += self.weights[1] * maxent_logit(self.maxent, rows)
         if self.network is not None:
-            total += network_logit(self.network, rows)
-            n_members += 1
-        return total / n_members
+            total += self.weights[2] * network_logit(self.network, rows)
+        return total
 
     def suitability(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Suitability of encoded rows, shape (n,)."""

@@ -37,6 +37,7 @@ def pack(blend: Blend, reference: list[NDArray[np.float32]]) -> dict[str, NDArra
     forest = blend.forest
     arrays: dict[str, Any] = {"nodes": forest.nodes, "roots": forest.roots, "group": forest.group}
     arrays["calibration"] = np.array([blend.intercept, blend.slope])
+    arrays["weights"] = np.array(blend.weights)
     arrays |= {f"reference_{j}": values.astype(np.float32) for j, values in enumerate(reference)}
     if blend.maxent is not None:
         arrays["maxent_terms"] = blend.maxent.terms
@@ -77,15 +78,21 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int) -> tuple[Blend, list[ND
             "a reference",
         )
     # a model of format 1 is a forest whose share of presences is the suitability
-    intercept, slope, limit = 0.0, 1.0, 1e-12
+    intercept, slope, limit, weights = 0.0, 1.0, 1e-12, np.array([1.0, 0.0, 0.0])
     if "calibration" in arrays:
         limit = SHARE_LIMIT
         numbers = _floats(arrays, "calibration", (2,), np.float64, "a calibration")
         intercept, slope = float(numbers[0]), float(numbers[1])
-        _require(slope > 0, "a calibration")
+        weights = _floats(arrays, "weights", (3,), np.float64, "a calibration")
+        _require(slope > 0 and bool((weights >= 0).all()) and weights.sum() > 0, "a calibration")
     maxent = _maxent(arrays, n_predictors) if "maxent_terms" in arrays else None
     network = _network(arrays, n_predictors) if "network_output" in arrays else None
-    return Blend(forest, maxent, network, intercept, slope, limit), reference
+    present = np.array([True, maxent is not None, network is not None])
+    _require(not weights[~present].any(), "a calibration")
+    forest_weight, maxent_weight, network_weight = (float(weight) for weight in weights)
+    return Blend(
+        forest, maxent, network, (forest_weight, maxent_weight, network_weight), intercept, slope, limit
+    ), reference
 
 
 def _require(sound: bool, what: str) -> None:

@@ -109,6 +109,7 @@ class FastPredictor:
         group = blend.forest.group
         self._n_groups = int(group.max()) + 1
         self._group_size = np.bincount(group, minlength=self._n_groups).astype(np.float64)
+        self._n_members = sum(weight > 0 for weight in blend.weights)
         rule = card.threshold_rule
         self._threshold = (card.thresholds[rule].value, rule)
         self._names = [p.name for p in card.predictors]
@@ -239,7 +240,7 @@ class FastPredictor:
         """
         share = min(1 - _LEAST_SHARE, max(_LEAST_SHARE, found.share))
         sampling = self._variance(found.share, found.group_sum, found.group_square) / (share * (1 - share)) ** 2
-        return math.sqrt(sampling + float(np.var(found.members)) / len(found.members))
+        return math.sqrt(sampling + found.disagreement / self._n_members)
 
     def _variance(self, mean: float, sums: NDArray[np.float64], squares: NDArray[np.float64]) -> float:
         """Variance of the suitability over samples of records, from the spread between half samples.

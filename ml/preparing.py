@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from ml.card import BackgroundReport, Predictor, Validation
 from ml.engine import EngineSettings, Group, GroupModel, fit_group
 from ml.features import FeaturePipeline
-from ml.held_out import held_out_networks
+from ml.held_out import held_out_members, held_out_networks
 from ml.splits import spatial_blocks, stratified_folds
+from ml.stacking import HeldOut, fit_stacking
 from ml.study import StudyData
 
 Labels = NDArray[np.int64]
@@ -33,18 +35,19 @@ _ONE_PLACE = (
 
 @dataclass(frozen=True)
 class Folds:
-    """Folds of one kind and the network's held-out scores in them.
+    """Folds of one kind and what was scored in them.
 
     Attributes
     ----------
     fold : ndarray of int, shape (n,)
     validation : Validation
-    network : ndarray, shape (n, n_species), or None
+    held_out : list of HeldOut
+        One a species.
     """
 
     fold: Labels
     validation: Validation
-    network: Floats | None = None
+    held_out: list[HeldOut]
 
 
 @dataclass(frozen=True)
@@ -129,17 +132,31 @@ def prepare(study: StudyData, settings: EngineSettings, n_folds: int) -> Prepare
         constant = predictor.type == "continuous" and predictor.minimum == predictor.maximum
         if constant or (predictor.type == "categorical" and len(predictor.levels or []) < 2):
             notes.append(f"{predictor.label} has the same value in all records, so nothing can be learned from it.")
-    blocks = random = None
-    shared = fit_group(group, None, settings, share=0.0) if not group.has_target_group else None
-    if group.has_network:
-        fold, validation = choose_folds(study, _evenly(group), n_folds, settings.seed)
-        shared = shared or fit_group(group, fold, settings)
-        share = shared.choice.share
-        blocks = Folds(fold, validation, held_out_networks(group, fold, share, settings))
-        if validation.method == "spatial blocks":
-            drawn = stratified_folds(_evenly(group), n_folds, settings.seed)
-            random = Folds(drawn, validation, held_out_networks(group, drawn, share, settings))
-    return Prepared(source, study, predictors, group, shared or fit_group(group, None, settings), blocks, random, notes)
+    if not group.has_network:
+        return Prepared(source, study, predictors, group, fit_group(group, None, settings), notes=notes)
+    fold, validation = choose_folds(study, _evenly(group), n_folds, settings.seed)
+    shared = fit_group(group, fold, settings)
+    blocks = _score_all(group, fold, validation, shared, settings)
+    shared = replace(shared, stacking=fit_stacking(blocks.held_out))
+    random = None
+    if validation.method == "spatial blocks":
+        drawn = stratified_folds(_evenly(group), n_folds, settings.seed)
+        random = _score_all(group, drawn, validation, shared, settings)
+    return Prepared(source, study, predictors, group, shared, blocks, random, notes)
+
+
+def _score_all(
+    group: Group, fold: Labels, validation: Validation, shared: GroupModel, settings: EngineSettings
+) -> Folds:
+    """Held-out scores of all members for all species."""
+    share = shared.choice.share
+    network = held_out_networks(group, fold, share, settings)
+    species = range(group.recorded.shape[1])
+    held_out = Parallel()(
+        delayed(held_out_members)(group, s, fold, share, settings, None if network is None else network[:, s])
+        for s in species
+    )
+    return Folds(fold, validation, held_out)
 
 
 def _evenly(group: Group) -> Labels:
@@ -176,30 +193,39 @@ def choose_folds(study: StudyData, y: Labels, n_folds: int, seed: int) -> tuple[
     return fold, Validation(method="stratified", folds=len(np.unique(fold)), note=note)
 
 
-def folds_for(prepared: Prepared, species: int, n_folds: int, seed: int) -> tuple[Folds, Folds | None]:
-    """Folds to judge one species by, and random ones beside them where the first are spatial.
+def folds_for(prepared: Prepared, species: int, n_folds: int, settings: EngineSettings) -> tuple[Folds, Folds | None]:
+    """Held-out scores to judge one species by, and those of random folds beside them where the first are spatial.
 
     Parameters
     ----------
     prepared : Prepared
     species : int
         Column.
-    n_folds, seed : int
+    n_folds : int
+    settings : EngineSettings
 
     Returns
     -------
     judged : Folds
+        `held_out` has this species alone.
     random : Folds or None
     """
     y = prepared.group.recorded[:, species]
-    shared = prepared.blocks
-    if shared is not None and all(y[shared.fold != fold].any() for fold in np.unique(shared.fold)):
-        return shared, prepared.random
-    fold, validation = choose_folds(prepared.study, y, n_folds, seed)
-    judged = Folds(fold, validation)
+    blocks, random = prepared.blocks, prepared.random
+    if blocks is not None and all(y[blocks.fold != fold].any() for fold in np.unique(blocks.fold)):
+        judged = replace(blocks, held_out=[blocks.held_out[species]])
+        return judged, None if random is None else replace(random, held_out=[random.held_out[species]])
+    share = prepared.shared.choice.share
+
+    def scored(fold: Labels, validation: Validation) -> Folds:
+        held_out = held_out_members(prepared.group, species, fold, share, settings)
+        return Folds(fold, validation, [held_out])
+
+    fold, validation = choose_folds(prepared.study, y, n_folds, settings.seed)
+    judged = scored(fold, validation)
     if validation.method != "spatial blocks":
         return judged, None
-    return judged, Folds(stratified_folds(y, n_folds, seed), validation)
+    return judged, scored(stratified_folds(y, n_folds, settings.seed), validation)
 
 
 def describe_background(prepared: Prepared) -> BackgroundReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +27,10 @@ from ml.describing import (
 )
 from ml.engine import EngineSettings, SpeciesModel, describe, fit_species
 from ml.flatten import flatten_model
-from ml.held_out import held_out_logits
 from ml.levels import recode
 from ml.metrics import auc_roc, brier
-from ml.preparing import Folds, Prepared, describe_background, folds_for, make_group, prepare, remarks
+from ml.preparing import Prepared, describe_background, folds_for, make_group, prepare, remarks
+from ml.stacking import equal_weights
 from ml.study import StudyData
 from ml.target_group import background_weight
 
@@ -139,18 +139,24 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         raise TrainingError(
             f"{slug}: {n_presences} presences and {n_absences} absences; at least {_FEWEST} of each are needed"
         )
-    judged, random = folds_for(prepared, species, options.n_folds, options.seed)
-    scores = _held_out(prepared, species, judged, settings)
+    judged, random = folds_for(prepared, species, options.n_folds, settings)
+    held_out = judged.held_out[0]
+    stacking, shared = prepared.shared.stacking, prepared.shared
+    if stacking is None or set(stacking.weights) != set(held_out.scores):
+        # alone, or judged in folds of its own, for which no network was fitted: what is served is what was judged
+        stacking = equal_weights(list(held_out.scores))
+        shared = replace(shared, network=shared.network if "network" in held_out.scores else None, stacking=stacking)
+    scores = stacking.mean(held_out.scores)
     weight = _calibration_weight(prepared, species)
     calibration = fit_calibration(y, scores, weight)
     suitability = calibration.apply(scores)
     assessment = assess(y, suitability, judged.fold, study.description.records, options.seed)
     optimism = None
     if random is not None:
-        flattering = _held_out(prepared, species, random, settings)
+        flattering = stacking.mean(random.held_out[0].scores)
         optimism = Optimism(auc_roc_spatial=auc_roc(y, scores), auc_roc_random=auc_roc(y, flattering))
 
-    model = fit_species(group, species, prepared.shared, settings)
+    model = fit_species(group, species, shared, settings)
     blend = flatten_model(model, prepared.typical(), calibration.intercept, calibration.slope)
     predictors = with_levels_in_order(prepared.predictors, model.order)
     card = ModelCard(
@@ -170,6 +176,7 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         background=describe_background(prepared),
         calibration=calibration_report(y, scores, weight, judged.fold, calibration, group.absences),
         optimism=optimism,
+        members=stacking.weights,
         notes=remarks(prepared, species),
     )
     if group.absences:
@@ -240,11 +247,6 @@ def _train_one(prepared: Prepared, slug: str, models_dir: Path, options: Trainin
     except ValueError as error:
         return Trained(study, slug, None, problem=str(error) if slug in str(error) else f"{slug}: {error}")
     return Trained(study, slug, path)
-
-
-def _held_out(prepared: Prepared, species: int, folds: Folds, settings: EngineSettings) -> NDArray[np.float64]:
-    network = folds.network[:, species] if folds.network is not None else None
-    return held_out_logits(prepared.group, species, folds.fold, prepared.shared.choice.share, settings, network)
 
 
 def _calibration_weight(prepared: Prepared, species: int) -> NDArray[np.float64]:

@@ -1,0 +1,118 @@
+"""How much each member weighs in the blend, from its scores on held-out records.
+
+Members that fit closely are too sure of themselves on new ground, and in a mean of logits the surest speaks loudest.
+Stacking weighs them by what they are worth on records that they did not see (Wolpert 1992,
+doi 10.1016/S0893-6080(05)80023-1; Breiman 1996, doi 10.1007/BF00117832, for the weights' being at least 0). One set of
+weights serves a group: a single species has too few records to tell members apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from ml.members import logistic
+
+Floats = NDArray[np.float64]
+FEWEST_PRESENCES = 300
+"""With fewer held-out presences in all, the members weigh the same."""
+
+
+@dataclass(frozen=True)
+class Stacking:
+    """Weights of the members and the calibration that came with them.
+
+    Attributes
+    ----------
+    weights : dict of str to float
+        By member; they sum to 1.
+    intercept, slope : float
+        The logistic function of intercept + slope · weighted mean is the share of presences where presences and
+        background are equally common.
+    """
+
+    weights: dict[str, float]
+    intercept: float = 0.0
+    slope: float = 1.0
+
+    def mean(self, scores: dict[str, Floats]) -> Floats:
+        """Weighted mean of the members' scores; any shape."""
+        return np.asarray(sum(weight * scores[name] for name, weight in self.weights.items()))
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """One species' held-out scores.
+
+    Attributes
+    ----------
+    scores : dict of str to ndarray, shape (n,)
+        By member; NaN where a record was not scored.
+    y : ndarray of 0/1, shape (n,)
+    weight : ndarray, shape (n,)
+        Of the background or absences; entries of presences are not used.
+    """
+
+    scores: dict[str, Floats]
+    y: NDArray[np.int64]
+    weight: Floats
+
+
+def equal_weights(members: list[str]) -> Stacking:
+    """Every member the same."""
+    return Stacking({name: 1 / len(members) for name in members})
+
+
+def fit_stacking(held_out: list[HeldOut]) -> Stacking:
+    """Fit one set of weights for all species of a group by the log score.
+
+    Presences and background of a species weigh the same in all, and a species weighs as the square root of its number
+    of presences.
+
+    Parameters
+    ----------
+    held_out : list of HeldOut
+        All with the same members.
+
+    Returns
+    -------
+    Stacking
+        Equal weights with fewer than `FEWEST_PRESENCES` presences, or when no member helps.
+    """
+    members = list(held_out[0].scores)
+    table, labels, weights = [], [], []
+    for one in held_out:
+        scores = np.column_stack([one.scores[name] for name in members])
+        scored = np.isfinite(scores).all(axis=1) & ((one.y == 1) | (one.weight > 0))
+        n = int(one.y[scored].sum())
+        rest = one.weight * (one.y == 0) * scored
+        if not n or not rest.sum():
+            continue
+        weight = np.where(one.y == 1, 1 / n, rest / rest.sum()) * np.sqrt(n)
+        table.append(scores[scored])
+        labels.append(one.y[scored])
+        weights.append(weight[scored])
+    if not table or sum(int(y.sum()) for y in labels) < FEWEST_PRESENCES:
+        return equal_weights(members)
+    rows, y, w = np.concatenate(table), np.concatenate(labels).astype(np.float64), np.concatenate(weights)
+    w /= w.sum()
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        score = parameters[0] + rows @ parameters[1:]
+        away = w * (logistic(score) - y)
+        return float(w @ (np.logaddexp(0, score) - y * score)), np.concatenate(([away.sum()], rows.T @ away))
+
+    start = np.concatenate(([0.0], np.full(len(members), 1 / len(members))))
+    bounds = [(None, None)] + [(0, None)] * len(members)
+    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-8})
+    slope = float(found.x[1:].sum())
+    if slope <= 0:
+        return equal_weights(members)
+    return Stacking(
+        {name: float(value / slope) for name, value in zip(members, found.x[1:], strict=True)},
+        float(found.x[0]),
+        slope,
+    )
