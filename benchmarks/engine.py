@@ -14,7 +14,6 @@ import argparse
 import importlib.util
 import io
 import multiprocessing
-import resource
 import sys
 import time
 import warnings
@@ -23,14 +22,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ml import metrics
-from ml.benchmark import SCORES, SIZES, blocks_of, read_regions, size_class
+from ml.benchmark import SCORES, SIZES, read_regions, shared_models, size_class
 from ml.engine import EngineSettings, GroupModel, SpeciesModel, fit_group, fit_species
 from ml.flatten import flatten_model
 from ml.levels import level_order, recode
@@ -38,7 +37,7 @@ from ml.maxent import Maxent
 from ml.members import share_logit
 from ml.nceas import RegionGroup, read_survey
 from ml.packing import pack
-from ml.target_group import ShareChoice, background_weight
+from ml.target_group import background_weight
 
 Floats = NDArray[np.float64]
 Scored = tuple[Floats, float, float]
@@ -51,8 +50,9 @@ DEFAULT, DOWN, MAXENT, MAXENT_1, ELAPID = (
     "MaxEnt-type, penalty 1",
     "elapid MaxEnt",
 )
-NETWORK, PAIR, BLEND = "multi-species network", "forest + MaxEnt-type", "the default model"
-NO_FOREST, NO_MAXENT = "default without forest", "default without MaxEnt"
+NETWORK, EQUAL, BLEND = "multi-species network", "plain mean of all three", "the default model"
+NO_FOREST, NO_MAXENT, NO_NETWORK = "default without forest", "default without MaxEnt", "default without network"
+MEMBERS = {DOWN: "forest", MAXENT: "maxent", NETWORK: "network"}
 BACKGROUNDS = ("random", "target group")
 
 
@@ -152,10 +152,14 @@ def run_species(
             scores = shared.network.decision_function(group.test_rows)[:, species]
             found[NETWORK] = (scores, group_seconds, time.perf_counter() - started)
             members.append(NETWORK)
-            found[PAIR] = _mean(found, [DOWN, MAXENT])
-            found[NO_FOREST] = _mean(found, [MAXENT, NETWORK])
-            found[NO_MAXENT] = _mean(found, [DOWN, NETWORK])
-        found[BLEND] = _mean(found, members)
+            given = shared.stacking.weights if shared.stacking else {}
+            weights = {name: given.get(own, 1.0) for name, own in MEMBERS.items()}
+            found[EQUAL] = _mean(found, dict.fromkeys(members, 1.0))
+            for name, left in ((NO_NETWORK, NETWORK), (NO_FOREST, DOWN), (NO_MAXENT, MAXENT)):
+                found[name] = _mean(found, {one: weights[one] for one in members if one != left})
+            found[BLEND] = _mean(found, weights)
+        else:
+            found[BLEND] = _mean(found, dict.fromkeys(members, 1.0))
         for name, (scores, fit, predict) in found.items():
             rows.append(
                 {
@@ -174,9 +178,11 @@ def run_species(
     return rows
 
 
-def _mean(found: dict[str, Scored], names: list[str]) -> Scored:
-    parts = [found[name] for name in names]
-    return np.mean([p[0] for p in parts], axis=0), sum(p[1] for p in parts), sum(p[2] for p in parts)
+def _mean(found: dict[str, Scored], weights: dict[str, float]) -> Scored:
+    # members that were all but dropped still leave an order when the others are taken away
+    weight = {name: max(value, 1e-6) for name, value in weights.items()}
+    scores = sum(value * found[name][0] for name, value in weight.items()) / sum(weight.values())
+    return scores, sum(found[name][1] for name in weight), sum(found[name][2] for name in weight)
 
 
 def _served(group: RegionGroup, species: int, shared: GroupModel, seed: int) -> tuple[int, float]:
@@ -207,13 +213,21 @@ def _measure(send: object, group: RegionGroup, species: int, name: str) -> None:
     problem = Problem(group, species, 0.0, 0)
     if name == ELAPID:
         import elapid  # noqa: F401
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # forgets the peak that imports reached
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _peak()
     if name == BLEND:
         shared = fit_group(group.records, None, EngineSettings())
         fit_species(group.records, species, shared, EngineSettings()).score(group.test_rows)
     else:
         ALONE[name](problem)
-    send.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)  # type: ignore[attr-defined]
+    send.send(_peak() - before)  # type: ignore[attr-defined]
+
+
+def _peak() -> float:
+    """Highest resident memory of this process so far, MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def score(table: pd.DataFrame, groups: list[RegionGroup], data: Path) -> pd.DataFrame:
@@ -263,7 +277,7 @@ def report(table: pd.DataFrame, memory: dict[str, float]) -> None:
             peak = f"{memory[method]:>10.0f}" if background == "random" and method in memory else f"{'':>10}"
             print(f"{method:<26}{text}{own['fit'].sum():>10.1f}{own['predict'].sum():>10.1f}{peak}")
         print("paired differences of AUC-ROC, mean ± standard error over species")
-        for against in (DEFAULT, DOWN, MAXENT, MAXENT_1, ELAPID, NETWORK, PAIR, NO_FOREST, NO_MAXENT):
+        for against in (DEFAULT, DOWN, MAXENT, MAXENT_1, ELAPID, NETWORK, EQUAL, NO_NETWORK, NO_FOREST, NO_MAXENT):
             text = paired(table, background, BLEND, against)
             if text:
                 print(f"  {BLEND} - {against:<26} {text}")
@@ -292,18 +306,16 @@ def main() -> None:
         print("elapid is left out: .venv/bin/pip install -r benchmarks/requirements.txt", file=sys.stderr)
     groups = read_regions(options.data, options.regions.split(","))
     settings = EngineSettings(seed=options.seed)
-    shared: list[GroupModel] = []
-    seconds: list[float] = []
-    for group in tqdm(groups, unit="group", file=sys.stderr, disable=not sys.stderr.isatty()):
-        started = time.perf_counter()
-        shared.append(
-            fit_group(group.records, blocks_of(group), settings)
-            if group.records.has_target_group
-            else GroupModel(ShareChoice(0.0, {}))
+    with parallel_config(n_jobs=options.jobs):
+        fitted = shared_models(groups, settings)
+    shared = [model for model, _ in fitted]
+    seconds = [taken / len(group.species) for group, (_, taken) in zip(groups, fitted, strict=True)]
+    for group, model in zip(groups, shared, strict=True):
+        weights = (
+            {name: round(value, 2) for name, value in model.stacking.weights.items()} if model.stacking else "equal"
         )
-        seconds.append((time.perf_counter() - started) / len(group.species))
         print(
-            f"{group.region} {group.name}: target-group share {shared[-1].choice.share} of {shared[-1].choice.scores}"
+            f"{group.region} {group.name}: target-group share {model.choice.share} of {model.choice.scores}; {weights}"
         )
     tasks = [(g, s) for g, group in enumerate(groups) for s in range(len(group.species))]
     run = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from ml.card import ReliabilityBin
 from ml.members import logistic
@@ -13,7 +14,6 @@ from ml.members import logistic
 Floats = NDArray[np.float64]
 # Held-out records that do not support any difference still leave the order of the scores visible.
 LEAST_SLOPE, LARGEST_SLOPE = 0.05, 4.0
-_STEPS = 50
 _BINS = 10
 _FEWEST_IN_BIN = 15
 
@@ -54,39 +54,47 @@ def fit_calibration(y: NDArray[np.int64], score: Floats, weight: Floats) -> Cali
     """
     n1, n0 = int(y.sum()), int(len(y) - y.sum())
     target = np.where(y == 1, (n1 + 1) / (n1 + 2), 1 / (n0 + 2))
-    slope, intercept = 1.0, 0.0
-    for _ in range(_STEPS):
-        p = logistic(intercept + slope * score)
-        bend = weight * np.maximum(p * (1 - p), 1e-12)
-        away = weight * (p - target)
-        gradient = np.array([away.sum(), away @ score])
-        # a trace of ridge towards slope 1 keeps the step defined for constant scores
-        ridge = 1e-6 * weight.sum()
-        hessian = np.array([[bend.sum(), bend @ score], [bend @ score, bend @ score**2]]) + ridge * np.eye(2)
-        gradient[1] += ridge * (slope - 1)
-        step = np.linalg.solve(hessian, gradient)
-        # Newton's step is cut where the sigmoid is flat
-        step *= min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
-        intercept, slope = intercept - step[0], slope - step[1]
-        if np.abs(step).max() < 1e-10:
-            break
-    held = float(np.clip(slope, LEAST_SLOPE, LARGEST_SLOPE))
-    if held != slope:
-        intercept = _intercept(target, score, weight, held)
-    return Calibration(float(intercept), held)
+    # centred, so that the two parameters can be found one almost apart from the other
+    centre = float(weight @ score / weight.sum())
+    intercept, slopes = weighted_logistic(
+        (score - centre)[:, None], target, weight, [(LEAST_SLOPE, LARGEST_SLOPE)], start=[1.0]
+    )
+    return Calibration(intercept - float(slopes[0]) * centre, float(slopes[0]))
 
 
-def _intercept(target: Floats, score: Floats, weight: Floats, slope: float) -> float:
-    """The intercept that makes the mean suitability right at a given slope, by bisection."""
-    low, high = -700.0, 700.0
-    wanted = float(weight @ target)
-    for _ in range(80):
-        middle = (low + high) / 2
-        if float(weight @ logistic(middle + slope * score)) < wanted:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+def weighted_logistic(
+    rows: Floats, target: Floats, weight: Floats, bounds: list[tuple[float | None, float | None]], start: list[float]
+) -> tuple[float, Floats]:
+    """Fit an intercept and bounded slopes by the weighted log score.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, k)
+    target : ndarray, shape (n,)
+        0..1.
+    weight : ndarray, shape (n,)
+    bounds : list of (float or None, float or None), length k
+        Of the slopes.
+    start : list of float, length k
+
+    Returns
+    -------
+    intercept : float
+    slopes : ndarray, shape (k,)
+    """
+    w = weight / weight.sum()
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        score = parameters[0] + rows @ parameters[1:]
+        away = w * (logistic(score) - target)
+        value = w @ (np.logaddexp(0, score) - target * score)
+        return float(value), np.concatenate(([away.sum()], rows.T @ away))
+
+    share = float(np.clip(w @ target, 1e-9, 1 - 1e-9))
+    begin = np.array([np.log(share / (1 - share)), *start])
+    options = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000}
+    found = minimize(loss, begin, jac=True, bounds=[(None, None), *bounds], method="L-BFGS-B", options=options)
+    return float(found.x[0]), np.asarray(found.x[1:])
 
 
 def cross_fitted(y: NDArray[np.int64], score: Floats, weight: Floats, folds: NDArray[np.int64]) -> Floats:

@@ -229,15 +229,16 @@ def _rows(card: ModelCard, table: pd.DataFrame, path: Path) -> np.ndarray:
 
 
 def _table(cards: list[ModelCard]) -> None:
-    """Print scores, one species a line."""
+    """Print scores, one species a line; "random" is the AUC that folds drawn at random would give."""
     if not cards:
         return
-    print(f"{'species':<30} {'presences':>9} {'AUC-ROC':>8} {'(95 %)':>13} {'TSS':>6} {'AUC-PRG':>8} {'CBI':>6}  folds")
+    head = f"{'species':<30} {'presences':>9} {'AUC-ROC':>8} {'(95 %)':>13} {'TSS':>6} {'AUC-PRG':>8} {'CBI':>6}"
+    print(f"{head} {'random':>7}  folds")
     for card in cards:
         m = card.metrics
         auc = m["auc_roc"]
         print(
             f"{card.species.scientific_name:<30} {card.n_presences:>9} {auc.value:>8.3f} "
-            f"({auc.low:.3f}–{auc.high:.3f}) {m['tss'].value:>6.3f} {m['auc_prg'].value:>8.3f} {m['cbi'].value:>6.3f}  "
-            f"{card.validation.method}"
+            f"({auc.low:.3f}–{auc.high:.3f}) {m['tss'].value:>6.3f} {m['auc_prg'].value:>8.3f} {m['cbi'].value:>6.3f} "
+            f"{f'{card.optimism.auc_roc_random:.3f}' if card.optimism else '':>7}  {card.validation.method}"
         )

@@ -38,14 +38,14 @@ def held_out_members(
     Returns
     -------
     HeldOut
-        NaN in a fold without which the species has no record.
+        NaN in a fold without which the species has no presence, or nothing else.
     """
     y = group.recorded[:, species]
     scores: dict[str, Floats] = {}
     shared = GroupModel(ShareChoice(share, {}))
     for fold in np.unique(folds):
         test = folds == fold
-        if not y[~test].any():
+        if not 0 < y[~test].sum() < (~test).sum():
             continue
         for name, values in fit_species(group, species, shared, settings, ~test).members(group.rows[test]).items():
             scores.setdefault(name, np.full(len(y), np.nan))[test] = values

@@ -10,6 +10,7 @@ nothing calls before all predictions are made.
 from __future__ import annotations
 
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,10 +134,10 @@ def read_survey(data: Path, group: RegionGroup) -> pd.DataFrame:
         if survey.index.has_duplicates or sorted(survey.index) != sorted(group.sites):
             raise NceasError(f"{file} does not list the sites of its test_env file")
         survey = survey.loc[group.sites]
-    out = survey[group.species].astype(int)
+    out = survey[group.species]
     if not out.isin([0, 1]).all(axis=None):
         raise NceasError(f"{file} holds values other than 0 and 1")
-    return out
+    return out.astype(int)
 
 
 def _groups(records: pd.DataFrame) -> pd.Series:
@@ -168,7 +169,7 @@ def _group(
             rows[:, j] = _numbers(table[predictor], predictor, region)
             test_rows[:, j] = _numbers(test[predictor], predictor, file.name)
             continue
-        known, asked = table[predictor].astype(str), test[predictor].astype(str)
+        known, asked = _levels(table[predictor]), _levels(test[predictor])
         levels = sorted(known.unique())
         codes = {level: code for code, level in enumerate(levels)}
         rows[:, j] = known.map(codes)
@@ -205,7 +206,7 @@ def _read(file: Path) -> pd.DataFrame:
             # disdat's factors and row names have no Python class; their values are read all the same
             warnings.simplefilter("ignore")
             table = rdata.read_rds(file)
-    except (EOFError, OSError, ValueError, NotImplementedError, LookupError, ArithmeticError) as error:
+    except (EOFError, OSError, ValueError, NotImplementedError, LookupError, ArithmeticError, zlib.error) as error:
         raise NceasError(f"{file} is damaged or not an R data file ({type(error).__name__})") from error
     if not isinstance(table, pd.DataFrame):
         raise NceasError(f"{file} does not hold a data frame")
@@ -218,6 +219,12 @@ def _check(table: pd.DataFrame, file: Path, columns: list[str]) -> None:
             raise NceasError(f"{file} has no column {column}")
         if table[column].isna().any():
             raise NceasError(f"{file}: {column} has {int(table[column].isna().sum())} missing values")
+
+
+def _levels(column: pd.Series) -> pd.Series:
+    """Levels as text, the same whether a file stores 2, 2.0 or a factor."""
+    numbers = pd.to_numeric(column.astype(str), errors="coerce")
+    return column.astype(str) if numbers.isna().any() else numbers.map("{:g}".format)
 
 
 def _numbers(column: pd.Series, predictor: str, where: str) -> NDArray[np.float64]:

@@ -110,7 +110,7 @@ class MultiSpeciesNetwork(BaseEstimator):
         if not 0 <= self.dropout < 1 or min(self.width, self.n_networks, self.n_steps, self.max_background) < 1:
             raise ValueError("dropout must be at least 0 and below 1; sizes and steps must be at least 1")
         weight = np.ones(len(rows)) if background_weight is None else np.asarray(background_weight, dtype=np.float64)
-        if weight.shape != (len(rows),) or not (weight >= 0).all() or not weight.sum() > 0:
+        if weight.shape != (len(rows),) or not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
             raise ValueError("background_weight must hold one number of 0 or more for each row, not all of them 0")
         self.n_species_ = recorded.shape[1]
         self._learn_inputs(rows)

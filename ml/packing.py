@@ -12,6 +12,7 @@ from ml.compiled import LEVEL, N_QUANTILES, NODE, PRODUCT, RISING, TERM
 from ml.members import SHARE_LIMIT, Blend, Forest, MaxentTerms, Network
 
 _LARGEST_NETWORK = 10_000
+_LARGEST_NUMBER = 1e30
 _MAXENT = ("coefficients", "centres", "low", "span")
 _NETWORK_INPUTS = ("quantiles", "positions", "mean", "scale")
 _NETWORK_LAYERS = ("hidden_1", "hidden_2", "output")
@@ -71,12 +72,11 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int) -> tuple[Blend, list[ND
         An array is missing or of a kind that cannot be read.
     """
     forest = _forest(arrays, n_predictors)
-    reference = [np.asarray(arrays[f"reference_{j}"], dtype=np.float32) for j in range(n_predictors)]
-    for values in reference:
-        _require(
-            values.ndim == 1 and bool(np.isfinite(values).all()) and bool((np.diff(values) >= 0).all()),
-            "a reference",
-        )
+    reference = []
+    for j in range(n_predictors):
+        values = _floats(arrays, f"reference_{j}", np.shape(arrays[f"reference_{j}"]), np.float32, "a reference")
+        _require(values.ndim == 1 and bool((np.diff(values) >= 0).all()), "a reference")
+        reference.append(values)
     # a model of format 1 is a forest whose share of presences is the suitability
     intercept, slope, limit, weights = 0.0, 1.0, 1e-12, np.array([1.0, 0.0, 0.0])
     if "calibration" in arrays:
@@ -102,15 +102,25 @@ def _require(sound: bool, what: str) -> None:
 
 def _floats(arrays: Mapping[str, Any], name: str, shape: tuple[int, ...], kind: type, what: str) -> NDArray[Any]:
     """An array of finite numbers of this shape, in one piece."""
-    found: NDArray[Any] = np.ascontiguousarray(arrays[name], dtype=kind)
-    _require(np.shape(arrays[name]) == shape and bool(np.isfinite(found).all()), what)
+    given = arrays[name]
+    _require(np.shape(given) == shape and given.dtype.kind == "f", what)
+    found: NDArray[Any] = np.ascontiguousarray(given, dtype=kind)
+    # numbers beyond any honest fit would overflow when they are multiplied
+    _require(bool((np.abs(found) < _LARGEST_NUMBER).all()), what)
     return found.reshape(shape)
+
+
+def _whole(arrays: Mapping[str, Any], name: str, what: str) -> NDArray[np.int32]:
+    """A row of whole numbers."""
+    given = arrays[name]
+    _require(np.ndim(given) == 1 and given.dtype.kind == "i", what)
+    _require(given.size == 0 or bool((np.abs(given.astype(np.int64)) < 2**31).all()), what)
+    return np.ascontiguousarray(given, dtype=np.int32)
 
 
 def _forest(arrays: Mapping[str, Any], n_predictors: int) -> Forest:
     nodes = np.ascontiguousarray(arrays["nodes"])
-    roots = np.ascontiguousarray(arrays["roots"], dtype=np.int32)
-    group = np.ascontiguousarray(arrays["group"], dtype=np.int32)
+    roots, group = _whole(arrays, "roots", "a forest"), _whole(arrays, "group", "a forest")
     _require(
         nodes.dtype == NODE
         and nodes.ndim == 1
@@ -177,11 +187,11 @@ def _network(arrays: Mapping[str, Any], n_predictors: int) -> Network:
     mean, scale = (
         _floats(arrays, f"network_{name}", (n_predictors,), np.float64, what) for name in _NETWORK_INPUTS[2:]
     )
-    n_levels = np.ascontiguousarray(arrays["network_n_levels"], dtype=np.int32)
+    n_levels = _whole(arrays, "network_n_levels", what)
     _require(n_levels.shape == (n_predictors,) and bool((n_levels >= 0).all()), what)
     _require(bool((scale > 0).all()) and bool((np.diff(quantiles, axis=1) >= 0).all()), what)
     n_inputs = int(np.where(n_levels > 0, n_levels, 2).astype(np.int64).sum())
-    output = np.ascontiguousarray(arrays["network_output"], dtype=np.float32)
+    output = arrays["network_output"]
     _require(output.ndim == 2 and output.shape[0] > 0 and output.shape[1] > 1 and n_inputs < _LARGEST_NETWORK, what)
     n_networks, width = output.shape[0], output.shape[1] - 1
     shapes = ((n_networks, n_inputs + 1, width), (n_networks, width + 1, width), (n_networks, width + 1))

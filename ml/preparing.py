@@ -212,7 +212,7 @@ def folds_for(prepared: Prepared, species: int, n_folds: int, settings: EngineSe
     """
     y = prepared.group.recorded[:, species]
     blocks, random = prepared.blocks, prepared.random
-    if blocks is not None and all(y[blocks.fold != fold].any() for fold in np.unique(blocks.fold)):
+    if blocks is not None and all(0 < y[blocks.fold != f].mean() < 1 for f in np.unique(blocks.fold)):
         judged = replace(blocks, held_out=[blocks.held_out[species]])
         return judged, None if random is None else replace(random, held_out=[random.held_out[species]])
     share = prepared.shared.choice.share

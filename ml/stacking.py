@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
-from ml.members import logistic
+from ml.calibration import weighted_logistic
 
 Floats = NDArray[np.float64]
 FEWEST_PRESENCES = 300
@@ -75,16 +74,18 @@ def fit_stacking(held_out: list[HeldOut]) -> Stacking:
     Parameters
     ----------
     held_out : list of HeldOut
-        All with the same members.
 
     Returns
     -------
     Stacking
         Equal weights with fewer than `FEWEST_PRESENCES` presences, or when no member helps.
     """
-    members = list(held_out[0].scores)
+    # the species with too few records to be held out have no scores of their own members
+    members = list(max(held_out, key=lambda one: len(one.scores)).scores)
     table, labels, weights = [], [], []
     for one in held_out:
+        if set(one.scores) != set(members):
+            continue
         scores = np.column_stack([one.scores[name] for name in members])
         scored = np.isfinite(scores).all(axis=1) & ((one.y == 1) | (one.weight > 0))
         n = int(one.y[scored].sum())
@@ -97,22 +98,12 @@ def fit_stacking(held_out: list[HeldOut]) -> Stacking:
         weights.append(weight[scored])
     if not table or sum(int(y.sum()) for y in labels) < FEWEST_PRESENCES:
         return equal_weights(members)
-    rows, y, w = np.concatenate(table), np.concatenate(labels).astype(np.float64), np.concatenate(weights)
-    w /= w.sum()
-
-    def loss(parameters: Floats) -> tuple[float, Floats]:
-        score = parameters[0] + rows @ parameters[1:]
-        away = w * (logistic(score) - y)
-        return float(w @ (np.logaddexp(0, score) - y * score)), np.concatenate(([away.sum()], rows.T @ away))
-
-    start = np.concatenate(([0.0], np.full(len(members), 1 / len(members))))
-    bounds = [(None, None)] + [(0, None)] * len(members)
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-8})
-    slope = float(found.x[1:].sum())
+    rows, y = np.concatenate(table), np.concatenate(labels).astype(np.float64)
+    bounds: list[tuple[float | None, float | None]] = [(0.0, None)] * len(members)
+    intercept, slopes = weighted_logistic(
+        rows, y, np.concatenate(weights), bounds, start=[1 / len(members)] * len(members)
+    )
+    slope = float(slopes.sum())
     if slope <= 0:
         return equal_weights(members)
-    return Stacking(
-        {name: float(value / slope) for name, value in zip(members, found.x[1:], strict=True)},
-        float(found.x[0]),
-        slope,
-    )
+    return Stacking({name: float(value / slope) for name, value in zip(members, slopes, strict=True)}, intercept, slope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,6 +36,8 @@ def workers(jobs: int, scheduler: str | None = None) -> Iterator[None]:
         with parallel_config(backend="loky", n_jobs=jobs):
             yield
         return
+    if not re.fullmatch(r"tcp://[^/:\s]+:\d+", scheduler):
+        raise SchedulerError(f"{scheduler} is not the address of a Dask scheduler, such as tcp://10.0.0.5:8786")
     # a second of imports that local training does without
     from distributed import Client
 

@@ -69,3 +69,28 @@ def synthetic_study(
         else None,
         dropped={"no date": 2},
     )
+
+
+def recorded_study(n_places: int = 150, n_background: int = 400, seed: int = 0) -> StudyData:
+    """Make a presence-only study of three species, recorded mostly where people go, with random background."""
+    base = synthetic_study(n_places + n_background, 3, seed)
+    draw = np.random.default_rng(seed + 1)
+    presence = base.presence.copy()
+    # people keep to warm places, whatever lives there
+    effort = base.environment["temperature"].rank(ascending=False).to_numpy() + draw.normal(
+        scale=150, size=len(presence)
+    )
+    visited = effort <= np.sort(effort)[n_places - 1]
+    presence[~visited] = 0
+    unrecorded = visited & ~presence.any(axis=1).to_numpy()
+    keep = ~unrecorded
+    assert base.coordinates is not None
+    return StudyData(
+        base.description.model_copy(update={"records": "presence-background", "slug": "test-records"}),
+        base.predictors,
+        base.environment[keep].reset_index(drop=True),
+        base.species,
+        presence[keep].reset_index(drop=True),
+        base.coordinates[keep],
+        dropped=base.dropped,
+    )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 
 from ml.engine import EngineSettings, Group, SpeciesModel, fit_group, fit_species
 from ml.flatten import flatten_model
 from ml.members import Blend
+from ml.stacking import Stacking
 
 QUICK = EngineSettings(n_estimators=20, n_networks=2)
 N_LEVELS = 4
 INTERCEPT, SLOPE = -0.3, 0.8
+STACKING = Stacking({"forest": 0.5, "maxent": 0.3, "network": 0.2})
 
 
 def group(seed: int = 0, categorical: bool = True) -> Group:
@@ -35,11 +38,19 @@ def typical() -> np.ndarray:
     return np.array([0.1, 0.2, 1, 5], np.float32)
 
 
+def without(blend: Blend, *names: str) -> Blend:
+    """The blend with some of its companions taken away, their weight shared out among the others."""
+    kept = np.array([name not in names for name in ("forest", "maxent", "network")])
+    weights = tuple(map(float, blend.weights * kept / (blend.weights @ kept)))
+    return replace(blend, weights=weights, **dict.fromkeys(names))
+
+
 @functools.cache
 def fitted(species: int = 0, categorical: bool = True) -> tuple[SpeciesModel, Blend]:
     """A species' forest, MaxEnt-type model and network, as fitted and as flat arrays."""
     records = group(categorical=categorical)
-    model = fit_species(records, species, fit_group(records, None, QUICK), QUICK)
+    shared = replace(fit_group(records, None, QUICK), stacking=STACKING)
+    model = fit_species(records, species, shared, QUICK)
     return model, flatten_model(model, typical(), INTERCEPT, SLOPE)
 
 

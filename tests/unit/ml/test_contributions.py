@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ml.contributions import explain
 from ml.levels import recode
-from ml.members import Blend, maxent_logit, network_logit, share_logit
-from tests.unit.ml.blends import QUICK, elsewhere, fitted, group
+from ml.members import maxent_logit, network_logit, share_logit
+from tests.unit.ml.blends import QUICK, elsewhere, fitted, group, without
 
 MODEL, BLEND = fitted()
 N_GROUPS = int(BLEND.forest.group.max()) + 1
@@ -20,7 +20,7 @@ rows = st.tuples(values, values, st.integers(0, 6).map(float), values | st.just(
 
 def _parts():
     """The full blend and each of its members alone with the forest."""
-    return [BLEND, replace(BLEND, maxent=None), replace(BLEND, network=None), Blend(BLEND.forest)]
+    return [BLEND, without(BLEND, "maxent"), without(BLEND, "network"), without(BLEND, "maxent", "network")]
 
 
 @settings(max_examples=150, deadline=None)
@@ -31,18 +31,23 @@ def test_base_and_effects_sum_to_the_score(row, blend):
     assert np.isfinite(told.effects).all()
     assert told.base + told.effects.sum() == pytest.approx(told.score, abs=1e-6)
     assert told.score == pytest.approx(blend.score(row[None])[0], abs=1e-6)
-    assert told.score == pytest.approx(told.members.mean(), abs=1e-9)
 
 
 @settings(max_examples=50, deadline=None)
 @given(rows)
-def test_members_are_those_of_the_blend(row):
+def test_the_score_and_the_disagreement_are_the_weighted_ones_of_the_members(row):
     row = np.array(row, np.float32)
     told = explain(BLEND, row, N_GROUPS)
-    forest, maxent, network = told.members
-    assert forest == pytest.approx(share_logit(np.array(told.share), BLEND.share_limit))
-    assert maxent == pytest.approx(maxent_logit(BLEND.maxent, row[None])[0])
-    assert network == pytest.approx(network_logit(BLEND.network, row[None])[0])
+    members = np.array(
+        [
+            share_logit(np.array(told.share), BLEND.share_limit),
+            maxent_logit(BLEND.maxent, row[None])[0],
+            network_logit(BLEND.network, row[None])[0],
+        ]
+    )
+    mean = np.average(members, weights=BLEND.weights)
+    assert told.score == pytest.approx(mean, rel=1e-9, abs=1e-9)
+    assert told.disagreement == pytest.approx(np.average((members - mean) ** 2, weights=BLEND.weights), rel=1e-6)
 
 
 @settings(max_examples=50, deadline=None)
@@ -50,7 +55,7 @@ def test_members_are_those_of_the_blend(row):
 def test_a_predictor_that_no_member_uses_has_no_effect(row):
     """The last one is constant in training: no split, no term; the network sees it typical or not at all."""
     row = np.array(row, np.float32)
-    assert explain(replace(BLEND, network=None), row, N_GROUPS).effects[3] == 0
+    assert explain(without(BLEND, "network"), row, N_GROUPS).effects[3] == 0
     row[3] = BLEND.network.reference[3]
     assert explain(BLEND, row, N_GROUPS).effects[3] == 0
 
@@ -64,7 +69,7 @@ def test_groups_of_trees_sum_to_the_share():
 
 
 def test_typical_conditions_leave_the_network_without_effects():
-    flat = replace(BLEND, maxent=None, forest=_stump())
+    flat = replace(without(BLEND, "maxent"), forest=_stump())
     told = explain(flat, flat.network.reference, 1)
     assert not told.effects.any()
     assert told.base == told.score
@@ -80,7 +85,7 @@ def _stump():
 def test_maxent_effects_by_hand():
     """Each term's distance from its mean over the background, a product's by halves."""
     model = BLEND.maxent
-    alone = replace(BLEND, network=None, forest=_stump())
+    alone = replace(without(BLEND, "network"), forest=_stump())
     row = elsewhere(1, seed=4)[0]
     effects = np.zeros(4)
     for i, (_, j, k, _) in enumerate(model.terms.tolist()):
@@ -88,12 +93,12 @@ def test_maxent_effects_by_hand():
         distance = maxent_logit(one, row[None])[0] - model.coefficients[i] * model.centres[i]
         effects[j] += distance / 2
         effects[k] += distance / 2
-    np.testing.assert_allclose(explain(alone, row, 1).effects, effects / 2, atol=1e-9)
+    np.testing.assert_allclose(explain(alone, row, 1).effects, effects * alone.weights[1], atol=1e-9)
 
 
 def test_the_effects_of_two_predictors_are_shapley_values_of_the_network():
     """With all others typical, the mean of coming first and coming last is the Shapley value exactly."""
-    alone = replace(BLEND, maxent=None, forest=_stump())
+    alone = replace(without(BLEND, "maxent"), forest=_stump())
     typical = alone.network.reference
     row = typical.copy()
     row[:2] = 1.5, -1.0
@@ -101,7 +106,7 @@ def test_the_effects_of_two_predictors_are_shapley_values_of_the_network():
     first[0], second[1] = row[0], row[1]
     both, one, two, none = network_logit(alone.network, np.stack([row, first, second, typical]))
     expected = [(one - none + both - two) / 2, (two - none + both - one) / 2, 0, 0]
-    np.testing.assert_allclose(explain(alone, row, 1).effects, np.array(expected) / 2, atol=1e-6)
+    np.testing.assert_allclose(explain(alone, row, 1).effects, np.array(expected) * alone.weights[2], atol=1e-6)
 
 
 def test_a_predictor_that_raises_the_score_is_told_to():

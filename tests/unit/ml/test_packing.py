@@ -1,7 +1,6 @@
 """Blends as flat arrays: the same answers, and nothing unsound let through to compiled code."""
 
 import io
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from ml.compiled import FALLING, LEVEL, LINEAR, RISING, walk_rows
 from ml.levels import level_order, recode
 from ml.members import Blend, logistic
 from ml.packing import UnsoundError, pack, unpack
-from tests.unit.ml.blends import INTERCEPT, SLOPE, elsewhere, fitted, group, typical
+from tests.unit.ml.blends import INTERCEPT, SLOPE, elsewhere, fitted, group, typical, without
 
 REFERENCE = [np.linspace(-2, 2, 9, dtype=np.float32)] * 2 + [np.empty(0, np.float32), np.full(3, 5, np.float32)]
 
@@ -30,9 +29,9 @@ def _stored(arrays):
         return dict(loaded)
 
 
-@pytest.mark.parametrize("parts", [{}, {"maxent": None}, {"network": None}, {"maxent": None, "network": None}])
+@pytest.mark.parametrize("parts", [(), ("maxent",), ("network",), ("maxent", "network")])
 def test_a_blend_comes_back_as_it_was(parts):
-    blend = replace(fitted()[1], **parts)
+    blend = without(fitted()[1], *parts)
     again, reference = unpack(_stored(_arrays(blend)), 4)
     np.testing.assert_array_equal(again.suitability(elsewhere()), blend.suitability(elsewhere()))
     assert (again.maxent is None) == (blend.maxent is None)
@@ -156,6 +155,8 @@ ENTRIES = [
     ("calibration", 1, -1.0),
     ("calibration", 0, np.nan),
     ("calibration", 1, np.inf),
+    ("weights", 0, -0.1),
+    ("weights", 1, np.nan),
     ("reference_0", 1, 1e9),
     ("reference_0", -1, np.nan),
     ("roots", 0, 1),
@@ -249,4 +250,11 @@ def test_a_card_with_other_predictors_is_refused(n_predictors):
 
 def test_a_part_the_blend_lacks_is_not_asked_for():
     arrays = _arrays(Blend(fitted()[1].forest))
-    assert sorted(arrays) == ["calibration", "group", "nodes", *(f"reference_{j}" for j in range(4)), "roots"]
+    assert sorted(arrays) == [
+        "calibration",
+        "group",
+        "nodes",
+        *(f"reference_{j}" for j in range(4)),
+        "roots",
+        "weights",
+    ]

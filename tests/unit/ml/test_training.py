@@ -8,7 +8,7 @@ from ml.artifact import load_artifact
 from ml.describing import fingerprint
 from ml.training import TrainingError, TrainingOptions, train_species, train_study
 from ml.workers import workers
-from tests.synthetic import synthetic_study
+from tests.synthetic import recorded_study, synthetic_study
 
 SLUG = "oenanthe-hispanica"
 QUICK = TrainingOptions(n_estimators=20, n_folds=3, n_networks=1)
@@ -140,3 +140,91 @@ def test_records_that_cannot_be_trained_on_say_why(tmp_path, change, message):
     [result] = train_study(study, tmp_path, QUICK, [slug])
     assert result.path is None
     assert message in result.problem
+
+
+def test_other_species_records_serve_as_background_and_the_card_says_how_much(tmp_path):
+    study = recorded_study()
+    card = load_artifact(train_species(study, SLUG, tmp_path, 20, 3, n_networks=1)).card
+    assert card.training.estimator == "down-sampled random forest + MaxEnt-type model + multi-species network"
+    assert set(card.members) == {"forest", "maxent", "network"}
+    assert sum(card.members.values()) == pytest.approx(1)
+    scores = {float(share): score for share, score in card.background.share_scores.items()}
+    assert set(scores) == {0.0, 0.25, 0.5, 0.75, 1.0}
+    assert scores[card.background.target_group_share] == max(scores.values())
+    assert "chosen by cross-validation" in card.background.note
+    assert card.calibration.reliability == []
+    assert "Not the chance" in card.calibration.meaning
+
+
+def test_a_species_alone_has_random_background_and_the_card_says_so(tmp_path):
+    study = recorded_study()
+    study = replace(study, species=study.species[:1], presence=study.presence[[SLUG]])
+    card = load_artifact(train_species(study, SLUG, tmp_path, 20, 3)).card
+    assert card.members == {"forest": 0.5, "maxent": 0.5}
+    assert card.background.kind == "random"
+    assert "biased records stay biased" in card.background.note
+
+
+def test_true_absences_make_suitability_a_chance_that_is_judged(card):
+    assert card.background.kind == "absences"
+    assert set(card.members) == {"forest", "network"}
+    assert sum(b.n for b in card.calibration.reliability) == 120
+    assert "chance" in card.calibration.meaning
+    # a calibrated model beats always saying the prevalence
+    prevalence = card.n_presences / 120
+    assert card.metrics["brier"].value < prevalence * (1 - prevalence)
+
+
+def test_the_score_with_random_folds_stands_beside_the_spatial_one(card, tmp_path):
+    assert card.optimism.auc_roc_spatial == pytest.approx(card.metrics["auc_roc"].value)
+    assert 0.5 < card.optimism.auc_roc_random <= 1
+    placeless = load_artifact(train_species(synthetic_study(coordinates=False), SLUG, tmp_path, 10, 3, n_networks=1))
+    assert placeless.card.optimism is None
+
+
+def test_another_record_at_a_place_is_left_out_and_counted(tmp_path):
+    study = recorded_study()
+    again = np.r_[np.arange(len(study.presence)), np.flatnonzero(study.presence[SLUG])[:7]]
+    twice = replace(
+        study,
+        environment=study.environment.iloc[again].reset_index(drop=True),
+        presence=study.presence.iloc[again].reset_index(drop=True),
+        coordinates=study.coordinates[again],
+    )
+    [doubled] = train_study(twice, tmp_path / "2", QUICK, [SLUG])
+    [single] = train_study(study, tmp_path / "1", QUICK, [SLUG])
+    card, plain = load_artifact(doubled.path).card, load_artifact(single.path).card
+    assert card.dropped["another record at the same place"] == 7
+    assert any("7 records at a place" in note for note in card.notes)
+    assert card.n_presences == plain.n_presences
+    assert card.metrics == plain.metrics
+    # what was given is what it is known by
+    assert not [r for r in train_study(twice, tmp_path / "2", QUICK, [SLUG]) if r.fresh]
+
+
+def test_presences_all_at_one_place_fall_back_to_random_folds_or_say_why_not(tmp_path):
+    study = synthetic_study(n_species=1)
+    places = study.coordinates.copy()
+    places[study.presence[SLUG] == 1] = [2.5, 42.0]
+    card = load_artifact(train_species(replace(study, coordinates=places), SLUG, tmp_path, 10, 3)).card
+    assert card.validation.method == "stratified"
+    assert "too close together" in card.validation.note
+    # without absences, records at one place are one record
+    study = recorded_study()
+    places = study.coordinates.copy()
+    places[study.presence[SLUG] == 1] = [2.5, 42.0]
+    study = replace(study, coordinates=places, species=study.species[:1], presence=study.presence[[SLUG]])
+    with pytest.raises(TrainingError, match="1 presences and"):
+        train_species(study, SLUG, tmp_path, 10, 3)
+
+
+def test_few_presences_and_constant_predictors_are_remarked_on(tmp_path):
+    study = recorded_study()
+    rare = study.presence.copy()
+    rare.loc[np.flatnonzero(rare[SLUG])[9:], SLUG] = 0
+    study = replace(study, presence=rare, environment=study.environment.assign(trees=7.0))
+    card = load_artifact(train_species(study, SLUG, tmp_path, 20, 3, n_networks=1)).card
+    assert card.n_presences == 9
+    assert any("Only 9 presences" in note for note in card.notes)
+    assert any("Trees has the same value" in note for note in card.notes)
+    assert all(np.isfinite(m.value) for m in card.metrics.values())

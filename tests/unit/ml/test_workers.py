@@ -87,7 +87,9 @@ def test_an_address_of_another_kind_is_one_line(tmp_path, address):
     command = [sys.executable, "-m", "ml", *arguments, "--scheduler", address]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
-    assert done.stderr == f"python -m ml benchmark: no Dask scheduler answers at {address}\n"
+    assert done.stderr == (
+        f"python -m ml benchmark: {address} is not the address of a Dask scheduler, such as tcp://10.0.0.5:8786\n"
+    )
 
 
 def test_the_command_says_in_one_line_that_nobody_answers(monkeypatch, tmp_path, capsys):
