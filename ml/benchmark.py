@@ -17,7 +17,7 @@ from ml.engine import EngineSettings, GroupModel, fit_group, fit_species
 from ml.held_out import held_out_members, held_out_networks
 from ml.members import logistic
 from ml.nceas import RegionGroup, read_region, read_survey
-from ml.splits import spatial_blocks
+from ml.splits import TooCloseError, spatial_blocks
 from ml.stacking import HeldOut, fit_stacking
 from ml.target_group import ShareChoice
 
@@ -67,6 +67,7 @@ def predict_groups(
     settings: EngineSettings,
     target_group: bool = True,
     on_shared: Callable[[RegionGroup, GroupModel], None] | None = None,
+    on_step: Callable[[str], None] | None = None,
 ) -> Iterator[Predicted]:
     """Fit and predict every species of every group; yields them as they are done.
 
@@ -78,6 +79,8 @@ def predict_groups(
         Whether the other species' records may be used.
     on_shared : callable, optional
         Told each group's shared model as it is ready.
+    on_step : callable, optional
+        Told what is done, once for each group and once for each species' held-out scores.
 
     Work goes to the joblib backend in force (`ml.workers`). The numbers do not depend on it.
 
@@ -87,7 +90,7 @@ def predict_groups(
     """
     shared: list[GroupModel] = []
     seconds: list[float] = []
-    for group, (model, taken) in zip(groups, shared_models(groups, settings, target_group), strict=True):
+    for group, (model, taken) in zip(groups, shared_models(groups, settings, target_group, on_step), strict=True):
         shared.append(model)
         seconds.append(taken / len(group.species))
         if on_shared:
@@ -98,7 +101,10 @@ def predict_groups(
 
 
 def shared_models(
-    groups: list[RegionGroup], settings: EngineSettings, target_group: bool = True
+    groups: list[RegionGroup],
+    settings: EngineSettings,
+    target_group: bool = True,
+    on_step: Callable[[str], None] | None = None,
 ) -> list[tuple[GroupModel, float]]:
     """Fit what the species of each group share: background, network and the members' weights.
 
@@ -108,6 +114,8 @@ def shared_models(
     settings : EngineSettings
     target_group : bool
         Whether the other species' records may be used; without them nothing is shared.
+    on_step : callable, optional
+        As in `predict_groups`.
 
     Returns
     -------
@@ -116,15 +124,20 @@ def shared_models(
     """
     if not target_group:
         return [(GroupModel(ShareChoice(0.0, {})), 0.0) for _ in groups]
-    found = Parallel()(delayed(_share)(group, settings) for group in groups)
-    tasks = [(g, s) for g, s in _tasks(groups) if found[g][0].network is not None]
+    tell = on_step or (lambda _: None)
+    run = Parallel(return_as="generator")
+    found = []
+    for group, one in zip(groups, run(delayed(_share)(group, settings) for group in groups), strict=True):
+        found.append(one)
+        tell(f"{group.region} {group.name}: background chosen")
+    tasks = [(g, s) for g, s in _tasks(groups) if found[g][1] is not None]
     scored: list[dict[int, HeldOut]] = [{} for _ in groups]
     seconds = [taken for *_, taken in found]
-    run = Parallel(return_as="generator")
     work = run(delayed(_held_out)(groups[g], s, found[g][0], found[g][1], settings) for g, s in tasks)
     for (g, s), (held_out, taken) in zip(tasks, work, strict=True):
         scored[g][s] = held_out
         seconds[g] += taken
+        tell(f"{groups[g].species[s]}: scored on held-out blocks")
     return [
         (replace(model, stacking=fit_stacking([held_out[s] for s in sorted(held_out)]) if held_out else None), taken)
         for (model, *_), held_out, taken in zip(found, scored, seconds, strict=True)
@@ -141,7 +154,11 @@ def _share(group: RegionGroup, settings: EngineSettings) -> tuple[GroupModel, ND
     started = time.perf_counter()
     if not group.records.has_target_group:
         return GroupModel(ShareChoice(0.0, {})), None, time.perf_counter() - started
-    folds = blocks_of(group)
+    try:
+        folds = blocks_of(group)
+    except TooCloseError:
+        # nothing can be chosen: half of the background is target group, and the members weigh the same
+        return fit_group(group.records, None, settings), None, time.perf_counter() - started
     model = fit_group(group.records, folds, settings)
     network = held_out_networks(group.records, folds, model.choice.share, settings)
     return model, network, time.perf_counter() - started

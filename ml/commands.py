@@ -101,9 +101,17 @@ def benchmark(options: argparse.Namespace, started: float) -> int:
                 "answered as the most common one"
             )
     total = sum(len(group.species) for group in groups)
+    shared = options.background == "target-group"
     terminal = sys.stderr.isatty()
     predicted = []
-    with tqdm(total=total, unit="species", disable=not terminal, file=sys.stderr) as bar:
+    steps = total + (total + len(groups) if shared else 0)
+    with tqdm(total=steps, unit="step", disable=not terminal, file=sys.stderr) as bar:
+
+        def stepped(what: str) -> None:
+            bar.set_postfix_str(what)
+            bar.update()
+            if not terminal:
+                print(what, flush=True)
 
         def told(group: RegionGroup, model: GroupModel) -> None:
             bar.write(
@@ -113,12 +121,10 @@ def benchmark(options: argparse.Namespace, started: float) -> int:
 
         with workers(options.jobs, options.scheduler):
             settings = EngineSettings(seed=options.seed)
-            for one in predict_groups(groups, settings, options.background == "target-group", told):
+            for one in predict_groups(groups, settings, shared, told, stepped):
                 predicted.append(one)
-                bar.update()
-                if not terminal:
-                    name = groups[one.group].species[one.species]
-                    print(f"{len(predicted)}/{total} {name} {one.fit_seconds:.1f} s", flush=True)
+                name = groups[one.group].species[one.species]
+                stepped(f"{len(predicted)}/{total} {name}: predicted")
     # written before any survey is opened
     _write_csv(predictions_table(groups, predicted), options.output / "predictions.csv")
     summary = summarise(groups, predicted, options.data)

@@ -161,16 +161,14 @@ class FeaturePipeline(TransformerMixin, BaseEstimator):
     def __init__(self, predictors: list[Predictor]) -> None:
         self.predictors = predictors
 
-    def fit(self, X: pd.DataFrame, y: ArrayLike | None = None) -> Self:
+    def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
         """Learn ranges and levels.
 
         Parameters
         ----------
         X : DataFrame, shape (n, n_predictors)
             Natural units.
-        y : array-like of 0/1, shape (n,), optional
-            When given, a categorical predictor's levels are ordered by their share of presences, which lets one
-            split separate any useful grouping of them (Breiman et al. 1984, for two classes).
+        y : ignored
 
         Returns
         -------
@@ -184,9 +182,6 @@ class FeaturePipeline(TransformerMixin, BaseEstimator):
                 raise EnvironmentValueError(predictor.name, f"{int(column.isna().sum())} values are missing")
             if predictor.type == "categorical":
                 levels = sorted(column.astype(str).unique())
-                if y is not None:
-                    share = pd.Series(np.asarray(y, dtype=float)).groupby(column.astype(str).to_numpy()).mean()
-                    levels.sort(key=lambda level: (share[level], level))
                 learned.append(predictor.model_copy(update={"levels": levels}))
                 continue
             numbers = column.to_numpy(dtype=np.float64)

@@ -12,7 +12,7 @@ from ml.card import BackgroundReport, Predictor, Validation
 from ml.engine import EngineSettings, Group, GroupModel, fit_group
 from ml.features import FeaturePipeline
 from ml.held_out import held_out_members, held_out_networks
-from ml.splits import spatial_blocks, stratified_folds
+from ml.splits import TooCloseError, spatial_blocks, stratified_folds
 from ml.stacking import HeldOut, fit_stacking
 from ml.study import StudyData
 
@@ -41,13 +41,17 @@ class Folds:
     ----------
     fold : ndarray of int, shape (n,)
     validation : Validation
-    held_out : list of HeldOut
-        One a species.
+    held_out : dict of int to HeldOut
+        By species.
     """
 
     fold: Labels
     validation: Validation
-    held_out: list[HeldOut]
+    held_out: dict[int, HeldOut]
+
+    def only(self, species: int) -> Folds:
+        """The same with one species' scores."""
+        return replace(self, held_out={species: self.held_out[species]})
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,14 @@ class Prepared:
     blocks: Folds | None = None
     random: Folds | None = None
     notes: list[str] = field(default_factory=list)
+
+    def only(self, species: int) -> Prepared:
+        """The same with one species' held-out scores, so that a process is not sent those of all the others."""
+        return replace(
+            self,
+            blocks=self.blocks.only(species) if self.blocks else None,
+            random=self.random.only(species) if self.random else None,
+        )
 
     def typical(self) -> NDArray[np.float32]:
         """Medians, and the most common levels, encoded; shape (n_predictors,)."""
@@ -137,7 +149,7 @@ def prepare(study: StudyData, settings: EngineSettings, n_folds: int) -> Prepare
     fold, validation = choose_folds(study, _evenly(group), n_folds, settings.seed)
     shared = fit_group(group, fold, settings)
     blocks = _score_all(group, fold, validation, shared, settings)
-    shared = replace(shared, stacking=fit_stacking(blocks.held_out))
+    shared = replace(shared, stacking=fit_stacking(list(blocks.held_out.values())))
     random = None
     if validation.method == "spatial blocks":
         drawn = stratified_folds(_evenly(group), n_folds, settings.seed)
@@ -156,7 +168,7 @@ def _score_all(
         delayed(held_out_members)(group, s, fold, share, settings, None if network is None else network[:, s])
         for s in species
     )
-    return Folds(fold, validation, held_out)
+    return Folds(fold, validation, dict(zip(species, held_out, strict=True)))
 
 
 def _evenly(group: Group) -> Labels:
@@ -183,7 +195,7 @@ def choose_folds(study: StudyData, y: Labels, n_folds: int, seed: int) -> tuple[
     if places is not None:
         try:
             fold, size_km = spatial_blocks(places, y, n_folds, seed, geographic=study.projected is None)
-        except ValueError:
+        except TooCloseError:
             pass
         else:
             n = len(np.unique(fold))
@@ -207,19 +219,17 @@ def folds_for(prepared: Prepared, species: int, n_folds: int, settings: EngineSe
     Returns
     -------
     judged : Folds
-        `held_out` has this species alone.
     random : Folds or None
     """
     y = prepared.group.recorded[:, species]
     blocks, random = prepared.blocks, prepared.random
     if blocks is not None and all(0 < y[blocks.fold != f].mean() < 1 for f in np.unique(blocks.fold)):
-        judged = replace(blocks, held_out=[blocks.held_out[species]])
-        return judged, None if random is None else replace(random, held_out=[random.held_out[species]])
+        return blocks, random
     share = prepared.shared.choice.share
 
     def scored(fold: Labels, validation: Validation) -> Folds:
         held_out = held_out_members(prepared.group, species, fold, share, settings)
-        return Folds(fold, validation, [held_out])
+        return Folds(fold, validation, {species: held_out})
 
     fold, validation = choose_folds(prepared.study, y, n_folds, settings.seed)
     judged = scored(fold, validation)

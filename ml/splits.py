@@ -21,6 +21,10 @@ HALVINGS = 24
 Labels = NDArray[np.int64]
 
 
+class TooCloseError(ValueError):
+    """The presences lie too close together for two folds of whole blocks."""
+
+
 def _labels(y: ArrayLike) -> Labels:
     """Check that `y` of shape (n,) holds 0 and 1 only."""
     labels = np.asarray(y)
@@ -121,7 +125,7 @@ def _choose_size(metres: NDArray[np.float64], labels: Labels, n_folds: int) -> f
     present = metres[labels == 1]
     extent = float(np.ptp(present, axis=0).max())
     if extent <= 0.0:
-        raise ValueError("all presences are at one place: spatial blocks cannot be made")
+        raise TooCloseError("all presences are at one place: spatial blocks cannot be made")
     wanted = min(BLOCKS_PER_FOLD * n_folds, int(np.unique(present, axis=0).shape[0]))
     size = extent
     for _ in range(HALVINGS):
@@ -209,7 +213,7 @@ def spatial_blocks(
         fold_of_block = _assign(block, labels, folds, np.random.default_rng(seed))
         if fold_of_block is not None:
             return fold_of_block[block], size / 1000.0
-    raise ValueError("blocks of this size do not give 2 folds with presences and background in each")
+    raise TooCloseError("blocks of this size do not give 2 folds with presences and background in each")
 
 
 class SpatialBlockFold:

@@ -140,7 +140,7 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
             f"{slug}: {n_presences} presences and {n_absences} absences; at least {_FEWEST} of each are needed"
         )
     judged, random = folds_for(prepared, species, options.n_folds, settings)
-    held_out = judged.held_out[0]
+    held_out = judged.held_out[species]
     stacking, shared = prepared.shared.stacking, prepared.shared
     if stacking is None or set(stacking.weights) != set(held_out.scores):
         # alone, or judged in folds of its own, for which no network was fitted: what is served is what was judged
@@ -153,7 +153,7 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
     assessment = assess(y, suitability, judged.fold, study.description.records, options.seed)
     optimism = None
     if random is not None:
-        flattering = stacking.mean(random.held_out[0].scores)
+        flattering = stacking.mean(random.held_out[species].scores)
         optimism = Optimism(auc_roc_spatial=auc_roc(y, scores), auc_roc_random=auc_roc(y, flattering))
 
     model = fit_species(group, species, shared, settings)
@@ -237,7 +237,10 @@ def train_study(
             yield Trained(study.description.slug, slug, None, problem=str(error))
         return
     run = Parallel(return_as="generator_unordered")
-    yield from run(delayed(_train_one)(prepared, slug, models_dir, options) for slug in open_ones)
+    columns = list(prepared.study.presence.columns)
+    yield from run(
+        delayed(_train_one)(prepared.only(columns.index(slug)), slug, models_dir, options) for slug in open_ones
+    )
 
 
 def _train_one(prepared: Prepared, slug: str, models_dir: Path, options: TrainingOptions) -> Trained:

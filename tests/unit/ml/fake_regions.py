@@ -10,7 +10,7 @@ import pandas as pd
 import rdata
 
 N_BACKGROUND, N_SITES = 300, 80
-AWT = {"bird": {"awt01": 40, "awt02": 25, "awt03": 8}, "plant": {"awt21": 12, "awt22": 6}}
+AWT = {"bird": {"awt01": 40, "awt02": 25, "awt03": 8}, "plant": {"awt21": 12, "awt22": 6, "awt23": 1}}
 NZ = {"plant": {"nz01": 20, "nz02": 9}}
 
 

@@ -72,11 +72,6 @@ def test_column_order_does_not_matter():
     np.testing.assert_array_equal(pipeline.transform(table), pipeline.transform(table[["soil", "rock"]]))
 
 
-def test_levels_are_ordered_by_their_share_of_presences():
-    table = pd.DataFrame({"soil": ["a", "a", "b", "b", "c", "c"]})
-    assert FeaturePipeline([SOIL]).fit(table, [1, 1, 0, 0, 1, 0]).predictors_[0].levels == ["b", "c", "a"]
-
-
 @pytest.mark.parametrize(
     ("table", "message"),
     [
