@@ -30,6 +30,7 @@ def assess(
     folds: NDArray[np.int64],
     records: Literal["presence-absence", "presence-background"],
     seed: int,
+    probability: NDArray[np.float64] | None = None,
 ) -> Assessment:
     """Score held-out suitabilities.
 
@@ -45,6 +46,8 @@ def assess(
         Brier's score is given for true absences only.
     seed : int
         Of the bootstrap.
+    probability : ndarray, shape (n,), optional
+        What Brier's score is of: suitabilities calibrated on the other folds. `held_out` when left out.
 
     Returns
     -------
@@ -60,8 +63,11 @@ def assess(
         "cor": judged(metrics.cor),
         "tss": Metric(value=_cross_fitted_tss(y, held_out, folds)),
         "cbi": judged(lambda labels, score: metrics.cbi(score[labels == 1], available), resampled=False),
-        "brier": judged(metrics.brier) if records == "presence-absence" else None,
+        "brier": None,
     }
+    if records == "presence-absence":
+        calibrated = held_out if probability is None else probability
+        scores["brier"] = _score(metrics.brier, y=y, held_out=calibrated, seed=seed)
     thresholds = {}
     for rule, choose in rules_of.RULES.items():
         value = choose(y, held_out)

@@ -261,12 +261,12 @@ def describe_background(prepared: Prepared) -> BackgroundReport:
     )
 
 
-def remarks(prepared: Prepared, species: int) -> list[str]:
+def remarks(prepared: Prepared, species: int, network: bool) -> list[str]:
     """Remarks for one species' card."""
     n = int(prepared.group.recorded[:, species].sum())
     notes = list(prepared.notes)
     if n < _FEW:
-        help_text = " The network lends it what it learned from the other species." if prepared.shared.network else ""
+        help_text = " The network lends it what it learned from the other species." if network else ""
         notes.append(f"Only {n} presences: scores and thresholds may change much with one more record.{help_text}")
     return notes
 

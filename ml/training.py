@@ -28,7 +28,7 @@ from ml.describing import (
 from ml.engine import EngineSettings, SpeciesModel, describe, fit_species
 from ml.flatten import flatten_model
 from ml.levels import recode
-from ml.metrics import auc_roc, brier
+from ml.metrics import auc_roc
 from ml.preparing import Prepared, describe_background, folds_for, make_group, prepare, remarks
 from ml.stacking import equal_weights
 from ml.study import StudyData
@@ -150,10 +150,13 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
     weight = _calibration_weight(prepared, species)
     calibration = fit_calibration(y, scores, weight)
     suitability = calibration.apply(scores)
-    assessment = assess(y, suitability, judged.fold, study.description.records, options.seed)
+    # Brier's score is of a calibration that has not seen the record
+    honest = cross_fitted(y, scores, weight, judged.fold) if group.absences else None
+    assessment = assess(y, suitability, judged.fold, study.description.records, options.seed, honest)
     optimism = None
-    if random is not None:
-        flattering = stacking.mean(random.held_out[species].scores)
+    flattering = stacking.mean(random.held_out[species].scores) if random is not None else np.array([np.nan])
+    # the few presences of a rare species can all fall into one random fold, and are then not scored
+    if np.isfinite(flattering).all():
         optimism = Optimism(auc_roc_spatial=auc_roc(y, scores), auc_roc_random=auc_roc(y, flattering))
 
     model = fit_species(group, species, shared, settings)
@@ -177,12 +180,8 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         calibration=calibration_report(y, scores, weight, judged.fold, calibration, group.absences),
         optimism=optimism,
         members=stacking.weights,
-        notes=remarks(prepared, species),
+        notes=remarks(prepared, species, "network" in stacking.weights),
     )
-    if group.absences:
-        # judged by a calibration that has not seen the record
-        honest = cross_fitted(y, scores, weight, judged.fold)
-        card.metrics["brier"] = card.metrics["brier"].model_copy(update={"value": brier(y, honest)})
     path = save_artifact(models_dir, card, blend, thinned_reference(study, predictors))
     _check(path, model, calibration, group.rows)
     return path

@@ -228,3 +228,18 @@ def test_few_presences_and_constant_predictors_are_remarked_on(tmp_path):
     assert any("Only 9 presences" in note for note in card.notes)
     assert any("Trees has the same value" in note for note in card.notes)
     assert all(np.isfinite(m.value) for m in card.metrics.values())
+
+
+def test_four_presences_are_enough_whatever_fold_they_fall_into(tmp_path):
+    """All in one random fold leaves nothing to score there, and then no optimism is told."""
+    told = []
+    for seed in range(3):
+        study = recorded_study(seed=seed)
+        rare = study.presence.copy()
+        rare.loc[np.flatnonzero(rare[SLUG])[4:], SLUG] = 0
+        path = train_species(replace(study, presence=rare), SLUG, tmp_path, 10, 5, seed, n_networks=1)
+        card = load_artifact(path).card
+        assert card.n_presences == 4
+        assert all(np.isfinite(metric.value) for metric in card.metrics.values())
+        told.append(card.optimism)
+    assert any(told)
