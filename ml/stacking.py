@@ -60,6 +60,23 @@ class HeldOut:
     weight: Floats
 
 
+def balanced_weight(y: NDArray[np.int64], background: Floats) -> Floats:
+    """Weights by which presences and background count the same in all.
+
+    Parameters
+    ----------
+    y : ndarray of 0/1, shape (n,)
+    background : ndarray, shape (n,)
+        Weight of the background; entries of presences are not used.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Sums to 2.
+    """
+    return np.asarray(np.where(y == 1, 1 / y.sum(), background / background[y == 0].sum()))
+
+
 def equal_weights(members: list[str]) -> Stacking:
     """Every member the same."""
     return Stacking({name: 1 / len(members) for name in members})
@@ -88,14 +105,12 @@ def fit_stacking(held_out: list[HeldOut]) -> Stacking:
             continue
         scores = np.column_stack([one.scores[name] for name in members])
         scored = np.isfinite(scores).all(axis=1) & ((one.y == 1) | (one.weight > 0))
-        n = int(one.y[scored].sum())
-        rest = one.weight * (one.y == 0) * scored
-        if not n or not rest.sum():
+        y, background = one.y[scored], one.weight[scored]
+        if not y.any() or not background[y == 0].sum():
             continue
-        weight = np.where(one.y == 1, 1 / n, rest / rest.sum()) * np.sqrt(n)
         table.append(scores[scored])
-        labels.append(one.y[scored])
-        weights.append(weight[scored])
+        labels.append(y)
+        weights.append(balanced_weight(y, background) * np.sqrt(y.sum()))
     if not table or sum(int(y.sum()) for y in labels) < FEWEST_PRESENCES:
         return equal_weights(members)
     rows, y = np.concatenate(table), np.concatenate(labels).astype(np.float64)

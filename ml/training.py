@@ -30,9 +30,8 @@ from ml.flatten import flatten_model
 from ml.levels import recode
 from ml.metrics import auc_roc
 from ml.preparing import Prepared, describe_background, folds_for, make_group, prepare, remarks
-from ml.stacking import equal_weights
+from ml.stacking import balanced_weight, equal_weights
 from ml.study import StudyData
-from ml.target_group import background_weight
 
 #: Rises whenever a change of this library would train another model from the same data.
 ENGINE = "2"
@@ -147,7 +146,7 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         stacking = equal_weights(list(held_out.scores))
         shared = replace(shared, network=shared.network if "network" in held_out.scores else None, stacking=stacking)
     scores = stacking.mean(held_out.scores)
-    weight = _calibration_weight(prepared, species)
+    weight = np.ones(len(y)) if group.absences else balanced_weight(y, held_out.weight)
     calibration = fit_calibration(y, scores, weight)
     suitability = calibration.apply(scores)
     # Brier's score is of a calibration that has not seen the record
@@ -249,15 +248,6 @@ def _train_one(prepared: Prepared, slug: str, models_dir: Path, options: Trainin
     except ValueError as error:
         return Trained(study, slug, None, problem=str(error) if slug in str(error) else f"{slug}: {error}")
     return Trained(study, slug, path)
-
-
-def _calibration_weight(prepared: Prepared, species: int) -> NDArray[np.float64]:
-    """Every site the same where there are absences; presences and background of equal weight otherwise."""
-    y = prepared.group.recorded[:, species]
-    if prepared.group.absences:
-        return np.ones(len(y))
-    weight = background_weight(prepared.group.recorded, prepared.shared.choice.share, species)
-    return np.where(y == 1, 1 / y.sum(), weight) * y.sum()
 
 
 def _training(study: StudyData, slug: str, network: bool, options: TrainingOptions) -> Training:
