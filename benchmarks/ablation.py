@@ -139,7 +139,7 @@ def main() -> None:
             name: np.array([auc_roc(group.recorded[:, s], held_out[:, s]) for s in range(held_out.shape[1])])
             for name, held_out in blends.items()
         }
-        _print(f"birds with true absences, {held_out.shape[1]} species, AUC", figures, "forest + network")
+        _print(f"birds with true absences, {group.recorded.shape[1]} species, AUC", figures, "forest + network")
 
 
 if __name__ == "__main__":
