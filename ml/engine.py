@@ -14,7 +14,7 @@ that row alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,7 @@ class SpeciesModel:
         return self.weights.mean(self.members(rows))
 
 
-def fit_group(group: Group, folds: Labels | None, settings: EngineSettings, share: float | None = None) -> GroupModel:
+def fit_group(group: Group, folds: Labels | None, settings: EngineSettings) -> GroupModel:
     """Choose the share of target-group background and fit the network.
 
     Parameters
@@ -191,8 +191,6 @@ def fit_group(group: Group, folds: Labels | None, settings: EngineSettings, shar
     folds : ndarray of int, shape (n,), or None
         Spatial blocks; without them the share is one half, which no data has chosen.
     settings : EngineSettings
-    share : float, optional
-        Taken instead of a choice.
 
     Returns
     -------
@@ -203,8 +201,8 @@ def fit_group(group: Group, folds: Labels | None, settings: EngineSettings, shar
     with threadpool_limits(1):
         if not group.has_target_group:
             choice = ShareChoice(0.0, {})
-        elif share is not None or folds is None:
-            choice = ShareChoice(0.5 if share is None else share, {})
+        elif folds is None:
+            choice = ShareChoice(0.5, {})
         else:
             choice = choose_share(group.rows, group.recorded, folds, settings.network(group.categorical, 1))
         weight = background_weight(group.recorded, choice.share, absences=group.absences)
@@ -254,10 +252,5 @@ def fit_species(
 
 
 def describe(settings: EngineSettings) -> dict[str, Any]:
-    """Settings as they stand in the card."""
-    return {
-        "n_estimators": settings.n_estimators,
-        "max_draw": settings.max_draw,
-        "regularization": settings.regularization,
-        "n_networks": settings.n_networks,
-    }
+    """Settings as they stand in the card, which names the seed apart."""
+    return {name: value for name, value in asdict(settings).items() if name != "seed"}

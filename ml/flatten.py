@@ -28,7 +28,7 @@ def flatten_model(model: SpeciesModel, reference: NDArray[np.float32], intercept
     Returns
     -------
     Blend
-        Equal to the fitted members within 1e-5 of suitability: the network is single precision.
+        Equal to the fitted members within 1e-6 of suitability: leaves and thresholds are single precision.
     """
     network = None
     if model.network is not None:

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ml.compiled import FALLING, LEVEL, LINEAR, PRODUCT, QUADRATIC, RISING, TERM, expand_terms
 from ml.estimators import PresenceClassifier
+from ml.members import logistic
 
 # Penalty of a term by the number of presences, in standard errors of its mean at the presences: Maxent's own tables
 # (Phillips & Dudik 2008, doi 10.1111/j.0906-7590.2008.5203.x).
@@ -156,8 +157,7 @@ class Maxent(PresenceClassifier):
         ndarray, shape (n_samples, 2)
             Columns as `classes_`.
         """
-        ratio = np.clip(self.decision_function(X), -500, 500)
-        presence = 1 / (1 + np.exp(-ratio))
+        presence = logistic(self.decision_function(X))
         return np.column_stack((1 - presence, presence))
 
     def _terms(self, rows: NDArray[np.float32]) -> NDArray[np.void]:

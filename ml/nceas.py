@@ -224,7 +224,7 @@ def _check(table: pd.DataFrame, file: Path, columns: list[str]) -> None:
 def _levels(column: pd.Series) -> pd.Series:
     """Levels as text, the same whether a file stores 2, 2.0 or a factor."""
     numbers = pd.to_numeric(column.astype(str), errors="coerce")
-    return column.astype(str) if numbers.isna().any() else numbers.map("{:g}".format)
+    return column.astype(str) if numbers.isna().any() else numbers.map("{:.15g}".format)
 
 
 def _numbers(column: pd.Series, predictor: str, where: str) -> NDArray[np.float64]:

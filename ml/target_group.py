@@ -34,13 +34,10 @@ class ShareChoice:
         0..1; the rest is random background.
     scores : dict of float to float
         Cross-validated score of each share tried; empty where nothing was tried.
-    held_out : ndarray of float64, shape (n, n_species), or None
-        The network's held-out scores with the chosen share.
     """
 
     share: float
     scores: dict[float, float]
-    held_out: Floats | None = None
 
 
 def background_weight(
@@ -107,13 +104,11 @@ def choose_share(
     ShareChoice
     """
     scores: dict[float, float] = {}
-    best: Floats | None = None
     for share in SHARES:
         held_out = held_out_scores(rows, recorded, folds, share, network)
         scores[share] = round(float(np.mean(block_scores(recorded, folds, held_out))), 6)
-        if scores[share] >= max(scores.values()):
-            chosen, best = share, held_out
-    return ShareChoice(chosen, scores, best)
+    # of shares that tie, the larger corrects more
+    return ShareChoice(max(SHARES, key=lambda share: (scores[share], share)), scores)
 
 
 def held_out_scores(
