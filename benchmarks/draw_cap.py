@@ -22,7 +22,7 @@ from ml.estimators import DownSampledForest
 from ml.flatten import flatten_forest
 from ml.members import Blend
 from ml.metrics import auc_roc
-from ml.packing import pack
+from ml.packing import Contents, pack
 from ml.preparing import choose_folds, make_group
 
 CAPS = (100, 200, 400, 800, None)
@@ -41,7 +41,7 @@ def _held_out(
 
 def _size(forest: DownSampledForest) -> float:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **pack(Blend(flatten_forest(forest)), []))
+    np.savez_compressed(buffer, **pack(Contents(Blend(flatten_forest(forest)), [])))
     return len(buffer.getvalue()) / 1e6
 
 

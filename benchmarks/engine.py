@@ -36,7 +36,7 @@ from ml.levels import level_order, recode
 from ml.maxent import Maxent
 from ml.members import share_logit
 from ml.nceas import RegionGroup, read_survey
-from ml.packing import pack
+from ml.packing import Contents, pack
 from ml.target_group import background_weight
 
 Floats = NDArray[np.float64]
@@ -190,7 +190,7 @@ def _served(group: RegionGroup, species: int, shared: GroupModel, seed: int) -> 
     model: SpeciesModel = fit_species(group.records, species, shared, EngineSettings(seed=seed))
     blend = flatten_model(model, np.median(group.records.rows, axis=0), 0.0, 1.0)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **pack(blend, []))
+    np.savez_compressed(buffer, **pack(Contents(blend, [])))
     row = recode(group.test_rows[:1], model.order)
     blend.suitability(row)
     started = time.process_time()

@@ -1,4 +1,4 @@
-"""One row through one forest: scikit-learn beside the fast predictor, in one run.
+"""One row: scikit-learn beside the fast predictor, and what each part of an answer costs, in one run.
 
 Run it with ``.venv/bin/python -m benchmarks.single_row``. Variants take turns in shuffled order, so that a noisy
 machine treats them alike; the ratio is taken within each round.
@@ -20,6 +20,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from ml.artifact import load_artifact
 from ml.card import Predictor, Source, SpeciesDescription, StudyDescription
+from ml.curves import response_curves
 from ml.estimators import DownSampledForest
 from ml.features import FeaturePipeline
 from ml.flatten import flatten_forest
@@ -81,6 +82,7 @@ def main() -> None:
         # three made-up species, so that the whole blend is there: forest, MaxEnt-type model and network
         fast = load_artifact(train_species(study, "species", Path(folder), options.trees)).predictor
     row, natural = X[:1], [float(v) for v in study.environment.iloc[0]]
+    encoded, values = fast.encode(natural), np.array(natural, np.float32)
     difference = float(np.abs(flat.suitability(X) - forest.predict_proba(X)[:, 1]).max())
 
     y = study.presence["species"].to_numpy()
@@ -94,6 +96,9 @@ def main() -> None:
         "our estimator's predict_proba": lambda: forest.predict_proba(row),
         "the same forest, compiled": lambda: flat.suitability(row),
         "whole blend, suitability": lambda: fast.predict_encoded(row),
+        "area of applicability and MESS": lambda: fast.gauge.measure(values, encoded),
+        "own threshold, rates": lambda: fast.cutoff(0.4),
+        "response curves, 25 points": lambda: response_curves(fast, natural, 25),
         "whole blend, full answer": lambda: fast.answer(natural),
     }
     rounds: dict[str, list[float]] = {name: [] for name in variants}
@@ -115,6 +120,10 @@ def main() -> None:
             f"{name:<30} {statistics.median(values):>9.1f} {min(values):>9.1f} {max(values):>9.1f}   "
             f"{statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})"
         )
+    bare = rounds["whole blend, suitability"]
+    extras = sorted(a / b for a, b in zip(rounds["whole blend, full answer"], bare, strict=True))
+    middle, low, high = statistics.median(extras), extras[0], extras[-1]
+    print(f"full answer, times the bare suitability: {middle:.1f} ({low:.1f} to {high:.1f})")
     print(f"largest difference from scikit-learn over {len(X):,} rows: {difference:.1e}")
 
 

@@ -1,7 +1,8 @@
 """A model as a directory: checked by hash and format version before it is opened, and never a pickle.
 
 ``manifest.json`` names the format version and the SHA-256 of the other files; ``card.json`` is the model card;
-``model.npz`` holds plain arrays (``forest.npz`` in format 1, which had a forest alone). Nothing in it depends on the
+``model.npz`` holds plain arrays (``forest.npz`` in format 1, which had a forest alone; format 2 had no area of
+applicability and no held-out suitabilities). Nothing in it depends on the
 time or place of training, so the model's id, taken from the content, is the same whenever the same data are trained
 with the same settings and seed.
 """
@@ -19,16 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ml.card import ModelCard
-from ml.members import Blend
-from ml.packing import UnsoundError, pack, unpack
+from ml.packing import Contents, UnsoundError, pack, unpack
 from ml.predictor import FastPredictor
 
-FORMAT_VERSION = 2
-_ARRAYS = {1: "forest.npz", 2: "model.npz"}
+FORMAT_VERSION = 3
+_ARRAYS = {1: "forest.npz", 2: "model.npz", 3: "model.npz"}
 # far above any honest model (26 MB for 5,800 presences), far below what would fill the memory
 _LARGEST_FILE = 512 * 1024 * 1024
 
@@ -47,7 +46,7 @@ class Artifact:
     path: Path
 
 
-def save_artifact(models: Path, card: ModelCard, blend: Blend, reference: list[NDArray[np.float32]]) -> Path:
+def save_artifact(models: Path, card: ModelCard, contents: Contents) -> Path:
     """Write a model and move it into place in one step.
 
     Parameters
@@ -55,16 +54,14 @@ def save_artifact(models: Path, card: ModelCard, blend: Blend, reference: list[N
     models : Path
         Root under which ``<study>/<species>/<model id>/`` is made.
     card : ModelCard
-    blend : Blend
-    reference : list of ndarray
-        Sorted training values of each predictor in natural units; empty for a categorical one.
+    contents : Contents
 
     Returns
     -------
     Path
         The model's directory. One that exists already holds the same bytes and is left as it is.
     """
-    arrays: dict[str, Any] = pack(blend, reference)
+    arrays: dict[str, Any] = pack(contents)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     files = {
@@ -124,8 +121,9 @@ def load_artifact(path: Path) -> Artifact:
         raise ArtifactError(f"{path / 'manifest.json'} names another model than its files hold")
     if card.threshold_rule not in card.thresholds:
         raise ArtifactError(f"{path / 'card.json'} has no threshold by its own rule {card.threshold_rule}")
-    blend, reference = _open_arrays(path / name, arrays, card)
-    return Artifact(manifest["model_id"], card, FastPredictor(card, blend, reference), path)
+    found = _open_arrays(path / name, arrays, card)
+    predictor = FastPredictor(card, found.blend, found.reference, found.area, found.held_out)
+    return Artifact(manifest["model_id"], card, predictor, path)
 
 
 def find_artifacts(root: Path) -> list[Path]:
@@ -214,7 +212,7 @@ def _read(path: Path, name: str) -> bytes:
         raise ArtifactError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _open_arrays(file: Path, content: bytes, card: ModelCard) -> tuple[Blend, list[NDArray[np.float32]]]:
+def _open_arrays(file: Path, content: bytes, card: ModelCard) -> Contents:
     """Open and check the arrays, so that compiled code can evaluate them without looking."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:

@@ -97,13 +97,32 @@ def weighted_logistic(
     return float(found.x[0]), np.asarray(found.x[1:])
 
 
-def cross_fitted(y: NDArray[np.int64], score: Floats, weight: Floats, folds: NDArray[np.int64]) -> Floats:
-    """Suitabilities calibrated on the other folds, so that they can be judged; shape (n,)."""
-    out = np.empty(len(y))
+def cross_fitted(
+    y: NDArray[np.int64], score: Floats, weight: Floats, folds: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """Calibrate each fold's scores on the other folds, so that the result can be judged.
+
+    Parameters
+    ----------
+    y : ndarray of 0/1, shape (n,)
+    score, weight : ndarray, shape (n,)
+        As for `fit_calibration`.
+    folds : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    logit : ndarray, shape (n,)
+        Of the suitability.
+    slope : ndarray, shape (n,)
+        Of the calibration that made it.
+    """
+    logit, slope = np.empty(len(y)), np.empty(len(y))
     for fold in np.unique(folds):
         test = folds == fold
-        out[test] = fit_calibration(y[~test], score[~test], weight[~test]).apply(score[test])
-    return out
+        found = fit_calibration(y[~test], score[~test], weight[~test])
+        logit[test] = found.intercept + found.slope * score[test]
+        slope[test] = found.slope
+    return logit, slope
 
 
 def reliability(y: NDArray[np.int64], suitability: Floats) -> list[ReliabilityBin]:

@@ -122,6 +122,40 @@ class Optimism(Part):
     auc_roc_random: float
 
 
+class AreaReport(Part):
+    """The area of applicability (Meyer & Pebesma 2021): how far the records reach."""
+
+    threshold: float = Field(description="the largest dissimilarity index that counts as inside")
+    training_inside: float = Field(description="share of training rows inside, each measured without its own fold")
+    n_points: int = Field(description="training rows that conditions are compared with")
+    folds: int
+
+
+class Collinear(Part):
+    """Two predictors that rise and fall together, or one that the others determine."""
+
+    predictors: list[str]
+    measure: Literal["spearman", "vif"]
+    value: float
+    warning: str = Field(description="the same in a sentence; also among the card's notes")
+
+
+class IntervalReport(Part):
+    """How intervals were fitted, and how often they were right about held-out records."""
+
+    level: float = Field(description="what share of intervals should hold")
+    scale: float = Field(description="multiplies the spread between half samples and between members")
+    place: float = Field(description="spread between places that the records do not explain, on the logit scale")
+    coverage: float = Field(
+        description="share of held-out groups whose count lies where intervals fitted without their fold say, the luck "
+        "of small numbers allowed for"
+    )
+    groups: int = Field(description="held-out groups of this species: records of one fold with similar suitability")
+    pooled_coverage: float | None = Field(None, description="coverage over all species of the study")
+    pooled_groups: int | None = None
+    note: str
+
+
 class Conditions(Part):
     """A named set of starting values for the form."""
 
@@ -152,7 +186,10 @@ class ModelCard(Part):
     validation: Validation
     thresholds: dict[str, Threshold] = Field(description="by rule: maxSSS, P10, MTP")
     threshold_rule: str = "maxSSS"
-    importance: dict[str, float] = Field(description="mean decrease in impurity by predictor; sums to 1")
+    importance: dict[str, float] = Field(
+        description="mean absolute contribution over training rows, as shares; in formats 1 and 2 the forest's mean "
+        "decrease in impurity"
+    )
     starting_points: list[Conditions] = Field(
         description="typical (medians), a place where it was recorded, a place where it was not"
     )
@@ -165,4 +202,8 @@ class ModelCard(Part):
     background: BackgroundReport | None = None
     calibration: CalibrationReport | None = None
     optimism: Optimism | None = None
+    # format 2 had none of these
+    area: AreaReport | None = None
+    interval: IntervalReport | None = None
+    collinear: list[Collinear] = Field(default_factory=list, description="predictors that cannot be told apart")
     notes: list[str] = Field(default_factory=list, description="what was unusual about the records, and what was done")

@@ -5,6 +5,8 @@ Nothing here looks whether indices are within bounds: `ml.packing` does, before 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -43,17 +45,122 @@ def walk_one(nodes, roots, group, row, effects, group_sum, group_square):  # typ
     base = 0.0
     for t in range(roots.shape[0] - 1):
         i = roots[t]
-        value = nodes[i].value
+        # in double precision, so that the effects sum to the difference of leaf and root
+        value = np.float64(nodes[i].value)
         base += value
         while nodes[i].feature >= 0:
             feature = nodes[i].feature
             i = i + 1 if row[feature] <= nodes[i].threshold else nodes[i].right
             effects[feature] += nodes[i].value - value
-            value = nodes[i].value
+            value = np.float64(nodes[i].value)
         total += value
         group_sum[group[t]] += value
         group_square[group[t]] += value * value
     return total, base
+
+
+@njit(cache=True, nogil=True)
+def half_sample_variance(mean, sums, squares, sizes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Variance of a forest's share of presences over samples of records, from the spread between its half samples.
+
+    `sums` and `squares` are of leaf values by group, `sizes` the numbers of trees. The spread between groups also holds
+    the luck of a group's few trees, estimated from the spread within the groups and taken off. The difference can be
+    negative by chance; the mean of a normal distribution around it, cut at zero, is used instead, as in Athey et al.
+    (2019).
+    """
+    n = sizes.shape[0]
+    if n < 2:
+        return 0.0
+    between, within, size = 0.0, 0.0, 0.0
+    for g in range(n):
+        share = sums[g] / sizes[g]
+        between += (share - mean) ** 2
+        within += squares[g] / sizes[g] - share * share
+        size += sizes[g]
+    between, within, size = between / n, within / n, size / n
+    if size <= 1:
+        return between
+    noise = max(0.0, within) / (size - 1)
+    spread = max(between, noise) * math.sqrt(2 / n)
+    if spread <= 0:
+        return 0.0
+    ratio = (between - noise) / spread
+    density = math.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
+    return max(0.0, between - noise + spread * density / (0.5 * math.erfc(-ratio / math.sqrt(2))))
+
+
+@njit(cache=True, nogil=True)
+def walk_variance(nodes, roots, group, sizes, rows, share, variance):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Mean leaf value of each row and its `half_sample_variance`, each of shape (n,), into `share` and `variance`."""
+    sums, squares = np.empty(sizes.shape[0]), np.empty(sizes.shape[0])
+    for r in range(rows.shape[0]):
+        sums[:] = 0.0
+        squares[:] = 0.0
+        total = 0.0
+        for t in range(roots.shape[0] - 1):
+            i = roots[t]
+            while nodes[i].feature >= 0:
+                i = i + 1 if rows[r, nodes[i].feature] <= nodes[i].threshold else nodes[i].right
+            value = np.float64(nodes[i].value)
+            total += value
+            sums[group[t]] += value
+            squares[group[t]] += value * value
+        share[r] = total / (roots.shape[0] - 1)
+        variance[r] = half_sample_variance(share[r], sums, squares, sizes)
+
+
+@njit(cache=True, nogil=True)
+def nearest(points, penalty, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Nearest of `points`, shape (n_predictors, n), to `place`: its index and squared distance.
+
+    Two different levels of a predictor whose `penalty` is above 0 are that far apart, squared.
+    """
+    n = points.shape[1]
+    distance = np.zeros(n, np.float32)
+    for j in range(points.shape[0]):
+        here = place[j]
+        if penalty[j] > 0:
+            apart = np.float32(penalty[j])
+            for i in range(n):
+                distance[i] += apart if points[j, i] != here else np.float32(0.0)
+        else:
+            for i in range(n):
+                step = points[j, i] - here
+                distance[i] += step * step
+    best = 0
+    for i in range(n):
+        if distance[i] < distance[best]:
+            best = i
+    return best, distance[best]
+
+
+@njit(cache=True, nogil=True)
+def nearest_rows(points, penalty, places, squared):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Squared distance of each of `places`, shape (n, n_predictors), to the nearest of `points`, into `squared`."""
+    for r in range(places.shape[0]):
+        _, squared[r] = nearest(points, penalty, places[r])
+
+
+@njit(cache=True, nogil=True)
+def similarity(reference, offsets, row, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """MESS similarity of each continuous predictor (Elith et al. 2010); categorical ones are 100."""
+    for j in range(row.shape[0]):
+        begin, end = offsets[j], offsets[j + 1]
+        n = end - begin
+        if n == 0:
+            out[j] = 100.0
+            continue
+        low, high, p = reference[begin], reference[end - 1], row[j]
+        span = high - low
+        if p < low or p > high:
+            # a constant predictor has no span to measure by: any other value is fully dissimilar
+            distance = p - low if p < low else high - p
+            out[j] = 100.0 * distance / span if span > 0 else -100.0
+            continue
+        below = np.searchsorted(reference[begin:end], p)
+        share = 100.0 * below / n
+        # a training value itself is inside; the paper's f = 0 case yields 0 only at or below the minimum
+        out[j] = 2.0 * share if share <= 50.0 else 2.0 * (100.0 - share)
 
 
 @njit(cache=True, nogil=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.compiled import share_terms, walk_one
-from ml.members import Blend, Network, network_logit, share_logit
+from ml.compiled import half_sample_variance, share_terms, walk_one
+from ml.members import Blend, Network, logit_variance, network_logit, share_logit
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,18 @@ class Explanation:
     effects : ndarray, shape (n_predictors,)
     disagreement : float
         Weighted variance of the members' scores.
-    share : float
-        The forest's share of presences.
-    group_sum, group_square : ndarray, shape (n_groups,)
-        Sums of the leaf values, and of their squares, of each group of trees.
+    sampling : float
+        Variance of the forest's score over samples of records.
     """
 
     score: float
     base: float
     effects: NDArray[np.float64]
     disagreement: float
-    share: float
-    group_sum: NDArray[np.float64]
-    group_square: NDArray[np.float64]
+    sampling: float
 
 
-def explain(blend: Blend, row: NDArray[np.float32], n_groups: int) -> Explanation:
+def explain(blend: Blend, row: NDArray[np.float32]) -> Explanation:
     """Score one row and share the score out among its predictors.
 
     The forest's effects are exact along the paths through its trees (Saabas' decomposition), carried from the share of
@@ -53,8 +49,6 @@ def explain(blend: Blend, row: NDArray[np.float32], n_groups: int) -> Explanatio
     blend : Blend
     row : ndarray of float32, shape (n_predictors,)
         Encoded.
-    n_groups : int
-        Groups of trees.
 
     Returns
     -------
@@ -62,7 +56,8 @@ def explain(blend: Blend, row: NDArray[np.float32], n_groups: int) -> Explanatio
     """
     forest = blend.forest
     effects = np.zeros(len(row))
-    group_sum, group_square = np.zeros(n_groups), np.zeros(n_groups)
+    sizes = forest.sizes
+    group_sum, group_square = np.zeros(len(sizes)), np.zeros(len(sizes))
     total, base = walk_one(forest.nodes, forest.roots, forest.group, row, effects, group_sum, group_square)
     n_trees = len(forest.roots) - 1
     share, base_share = total / n_trees, base / n_trees
@@ -88,9 +83,7 @@ def explain(blend: Blend, row: NDArray[np.float32], n_groups: int) -> Explanatio
         base=sum(w * base for w, _, base in parts),
         effects=effects,
         disagreement=sum(w * (value - mean) ** 2 for w, value, _ in parts),
-        share=share,
-        group_sum=group_sum,
-        group_square=group_square,
+        sampling=float(logit_variance(share, half_sample_variance(share, group_sum, group_square, sizes))),
     )
 
 

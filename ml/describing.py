@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml.calibration import Calibration, cross_fitted, reliability
-from ml.card import CalibrationReport, Conditions, Predictor
+from ml.calibration import Calibration, reliability
+from ml.card import BackgroundReport, CalibrationReport, Conditions, Predictor
+from ml.cutoff import thinned
+from ml.preparing import Prepared
 from ml.study import StudyData
 
 _MOST_PLACES = 800
 _MOST_REFERENCE = 2000
+_FEW = 15
 
 
 def fingerprint(study: StudyData, slug: str, with_group: bool = False) -> str:
@@ -103,31 +106,23 @@ def thinned_reference(study: StudyData, predictors: list[Predictor]) -> list[NDA
         values = np.zeros(0, np.float32)
         if p.type == "continuous":
             values = np.sort(study.environment[p.name].to_numpy(np.float32))
-            ranks = np.linspace(0, len(values) - 1, min(len(values), _MOST_REFERENCE)).round().astype(np.int64)
-            values = values[ranks]
+            values = thinned(values, _MOST_REFERENCE)
         out.append(values)
     return out
 
 
 def calibration_report(
-    y: NDArray[np.int64],
-    scores: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    folds: NDArray[np.int64],
-    calibration: Calibration,
-    absences: bool,
+    y: NDArray[np.int64], honest: NDArray[np.float64], calibration: Calibration, absences: bool
 ) -> CalibrationReport:
     """Say what a suitability means and, where absences allow it, how well it kept to that on held-out records.
 
     Parameters
     ----------
     y : ndarray of 0/1, shape (n,)
-    scores : ndarray, shape (n,)
-        Held-out scores.
-    weight : ndarray, shape (n,)
-        As the calibration was fitted with.
-    folds : ndarray of int, shape (n,)
+    honest : ndarray, shape (n,)
+        Held-out suitabilities, calibrated on the other folds.
     calibration : Calibration
+        The one that is served.
     absences : bool
 
     Returns
@@ -144,7 +139,7 @@ def calibration_report(
         meaning="The chance that a survey like this one finds the species at such a site.",
         intercept=calibration.intercept,
         slope=calibration.slope,
-        reliability=reliability(y, cross_fitted(y, scores, weight, folds)),
+        reliability=reliability(y, honest),
     )
 
 
@@ -192,3 +187,36 @@ def recorded_places(study: StudyData, y: NDArray[np.int64]) -> list[tuple[float,
     places = np.unique(np.round(study.coordinates[y == 1], 2), axis=0)
     keep = np.linspace(0, len(places) - 1, min(len(places), _MOST_PLACES)).astype(int)
     return [(float(lon), float(lat)) for lon, lat in places[keep]]
+
+
+def describe_background(prepared: Prepared) -> BackgroundReport:
+    """Say what presences were compared with, and why."""
+    group, choice = prepared.group, prepared.shared.choice
+    if group.absences:
+        return BackgroundReport(kind="absences", note="Sites where the species was looked for and not found.")
+    if not group.has_target_group:
+        note = "Random points of the study area. Where people looked is not known, so biased records stay biased"
+        if group.recorded.shape[1] > 1:
+            note += ": the other species have too few places to show where people looked"
+        return BackgroundReport(kind="random", note=f"{note}.")
+    note = (
+        f"{choice.share:.0%} of the background is drawn where other species of the study were recorded, which shares "
+        "the bias of where people looked (Phillips et al. 2009); the rest is random. The share was chosen by "
+        "cross-validation within the training data."
+    )
+    return BackgroundReport(
+        kind="target group" if choice.share > 0 else "random",
+        target_group_share=choice.share,
+        share_scores={f"{share:g}": score for share, score in choice.scores.items()},
+        note=note,
+    )
+
+
+def remarks(prepared: Prepared, species: int, network: bool) -> list[str]:
+    """Remarks for one species' card."""
+    n = int(prepared.group.recorded[:, species].sum())
+    notes = list(prepared.notes)
+    if n < _FEW:
+        help_text = " The network lends it what it learned from the other species." if network else ""
+        notes.append(f"Only {n} presences: scores and thresholds may change much with one more record.{help_text}")
+    return notes

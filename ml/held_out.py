@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ml.engine import EngineSettings, Group, GroupModel, fit_species
+from ml.flatten import flatten_forest
+from ml.levels import recode
+from ml.members import sampling_variance
 from ml.stacking import HeldOut
 from ml.target_group import ShareChoice, background_weight, held_out_scores
 
@@ -42,16 +45,19 @@ def held_out_members(
     """
     y = group.recorded[:, species]
     scores: dict[str, Floats] = {}
+    sampling = np.full(len(y), np.nan)
     shared = GroupModel(ShareChoice(share, {}))
     for fold in np.unique(folds):
         test = folds == fold
         if not 0 < y[~test].sum() < (~test).sum():
             continue
-        for name, values in fit_species(group, species, shared, settings, ~test).members(group.rows[test]).items():
+        model = fit_species(group, species, shared, settings, ~test)
+        sampling[test] = sampling_variance(flatten_forest(model.forest), recode(group.rows[test], model.order))
+        for name, values in model.members(group.rows[test]).items():
             scores.setdefault(name, np.full(len(y), np.nan))[test] = values
     if network_scores is not None:
         scores["network"] = network_scores
-    return HeldOut(scores, y, background_weight(group.recorded, share, species, group.absences))
+    return HeldOut(scores, y, background_weight(group.recorded, share, species, group.absences), sampling)
 
 
 def held_out_networks(group: Group, folds: Labels, share: float, settings: EngineSettings) -> Floats | None:

@@ -8,14 +8,18 @@ Nothing here needs scikit-learn, so that serving starts fast.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ml.compiled import forward, network_inputs, sum_terms, walk_rows
+from ml.compiled import forward, network_inputs, sum_terms, walk_rows, walk_variance
 
 #: A forest's share of presences is held this far from 0 and 1 before its logit is taken.
 SHARE_LIMIT = 1e-3
+#: What share of intervals should hold, and how many standard deviations on either side do that.
+LEVEL, Z = 0.9, 1.6448536269514722
+_LEAST_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class Forest:
     nodes: NDArray[np.void]
     roots: NDArray[np.int32]
     group: NDArray[np.int32]
+
+    @cached_property
+    def sizes(self) -> NDArray[np.float64]:
+        """Number of trees of each half sample, shape (n_groups,)."""
+        return np.bincount(self.group).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -91,10 +100,48 @@ class Network:
     reference: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class IntervalModel:
+    """How wide an interval is: the standard deviation of a calibrated logit is ``sqrt(scale² · spread² + place²)``."""
+
+    scale: float = 1.0
+    place: float = 0.0
+
+    def deviation(self, spread: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Standard deviation on the logit scale; any shape."""
+        return np.asarray(np.sqrt((self.scale * spread) ** 2 + self.place**2))
+
+
 def share_logit(share: NDArray[np.float64], limit: float = SHARE_LIMIT) -> NDArray[np.float64]:
     """Logit of a share of presences, held at `limit` from 0 and 1; any shape."""
     held = np.clip(share, limit, 1 - limit)
     return np.asarray(np.log(held / (1 - held)))
+
+
+def logit_variance(share: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variance of the logit of a share that has a variance; any shape."""
+    # nearer to 0 and 1 the logit is too steep to carry a variance over
+    held = np.clip(share, _LEAST_SHARE, 1 - _LEAST_SHARE)
+    return np.asarray(variance / (held * (1 - held)) ** 2)
+
+
+def sampling_variance(forest: Forest, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Variance of the forest's score over samples of records.
+
+    Parameters
+    ----------
+    forest : Forest
+    rows : ndarray of float32, shape (n, n_predictors)
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        From the spread between the half samples (Sexton & Laake 2009; Athey et al. 2019).
+    """
+    share, variance = np.empty(len(rows)), np.empty(len(rows))
+    rows = np.ascontiguousarray(rows, np.float32)
+    walk_variance(forest.nodes, forest.roots, forest.group, forest.sizes, rows, share, variance)
+    return logit_variance(share, variance)
 
 
 def maxent_logit(model: MaxentTerms, rows: NDArray[np.float32]) -> NDArray[np.float64]:

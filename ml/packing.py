@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.compiled import LEVEL, N_QUANTILES, NODE, PRODUCT, RISING, TERM
+from ml.cutoff import HeldOutSuitability
 from ml.members import SHARE_LIMIT, Blend, Forest, MaxentTerms, Network
+from ml.novelty import Area
 
 _LARGEST_NETWORK = 10_000
 _LARGEST_NUMBER = 1e30
 _MAXENT = ("coefficients", "centres", "low", "span")
 _NETWORK_INPUTS = ("quantiles", "positions", "mean", "scale")
+_AREA = ("scale", "centre", "penalty")
 _NETWORK_LAYERS = ("hidden_1", "hidden_2", "output")
 
 
@@ -22,24 +26,44 @@ class UnsoundError(Exception):
     """Arrays that do not hang together; the message names the part."""
 
 
-def pack(blend: Blend, reference: list[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
-    """Name the arrays of a blend.
+@dataclass(frozen=True)
+class Contents:
+    """Everything of a model that is arrays.
 
-    Parameters
+    Attributes
     ----------
     blend : Blend
     reference : list of ndarray
         Sorted training values of each predictor in natural units; empty for a categorical one.
+    area : Area or None
+        Formats 1 and 2 had none.
+    held_out : HeldOutSuitability or None
+        Formats 1 and 2 had none.
+    """
+
+    blend: Blend
+    reference: list[NDArray[np.float32]]
+    area: Area | None = None
+    held_out: HeldOutSuitability | None = None
+
+
+def pack(contents: Contents) -> dict[str, NDArray[Any]]:
+    """Name the arrays of a model.
+
+    Parameters
+    ----------
+    contents : Contents
 
     Returns
     -------
     dict of str to ndarray
     """
+    blend, area, held_out = contents.blend, contents.area, contents.held_out
     forest = blend.forest
     arrays: dict[str, Any] = {"nodes": forest.nodes, "roots": forest.roots, "group": forest.group}
     arrays["calibration"] = np.array([blend.intercept, blend.slope])
     arrays["weights"] = np.array(blend.weights)
-    arrays |= {f"reference_{j}": values.astype(np.float32) for j, values in enumerate(reference)}
+    arrays |= {f"reference_{j}": values.astype(np.float32) for j, values in enumerate(contents.reference)}
     if blend.maxent is not None:
         arrays["maxent_terms"] = blend.maxent.terms
         arrays["maxent_offset"] = np.array(blend.maxent.offset)
@@ -47,11 +71,16 @@ def pack(blend: Blend, reference: list[NDArray[np.float32]]) -> dict[str, NDArra
     if blend.network is not None:
         names = (*_NETWORK_INPUTS, "n_levels", *_NETWORK_LAYERS, "reference")
         arrays |= {f"network_{name}": getattr(blend.network, name) for name in names}
+    if area is not None:
+        arrays["area_threshold"] = np.array(area.threshold)
+        arrays |= {f"area_{name}": getattr(area, name) for name in ("points", *_AREA)}
+    if held_out is not None:
+        arrays |= {"held_out_present": held_out.present, "held_out_other": held_out.other}
     return arrays
 
 
-def unpack(arrays: Mapping[str, Any], n_predictors: int) -> tuple[Blend, list[NDArray[np.float32]]]:
-    """Make a blend from its arrays.
+def unpack(arrays: Mapping[str, Any], n_predictors: int) -> Contents:
+    """Make a model from its arrays.
 
     Parameters
     ----------
@@ -61,8 +90,7 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int) -> tuple[Blend, list[ND
 
     Returns
     -------
-    blend : Blend
-    reference : list of ndarray
+    Contents
 
     Raises
     ------
@@ -72,11 +100,7 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int) -> tuple[Blend, list[ND
         An array is missing or of a kind that cannot be read.
     """
     forest = _forest(arrays, n_predictors)
-    reference = []
-    for j in range(n_predictors):
-        values = _floats(arrays, f"reference_{j}", np.shape(arrays[f"reference_{j}"]), np.float32, "a reference")
-        _require(values.ndim == 1 and bool((np.diff(values) >= 0).all()), "a reference")
-        reference.append(values)
+    reference = [_ascending(arrays, f"reference_{j}", "a reference") for j in range(n_predictors)]
     # a model of format 1 is a forest whose share of presences is the suitability
     intercept, slope, limit, weights = 0.0, 1.0, 1e-12, np.array([1.0, 0.0, 0.0])
     if "calibration" in arrays:
@@ -90,9 +114,14 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int) -> tuple[Blend, list[ND
     present = np.array([True, maxent is not None, network is not None])
     _require(not weights[~present].any(), "a calibration")
     forest_weight, maxent_weight, network_weight = (float(weight) for weight in weights)
-    return Blend(
-        forest, maxent, network, (forest_weight, maxent_weight, network_weight), intercept, slope, limit
-    ), reference
+    blend = Blend(forest, maxent, network, (forest_weight, maxent_weight, network_weight), intercept, slope, limit)
+    area = _area(arrays, n_predictors) if "area_points" in arrays else None
+    held_out = None
+    if "held_out_present" in arrays:
+        present, other = (_ascending(arrays, f"held_out_{name}", "held-out records") for name in ("present", "other"))
+        _require(len(present) > 0 and len(other) > 0, "held-out records")
+        held_out = HeldOutSuitability(present, other)
+    return Contents(blend, reference, area, held_out)
 
 
 def _require(sound: bool, what: str) -> None:
@@ -108,6 +137,23 @@ def _floats(arrays: Mapping[str, Any], name: str, shape: tuple[int, ...], kind: 
     # numbers beyond any honest fit would overflow when they are multiplied
     _require(bool((np.abs(found) < _LARGEST_NUMBER).all()), what)
     return found.reshape(shape)
+
+
+def _ascending(arrays: Mapping[str, Any], name: str, what: str) -> NDArray[np.float32]:
+    """A row of sorted numbers."""
+    values = _floats(arrays, name, np.shape(arrays[name]), np.float32, what)
+    _require(values.ndim == 1 and bool((np.diff(values) >= 0).all()), what)
+    return values
+
+
+def _area(arrays: Mapping[str, Any], n_predictors: int) -> Area:
+    what = "an area of applicability"
+    points = _floats(arrays, "area_points", np.shape(arrays["area_points"]), np.float32, what)
+    _require(points.ndim == 2 and points.shape[0] == n_predictors and points.shape[1] > 0, what)
+    scale, centre, penalty = (_floats(arrays, f"area_{name}", (n_predictors,), np.float32, what) for name in _AREA)
+    threshold = float(_floats(arrays, "area_threshold", (), np.float64, what))
+    _require(bool((penalty >= 0).all() and (scale >= 0).all() and threshold >= 0), what)
+    return Area(points, scale, centre, penalty, threshold)
 
 
 def _whole(arrays: Mapping[str, Any], name: str, what: str) -> NDArray[np.int32]:
@@ -132,7 +178,9 @@ def _forest(arrays: Mapping[str, Any], n_predictors: int) -> Forest:
         and roots[-1] == len(nodes)
         and bool((np.diff(roots) > 0).all())
         and bool((group >= 0).all())
-        and int(group.max()) < len(group),
+        and int(group.max()) < len(group)
+        # a half sample without a tree would be divided by
+        and bool((np.bincount(group) > 0).all()),
         "a forest",
     )
     index = np.arange(len(nodes))

@@ -12,19 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ml.card import ModelCard
 from ml.contributions import Explanation, explain
-from ml.members import Blend, logistic
+from ml.cutoff import OWN, Cutoff, HeldOutSuitability
+from ml.members import Blend, IntervalModel, Z, logistic
+from ml.novelty import Area, Novelty, NoveltyGauge
 from ml.transforms import encode_column
 
-# two-sided 90 % of a normal distribution
-_Z90 = 1.6448536269514722
 _SAFE = 1e38
-# nearer to 0 and 1 the logit of the forest's share is too steep to carry its variance over
-_LEAST_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -36,19 +33,14 @@ class SuitabilityAnswer:
     suitability : float
         0..1.
     interval : (float, float)
-        90 % of where another sample of records would have put the suitability.
-    suitable : bool
-        Whether suitability reaches the threshold.
-    threshold : (float, str)
-        Its value and rule.
-    in_area_of_applicability : bool
-        Whether every predictor lies within its training range.
-    mess : float
-        Multivariate environmental similarity, 0..100 inside the range of each predictor and negative outside it.
-    most_dissimilar : str or None
-        The predictor with the lowest similarity.
-    outside_range : list of str
-        Predictors outside their training range.
+        Where the share of places like this one that have the species lies in nine cases of ten, by held-out records.
+    sources : dict of str to float
+        Shares of the interval's variance by where it comes from: ``records`` (another sample of them), ``members``
+        (their disagreement), ``places`` (what differs between places and no predictor tells). They sum to 1;
+        all are 0 where nothing disagrees.
+    threshold : Cutoff
+        Of the card's rule.
+    novelty : Novelty
     contributions : list of (str, value, float)
         Predictor, its value as given, and its effect; largest effect first.
     baseline : float
@@ -57,36 +49,16 @@ class SuitabilityAnswer:
 
     suitability: float
     interval: tuple[float, float]
-    suitable: bool
-    threshold: tuple[float, str]
-    in_area_of_applicability: bool
-    mess: float
-    most_dissimilar: str | None
-    outside_range: list[str]
+    sources: dict[str, float]
+    threshold: Cutoff
+    novelty: Novelty
     contributions: list[tuple[str, float | str, float]]
     baseline: float
 
-
-@njit(cache=True, nogil=True)
-def _similarity(reference, offsets, row, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """MESS similarity of each continuous predictor (Elith et al. 2010); categorical ones are 100."""
-    for j in range(row.shape[0]):
-        begin, end = offsets[j], offsets[j + 1]
-        n = end - begin
-        if n == 0:
-            out[j] = 100.0
-            continue
-        low, high, p = reference[begin], reference[end - 1], row[j]
-        span = high - low
-        if p < low or p > high:
-            # a constant predictor has no span to measure by: any other value is fully dissimilar
-            distance = p - low if p < low else high - p
-            out[j] = 100.0 * distance / span if span > 0 else -100.0
-            continue
-        below = np.searchsorted(reference[begin:end], p)
-        share = 100.0 * below / n
-        # a training value itself is inside; the paper's f = 0 case yields 0 only at or below the minimum
-        out[j] = 2.0 * share if share <= 50.0 else 2.0 * (100.0 - share)
+    @property
+    def suitable(self) -> bool:
+        """Whether the suitability reaches the threshold."""
+        return self.suitability >= self.threshold.value
 
 
 class FastPredictor:
@@ -100,23 +72,67 @@ class FastPredictor:
         Its members.
     reference : list of ndarray
         For each predictor the sorted training values in natural units; empty for a categorical one.
+    area : Area or None
+        Area of applicability; a model of format 1 or 2 has none.
+    held_out : HeldOutSuitability or None
+        By which a user's own threshold is judged; a model of format 1 or 2 has none.
     """
 
-    def __init__(self, card: ModelCard, blend: Blend, reference: list[NDArray[np.float32]]) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        blend: Blend,
+        reference: list[NDArray[np.float32]],
+        area: Area | None = None,
+        held_out: HeldOutSuitability | None = None,
+    ) -> None:
         self.card = card
         self.blend = blend
-        self._reference = np.concatenate([*reference, np.zeros(0, np.float32)]).astype(np.float32)
-        self._offsets = np.cumsum([0, *(len(values) for values in reference)]).astype(np.int64)
-        group = blend.forest.group
-        self._n_groups = int(group.max()) + 1
-        self._group_size = np.bincount(group, minlength=self._n_groups).astype(np.float64)
-        self._n_members = sum(weight > 0 for weight in blend.weights)
-        rule = card.threshold_rule
-        self._threshold = (card.thresholds[rule].value, rule)
+        self.reference = reference
+        self._held_out = held_out
         self._names = [p.name for p in card.predictors]
+        self.gauge = NoveltyGauge(self._names, reference, area)
+        self._n_members = sum(weight > 0 for weight in blend.weights)
+        self._threshold = self.cutoff()
+        checked = card.interval
+        self._interval = IntervalModel() if checked is None else IntervalModel(checked.scale, checked.place)
         self._continuous = [p.type == "continuous" for p in card.predictors]
         self._log1p = np.array([p.transform == "log1p" for p in card.predictors])
         self._plain = all(self._continuous)
+
+    @property
+    def missing(self) -> list[str]:
+        """What this model cannot say because its format is older; empty for one that says everything."""
+        said = {
+            "area of applicability": self.gauge.area is not None,
+            "checked interval": self.card.interval is not None,
+            "sensitivity and specificity at your own threshold": self._held_out is not None,
+        }
+        return [name for name, there in said.items() if not there]
+
+    def cutoff(self, wanted: float | str | None = None) -> Cutoff:
+        """Return a threshold.
+
+        Parameters
+        ----------
+        wanted : float or str, optional
+            A value of the user's own or the name of a rule; the card's rule when left out.
+
+        Returns
+        -------
+        Cutoff
+
+        Raises
+        ------
+        KeyError
+            The card has no such rule.
+        """
+        if isinstance(wanted, int | float):
+            rates = self._held_out.rates(wanted) if self._held_out is not None else (None, None)
+            return Cutoff(float(wanted), OWN, *rates)
+        rule = wanted or self.card.threshold_rule
+        found = self.card.thresholds[rule]
+        return Cutoff(found.value, rule, found.sensitivity, found.specificity)
 
     def encode(self, row: Sequence[float | str]) -> NDArray[np.float32]:
         """Encode one row of natural values.
@@ -146,6 +162,10 @@ class FastPredictor:
         return np.array(
             [encode_column(p, [value])[0] for p, value in zip(self.card.predictors, row, strict=True)], np.float32
         )
+
+    def encode_values(self, j: int, values: Sequence[float | str]) -> NDArray[np.float32]:
+        """Encode values of the predictor in column j, shape (n,); EnvironmentValueError as for `encode`."""
+        return encode_column(self.card.predictors[j], values)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Suitability of many rows.
@@ -196,7 +216,7 @@ class FastPredictor:
             A value that is missing, infinite or not a known level.
         """
         blend, encoded = self.blend, self.encode(row)
-        found = explain(blend, encoded, self._n_groups)
+        found = explain(blend, encoded)
         score, suitability = found.score, self._suitability(found.score)
         baseline = self._suitability(found.base)
         # effects on the scores become effects on the suitability in one proportion, so that they still sum to it
@@ -207,26 +227,17 @@ class FastPredictor:
             else blend.slope * suitability * (1 - suitability)
         )
         effects = found.effects * steepness
-        margin = _Z90 * self._spread(found)
-
+        interval, sources = self._spread(found)
         natural = np.array(
             [value if ok else 0.0 for value, ok in zip(row, self._continuous, strict=True)], dtype=np.float32
         )
-        similarity = np.empty(len(natural))
-        _similarity(self._reference, self._offsets, natural, similarity)
-        lowest = int(np.argmin(similarity))
-        outside = [name for name, s in zip(self._names, similarity, strict=True) if s < 0]
-        value, rule = self._threshold
         order = np.argsort(-np.abs(effects), kind="stable")
         return SuitabilityAnswer(
             suitability=suitability,
-            interval=(self._suitability(score - margin), self._suitability(score + margin)),
-            suitable=suitability >= value,
-            threshold=(value, rule),
-            in_area_of_applicability=not outside,
-            mess=float(similarity[lowest]),
-            most_dissimilar=self._names[lowest],
-            outside_range=outside,
+            interval=interval,
+            sources=sources,
+            threshold=self._threshold,
+            novelty=self.gauge.measure(natural, encoded),
             contributions=[(self._names[j], row[j], float(effects[j])) for j in order],
             baseline=baseline,
         )
@@ -234,34 +245,19 @@ class FastPredictor:
     def _suitability(self, score: float) -> float:
         return float(logistic(self.blend.intercept + self.blend.slope * score))
 
-    def _spread(self, found: Explanation) -> float:
-        """Standard deviation of the score over samples of records, and of what the members disagree on.
+    def _spread(self, found: Explanation) -> tuple[tuple[float, float], dict[str, float]]:
+        """The interval and where it comes from.
 
         The members learn from the same records, so the forest's spread between half samples stands for all of them.
         """
-        share = min(1 - _LEAST_SHARE, max(_LEAST_SHARE, found.share))
-        sampling = self._variance(found.share, found.group_sum, found.group_square) / (share * (1 - share)) ** 2
-        return math.sqrt(sampling + found.disagreement / self._n_members)
-
-    def _variance(self, mean: float, sums: NDArray[np.float64], squares: NDArray[np.float64]) -> float:
-        """Variance of the suitability over samples of records, from the spread between half samples.
-
-        The spread between groups also holds the luck of a group's few trees, estimated from the spread within the
-        groups and taken off. The difference can be negative by chance; the mean of a normal distribution around it,
-        cut at zero, is used instead, as in Athey et al. (2019).
-        """
-        if self._n_groups < 2:
-            return 0.0
-        means = sums / self._group_size
-        between = float(np.mean((means - mean) ** 2))
-        size = float(self._group_size.mean())
-        if size <= 1:
-            return between
-        within = float(np.mean(squares / self._group_size - means**2)) * size / (size - 1)
-        noise = within / size
-        spread = max(between, noise) * math.sqrt(2 / self._n_groups)
-        if spread <= 0:
-            return 0.0
-        ratio = (between - noise) / spread
-        density = math.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
-        return max(0.0, between - noise + spread * density / (0.5 * math.erfc(-ratio / math.sqrt(2))))
+        steep = (self.blend.slope * self._interval.scale) ** 2
+        parts = {
+            "records": steep * found.sampling,
+            "members": steep * found.disagreement / self._n_members,
+            "places": self._interval.place**2,
+        }
+        total = sum(parts.values())
+        # on the logit scale; the score's own unit is `slope` times smaller
+        margin = Z * math.sqrt(total) / self.blend.slope
+        sources = {name: part / total if total > 0 else 0.0 for name, part in parts.items()}
+        return (self._suitability(found.score - margin), self._suitability(found.score + margin)), sources

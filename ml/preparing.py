@@ -8,10 +8,12 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from ml.card import BackgroundReport, Predictor, Validation
+from ml.card import Collinear, Predictor, Validation
+from ml.collinearity import find_collinear
 from ml.engine import EngineSettings, Group, GroupModel, fit_group
 from ml.features import FeaturePipeline
 from ml.held_out import held_out_members, held_out_networks
+from ml.judging import StudyIntervals, judge, study_intervals
 from ml.splits import TooCloseError, spatial_blocks, stratified_folds
 from ml.stacking import HeldOut, fit_stacking
 from ml.study import StudyData
@@ -19,7 +21,6 @@ from ml.study import StudyData
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_FEW = 15
 _SPATIAL = (
     "Each fold holds out whole blocks of the map, so the model is judged on places it has not seen next to "
     "(Roberts et al. 2017)."
@@ -68,8 +69,11 @@ class Prepared:
         With ranges, medians and levels in the group's order.
     group : Group
     shared : GroupModel
+    collinear : list of Collinear
     blocks, random : Folds or None
-        Folds that all species share, where there is a target group; without one each species has its own.
+        Folds that all species share, where there is a network; without one each species has its own.
+    intervals : StudyIntervals or None
+        Fitted on all species, where they share folds.
     notes : list of str
         Remarks on the study's records.
     """
@@ -79,8 +83,10 @@ class Prepared:
     predictors: list[Predictor]
     group: Group
     shared: GroupModel
+    collinear: list[Collinear] = field(default_factory=list)
     blocks: Folds | None = None
     random: Folds | None = None
+    intervals: StudyIntervals | None = None
     notes: list[str] = field(default_factory=list)
 
     def only(self, species: int) -> Prepared:
@@ -144,17 +150,26 @@ def prepare(study: StudyData, settings: EngineSettings, n_folds: int) -> Prepare
         constant = predictor.type == "continuous" and predictor.minimum == predictor.maximum
         if constant or (predictor.type == "categorical" and len(predictor.levels or []) < 2):
             notes.append(f"{predictor.label} has the same value in all records, so nothing can be learned from it.")
+    collinear = find_collinear(group.rows, predictors)
+    notes += [one.warning for one in collinear]
     if not group.has_network:
-        return Prepared(source, study, predictors, group, fit_group(group, None, settings), notes=notes)
+        return Prepared(source, study, predictors, group, fit_group(group, None, settings), collinear, notes=notes)
     fold, validation = choose_folds(study, _evenly(group), n_folds, settings.seed)
     shared = fit_group(group, fold, settings)
     blocks = _score_all(group, fold, validation, shared, settings)
-    shared = replace(shared, stacking=fit_stacking(list(blocks.held_out.values())))
+    stacking = fit_stacking(list(blocks.held_out.values()))
+    shared = replace(shared, stacking=stacking)
+    complete = [
+        one
+        for one in blocks.held_out.values()
+        if set(one.scores) == set(stacking.weights) and np.isfinite(stacking.mean(one.scores)).all()
+    ]
+    intervals = study_intervals([judge(one, fold, stacking, group.absences) for one in complete]) if complete else None
     random = None
     if validation.method == "spatial blocks":
         drawn = stratified_folds(_evenly(group), n_folds, settings.seed)
         random = _score_all(group, drawn, validation, shared, settings)
-    return Prepared(source, study, predictors, group, shared, blocks, random, notes)
+    return Prepared(source, study, predictors, group, shared, collinear, blocks, random, intervals, notes)
 
 
 def _score_all(
@@ -236,39 +251,6 @@ def folds_for(prepared: Prepared, species: int, n_folds: int, settings: EngineSe
     if validation.method != "spatial blocks":
         return judged, None
     return judged, scored(stratified_folds(y, n_folds, settings.seed), validation)
-
-
-def describe_background(prepared: Prepared) -> BackgroundReport:
-    """Say what presences were compared with, and why."""
-    group, choice = prepared.group, prepared.shared.choice
-    if group.absences:
-        return BackgroundReport(kind="absences", note="Sites where the species was looked for and not found.")
-    if not group.has_target_group:
-        note = "Random points of the study area. Where people looked is not known, so biased records stay biased"
-        if group.recorded.shape[1] > 1:
-            note += ": the other species have too few places to show where people looked"
-        return BackgroundReport(kind="random", note=f"{note}.")
-    note = (
-        f"{choice.share:.0%} of the background is drawn where other species of the study were recorded, which shares "
-        "the bias of where people looked (Phillips et al. 2009); the rest is random. The share was chosen by "
-        "cross-validation within the training data."
-    )
-    return BackgroundReport(
-        kind="target group" if choice.share > 0 else "random",
-        target_group_share=choice.share,
-        share_scores={f"{share:g}": score for share, score in choice.scores.items()},
-        note=note,
-    )
-
-
-def remarks(prepared: Prepared, species: int, network: bool) -> list[str]:
-    """Remarks for one species' card."""
-    n = int(prepared.group.recorded[:, species].sum())
-    notes = list(prepared.notes)
-    if n < _FEW:
-        help_text = " The network lends it what it learned from the other species." if network else ""
-        notes.append(f"Only {n} presences: scores and thresholds may change much with one more record.{help_text}")
-    return notes
 
 
 def _one_record_a_place(study: StudyData) -> tuple[StudyData, list[str]]:

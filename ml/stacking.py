@@ -8,7 +8,7 @@ weights serves a group: a single species has too few records to tell members apa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,11 +53,14 @@ class HeldOut:
     y : ndarray of 0/1, shape (n,)
     weight : ndarray, shape (n,)
         Of the background or absences; entries of presences are not used.
+    sampling : ndarray, shape (n,)
+        Variance of the forest's score over samples of records; NaN where a record was not scored.
     """
 
     scores: dict[str, Floats]
     y: NDArray[np.int64]
     weight: Floats
+    sampling: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 def balanced_weight(y: NDArray[np.int64], background: Floats) -> Floats:

@@ -13,28 +13,35 @@ import sklearn
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from ml.applicability import fit_area, mean_effects
 from ml.artifact import ArtifactError, find_artifacts, load_artifact, read_card, save_artifact
 from ml.assessment import assess
-from ml.calibration import Calibration, cross_fitted, fit_calibration
+from ml.calibration import Calibration
 from ml.card import ModelCard, Optimism, Training
+from ml.cutoff import keep_held_out
 from ml.describing import (
     calibration_report,
+    describe_background,
     fingerprint,
     recorded_places,
+    remarks,
     starting_points,
     thinned_reference,
     with_levels_in_order,
 )
 from ml.engine import EngineSettings, SpeciesModel, describe, fit_species
 from ml.flatten import flatten_model
+from ml.judging import interval_report, judge
 from ml.levels import recode
+from ml.members import logistic
 from ml.metrics import auc_roc
-from ml.preparing import Prepared, describe_background, folds_for, make_group, prepare, remarks
-from ml.stacking import balanced_weight, equal_weights
+from ml.packing import Contents
+from ml.preparing import Prepared, folds_for, make_group, prepare
+from ml.stacking import equal_weights
 from ml.study import StudyData
 
 #: Rises whenever a change of this library would train another model from the same data.
-ENGINE = "2"
+ENGINE = "3"
 _PARITY_ROWS = 200
 _PARITY = 1e-6
 _FEWEST = 4
@@ -145,13 +152,12 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         # alone, or judged in folds of its own, for which no network was fitted: what is served is what was judged
         stacking = equal_weights(list(held_out.scores))
         shared = replace(shared, network=shared.network if "network" in held_out.scores else None, stacking=stacking)
-    scores = stacking.mean(held_out.scores)
-    weight = np.ones(len(y)) if group.absences else balanced_weight(y, held_out.weight)
-    calibration = fit_calibration(y, scores, weight)
-    suitability = calibration.apply(scores)
+    found = judge(held_out, judged.fold, stacking, group.absences)
+    scores, calibration = found.scores, found.calibration
+    suitability, honest = calibration.apply(scores), logistic(found.honest)
     # Brier's score is of a calibration that has not seen the record
-    honest = cross_fitted(y, scores, weight, judged.fold) if group.absences else None
-    assessment = assess(y, suitability, judged.fold, study.description.records, options.seed, honest)
+    brier_of = honest if group.absences else None
+    assessment = assess(y, suitability, judged.fold, study.description.records, options.seed, brier_of)
     optimism = None
     flattering = stacking.mean(random.held_out[species].scores) if random is not None else np.array([np.nan])
     # the few presences of a rare species can all fall into one random fold, and are then not scored
@@ -161,6 +167,10 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
     model = fit_species(group, species, shared, settings)
     blend = flatten_model(model, prepared.typical(), calibration.intercept, calibration.slope)
     predictors = with_levels_in_order(prepared.predictors, model.order)
+    used = (y == 1) | (held_out.weight > 0)
+    rows = recode(group.rows[used], model.order)
+    importance = mean_effects(blend, rows, settings.seed)
+    area, area_report = fit_area(rows, y[used], judged.fold[used], importance, group.categorical, settings.seed)
     card = ModelCard(
         study=study.description,
         species=next(s for s in study.species if s.slug == slug),
@@ -171,17 +181,21 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         metrics=assessment.metrics,
         validation=judged.validation,
         thresholds=assessment.thresholds,
-        importance={p.name: float(v) for p, v in zip(predictors, model.forest.feature_importances_, strict=True)},
+        importance={p.name: float(v) for p, v in zip(predictors, importance, strict=True)},
         starting_points=starting_points(study, predictors, y, suitability),
         places=recorded_places(study, y),
         training=_training(prepared.source, slug, group.has_network, options),
         background=describe_background(prepared),
-        calibration=calibration_report(y, scores, weight, judged.fold, calibration, group.absences),
+        calibration=calibration_report(y, honest, calibration, group.absences),
         optimism=optimism,
         members=stacking.weights,
+        area=area_report,
+        interval=interval_report(found, prepared.intervals, judged is prepared.blocks),
+        collinear=prepared.collinear,
         notes=remarks(prepared, species, "network" in stacking.weights),
     )
-    path = save_artifact(models_dir, card, blend, thinned_reference(study, predictors))
+    contents = Contents(blend, thinned_reference(study, predictors), area, keep_held_out(y, suitability))
+    path = save_artifact(models_dir, card, contents)
     _check(path, model, calibration, group.rows)
     return path
 

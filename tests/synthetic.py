@@ -71,9 +71,9 @@ def synthetic_study(
     )
 
 
-def recorded_study(n_places: int = 150, n_background: int = 400, seed: int = 0) -> StudyData:
+def recorded_study(n_places: int = 150, n_background: int = 400, seed: int = 0, categorical: bool = False) -> StudyData:
     """Make a presence-only study of three species, recorded mostly where people go, with random background."""
-    base = synthetic_study(n_places + n_background, 3, seed)
+    base = synthetic_study(n_places + n_background, 3, seed, categorical=categorical)
     draw = np.random.default_rng(seed + 1)
     presence = base.presence.copy()
     # people keep to warm places, whatever lives there

@@ -1,4 +1,3 @@
-import hashlib
 import io
 import json
 import pickle
@@ -9,6 +8,7 @@ import pytest
 
 from ml.artifact import ArtifactError, find_artifacts, load_artifact, read_card
 from ml.training import train_species
+from tests.older import arrays_of, make_older, resign
 from tests.synthetic import synthetic_study
 
 
@@ -22,16 +22,6 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def copy(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / trained.name)
-
-
-def _resign(path):
-    """What a forger without knowledge of the arrays would do: write matching hashes."""
-    manifest = json.loads((path / "manifest.json").read_text())
-    manifest["sha256"] = {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in manifest["sha256"]}
-    content = "".join(f"{name}:{manifest['sha256'][name]}" for name in sorted(manifest["sha256"]))
-    slug = manifest["model_id"].rsplit("-", 1)[0]
-    manifest["model_id"] = f"{slug}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
-    (path / "manifest.json").write_text(json.dumps(manifest))
 
 
 def test_a_copy_answers_like_the_original(trained, copy):
@@ -74,7 +64,7 @@ def test_a_missing_file_is_named(copy, name):
     [
         ("{", "not JSON"),
         ("[]", "format version None"),
-        ('{"format_version": 99}', "format version 99, this program reads 2 and below"),
+        ('{"format_version": 99}', "format version 99, this program reads 3 and below"),
         ('{"format_version": 2}', "incomplete"),
         ('{"format_version": true}', "format version True"),
         ('{"format_version": 2, "model_id": "x", "sha256": {"../../etc/passwd": "x"}}', "incomplete"),
@@ -107,7 +97,7 @@ def test_a_pickle_is_never_loaded(copy, kind):
         buffer = io.BytesIO()
         np.savez(buffer, nodes=np.array([_Bomb()], dtype=object))
         (copy / "model.npz").write_bytes(buffer.getvalue())
-    _resign(copy)
+    resign(copy)
     with pytest.raises(ArtifactError, match="does not hold a model"):
         load_artifact(copy)
 
@@ -140,6 +130,24 @@ def _break(what, arrays):
         del arrays["reference_2"]
     elif what == "another layout":
         arrays["nodes"] = np.zeros((len(nodes), 4))
+    elif what == "an area of other predictors":
+        arrays["area_points"] = arrays["area_points"][1:]
+    elif what == "an area without points":
+        arrays["area_points"] = arrays["area_points"][:, :0]
+    elif what == "a point that is no number":
+        arrays["area_points"][0, 0] = np.nan
+    elif what == "a penalty below zero":
+        arrays["area_penalty"][1] = -1
+    elif what == "a scale too many":
+        arrays["area_scale"] = np.append(arrays["area_scale"], arrays["area_scale"][:1])
+    elif what == "a threshold of the area below zero":
+        arrays["area_threshold"] = np.array(-0.5)
+    elif what == "half an area":
+        del arrays["area_centre"]
+    elif what == "held-out records out of order":
+        arrays["held_out_present"] = arrays["held_out_present"][::-1]
+    elif what == "no held-out absences":
+        arrays["held_out_other"] = arrays["held_out_other"][:0]
 
 
 @pytest.mark.parametrize(
@@ -157,23 +165,29 @@ def _break(what, arrays):
         "unsorted reference",
         "no reference",
         "another layout",
+        "an area of other predictors",
+        "an area without points",
+        "a point that is no number",
+        "a penalty below zero",
+        "a scale too many",
+        "a threshold of the area below zero",
+        "half an area",
+        "held-out records out of order",
+        "no held-out absences",
     ],
 )
-def test_a_forged_forest_is_refused_before_compiled_code_walks_it(copy, what):
-    with np.load(copy / "model.npz") as stored:
-        arrays = {name: stored[name].copy() for name in stored}
+def test_forged_arrays_are_refused_before_compiled_code_sees_them(copy, what):
+    arrays = arrays_of(copy)
     _break(what, arrays)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    (copy / "model.npz").write_bytes(buffer.getvalue())
-    _resign(copy)
-    with pytest.raises(ArtifactError, match=r"forest|reference|hold a model"):
+    np.savez(copy / "model.npz", **arrays)
+    resign(copy)
+    with pytest.raises(ArtifactError, match=r"forest|reference|area of applicability|held-out|hold a model"):
         load_artifact(copy)
 
 
 def test_a_card_that_is_not_a_card_is_refused(copy):
     (copy / "card.json").write_text('{"species": {"slug": "oenanthe-hispanica"}}')
-    _resign(copy)
+    resign(copy)
     for read in (load_artifact, read_card):
         with pytest.raises(ArtifactError, match="not a model card"):
             read(copy)
@@ -186,22 +200,12 @@ def test_unfinished_drafts_are_not_found(trained, tmp_path):
     assert find_artifacts(tmp_path) == [home / trained.name]
 
 
+ROWS = [[30.0, 10.0, 15.0], [0.0, 0.0, -40.0], [90.0, 100.0, 14.0]]
+
+
 def test_a_model_of_the_first_format_still_answers(copy):
     """It had a forest alone, no calibration, and a card without the parts that came later."""
-    with np.load(copy / "model.npz") as stored:
-        arrays = {name: stored[name] for name in stored if name in ("nodes", "roots", "group") or "reference_" in name}
-    arrays = {name: value for name, value in arrays.items() if not name.startswith("network")}
-    np.savez_compressed(copy / "forest.npz", **arrays)
-    (copy / "model.npz").unlink()
-    card = json.loads((copy / "card.json").read_text())
-    for later in ("background", "calibration", "optimism", "notes"):
-        del card[later]
-    (copy / "card.json").write_text(json.dumps(card))
-    manifest = json.loads((copy / "manifest.json").read_text())
-    manifest["format_version"] = 1
-    manifest["sha256"] = {"card.json": "", "forest.npz": ""}
-    (copy / "manifest.json").write_text(json.dumps(manifest))
-    _resign(copy)
+    arrays = make_older(copy, 1)
     artifact = load_artifact(copy)
     assert artifact.card.calibration is None
     answer = artifact.predictor.answer([30.0, 10.0, 15.0])
@@ -213,3 +217,64 @@ def test_a_model_of_the_first_format_still_answers(copy):
             i = i + 1 if encoded[nodes[i]["feature"]] <= nodes[i]["threshold"] else nodes[i]["right"]
         leaves.append(nodes[i]["value"])
     assert answer.suitability == pytest.approx(np.mean(leaves), abs=1e-6)
+
+
+def test_a_model_of_the_second_format_answers_as_it_did(trained, copy):
+    """All but the interval's figures, the area and the rates of a user's own threshold was there before."""
+    make_older(copy, 2)
+    new, old = load_artifact(trained).predictor, load_artifact(copy).predictor
+    for row in ROWS:
+        now, then = new.answer(row), old.answer(row)
+        for name in ("suitability", "baseline", "contributions", "threshold"):
+            assert getattr(then, name) == getattr(now, name)
+        assert (then.novelty.mess, then.novelty.outside_range) == (now.novelty.mess, now.novelty.outside_range)
+        # its interval knew nothing of places, and no scale
+        assert now.interval[0] <= then.interval[0] <= then.suitability <= then.interval[1] <= now.interval[1]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_model_says_what_it_cannot(copy, version):
+    make_older(copy, version)
+    model = load_artifact(copy).predictor
+    assert model.missing == [
+        "area of applicability",
+        "checked interval",
+        "sensitivity and specificity at your own threshold",
+    ]
+    own = model.cutoff(0.4)
+    assert (own.value, own.rule, own.sensitivity, own.specificity) == (0.4, "own", None, None)
+    # the rules of the card were judged when it was trained
+    assert None not in (model.cutoff().sensitivity, model.cutoff("P10").specificity)
+    inside, beyond, _ = (model.answer(row) for row in ROWS)
+    assert (inside.novelty.kind, inside.novelty.inside) == ("unknown", True)
+    assert (beyond.novelty.kind, beyond.novelty.inside) == ("range", False)
+    assert (inside.novelty.index, inside.novelty.threshold) == (None, None)
+    assert sum(inside.sources.values()) == pytest.approx(1)
+    assert inside.sources["places"] == 0
+
+
+def test_a_model_of_this_format_can_say_everything(trained):
+    manifest = json.loads((trained / "manifest.json").read_text())
+    assert manifest["format_version"] == 3
+    model = load_artifact(trained).predictor
+    assert model.missing == []
+    assert None not in (model.cutoff(0.4).sensitivity, model.cutoff(0.4).specificity)
+    assert model.answer(ROWS[0]).novelty.kind in ("inside", "combination")
+    assert model.answer(ROWS[1]).novelty.kind == "range"
+    card = read_card(trained)
+    assert model.gauge.area.threshold == card.area.threshold
+    assert model.gauge.area.points.shape == (3, card.area.n_points)
+
+
+def test_the_area_and_the_held_out_records_are_stored_as_they_were_fitted(trained, copy):
+    """What is read from the file answers like what is read from its copy, array by array."""
+    arrays = arrays_of(trained)
+    model = load_artifact(copy).predictor
+    for name in ("points", "scale", "centre", "penalty"):
+        np.testing.assert_array_equal(getattr(model.gauge.area, name), arrays[f"area_{name}"])
+    assert len(arrays["held_out_present"]) == model.card.n_presences
+    assert len(arrays["held_out_other"]) == model.card.n_absences
+    for threshold in np.concatenate([arrays["held_out_present"], arrays["held_out_other"]]):
+        found = model.cutoff(float(threshold))
+        assert found.sensitivity == pytest.approx(np.mean(arrays["held_out_present"] >= threshold))
+        assert found.specificity == pytest.approx(np.mean(arrays["held_out_other"] < threshold))

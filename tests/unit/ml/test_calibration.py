@@ -109,14 +109,24 @@ def test_suitabilities_lie_in_0_to_1_and_keep_the_order(scores, intercept, slope
 def test_cross_fitting_does_not_use_a_records_own_fold():
     y, score = _sample(1, 200)
     folds = np.arange(200) % 4
-    before = cross_fitted(y, score, np.ones(200), folds)
+    before = cross_fitted(y, score, np.ones(200), folds)[0]
     turned = np.where(folds == 2, 1 - y, y)
-    after = cross_fitted(turned, score, np.ones(200), folds)
+    after = cross_fitted(turned, score, np.ones(200), folds)[0]
     np.testing.assert_array_equal(before[folds == 2], after[folds == 2])
     for other in (0, 1, 3):
         assert not np.array_equal(before[folds == other], after[folds == other])
     alone = fit_calibration(y[folds != 2], score[folds != 2], np.ones(150))
-    np.testing.assert_array_equal(before[folds == 2], alone.apply(score[folds == 2]))
+    np.testing.assert_array_equal(logistic(before)[folds == 2], alone.apply(score[folds == 2]))
+
+
+def test_cross_fitting_tells_each_folds_slope():
+    y, score = _sample(3, 200)
+    folds = np.arange(200) % 4
+    logit, slope = cross_fitted(y, score, np.ones(200), folds)
+    for f in range(4):
+        alone = fit_calibration(y[folds != f], score[folds != f], np.ones(150))
+        assert set(slope[folds == f]) == {alone.slope}
+        np.testing.assert_array_equal(logit[folds == f], alone.intercept + alone.slope * score[folds == f])
 
 
 @given(st.integers(1, 400), st.integers(0, 1000))
@@ -148,5 +158,6 @@ def test_reliability_by_hand():
 def test_calibrated_suitability_means_what_it_says():
     y, score = _sample(2, 4000, -1.0, 0.6)
     folds = np.arange(4000) % 5
-    for one in reliability(y, cross_fitted(y, score, np.ones(4000), folds)):
+    logit, _ = cross_fitted(y, score, np.ones(4000), folds)
+    for one in reliability(y, logistic(logit)):
         assert one.observed == pytest.approx(one.suitability, abs=0.08)

@@ -8,16 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.compiled import FALLING, LEVEL, LINEAR, RISING, walk_rows
+from ml.cutoff import HeldOutSuitability
 from ml.levels import level_order, recode
 from ml.members import Blend, logistic
-from ml.packing import UnsoundError, pack, unpack
+from ml.novelty import Area
+from ml.packing import Contents, UnsoundError, pack, unpack
 from tests.unit.ml.blends import INTERCEPT, SLOPE, elsewhere, fitted, group, typical, without
 
 REFERENCE = [np.linspace(-2, 2, 9, dtype=np.float32)] * 2 + [np.empty(0, np.float32), np.full(3, 5, np.float32)]
 
+AREA = Area(
+    points=np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32),
+    scale=np.array([0.5, 1.5, 1, 0], np.float32),
+    centre=np.array([0.1, -2, 0, 5], np.float32),
+    penalty=np.array([0, 0, 0.3, 0], np.float32),
+    threshold=0.4,
+)
+HELD_OUT = HeldOutSuitability(np.array([0.2, 0.6, 0.6, 0.9], np.float32), np.array([0.1, 0.15, 0.7], np.float32))
 
-def _arrays(blend=None):
-    return dict(pack(blend or fitted()[1], REFERENCE))
+
+def _arrays(blend=None, area=AREA, held_out=HELD_OUT):
+    return dict(pack(Contents(blend or fitted()[1], REFERENCE, area, held_out)))
 
 
 def _stored(arrays):
@@ -32,12 +43,26 @@ def _stored(arrays):
 @pytest.mark.parametrize("parts", [(), ("maxent",), ("network",), ("maxent", "network")])
 def test_a_blend_comes_back_as_it_was(parts):
     blend = without(fitted()[1], *parts)
-    again, reference = unpack(_stored(_arrays(blend)), 4)
+    found = unpack(_stored(_arrays(blend)), 4)
+    again, reference = found.blend, found.reference
     np.testing.assert_array_equal(again.suitability(elsewhere()), blend.suitability(elsewhere()))
     assert (again.maxent is None) == (blend.maxent is None)
     assert (again.network is None) == (blend.network is None)
     for one, two in zip(reference, REFERENCE, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_the_area_and_the_held_out_records_come_back_as_they_were():
+    found = unpack(_stored(_arrays()), 4)
+    assert found.area.threshold == AREA.threshold
+    for name in ("points", "scale", "centre", "penalty"):
+        np.testing.assert_array_equal(getattr(found.area, name), getattr(AREA, name))
+    for row in elsewhere(20):
+        assert found.area.locate(row) == AREA.locate(row)
+    np.testing.assert_array_equal(found.held_out.present, HELD_OUT.present)
+    np.testing.assert_array_equal(found.held_out.other, HELD_OUT.other)
+    older = unpack(_stored(_arrays(area=None, held_out=None)), 4)
+    assert (older.area, older.held_out) == (None, None)
 
 
 def test_without_a_calibration_the_answer_is_the_forests_share():
@@ -47,7 +72,7 @@ def test_without_a_calibration_the_answer_is_the_forests_share():
     del arrays["calibration"]
     share = np.empty(200)
     walk_rows(blend.forest.nodes, blend.forest.roots, elsewhere(), share)
-    np.testing.assert_allclose(unpack(arrays, 4)[0].suitability(elsewhere()), share, atol=1e-9)
+    np.testing.assert_allclose(unpack(arrays, 4).blend.suitability(elsewhere()), share, atol=1e-9)
 
 
 @pytest.mark.parametrize("species", [0, 1])
@@ -171,7 +196,23 @@ ENTRIES = [
     ("nodes.threshold", _split, np.nan),
     ("nodes.value", 0, 1.5),
     ("nodes.value", 0, np.nan),
+    ("area_points", (0, 0), np.nan),
+    ("area_points", (3, 5), np.inf),
+    ("area_scale", 0, -0.1),
+    ("area_scale", 3, np.nan),
+    ("area_centre", 1, np.inf),
+    ("area_penalty", 2, -0.1),
+    ("area_penalty", 0, np.nan),
+    ("area_threshold", (), -0.1),
+    ("area_threshold", (), np.nan),
+    ("held_out_present", 0, 0.7),
+    ("held_out_present", -1, np.nan),
+    ("held_out_other", 0, 0.2),
+    ("held_out_other", 0, -np.inf),
 ]
+
+
+_WHAT = r"^((a (forest|MaxEnt-type model|network|calibration|reference))|an area of applicability|held-out records)$"
 
 
 @pytest.mark.parametrize(("name", "index", "value"), ENTRIES)
@@ -179,7 +220,7 @@ def test_a_forged_entry_is_refused(name, index, value):
     arrays = _arrays()
     unpack(arrays, 4)
     _forge(arrays, name, index(arrays) if callable(index) else index, value)
-    with pytest.raises(UnsoundError, match=r"^a (forest|MaxEnt-type model|network|calibration|reference)$"):
+    with pytest.raises(UnsoundError, match=_WHAT):
         unpack(arrays, 4)
 
 
@@ -194,7 +235,7 @@ def test_a_hinge_that_divides_by_nothing_is_refused(kind, knot):
 
 @pytest.mark.parametrize(
     "name",
-    sorted(set(_arrays()) - {"calibration", "maxent_terms", "network_output"}),
+    sorted(set(_arrays()) - {"calibration", "maxent_terms", "network_output", "area_points", "held_out_present"}),
 )
 def test_an_array_that_is_missing_or_of_another_shape_is_refused(name):
     arrays = _arrays()
@@ -202,14 +243,17 @@ def test_an_array_that_is_missing_or_of_another_shape_is_refused(name):
     with pytest.raises(KeyError, match=name):
         unpack(arrays, 4)
     right = _arrays()[name]
-    # a reference may have any length
-    longer = [] if name.startswith("reference") else [np.concatenate([np.atleast_1d(right)] * 2)]
+    # a reference and held-out records may have any length
+    longer = [] if name.startswith(("reference", "held_out")) else [np.concatenate([np.atleast_1d(right)] * 2)]
     for other in (*longer, right[None], np.zeros((0, 7, 0))):
         with pytest.raises((UnsoundError, ValueError)):
             unpack(arrays | {name: other}, 4)
 
 
-@pytest.mark.parametrize("name", ["nodes", "roots", "group", "maxent_terms", "maxent_low", "network_hidden_1"])
+@pytest.mark.parametrize(
+    "name",
+    ["nodes", "roots", "group", "maxent_terms", "maxent_low", "network_hidden_1", "area_points", "held_out_other"],
+)
 @pytest.mark.parametrize("kind", ["U4", [("a", "<i4"), ("b", "<f8")]])
 def test_an_array_of_another_kind_is_refused(name, kind):
     other = np.zeros(_arrays()[name].shape, kind)
@@ -235,6 +279,14 @@ def test_an_array_of_another_kind_is_refused(name, kind):
         ("group", np.s_[1:]),
         ("nodes", np.s_[:-1]),
         ("nodes", np.s_[:0]),
+        ("area_points", np.s_[:-1]),
+        ("area_points", np.s_[:, :0]),
+        ("area_points", np.s_[0]),
+        ("area_scale", np.s_[:-1]),
+        ("area_centre", np.s_[:-1]),
+        ("area_penalty", np.s_[:1]),
+        ("held_out_present", np.s_[:0]),
+        ("held_out_other", np.s_[:0]),
     ],
 )
 def test_a_part_cut_off_is_refused(name, cut):
@@ -249,7 +301,7 @@ def test_a_card_with_other_predictors_is_refused(n_predictors):
 
 
 def test_a_part_the_blend_lacks_is_not_asked_for():
-    arrays = _arrays(Blend(fitted()[1].forest))
+    arrays = _arrays(Blend(fitted()[1].forest), None, None)
     assert sorted(arrays) == [
         "calibration",
         "group",
@@ -258,3 +310,11 @@ def test_a_part_the_blend_lacks_is_not_asked_for():
         "roots",
         "weights",
     ]
+
+
+def test_a_half_sample_without_a_tree_is_refused():
+    """Its spread would be divided by no trees."""
+    arrays = _arrays()
+    arrays["group"] = np.where(arrays["group"] == 0, 1, arrays["group"])
+    with pytest.raises(UnsoundError, match="a forest"):
+        unpack(arrays, 4)

@@ -1,0 +1,110 @@
+"""How often intervals hold on held-out folds: the demo studies and a region of the NCEAS benchmark, from training data.
+
+Run it with ``.venv/bin/python -m benchmarks.intervals --raw instance/raw --data ../shared/data/nceas --regions AWT``.
+Every group of held-out records is judged by intervals that were fitted without its fold. Beside them ("plain") stand
+those that were not fitted: the spread of half samples and members alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed, parallel_backend
+
+from ml.benchmark import blocks_of, read_regions
+from ml.datasets import DEMO_STUDIES, load_study
+from ml.engine import EngineSettings, fit_group
+from ml.held_out import held_out_members, held_out_networks
+from ml.intervals import holds, join
+from ml.judging import Judged, judge, study_intervals
+from ml.members import IntervalModel, Z, logistic
+from ml.preparing import folds_for, prepare
+from ml.stacking import equal_weights, fit_stacking
+
+_FOLDS = 5
+
+
+def demo_studies(raw: Path, settings: EngineSettings) -> Iterator[tuple[str, list[Judged]]]:
+    """Judge every species of every demo study as training does."""
+    for name in DEMO_STUDIES:
+        prepared = prepare(load_study(name, raw), settings, _FOLDS)
+        judged = []
+        for species in range(prepared.group.recorded.shape[1]):
+            folds, _ = folds_for(prepared, species, _FOLDS, settings)
+            held_out = folds.held_out[species]
+            stacking = prepared.shared.stacking
+            if stacking is None or set(stacking.weights) != set(held_out.scores):
+                stacking = equal_weights(list(held_out.scores))
+            judged.append(judge(held_out, folds.fold, stacking, prepared.group.absences))
+        yield name, judged
+
+
+def regions(
+    data: Path, names: list[str], settings: EngineSettings, quick: bool = False
+) -> Iterator[tuple[str, list[Judged]]]:
+    """Judge the species of every group of a region on spatial blocks of its training data.
+
+    `quick` takes six of each group and does not choose how much of the background is target group: one half is.
+    """
+    for region in names:
+        judged = []
+        for group in read_regions(data, [region]):
+            fold = blocks_of(group)
+            shared = fit_group(group.records, None if quick else fold, settings)
+            network = held_out_networks(group.records, fold, shared.choice.share, settings)
+            held_out = Parallel()(
+                delayed(held_out_members)(
+                    group.records, s, fold, shared.choice.share, settings, None if network is None else network[:, s]
+                )
+                for s in range(len(group.species[: 6 if quick else None]))
+            )
+            stacking = fit_stacking(held_out)
+            complete = [one for one in held_out if np.isfinite(stacking.mean(one.scores)).all()]
+            if len(complete) < len(held_out):
+                print(f"{region} {group.name}: {len(held_out) - len(complete)} species with an empty fold left out")
+            judged += [judge(one, fold, stacking, group.records.absences) for one in complete]
+        yield f"NCEAS {region}", judged
+
+
+def row(name: str, judged: list[Judged]) -> str:
+    """One line of the table."""
+    found = study_intervals(judged)
+    groups = join([one.groups for one in judged])
+    plain = holds(groups, IntervalModel()).mean()
+    margin = Z * found.model.deviation(groups.spread)
+    width = logistic(groups.logit + margin) - logistic(groups.logit - margin)
+    low, middle, high = np.quantile(width, [0.1, 0.5, 0.9])
+    error = np.sqrt(found.coverage * (1 - found.coverage) / found.n_groups)
+    return (
+        f"{name:<22} {len(judged):>7} {found.n_groups:>6}   {found.coverage:.3f} ± {error:.3f}   {plain:.3f}   "
+        f"{found.model.scale:>5.2f} {found.model.place:>6.2f}   {middle:.2f} ({low:.2f} to {high:.2f})"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="How often intervals hold on held-out folds.")
+    parser.add_argument("--raw", type=Path, default=Path("instance/raw"), help="fetched demo data")
+    parser.add_argument("--data", type=Path, help="NCEAS data; left out when not given")
+    parser.add_argument("--regions", default="AWT", help="regions, separated by commas (default: AWT)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    settings = EngineSettings(seed=options.seed)
+    print("90 % should hold; ± is the standard error of a share, groups taken as independent")
+    print(
+        f"{'held-out folds of':<22} {'species':>7} {'groups':>6}   {'hold':<13}   {'plain':<5}   scale  place   width"
+    )
+    with parallel_backend("loky", n_jobs=options.jobs):
+        for name, judged in demo_studies(options.raw, settings):
+            print(row(name, judged), flush=True)
+        if options.data:
+            for name, judged in regions(options.data, options.regions.split(","), settings):
+                print(row(name, judged), flush=True)
+
+
+if __name__ == "__main__":
+    main()
