@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from cachelib.serializers import BaseSerializer
-from flask import Flask
+from flask import Flask, current_app
 from flask_caching.backends import RedisCache, SimpleCache
 from orjson import JSONDecodeError, dumps, loads
 from redis.exceptions import RedisError
@@ -15,8 +15,11 @@ from redis.exceptions import RedisError
 from app.extensions import cache
 
 log = logging.getLogger(__name__)
+_UNTIL = "answer_cache_rests_until"
 _KEPT = 10_000
 _WARN_EVERY = 60.0
+# A list of thirty species asks thirty times: a Redis that hangs must not be waited for each time.
+_REST = 1.0
 _last_warning = 0.0
 
 
@@ -62,19 +65,23 @@ def init_app(app: Flask) -> None:
 
 def get(key: str) -> Any:
     """Return what is kept under a key, or None."""
+    if _resting():
+        return None
     try:
         return cache.get(key)
     except (RedisError, OSError) as error:
-        _warn(error)
+        _rest(error)
         return None
 
 
 def put(key: str, value: Any) -> None:
     """Keep a value for CACHE_TTL seconds."""
+    if _resting():
+        return
     try:
         cache.set(key, value)
     except (RedisError, OSError) as error:
-        _warn(error)
+        _rest(error)
 
 
 def state() -> str:
@@ -89,10 +96,15 @@ def state() -> str:
     return "up"
 
 
-def _warn(error: Exception) -> None:
-    """Say once in a while that Redis is away, not once a request."""
+def _resting() -> bool:
+    return time.monotonic() < current_app.extensions.get(_UNTIL, 0.0)
+
+
+def _rest(error: Exception) -> None:
+    """Leave Redis alone for a moment, and say once in a while that it is away, not once a request."""
     global _last_warning
     moment = time.monotonic()
+    current_app.extensions[_UNTIL] = moment + _REST
     if moment - _last_warning > _WARN_EVERY or not _last_warning:
         _last_warning = moment
         log.warning("cache unavailable, answering without it: %s", type(error).__name__)

@@ -59,6 +59,14 @@ class ValidationFailed(AppError):
         super().__init__(detail or "; ".join(f"{pointer or '/'}: {text}" for pointer, text in errors), errors)
 
 
+class OutsideArea(AppError):
+    """The conditions lie outside the model's area of applicability, and the caller wanted no answer there."""
+
+    status = 409
+    kind = "urn:ecopredict:problem:outside-area-of-applicability"
+    title = "Outside the area of applicability"
+
+
 class CrossSite(AppError):
     """A form was sent from another site."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 GLOSSARY: dict[str, str] = {
     "suitability": "How much given conditions resemble those where the species was recorded, from 0 to 1; where only "
     "presences were surveyed it ranks places and is not a chance of finding the species.",
-    "interval": "Where the suitability would lie in nine cases of ten had another sample of records been collected, "
-    "estimated from how the forest's half samples, and the members of the model, disagree.",
+    "interval": "Where the share of such places that have the species lies in nine cases of ten: from how half samples "
+    "of the records and the members of the model disagree, widened until held-out records agree.",
     "threshold": "The suitability from which conditions are called suitable.",
     "maxSSS": "The threshold that maximises the sum of sensitivity and specificity on held-out records.",
     "P10": "The threshold that leaves out the tenth of the held-out presences with the lowest suitability.",
@@ -33,8 +33,12 @@ GLOSSARY: dict[str, str] = {
     "MESS": "Multivariate environmental similarity: 100 is typical of the training places, below 0 at least one value "
     "lies outside their range.",
     "area of applicability": "The conditions like those the model was trained on; outside them its answer is a guess.",
+    "dissimilarity index": "The distance from these conditions to the nearest training record, each condition weighted "
+    "by how much the model uses it; 1 is the mean distance between training records.",
+    "response curve": "How the suitability changes when one condition changes and the others stay as they are.",
     "contribution": "How far one condition moved the suitability up or down from the model's average; with the average "
-    "they add up to the answer.",
+    "they add up to the answer. Exact for the forest and the MaxEnt-type model; for the network the mean of a "
+    "condition's effect as the first and as the last to change.",
     "MaxEnt": "A model that weighs curves of each condition so that presences stand out from the background, and "
     "penalises every curve that is not needed.",
     "multi-species network": "One model of all species of a study, from which rare species learn what common ones "
@@ -45,7 +49,8 @@ GLOSSARY: dict[str, str] = {
     "reliability": "Of the sites given some suitability, the share that had the species; in a calibrated model the two "
     "agree.",
     "optimism": "How much better a model looks when held-out records may lie next to the ones it learnt from.",
-    "importance": "How much of the forest's sorting of records a predictor does; all predictors add up to one.",
+    "importance": "How far a predictor moves the score over the training records, on average; all predictors add up to "
+    "one.",
     "presence-absence": "The survey recorded where the species was and where it was not.",
     "presence-background": "Only presences were recorded; they are compared with random places, so suitability ranks "
     "places and is not a chance of finding the species.",
@@ -54,6 +59,16 @@ GLOSSARY: dict[str, str] = {
     "down-sampled": "Each tree sees as many places without the species as with it, so that the many do not drown the "
     "few.",
     "predictor": "An environmental variable the model reads.",
+    "ODMAP": "The field's reporting protocol (Zurell et al. 2020): what to say of a model under Overview, Data, Model, "
+    "Assessment and Prediction.",
     "model card": "What a model says about itself: its records, scores, limits and how to repeat the fit.",
+    "drift": "How far the conditions people ask about have moved away from those the models were trained on; a model "
+    "can get out of its depth without any change of its own.",
+    "Kolmogorov–Smirnov distance": "The largest difference between the share of requests and the share of training "
+    "places below any one value: 0 is the same everywhere, 1 no overlap; from 0.2 it is called somewhat, from 0.4 very "
+    "different.",
+    "middle half": "From the value that a quarter of the values lie below to the one that a quarter lie above.",
+    "training places": "The places a study's models learnt from, with the species or without, background points "
+    "included.",
     "data fingerprint": "A hash of the training table: the same fingerprint means the same data.",
 }

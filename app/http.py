@@ -97,8 +97,15 @@ def pointer(*parts: object) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
-def read_json(schema: type[Schema]) -> Schema:
-    """Read and validate a JSON body."""
+def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Schema:
+    """Read and validate a JSON body.
+
+    Parameters
+    ----------
+    schema : type of BaseModel
+    also_in_address : tuple of str
+        Members that may stand in the query string instead.
+    """
     from app.errors import MalformedBody, UnsupportedType, ValidationFailed
 
     if not (request.mimetype == "application/json" or request.mimetype.endswith("+json")):
@@ -113,7 +120,21 @@ def read_json(schema: type[Schema]) -> Schema:
         raise MalformedBody(f"The body is not valid JSON{where}.", [("", "not valid JSON")]) from None
     if not isinstance(body, dict):
         raise ValidationFailed([("", "expected a JSON object")])
+    for name in also_in_address:
+        values = request.args.getlist(name)
+        if len(values) > 1 or (values and name in body):
+            raise ValidationFailed([(pointer(name), "given more than once")])
+        if values:
+            body[name] = _number_or_text(values[0])
     return validate(schema, body)
+
+
+def _number_or_text(text: str) -> float | str:
+    """A member of the query string, where everything is text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def read_query(schema: type[Schema]) -> Schema:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from werkzeug.datastructures import MultiDict
 
 from app.errors import AppError, ValidationFailed
@@ -12,8 +14,10 @@ from app.registry.tables import ModelVersion
 from app.species import service as species_service
 from app.species.tables import Species
 from ml.card import Conditions, ModelCard
+from ml.cutoff import OWN
 
 PREFIX = "env."
+OPTIONS = ("threshold", "own_threshold", "extrapolation")
 _LONGEST = 200
 
 
@@ -38,12 +42,26 @@ def filled(row: Species, version: ModelVersion | None, start: str = "") -> tuple
     return form, environment
 
 
-def sent(posted: MultiDict[str, str]) -> tuple[str, dict[str, str]]:
-    """Return species and conditions as the form sent them, with numbers in their common spelling."""
-    environment = {
+def sent(posted: MultiDict[str, str]) -> dict[str, Any]:
+    """Return the query that the form sent, with numbers in their common spelling."""
+    query: dict[str, Any] = {"species": posted.get("species", "").strip(), "environment": environment_of(posted)}
+    rule = posted.get("threshold", "").strip()
+    if rule == OWN:
+        text = _common_spelling(posted.get("own_threshold", ""))
+        query["threshold"] = float(text) if NUMBER.fullmatch(text) else text
+    elif rule:
+        query["threshold"] = rule
+    if posted.get("extrapolation", "").strip():
+        query["extrapolation"] = posted["extrapolation"].strip()
+    return query
+
+
+def environment_of(posted: MultiDict[str, str]) -> dict[str, str]:
+    """Return the conditions that a form or an address carries; empty fields are left out."""
+    given = {
         name.removeprefix(PREFIX): _common_spelling(value) for name, value in posted.items() if name.startswith(PREFIX)
     }
-    return posted.get("species", "").strip(), {name: value for name, value in environment.items() if value != ""}
+    return {name: value for name, value in given.items() if value != ""}
 
 
 def refused(posted: MultiDict[str, str], error: AppError) -> PredictForm:
@@ -56,7 +74,7 @@ def refused(posted: MultiDict[str, str], error: AppError) -> PredictForm:
         pass
     else:
         form, _ = filled(row, registry.active_of(row))
-    form.values = {**form.values, **typed(posted)}
+    keep(form, posted)
     for at, text in error.errors:
         field, message = _field_of(at), text[:1].upper() + text[1:]
         if text == "a value is needed":
@@ -65,9 +83,12 @@ def refused(posted: MultiDict[str, str], error: AppError) -> PredictForm:
     return form
 
 
-def typed(posted: MultiDict[str, str]) -> dict[str, str]:
-    """Return the values as they were typed, by predictor."""
-    return {name.removeprefix(PREFIX): value[:_LONGEST] for name, value in posted.items() if name.startswith(PREFIX)}
+def keep(form: PredictForm, posted: MultiDict[str, str]) -> None:
+    """Put what was typed back into the form."""
+    form.values |= {
+        name.removeprefix(PREFIX): value[:_LONGEST] for name, value in posted.items() if name.startswith(PREFIX)
+    }
+    form.options = {name: posted[name][:_LONGEST] for name in OPTIONS if posted.get(name)}
 
 
 def _field_of(at: str) -> str:
@@ -76,7 +97,9 @@ def _field_of(at: str) -> str:
         return "species"
     if len(parts) >= 2 and parts[0] == "environment":
         return PREFIX + parts[1]
-    return ""
+    if parts[:1] == ["threshold"]:
+        return "own_threshold"
+    return "extrapolation" if parts[:1] == ["extrapolation"] else ""
 
 
 def _start(card: ModelCard, start: str) -> Conditions:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import Literal
+from urllib.parse import urlencode
 
 import orjson
 
 from app.predictions.environment import number_text
-from app.predictions.schemas import PredictionAnswer
+from app.predictions.schemas import PredictionAnswer, Verdict
+from app.species.curves import Drawing
 from ml.card import Metric, ModelCard, Predictor
-
-Verdict = Literal["suitable", "marginal", "unsuitable", "cannot say"]
+from ml.cutoff import OWN
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Bar:
     effect: float
     width_percent: float
     positive: bool
+    drawing: Drawing | None = None
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,17 @@ class AnswerView:
     species_url: str
     model_version: int
     validation_note: str
+    trust: str
+    meaning: str
+    width: str
+    curves_url: str
+    compare_url: str
+    model_url: str
 
 
-def present(answer: PredictionAnswer, card: ModelCard, site: str) -> AnswerView:
+def present(
+    answer: PredictionAnswer, card: ModelCard, site: str, drawings: dict[str, Drawing] | None = None
+) -> AnswerView:
     """Put an answer into words.
 
     Parameters
@@ -70,24 +79,24 @@ def present(answer: PredictionAnswer, card: ModelCard, site: str) -> AnswerView:
         Of the model that answered.
     site : str
         Address of this site, for the curl command.
+    drawings : dict of str to Drawing, optional
+        Response curves by predictor.
 
     Returns
     -------
     AnswerView
     """
     predictors = {predictor.name: predictor for predictor in card.predictors}
-    outside = outside_ranges(answer, card)
-    verdict, reason = judge(answer, outside)
     return AnswerView(
-        verdict=verdict,
-        verdict_reason=reason,
+        verdict=answer.verdict,
+        verdict_reason=reason_for(answer, card),
         vernacular_name=card.species.vernacular_name,
         study_title=card.study.title,
         auc=card.metrics.get("auc_roc"),
         n_presences=card.n_presences,
         presence_only=card.study.records == "presence-background",
-        outside=outside,
-        contributions=_bars(answer, predictors),
+        outside=outside_ranges(answer, card),
+        contributions=_bars(answer, predictors, drawings or {}),
         curl=curl(answer, site),
         permalink=f"/predictions/{answer.id}" if answer.id else None,
         json_url=f"/api/v1/predictions/{answer.id}" if answer.id else None,
@@ -95,36 +104,102 @@ def present(answer: PredictionAnswer, card: ModelCard, site: str) -> AnswerView:
         species_url=f"/species/{answer.species.slug}",
         model_version=answer.model.version,
         validation_note=card.validation.note,
+        trust=trust_in(answer, card),
+        meaning=meaning_of(answer, card),
+        width=width_of(answer),
+        curves_url=f"/species/{answer.species.slug}/response-curves"
+        + (f"?prediction={answer.id}" if answer.id else ""),
+        compare_url="/compare/species?" + urlencode(_as_form(answer)),
+        model_url=f"/models/{answer.model.id}",
     )
 
 
-def judge(answer: PredictionAnswer, outside: list[OutsideRange]) -> tuple[Verdict, str]:
-    """Return the word for an answer and the reason for it."""
+def reason_for(answer: PredictionAnswer, card: ModelCard) -> str:
+    """Return why the verdict is what it is, as the end of a sentence."""
     low, high = answer.interval
-    cut, rule = answer.threshold.value, answer.threshold.rule
-    if not answer.novelty.in_area_of_applicability:
-        labels = ", ".join(item.label for item in outside)
-        where = f": {labels}" if labels else ""
-        return "cannot say", f"outside what the model has seen{where}"
-    if low < cut <= high:
-        return "marginal", f"its interval {low:.2f} to {high:.2f} lies on both sides of {cut:.2f}, the {rule} threshold"
-    if answer.suitable:
-        return "suitable", f"at or above {cut:.2f}, the {rule} threshold"
-    return "unsuitable", f"below {cut:.2f}, the {rule} threshold"
+    cut, rule, novelty = answer.threshold.value, answer.threshold.rule, answer.novelty
+    named = "your own threshold" if rule == OWN else f"the {rule} threshold"
+    if answer.verdict == "cannot say":
+        if novelty.kind == "combination":
+            return "each value has been seen, but no record is like all of them together"
+        labels = ", ".join(item.label for item in outside_ranges(answer, card))
+        return "outside what the model has seen" + (f": {labels}" if labels else "")
+    beyond = "" if novelty.in_area_of_applicability else ", though outside what the model has seen, as you allowed"
+    if answer.verdict == "marginal":
+        return f"its interval {low:.2f} to {high:.2f} lies on both sides of {cut:.2f}, {named}{beyond}"
+    where = "at or above" if answer.verdict == "suitable" else "below"
+    return f"{where} {cut:.2f}, {named}{beyond}"
 
 
 def outside_ranges(answer: PredictionAnswer, card: ModelCard) -> list[OutsideRange]:
     """Return the values that lie outside the range seen in training."""
     found = []
+    told = None if answer.novelty.kind == "unknown" else answer.novelty.outside_range
     for predictor in card.predictors:
         value = answer.environment.get(predictor.name)
         if isinstance(value, str) or value is None or predictor.minimum is None or predictor.maximum is None:
             continue
-        if not predictor.minimum <= value <= predictor.maximum:
+        # answers kept before the model named them are looked at again
+        if predictor.name in told if told is not None else not predictor.minimum <= value <= predictor.maximum:
             found.append(
                 OutsideRange(predictor.label, float(value), predictor.unit, predictor.minimum, predictor.maximum)
             )
     return found
+
+
+def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
+    """Say where the conditions lie beside the training records."""
+    novelty = answer.novelty
+    if novelty.dissimilarity_index is None or novelty.dissimilarity_threshold is None:
+        return "" if outside_ranges(answer, card) else "Every value lies within the range seen in training."
+    far = f"dissimilarity index {novelty.dissimilarity_index:.2f}, the limit is {novelty.dissimilarity_threshold:.2f}"
+    if novelty.kind == "inside":
+        return f"Inside the area of applicability: the model learnt from records like these conditions ({far})."
+    if novelty.kind == "combination":
+        labels = {predictor.name: predictor.label for predictor in card.predictors}
+        part = labels.get(novelty.most_dissimilar or "", "")
+        return f"No record is like this combination ({far}); {part} has the largest part in that."
+    return f"Beyond the range of the records ({far})."
+
+
+def meaning_of(answer: PredictionAnswer, card: ModelCard) -> str:
+    """Say what the threshold does to held-out records."""
+    cut = answer.threshold
+    named = "your own threshold" if cut.rule == OWN else f"the {cut.rule} threshold"
+    begin = f"Suitable means {cut.value:.2f} or more, {named}"
+    if cut.sensitivity is None or cut.specificity is None:
+        return f"{begin}."
+    other = "absences" if card.study.records == "presence-absence" else "background points"
+    return (
+        f"{begin}: of the held-out records, {cut.sensitivity:.0%} of the presences reach it and "
+        f"{cut.specificity:.0%} of the {other} do not."
+    )
+
+
+def width_of(answer: PredictionAnswer) -> str:
+    """Say how far intervals like this one were right, and what makes this one wide."""
+    told = answer.uncertainty
+    if told is None or told.coverage is None:
+        return "This model's intervals were never checked against held-out records."
+    sources = {
+        "records": "another sample of records could have said something else",
+        "members": "the parts of the model disagree",
+        "places": "places differ in what no condition tells",
+    }
+    held, groups, whose = told.coverage, told.groups, ""
+    if told.study_coverage is not None:
+        # a species alone has few groups, and the interval was fitted on all of them
+        held, groups, whose = told.study_coverage, told.study_groups, " of this study"
+    text = f"Nine in ten such intervals should hold; on {groups} groups of held-out records{whose} {held:.0%} did."
+    if told.sources and max(told.sources.values()) > 0:
+        most = max(told.sources, key=lambda name: told.sources[name])
+        text += f" The largest part of its width ({told.sources[most]:.0%}) is there because {sources[most]}."
+    return text
+
+
+def _as_form(answer: PredictionAnswer) -> dict[str, str]:
+    values = {f"env.{name}": v if isinstance(v, str) else number_text(v) for name, v in answer.environment.items()}
+    return {"study": answer.study, **values}
 
 
 def curl(answer: PredictionAnswer, site: str) -> str:
@@ -140,7 +215,7 @@ def value_text(value: float | str, predictor: Predictor) -> str:
     return f"{text} {predictor.unit}".strip()
 
 
-def _bars(answer: PredictionAnswer, predictors: dict[str, Predictor]) -> list[Bar]:
+def _bars(answer: PredictionAnswer, predictors: dict[str, Predictor], drawings: dict[str, Drawing]) -> list[Bar]:
     widest = max((abs(item.effect) for item in answer.contributions), default=0.0) or 1.0
     return [
         Bar(
@@ -149,6 +224,7 @@ def _bars(answer: PredictionAnswer, predictors: dict[str, Predictor]) -> list[Ba
             effect=item.effect,
             width_percent=round(100 * abs(item.effect) / widest, 1),
             positive=item.effect >= 0,
+            drawing=drawings.get(item.predictor),
         )
         for item in answer.contributions
         if item.predictor in predictors

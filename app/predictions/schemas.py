@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
 from app.fields import PageQuery, Text, plain_text
 from app.registry.schemas import ModelRef, SpeciesRef
 from ml.card import Conditions
 
 MOST_PREDICTORS = 200
+RULES = ("maxSSS", "P10", "MTP")
+#: Members of a query that may stand in the address of a POST instead.
+ALSO_IN_ADDRESS = ("extrapolation", "threshold")
+
+Extrapolation = Literal["allow", "flag", "refuse"]
+Verdict = Literal["suitable", "marginal", "unsuitable", "cannot say"]
+Kind = Literal["inside", "range", "combination", "unknown"]
 
 Environment = Annotated[
     dict[str, Any],
@@ -26,10 +33,39 @@ Environment = Annotated[
 ]
 
 
-class PredictionQuery(BaseModel):
-    """A species and the conditions at a place."""
+def read_threshold(value: object) -> float | str | None:
+    """Return a threshold from 0 to 1 or the name of a rule."""
+    if value is None:
+        return None
+    if isinstance(value, str) and value.strip().lower() in {rule.lower() for rule in RULES}:
+        return next(rule for rule in RULES if rule.lower() == value.strip().lower())
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise ValueError(f"must be a number from 0 to 1 or one of {', '.join(RULES)}")
+
+
+class HowAsked(BaseModel):
+    """How answers are judged."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    extrapolation: Extrapolation = Field(
+        "flag",
+        description="Outside a model's area of applicability: `flag` answers and calls the verdict `cannot say`, "
+        "`allow` gives the verdict by the number alone, `refuse` is a 409 problem.",
+    )
+    threshold: Annotated[float | str | None, BeforeValidator(read_threshold)] = Field(
+        None,
+        description="A threshold of your own from 0 to 1, or the rule to use: maxSSS, P10, MTP. The model's own rule "
+        "when left out.",
+        json_schema_extra={
+            "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"enum": [*RULES]}, {"type": "null"}]
+        },
+    )
+
+
+class PredictionQuery(HowAsked):
+    """A species and the conditions at a place."""
 
     species: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(plain_text)] = Field(
         description="Slug or scientific name."
@@ -48,15 +84,46 @@ class ThresholdUsed(BaseModel):
     """The cut-off between suitable and not, and the rule that set it."""
 
     value: float
-    rule: str
+    rule: str = Field(description="maxSSS, P10, MTP, or own.")
+    sensitivity: float | None = Field(None, description="Share of held-out presences at or above it.")
+    specificity: float | None = Field(None, description="Share of held-out absences, or background points, below it.")
 
 
 class Novelty(BaseModel):
     """Whether the conditions are like those the model was trained on."""
 
     in_area_of_applicability: bool
-    mess: float
+    kind: Kind = Field(
+        "unknown",
+        description="`range`: a value lies outside its training range. `combination`: each is in range, but no record "
+        "is like all of them together. `unknown`: in range, by a model without an area of applicability.",
+    )
+    dissimilarity_index: float | None = Field(
+        None, description="Distance from the nearest training record, weighted by importance (Meyer & Pebesma 2021)."
+    )
+    dissimilarity_threshold: float | None = Field(None, description="The largest index that counts as inside.")
+    mess: float = Field(description="Similarity to the training range, negative outside it (Elith et al. 2010).")
     most_dissimilar: str | None
+    outside_range: list[str] = Field(default_factory=list, description="Predictors outside their training range.")
+
+
+class Uncertainty(BaseModel):
+    """What the interval is made of and how often such intervals were right about held-out records."""
+
+    level: float = Field(description="What share of intervals should hold.")
+    coverage: float | None = Field(
+        None, description="What share held on records of this species that were held out; null if never checked."
+    )
+    groups: int | None = Field(None, description="Groups of held-out records that the coverage was counted on.")
+    study_coverage: float | None = Field(
+        None, description="The same over all species of the study, where intervals were fitted on them together."
+    )
+    study_groups: int | None = None
+    sources: dict[Literal["records", "members", "places"], float] = Field(
+        default_factory=dict,
+        description="Shares of the interval's variance: another sample of records, disagreement of the model's "
+        "members, differences between places that no predictor tells.",
+    )
 
 
 class Contribution(BaseModel):
@@ -72,10 +139,20 @@ class Computed(BaseModel):
 
     suitability: float = Field(ge=0, le=1)
     interval: tuple[float, float]
+    uncertainty: Uncertainty | None = None
+    novelty: Novelty
+    baseline: float | None = None
+    contributions: list[Contribution]
+    missing: list[str] = Field(default_factory=list)
+
+
+class Stored(Computed):
+    """An answer as it is kept: what was computed and how it was asked for."""
+
     suitable: bool
     threshold: ThresholdUsed
-    novelty: Novelty
-    contributions: list[Contribution]
+    extrapolation: Extrapolation = "flag"
+    cached: bool = False
 
 
 class PredictionAnswer(BaseModel):
@@ -86,10 +163,20 @@ class PredictionAnswer(BaseModel):
     study: str = Field(description="Slug of the study.")
     suitability: float = Field(ge=0, le=1)
     interval: tuple[float, float] = Field(description="Low and high.")
-    suitable: bool
+    uncertainty: Uncertainty | None = Field(description="Null for an answer given before it was reported.")
+    verdict: Verdict = Field(
+        description="`marginal`: the interval reaches to both sides of the threshold. `cannot say`: outside the area "
+        "of applicability."
+    )
+    suitable: bool = Field(description="Whether the suitability reaches the threshold, whatever the verdict.")
     threshold: ThresholdUsed
     novelty: Novelty
-    contributions: list[Contribution]
+    extrapolation: Extrapolation
+    baseline: float | None = Field(description="Suitability before any condition is known.")
+    contributions: list[Contribution] = Field(
+        description="Largest effect first. Baseline and effects sum to the suitability."
+    )
+    missing: list[str] = Field(description="What the model cannot say because it is of an older format.")
     environment: dict[str, float | str]
     model: ModelRef
     cached: bool
@@ -117,5 +204,6 @@ class PredictForm(BaseModel):
     species: Any = Field(None, description="SpeciesDetail or None")
     values: dict[str, str] = Field(default_factory=dict)
     errors: dict[str, str] = Field(default_factory=dict)
+    options: dict[str, str] = Field(default_factory=dict, description="threshold, own_threshold, extrapolation")
     starting_points: list[Conditions] = Field(default_factory=list)
     query: str = ""

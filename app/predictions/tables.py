@@ -6,9 +6,9 @@ import os
 import time
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, ForeignKey, Index, String, select
+from sqlalchemy import JSON, ForeignKey, Index, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import db
@@ -42,6 +42,11 @@ def new_id() -> str:
     return str(uuid.UUID(int=(milliseconds << 80) | (0x7 << 76) | (fraction << 64) | (0b10 << 62) | noise))
 
 
+def first_id_of(moment: datetime) -> str:
+    """Return an id that sorts before every id made at a moment or later, and behind every earlier one."""
+    return str(uuid.UUID(int=int(moment.timestamp() * 1000) << 80))
+
+
 def store(prediction: Prediction) -> None:
     """Write a prediction, at once and for good."""
     db.session.add(prediction)
@@ -61,3 +66,47 @@ def before(prediction_id: str | None, limit: int, species: str | None) -> list[P
     if species is not None:
         statement = statement.join(Species, Species.id == Prediction.species_id).where(Species.slug == species)
     return list(db.session.scalars(statement))
+
+
+class Asked(NamedTuple):
+    """What looking back needs of a row: the answer itself, tens of times as large, stays in the database."""
+
+    environment: dict[str, float | str]
+    kind: str | None
+    inside: bool | None
+
+
+def latest_of_study(study_id: int, first_id: str, limit: int) -> list[Asked]:
+    """Return what a study was asked, latest first, from an id on."""
+    # the index on species and id finds the rows; only those that are wanted are read
+    wanted = (
+        select(Prediction.id)
+        .join(Species, Species.id == Prediction.species_id)
+        .where(Species.study_id == study_id, Prediction.id >= first_id)
+        .order_by(Prediction.id.desc())
+        .limit(limit)
+        .subquery()
+    )
+    novelty = Prediction.answer["novelty"]
+    statement = (
+        select(Prediction.environment, novelty["kind"].as_string(), novelty["in_area_of_applicability"].as_boolean())
+        .join(wanted, wanted.c.id == Prediction.id)
+        .order_by(Prediction.id.desc())
+    )
+    return [Asked(*row) for row in db.session.execute(statement)]
+
+
+def counts_by_species(first_id: str) -> list[tuple[Species, int]]:
+    """Return how often each species was asked about from an id on, most often first."""
+    counts = (
+        select(Prediction.species_id, func.count().label("requests"))
+        .where(Prediction.id >= first_id)
+        .group_by(Prediction.species_id)
+        .subquery()
+    )
+    statement = (
+        select(Species, counts.c.requests)
+        .join(counts, counts.c.species_id == Species.id)
+        .order_by(counts.c.requests.desc(), Species.slug)
+    )
+    return [(species, requests) for species, requests in db.session.execute(statement)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, request
 
-from app.errors import ValidationFailed
+from app.errors import OutsideArea, ValidationFailed
 from app.http import API_PREFIX, Reply, face, faces, read_json, read_query, site_root, validate
 from app.predictions import form as forms
 from app.predictions import service
 from app.predictions.presentation import present
-from app.predictions.schemas import PredictForm, PredictionAnswer, PredictionQuery, PredictionsQuery
+from app.predictions.schemas import ALSO_IN_ADDRESS, PredictForm, PredictionAnswer, PredictionQuery, PredictionsQuery
 from app.registry import service as registry
 from app.registry.tables import ModelVersion
 from app.species import service as species_service
@@ -26,7 +26,7 @@ _RETARGET = {"HX-Retarget": "#workspace", "HX-Reswap": "outerHTML"}
 @pages.get("/")
 @faces(page="predictions/page.html", fragment="predictions/_workspace.html")
 def start() -> Reply:
-    """Show the form with an answered example, which is not stored.
+    """Show the form with an answered example, which is not stored; ``env.`` parameters replace its values.
 
     Template context: ``data`` PredictionAnswer or None, ``form`` PredictForm, ``view`` AnswerView or None,
     ``card`` ModelCard or None. Without any model ``form.species`` is None and ``no_models`` is true.
@@ -48,14 +48,19 @@ def start() -> Reply:
 @faces(page="predictions/page.html", fragment="predictions/_answer.html")
 def predict_form() -> Reply:
     """Answer the form; template context as for the page, the fragment is the answer alone."""
-    name, environment = forms.sent(request.form)
     try:
-        answer = service.predict(validate(PredictionQuery, {"species": name, "environment": environment}))
+        query = validate(PredictionQuery, forms.sent(request.form))
+        answer = service.predict(query)
     except ValidationFailed as error:
         return _refused(forms.refused(request.form, error))
+    except OutsideArea as error:
+        row = species_service.resolve(query.species)
+        form, _ = forms.filled(row, registry.active_of(row))
+        forms.keep(form, request.form)
+        return Reply(None, 409, {"form": form, "view": None, "card": None, "no_models": False, "refusal": error})
     row, version = species_service.with_model(answer.species.slug)
     form, _ = forms.filled(row, version)
-    form.values = forms.typed(request.form)
+    forms.keep(form, request.form)
     _, card = service.find(answer.id)
     return _answered(answer, card, form=form)
 
@@ -64,7 +69,7 @@ def predict_form() -> Reply:
 @faces()
 def predict() -> Reply:
     """Answer a JSON query."""
-    return Reply(service.predict(read_json(PredictionQuery)))
+    return Reply(service.predict(read_json(PredictionQuery, also_in_address=ALSO_IN_ADDRESS)))
 
 
 @api.get("/predictions/<slug:prediction_id>")
@@ -88,11 +93,19 @@ def _example(row: Species, version: ModelVersion | None) -> Reply:
     if version is None:
         form.errors["species"] = "There is no model for this species yet"
         return Reply(None, context={"form": form, "view": None, "card": None, "no_models": False})
-    return _answered(service.example(version, environment), registry.card_of(version), form=form)
+    given = forms.environment_of(request.args)
+    if given:
+        # a link from a list of answers carries the conditions they were for
+        forms.keep(form, request.args)
+    try:
+        answer = service.example(version, {**environment, **given})
+    except ValidationFailed as error:
+        return _refused(forms.refused(request.args, error))
+    return _answered(answer, registry.card_of(version), form=form)
 
 
 def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | None = None) -> Reply:
-    view = present(answer, card, site_root()) if face() != "json" else None
+    view = present(answer, card, site_root(), service.drawings(answer)) if face() != "json" else None
     return Reply(answer, context={"view": view, "form": form, "card": card, "no_models": False})
 
 

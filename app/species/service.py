@@ -6,11 +6,14 @@ from app.errors import NotFound, ValidationFailed
 from app.paging import read_cursor, write_cursor
 from app.registry import service as registry
 from app.registry import tables as registry_tables
+from app.registry.schemas import ModelRef, SpeciesRef
 from app.registry.tables import ModelVersion
 from app.species import naming, tables
+from app.species.curves import CurveData, ResponseCurves, as_data
 from app.species.schemas import SpeciesDetail, SpeciesItem, SpeciesPage, SpeciesQuery
 from app.species.tables import Species
 from app.studies.schemas import PredictorRange, StudyRef
+from ml.curves import response_curves
 
 _CANDIDATES = 300
 
@@ -91,6 +94,47 @@ def describe(row: Species, version: ModelVersion | None) -> SpeciesDetail:
         study=StudyRef(slug=row.study.slug, title=row.study.title),
         predictors=[PredictorRange.of(predictor) for predictor in predictors],
         model=registry.scores_of(version) if version is not None else None,
+    )
+
+
+def curves_of(version: ModelVersion, environment: dict[str, float | str], points: int = 41) -> list[CurveData]:
+    """Return how a model's answer to some conditions moves with each of them.
+
+    Raises
+    ------
+    Unavailable
+        The model cannot be opened.
+    """
+    model = registry.opened(version)
+    row = [environment[predictor.name] for predictor in model.card.predictors]
+    return [as_data(curve) for curve in response_curves(model.predictor, row, points)]
+
+
+def starting_curves(row: Species, version: ModelVersion, start: int = 0, points: int = 41) -> ResponseCurves:
+    """Return a species' curves around one of its model's starting points; the first are typical conditions.
+
+    Raises
+    ------
+    ValidationFailed
+        There is no such starting point.
+    """
+    given = registry.opened(version).card.starting_points
+    if start >= len(given):
+        raise ValidationFailed([("/start", f"must be less than {len(given)}")])
+    start_at = given[start]
+    return curves_around(row, version, start_at.label, dict(start_at.environment), points)
+
+
+def curves_around(
+    row: Species, version: ModelVersion, at: str, environment: dict[str, float | str], points: int
+) -> ResponseCurves:
+    """Return a species' curves around given conditions."""
+    return ResponseCurves(
+        species=SpeciesRef(slug=row.slug, scientific_name=row.scientific_name),
+        model=ModelRef(id=version.id, version=version.version),
+        at=at,
+        environment=environment,
+        curves=curves_of(version, environment, points),
     )
 
 

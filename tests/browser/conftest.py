@@ -66,5 +66,5 @@ def visit(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     # Chromium reports every 4xx as an error; a refused form and a page that does not exist are meant
-    meant = ("status of 422", "status of 404", "Response Status Error Code 422")
+    meant = ("status of 409", "status of 422", "status of 404", "Response Status Error Code 422")
     assert [text for text in said if not any(part in text for part in meant)] == []

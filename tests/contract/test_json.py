@@ -9,6 +9,12 @@ from tests.contract.conftest import WHEATEAR
 ANSWER = {
     "id", "species", "study", "suitability", "interval", "suitable", "threshold", "novelty", "contributions",
     "environment", "model", "cached", "created_at",
+    # beyond the contract
+    "uncertainty", "verdict", "extrapolation", "baseline", "missing",
+}  # fmt: skip
+NOVELTY = {
+    "in_area_of_applicability", "mess", "most_dissimilar",
+    "kind", "dissimilarity_index", "dissimilarity_threshold", "outside_range",
 }  # fmt: skip
 
 
@@ -18,8 +24,8 @@ def test_prediction(ask, client, environment):
     assert response.status_code == 200
     assert set(answer) == ANSWER
     assert set(answer["species"]) == {"slug", "scientific_name"}
-    assert set(answer["threshold"]) == {"value", "rule"}
-    assert set(answer["novelty"]) == {"in_area_of_applicability", "mess", "most_dissimilar"}
+    assert set(answer["threshold"]) == {"value", "rule", "sensitivity", "specificity"}
+    assert set(answer["novelty"]) == NOVELTY
     assert set(answer["model"]) == {"id", "version"}
     assert all(set(item) == {"predictor", "value", "effect"} for item in answer["contributions"])
     assert 0 <= answer["interval"][0] <= answer["suitability"] <= answer["interval"][1] <= 1

@@ -50,7 +50,7 @@
   }
 
   document.addEventListener("htmx:afterSwap", function (event) {
-    if (event.detail.requestConfig?.elt.id === "conditions" && event.detail.xhr.status === 200) forgive();
+    if (event.detail.requestConfig?.elt.id === "conditions" && [200, 409].includes(event.detail.xhr.status)) forgive();
     const brief = byId("brief");
     const answer = byId("answer");
     if (brief && answer && answer.dataset.brief) brief.textContent = answer.dataset.brief;

@@ -2,30 +2,51 @@ from __future__ import annotations
 
 import shlex
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import orjson
 import pytest
 
 from app.errors import ValidationFailed
 from app.paging import read_cursor, write_cursor
-from app.predictions.presentation import curl, judge, value_text
-from app.predictions.schemas import Novelty, PredictionAnswer, ThresholdUsed
+from app.predictions.presentation import curl, outside_ranges, reason_for, value_text, width_of
+from app.predictions.schemas import Novelty, PredictionAnswer, ThresholdUsed, Uncertainty
+from app.predictions.verdict import judge
 from app.registry.schemas import ModelRef, SpeciesRef
 from app.species.scores import sentence_for
 from ml.card import Predictor
 
+RANGE = Novelty(in_area_of_applicability=False, kind="range", mess=-1, most_dissimilar="trees", outside_range=["trees"])
+COMBINATION = Novelty(in_area_of_applicability=False, kind="combination", mess=1, most_dissimilar="trees")
+INSIDE = Novelty(in_area_of_applicability=True, kind="inside", mess=1, most_dissimilar="trees")
+CARD = SimpleNamespace(predictors=[Predictor(name="trees", label="Trees", unit="%", minimum=0, maximum=90)])
 
-def answer(suitability=0.5, interval=(0.4, 0.6), threshold=0.3, inside=True, **environment) -> PredictionAnswer:
+
+def answer(
+    suitability=0.5,
+    interval=(0.4, 0.6),
+    threshold=0.3,
+    rule="maxSSS",
+    novelty=INSIDE,
+    extrapolation="flag",
+    **environment,
+) -> PredictionAnswer:
+    used = ThresholdUsed(value=threshold, rule=rule)
     return PredictionAnswer(
         id="1",
         species=SpeciesRef(slug="a-b", scientific_name="A b"),
         study="s",
         suitability=suitability,
         interval=interval,
+        uncertainty=None,
+        verdict=judge(suitability, interval, used, novelty, extrapolation),
         suitable=suitability >= threshold,
-        threshold=ThresholdUsed(value=threshold, rule="maxSSS"),
-        novelty=Novelty(in_area_of_applicability=inside, mess=1, most_dissimilar=None),
+        threshold=used,
+        novelty=novelty,
+        extrapolation=extrapolation,
+        baseline=None,
         contributions=[],
+        missing=[],
         environment=environment,
         model=ModelRef(id="m", version=1),
         cached=False,
@@ -34,22 +55,55 @@ def answer(suitability=0.5, interval=(0.4, 0.6), threshold=0.3, inside=True, **e
 
 
 @pytest.mark.parametrize(
-    ("given", "word"),
+    ("given", "word", "part"),
     [
-        ({"threshold": 0.3}, "suitable"),
-        ({"threshold": 0.4}, "suitable"),
-        ({"threshold": 0.5}, "marginal"),
-        ({"threshold": 0.55}, "marginal"),
-        ({"threshold": 0.6}, "marginal"),
-        ({"threshold": 0.7}, "unsuitable"),
-        ({"threshold": 0.3, "inside": False}, "cannot say"),
+        ({"threshold": 0.3}, "suitable", "at or above 0.30, the maxSSS threshold"),
+        ({"threshold": 0.4}, "suitable", "at or above"),
+        ({"threshold": 0.5}, "marginal", "on both sides of 0.50"),
+        ({"threshold": 0.55}, "marginal", "on both sides"),
+        ({"threshold": 0.6}, "marginal", "on both sides"),
+        ({"threshold": 0.7, "rule": "own"}, "unsuitable", "below 0.70, your own threshold"),
+        ({"novelty": RANGE, "trees": 95.0}, "cannot say", "outside what the model has seen: Trees"),
+        ({"novelty": COMBINATION, "trees": 50.0}, "cannot say", "no record is like all of them together"),
+        ({"novelty": RANGE, "trees": 95.0, "extrapolation": "allow"}, "suitable", "as you allowed"),
+        ({"novelty": COMBINATION, "extrapolation": "allow", "threshold": 0.5}, "marginal", "as you allowed"),
     ],
 )
-def test_words(given, word):
-    verdict, reason = judge(answer(**given), [])
-    assert verdict == word
-    assert reason
+def test_words(given, word, part):
+    one = answer(**given)
+    assert one.verdict == word
+    reason = reason_for(one, CARD)
+    assert part in reason
     assert "probab" not in reason
+
+
+def test_a_value_that_the_model_counts_as_inside_is_not_listed_as_outside():
+    """The limits are rounded to single precision in the model; its own word decides."""
+    assert outside_ranges(answer(novelty=INSIDE, trees=90.000001), CARD) == []
+    assert [item.label for item in outside_ranges(answer(novelty=RANGE, trees=95.0), CARD)] == ["Trees"]
+
+
+def test_an_answer_kept_by_an_older_version_is_looked_at_again():
+    old = Novelty(in_area_of_applicability=False, mess=-1, most_dissimilar="trees")
+    assert [item.label for item in outside_ranges(answer(novelty=old, trees=95.0), CARD)] == ["Trees"]
+
+
+def test_an_interval_that_was_never_checked_says_so():
+    assert "never checked" in width_of(answer())
+
+
+def test_the_width_names_its_largest_source():
+    one = answer()
+    one.uncertainty = Uncertainty(
+        level=0.9,
+        coverage=0.8,
+        groups=10,
+        study_coverage=0.93,
+        study_groups=300,
+        sources={"records": 0.7, "members": 0.3},
+    )
+    assert "on 300 groups of held-out records of this study 93% did" in width_of(one)
+    assert "another sample of records" in width_of(one)
 
 
 def test_curl_survives_any_name():
