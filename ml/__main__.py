@@ -1,4 +1,4 @@
-"""Command line of the modelling library: ``python -m ml train|evaluate|predict|benchmark``."""
+"""Command line of the modelling library: ``python -m ml train|evaluate|predict|report|benchmark``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from ml.commands import benchmark, evaluate, predict, train
+from ml.commands import benchmark, evaluate, predict, report, train
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,6 +85,19 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--input", type=Path, required=True, help="CSV with one column for each predictor")
     command.add_argument("--output", type=Path, required=True, help="CSV to write")
     command.set_defaults(run=predict)
+
+    command = commands.add_parser(
+        "report",
+        help="write a model's card and ODMAP report",
+        description="Describe a model by the ODMAP protocol, filled in from its training run, and list what a human "
+        "must still write.",
+    )
+    command.add_argument("model", type=Path, metavar="MODEL_DIR", help="a model's directory")
+    command.add_argument(
+        "--format", choices=("markdown", "json"), default="markdown", help="what to write (default: %(default)s)"
+    )
+    command.add_argument("--output", type=Path, metavar="FILE", help="file to write; standard output when left out")
+    command.set_defaults(run=report)
 
     command = commands.add_parser(
         "benchmark",

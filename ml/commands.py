@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,12 +189,34 @@ def predict(options: argparse.Namespace, started: float) -> int:
     return 0
 
 
+def report(options: argparse.Namespace, started: float) -> int:
+    """Write a model's card and ODMAP report."""
+    from ml.odmap import build_report, to_markdown
+
+    artifact = load_artifact(options.model)
+    found = build_report(artifact.card, artifact.model_id)
+    text = found.model_dump_json(indent=1) + "\n" if options.format == "json" else to_markdown(found)
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        _write_whole(options.output, lambda draft: Path(draft).write_text(text, encoding="utf-8"))
+        print(f"{artifact.model_id} written to {options.output}")
+    return 0
+
+
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table that appears whole or not at all."""
-    handle, draft = tempfile.mkstemp(dir=path.resolve().parent, suffix=".csv")
+    _write_whole(path, lambda draft: table.to_csv(draft, index=False))
+
+
+def _write_whole(path: Path, write: Callable[[str], object]) -> None:
+    """Let a file be written under another name, and give it its own when it is whole."""
+    if path.is_dir() or not path.resolve().parent.is_dir():
+        raise ValueError(f"{path} cannot be written: {'it is a directory' if path.is_dir() else 'no such directory'}")
+    handle, draft = tempfile.mkstemp(dir=path.resolve().parent, suffix=path.suffix)
     os.close(handle)
     try:
-        table.to_csv(draft, index=False)
+        write(draft)
         # a temporary file is for its owner alone; this one is for whoever may read its directory
         Path(draft).chmod(0o644)
         Path(draft).replace(path)

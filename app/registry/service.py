@@ -133,7 +133,7 @@ def rollback(study_slug: str) -> list[tuple[str, str]]:
 def browse(query: ModelsQuery) -> ModelPage:
     """Return a page of models, by id."""
     (after,) = read_cursor(query.cursor, str) or ("",)
-    rows = tables.after(after, query.limit + 1, query.species)
+    rows = tables.after(after, query.limit + 1, query.species or None)
     shown = rows[: query.limit]
     following = write_cursor(shown[-1].id) if len(rows) > query.limit else None
     return ModelPage(items=[ModelItem(**_item(row)) for row in shown], next=following)
@@ -207,6 +207,12 @@ def opened(version: ModelVersion) -> Artifact:
     """Return a model, opened."""
     loader: Loader = current_app.extensions["model_loader"]
     return loader.get(version.id, version.path)
+
+
+def opened_of_study(study_id: int) -> Artifact | None:
+    """Return a model that answers for a study, opened; any knows the training values of all of the study's places."""
+    version = tables.any_active_of_study(study_id)
+    return opened(version) if version is not None else None
 
 
 def best_active() -> ModelVersion | None:

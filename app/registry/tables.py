@@ -119,6 +119,19 @@ def after(model_id: str, limit: int, species: str | None = None) -> list[ModelVe
     return list(db.session.scalars(statement))
 
 
+def versions_of(species_id: int, limit: int) -> list[ModelVersion]:
+    """Return the models of a species, latest version first."""
+    wanted = select(ModelVersion).where(ModelVersion.species_id == species_id)
+    return list(db.session.scalars(wanted.order_by(ModelVersion.version.desc()).limit(limit)))
+
+
+def species_with_models() -> list[tuple[str, str]]:
+    """Return slug and scientific name of every species that has a model, by name."""
+    has_model = select(ModelVersion.id).where(ModelVersion.species_id == Species.id).exists()
+    wanted = select(Species.slug, Species.scientific_name).where(has_model)
+    return [(slug, name) for slug, name in db.session.execute(wanted.order_by(Species.scientific_name, Species.slug))]
+
+
 def standing_activations(species_id: int) -> list[Activation]:
     """Return the activations of a species that were not rolled back, latest first."""
     return list(

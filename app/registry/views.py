@@ -2,24 +2,71 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from typing import Any
 
-from app.http import API_PREFIX, Reply, faces, read_query
-from app.registry import service
+from flask import Blueprint, Response
+
+from app.http import API_PREFIX, Reply, face, faces, read_query
+from app.registry import reports, service
 from app.registry.schemas import ModelsQuery
+from app.species import scores
+from ml.odmap import to_markdown
 
 api = Blueprint("registry_api", __name__, url_prefix=API_PREFIX)
+pages = Blueprint("registry", __name__)
 
 
 @api.get("/models")
-@faces()
+@pages.get("/models")
+@faces(page="registry/list.html", fragment="registry/_results.html")
 def browse() -> Reply:
-    """List models."""
-    return Reply(service.browse(read_query(ModelsQuery)))
+    """List models.
+
+    Template context: ``data`` ModelPage, ``species`` the slug asked for or "", ``later`` whether this is not the first
+    page, and for the page ``choices`` the species that have models.
+    """
+    query = read_query(ModelsQuery)
+    context: dict[str, Any] = {"species": query.species or "", "later": query.cursor is not None}
+    if face() == "page":
+        context["choices"] = reports.species_with_models()
+    return Reply(service.browse(query), context=context)
 
 
 @api.get("/models/<slug:model_id>")
-@faces()
+@pages.get("/models/<slug:model_id>")
+@faces(page="registry/detail.html", fragment="registry/_model.html")
 def detail(model_id: str) -> Reply:
-    """Show one model and its card."""
-    return Reply(service.detail(model_id))
+    """Show one model: its card, its ODMAP report and its species' other versions.
+
+    Template context: ``data`` ModelDetail, ``report`` OdmapReport, ``versions`` list of OtherVersion, ``sentence`` the
+    honest one-liner.
+    """
+    found = service.detail(model_id)
+    if face() == "json":
+        return Reply(found)
+    return Reply(
+        found,
+        context={
+            "report": reports.odmap(model_id),
+            "versions": reports.other_versions(model_id),
+            "sentence": scores.verdict(found.card),
+        },
+    )
+
+
+@api.get("/models/<slug:model_id>/odmap")
+@faces()
+def odmap(model_id: str) -> Reply:
+    """Return a model's ODMAP report."""
+    return Reply(reports.odmap(model_id))
+
+
+@pages.get("/models/<slug:model_id>/odmap.md")
+def odmap_markdown(model_id: str) -> Response:
+    """Return a model's ODMAP report as a Markdown file."""
+    report = reports.odmap(model_id)
+    return Response(
+        to_markdown(report),
+        content_type="text/markdown; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{report.model_id}-odmap.md"'},
+    )

@@ -1,0 +1,219 @@
+"""What a run can say for the protocol's Model: settings, estimates, choices and thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ml.odmap.wording import MEMBERS, SETTINGS, Run, Said, counted, joined, listed, number, percent, score, table
+
+_RULES = {
+    "maxSSS": "the largest sum of sensitivity and specificity",
+    "P10": "keeps at least nine tenths of the presences",
+    "MTP": "keeps every presence",
+}
+
+
+def _preselection(run: Run) -> Said:
+    return Said(f"The run selected none: it was given {counted(len(run.card.predictors), 'predictor')} and used them.")
+
+
+def _multicollinearity(run: Run) -> Said:
+    found = run.card.collinear
+    if not found:
+        if run.card.area is None:
+            return Said(
+                "Not looked at: the card, of an older format, does not tell which predictors go together.",
+                to_write="Say which predictors are correlated, and what was done about it.",
+            )
+        return Said("The run looked for it and reports no predictors that cannot be told apart.")
+    rows = []
+    for one in found:
+        pair = one.measure == "spearman"
+        measure = "rank correlation (Spearman)" if pair else "variance inflation factor"
+        value = score(one.value) if pair else number(one.value)
+        rows.append([listed([run.label(name) for name in one.predictors]), measure, value])
+    return Said(
+        f"{counted(len(found), 'finding')} of predictors that cannot be told apart, judged by rank correlations and "
+        "variance inflation factors (Dormann et al. 2013). They were reported and all kept.",
+        tables=(table("Predictors that cannot be told apart", ["Predictors", "Measure", "Value"], rows, words=(0, 1)),),
+        to_write="Say why these predictors were kept together, and which of them is meant to be the cause.",
+    )
+
+
+def _settings(run: Run) -> Said:
+    training = run.card.training
+    rows = [[name, _setting(value), _meaning(run, name)] for name, value in sorted(training.parameters.items())]
+    rows.append(["seed", str(training.seed), "seed of every random draw"])
+    return Said(
+        joined(f"The estimator is: {training.estimator}"),
+        tables=(table("Settings of the fit", ["Setting", "Value", "What it is"], rows, words=(0, 2)),),
+    )
+
+
+def _meaning(run: Run, name: str) -> str:
+    meaning, member = SETTINGS.get(name, ("", ""))
+    if member and not run.has(member):
+        return f"{meaning}; not used, since there is no {MEMBERS[member]}"
+    return meaning or "–"
+
+
+def _setting(value: float | int | str | None) -> str:
+    return number(value) if isinstance(value, int | float) else str(value) if value is not None else "none"
+
+
+def _extrapolation(run: Run) -> Said:
+    held = ["the forest answers as at the edge of it"] if run.has("forest") else []
+    held += ["the MaxEnt-type model holds values at the edge (clamping)"] if run.has("maxent") else []
+    return Said(
+        joined(
+            f"Beyond the training range {listed(held)}" if held else "",
+            "Answers there are marked, since no record can check them",
+        )
+    )
+
+
+def _coefficients(run: Run) -> Said:
+    return Said(
+        "Not in the card: the model is described by what each predictor does to the answer (variable importance, and "
+        "the contributions shown with every answer), not by coefficients."
+    )
+
+
+def _parameter_uncertainty(run: Run) -> Said:
+    interval = run.card.interval
+    if interval is None:
+        return Said("Not in the card, which is of an older format.")
+    return Said(
+        joined(
+            "From how answers differ between half samples of the records"
+            + (" and between the members" if run.several_members else "")
+            + f". That spread is multiplied by {number(interval.scale)}, and {number(interval.place)} is added on the "
+            "logit scale for what differs between places and no predictor tells",
+            interval.note,
+        )
+    )
+
+
+def _importance(run: Run) -> Said:
+    shares = sorted(run.card.importance.items(), key=lambda item: (-item[1], item[0]))
+    if not shares:
+        return Said("Not in the card.")
+    how = (
+        "The share of the forest's splitting gain (mean decrease in impurity) that fell to each predictor."
+        if run.card.area is None
+        else "The mean absolute contribution of each predictor over training rows, as shares."
+    )
+    rows = [[run.label(name), percent(share)] for name, share in shares]
+    return Said(how, tables=(table("Importance of the predictors", ["Predictor", "Share"], rows),))
+
+
+def _selection(run: Run) -> Said:
+    background = run.card.background
+    if background is None or not background.share_scores:
+        return Said(
+            "The card names no setting that was chosen by score: all are given under model settings.",
+        )
+    rows = [
+        [percent(float(share)), f"{value:.4f}", "chosen" if float(share) == background.target_group_share else "–"]
+        for share, value in sorted(background.share_scores.items(), key=lambda item: float(item[0]))
+    ]
+    return Said(
+        f"The share of the background that is target group was tuned: {counted(len(rows), 'share')} tried by "
+        f"cross-validation within the training data, {percent(background.target_group_share)} chosen.",
+        tables=(
+            table(
+                "Shares of target-group background tried",
+                ["Share", "Cross-validated score", "Outcome"],
+                rows,
+                words=(2,),
+            ),
+        ),
+    )
+
+
+def _averaging(run: Run) -> Said:
+    weights = run.card.members
+    if not run.several_members:
+        return Said("None: the model has one member.")
+    if not weights:
+        return Said("The card does not say how much each member weighs.")
+    equal = max(weights.values()) - min(weights.values()) < 1e-9
+    rows = [[MEMBERS.get(name, name), percent(weight)] for name, weight in weights.items()]
+    return Said(
+        "The members weigh the same in the mean of their scores."
+        if equal
+        else "The members' weights in the mean of their scores differ; they were found on held-out records.",
+        tables=(table("Weights of the members", ["Member", "Weight"], rows),),
+    )
+
+
+def _ensembles(run: Run) -> Said:
+    parameters = run.card.training.parameters
+    trees, networks = parameters.get("n_estimators"), parameters.get("n_networks")
+    parts = [f"{trees} trees grown on different samples of the records"] if run.has("forest") and trees else []
+    parts += [f"{networks} networks from different random starts"] if run.has("network") and networks else []
+    return Said(joined(f"Averaged within the members: {listed(parts)}" if parts else "None"))
+
+
+def _spatial(run: Run) -> Said:
+    optimism = run.card.optimism
+    if not run.spatial:
+        return Said("Not corrected for, and it could not be: no whole areas could be held out. The scores may flatter.")
+    return Said(
+        joined(
+            "Not modelled. Whole areas were held out for the scores, so that near neighbours cannot give answers away",
+            f"With random folds the AUC would be {score(optimism.auc_roc_random)} instead of "
+            f"{score(optimism.auc_roc_spatial)}"
+            if optimism
+            else "",
+        )
+    )
+
+
+def _temporal(run: Run) -> Said:
+    return Said("Not looked at: the card holds no dates.")
+
+
+def _thresholds(run: Run) -> Said:
+    card = run.card
+    rows = [
+        [
+            rule + (" (in use)" if rule == card.threshold_rule else ""),
+            score(cut.value),
+            percent(cut.sensitivity),
+            percent(cut.specificity),
+            _RULES.get(rule, "–"),
+        ]
+        for rule, cut in card.thresholds.items()
+    ]
+    return Said(
+        f"Every rule was applied to suitabilities of held-out records. In use: {card.threshold_rule}. Specificity is "
+        f"the share of the {run.others} called unsuitable.",
+        tables=(
+            table(
+                "Thresholds, and how held-out records fall on either side",
+                ["Rule", "Threshold", "Sensitivity", "Specificity", "What it seeks"],
+                rows,
+                words=(0, 4),
+            ),
+        ),
+    )
+
+
+_ENSEMBLES = "Model selection, averaging and ensembles"
+
+ANSWERS: dict[tuple[str, str], Callable[[Run], Said]] = {
+    ("Variable pre-selection", "Variable pre-selection"): _preselection,
+    ("Multicollinearity", "Multicollinearity"): _multicollinearity,
+    ("Model settings", "Model settings (fitting)"): _settings,
+    ("Model settings", "Model settings (extrapolation)"): _extrapolation,
+    ("Model estimates", "Coefficients"): _coefficients,
+    ("Model estimates", "Parameter uncertainty"): _parameter_uncertainty,
+    ("Model estimates", "Variable importance"): _importance,
+    (_ENSEMBLES, "Model selection"): _selection,
+    (_ENSEMBLES, "Model averaging"): _averaging,
+    (_ENSEMBLES, "Model ensembles"): _ensembles,
+    ("Analysis and correction of non-independence", "Spatial autocorrelation"): _spatial,
+    ("Analysis and correction of non-independence", "Temporal autocorrelation"): _temporal,
+    ("Threshold selection", "Threshold selection"): _thresholds,
+}

@@ -1,0 +1,179 @@
+"""What a run can say for the protocol's Overview."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ml.odmap.wording import MEMBERS, Run, Said, counted, degrees, joined, listed, percent, score, sentence, table
+
+_LIBRARIES = {"python": "Python", "numpy": "NumPy", "scikit-learn": "scikit-learn", "engine": "EcoPredict's engine"}
+
+
+def _title(run: Run) -> Said:
+    version = f", version {run.version}" if run.version is not None else ""
+    return Said(f"Distribution model of {run.species}; study: {run.card.study.title}; model {run.model_id}{version}.")
+
+
+def _target(run: Run) -> Said:
+    rule = run.card.threshold_rule
+    cut = run.card.thresholds.get(rule)
+    interval = run.card.interval
+    return Said(
+        joined(
+            "A suitability from 0 to 1 for given conditions"
+            + (f", with an interval that should hold in {percent(interval.level)} of cases" if interval else ""),
+            f"Conditions are called suitable from {score(cut.value)} upwards, by the rule {rule}" if cut else "",
+        )
+    )
+
+
+def _taxon(run: Run) -> Said:
+    others = run.card.species.other_names
+    return Said(joined(run.species, f"Also known as: {', '.join(others)}" if others else ""))
+
+
+def _location(run: Run) -> Said:
+    return Said(joined(f"{run.card.study.title}: {run.card.study.description}"))
+
+
+def _extent(run: Run) -> Said:
+    places = run.card.places
+    if not places:
+        return Said("The card holds no coordinates.")
+    longitudes, latitudes = zip(*places, strict=True)
+    return Said(
+        f"The {counted(len(places), 'place')} of presence that the card keeps, of "
+        f"{counted(run.card.n_presences, 'presence')}, lie between longitudes {degrees(min(longitudes))} and "
+        f"{degrees(max(longitudes))} and between latitudes {degrees(min(latitudes))} and {degrees(max(latitudes))}, "
+        f"rounded to 0.01°. The extent of the {run.others} is not in the card."
+    )
+
+
+def _response(run: Run) -> Said:
+    if run.presence_only:
+        return Said("Presence only, compared with background points.")
+    return Said("Presence and absence.")
+
+
+def _kinds(run: Run) -> Said:
+    continuous, categorical = run.of_type("continuous"), run.of_type("categorical")
+    parts = [f"{len(continuous)} continuous ({run.labels(continuous)})"] if continuous else []
+    parts += [f"{len(categorical)} categorical ({run.labels(categorical)})"] if categorical else []
+    return Said(joined(f"{counted(len(run.card.predictors), 'predictor')}: {listed(parts)}"))
+
+
+def _hypotheses(run: Run) -> Said:
+    return Said(
+        to_write="Say for each predictor what effect on the species is expected, in which direction, and why: "
+        f"{'; '.join(p.label for p in run.card.predictors)}."
+    )
+
+
+def _assumptions(run: Run) -> Said:
+    assumed = (
+        "The species lives where its conditions are met, and the same conditions mean the same everywhere in the "
+        "study area.",
+        "Places are independent of each other apart from what the predictors tell.",
+        "Background points show what conditions were on offer. Where people looked more, conditions look more suitable "
+        "than they are, except as far as the background shares that bias."
+        if run.presence_only
+        else "A species that was not found is taken to be absent: detection is not modelled.",
+    )
+    return Said("The model takes for granted:", points=assumed)
+
+
+def _techniques(run: Run) -> Said:
+    weights = run.card.members
+    named = f"The estimator is: {run.card.training.estimator}"
+    if len(weights) > 1:
+        shares = listed([f"{MEMBERS.get(name, name)} {percent(weight)}" for name, weight in weights.items()])
+        return Said(joined(named, f"The members weigh {shares} in their mean"))
+    return Said(joined(named))
+
+
+def _complexity(run: Run) -> Said:
+    n, k = run.card.n_presences, len(run.card.predictors)
+    return Said(
+        f"{counted(n, 'presence')} and {run.card.n_absences:,} {run.others} for {counted(k, 'predictor')}: "
+        f"{n / k:.1f} presences for each predictor. The settings that bound the complexity stand under model settings."
+        if k
+        else ""
+    )
+
+
+def _averaging(run: Run) -> Said:
+    if not run.several_members:
+        return Said("None: the model has one member.")
+    if not run.card.members:
+        return Said("The members' scores are averaged; the card does not say with which weights.")
+    return Said("The weighted mean of the members' scores; the weights stand under model selection and averaging.")
+
+
+def _workflow(run: Run) -> Said:
+    card = run.card
+    left_out = sum(card.dropped.values())
+    transformed = [p for p in card.predictors if p.transform != "none"]
+    steps = [
+        f"{counted(left_out, 'record')} left out, each with its reason" if left_out else "",
+        f"{counted(len(transformed), 'predictor')} transformed" if transformed else "",
+        f"{card.validation.folds} folds drawn ({card.validation.method})",
+        "share of target-group background chosen by cross-validation"
+        if card.background and len(card.background.share_scores) > 1
+        else "",
+        f"{counted(len(card.members), 'member')} scored on held-out records" if len(card.members) > 1 else "",
+        "score calibrated to a suitability on held-out records" if card.calibration else "",
+        "scores and thresholds taken from held-out records",
+        "intervals fitted and checked on held-out records" if card.interval else "",
+        "the same scored under random folds, to see how much they flatter" if card.optimism else "",
+        "model fitted to all records",
+        "area of applicability measured" if card.area else "",
+    ]
+    done = [step for step in steps if step]
+    return Said("In this order:", points=tuple(sentence(step[:1].upper() + step[1:]) for step in done))
+
+
+def _software(run: Run) -> Said:
+    training = run.card.training
+    rows = [[_LIBRARIES.get(name, name), version] for name, version in training.versions.items()]
+    return Said(
+        f"EcoPredict, with seed {training.seed}.",
+        tables=(table("Versions of the programs that made the model", ["Program", "Version"], rows, words=(0, 1)),)
+        if rows
+        else (),
+    )
+
+
+def _code(run: Run) -> Said:
+    return Said(
+        "EcoPredict's package ml. To repeat the fit, train "
+        f"{run.card.species.slug} of the study {run.card.study.slug} on the same records with seed "
+        f"{run.card.training.seed}, the settings under model settings and the versions under software; "
+        "the model's id then comes out the same."
+    )
+
+
+def _data(run: Run) -> Said:
+    return Said(
+        f"The training table has the SHA-256 fingerprint {run.card.training.data_fingerprint}. The sources and their "
+        "licences stand under the data sources of the biodiversity data."
+    )
+
+
+ANSWERS: dict[tuple[str, str], Callable[[Run], Said]] = {
+    ("Authorship", "Study title"): _title,
+    ("Model objective", "Target output"): _target,
+    ("Focal taxon", "Focal taxon"): _taxon,
+    ("Location", "Location"): _location,
+    ("Scale of analysis", "Spatial extent"): _extent,
+    ("Biodiversity data", "Response data type"): _response,
+    ("Predictors", "Predictor types"): _kinds,
+    ("Hypotheses", "Hypotheses"): _hypotheses,
+    ("Assumptions", "Model assumptions"): _assumptions,
+    ("Algorithms", "Modelling techniques"): _techniques,
+    ("Algorithms", "Model complexity"): _complexity,
+    ("Algorithms", "Model averaging"): _averaging,
+    ("Workflow", "Model workflow"): _workflow,
+    ("Software", "Software"): _software,
+    ("Software", "Code availability"): _code,
+    ("Software", "Data availability"): _data,
+}

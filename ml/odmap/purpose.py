@@ -1,0 +1,216 @@
+"""What a model is for, what it must not be used for, and its known limits."""
+
+from __future__ import annotations
+
+from ml.card import Metric
+from ml.odmap.wording import Run, counted, interval, joined, listed, percent, score, sentence
+
+#: AUC below which a model is barely better than chance, and below which it is a weak hint.
+NEAR_CHANCE, POOR = 0.6, 0.7
+#: Presences below which every figure rests on few records.
+FEW_PRESENCES = 30
+#: How far intervals may fall short of their level before that is a limit, and held-out groups that are few.
+_SHORT, _FEW_GROUPS = 0.05, 20
+#: An optimism gap from which random folds would have told another story.
+_GAP = 0.05
+
+
+def summary(run: Run) -> str:
+    """Say in one line what the model rests on and how good it is.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    str
+    """
+    card = run.card
+    auc = card.metrics.get("auc_roc")
+    how = "whole areas held out" if run.spatial else "records held out at random"
+    return joined(
+        f"Fitted to {counted(card.n_presences, 'presence')} and {card.n_absences:,} {run.others}",
+        f"Cross-validated AUC with {how}: {_with_interval(auc)}" if auc else "There is no cross-validated AUC",
+    )
+
+
+def intended_use(run: Run) -> list[str]:
+    """Say what the model is for.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    list of str
+        Sentences; a model that is barely better than chance gets one alone.
+    """
+    name = run.card.species.scientific_name
+    if _near_chance(run):
+        return [f"Showing how little these records and predictors tell about {name}. It is no basis for more."]
+    within = "within its area of applicability" if run.card.area else "within the ranges seen in training"
+    if run.presence_only or run.card.calibration is None:
+        first = f"Ranking conditions, or places of the study area, by how suitable they are for {name}, {within}."
+    else:
+        first = f"Saying in how many of such surveys {name} would be found under given conditions, {within}."
+    return [
+        first,
+        "Finding which conditions go with more records of it, as questions for field work.",
+        "Standing beside other evidence and the judgement of people who know the species.",
+    ]
+
+
+def not_for(run: Run) -> list[str]:
+    """Say what the model must not be used for.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    list of str
+        Sentences, the gravest first.
+    """
+    card = run.card
+    auc = card.metrics.get("auc_roc")
+    out = []
+    if _near_chance(run):
+        out.append(f"Decisions of any kind: {_chance(auc)}")
+    elif auc is not None and auc.value < POOR:
+        out.append(f"Decisions that rest on it alone: its AUC of {_with_interval(auc)} is poor.")
+    if run.presence_only:
+        out.append(
+            "Saying how likely the species is to be found somewhere: nobody recorded where it was not, so suitability "
+            "ranks places and is not a chance."
+        )
+    else:
+        out.append(
+            "Saying how likely the species is to be found by another kind of survey than the one it learnt from."
+        )
+    out.append("Proof that the species is absent: low suitability is no absence.")
+    out.append("Numbers of individuals, survival or breeding: the records say where the species was, not how it fared.")
+    if not run.spatial:
+        out.append(
+            "Places away from those surveyed: it could not be tested by place, so how it does elsewhere is not known."
+        )
+    out.append("Other regions, other years or a changed climate: the run tested none of them.")
+    if card.area is None:
+        out.append(
+            "Combinations of conditions that no record had: the card does not tell where the model's reach ends."
+        )
+    else:
+        out.append("Conditions outside its area of applicability: answers there are guesses.")
+    if card.collinear:
+        names = list(dict.fromkeys(name for one in card.collinear for name in one.predictors))
+        labels = listed([run.label(name) for name in names])
+        out.append(f"Telling apart the effects of predictors that go together: {labels}.")
+    out.append("Telling causes: what goes with the records need not be what the species needs.")
+    return out
+
+
+def known_limits(run: Run) -> list[str]:
+    """List the known limits: the study's own, what the scores show, what the card lacks, and the run's remarks.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    list of str
+        Sentences without doubles.
+    """
+    card = run.card
+    found = [*_poor_scores(run), *_folds(run), *_few(run), *_intervals(run), *_lacking(run)]
+    # remarks on predictors that go together can be many, and come last
+    return list(dict.fromkeys(sentence(text) for text in [*card.study.limits, *found, *card.notes] if text.strip()))
+
+
+def _near_chance(run: Run) -> bool:
+    auc = run.card.metrics.get("auc_roc")
+    return auc is None or auc.value < NEAR_CHANCE or (auc.low is not None and auc.low <= 0.5)
+
+
+def _chance(auc: Metric | None) -> str:
+    if auc is None:
+        return "it has no cross-validated AUC."
+    if auc.low is not None and auc.low <= 0.5:
+        return f"with its AUC of {_with_interval(auc)} chance cannot be ruled out."
+    return f"its AUC of {_with_interval(auc)} is barely better than chance."
+
+
+def _with_interval(metric: Metric) -> str:
+    if metric.low is None or metric.high is None:
+        return score(metric.value)
+    return f"{score(metric.value)} ({interval(metric.low, metric.high)})"
+
+
+def _poor_scores(run: Run) -> list[str]:
+    metrics = run.card.metrics
+    auc, prg, tss, cbi = (metrics.get(name) for name in ("auc_roc", "auc_prg", "tss", "cbi"))
+    out = []
+    if auc is None:
+        out.append("There is no cross-validated AUC, so it is not known whether the model is better than chance.")
+    elif _near_chance(run) or auc.value < POOR:
+        word = "barely better than chance" if auc.value < NEAR_CHANCE else "poor" if auc.value < POOR else "unsure"
+        out.append(f"The cross-validated AUC is {_with_interval(auc)}, which is {word}.")
+    if prg is not None and prg.value <= 0:
+        out.append(f"The AUC-PRG of {score(prg.value)} is no better than calling every place suitable.")
+    if tss is not None and tss.value < 0.2:
+        out.append(f"At the threshold the model hardly tells presences from {run.others}: TSS {score(tss.value)}.")
+    if cbi is not None and cbi.value <= 0:
+        out.append(f"Higher suitability does not mean more presences: continuous Boyce index {score(cbi.value)}.")
+    return out
+
+
+def _folds(run: Run) -> list[str]:
+    optimism = run.card.optimism
+    if not run.spatial:
+        return [run.card.validation.note]
+    if optimism is not None and optimism.auc_roc_random - optimism.auc_roc_spatial >= _GAP:
+        return [
+            f"Away from the records the model does worse than near them: AUC {score(optimism.auc_roc_spatial)} with "
+            f"whole areas held out, {score(optimism.auc_roc_random)} with random folds."
+        ]
+    return []
+
+
+def _few(run: Run) -> list[str]:
+    n = run.card.n_presences
+    told = any(note.startswith(f"Only {n} presences") for note in run.card.notes)
+    if n >= FEW_PRESENCES or told:
+        return []
+    return [f"Only {counted(n, 'presence')}: every score, threshold and interval rests on few records."]
+
+
+def _intervals(run: Run) -> list[str]:
+    told = run.card.interval
+    if told is None:
+        return []
+    out = []
+    if told.coverage < told.level - _SHORT:
+        out.append(
+            f"Intervals are too narrow for this species: {percent(told.coverage)} of its held-out groups lay where "
+            f"they should, instead of {percent(told.level)}."
+        )
+    if told.groups < _FEW_GROUPS:
+        out.append(f"Intervals were checked on only {counted(told.groups, 'held-out group')} of this species.")
+    return out
+
+
+def _lacking(run: Run) -> list[str]:
+    """What cards of older formats do not hold."""
+    card = run.card
+    return [
+        text
+        for part, text in (
+            (card.calibration, "The card, of an older format, does not say what a suitability means."),
+            (card.background, "The card, of an older format, does not say what presences were compared with."),
+            (card.area, "The card, of an older format, has no area of applicability."),
+            (card.interval, "The card, of an older format, does not say how often intervals were right."),
+        )
+        if part is None
+    ]

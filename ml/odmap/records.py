@@ -1,0 +1,225 @@
+"""What a run can say for the protocol's Data: records, folds and predictors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ml.card import Predictor
+from ml.odmap.wording import Run, Said, counted, joined, listed, number, percent, sentence, table
+
+_TRANSFORMS = {"log1p": "ln(x + 1)", "none": "none"}
+_NO_PROJECTION = "The run makes no projection."
+
+
+def _names(run: Run) -> Said:
+    return Said(joined(run.card.species.scientific_name))
+
+
+def _level(run: Run) -> Said:
+    return Said("Species.")
+
+
+def _sources(run: Run) -> Said:
+    listing = [
+        joined(s.title, s.citation, f"Licence: {s.licence}") + (f" {s.url}" if s.url else "")
+        for s in run.card.study.sources
+    ]
+    if not listing:
+        return Said("The card names no source.")
+    return Said(f"{counted(len(listing), 'source')} of records and predictors:", points=tuple(listing))
+
+
+def _design(run: Run) -> Said:
+    return Said(joined(f"The study describes itself so: {run.card.study.description}"))
+
+
+def _size(run: Run) -> Said:
+    n, m = run.card.n_presences, run.card.n_absences
+    share = f", which is a prevalence of {percent(n / (n + m))}" if n + m and not run.presence_only else ""
+    return Said(f"{counted(n, 'presence')} and {m:,} {run.others}{share}.")
+
+
+def _scaling(run: Run) -> Said:
+    thinned = {reason: n for reason, n in run.card.dropped.items() if reason.startswith("another record")}
+    return Said(
+        " ".join(f"{counted(n, 'record')} left out because there was {reason}." for reason, n in thinned.items())
+    )
+
+
+def _cleaning(run: Run) -> Said:
+    left_out = {_reason(reason): n for reason, n in run.card.dropped.items() if n}
+    if not left_out:
+        return Said("The card lists no records that were left out.")
+    kept = f"{counted(run.card.n_presences, 'presence')} and {run.card.n_absences:,} {run.others} were kept"
+    rows = [[reason, f"{n:,}"] for reason, n in sorted(left_out.items(), key=lambda item: (-item[1], item[0]))]
+    return Said(
+        f"{counted(sum(left_out.values()), 'record')} left out while the study's records were cleaned; {kept}.",
+        tables=(table("Records left out", ["Reason", "Records"], rows),),
+    )
+
+
+def _reason(reason: str) -> str:
+    return reason.replace("_", " ")
+
+
+def _absences(run: Run) -> Said:
+    if run.presence_only:
+        return Said("Not applicable: no absences were recorded.")
+    note = run.card.background.note if run.card.background else ""
+    return Said(
+        joined(counted(run.card.n_absences, "absence"), note),
+        to_write="Say how long and how often each site was searched, and how likely the species was to be found there.",
+    )
+
+
+def _background(run: Run) -> Said:
+    background = run.card.background
+    if not run.presence_only:
+        return Said("Not applicable: presences were compared with absences.")
+    if background is None:
+        return Said(
+            f"{counted(run.card.n_absences, 'background point')}. The card, of an older format, does not say how they "
+            "were drawn.",
+            to_write="Say how and from which area the background points were drawn.",
+        )
+    return Said(
+        joined(
+            f"{counted(run.card.n_absences, 'background point')}; kind: {background.kind}; "
+            f"share of target group: {percent(background.target_group_share)}",
+            background.note,
+        ),
+        to_write="Say from which area the random background points were drawn, and why that area was within reach.",
+    )
+
+
+def _errors(run: Run) -> Said:
+    limits = tuple(sentence(limit) for limit in run.card.study.limits)
+    return Said("The study names these limits:" if limits else "", points=limits)
+
+
+def _training(run: Run) -> Said:
+    return Said(
+        f"The model that answers was fitted to all {run.card.n_presences:,} presences and "
+        f"{run.card.n_absences:,} {run.others}; folds serve the scores alone. SHA-256 of the training table: "
+        f"{run.card.training.data_fingerprint}."
+    )
+
+
+def _validation(run: Run) -> Said:
+    used = run.card.validation
+    size = f" of {number(used.block_size_km)} km" if used.block_size_km else ""
+    return Said(joined(f"Cross-validation with {used.folds} folds, {used.method}{size}", used.note))
+
+
+def _test(run: Run) -> Said:
+    return Said("None: the card holds no scores on independent records.")
+
+
+def _predictors(run: Run) -> Said:
+    rows = [
+        [f"{p.label} ({p.name})", p.unit or "–", _range(p), number(p.median), _limits(p), _TRANSFORMS[p.transform]]
+        for p in run.card.predictors
+    ]
+    columns = ["Predictor", "Unit", "Range in training", "Median", "Physical limits", "Transform"]
+    points = [joined(f"{p.label}: {_described(p)}") for p in run.card.predictors if _described(p)]
+    return Said(
+        joined(counted(len(rows), "predictor")),
+        points=tuple(points),
+        tables=(table("Predictors with unit, range and transform", columns, rows, words=(0, 1, 5)),),
+    )
+
+
+def _described(p: Predictor) -> str:
+    levels = f"Its levels are {listed(p.levels)}" if p.levels else ""
+    return joined(p.description, levels)
+
+
+def _range(p: Predictor) -> str:
+    if p.type == "categorical":
+        return counted(len(p.levels or []), "level")
+    return f"{number(p.minimum)} to {number(p.maximum)}"
+
+
+def _limits(p: Predictor) -> str:
+    if p.lowest_possible is None and p.highest_possible is None:
+        return "–"
+    return f"{number(p.lowest_possible)} to {number(p.highest_possible)}"
+
+
+def _predictor_sources(run: Run) -> Said:
+    titles = "; ".join(source.title for source in run.card.study.sources)
+    return Said(joined(f"Among the sources of the study: {titles}" if titles else ""))
+
+
+def _crs(run: Run) -> Said:
+    if run.card.places:
+        return Said("The card gives presences in degrees of longitude and latitude.")
+    return Said("The card holds no coordinates.")
+
+
+def _processing(run: Run) -> Said:
+    logged = [p for p in run.card.predictors if p.transform == "log1p"]
+    if not logged:
+        return Said("No predictor was transformed before the fit.")
+    rest = len(run.card.predictors) - len(logged)
+    return Said(
+        f"ln(x + 1) was taken of {run.labels(logged)} before the fit"
+        + (f"; the other {counted(rest, 'predictor')} went in as measured." if rest else ".")
+    )
+
+
+def _reduction(run: Run) -> Said:
+    return Said(
+        f"None in the run: the {counted(len(run.card.predictors), 'predictor')} went into the fit one by one."
+        if run.card.predictors
+        else ""
+    )
+
+
+def _no_projection(run: Run) -> Said:
+    return Said(_NO_PROJECTION)
+
+
+def _novelty(run: Run) -> Said:
+    area = run.card.area
+    if area is None:
+        return Said(
+            "Not measured: the card, of an older format, has no area of applicability. Single values outside their "
+            "training range can be told, new combinations of familiar values cannot."
+        )
+    return Said(
+        f"By the area of applicability (Meyer & Pebesma 2021): conditions are compared with {area.n_points:,} training "
+        f"rows, and those with a dissimilarity index above {area.threshold:.3f} lie outside. "
+        f"{percent(area.training_inside)} of the training rows lie inside when each is measured without its own of "
+        f"{area.folds} folds."
+    )
+
+
+ANSWERS: dict[tuple[str, str], Callable[[Run], Said]] = {
+    ("Biodiversity data", "Taxon names"): _names,
+    ("Biodiversity data", "Ecological level"): _level,
+    ("Biodiversity data", "Data sources"): _sources,
+    ("Biodiversity data", "Sampling design"): _design,
+    ("Biodiversity data", "Sample size"): _size,
+    ("Biodiversity data", "Scaling"): _scaling,
+    ("Biodiversity data", "Cleaning"): _cleaning,
+    ("Biodiversity data", "Absence data"): _absences,
+    ("Biodiversity data", "Background data"): _background,
+    ("Biodiversity data", "Errors and biases"): _errors,
+    ("Data partitioning", "Training data"): _training,
+    ("Data partitioning", "Validation data"): _validation,
+    ("Data partitioning", "Test data"): _test,
+    ("Predictor variables", "Predictor variables"): _predictors,
+    ("Predictor variables", "Data sources"): _predictor_sources,
+    ("Predictor variables", "Coordinate reference system"): _crs,
+    ("Predictor variables", "Data processing"): _processing,
+    ("Predictor variables", "Dimension reduction"): _reduction,
+    ("Transfer data", "Data sources"): _no_projection,
+    ("Transfer data", "Spatial extent"): _no_projection,
+    ("Transfer data", "Spatial resolution"): _no_projection,
+    ("Transfer data", "Temporal extent"): _no_projection,
+    ("Transfer data", "Temporal resolution"): _no_projection,
+    ("Transfer data", "Models and scenarios"): _no_projection,
+    ("Transfer data", "Data processing"): _no_projection,
+    ("Transfer data", "Quantification of novelty"): _novelty,
+}
