@@ -18,7 +18,7 @@ _STORAGE_OPTIONS: Any = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 
 
 def init_app(app: Flask) -> None:
-    """Limit the API and the predict form, by client address and together."""
+    """Limit the API, the predict form and the comparisons, by client address and together."""
     settings = app.config["SETTINGS"]
     if settings.trusted_proxies:
         # Behind nginx every caller has nginx's address. Believed only as far as the operator says, because anyone
@@ -42,8 +42,13 @@ def init_app(app: Flask) -> None:
 
 
 def _exempt() -> bool:
-    asks = request.path.startswith(API_PREFIX + "/") or (request.path == "/" and request.method == "POST")
-    return not asks or request.method == "OPTIONS"
+    # a page that compares asks as many models as a hundred predictions
+    asks = request.path.startswith((API_PREFIX + "/", "/compare/")) or request.path.endswith("/response-curves")
+    # an address with conditions is answered like the form
+    predicts = request.path == "/" and (
+        request.method == "POST" or any(name.startswith("env.") for name in request.args)
+    )
+    return not (asks or predicts) or request.method == "OPTIONS"
 
 
 def _add_headers(response: Response, limiter: Limiter) -> Response:

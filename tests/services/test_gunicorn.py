@@ -49,16 +49,22 @@ def test_a_signal_leaves_nothing_behind(environ: dict[str, str], number: signal.
 
 
 def test_metrics_add_up_over_workers(site: live.Site, promtool: str) -> None:
-    def counted() -> float:
+    def counted(of: str) -> float:
         text = call(f"{site.url}/metrics").body.decode()
-        lines = [line for line in text.splitlines() if line.startswith("ecopredict_predictions_total{")]
+        lines = [line for line in text.splitlines() if line.startswith(of)]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
-    before = counted()
+    names = (
+        "ecopredict_predictions_total{",
+        "ecopredict_answers_total{",
+        'ecopredict_requested_conditions_total{part="q',
+    )
+    before = [counted(of) for of in names]
     for i in range(12):
         assert predict(site.url, temperature=10 + i).status == 200
-    # whichever worker answers, it reports what all of them counted
-    assert [counted() - before for _ in range(6)] == [12] * 6
+    # whichever worker answers, it reports what all of them counted; of the three conditions each is in some quarter
+    for of, earlier, expected in zip(names, before, (12, 12, 36), strict=True):
+        assert [counted(of) - earlier for _ in range(6)] == pytest.approx([expected] * 6)
     text = call(f"{site.url}/metrics").body
     checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr.decode() + checked.stdout.decode()

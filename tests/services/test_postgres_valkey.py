@@ -38,6 +38,19 @@ def test_an_answer_is_stored_and_cached_across_instances(on_services: Sites, dat
     assert (ready.status, ready.json["status"]) == (200, "ready")
 
 
+def test_looking_back_reads_what_was_stored(on_services: Sites) -> None:
+    site = on_services()
+    said = [predict(site.url, temperature=temperature).json["novelty"]["kind"] for temperature in (14, 14, 60)]
+    assert said[2] == "range"
+    found = call(f"{site.url}/api/v1/analytics?days=7")
+    assert found.status == 200, found.body
+    study = found.json["studies"][0]
+    assert (study["requests"], study["examined"]) == (3, 3)
+    counts = {count["kind"]: count["requests"] for count in study["novelty"]}
+    assert counts == {kind: said.count(kind) for kind in counts}
+    assert {line["requests"] for line in study["drift"]} == {3}
+
+
 def test_search_bears_typos(on_services: Sites) -> None:
     site = on_services()
     wanted = {

@@ -1,0 +1,238 @@
+"""What can be compared and what a comparison says: the one definition for form, JSON and OpenAPI."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from app.fields import Text, plain_text
+from app.predictions.schemas import (
+    MOST_PREDICTORS,
+    Contribution,
+    Environment,
+    HowAsked,
+    Novelty,
+    ThresholdUsed,
+    Verdict,
+)
+from app.registry.schemas import ModelRef, SpeciesRef
+from app.studies.schemas import PredictorRange, StudyRef
+from ml.card import Metric, Threshold
+
+#: Species or conditions of one comparison.
+MOST = 100
+#: Conditions side by side on the page.
+MOST_COLUMNS = 6
+
+
+def _few(value: dict[str, Any]) -> dict[str, Any]:
+    if len(value) > MOST_PREDICTORS:
+        raise ValueError(f"must not hold more than {MOST_PREDICTORS} values")
+    return value
+
+
+Place = Annotated[Environment, AfterValidator(_few)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(plain_text)]
+
+
+class SpeciesComparisonQuery(HowAsked):
+    """Several species of a study, asked about one set of conditions."""
+
+    study: Name = Field(description="Slug.")
+    environment: Place
+    species: list[Name] | None = Field(
+        None,
+        min_length=1,
+        max_length=MOST,
+        description="Slugs or scientific names of species of the study; all of them when left out.",
+    )
+
+
+class NamedSpecies(SpeciesRef):
+    """A species with both its names."""
+
+    vernacular_name: str
+
+
+class RankedSpecies(BaseModel):
+    """What one species' model says of the conditions."""
+
+    rank: int | None = Field(
+        description="1 for the highest suitability; equal ones share a rank. Null where the model cannot say."
+    )
+    species: NamedSpecies
+    suitability: float = Field(ge=0, le=1)
+    interval: tuple[float, float] = Field(description="Low and high.")
+    verdict: Verdict
+    suitable: bool = Field(description="Whether the suitability reaches the threshold, whatever the verdict.")
+    threshold: ThresholdUsed
+    novelty: Novelty
+    model: ModelRef
+
+
+class MissingSpecies(NamedSpecies):
+    """A species that nothing can be said about."""
+
+    reason: str
+
+
+class ExpectedSpecies(BaseModel):
+    """How many species a survey there should find, if the chances hold."""
+
+    number: float = Field(description="Sum of the calibrated chances.")
+    of: int = Field(description="Species that were summed: those whose model has such conditions in its area.")
+
+
+class SpeciesComparison(BaseModel):
+    """Species in the order in which the conditions suit them; those whose model cannot say come last."""
+
+    study: StudyRef
+    environment: dict[str, float | str]
+    items: list[RankedSpecies]
+    missing: list[MissingSpecies] = Field(description="Species without a model that can be asked.")
+    expected: ExpectedSpecies | None = Field(
+        description="Null unless the study recorded absences, because otherwise a suitability is no chance."
+    )
+
+
+class ConditionsGiven(BaseModel):
+    """One set of conditions."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    label: Annotated[str, Field(max_length=100), AfterValidator(plain_text)] | None = Field(
+        None, description="A name for them; `Conditions 1` and so on when left out."
+    )
+    environment: Place
+
+
+class ConditionsComparisonQuery(HowAsked):
+    """One species, asked about several sets of conditions."""
+
+    species: Name = Field(description="Slug or scientific name.")
+    environments: list[ConditionsGiven] = Field(min_length=1, max_length=MOST)
+
+
+class EffectChange(BaseModel):
+    """How much more one predictor moved the suitability than it did in the first conditions."""
+
+    predictor: str
+    effect: float
+
+
+class Difference(BaseModel):
+    """What sets conditions apart from the first ones."""
+
+    suitability: float = Field(description="Suitability here minus that of the first conditions.")
+    intervals_overlap: bool = Field(
+        description="Whether both intervals share a value. The same model gave both, so their errors go together: "
+        "where the intervals overlap the difference may still be real."
+    )
+    contributions: list[EffectChange] = Field(description="Largest first. They sum to the difference in suitability.")
+
+
+class ComparedConditions(BaseModel):
+    """What the model says of one set of conditions."""
+
+    label: str
+    environment: dict[str, float | str]
+    suitability: float = Field(ge=0, le=1)
+    interval: tuple[float, float] = Field(description="Low and high.")
+    verdict: Verdict
+    suitable: bool = Field(description="Whether the suitability reaches the threshold, whatever the verdict.")
+    novelty: Novelty
+    contributions: list[Contribution] = Field(description="Largest effect first.")
+    difference: Difference | None = Field(description="Null for the first conditions.")
+
+
+class ConditionsComparison(BaseModel):
+    """One species' model on several sets of conditions, in the order given."""
+
+    species: NamedSpecies
+    study: StudyRef
+    model: ModelRef
+    threshold: ThresholdUsed
+    baseline: float | None = Field(description="Suitability before any condition is known.")
+    differing: list[str] = Field(description="Predictors whose value is not the same in all conditions.")
+    items: list[ComparedConditions]
+
+
+class ModelsComparisonQuery(BaseModel):
+    """Which two versions of a species' model; one id is enough, the other is then the version before it."""
+
+    first: Text | None = Field(None, min_length=1, description="Id of a model.")
+    second: Text | None = Field(None, min_length=1, description="Id of another model of the same species.")
+
+
+class PageChoice(BaseModel):
+    """What a page is about."""
+
+    study: Text = ""
+    species: Text = ""
+
+
+class ComparedModel(ModelRef):
+    """One version of a model; what an older format did not report is null or empty."""
+
+    active: bool = Field(description="Whether it answers for its species now.")
+    registered_at: datetime
+    n_presences: int
+    n_absences: int = Field(description="Absences, or background points in a presence-background study.")
+    data_fingerprint: str
+    estimator: str
+    members: dict[str, float] = Field(description="Weight of each member.")
+    validation: str = Field(description="How the scores were obtained.")
+    metrics: dict[str, Metric]
+    thresholds: dict[str, Threshold]
+    threshold_rule: str
+    importance: dict[str, float]
+    area_threshold: float | None = Field(description="The largest dissimilarity index inside its area.")
+    interval_level: float | None = Field(description="Share of its intervals that should hold.")
+    interval_coverage: float | None = Field(description="Share that held on held-out records.")
+    optimism: float | None = Field(description="How much higher its AUC is with random folds than with spatial ones.")
+
+
+class ScoreChange(BaseModel):
+    """One score of both."""
+
+    metric: str
+    first: Metric | None
+    second: Metric | None
+    difference: float | None = Field(description="Second minus first.")
+    intervals_overlap: bool | None = Field(
+        description="True where the scores cannot tell the two apart; null where an interval is missing."
+    )
+
+
+class ModelSays(BaseModel):
+    """What one version says of some conditions."""
+
+    suitability: float = Field(ge=0, le=1)
+    interval: tuple[float, float]
+    verdict: Verdict
+
+
+class ModelAnswers(BaseModel):
+    """What both say of the same conditions."""
+
+    label: str
+    environment: dict[str, float | str]
+    first: ModelSays | None
+    second: ModelSays | None
+    difference: float | None = Field(description="Second minus first.")
+    notes: list[str] = Field(description="Why a version gives no answer, or which values it does not read.")
+
+
+class ModelsComparison(BaseModel):
+    """Two versions of the model of one species."""
+
+    species: NamedSpecies
+    study: StudyRef
+    first: ComparedModel
+    second: ComparedModel
+    predictors: list[PredictorRange] = Field(description="All that either reads, with the ranges of the newer version.")
+    same_data: bool = Field(description="Whether both were trained on the same table.")
+    metrics: list[ScoreChange]
+    answers: list[ModelAnswers] = Field(description="At the starting points of the newer version.")

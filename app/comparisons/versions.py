@@ -1,0 +1,217 @@
+"""Two versions of a species' model side by side: their cards, and what they say of the same conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.comparisons import tables
+from app.comparisons.judging import ask
+from app.comparisons.panel import name_of
+from app.comparisons.schemas import (
+    ComparedModel,
+    ModelAnswers,
+    ModelSays,
+    ModelsComparison,
+    ModelsComparisonQuery,
+    ScoreChange,
+)
+from app.comparisons.service import overlap
+from app.errors import NotFound, Unavailable, ValidationFailed
+from app.predictions.environment import Canonical, read_environment
+from app.predictions.schemas import HowAsked
+from app.registry import service as registry
+from app.registry import tables as registry_tables
+from app.registry.tables import ModelVersion
+from app.species import service as species_service
+from app.species.tables import Species
+from app.studies.schemas import PredictorRange, StudyRef
+from ml.artifact import Artifact
+from ml.card import Conditions, Metric, ModelCard
+
+_ORDER = ("auc_roc", "auc_prg", "cor", "tss", "cbi", "brier")
+Pair = tuple[ModelVersion, ModelVersion]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The versions of a species' model, latest first."""
+
+    species: Species
+    versions: list[ModelVersion]
+
+    @property
+    def latest_two(self) -> Pair | None:
+        """The latest version and the one before it, older first."""
+        return (self.versions[1], self.versions[0]) if len(self.versions) > 1 else None
+
+
+def shelf_of(query: ModelsComparisonQuery, name: str) -> Shelf | None:
+    """Return the versions to choose from: of the species whose model is asked for, or else of the one named.
+
+    Raises
+    ------
+    NotFound
+        No model has the id that is asked for.
+    ValidationFailed
+        No species is called that.
+    """
+    model_id = query.first or query.second
+    if not model_id and not name:
+        return None
+    species = _find(model_id).species if model_id else species_service.resolve(name)
+    return Shelf(species, tables.versions_of(species.id))
+
+
+def find_pair(query: ModelsComparisonQuery) -> Pair:
+    """Return the two versions that are meant.
+
+    Raises
+    ------
+    NotFound
+        No model has one of the ids.
+    ValidationFailed
+        No id was given, the two are the same or of different species, or one has no version before it.
+    """
+    if query.first is None and query.second is None:
+        raise ValidationFailed([("/first", "the id of a model is needed")])
+    first = _find(query.first) if query.first is not None else None
+    second = _find(query.second) if query.second is not None else None
+    if first is not None and second is not None:
+        if first.id == second.id:
+            raise ValidationFailed([("/second", "both are the same model")])
+        if first.species_id != second.species_id:
+            problem = (
+                f"this is a model of {second.species.scientific_name}, the first of {first.species.scientific_name}"
+            )
+            raise ValidationFailed([("/second", problem)])
+        return first, second
+    given = first or second
+    assert given is not None  # noqa: S101 (one of the two was asked for)
+    before = tables.version_before(given)
+    if before is None:
+        absent = "/first" if first is None else "/second"
+        raise ValidationFailed([(absent, f"version {given.version} has no version before it: name another model")])
+    # the older one stands first, so that differences read as what changed since
+    return before, given
+
+
+def compare_models(pair: Pair) -> ModelsComparison:
+    """Put two versions side by side."""
+    cards = {version.id: registry.card_of(version) for version in pair}
+    first, second = (cards[version.id] for version in pair)
+    older, newer = (cards[version.id] for version in sorted(pair, key=lambda version: version.version))
+    names = {predictor.name for predictor in newer.predictors}
+    predictors = newer.predictors + [predictor for predictor in older.predictors if predictor.name not in names]
+    artifacts = _opened(pair[0]), _opened(pair[1])
+    species = pair[0].species
+    return ModelsComparison(
+        species=name_of(species),
+        study=StudyRef(slug=species.study.slug, title=species.study.title),
+        first=_side(pair[0], first),
+        second=_side(pair[1], second),
+        predictors=[PredictorRange.of(predictor) for predictor in predictors],
+        same_data=first.training.data_fingerprint == second.training.data_fingerprint,
+        metrics=[
+            _change(name, first.metrics.get(name), second.metrics.get(name))
+            for name in _in_order({*first.metrics, *second.metrics})
+        ],
+        answers=[_answers(point, pair, artifacts) for point in newer.starting_points],
+    )
+
+
+def _find(model_id: str) -> ModelVersion:
+    version = registry_tables.find(model_id)
+    if version is None:
+        raise NotFound(f"There is no model “{model_id[:150]}”.")
+    return version
+
+
+def _opened(version: ModelVersion) -> Artifact | None:
+    """Open a model; one whose files are gone still has its card."""
+    try:
+        return registry.opened(version)
+    except Unavailable:
+        return None
+
+
+def _side(version: ModelVersion, card: ModelCard) -> ComparedModel:
+    gap = card.optimism.auc_roc_random - card.optimism.auc_roc_spatial if card.optimism is not None else None
+    return ComparedModel(
+        id=version.id,
+        version=version.version,
+        active=version.active,
+        registered_at=version.registered_at,
+        n_presences=card.n_presences,
+        n_absences=card.n_absences,
+        data_fingerprint=card.training.data_fingerprint,
+        estimator=card.training.estimator,
+        members=card.members,
+        validation=card.validation.method,
+        metrics=card.metrics,
+        thresholds=card.thresholds,
+        threshold_rule=card.threshold_rule,
+        importance=card.importance,
+        area_threshold=card.area.threshold if card.area is not None else None,
+        interval_level=card.interval.level if card.interval is not None else None,
+        interval_coverage=card.interval.coverage if card.interval is not None else None,
+        optimism=gap,
+    )
+
+
+def _change(name: str, first: Metric | None, second: Metric | None) -> ScoreChange:
+    both = first is not None and second is not None
+    one, other = _interval(first), _interval(second)
+    return ScoreChange(
+        metric=name,
+        first=first,
+        second=second,
+        difference=second.value - first.value if both else None,  # type: ignore[union-attr]
+        intervals_overlap=overlap(one, other) if one is not None and other is not None else None,
+    )
+
+
+def _in_order(metrics: set[str]) -> list[str]:
+    return [name for name in _ORDER if name in metrics] + sorted(metrics.difference(_ORDER))
+
+
+def _interval(metric: Metric | None) -> tuple[float, float] | None:
+    if metric is None or metric.low is None or metric.high is None:
+        return None
+    return metric.low, metric.high
+
+
+def _answers(point: Conditions, pair: Pair, artifacts: tuple[Artifact | None, Artifact | None]) -> ModelAnswers:
+    environment: Canonical = dict(point.environment)
+    notes: list[str] = []
+    says = [_says(version, artifact, environment, notes) for version, artifact in zip(pair, artifacts, strict=True)]
+    first, second = says
+    return ModelAnswers(
+        label=point.label,
+        environment=environment,
+        first=first,
+        second=second,
+        difference=second.suitability - first.suitability if first is not None and second is not None else None,
+        notes=notes,
+    )
+
+
+def _says(
+    version: ModelVersion, artifact: Artifact | None, environment: Canonical, notes: list[str]
+) -> ModelSays | None:
+    """Ask one version about conditions that another was made for; what stands in the way is noted."""
+    name = f"Version {version.version}"
+    if artifact is None:
+        notes.append(f"{name} cannot be opened right now.")
+        return None
+    predictors = {predictor.name: predictor.label for predictor in artifact.card.predictors}
+    unread = [field for field in environment if field not in predictors]
+    if unread:
+        notes.append(f"{name} does not read {', '.join(unread)}.")
+    try:
+        known = read_environment({f: value for f, value in environment.items() if f in predictors}, artifact.card)
+    except ValidationFailed as error:
+        fields = [(at.rsplit("/", 1)[-1], text) for at, text in error.errors]
+        notes.append(f"{name} cannot answer: {'; '.join(f'{predictors.get(f, f)}: {text}' for f, text in fields)}.")
+        return None
+    judged = ask(name, artifact, known, HowAsked())
+    return ModelSays(suitability=judged.computed.suitability, interval=judged.computed.interval, verdict=judged.verdict)

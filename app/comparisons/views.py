@@ -1,0 +1,142 @@
+"""Addresses of comparisons. The pages are forms sent by GET, so that every comparison has an address to share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+from pydantic import BaseModel
+
+from app.comparisons import form as forms
+from app.comparisons import panel, service, versions
+from app.comparisons.form import CompareForm
+from app.comparisons.schemas import (
+    MOST_COLUMNS,
+    ConditionsComparisonQuery,
+    ModelsComparisonQuery,
+    PageChoice,
+    SpeciesComparisonQuery,
+)
+from app.errors import AppError, OutsideArea, ValidationFailed
+from app.http import API_PREFIX, Reply, faces, read_json, read_query, validate
+from app.predictions.schemas import ALSO_IN_ADDRESS
+
+api = Blueprint("comparisons_api", __name__, url_prefix=f"{API_PREFIX}/comparisons")
+pages = Blueprint("comparisons", __name__, url_prefix="/compare")
+
+# What htmx puts back when the form itself changes: messages beside fields, one more column.
+_WHOLE = {"HX-Retarget": "#compare", "HX-Reswap": "outerHTML"}
+# A form that shows messages aims at itself, so the same address has two fragments.
+_VARY = {"Vary": "HX-Request, HX-Target"}
+
+
+@pages.get("")
+@faces(page="comparisons/front.html", fragment="comparisons/front.html")
+def front() -> Reply:
+    """Explain the three ways to compare."""
+    return Reply(None)
+
+
+@api.post("/species")
+@faces()
+def species() -> Reply:
+    """Rank species for one set of conditions."""
+    query = read_json(SpeciesComparisonQuery, also_in_address=ALSO_IN_ADDRESS)
+    return Reply(service.compare_species(panel.open_study(query.study, query.species), query))
+
+
+@api.post("/conditions")
+@faces()
+def conditions() -> Reply:
+    """Ask one species about several sets of conditions."""
+    query = read_json(ConditionsComparisonQuery, also_in_address=ALSO_IN_ADDRESS)
+    return Reply(service.compare_conditions(panel.open_species(query.species), query))
+
+
+@api.get("/models")
+@faces()
+def models() -> Reply:
+    """Put two versions of a model side by side."""
+    return Reply(versions.compare_models(versions.find_pair(read_query(ModelsComparisonQuery))))
+
+
+@pages.get("/species")
+@faces(page="comparisons/species.html", fragment="comparisons/_ranking.html")
+def species_page() -> Reply:
+    """Show the ranked list; typical conditions are the example.
+
+    Template context: ``data`` SpeciesComparison or None, ``form`` CompareForm, ``choices`` the studies, ``panel``
+    Panel or None, ``example`` whether the conditions are ours, ``refusal`` OutsideArea or None.
+    """
+    context: dict[str, Any] = {"choices": panel.studies(), "panel": None, "form": CompareForm(), "example": False}
+    if not context["choices"]:
+        return _reply("species", None, context)
+    try:
+        slug = read_query(PageChoice).study or panel.largest_of(context["choices"])
+        context["form"].chosen = slug
+        context["panel"] = asked = panel.open_study(slug, first_only=True)
+        context["form"], given = forms.one_set(asked, request.args)
+        context["example"] = not any(name.startswith("env.") for name in request.args)
+        found = service.compare_species(asked, validate(SpeciesComparisonQuery, given))
+    except (ValidationFailed, OutsideArea) as error:
+        return _reply("species", None, context, error)
+    return _reply("species", found, context)
+
+
+@pages.get("/conditions")
+@faces(page="comparisons/conditions.html", fragment="comparisons/_answers.html")
+def conditions_page() -> Reply:
+    """Show sets of conditions side by side; the card's starting points are the example.
+
+    Template context: ``data`` ConditionsComparison or None, ``form`` CompareForm, ``choices`` the species,
+    ``subject`` Subject or None, ``most_columns``, ``refusal`` OutsideArea or None.
+    """
+    context: dict[str, Any] = {"choices": panel.choices(answering=True), "subject": None, "form": CompareForm()}
+    context["most_columns"] = MOST_COLUMNS
+    if not context["choices"]:
+        return _reply("conditions", None, context)
+    # one column more or less changes the form itself, not only the answers under it
+    whole = "add" in request.args or "remove" in request.args
+    try:
+        name = read_query(PageChoice).species or panel.example()
+        context["form"].chosen = name
+        context["subject"] = one = panel.open_species(name)
+        context["form"], given = forms.several_sets(one, request.args)
+        context["form"].limit_columns()
+        found = service.compare_conditions(one, validate(ConditionsComparisonQuery, given))
+    except (ValidationFailed, OutsideArea) as error:
+        return _reply("conditions", None, context, error, whole=whole)
+    return _reply("conditions", found, context, whole=whole)
+
+
+@pages.get("/models")
+@faces(page="comparisons/models.html", fragment="comparisons/_versions.html")
+def models_page() -> Reply:
+    """Show two versions of a model; without ids the latest two of the chosen species.
+
+    Template context: ``data`` ModelsComparison or None, ``choices`` the species, ``shelf`` Shelf or None,
+    ``problem`` what is wrong with the choice.
+    """
+    context: dict[str, Any] = {"choices": panel.choices(), "shelf": None, "problem": ""}
+    try:
+        query = read_query(ModelsComparisonQuery)
+        name = read_query(PageChoice).species or panel.with_versions(context["choices"])
+        context["shelf"] = shelf = versions.shelf_of(query, name)
+        pair = versions.find_pair(query) if query.first or query.second else shelf.latest_two if shelf else None
+    except ValidationFailed as error:
+        context["problem"] = ". ".join(text[:1].upper() + text[1:] for _, text in error.errors) + "."
+        return Reply(None, 422, context)
+    return Reply(versions.compare_models(pair) if pair else None, context=context)
+
+
+def _reply(
+    name: str, data: BaseModel | None, context: dict[str, Any], error: AppError | None = None, *, whole: bool = False
+) -> Reply:
+    """Return the answer, or the form again with what is wrong in it."""
+    context["refusal"] = error if isinstance(error, OutsideArea) else None
+    if isinstance(error, ValidationFailed):
+        context["form"].blame(error)
+        whole = True
+    fragment = f"comparisons/_{name}.html" if whole or request.headers.get("HX-Target") == "compare" else None
+    headers = _VARY | (_WHOLE if whole else {})
+    return Reply(data, error.status if error else 200, context, fragment=fragment, headers=headers)

@@ -1,0 +1,28 @@
+"""Comparisons on PostgreSQL and Valkey, whose queries are the stricter ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests import live
+from tests.services.conftest import ENVIRONMENT, WHEATEAR, call, predict
+
+
+def test_comparisons_on_real_services(on_services: Callable[..., live.Site]) -> None:
+    site = on_services()
+    for path in ("", "/species", "/conditions", "/models"):
+        page = call(f"{site.url}/compare{path}")
+        assert page.status == 200, page.body
+    asked = {"study": "test-hills", "environment": ENVIRONMENT}
+    listed = call(f"{site.url}/api/v1/comparisons/species", asked)
+    assert listed.status == 200, listed.body
+    wheatear = next(item for item in listed.json["items"] if item["species"]["slug"] == WHEATEAR)
+    # the list filled the cache that predictions share
+    answer = predict(site.url).json
+    assert answer["cached"] is True
+    assert wheatear["suitability"] == answer["suitability"]
+    sets = {"species": WHEATEAR, "environments": [{"environment": ENVIRONMENT}] * 2}
+    assert call(f"{site.url}/api/v1/comparisons/conditions", sets).status == 200
+    model = answer["model"]["id"]
+    assert call(f"{site.url}/api/v1/comparisons/models?first={model}").status == 422
+    assert call(f"{site.url}/api/v1/comparisons/models?first=none").status == 404
