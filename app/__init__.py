@@ -5,6 +5,8 @@ from __future__ import annotations
 from flask import Flask
 
 from app import answer_cache, docs, errors, limiting, observability, security, templating
+from app.analytics import views as analytics
+from app.comparisons import views as comparisons
 from app.config import PROJECT, Settings, SettingsError, load_settings
 from app.extensions import db, htmx, migrate
 from app.health import views as health
@@ -62,10 +64,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in (
         predictions.pages,
         predictions.api,
+        comparisons.pages,
+        comparisons.api,
         species.pages,
         species.api,
         studies.api,
+        registry.pages,
         registry.api,
+        analytics.pages,
+        analytics.api,
         health.pages,
         docs.pages,
     ):

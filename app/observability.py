@@ -25,6 +25,9 @@ class Counters:
     """What this application counts beside requests."""
 
     predictions: Counter
+    answers: Counter
+    refused: Counter
+    conditions: Counter
 
 
 class JsonFormatter(logging.Formatter):
@@ -88,13 +91,34 @@ def _export_metrics(app: Flask) -> None:
     # By route, never by address: thousands of species must not become thousands of series.
     metrics = kind.for_app_factory(group_by="url_rule", registry=registry, excluded_paths="^/static/|^/docs/assets/")
     metrics.init_app(app)
+
+    def counter(name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"ecopredict_{name}", text, labels, registry=registry)
+
     app.extensions["counters"] = Counters(
-        Counter(
-            "ecopredict_predictions",
-            "Predictions answered and stored, by whether the cache held the answer",
-            ["cached"],
-            registry=registry,
-        )
+        predictions=counter(
+            "predictions", "Predictions answered and stored, by whether the cache held the answer", "cached"
+        ),
+        answers=counter(
+            "answers",
+            "Requests that a model could judge, answered or refused, by study and by where their conditions lie: "
+            "inside what the model has seen, outside the range of a predictor, a combination no record has, or unknown "
+            "(in range, by a model without an area of applicability)",
+            "study",
+            "novelty",
+        ),
+        refused=counter(
+            "refused", "Of those, requests refused with 409 because they wanted no extrapolation, by study", "study"
+        ),
+        conditions=counter(
+            "requested_conditions",
+            "Requested values by study, predictor and quarter (q1 to q4) of the training values, or below or above "
+            "them all; a value that fills several quarters counts in part for each, so that without drift each has a "
+            "quarter",
+            "study",
+            "predictor",
+            "part",
+        ),
     )
 
 

@@ -8,13 +8,24 @@ from typing import Any
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from app.analytics.schemas import Analytics, AnalyticsQuery
+from app.comparisons.schemas import (
+    ConditionsComparison,
+    ConditionsComparisonQuery,
+    ModelsComparison,
+    ModelsComparisonQuery,
+    SpeciesComparison,
+    SpeciesComparisonQuery,
+)
 from app.fields import PageQuery
 from app.health.views import Live, Ready
 from app.http import API_PREFIX
-from app.predictions.schemas import PredictionAnswer, PredictionPage, PredictionQuery, PredictionsQuery
+from app.predictions.schemas import ALSO_IN_ADDRESS, PredictionAnswer, PredictionPage, PredictionQuery, PredictionsQuery
 from app.registry.schemas import ModelDetail, ModelPage, ModelsQuery
+from app.species.curves import CurvesQuery, ResponseCurves
 from app.species.schemas import SpeciesDetail, SpeciesPage, SpeciesQuery
 from app.studies.schemas import StudyDetail, StudyPage
+from ml.odmap import OdmapReport
 
 
 class FieldProblem(BaseModel):
@@ -36,16 +47,26 @@ class Problem(BaseModel):
 
 
 Schema = dict[str, Any]
-_REQUESTS: tuple[type[BaseModel], ...] = (PredictionQuery,)
+_REQUESTS: tuple[type[BaseModel], ...] = (
+    PredictionQuery,
+    SpeciesComparisonQuery,
+    ConditionsComparisonQuery,
+)
 _ANSWERS: tuple[type[BaseModel], ...] = (
     PredictionAnswer,
     PredictionPage,
+    SpeciesComparison,
+    ConditionsComparison,
+    ModelsComparison,
     SpeciesPage,
     SpeciesDetail,
+    ResponseCurves,
     StudyPage,
     StudyDetail,
     ModelPage,
     ModelDetail,
+    OdmapReport,
+    Analytics,
     Live,
     Ready,
     Problem,
@@ -53,6 +74,7 @@ _ANSWERS: tuple[type[BaseModel], ...] = (
 _MEANING = {
     400: "The body is not JSON.",
     404: "There is nothing at this address.",
+    409: "The conditions lie outside the area of applicability, and the request refuses extrapolation.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "Something in the input is not acceptable; `errors` names each field.",
@@ -95,7 +117,10 @@ def build(example: dict[str, Any] | None = None) -> Schema:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": name} for name in ("predictions", "species", "studies", "models", "health")],
+        "tags": [
+            {"name": name}
+            for name in ("predictions", "comparisons", "species", "studies", "models", "analytics", "health")
+        ],
         "paths": _paths(example),
         "components": {"schemas": definitions["$defs"]},
     }
@@ -106,8 +131,9 @@ def _paths(example: dict[str, Any] | None) -> Schema:
     if example is not None:
         body["example"] = example
     post = _operation(
-        "predict", "predictions", "Ask how suitable conditions are", PredictionAnswer, (400, 413, 415, 422, 503)
+        "predict", "predictions", "Ask how suitable conditions are", PredictionAnswer, (400, 409, 413, 415, 422, 503)
     )
+    post["parameters"] = _beside_the_body(PredictionQuery)
     post["requestBody"] = {"required": True, "content": {"application/json": body}}
     listing = _operation("listPredictions", "predictions", "List answers, latest first", PredictionPage, (422,))
     listing["parameters"] = _query(PredictionsQuery)
@@ -116,16 +142,66 @@ def _paths(example: dict[str, Any] | None) -> Schema:
         f"{API_PREFIX}/predictions/{{id}}": _one(
             "prediction", "id", PredictionAnswer, {"type": "string", "format": "uuid"}
         ),
+        **_comparisons(),
         f"{API_PREFIX}/species": _list("species", "Find species by name", SpeciesPage, SpeciesQuery),
         f"{API_PREFIX}/species/{{slug}}": _one("species", "slug", SpeciesDetail, _SLUG, tag="species"),
+        f"{API_PREFIX}/species/{{slug}}/response-curves": _curves(),
         f"{API_PREFIX}/studies": _list("studies", "List studies", StudyPage, PageQuery),
         f"{API_PREFIX}/studies/{{slug}}": _one("study", "slug", StudyDetail, _SLUG, tag="studies"),
         f"{API_PREFIX}/models": _list("models", "List models", ModelPage, ModelsQuery),
         f"{API_PREFIX}/models/{{id}}": _one("model", "id", ModelDetail, _SLUG),
+        f"{API_PREFIX}/models/{{id}}/odmap": _one("report", "id", OdmapReport, _SLUG, tag="models"),
+        f"{API_PREFIX}/analytics": {"get": _analytics()},
         "/health/live": {"get": _health("live", "Is the process alive", Live)},
         "/health/ready": {"get": _health("ready", "Can it answer", Ready, down=True)},
     }
     return paths
+
+
+def _comparisons() -> Schema:
+    note = " Nothing is kept and no answer gets an id: ask for a prediction to keep one."
+    paths: Schema = {}
+    for name, summary, query, answer in (
+        ("Species", "Rank the species of a study for one set of conditions", SpeciesComparisonQuery, SpeciesComparison),
+        (
+            "Conditions",
+            "Ask about several sets of conditions for one species",
+            ConditionsComparisonQuery,
+            ConditionsComparison,
+        ),
+    ):
+        post = _operation(f"compare{name}", "comparisons", summary, answer, (400, 409, 413, 415, 422, 503))
+        post["description"] = f"{summary}.{note}"
+        post["parameters"] = _beside_the_body(query)
+        post["requestBody"] = {"required": True, "content": _json(query)}
+        paths[f"{API_PREFIX}/comparisons/{name.lower()}"] = {"post": post}
+    summary = "Put two versions of a model side by side"
+    models = _operation("compareModels", "comparisons", summary, ModelsComparison, (404, 422))
+    models["description"] = f"{summary}; with one id the other is the version before it.{note}"
+    models["parameters"] = _query(ModelsComparisonQuery)
+    return paths | {f"{API_PREFIX}/comparisons/models": {"get": models}}
+
+
+def _beside_the_body(query: type[BaseModel]) -> list[Schema]:
+    properties = query.model_json_schema()["properties"]
+    return [
+        {"name": name, "in": "query", "schema": properties[name], "description": "In place of the body's member."}
+        for name in ALSO_IN_ADDRESS
+    ]
+
+
+def _curves() -> Schema:
+    operation = _operation(
+        "getResponseCurves", "species", "How each condition moves the suitability", ResponseCurves, (404, 422, 503)
+    )
+    operation["parameters"] = [{"name": "slug", "in": "path", "required": True, "schema": _SLUG}, *_query(CurvesQuery)]
+    return {"get": operation}
+
+
+def _analytics() -> Schema:
+    operation = _operation("analytics", "analytics", "Read what was asked in a period", Analytics, (422,))
+    operation["parameters"] = _query(AnalyticsQuery)
+    return operation
 
 
 def _list(tag: str, summary: str, answer: type[BaseModel], query: type[BaseModel]) -> Schema:

@@ -18,6 +18,12 @@ PAGES = {
     "species list": "/species",
     "nothing found": "/species?q=zzzzzz",
     "species": "/species/parus-major",
+    "analytics": "/analytics",
+    "compare": "/compare",
+    "compare species": "/compare/species?env.trees=5&env.bare_rock=60&env.temperature=50&env.soil=clay",
+    "compare conditions": "/compare/conditions",
+    "compare conditions refused": "/compare/conditions?env.1.trees=x",
+    "compare versions": "/compare/models",
     "docs": "/docs",
     "not found": "/nothing-here",
 }

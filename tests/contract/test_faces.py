@@ -167,9 +167,7 @@ def test_no_models_yet(empty_app):
     assert ready.json["components"] == {"database": "up", "cache": "in process", "models": 0}
 
 
-@pytest.mark.parametrize(
-    "path", ["/map", "/batch", "/studies/new", "/models", "/analytics", "/account", "/api/v1/jobs/1"]
-)
+@pytest.mark.parametrize("path", ["/map", "/batch", "/studies/new", "/account", "/api/v1/jobs/1"])
 def test_what_is_not_built_is_absent(client, path):
     assert client.get(path).status_code == 404
     assert path not in client.get("/openapi.json").json["paths"]

@@ -1,0 +1,1 @@
+"""Analytics: what is asked, and whether the models are at home there."""

@@ -1,0 +1,184 @@
+"""What the analytics page says in words, and the places of what it draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.analytics.schemas import MOST, Analytics, PredictorDrift, Quartiles, StudyUse
+from app.predictions.schemas import Kind
+from ml.drift import ENOUGH
+
+KINDS: dict[Kind, str] = {
+    "inside": "inside what the model has seen",
+    "range": "outside the range of a predictor",
+    "combination": "a combination no record has",
+    "unknown": "cannot tell",
+}
+#: As on the form's tracks, the training range takes the middle of the width, and what is far away stays in sight.
+_BEGIN, _WIDTH, _EDGE = 20.0, 60.0, 1.5
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One part of a bar, in percent of its length."""
+
+    kind: Kind
+    begin: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Middle halves and medians of training and requested values, in percent of a strip's width."""
+
+    trained: tuple[float, float, float]
+    requested: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True)
+class DriftLine:
+    """One predictor of the table."""
+
+    data: PredictorDrift
+    strip: Strip
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """One study: its bar, and its predictors, the most different in sight and the rest folded."""
+
+    data: StudyUse
+    bar: list[Segment]
+    first: list[DriftLine]
+    rest: list[DriftLine]
+
+
+@dataclass(frozen=True)
+class AnalyticsView:
+    """The page: an answer in words for each question, and the studies."""
+
+    period: str
+    seen: str
+    drifting: str
+    favourite: str
+    kinds: dict[Kind, str]
+    studies: list[StudyView]
+    partial: bool
+    most: int = MOST
+
+    @staticmethod
+    def percent(share: float) -> str:
+        """Write a share for a cell."""
+        return percent(share).replace(" ", "\u00a0")
+
+
+def present(found: Analytics) -> AnalyticsView:
+    """Return what the page shows."""
+    return AnalyticsView(
+        period=f"{_date(found.since)} to {_date(found.until)}",
+        seen=_seen(found),
+        drifting=_drifting(found),
+        favourite=_favourite(found),
+        kinds=KINDS,
+        studies=[_study(one) for one in found.studies],
+        partial=any(one.examined < one.requests for one in found.studies),
+    )
+
+
+def percent(share: float) -> str:
+    """Write a share; a little is not nothing, and nearly all is not all."""
+    if 0 < share < 0.005:
+        return "under 1 %"
+    if 0.995 <= share < 1:
+        return "over 99 %"
+    return f"{100 * share:.0f} %"
+
+
+def _study(one: StudyUse) -> StudyView:
+    bar, begin = [], 0.0
+    for count in one.novelty:
+        if count.requests:
+            bar.append(Segment(count.kind, begin, 100 * count.share))
+            begin += 100 * count.share
+    lines = [DriftLine(drift, _strip(drift)) for drift in one.drift or []]
+    return StudyView(one, bar, lines[:_SHOWN], lines[_SHOWN:])
+
+
+def _strip(drift: PredictorDrift) -> Strip:
+    span = (drift.maximum - drift.minimum) or 1.0
+
+    def places(values: Quartiles) -> tuple[float, float, float]:
+        low, median, high = (
+            min(100 - _EDGE, max(_EDGE, _BEGIN + _WIDTH * (value - drift.minimum) / span))
+            for value in (values.low, values.median, values.high)
+        )
+        return low, median, high
+
+    return Strip(places(drift.trained), places(drift.requested) if drift.requested else None)
+
+
+def _seen(found: Analytics) -> str:
+    examined = sum(one.examined for one in found.studies)
+    counts = dict.fromkeys(KINDS, 0)
+    for one in found.studies:
+        for count in one.novelty:
+            counts[count.kind] += count.requests
+    outside = counts["range"] + counts["combination"]
+    many = _requests(examined)
+    said = f"{outside:,} of {many} ({percent(outside / max(1, examined))})" if outside else f"None of {many}"
+    said += " lay outside what the models have seen."
+    if counts["unknown"]:
+        said += f" For {counts['unknown']:,} only the ranges could be checked, not the combination."
+    return said
+
+
+def _drifting(found: Analytics) -> str:
+    lines = [(one, drift) for one in found.studies for drift in one.drift or []]
+    words = {drift.word for _, drift in lines}
+    for word, lead in (("very different", "Yes"), ("somewhat different", "Somewhat")):
+        if word in words:
+            study, most = max(
+                ((one, drift) for one, drift in lines if drift.word == word), key=lambda pair: pair[1].distance or 0.0
+            )
+            return f"{lead}, most of all in {study.study.title}: {_difference(most)}"
+    if "about the same" in words:
+        return "No: every condition with enough requests is asked for about as it was in training."
+    return f"There are too few requests to tell: a study needs {ENOUGH} or more."
+
+
+def _difference(drift: PredictorDrift) -> str:
+    asked = drift.requested or drift.trained
+    unit = f" {drift.unit}" if drift.unit else ""
+    return (
+        f"{drift.label}, where half of the requests lie {_span(asked)}{unit} "
+        f"and half of the training places {_span(drift.trained)}{unit}."
+    )
+
+
+def _span(values: Quartiles) -> str:
+    low, high = number(values.low), number(values.high)
+    return f"at {low}" if low == high else f"between {low} and {high}"
+
+
+def number(value: float) -> str:
+    """Write a figure as the page's tables do."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def _favourite(found: Analytics) -> str:
+    if not found.species:
+        return ""
+    first = found.species[0]
+    name = f"{first.vernacular_name} ({first.scientific_name})" if first.vernacular_name else first.scientific_name
+    return f"{name[:1].upper()}{name[1:]}, with {first.requests:,} of {_requests(found.requests)}."
+
+
+def _requests(n: int) -> str:
+    return f"{n:,} request" + ("" if n == 1 else "s")
+
+
+def _date(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"

@@ -1,0 +1,26 @@
+"""Addresses of the analytics."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from app.analytics import service
+from app.analytics.presentation import present
+from app.analytics.schemas import PERIODS, AnalyticsQuery
+from app.http import API_PREFIX, Reply, face, faces, read_query
+
+api = Blueprint("analytics_api", __name__, url_prefix=API_PREFIX)
+pages = Blueprint("analytics", __name__)
+
+
+@api.get("/analytics")
+@pages.get("/analytics")
+@faces(page="analytics/page.html", fragment="analytics/_report.html")
+def look_back() -> Reply:
+    """Show what was asked in a period.
+
+    Template context: ``data`` Analytics, ``view`` AnalyticsView, ``periods`` the days one can look back.
+    """
+    found = service.look_back(read_query(AnalyticsQuery))
+    view = present(found) if face() != "json" else None
+    return Reply(found, context={"view": view, "periods": PERIODS})

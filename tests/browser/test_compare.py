@@ -1,0 +1,88 @@
+"""Comparing in a browser: as one types, by keyboard, and without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+Visit = Callable[..., Page]
+
+
+def _order(page: Page) -> list[str]:
+    return page.locator(".ranking .who em").all_inner_texts()
+
+
+def test_the_ranking_follows_what_is_typed(visit: Visit) -> None:
+    page = visit("/compare/species")
+    before = _order(page)
+    page.locator("[name='env.bare_rock']").fill("88")
+    page.locator("[name='env.trees']").fill("1")
+    expect(page).to_have_url(re.compile(r"env\.bare_rock=88&env\.trees=1"))
+    expect(page.locator("#status")).to_contain_text(re.compile("species"))
+    after = _order(page)
+    assert sorted(after) == sorted(before)
+    page.reload()
+    assert _order(page) == after, "the address holds the question"
+    expect(page.locator("[name='env.bare_rock']")).to_have_value("88")
+
+
+def test_messages_come_and_go(visit: Visit) -> None:
+    page = visit("/compare/species")
+    trees = page.locator("[name='env.trees']")
+    trees.fill("many")
+    expect(page.locator("#status")).to_contain_text("Waiting for a number in Trees")
+    trees.press("Enter")
+    expect(page.locator("#error-summary")).to_contain_text("Trees: Must be a number")
+    expect(trees).to_be_focused()
+    trees.fill("20")
+    expect(page.locator("#error-summary")).to_have_count(0)
+    expect(page.locator(".ranking .who")).to_have_count(4)
+
+
+def test_sets_are_added_changed_and_removed(visit: Visit) -> None:
+    page = visit("/compare/conditions")
+    columns = page.locator(".sets thead input")
+    expect(columns).to_have_count(3)
+    page.get_by_role("button", name="Add another set").click()
+    expect(columns).to_have_count(4)
+    page.locator("[name='env.4.trees']").fill("93")
+    expect(page).to_have_url(re.compile(r"env\.4\.trees=93"))
+    # the Enter key compares; it must not press the first button that removes a set
+    page.locator("[name='env.4.trees']").press("Enter")
+    page.wait_for_load_state("networkidle")
+    expect(columns).to_have_count(4)
+    page.get_by_role("button", name="Remove set 1").click()
+    expect(columns).to_have_count(3)
+    expect(page.locator("[name='env.3.trees']")).to_have_value("93")
+
+
+def test_rows_that_differ_are_marked_at_once(visit: Visit) -> None:
+    page = visit("/compare/conditions")
+    row = page.locator("tr[data-predictor]", has_text="Trees")
+    for at in (1, 2, 3):
+        page.locator(f"[name='env.{at}.trees']").fill("12,5")
+    expect(row).not_to_have_class(re.compile("differs"))
+    page.locator("[name='env.2.trees']").fill("13")
+    expect(row).to_have_class(re.compile("differs"))
+    expect(row.locator("[data-differs]")).to_be_visible()
+
+
+def test_without_javascript(visit: Visit) -> None:
+    page = visit("/compare", scripts=False)
+    page.get_by_role("link", name="Several conditions, one species").click()
+    page.locator("select[name=species]").select_option("parus-major")
+    page.get_by_role("button", name="Choose").click()
+    page.get_by_role("button", name="Add another set").click()
+    page.locator("[name='env.4.trees']").fill("7,5")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.locator("#compared .set-verdict")).to_have_count(4)
+    expect(page.locator("[name='env.4.trees']")).to_have_value("7,5")
+    page.get_by_role("button", name="Remove set 2").click()
+    expect(page.locator("#compared .set-verdict")).to_have_count(3)
+    page.get_by_role("link", name="Several species").click()
+    page.locator("[name='env.trees']").fill("x")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.locator("#error-summary")).to_contain_text("Must be a number")
+    expect(page).to_have_title(re.compile("^Error"))
