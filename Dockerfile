@@ -1,4 +1,5 @@
-# The application alone; docker-compose.yml puts it behind nginx beside PostgreSQL and Redis.
+# The application, and nginx with its static files (target `front`); docker-compose.yml puts them beside PostgreSQL and
+# Redis. The application is the last stage, which is built when no target is named.
 # Linted by tests/unit/tools; never built where this was written, which has no container engine.
 FROM python:3.11-slim-bookworm AS install
 WORKDIR /srv
@@ -6,6 +7,17 @@ COPY requirements.txt ./
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --requirement requirements.txt
 COPY tools tools
 RUN mkdir -p app/static && /venv/bin/python tools/fetch.py --data-dir /fetched
+
+# what never changes between two builds, plain and packed, next to the configuration that serves it
+FROM install AS static
+COPY app/static app/static
+RUN /venv/bin/python tools/compress.py app/static /packed
+
+FROM nginx:1.28-alpine AS front
+COPY nginx /etc/nginx
+COPY --from=static /srv/app/static /srv/plain/static
+COPY --from=static /packed /srv/gzip/static
+EXPOSE 443 8000 8501
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --create-home --uid 10001 eco
@@ -16,9 +28,9 @@ COPY --from=install /srv/app/static/vendor app/static/vendor
 COPY --from=install --chown=eco:eco /fetched /data
 USER 10001
 ENV PATH=/venv/bin:$PATH DATA_DIR=/data ENVIRONMENT=production PYTHONUNBUFFERED=1 NUMBA_CACHE_DIR=/tmp/numba \
-    GUNICORN_CMD_ARGS="--bind=0.0.0.0:8000"
+    GUNICORN_CMD_ARGS="--bind=0.0.0.0:8080"
 VOLUME /data
-EXPOSE 8000
+EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/live', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health/live', timeout=4)"]
 CMD ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]

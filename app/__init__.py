@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app import answer_cache, docs, errors, limiting, observability, security, templating
+from app import (
+    answer_cache,
+    database,
+    docs,
+    errors,
+    limiting,
+    observability,
+    redis_store,
+    replica,
+    security,
+    templating,
+)
 from app.analytics import views as analytics
 from app.comparisons import views as comparisons
 from app.config import PROJECT, Settings, SettingsError, load_settings
 from app.extensions import db, htmx, migrate
+from app.handover import service as handover
 from app.health import views as health
+from app.predictions import cli as predictions_cli
+from app.predictions import tables as predictions_tables
 from app.predictions import views as predictions
 from app.registry import cli as registry_cli
 from app.registry import views as registry
 from app.registry.loader import Loader
+from app.registry.snapshot import Register
 from app.species import views as species
 from app.studies import views as studies
 
@@ -43,23 +58,30 @@ def create_app(settings: Settings | None = None) -> Flask:
         TESTING=settings.environment == "testing",
         # Also in tests an unexpected error is answered as it would be in production.
         PROPAGATE_EXCEPTIONS=False,
-        SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(settings),
+        **database.configuration(settings),
         MAX_CONTENT_LENGTH=settings.max_content_length,
         MAX_FORM_MEMORY_SIZE=settings.max_content_length,
         MAX_FORM_PARTS=500,
     )
     db.init_app(app)
+    with app.app_context():
+        for engine in db.engines.values():
+            database.watch(engine)
+    replica.init_app(app)
     migrate.init_app(app, db, directory=str(PROJECT / "migrations"), render_as_batch=True)
     htmx.init_app(app)
     observability.init_app(app)
+    redis_store.init_app(app)
     answer_cache.init_app(app)
     limiting.init_app(app)
     security.init_app(app)
     errors.init_app(app)
     templating.init_app(app)
     app.extensions["model_loader"] = Loader(settings.models_dir.resolve())
+    handover.init_app(app, predictions_tables.insert)
+    app.extensions["register"] = Register(settings.data_dir.resolve() / "registry")
     app.cli.add_command(registry_cli.group)
+    app.cli.add_command(predictions_cli.group)
     app.url_map.converters["slug"] = templating.SlugConverter
     for blueprint in (
         predictions.pages,
@@ -78,9 +100,3 @@ def create_app(settings: Settings | None = None) -> Flask:
     ):
         app.register_blueprint(blueprint)
     return app
-
-
-def _engine_options(settings: Settings) -> dict[str, object]:
-    if settings.database_url.startswith("sqlite"):
-        return {}
-    return {"pool_pre_ping": True, "pool_recycle": 1800, "connect_args": {"connect_timeout": 3}}

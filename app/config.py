@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import SplitResult, urlsplit
 
 import limits
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.redis_url import parse as parse_redis_url
+
 PROJECT = Path(__file__).resolve().parent.parent
-SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")
-NOT_YET = ("DATABASE_REPLICA_URL", "OTEL_EXPORTER_OTLP_ENDPOINT", "SENTRY_DSN")
+SECRETS = ("SECRET_KEY", "DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "SENTRY_DSN")
 FEATURES: frozenset[str] = frozenset()
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -34,7 +36,9 @@ class Settings(BaseModel):
     environment: Literal["development", "testing", "production"] = "development"
     data_dir: Path = PROJECT / "instance"
     database_url: str = ""
-    redis_url: str | None = None
+    database_replica_url: str | None = None
+    database_pool_size: int = Field(5, ge=1, le=100)
+    redis_url: str | None = Field(None, repr=False)
     secret_key: str = Field("", repr=False)
     log_level: str = "INFO"
     port: int = Field(8000, ge=1, le=65535)
@@ -43,7 +47,10 @@ class Settings(BaseModel):
     rate_limit: str = "10/second"
     trusted_proxies: int = Field(0, ge=0, le=5)
     max_content_length: int = Field(1024 * 1024, ge=1024)
+    spool_limit: int = Field(1024 * 1024 * 1024, ge=64 * 1024)
     cors_origins: tuple[str, ...] = ()
+    otel_exporter_otlp_endpoint: str | None = None
+    sentry_dsn: str | None = Field(None, repr=False)
 
     @field_validator("data_dir")
     @classmethod
@@ -65,15 +72,20 @@ class Settings(BaseModel):
             raise ValueError("expected a sqlite:/// or postgresql:// URL")
         return value
 
+    @field_validator("database_replica_url")
+    @classmethod
+    def _replica(cls, value: str | None) -> str | None:
+        found = cls._database(value) if value else None
+        if found and not found.startswith("postgresql"):
+            raise ValueError("expected a postgresql:// URL")
+        return found
+
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: str | None) -> str | None:
         if not value:
             return None
-        if value.startswith(("redis+sentinel://", "sentinel://", "rediss+sentinel://")) or "cluster" in value[:16]:
-            raise ValueError("Sentinel and Cluster URLs are not supported by this version")
-        if not value.startswith(REDIS_SCHEMES):
-            raise ValueError("expected a redis://, rediss:// or unix:// URL")
+        parse_redis_url(value)
         return value
 
     @field_validator("log_level")
@@ -102,6 +114,23 @@ class Settings(BaseModel):
             if origin != "*" and not origin.startswith(("http://", "https://")):
                 raise ValueError("expected a comma-separated list of origins such as https://example.org, or *")
         return origins
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _endpoint(cls, value: str | None) -> str | None:
+        url = _http_url(value) if value else None
+        if value and (url is None or url.username is not None or url.query or url.fragment):
+            raise ValueError("expected an http:// or https:// URL such as http://collector:4318")
+        return value.rstrip("/") if value else None
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _dsn(cls, value: str | None) -> str | None:
+        url = _http_url(value) if value else None
+        if value and (url is None or not url.username or not url.path.rpartition("/")[2].isdecimal()):
+            # The value is not repeated: it holds a key.
+            raise ValueError("expected a DSN such as https://KEY@sentry.example/1")
+        return value or None
 
     @property
     def models_dir(self) -> Path:
@@ -143,15 +172,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     updates: dict[str, Any] = {}
     if not settings.database_url:
         updates["database_url"] = f"sqlite:///{settings.data_dir / 'ecopredict.db'}"
+    if settings.database_replica_url and not settings.database_url.startswith("postgresql"):
+        raise SettingsError("DATABASE_REPLICA_URL: needs a DATABASE_URL that is PostgreSQL's as well")
     if not settings.secret_key:
         updates["secret_key"] = _own_secret(settings)
     return settings.model_copy(update=updates)
 
 
 def _refuse_unknown(source: Mapping[str, str]) -> None:
-    for name in NOT_YET:
-        if source.get(name) or source.get(f"{name}_FILE"):
-            raise SettingsError(f"{name} is not supported by this version")
     for name in source:
         if name.startswith("FEATURE_") and name not in FEATURES:
             raise SettingsError(f"{name}: unknown feature flag")
@@ -172,6 +200,17 @@ def _read(source: Mapping[str, str], name: str) -> str | None:
     if not text:
         raise SettingsError(f"{name}_FILE: {path} is empty")
     return text
+
+
+def _http_url(value: str) -> SplitResult | None:
+    """Return the parts of a web address, or None where it is not one."""
+    try:
+        url = urlsplit(value)
+        # a port that is no number is noticed only when it is asked for
+        fine = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return None
+    return url if fine and not re.search(r"\s", value) else None
 
 
 def _own_secret(settings: Settings) -> str:

@@ -8,8 +8,10 @@ from http import HTTPStatus
 
 from flask import Flask, Response, g, jsonify, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from app import logs, metrics
 from app.http import FRAGMENT, face
 
 log = logging.getLogger(__name__)
@@ -96,6 +98,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(OperationalError, _database_error)
     app.register_error_handler(InterfaceError, _database_error)
+    app.register_error_handler(PoolTimeout, _database_error)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -152,10 +155,12 @@ def _http_error(error: HTTPException) -> Response:
 
 def _database_error(error: Exception) -> Response:
     # The driver's message can hold addresses and statements: it goes to the log, never to the caller.
+    metrics.failed("database")
     log.error("database unavailable: %s", error.__class__.__name__, exc_info=error)
     return respond(503, DETAILS[503])
 
 
 def _unexpected(error: BaseException) -> Response:
-    log.error("unhandled %s on %s", type(error).__name__, request.path, exc_info=error)
+    metrics.failed("unhandled")
+    log.error("unhandled %s on %s", type(error).__name__, logs.route(), exc_info=error)
     return respond(500, DETAILS[500])

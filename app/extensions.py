@@ -13,6 +13,8 @@ from sqlalchemy import MetaData, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import DeclarativeBase
 
+from app.database import RoutingSession
+
 
 class Base(DeclarativeBase):
     """Base of every table. Constraints have predictable names, so that migrations can drop them on any database."""
@@ -28,7 +30,7 @@ class Base(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Base)
+db = SQLAlchemy(model_class=Base, session_options={"class_": RoutingSession})
 migrate = Migrate()
 cache = Cache()
 htmx = Htmx()

@@ -1,4 +1,4 @@
-"""How many questions one address may ask: held in Redis when there is one, in process otherwise."""
+"""How many questions one address may ask: counted in Redis when there is one, in this process otherwise."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app import shared_counts
 from app.http import API_PREFIX
-
-# A Redis that hangs must cost a request no more than this.
-_STORAGE_OPTIONS: Any = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 
 
 def init_app(app: Flask) -> None:
@@ -26,13 +24,14 @@ def init_app(app: Flask) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies
         )
+    store = app.extensions["redis_store"]
+    options: Any = {"store": store} if store is not None else {}
     limiter = Limiter(
         get_remote_address,
         application_limits=[settings.rate_limit],
         application_limits_exempt_when=_exempt,
-        storage_uri=settings.redis_url or "memory://",
-        storage_options=_STORAGE_OPTIONS if settings.redis_url else {},
-        in_memory_fallback_enabled=bool(settings.redis_url),
+        storage_uri=f"{shared_counts.SCHEME}://" if store is not None else "memory://",
+        storage_options=options,
         strategy="fixed-window",
         key_prefix="ecopredict",
     )
@@ -54,9 +53,10 @@ def _exempt() -> bool:
 def _add_headers(response: Response, limiter: Limiter) -> Response:
     met = limiter.current_limit
     if met is not None:
-        wait = max(1, math.ceil(met.reset_at - time.time()))
+        # its own figure, reset_at, is up to a second late
+        wait = max(1, math.ceil(met.window.reset_time - time.time()))
         response.headers["RateLimit-Limit"] = str(met.limit.amount)
-        response.headers["RateLimit-Remaining"] = str(max(0, met.remaining))
+        response.headers["RateLimit-Remaining"] = str(met.window.remaining)
         response.headers["RateLimit-Reset"] = str(wait)
         if response.status_code == 429:
             response.headers["Retry-After"] = str(wait)

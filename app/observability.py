@@ -1,138 +1,92 @@
-"""What happened: a request id on every response, one log line a request, metrics by route."""
+"""What happened: a request id on every response, one log line a request, metrics by route, traces and error reports."""
 
 from __future__ import annotations
 
-import json
-import logging
-import os
+import atexit
 import re
 import time
 import uuid
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from flask import Flask, Response, current_app, g, has_request_context, request
-from prometheus_client import CollectorRegistry, Counter
-from prometheus_flask_exporter import PrometheusMetrics
-from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMetrics
+from flask import Flask, Response, current_app, g, request
+from prometheus_client import Histogram
 
-log = logging.getLogger("app.access")
+from app import logs, metrics, sentry, tracing
+from app.extensions import db
+from app.metrics import Counters, counters
+
+__all__ = ["Counters", "counters", "init_app", "timed"]
+
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-@dataclass(frozen=True)
-class Counters:
-    """What this application counts beside requests."""
-
-    predictions: Counter
-    answers: Counter
-    refused: Counter
-    conditions: Counter
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line, for machines that collect logs."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the record as JSON."""
-        entry: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if has_request_context():
-            entry["request_id"] = g.get("request_id", "")
-        if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=True)
-
-
-class LineFormatter(logging.Formatter):
-    """One readable line, and none forged by what a visitor sent."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the record as text."""
-        record.request_id = g.get("request_id", "-") if has_request_context() else "-"
-        return super().format(record)
+# https://www.w3.org/TR/trace-context/#traceparent-header
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+# how long an ending process waits for collectors, for each of the two
+_PATIENCE = 2.0
 
 
 def init_app(app: Flask) -> None:
-    """Wire logging, request ids and metrics."""
-    _configure_logging(app)
+    """Wire logging, request ids, metrics and, where they are set up, traces and error reports."""
+    logs.init_app(app)
     app.before_request(_begin)
-    _export_metrics(app)
     app.after_request(_finish)
-
-
-def counters() -> Counters:
-    """Return the counters of the current application."""
-    return current_app.extensions["counters"]
-
-
-def _configure_logging(app: Flask) -> None:
-    settings = app.config["SETTINGS"]
-    root = logging.getLogger("app")
-    root.setLevel(settings.log_level)
-    if not any(getattr(handler, "ecopredict", False) for handler in root.handlers):
-        handler = logging.StreamHandler()
-        handler.ecopredict = True  # type: ignore[attr-defined]
-        root.addHandler(handler)
-    for each in root.handlers:
-        if getattr(each, "ecopredict", False):
-            plain = LineFormatter("%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s")
-            each.setFormatter(JsonFormatter() if settings.environment == "production" else plain)
-
-
-def _export_metrics(app: Flask) -> None:
-    kind = GunicornInternalPrometheusMetrics if os.environ.get("PROMETHEUS_MULTIPROC_DIR") else PrometheusMetrics
-    # A registry of its own, so that tests can make many applications in one process.
-    registry = CollectorRegistry()
-    # By route, never by address: thousands of species must not become thousands of series.
-    metrics = kind.for_app_factory(group_by="url_rule", registry=registry, excluded_paths="^/static/|^/docs/assets/")
     metrics.init_app(app)
+    _hide_parameters(app)
+    settings = app.config["SETTINGS"]
+    if settings.otel_exporter_otlp_endpoint:
+        traces = tracing.Traces(settings)
+        app.extensions["traces"] = traces
+        app.teardown_request(lambda _: traces.end())
+        with app.app_context():
+            traces.watch_database()
+        atexit.register(traces.close, _PATIENCE)
+    reports = sentry.init_app(settings)
+    if reports is not None:
+        atexit.register(reports.stop, _PATIENCE)
 
-    def counter(name: str, text: str, *labels: str) -> Counter:
-        return Counter(f"ecopredict_{name}", text, labels, registry=registry)
 
-    app.extensions["counters"] = Counters(
-        predictions=counter(
-            "predictions", "Predictions answered and stored, by whether the cache held the answer", "cached"
-        ),
-        answers=counter(
-            "answers",
-            "Requests that a model could judge, answered or refused, by study and by where their conditions lie: "
-            "inside what the model has seen, outside the range of a predictor, a combination no record has, or unknown "
-            "(in range, by a model without an area of applicability)",
-            "study",
-            "novelty",
-        ),
-        refused=counter(
-            "refused", "Of those, requests refused with 409 because they wanted no extrapolation, by study", "study"
-        ),
-        conditions=counter(
-            "requested_conditions",
-            "Requested values by study, predictor and quarter (q1 to q4) of the training values, or below or above "
-            "them all; a value that fills several quarters counts in part for each, so that without drift each has a "
-            "quarter",
-            "study",
-            "predictor",
-            "part",
-        ),
-    )
+def _hide_parameters(app: Flask) -> None:
+    """Keep what was asked out of the database's error messages, and with that out of logs and reports."""
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.hide_parameters = True
+
+
+@contextmanager
+def timed(histogram: Histogram, name: str) -> Iterator[None]:
+    """Time a piece of work, as a span too where there are traces."""
+    traces: tracing.Traces | None = current_app.extensions.get("traces")
+    began = time.perf_counter()
+    try:
+        if traces is None:
+            yield
+        else:
+            with traces.span(name):
+                yield
+    finally:
+        histogram.observe(time.perf_counter() - began)
 
 
 def _begin() -> None:
+    g.began = time.perf_counter()
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
-    g.began = time.perf_counter()
+    parent = request.headers.get("traceparent", "")
+    found = _TRACEPARENT.fullmatch(parent) if parent else None
+    if found:
+        g.trace_id = found[1]
+    traces: tracing.Traces | None = current_app.extensions.get("traces")
+    if traces is not None and not request.path.startswith(logs.QUIET):
+        g.trace_id = traces.begin(parent if found else "")
 
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.get("request_id") or uuid.uuid4().hex
-    # A mistake of the caller is information; only our own failures are errors, logged where they happen.
-    milliseconds = 1000 * (time.perf_counter() - g.get("began", time.perf_counter()))
-    path = request.path.encode("unicode_escape").decode("ascii")[:200]
-    if not path.startswith(("/health/", "/metrics", "/static/")):
-        log.info("%s %s %s %.1f ms", request.method, path, response.status_code, milliseconds)
+    now = time.perf_counter()
+    seconds = now - g.get("began", now)
+    traces: tracing.Traces | None = current_app.extensions.get("traces")
+    if traces is not None:
+        traces.finish(response)
+    current_app.extensions["request_metrics"].count(response, seconds)
+    logs.write(response, seconds)
     return response

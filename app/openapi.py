@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -22,6 +21,7 @@ from app.health.views import Live, Ready
 from app.http import API_PREFIX
 from app.predictions.schemas import ALSO_IN_ADDRESS, PredictionAnswer, PredictionPage, PredictionQuery, PredictionsQuery
 from app.registry.schemas import ModelDetail, ModelPage, ModelsQuery
+from app.release import app_version
 from app.species.curves import CurvesQuery, ResponseCurves
 from app.species.schemas import SpeciesDetail, SpeciesPage, SpeciesQuery
 from app.studies.schemas import StudyDetail, StudyPage
@@ -262,11 +262,3 @@ def _ref(model: type[BaseModel]) -> Schema:
 
 def _json(model: type[BaseModel]) -> Schema:
     return {"application/json": {"schema": _ref(model)}}
-
-
-def app_version() -> str:
-    """Return the version of this program."""
-    try:
-        return version("ecopredict")
-    except PackageNotFoundError:
-        return "0.1.0"

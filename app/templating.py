@@ -8,7 +8,7 @@ from flask import Flask, url_for
 from werkzeug.routing import BaseConverter
 
 from app.glossary import GLOSSARY
-from app.openapi import app_version
+from app.release import app_version
 
 
 class SlugConverter(BaseConverter):

@@ -1,13 +1,28 @@
-"""How Alembic meets the application: its engine, its tables."""
+"""How Alembic meets the application: its engine, its tables, and one upgrade at a time beside those who serve."""
 
 from __future__ import annotations
 
+import logging
+
 from alembic import context
+from alembic.util import CommandError
 from flask import current_app
+from sqlalchemy.exc import OperationalError
+
+from app.database import take_time
 
 _migrate = current_app.extensions["migrate"]
 _metadata = _migrate.db.metadata
 _arguments = {"compare_type": True, **_migrate.configure_args}
+
+log = logging.getLogger("app.migrations")
+
+# "eco-mig" as a number: what everybody who migrates this database agrees to lock
+_LOCK = 0x65636F2D6D6967
+# A statement that wants a table for itself lets nobody pass while it waits, so it must not wait long. Shorter than what
+# the application's own statements may take.
+_LOCK_TIMEOUT_S = 4
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def run_offline() -> None:
@@ -19,11 +34,37 @@ def run_offline() -> None:
 
 
 def run_online() -> None:
-    """Run the statements."""
+    """Run the statements, each migration in a transaction of its own."""
     with _migrate.db.engine.connect() as connection:
-        context.configure(connection=connection, target_metadata=_metadata, **_arguments)
-        with context.begin_transaction():
-            context.run_migrations()
+        if connection.dialect.name == "postgresql":
+            _take_turns(connection)
+        context.configure(
+            connection=connection, target_metadata=_metadata, transaction_per_migration=True, **_arguments
+        )
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+        except OperationalError as error:
+            if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            raise CommandError(
+                f"a table stayed in use for {_LOCK_TIMEOUT_S} s; the migration was undone, run the upgrade again"
+            ) from None
+        finally:
+            if connection.dialect.name == "postgresql":
+                # the lock and the settings end with the connection, which nobody else gets
+                connection.invalidate()
+
+
+def _take_turns(connection) -> None:
+    """Wait for whoever else is migrating, and be patient with statements and impatient with locks."""
+    take_time(connection)
+    if not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK})").scalar():
+        log.warning("another upgrade is running; waiting for it")
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
+    connection.exec_driver_sql(f"SET lock_timeout = '{_LOCK_TIMEOUT_S}s'")
+    # Alembic begins transactions only where none is open
+    connection.commit()
 
 
 if context.is_offline_mode():

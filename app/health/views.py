@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Literal
 
-from flask import Blueprint
-from pydantic import BaseModel
+from flask import Blueprint, Flask, current_app
+from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import answer_cache
+from app import answer_cache, replica
 from app.extensions import db
+from app.handover.service import handover
+from app.handover.spool import SpoolError
+from app.health.probe import Probe
 from app.http import Reply, faces
-from app.registry import tables as registry_tables
+from app.registry import snapshot
 
 log = logging.getLogger(__name__)
 pages = Blueprint("health", __name__, url_prefix="/health")
+
+
+Handover = Literal["direct", "up", "behind", "down"]
+_BEHIND_S = 60.0
+# shorter than whoever asks waits: Docker's and nginx's checks give up after some seconds
+_PATIENCE_S = 2.0
 
 
 class Live(BaseModel):
@@ -29,8 +39,14 @@ class Components(BaseModel):
     """How each part is doing."""
 
     database: Literal["up", "down"]
+    replica: Literal["up", "down", "none"]
     cache: Literal["up", "down", "in process"]
     models: int
+    handover: Handover = Field(
+        description="How answers reach the database: `direct` at once; `up` through the spool; `behind`: the oldest "
+        "has waited for more than a minute; `down`: the spool cannot be used."
+    )
+    waiting: int = Field(description="Answers that wait for the database.")
 
 
 class Ready(BaseModel):
@@ -38,6 +54,16 @@ class Ready(BaseModel):
 
     status: Literal["ready", "degraded", "unavailable"]
     components: Components
+
+
+class _Probes:
+    """The checks of an application."""
+
+    def __init__(self) -> None:
+        self.database: Probe[Literal["up", "down"]] = Probe(_database, "down")
+        self.replica: Probe[Literal["up", "down", "none"]] = Probe(replica.state, "down")
+        self.cache: Probe[Literal["up", "down", "in process"]] = Probe(answer_cache.state, "down")
+        self.models: Probe[int] = Probe(_models, 0)
 
 
 @pages.get("/live")
@@ -51,19 +77,55 @@ def live() -> Reply:
 @faces()
 def ready() -> Reply:
     """Say whether predictions can be answered, and which part is down."""
-    models = 0
-    database: Literal["up", "down"] = "up"
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    probes: _Probes = app.extensions.setdefault("health_probes", _Probes())
+    until = time.monotonic() + _PATIENCE_S
+    # all at once, since each may hang
+    of_database, of_replica = probes.database.begin(app), probes.replica.begin(app)
+    of_cache, of_models = probes.cache.begin(app), probes.models.begin(app)
+    handed, waiting = _handover()
+    database, cache = of_database(until), of_cache(until)
+    parts = Components(
+        database=database,
+        replica=of_replica(until),
+        cache=cache,
+        models=of_models(until),
+        handover=handed,
+        waiting=waiting,
+    )
+    # one of the two must take an answer, or none may be given
+    able = parts.models > 0 and (database == "up" or handed in ("up", "behind"))
+    well = database == "up" and "down" not in (parts.replica, cache) and handed in ("direct", "up")
+    status: Literal["ready", "degraded", "unavailable"] = "unavailable" if not able else "ready" if well else "degraded"
+    return Reply(Ready(status=status, components=parts), 200 if able else 503, headers={"Cache-Control": "no-store"})
+
+
+def _database() -> Literal["up", "down"]:
     try:
         db.session.execute(text("SELECT 1"))
-        models = registry_tables.count_active()
     except SQLAlchemyError as error:
         db.session.rollback()
         log.warning("not ready: %s", type(error).__name__)
-        database = "down"
-    cache = answer_cache.state()
-    parts = Components(database=database, cache=cache, models=models)
-    able = database == "up" and models > 0
-    status: Literal["ready", "degraded", "unavailable"] = (
-        "unavailable" if not able else "degraded" if cache == "down" else "ready"
-    )
-    return Reply(Ready(status=status, components=parts), 200 if able else 503, headers={"Cache-Control": "no-store"})
+        return "down"
+    return "up"
+
+
+def _models() -> int:
+    try:
+        return snapshot.current().n_models
+    except (SQLAlchemyError, OSError):
+        # never taken from the database, and the database is away
+        db.session.rollback()
+        return 0
+
+
+def _handover() -> tuple[Handover, int]:
+    try:
+        depth = handover().depth()
+    except SpoolError as error:
+        log.warning("the spool cannot be used: %s", error)
+        return "down", 0
+    if depth is None:
+        return "direct", 0
+    late = depth.oldest is not None and time.time() - depth.oldest > _BEHIND_S
+    return ("behind" if late else "up"), depth.rows

@@ -10,9 +10,9 @@ from app.errors import AppError, ValidationFailed
 from app.predictions.environment import NUMBER, Canonical, number_text
 from app.predictions.schemas import PredictForm
 from app.registry import service as registry
-from app.registry.tables import ModelVersion
+from app.registry import snapshot
+from app.registry.snapshot import KnownSpecies
 from app.species import service as species_service
-from app.species.tables import Species
 from ml.card import Conditions, ModelCard
 from ml.cutoff import OWN
 
@@ -21,21 +21,19 @@ OPTIONS = ("threshold", "own_threshold", "extrapolation")
 _LONGEST = 200
 
 
-def filled(row: Species, version: ModelVersion | None, start: str = "") -> tuple[PredictForm, Canonical]:
+def filled(species: KnownSpecies, start: str = "") -> tuple[PredictForm, Canonical]:
     """Return the form of a species with starting values, and those values.
 
     Parameters
     ----------
-    row : Species
-    version : ModelVersion or None
-        The model that answers for it.
+    species : KnownSpecies
     start : str
         Number or label of a starting point; the first one where it is neither.
     """
-    form = PredictForm(species=species_service.describe(row, version), query=_shown_name(row))
-    if version is None:
+    form = PredictForm(species=species_service.describe(species, species.model), query=_shown_name(species))
+    if species.model is None:
         return form, {}
-    card = registry.card_of(version)
+    card = registry.card_of(species.model)
     form.starting_points = card.starting_points
     environment = dict(_start(card, start).environment)
     form.values = {name: _shown(value) for name, value in environment.items()}
@@ -69,11 +67,11 @@ def refused(posted: MultiDict[str, str], error: AppError) -> PredictForm:
     name = posted.get("species", "").strip()[:_LONGEST]
     form = PredictForm(query=name)
     try:
-        row = species_service.resolve(name)
+        species = snapshot.current().resolve(name)
     except ValidationFailed:
         pass
     else:
-        form, _ = filled(row, registry.active_of(row))
+        form, _ = filled(species)
     keep(form, posted)
     for at, text in error.errors:
         field, message = _field_of(at), text[:1].upper() + text[1:]
@@ -121,5 +119,5 @@ def _shown(value: float | str) -> str:
     return value if isinstance(value, str) else number_text(value)
 
 
-def _shown_name(row: Species) -> str:
-    return row.vernacular_name or row.scientific_name
+def _shown_name(species: KnownSpecies) -> str:
+    return species.vernacular_name or species.scientific_name

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import answer_cache
 from app.errors import NotFound, Unavailable, ValidationFailed
-from app.observability import counters
+from app.handover.service import handover
+from app.logs import note
+from app.observability import counters, timed
 from app.paging import read_cursor, write_cursor
 from app.predictions import tables, tally
 from app.predictions.environment import Canonical, cache_key, read_environment
@@ -29,8 +34,10 @@ from app.predictions.schemas import (
 from app.predictions.tables import Prediction
 from app.predictions.verdict import judge, refuse_outside
 from app.registry import service as registry
+from app.registry import snapshot
 from app.registry import tables as registry_tables
 from app.registry.schemas import ModelRef, SpeciesRef
+from app.registry.snapshot import KnownModel, KnownSpecies
 from app.registry.tables import ModelVersion
 from app.species import service as species_service
 from app.species.curves import Drawing, ResponseCurves, draw
@@ -39,14 +46,22 @@ from ml.artifact import Artifact
 from ml.card import ModelCard
 from ml.members import LEVEL
 
-log = logging.getLogger(__name__)
 # enough for a drawing as wide as a word
 _POINTS = 25
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def predict(query: PredictionQuery) -> PredictionAnswer:
-    """Answer a query and keep the answer.
+@dataclass(frozen=True)
+class Given:
+    """An answer, whom it is about and the card of the model that gave it."""
+
+    answer: PredictionAnswer
+    species: KnownSpecies
+    card: ModelCard
+
+
+def predict(query: PredictionQuery) -> Given:
+    """Answer a query and keep the answer. The database is not asked: it may be away.
 
     Parameters
     ----------
@@ -54,8 +69,8 @@ def predict(query: PredictionQuery) -> PredictionAnswer:
 
     Returns
     -------
-    PredictionAnswer
-        With an id of its own, stored before it is returned.
+    Given
+        Its answer has an id of its own and was handed over for good.
 
     Raises
     ------
@@ -64,41 +79,54 @@ def predict(query: PredictionQuery) -> PredictionAnswer:
     OutsideArea
         The conditions lie outside the area of applicability and the query refuses extrapolation.
     Unavailable
-        The species has no model, or it cannot be opened.
+        The species has no model, it cannot be opened, or the answer could be kept nowhere.
     """
-    species = species_service.resolve(query.species)
-    version = registry_tables.active_for(species.id)
-    if version is None:
+    species = snapshot.current().resolve(query.species)
+    model = species.model
+    if model is None:
         raise Unavailable(f"There is no model for {species.scientific_name} yet.")
-    artifact = registry.opened(version)
+    artifact = registry.opened(model)
     environment = read_environment(query.environment, artifact.card)
     computed, cached = cached_or_computed(artifact, environment)
     if query.extrapolation == "refuse" and not computed.novelty.in_area_of_applicability:
         tally.count(artifact, environment, computed.novelty, refused=True)
         refuse_outside(computed.novelty, environment, artifact.card)
     stored = _asked(artifact, computed, query.threshold, query.extrapolation, cached=cached)
-    row = Prediction(
-        id=tables.new_id(),
-        species_id=species.id,
-        model_id=version.id,
-        environment=environment,
-        answer=stored.model_dump(mode="json"),
-        created_at=datetime.now(UTC),
+    told = Told(
+        SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
+        species.study.slug,
+        ModelRef(id=model.id, version=model.version),
     )
-    answer = _answer(row, stored, version)
-    tables.store(row)
+    answer = _answer(tables.new_id(), environment, datetime.now(UTC), stored, told)
+    handover().keep(
+        {
+            "id": answer.id,
+            "species_id": species.id,
+            "model_id": model.id,
+            "environment": environment,
+            "answer": stored.model_dump(mode="json"),
+            "created_at": answer.created_at.isoformat(),
+            # what the database would join to it; wanted while the row is on its way
+            "told": {"species": species.slug, "version": model.version},
+        }
+    )
+    note(model=model.id, version=model.version)
     counters().predictions.labels(cached=str(cached).lower()).inc()
     tally.count(artifact, environment, computed.novelty, refused=False)
-    return answer
+    return Given(answer, species, artifact.card)
 
 
-def example(version: ModelVersion, environment: Canonical) -> PredictionAnswer:
+def example(species: KnownSpecies, model: KnownModel, environment: Canonical) -> PredictionAnswer:
     """Answer without keeping anything: what the page shows before a visitor has asked."""
-    artifact = registry.opened(version)
+    artifact = registry.opened(model)
     checked = read_environment(dict(environment), artifact.card)
     computed, cached = cached_or_computed(artifact, checked)
-    row = Prediction(id="", environment=checked, created_at=datetime.now(UTC))
-    return _answer(row, _asked(artifact, computed, None, "flag", cached=cached), version)
+    told = Told(
+        SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
+        species.study.slug,
+        ModelRef(id=model.id, version=model.version),
+    )
+    return _answer("", checked, datetime.now(UTC), _asked(artifact, computed, None, "flag", cached=cached), told)
 
 
 def find(prediction_id: str) -> tuple[PredictionAnswer, ModelCard]:
@@ -109,10 +137,12 @@ def find(prediction_id: str) -> tuple[PredictionAnswer, ModelCard]:
     NotFound
         No prediction has this id.
     """
-    row = tables.find(prediction_id) if _UUID.fullmatch(prediction_id) else None
-    if row is None:
+    kept = _found(prediction_id)
+    if kept is None:
         raise NotFound("There is no such prediction.")
-    return stored_answer(row), registry.card_of(row.model)
+    if kept.model is None:
+        raise Unavailable("The model of this answer cannot be looked up right now.")
+    return kept.answer, registry.card_of(kept.model)
 
 
 def curves_at(prediction_id: str, species: Species, points: int) -> ResponseCurves:
@@ -125,21 +155,19 @@ def curves_at(prediction_id: str, species: Species, points: int) -> ResponseCurv
     Unavailable
         The model cannot be opened.
     """
-    row = tables.find(prediction_id) if _UUID.fullmatch(prediction_id) else None
-    if row is None or row.species_id != species.id:
+    kept = _found(prediction_id)
+    if kept is None or kept.model is None or kept.answer.species.slug != species.slug:
         raise ValidationFailed([("/prediction", "there is no such prediction for this species")])
-    at = f"the conditions of prediction {row.id}"
-    return species_service.curves_around(row.species, row.model, at, dict(row.environment), points)
+    at = f"the conditions of prediction {kept.answer.id}"
+    return species_service.curves_around(species, kept.model, at, dict(kept.answer.environment), points)
 
 
 def drawings(answer: PredictionAnswer) -> dict[str, Drawing]:
     """Return an answer's response curves by predictor; none where the model cannot be opened any more."""
-    version = registry_tables.find(answer.model.id)
-    if version is None:
-        return {}
     try:
-        curves = species_service.curves_of(version, answer.environment, _POINTS)
-    except (Unavailable, KeyError):
+        model = _model_of(answer.species.slug, answer.model.id)
+        curves = species_service.curves_of(model, answer.environment, _POINTS) if model is not None else []
+    except (Unavailable, KeyError, SQLAlchemyError):
         return {}
     return {curve.predictor: draw(curve) for curve in curves}
 
@@ -166,12 +194,19 @@ def asked_of_study(study_id: int, since: datetime, limit: int) -> list[tuple[Can
 
 def stored_answer(row: Prediction) -> PredictionAnswer:
     """Return an answer from its row."""
-    return _answer(row, Stored.model_validate(row.answer), row.model)
+    species, model = row.model.species, row.model
+    told = Told(
+        SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
+        species.study.slug,
+        ModelRef(id=model.id, version=model.version),
+    )
+    return _answer(row.id, row.environment, row.created_at, Stored.model_validate(row.answer), told)
 
 
 def compute(artifact: Artifact, environment: Canonical) -> Computed:
     """Ask the model."""
-    found = artifact.predictor.answer([environment[p.name] for p in artifact.card.predictors])
+    with timed(counters().inference, "model"):
+        found = artifact.predictor.answer([environment[p.name] for p in artifact.card.predictors])
     checked, novelty = artifact.card.interval, found.novelty
     return Computed(
         suitability=found.suitability,
@@ -240,27 +275,90 @@ def _asked(
 def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[Computed, bool]:
     """Return what a model says of some conditions, and whether the cache held it."""
     key = cache_key(artifact.model_id, environment)
-    kept = answer_cache.get(key)
+    kept = answer_cache.get(key, lambda found: _read_kept(found, environment))
     if kept is not None:
-        try:
-            return Computed.model_validate(kept), True
-        except ValueError:
-            # Something else wrote under this key: an answer is computed rather than believed.
-            log.warning("ignored a malformed cache entry")
+        return kept, True
     computed = compute(artifact, environment)
-    answer_cache.put(key, computed.model_dump(mode="json"))
+    answer_cache.put(key, computed)
     return computed, False
 
 
-def _answer(row: Prediction, stored: Stored, version: ModelVersion) -> PredictionAnswer:
-    species = version.species
+def _read_kept(found: Any, environment: Canonical) -> Computed:
+    """Check what a cache outside this process held: anything may have written it.
+
+    Raises
+    ------
+    ValueError
+        It is no answer to these conditions.
+    """
+    computed = Computed.model_validate(found)
+    low, high = computed.interval
+    told = {one.predictor: one.value for one in computed.contributions}
+    if not 0 <= low <= high <= 1 or told != environment or len(computed.contributions) != len(told):
+        raise ValueError("no answer to these conditions")
+    return computed
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an answer says of whom it is about and who gave it."""
+
+    species: SpeciesRef
+    study: str
+    model: ModelRef
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """An answer given before, and its model where that can be looked up."""
+
+    answer: PredictionAnswer
+    model: ModelVersion | KnownModel | None
+
+
+def _found(prediction_id: str) -> _Kept | None:
+    """Return an answer given before, whether it has arrived in the database or waits for it."""
+    if not _UUID.fullmatch(prediction_id):
+        return None
+    waiting = handover().find(prediction_id)
+    if waiting is not None:
+        return _on_its_way(waiting)
+    row = tables.find(prediction_id)
+    return _Kept(stored_answer(row), row.model) if row is not None else None
+
+
+def _on_its_way(row: dict[str, Any]) -> _Kept | None:
+    species = snapshot.current().by_slug.get(row["told"]["species"])
+    if species is None:
+        return None
+    told = Told(
+        SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
+        species.study.slug,
+        ModelRef(id=row["model_id"], version=row["told"]["version"]),
+    )
+    created = datetime.fromisoformat(row["created_at"])
+    answer = _answer(row["id"], row["environment"], created, Stored.model_validate(row["answer"]), told)
+    return _Kept(answer, _model_of(species.slug, row["model_id"]))
+
+
+def _model_of(slug: str, model_id: str) -> ModelVersion | KnownModel | None:
+    """Return a model of a species: from the snapshot while it answers, otherwise from the database."""
+    species = snapshot.current().by_slug.get(slug)
+    if species is not None and species.model is not None and species.model.id == model_id:
+        return species.model
+    return registry_tables.find(model_id)
+
+
+def _answer(
+    answer_id: str, environment: Canonical, created_at: datetime, stored: Stored, told: Told
+) -> PredictionAnswer:
     return PredictionAnswer(
-        id=row.id,
-        species=SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
-        study=species.study.slug,
-        environment=row.environment,
-        model=ModelRef(id=version.id, version=version.version),
-        created_at=row.created_at,
+        id=answer_id,
+        species=told.species,
+        study=told.study,
+        environment=environment,
+        model=told.model,
+        created_at=created_at,
         verdict=judge(stored.suitability, stored.interval, stored.threshold, stored.novelty, stored.extrapolation),
         **dict(stored),
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import uuid
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import JSON, ForeignKey, Index, String, func, select
+from sqlalchemy import JSON, CursorResult, ForeignKey, Index, String, Text, delete, func, select
+from sqlalchemy import cast as as_type
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import db
@@ -47,9 +50,24 @@ def first_id_of(moment: datetime) -> str:
     return str(uuid.UUID(int=int(moment.timestamp() * 1000) << 80))
 
 
-def store(prediction: Prediction) -> None:
-    """Write a prediction, at once and for good."""
-    db.session.add(prediction)
+def insert(rows: list[dict[str, Any]]) -> None:
+    """Write predictions that are not there yet, and commit.
+
+    Parameters
+    ----------
+    rows : list of dict
+        As they were handed over; the moment is text, and what is no column is left out.
+    """
+    columns = set(Prediction.__table__.columns.keys())
+    values = [
+        {name: value for name, value in row.items() if name in columns}
+        | {"created_at": datetime.fromisoformat(row["created_at"])}
+        for row in rows
+    ]
+    dialect = db.session.get_bind().dialect.name
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    # handing a row over twice, after a death between writing and forgetting, must not store it twice
+    db.session.execute(make(Prediction).on_conflict_do_nothing(index_elements=["id"]), values)
     db.session.commit()
 
 
@@ -96,6 +114,23 @@ def latest_of_study(study_id: int, first_id: str, limit: int) -> list[Asked]:
     return [Asked(*row) for row in db.session.execute(statement)]
 
 
+def most_asked(species_ids: list[int] | None, recent: int, limit: int) -> list[tuple[int, dict[str, float | str]]]:
+    """Return species and conditions among the latest predictions, most often asked first."""
+    latest = select(Prediction.species_id, Prediction.environment).order_by(Prediction.id.desc()).limit(recent)
+    if species_ids is not None:
+        latest = latest.where(Prediction.species_id.in_(species_ids))
+    rows = latest.subquery()
+    # PostgreSQL compares no JSON; conditions are stored in one form, so that equal ones are equal text
+    conditions = as_type(rows.c.environment, Text)
+    statement = (
+        select(rows.c.species_id, conditions)
+        .group_by(rows.c.species_id, conditions)
+        .order_by(func.count().desc(), rows.c.species_id, conditions)
+        .limit(limit)
+    )
+    return [(species_id, json.loads(text)) for species_id, text in db.session.execute(statement)]
+
+
 def counts_by_species(first_id: str) -> list[tuple[Species, int]]:
     """Return how often each species was asked about from an id on, most often first."""
     counts = (
@@ -110,3 +145,32 @@ def counts_by_species(first_id: str) -> list[tuple[Species, int]]:
         .order_by(counts.c.requests.desc(), Species.slug)
     )
     return [(species, requests) for species, requests in db.session.execute(statement)]
+
+
+def count_before(prediction_id: str) -> int:
+    """Return how many predictions came before an id."""
+    return db.session.scalar(select(func.count()).select_from(Prediction).where(Prediction.id < prediction_id)) or 0
+
+
+def delete_between(first_id: str, last_id: str, most: int) -> tuple[int, str | None]:
+    """Delete the oldest predictions from an id on and before another, and commit.
+
+    Parameters
+    ----------
+    first_id, last_id : str
+    most : int
+        How many to delete at most.
+
+    Returns
+    -------
+    (int, str or None)
+        How many were deleted, and the id to go on from; None when nothing is left. Going on from there passes over the
+        dead rows that the database has not cleared away yet.
+    """
+    within = (Prediction.id >= first_id) & (Prediction.id < last_id)
+    beyond = db.session.scalar(select(Prediction.id).where(within).order_by(Prediction.id).offset(most).limit(1))
+    unwanted = delete(Prediction).where(Prediction.id >= first_id, Prediction.id < (beyond or last_id))
+    done = db.session.execute(unwanted, execution_options={"synchronize_session": False})
+    deleted = cast("CursorResult[Any]", done).rowcount
+    db.session.commit()
+    return deleted, beyond

@@ -11,9 +11,9 @@ from app.predictions import service
 from app.predictions.presentation import present
 from app.predictions.schemas import ALSO_IN_ADDRESS, PredictForm, PredictionAnswer, PredictionQuery, PredictionsQuery
 from app.registry import service as registry
-from app.registry.tables import ModelVersion
-from app.species import service as species_service
-from app.species.tables import Species
+from app.registry import snapshot
+from app.registry.snapshot import KnownSpecies
+from app.replica import from_replica
 from ml.card import ModelCard
 
 api = Blueprint("predictions_api", __name__, url_prefix=API_PREFIX)
@@ -33,15 +33,15 @@ def start() -> Reply:
     """
     name = request.args.get("species", "").strip()
     if not name:
-        version = registry.best_active()
-        if version is None:
+        best = snapshot.current().best()
+        if best is None:
             return Reply(None, context={"form": PredictForm(), "view": None, "card": None, "no_models": True})
-        return _example(version.species, version)
+        return _example(best)
     try:
-        row = species_service.resolve(validate(PredictionQuery, {"species": name, "environment": {}}).species)
+        species = snapshot.current().resolve(validate(PredictionQuery, {"species": name, "environment": {}}).species)
     except ValidationFailed as error:
         return _refused(forms.refused(request.args, error))
-    return _example(row, registry.active_of(row))
+    return _example(species)
 
 
 @pages.post("/")
@@ -50,31 +50,29 @@ def predict_form() -> Reply:
     """Answer the form; template context as for the page, the fragment is the answer alone."""
     try:
         query = validate(PredictionQuery, forms.sent(request.form))
-        answer = service.predict(query)
+        given = service.predict(query)
     except ValidationFailed as error:
         return _refused(forms.refused(request.form, error))
     except OutsideArea as error:
-        row = species_service.resolve(query.species)
-        form, _ = forms.filled(row, registry.active_of(row))
+        form, _ = forms.filled(snapshot.current().resolve(query.species))
         forms.keep(form, request.form)
         return Reply(None, 409, {"form": form, "view": None, "card": None, "no_models": False, "refusal": error})
-    row, version = species_service.with_model(answer.species.slug)
-    form, _ = forms.filled(row, version)
+    form, _ = forms.filled(given.species)
     forms.keep(form, request.form)
-    _, card = service.find(answer.id)
-    return _answered(answer, card, form=form)
+    return _answered(given.answer, given.card, form=form)
 
 
 @api.post("/predictions")
 @faces()
 def predict() -> Reply:
     """Answer a JSON query."""
-    return Reply(service.predict(read_json(PredictionQuery, also_in_address=ALSO_IN_ADDRESS)))
+    return Reply(service.predict(read_json(PredictionQuery, also_in_address=ALSO_IN_ADDRESS)).answer)
 
 
 @api.get("/predictions/<slug:prediction_id>")
 @pages.get("/predictions/<slug:prediction_id>")
 @faces(page="predictions/permalink.html", fragment="predictions/_answer.html")
+@from_replica
 def detail(prediction_id: str) -> Reply:
     """Show an answer given before. Template context: ``data`` PredictionAnswer, ``view`` AnswerView, ``card``."""
     answer, card = service.find(prediction_id)
@@ -83,14 +81,15 @@ def detail(prediction_id: str) -> Reply:
 
 @api.get("/predictions")
 @faces()
+@from_replica
 def browse() -> Reply:
     """List answers given before, latest first."""
     return Reply(service.browse(read_query(PredictionsQuery)))
 
 
-def _example(row: Species, version: ModelVersion | None) -> Reply:
-    form, environment = forms.filled(row, version, request.args.get("from", ""))
-    if version is None:
+def _example(species: KnownSpecies) -> Reply:
+    form, environment = forms.filled(species, request.args.get("from", ""))
+    if species.model is None:
         form.errors["species"] = "There is no model for this species yet"
         return Reply(None, context={"form": form, "view": None, "card": None, "no_models": False})
     given = forms.environment_of(request.args)
@@ -98,10 +97,10 @@ def _example(row: Species, version: ModelVersion | None) -> Reply:
         # a link from a list of answers carries the conditions they were for
         forms.keep(form, request.args)
     try:
-        answer = service.example(version, {**environment, **given})
+        answer = service.example(species, species.model, {**environment, **given})
     except ValidationFailed as error:
         return _refused(forms.refused(request.args, error))
-    return _answered(answer, registry.card_of(version), form=form)
+    return _answered(answer, registry.card_of(species.model), form=form)
 
 
 def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | None = None) -> Reply:

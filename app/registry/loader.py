@@ -7,7 +7,9 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from app import metrics
 from app.errors import Unavailable
+from app.observability import timed
 from ml.artifact import Artifact, ArtifactError, load_artifact
 
 log = logging.getLogger(__name__)
@@ -48,14 +50,18 @@ class Loader:
                 self._open.move_to_end(model_id)
                 return self._open[model_id]
             try:
-                artifact = load_artifact(self._root / Path(path))
+                with timed(metrics.counters().model_load, "open model"):
+                    artifact = load_artifact(self._root / Path(path))
             except ArtifactError as error:
+                metrics.failed("model")
                 log.error("model %s cannot be opened: %s", model_id, error)
                 raise Unavailable("The model of this species cannot be opened right now.") from error
             if artifact.model_id != model_id:
+                metrics.failed("model")
                 log.error("model %s was replaced on disk by %s", model_id, artifact.model_id)
                 raise Unavailable("The model of this species cannot be opened right now.")
             self._open[model_id] = artifact
             while len(self._open) > _KEPT:
                 self._open.popitem(last=False)
+            metrics.counters().models_open.set(len(self._open))
             return artifact

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.errors import AppError, NotFound
 from app.extensions import db
 from app.paging import read_cursor, write_cursor
-from app.registry import tables
+from app.registry import snapshot, tables
 from app.registry.loader import Loader
 from app.registry.schemas import (
     ModelDetail,
@@ -22,6 +22,7 @@ from app.registry.schemas import (
     ModelsQuery,
     SpeciesRef,
 )
+from app.registry.snapshot import KnownModel
 from app.registry.tables import Activation, ModelVersion
 from app.species import tables as species_tables
 from app.species.naming import fold
@@ -65,6 +66,7 @@ def register(path: Path) -> tuple[ModelVersion, bool]:
     if known is not None:
         known.path = _stored_path(path)
         db.session.commit()
+        snapshot.register().write()
         return known, False
     species = _upsert_species(card, _upsert_study(card))
     version = ModelVersion(
@@ -76,6 +78,7 @@ def register(path: Path) -> tuple[ModelVersion, bool]:
     )
     db.session.add(version)
     db.session.commit()
+    snapshot.register().write()
     return version, True
 
 
@@ -94,6 +97,8 @@ def activate(model_id: str) -> ModelVersion:
         _switch(version)
         db.session.add(Activation(species_id=version.species_id, model_id=version.id))
         db.session.commit()
+    # also where nothing changed: an operator who activates again mends a file that was lost
+    snapshot.register().write()
     return version
 
 
@@ -127,6 +132,7 @@ def rollback(study_slug: str) -> list[tuple[str, str]]:
     if not changes:
         raise RegistryError(f"no species of {study_slug} has an earlier model to go back to")
     db.session.commit()
+    snapshot.register().write()
     return changes
 
 
@@ -153,9 +159,9 @@ def detail(model_id: str) -> ModelDetail:
     return ModelDetail(**_item(row), card=card_of(row))
 
 
-def card_of(version: ModelVersion) -> ModelCard:
-    """Return the card of a model."""
-    return ModelCard.model_validate(version.card)
+def card_of(version: ModelVersion | KnownModel) -> ModelCard:
+    """Return the card of a model; one that is known from the snapshot alone is opened for it."""
+    return opened(version).card if isinstance(version, KnownModel) else ModelCard.model_validate(version.card)
 
 
 def auc_by_model(model_ids: list[str]) -> dict[str, Metric]:
@@ -172,7 +178,7 @@ def predictors_of_study(study_id: int) -> list[Predictor]:
     return card_of(version).predictors if version is not None else []
 
 
-def scores_of(version: ModelVersion) -> ModelScores:
+def scores_of(version: ModelVersion | KnownModel) -> ModelScores:
     """Return what held-out records say about a model."""
     card = card_of(version)
     return ModelScores(
@@ -203,7 +209,7 @@ def has_active(species_id: int) -> bool:
     return tables.active_for(species_id) is not None
 
 
-def opened(version: ModelVersion) -> Artifact:
+def opened(version: ModelVersion | KnownModel) -> Artifact:
     """Return a model, opened."""
     loader: Loader = current_app.extensions["model_loader"]
     return loader.get(version.id, version.path)
@@ -224,9 +230,9 @@ def warm(app: Flask) -> None:
     """Open the example's model, so that a worker's first visitor does not wait for compiled code to be loaded."""
     with app.app_context():
         try:
-            version = best_active()
-            if version is not None:
-                artifact = opened(version)
+            best = snapshot.current().best()
+            if best is not None and best.model is not None:
+                artifact = opened(best.model)
                 typical = artifact.card.starting_points[0].environment
                 artifact.predictor.answer([typical[p.name] for p in artifact.card.predictors])
         except (SQLAlchemyError, AppError) as error:

@@ -12,6 +12,7 @@ from sqlalchemy.types import TypeDecorator
 
 from app.extensions import db
 from app.species.tables import Species
+from app.studies.tables import Study
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -93,6 +94,29 @@ def active_by_species(species_ids: Iterable[int]) -> dict[int, tuple[str, int]]:
     return {species_id: (model_id, version) for species_id, model_id, version in rows}
 
 
+def species_and_models() -> list[Any]:
+    """Return every species with its study and, where one answers, its model: id, slug, names, study, model, AUC."""
+    auc = ModelVersion.card["metrics"]["auc_roc"]["value"].as_float()
+    wanted = (
+        select(
+            Species.id,
+            Species.slug,
+            Species.scientific_name,
+            Species.vernacular_name,
+            Study.slug.label("study_slug"),
+            Study.title.label("study_title"),
+            ModelVersion.id.label("model_id"),
+            ModelVersion.version,
+            ModelVersion.path,
+            auc.label("auc"),
+        )
+        .join(Study, Study.id == Species.study_id)
+        .outerjoin(ModelVersion, (ModelVersion.species_id == Species.id) & ModelVersion.active.is_(True))
+        .order_by(Species.slug)
+    )
+    return list(db.session.execute(wanted))
+
+
 def best_active(metric: str) -> ModelVersion | None:
     """Return the active model with the highest value of a metric; of equals the first by id."""
     value = ModelVersion.card["metrics"][metric]["value"].as_float()
@@ -104,11 +128,6 @@ def any_active_of_study(study_id: int) -> ModelVersion | None:
     """Return the first model by id that answers for a species of a study."""
     wanted = select(ModelVersion).join(Species).where(ModelVersion.active, Species.study_id == study_id)
     return db.session.scalars(wanted.order_by(ModelVersion.id).limit(1)).first()
-
-
-def count_active() -> int:
-    """Return how many models answer."""
-    return db.session.scalar(select(func.count()).select_from(ModelVersion).where(ModelVersion.active.is_(True))) or 0
 
 
 def after(model_id: str, limit: int, species: str | None = None) -> list[ModelVersion]:

@@ -9,6 +9,7 @@ from flask import Blueprint, Response
 from app.http import API_PREFIX, Reply, face, faces, read_query
 from app.registry import reports, service
 from app.registry.schemas import ModelsQuery
+from app.replica import from_replica
 from app.species import scores
 from ml.odmap import to_markdown
 
@@ -19,6 +20,7 @@ pages = Blueprint("registry", __name__)
 @api.get("/models")
 @pages.get("/models")
 @faces(page="registry/list.html", fragment="registry/_results.html")
+@from_replica
 def browse() -> Reply:
     """List models.
 

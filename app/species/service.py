@@ -7,6 +7,7 @@ from app.paging import read_cursor, write_cursor
 from app.registry import service as registry
 from app.registry import tables as registry_tables
 from app.registry.schemas import ModelRef, SpeciesRef
+from app.registry.snapshot import KnownModel, KnownSpecies
 from app.registry.tables import ModelVersion
 from app.species import naming, tables
 from app.species.curves import CurveData, ResponseCurves, as_data
@@ -84,7 +85,7 @@ def with_model(slug: str) -> tuple[Species, ModelVersion | None]:
     return row, registry_tables.active_for(row.id)
 
 
-def describe(row: Species, version: ModelVersion | None) -> SpeciesDetail:
+def describe(row: Species | KnownSpecies, version: ModelVersion | KnownModel | None) -> SpeciesDetail:
     """Return a species as the API and the pages show it."""
     predictors = registry.card_of(version).predictors if version is not None else []
     return SpeciesDetail(
@@ -97,7 +98,9 @@ def describe(row: Species, version: ModelVersion | None) -> SpeciesDetail:
     )
 
 
-def curves_of(version: ModelVersion, environment: dict[str, float | str], points: int = 41) -> list[CurveData]:
+def curves_of(
+    version: ModelVersion | KnownModel, environment: dict[str, float | str], points: int = 41
+) -> list[CurveData]:
     """Return how a model's answer to some conditions moves with each of them.
 
     Raises
@@ -126,7 +129,7 @@ def starting_curves(row: Species, version: ModelVersion, start: int = 0, points:
 
 
 def curves_around(
-    row: Species, version: ModelVersion, at: str, environment: dict[str, float | str], points: int
+    row: Species, version: ModelVersion | KnownModel, at: str, environment: dict[str, float | str], points: int
 ) -> ResponseCurves:
     """Return a species' curves around given conditions."""
     return ResponseCurves(

@@ -9,6 +9,7 @@ from app.http import API_PREFIX, Reply, face, faces, read_query
 from app.predictions import service as predictions
 from app.registry import service as registry
 from app.registry.tables import ModelVersion
+from app.replica import from_replica
 from app.species import scores, service
 from app.species.curves import CurvesQuery, Drawing, draw
 from app.species.schemas import SpeciesQuery
@@ -22,6 +23,7 @@ pages = Blueprint("species", __name__)
 @api.get("/species")
 @pages.get("/species")
 @faces(page="species/list.html", fragment="species/_results.html")
+@from_replica
 def browse() -> Reply:
     """List or search species.
 

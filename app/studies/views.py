@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from app.fields import PageQuery
 from app.http import API_PREFIX, Reply, faces, read_query
+from app.replica import from_replica
 from app.studies import service
 
 api = Blueprint("studies_api", __name__, url_prefix=API_PREFIX)
@@ -13,6 +14,7 @@ api = Blueprint("studies_api", __name__, url_prefix=API_PREFIX)
 
 @api.get("/studies")
 @faces()
+@from_replica
 def browse() -> Reply:
     """List studies."""
     return Reply(service.browse(read_query(PageQuery)))

@@ -164,7 +164,14 @@ def test_no_models_yet(empty_app):
     assert client.get("/openapi.json").status_code == 200
     ready = client.get("/health/ready")
     assert ready.status_code == 503
-    assert ready.json["components"] == {"database": "up", "cache": "in process", "models": 0}
+    assert ready.json["components"] == {
+        "database": "up",
+        "replica": "none",
+        "cache": "in process",
+        "models": 0,
+        "handover": "direct",
+        "waiting": 0,
+    }
 
 
 @pytest.mark.parametrize("path", ["/map", "/batch", "/studies/new", "/account", "/api/v1/jobs/1"])

@@ -28,7 +28,15 @@ def test_health(client):
     assert client.get("/health/live").json == {"status": "live"}
     ready = client.get("/health/ready")
     assert ready.status_code == 200
-    assert ready.json == {"status": "ready", "components": {"database": "up", "cache": "in process", "models": 4}}
+    parts = {
+        "database": "up",
+        "replica": "none",
+        "cache": "in process",
+        "models": 4,
+        "handover": "direct",
+        "waiting": 0,
+    }
+    assert ready.json == {"status": "ready", "components": parts}
 
 
 def test_database_down(app, client, ask, monkeypatch):
@@ -47,7 +55,9 @@ def test_database_down(app, client, ask, monkeypatch):
         assert answer.status_code == 503
         assert answer.headers["Retry-After"]
         assert "hunter2" not in answer.get_data(as_text=True)
-        assert client.get("/").status_code == 503
+        assert client.get("/species").status_code == 503
+        # the front page asks no database
+        assert client.get("/").status_code == 200
 
 
 def test_our_own_failure_shows_nothing_of_itself(app, client, ask, monkeypatch, caplog):
@@ -157,10 +167,11 @@ def test_redis_down(artifacts, tmp_path, environment, caplog):
         version, _ = registry.register(artifacts[WHEATEAR])
         registry.activate(version.id)
     client = app.test_client()
-    for _ in range(2):
+    # what this process has computed it still knows
+    for known in (False, True):
         answer = client.post("/api/v1/predictions", json={"species": WHEATEAR, "environment": environment})
         assert answer.status_code == 200
-        assert answer.json["cached"] is False
+        assert answer.json["cached"] is known
     assert client.get("/health/ready").json["status"] == "degraded"
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
@@ -296,7 +307,9 @@ def test_bad_setting_stops_the_start_with_one_line(tmp_path):
 def test_metrics_are_shared_between_workers(tmp_path):
     """As under gunicorn: its settings are read first, and another process' counters are seen."""
     code = (
-        "import runpy; given = runpy.run_path('gunicorn.conf.py'); given['on_starting'](None); import os, wsgi\n"
+        "import runpy, types; from gunicorn.config import Config; from gunicorn.glogging import Logger\n"
+        "given = runpy.run_path('gunicorn.conf.py')\n"
+        "given['on_starting'](types.SimpleNamespace(log=Logger(Config()))); import os, wsgi\n"
         "child = os.fork()\n"
         "if not child: wsgi.app.test_client().get('/nothing'); os._exit(0)\n"
         "os.waitpid(child, 0); print(wsgi.app.test_client().get('/metrics').get_data(as_text=True))"

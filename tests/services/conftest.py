@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
+from app import create_app
+from app.config import Settings
 from tests import live
 
 _numbers = itertools.count()
@@ -87,3 +92,50 @@ def on_services(
     folder.mkdir()
     environ = live.prepare(folder, model_tree, DATABASE_URL=database, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0")
     return lambda **changes: stack.enter_context(live.serving(environ, **changes))
+
+
+@dataclass
+class Instance:
+    """An application of its own, with a database of its own: all that it shares with others is Redis."""
+
+    app: Flask
+
+    def predict(self, **changes: Any) -> Any:
+        asked = {"species": WHEATEAR, "environment": {**ENVIRONMENT, **changes}}
+        return self.app.test_client().post("/api/v1/predictions", json=asked)
+
+    def cache(self) -> str:
+        return self.app.test_client().get("/health/ready").json["components"]["cache"]
+
+    def found_in(self, layer: str) -> int:
+        text = self.app.test_client().get("/metrics").get_data(as_text=True)
+        found = re.search(rf'^ecopredict_cache_total{{layer="{layer}"}} ([0-9.]+)$', text, re.MULTILINE)
+        return int(float(found[1])) if found else 0
+
+
+@pytest.fixture(scope="session")
+def prepared(model_tree: Path, workroom: Path) -> Path:
+    """The models in a database that nobody uses: instances start from copies."""
+    folder = workroom / "prepared"
+    folder.mkdir()
+    live.prepare(folder, model_tree)
+    return folder
+
+
+@pytest.fixture
+def start_instance(prepared: Path, tmp_path: Path) -> Callable[..., Instance]:
+    def make(redis_url: str | None = None, rate_limit: str = "1000/second", cache_ttl: int = 3600) -> Instance:
+        folder = tmp_path / f"instance-{next(_numbers)}"
+        shutil.copytree(prepared, folder)
+        settings = Settings(
+            environment="testing",
+            data_dir=folder,
+            database_url=f"sqlite:///{folder / 'ecopredict.db'}",
+            secret_key="for-tests-only",
+            redis_url=redis_url,
+            rate_limit=rate_limit,
+            cache_ttl=cache_ttl,
+        )
+        return Instance(create_app(settings))
+
+    return make

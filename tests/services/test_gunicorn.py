@@ -36,6 +36,23 @@ def test_two_workers_answer(site: live.Site) -> None:
     assert call(f"{site.url}/predictions/{answer.json['id']}").status == 200
 
 
+def test_workers_share_the_cores_out_also_after_a_reload(site: live.Site) -> None:
+    allowed = psutil.Process().cpu_affinity()
+    old: set[int] = set()
+    for _ in range(2):
+        live.wait_until(lambda old=old: _workers(site).isdisjoint(old) and len(_workers(site)) == 2, 20, "new workers")
+        cores = [psutil.Process(pid).cpu_affinity() for pid in _workers(site)]
+        assert sorted(cores[0] + cores[1]) == (allowed if len(allowed) > 1 else allowed * 2)
+        old = _workers(site)
+        site.program.process.send_signal(signal.SIGHUP)
+    live.wait_until(lambda: _workers(site).isdisjoint(old) and len(_workers(site)) == 2, 20, "new workers")
+    assert psutil.Process(site.program.process.pid).cpu_affinity() == allowed
+
+
+def _workers(site: live.Site) -> set[int]:
+    return {child.pid for child in psutil.Process(site.program.process.pid).children()}
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_a_signal_leaves_nothing_behind(environ: dict[str, str], number: signal.Signals) -> None:
     with live.serving(environ) as site:
@@ -89,40 +106,3 @@ def test_a_bad_setting_is_one_line(environ: dict[str, str]) -> None:
     said = live.flask(environ | {"RATE_LIMIT": "often"}, "db", "current", fails=True)
     assert "RATE_LIMIT" in said
     assert "Traceback" not in said
-
-
-@pytest.fixture(scope="module")
-def front(site: live.Site, workroom: Path) -> Iterator[str]:
-    with live.nginx(workroom / "nginx", site.program.port) as program:
-        yield f"http://127.0.0.1:{program.port}"
-
-
-def test_nginx_passes_requests_on(front: str) -> None:
-    answer = predict(front)
-    assert answer.status == 200, answer.body
-    assert len(answer.headers["x-request-id"]) == 32
-    assert answer.headers["server"] == "nginx"
-    page = call(f"{front}/")
-    assert page.status == 200
-    assert "content-security-policy" in page.headers
-
-
-def test_nginx_keeps_a_plain_request_id_and_no_other(front: str) -> None:
-    assert call(f"{front}/health/live", headers={"X-Request-ID": "abc-1"}).headers["x-request-id"] == "abc-1"
-    odd = call(f"{front}/health/live", headers={"X-Request-ID": "a b<script>"}).headers["x-request-id"]
-    assert len(odd) == 32
-
-
-def test_nginx_limits_the_body_and_hides_metrics(front: str) -> None:
-    assert call(f"{front}/api/v1/predictions", raw=b" " * (10 * 1024 * 1024)).status == 413
-    between = call(f"{front}/api/v1/predictions", raw=b" " * (1536 * 1024))
-    assert between.status == 413
-    assert between.headers["content-type"].startswith("application/problem+json")
-    assert call(f"{front}/metrics").status == 404
-
-
-def test_nginx_serves_static_files(front: str) -> None:
-    answer = call(f"{front}/static/css/tokens.css")
-    assert (answer.status, answer.headers["content-type"].split(";")[0]) == (200, "text/css")
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert call(f"{front}/static/../wsgi.py").status in (400, 404)

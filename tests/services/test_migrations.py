@@ -1,26 +1,84 @@
-"""Migrations run up, down and up again, and describe the same tables as the code."""
+"""Migrations run up, down and up again, describe the same tables as the code, and leave those who serve alone."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy
 
 from tests import live
+from tests.services.conftest import predict
+
+Sites = Callable[..., live.Site]
+
+# what an expanding migration may do: a column, a table, an index that is built while rows arrive
+_ADDING = '''
+"""A column, a table and an index."""
+import time
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "{name}", "{before}", None, None
 
 
-def _tables(url: str) -> set[str]:
+def upgrade():
+    op.add_column("predictions", sa.Column("note", sa.String(50), nullable=True))
+    op.add_column("predictions", sa.Column("kind", sa.String(10), nullable=False, server_default="one"))
+    op.create_table("notes", sa.Column("id", sa.Integer, primary_key=True))
+    with op.get_context().autocommit_block():
+        op.create_index("ix_predictions_note", "predictions", ["note"], postgresql_concurrently=True)
+
+
+def downgrade():
+    op.drop_table("notes")
+'''
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    return request.getfixturevalue("database") if request.param == "postgresql" else f"sqlite:///{tmp_path / 'eco.db'}"
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[sqlalchemy.Connection]:
     engine = live.connect(url)
     try:
-        return set(sqlalchemy.inspect(engine).get_table_names())
+        with engine.connect() as connection:
+            yield connection
     finally:
         engine.dispose()
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
-def test_up_down_up(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    url = request.getfixturevalue("database") if kind == "postgresql" else f"sqlite:///{tmp_path / 'eco.db'}"
+def _tables(url: str) -> set[str]:
+    with _connected(url) as connection:
+        return set(sqlalchemy.inspect(connection).get_table_names())
+
+
+def _next(folder: Path, text: str = _ADDING) -> Path:
+    """The shipped migrations and one more."""
+    more = folder / "migrations"
+    shutil.copytree(live.PROJECT / "migrations", more, ignore=shutil.ignore_patterns("__pycache__"))
+    latest = max(path.name[:4] for path in (more / "versions").glob("[0-9]*.py"))
+    (more / "versions" / "9999_next.py").write_text(text.format(name="9999", before=latest))
+    return more
+
+
+def _start(environ: dict[str, str], *arguments: str | Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", *map(str, arguments)]
+    return subprocess.Popen(
+        command, cwd=live.PROJECT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_up_down_up(url: str, tmp_path: Path) -> None:
     environ = live.app_environ(tmp_path, DATABASE_URL=url)
     live.flask(environ, "db", "upgrade")
     first = _tables(url)
@@ -29,5 +87,80 @@ def test_up_down_up(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -
     assert _tables(url) <= {"alembic_version"}
     live.flask(environ, "db", "upgrade")
     assert _tables(url) == first
-    # fails when a table was changed without a migration
+    # a table that was changed without a migration is found
     live.flask(environ, "db", "check")
+    with _connected(url) as connection:
+        connection.exec_driver_sql("ALTER TABLE studies ADD COLUMN more INTEGER")
+        connection.commit()
+    assert "New upgrade operations detected" in live.flask(environ, "db", "check", fails=True)
+
+
+def test_upgrades_at_the_same_time_take_turns(database: str, tmp_path: Path) -> None:
+    environ = live.app_environ(tmp_path, DATABASE_URL=database)
+    upgrades = [_start(environ, "db", "upgrade") for _ in range(3)]
+    said = [upgrade.communicate(timeout=60)[0] for upgrade in upgrades]
+    assert [upgrade.returncode for upgrade in upgrades] == [0, 0, 0], said
+    live.flask(environ, "db", "check")
+
+
+def test_an_upgrade_waits_for_the_one_that_runs_and_says_so(database: str, tmp_path: Path) -> None:
+    environ = live.app_environ(tmp_path, DATABASE_URL=database)
+    with _connected(database) as other:
+        other.exec_driver_sql(f"SELECT pg_advisory_lock({0x65636F2D6D6967})")
+        upgrade = _start(environ, "db", "upgrade")
+        # longer than a statement may wait for a table
+        time.sleep(6)
+        assert upgrade.poll() is None
+        assert not _tables(database)
+    assert "another upgrade is running" in upgrade.communicate(timeout=30)[0]
+    assert upgrade.returncode == 0
+    assert "predictions" in _tables(database)
+
+
+def test_the_version_before_serves_while_the_next_migrates(on_services: Sites, database: str, tmp_path: Path) -> None:
+    site = on_services()
+    migrations = _next(tmp_path)
+    done, answers, slowest = threading.Event(), [], [0.0]
+
+    def ask() -> None:
+        while not done.is_set():
+            began = time.monotonic()
+            answers.append(predict(site.url, temperature=10 + len(answers) % 200 / 10))
+            slowest[0] = max(slowest[0], time.monotonic() - began)
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    live.wait_until(lambda: len(answers) > 20, 20, "some answers")
+    live.flask(site.environ, "db", "upgrade", "-d", migrations)
+    so_far = len(answers)
+    live.wait_until(lambda: len(answers) > so_far + 20, 20, "answers after it")
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert {answer.status for answer in answers} == {200}
+    assert slowest[0] < 4
+    given = {answer.json["id"] for answer in answers}
+
+    def stored() -> set[str]:
+        with _connected(database) as connection:
+            return set(connection.exec_driver_sql("SELECT id FROM predictions WHERE kind = 'one'").scalars())
+
+    live.wait_until(lambda: stored() == given, 20, "every answer is stored")
+    assert "notes" in _tables(database)
+
+
+def test_an_upgrade_gives_up_on_a_table_in_use_and_can_be_run_again(database: str, tmp_path: Path) -> None:
+    environ = live.app_environ(tmp_path, DATABASE_URL=database)
+    live.flask(environ, "db", "upgrade")
+    before, migrations = _tables(database), _next(tmp_path)
+    with _connected(database) as reader:
+        reader.exec_driver_sql("SELECT count(*) FROM predictions")
+        began = time.monotonic()
+        said = live.flask(environ, "db", "upgrade", "-d", migrations, fails=True)
+        assert time.monotonic() - began < 15
+    assert "a table stayed in use for 4 s" in said
+    assert "Traceback" not in said
+    assert _tables(database) == before
+    live.flask(environ, "db", "upgrade", "-d", migrations)
+    assert _tables(database) == before | {"notes"}

@@ -22,6 +22,11 @@ def _count(url: str) -> int:
         engine.dispose()
 
 
+def _arrive(url: str, rows: int) -> None:
+    """Answers reach the database a moment after they are given."""
+    live.wait_until(lambda: _count(url) == rows, 10, f"{rows} rows")
+
+
 def test_an_answer_is_stored_and_cached_across_instances(on_services: Sites, database: str) -> None:
     one, other = on_services(), on_services()
     first = predict(one.url)
@@ -32,15 +37,16 @@ def test_an_answer_is_stored_and_cached_across_instances(on_services: Sites, dat
     for name in ("suitability", "interval", "threshold", "novelty", "contributions"):
         assert again.json[name] == first.json[name]
     assert again.json["id"] != first.json["id"]
-    assert _count(database) == 2
+    _arrive(database, 2)
     assert call(f"{other.url}/api/v1/predictions/{first.json['id']}").json == first.json
     ready = call(f"{one.url}/health/ready")
     assert (ready.status, ready.json["status"]) == (200, "ready")
 
 
-def test_looking_back_reads_what_was_stored(on_services: Sites) -> None:
+def test_looking_back_reads_what_was_stored(on_services: Sites, database: str) -> None:
     site = on_services()
     said = [predict(site.url, temperature=temperature).json["novelty"]["kind"] for temperature in (14, 14, 60)]
+    _arrive(database, 3)
     assert said[2] == "range"
     found = call(f"{site.url}/api/v1/analytics?days=7")
     assert found.status == 200, found.body
@@ -63,22 +69,16 @@ def test_search_bears_typos(on_services: Sites) -> None:
             assert slug in [item["slug"] for item in found], typed
 
 
-POISON = [b"cos\nsystem\n(S'false'\ntR.", b'{"suitability": 7}', b"[]", b"\xff\xfe", b"12", b'"x"']
-
-
 def test_a_poisoned_cache_changes_no_answer(on_services: Sites, redis: live.Program) -> None:
-    site = on_services()
-    first = predict(site.url).json
+    """One poison after another is in test_cache_and_limits; here it is met by an instance that serves."""
+    first = predict(on_services().url).json
     with redis_client.Redis(port=redis.port) as client:
-        for poison in POISON:
-            keys = [key for key in client.scan_iter("ecopredict:*") if client.type(key) == b"string"]
-            assert keys, "the answer was not put into the cache"
-            for key in keys:
-                client.set(key, poison)
-            answer = predict(site.url)
-            assert answer.status == 200, poison
-            assert answer.json["suitability"] == first["suitability"], poison
-            assert answer.json["cached"] is False, poison
+        (key,) = client.keys("ecopredict:prediction:*")
+        client.set(key, b"cos\nsystem\n(S'false'\ntR.")
+        answer = predict(on_services().url)
+        assert (answer.status, answer.json["cached"]) == (200, False)
+        assert answer.json["suitability"] == first["suitability"]
+        assert client.get(key).startswith(b"{")
 
 
 def test_valkey_stops_midway(on_services: Sites, redis: live.Program, database: str) -> None:
@@ -87,9 +87,10 @@ def test_valkey_stops_midway(on_services: Sites, redis: live.Program, database: 
     redis.stop()
     second = predict(site.url)
     assert second.status == 200, second.body
-    assert second.json["cached"] is False
+    # the one process that serves has it too
+    assert second.json["cached"] is True
     assert second.json["suitability"] == first.json["suitability"]
-    assert _count(database) == 2
+    _arrive(database, 2)
     ready = call(f"{site.url}/health/ready")
     assert (ready.status, ready.json["status"], ready.json["components"]["cache"]) == (200, "degraded", "down")
     # limits go on in process

@@ -33,9 +33,13 @@ def test_postgres_urls(tmp_path, scheme):
         ("ENVIRONMENT", "staging"), ("PORT", "x"), ("PORT", "0"), ("WEB_CONCURRENCY", "0"), ("CACHE_TTL", "soon"),
         ("RATE_LIMIT", "often"), ("RATE_LIMIT", "10/fortnight"), ("MAX_CONTENT_LENGTH", "-1"), ("LOG_LEVEL", "loud"),
         ("DATABASE_URL", "mysql://h/d"), ("DATABASE_URL", "nonsense"), ("REDIS_URL", "http://h"),
-        ("REDIS_URL", "redis+sentinel://h/m"), ("REDIS_URL", "redis+cluster://h"), ("CORS_ORIGINS", "example.org"),
+        ("REDIS_URL", "redis+sentinel://h"), ("REDIS_URL", "redis+cluster://h/1"), ("CORS_ORIGINS", "example.org"),
         ("FEATURE_MAPS", "1"), ("FEATURE_", ""), ("DATABASE_REPLICA_URL", "postgresql://h/d"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h"), ("SENTRY_DSN", "https://x@h/1"), ("SECRET_KEY_FILE", "/none"),
+        ("DATABASE_REPLICA_URL", "sqlite:////tmp/x.db"), ("DATABASE_POOL_SIZE", "0"), ("DATABASE_POOL_SIZE", "many"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "h:4318"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:x"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:p@h"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h/?a=b"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a b"), ("SENTRY_DSN", "x@h/1"), ("SENTRY_DSN", "https://h/1"),
+        ("SENTRY_DSN", "https://x@h/"), ("SENTRY_DSN", "https://x@h:99999/1"), ("SECRET_KEY_FILE", "/none"),
     ],
 )  # fmt: skip
 def test_refused(tmp_path, name, value):
@@ -45,10 +49,11 @@ def test_refused(tmp_path, name, value):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["DATABASE_REPLICA_URL", "OTEL_EXPORTER_OTLP_ENDPOINT", "SENTRY_DSN"])
-def test_not_yet(tmp_path, name):
-    with pytest.raises(SettingsError, match=f"{name} is not supported by this version"):
-        load(tmp_path, **{name: "https://x"})
+def test_where_traces_and_reports_go(tmp_path):
+    settings = load(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="https://h:4318/base/", SENTRY_DSN="https://k3y@h/p/1")
+    assert settings.otel_exporter_otlp_endpoint == "https://h:4318/base"
+    assert settings.sentry_dsn == "https://k3y@h/p/1"
+    assert "k3y" not in repr(settings)
 
 
 def test_secret_is_mandatory_outside_development(tmp_path):
@@ -59,10 +64,17 @@ def test_secret_is_mandatory_outside_development(tmp_path):
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_secrets_from_files(tmp_path, name):
-    value = {"SECRET_KEY": "s3cret", "DATABASE_URL": "sqlite:////tmp/x.db", "REDIS_URL": "redis://h:1/0"}[name]
+    value = {
+        "SECRET_KEY": "s3cret",
+        "DATABASE_URL": "postgresql+psycopg2://h/x",
+        "DATABASE_REPLICA_URL": "postgresql+psycopg2://r/x",
+        "REDIS_URL": "redis://h:1/0",
+        "SENTRY_DSN": "https://x@h/1",
+    }[name]
+    others = {"DATABASE_URL": "postgresql://h/x"} if name == "DATABASE_REPLICA_URL" else {}
     file = tmp_path / "secret"
     file.write_text(value + "\n")
-    assert getattr(load(tmp_path, **{f"{name}_FILE": str(file)}), name.lower()) == value
+    assert getattr(load(tmp_path, **others, **{f"{name}_FILE": str(file)}), name.lower()) == value
     with pytest.raises(SettingsError, match="not both"):
         load(tmp_path, **{f"{name}_FILE": str(file), name: value})
     file.write_text("\n")
@@ -70,9 +82,10 @@ def test_secrets_from_files(tmp_path, name):
         load(tmp_path, **{f"{name}_FILE": str(file)})
 
 
-def test_refusals_do_not_repeat_passwords(tmp_path):
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_REPLICA_URL", "SENTRY_DSN"])
+def test_refusals_do_not_repeat_passwords(tmp_path, name):
     with pytest.raises(SettingsError) as caught:
-        load(tmp_path, DATABASE_URL="mysql://u:hunter2@h/d")
+        load(tmp_path, **{name: "mysql://u:hunter2@h/d"})
     assert "hunter2" not in str(caught.value)
 
 

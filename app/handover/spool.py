@@ -1,0 +1,141 @@
+"""Rows that wait for the database, in an SQLite file of this host that outlives every process.
+
+SQLite's write-ahead log makes a row durable against the death of processes in some tens of microseconds; only a power
+failure can cost the last ones (``synchronous=NORMAL``). The file is bounded: what does not fit is refused, and the
+caller has to find another way or to give no answer.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+_PAGE = 4096
+_WAIT_S = 2.0
+_TABLES = (
+    "waiting (place INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, body BLOB NOT NULL, at REAL NOT NULL)",
+    "rejected (id TEXT PRIMARY KEY, body BLOB NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL)",
+)
+
+
+class SpoolError(Exception):
+    """The row could not be kept: the disk or the spool is full, or the file cannot be written."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How much waits.
+
+    Attributes
+    ----------
+    rows : int
+    oldest : float or None
+        When the oldest row was kept, in seconds since 1970; None where nothing waits.
+    rejected : int
+        Rows that the database would not take; they are kept to be looked at.
+    """
+
+    rows: int
+    oldest: float | None
+    rejected: int
+
+
+class Spool:
+    """Rows that wait, by id.
+
+    Parameters
+    ----------
+    file : Path
+    most_bytes : int
+        The largest that the file may become.
+    """
+
+    def __init__(self, file: Path, most_bytes: int) -> None:
+        self._file = file
+        self._most_pages = max(16, most_bytes // _PAGE)
+        self._local = threading.local()
+
+    def append(self, row_id: str, body: bytes, at: float) -> None:
+        """Keep a row; it is durable when this returns.
+
+        Raises
+        ------
+        SpoolError
+            It is not kept.
+        """
+        try:
+            self._connection().execute(
+                "INSERT OR IGNORE INTO waiting (id, body, at) VALUES (?, ?, ?)", (row_id, body, at)
+            )
+        except (sqlite3.Error, OSError) as error:
+            self._forget()
+            raise SpoolError(str(error)) from error
+
+    def find(self, row_id: str) -> bytes | None:
+        """Return a row that waits."""
+        try:
+            found = self._connection().execute("SELECT body FROM waiting WHERE id = ?", (row_id,)).fetchone()
+        except (sqlite3.Error, OSError) as error:
+            self._forget()
+            raise SpoolError(str(error)) from error
+        return bytes(found[0]) if found else None
+
+    def batch(self, most: int) -> list[tuple[str, bytes]]:
+        """Return the oldest rows."""
+        return list(self._connection().execute("SELECT id, body FROM waiting ORDER BY place LIMIT ?", (most,)))
+
+    def remove(self, row_ids: list[str]) -> None:
+        """Forget rows that have arrived."""
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("DELETE FROM waiting WHERE id = ?", [(one,) for one in row_ids])
+        connection.execute("COMMIT")
+
+    def reject(self, row_id: str, reason: str) -> None:
+        """Put aside a row that the database will never take."""
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(
+            "INSERT OR REPLACE INTO rejected SELECT id, body, at, ? FROM waiting WHERE id = ?", (reason[:500], row_id)
+        )
+        connection.execute("DELETE FROM waiting WHERE id = ?", (row_id,))
+        connection.execute("COMMIT")
+
+    def depth(self) -> Depth:
+        """Return how much waits, and since when."""
+        try:
+            connection = self._connection()
+            rows, oldest = connection.execute("SELECT count(*), min(at) FROM waiting").fetchone()
+            (rejected,) = connection.execute("SELECT count(*) FROM rejected").fetchone()
+        except (sqlite3.Error, OSError) as error:
+            self._forget()
+            raise SpoolError(str(error)) from error
+        return Depth(rows, oldest, rejected)
+
+    def _connection(self) -> sqlite3.Connection:
+        # neither threads nor the two sides of a fork may share a connection
+        here = os.getpid()
+        held: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if held is not None and self._local.owner == here:
+            return held
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        # SQLite waits for nobody while a file is made or its journal changed: two that begin at once wait here
+        with (self._file.parent / ".opening").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            connection = sqlite3.connect(self._file, isolation_level=None, timeout=_WAIT_S)
+            connection.execute(f"PRAGMA page_size = {_PAGE}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA max_page_count = {self._most_pages}")
+            for table in _TABLES:
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {table}")
+        self._local.connection, self._local.owner = connection, here
+        return connection
+
+    def _forget(self) -> None:
+        """Open the file anew next time: it may have been a passing failure of this connection."""
+        self._local.connection = None

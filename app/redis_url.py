@@ -1,0 +1,160 @@
+"""Where Redis is: one server, the sentinels that know a service's primary, or a cluster. Read from REDIS_URL.
+
+A URL may hold a password, so no message repeats any part of one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+Kind = Literal["single", "sentinel", "cluster"]
+FORMS = (
+    "redis://host:6379/0, rediss://host:6379/0, unix:///path/to.sock, "
+    "redis+sentinel://host:26379,host:26379/service/0 or redis+cluster://host:7000,host:7001"
+)
+_SCHEMES: dict[str, Kind] = {
+    "redis": "single",
+    "rediss": "single",
+    "unix": "single",
+    "redis+sentinel": "sentinel",
+    "redis+cluster": "cluster",
+}
+_PORTS: dict[Kind, int] = {"single": 6379, "sentinel": 26379, "cluster": 6379}
+_TLS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "redis": ("db",),
+    "rediss": ("db", *_TLS),
+    "unix": ("db",),
+    "redis+sentinel": ("sentinel_username", "sentinel_password"),
+    "redis+cluster": (),
+}
+_HOST = re.compile(r"[A-Za-z0-9_.:-]+")
+_SERVICE = re.compile(r"[A-Za-z0-9_.-]+")
+_DATABASE = re.compile(r"[0-9]{1,4}")
+
+
+@dataclass(frozen=True)
+class RedisUrl:
+    """A URL taken apart."""
+
+    kind: Kind
+    hosts: tuple[tuple[str, int], ...] = ()
+    service: str = ""
+    #: What redis-py needs to talk to the servers: user, password, database, socket path, TLS.
+    options: dict[str, Any] = field(default_factory=dict, repr=False)
+    #: What the sentinels ask for themselves.
+    sentinel_options: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def parse(text: str) -> RedisUrl:
+    """Take a URL apart.
+
+    Parameters
+    ----------
+    text : str
+        In one of ``FORMS``. User and password stand before an ``@``, percent-encoded where they hold other
+        characters than letters and digits.
+
+    Returns
+    -------
+    RedisUrl
+
+    Raises
+    ------
+    ValueError
+        With one line that repeats nothing of the URL.
+    """
+    scheme, url = _split(text)
+    kind = _SCHEMES[scheme]
+    given = _options(url, scheme)
+    options: dict[str, Any] = {}
+    if url.username:
+        options["username"] = unquote(url.username)
+    if url.password:
+        options["password"] = unquote(url.password)
+    if scheme == "unix":
+        if not url.path.startswith("/") or url.hostname:
+            raise ValueError("a unix:// URL needs the absolute path of a socket, as in unix:///path/to.sock")
+        options["unix_socket_path"] = unquote(url.path)
+        options["db"] = _database(given.get("db", ""))
+        return RedisUrl("single", options=options)
+    hosts = _hosts(url, _PORTS[kind])
+    parts = [unquote(part) for part in url.path.removeprefix("/").rstrip("/").split("/")]
+    if kind == "sentinel":
+        if len(parts) > 2 or not _SERVICE.fullmatch(parts[0]):
+            raise ValueError("a redis+sentinel:// URL needs the name of the service: redis+sentinel://host:26379/name")
+        options["db"] = _database(parts[1] if len(parts) == 2 else "")
+        own = {name.removeprefix("sentinel_"): value for name, value in given.items()}
+        return RedisUrl(kind, hosts, parts[0], options, own)
+    if len(parts) > 1:
+        raise ValueError("expected nothing behind the host but the number of a database, as in redis://host:6379/0")
+    number = _database(parts[0] or given.get("db", ""))
+    if kind == "cluster":
+        if number:
+            raise ValueError("a cluster has no database but 0")
+        return RedisUrl(kind, hosts, options=options)
+    if len(hosts) > 1:
+        raise ValueError("several hosts need a redis+sentinel:// or redis+cluster:// URL")
+    tls: dict[str, Any] = {name: value for name, value in given.items() if name in _TLS}
+    if tls.get("ssl_cert_reqs", "required") not in ("required", "optional", "none"):
+        raise ValueError("ssl_cert_reqs: expected required, optional or none")
+    if "ssl_check_hostname" in tls:
+        tls["ssl_check_hostname"] = _boolean(given["ssl_check_hostname"])
+    if scheme == "rediss":
+        options["ssl"] = True
+    return RedisUrl(kind, hosts, options={**options, **tls, "db": number})
+
+
+def _split(text: str) -> tuple[str, SplitResult]:
+    scheme = text.partition("://")[0].lower()
+    if scheme not in _SCHEMES or "://" not in text:
+        raise ValueError(f"expected {FORMS}")
+    try:
+        url = urlsplit(text)
+        _ = url.username, url.password
+    except ValueError:
+        raise ValueError(f"malformed; expected {FORMS}") from None
+    if url.fragment or "#" in text:
+        raise ValueError("a # in a password must be written as %23")
+    return scheme, url
+
+
+def _options(url: SplitResult, scheme: str) -> dict[str, str]:
+    pairs = parse_qsl(url.query, keep_blank_values=True)
+    known = _OPTIONS[scheme]
+    # a name that is not known may be the rest of a password with a question mark
+    if any(name not in known or not value for name, value in pairs) or len(dict(pairs)) != len(pairs):
+        raise ValueError(
+            "unknown, empty or repeated option behind the ?; "
+            + (f"known for {scheme}:// are {', '.join(known)}" if known else f"{scheme}:// has none")
+        )
+    return dict(pairs)
+
+
+def _hosts(url: SplitResult, default_port: int) -> tuple[tuple[str, int], ...]:
+    found = []
+    for part in url.netloc.rpartition("@")[2].split(","):
+        try:
+            one = urlsplit(f"//{part.strip()}")
+            host, port = one.hostname, one.port
+        except ValueError:
+            host, port = None, None
+        if host is None or not _HOST.fullmatch(host) or port == 0:
+            raise ValueError(f"a host or port is missing or malformed; expected {FORMS}")
+        found.append((host, port or default_port))
+    return tuple(found)
+
+
+def _database(text: str) -> int:
+    if text and not _DATABASE.fullmatch(text):
+        raise ValueError("the database must be a number, as in redis://host:6379/0")
+    return int(text or 0)
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
+        raise ValueError("ssl_check_hostname: expected true or false")
+    return text.lower() in ("true", "1", "yes")

@@ -1,0 +1,90 @@
+"""Readiness is told in bounded time, whatever hangs."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from app import create_app
+from app.registry import service as registry
+from tests.collectors import silence
+from tests.contract.conftest import WHEATEAR, make_settings, upgrade
+
+
+@pytest.fixture
+def silent():
+    """The port of a server that accepts and never answers."""
+    with silence() as port:
+        yield port
+
+
+def timed(client, path="/health/ready"):
+    began = time.monotonic()
+    return client.get(path), time.monotonic() - began
+
+
+def test_a_postgresql_that_never_answers_is_down_within_seconds(tmp_path, silent):
+    app = create_app(make_settings(tmp_path, database_url=f"postgresql+psycopg2://u:p@127.0.0.1:{silent}/d"))
+    client = app.test_client()
+    for _ in range(3):
+        ready, seconds = timed(client)
+        assert seconds < 2.5
+        assert ready.status_code == 503
+        assert (ready.json["status"], ready.json["components"]["database"]) == ("unavailable", "down")
+        live, seconds = timed(client, "/health/live")
+        assert (live.status_code, seconds < 0.5) == (200, True)
+
+
+def test_many_who_ask_at_once_share_one_check(tmp_path, silent):
+    app = create_app(make_settings(tmp_path, database_url=f"postgresql+psycopg2://u:p@127.0.0.1:{silent}/d"))
+    took = []
+    threads = [threading.Thread(target=lambda: took.append(timed(app.test_client())[1])) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    assert sum(thread.name == "probe" for thread in threading.enumerate()) <= 4
+    for thread in threads:
+        thread.join()
+    assert max(took) < 2.5
+
+
+def test_answers_go_on_while_postgresql_hangs_and_readiness_says_so(artifacts, tmp_path, silent):
+    beside = create_app(make_settings(tmp_path))
+    upgrade(beside)
+    with beside.app_context():
+        version, _ = registry.register(artifacts[WHEATEAR])
+        registry.activate(version.id)
+    app = create_app(make_settings(tmp_path, database_url=f"postgresql+psycopg2://u:p@127.0.0.1:{silent}/d"))
+    ready, seconds = timed(app.test_client())
+    assert seconds < 2.5
+    assert (ready.status_code, ready.json["status"]) == (200, "degraded")
+    assert ready.json["components"] | {"database": "down", "models": 1} == ready.json["components"]
+
+
+def test_a_redis_that_never_answers_is_down_within_seconds(artifacts, tmp_path, silent):
+    app = create_app(make_settings(tmp_path, redis_url=f"redis://127.0.0.1:{silent}/0"))
+    upgrade(app)
+    with app.app_context():
+        version, _ = registry.register(artifacts[WHEATEAR])
+        registry.activate(version.id)
+    ready, seconds = timed(app.test_client())
+    assert seconds < 2.5
+    assert (ready.status_code, ready.json["components"]["cache"]) == (200, "down")
+
+
+def test_a_check_that_fails_is_told_and_runs_again(app, caplog):
+    from app.health.probe import Probe
+
+    found = iter([ZeroDivisionError, "up"])
+
+    def check():
+        one = next(found)
+        if one is ZeroDivisionError:
+            raise one
+        return one
+
+    probe = Probe(check, "down")
+    assert [probe.begin(app)(time.monotonic() + 5) for _ in range(2)] == ["down", "up"]
+    assert "a check of the health failed" in caplog.text

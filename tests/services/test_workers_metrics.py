@@ -1,0 +1,61 @@
+"""Gauges and lines of several workers, and of one that was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import live
+from tests.services.conftest import call, predict
+
+
+@pytest.fixture(scope="module")
+def site(workroom: Path, model_tree: Path) -> Iterator[live.Site]:
+    environ = live.prepare(workroom / "workers", model_tree, ENVIRONMENT="production")
+    with live.serving(environ) as running:
+        yield running
+
+
+def read(site: live.Site) -> dict[str, float]:
+    lines = call(f"{site.url}/metrics").body.decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def test_gauges_are_of_all_workers_that_live(site: live.Site) -> None:
+    for i in range(20):
+        assert predict(site.url, temperature=10 + i).status == 200
+    # each worker opened the same model as it started, and one or both of them one more
+    before = read(site)
+    assert before["ecopredict_models_open"] in (2, 3, 4)
+    assert before["ecopredict_inference_seconds_count"] == 20
+    size = before["ecopredict_database_pool_size"]
+    assert [value for name, value in before.items() if name.startswith("ecopredict_build_info{")] == [1]
+    master = psutil.Process(site.program.process.pid)
+    victim = master.children()[0]
+    os.kill(victim.pid, signal.SIGKILL)
+    live.wait_until(lambda: victim.pid not in [one.pid for one in master.children()] and len(master.children()) == 2)
+    live.wait_until(lambda: read(site)["ecopredict_database_pool_size"] == size, what="the new worker's pool")
+    after = read(site)
+    assert after["ecopredict_models_open"] <= before["ecopredict_models_open"]
+    # what was counted stays counted
+    assert after["ecopredict_inference_seconds_count"] == 20
+
+
+def test_every_line_in_production_is_json_and_names_nobody(site: live.Site) -> None:
+    with socket.create_connection(("127.0.0.1", site.program.port)) as odd:
+        odd.sendall(b"GET /?env.trees=91.5 NONSENSE\r\n\r\n")
+        odd.recv(100)
+    assert predict(site.url).status == 200
+    lines = [line for line in site.program.output().splitlines() if not line.startswith("EcoPredict is ready")]
+    told = [json.loads(line) for line in lines]
+    assert {"app.access", "gunicorn.error"} <= {line["logger"] for line in told}
+    text = "\n".join(lines)
+    assert "127.0.0.1" not in text
+    assert "91.5" not in text

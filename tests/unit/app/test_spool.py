@@ -1,0 +1,135 @@
+"""The spool: what it took is there, whoever died; what it refused is not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import threading
+
+import pytest
+
+from app.handover.spool import Spool, SpoolError
+
+
+def make(tmp_path, most=1024 * 1024):
+    return Spool(tmp_path / "spool" / "predictions.db", most)
+
+
+def test_rows_come_out_in_order_and_are_forgotten_when_told(tmp_path):
+    spool = make(tmp_path)
+    for row in ("b", "c", "a"):
+        spool.append(row, row.encode(), 1.0)
+    assert spool.batch(2) == [("b", b"b"), ("c", b"c")]
+    spool.remove(["b", "c"])
+    assert spool.batch(5) == [("a", b"a")]
+    assert spool.find("a") == b"a"
+    assert spool.find("b") is None
+
+
+def test_the_same_row_twice_is_one(tmp_path):
+    spool = make(tmp_path)
+    spool.append("a", b"1", 1.0)
+    spool.append("a", b"1", 2.0)
+    assert spool.depth().rows == 1
+
+
+def test_depth_and_age(tmp_path):
+    spool = make(tmp_path)
+    assert (spool.depth().rows, spool.depth().oldest) == (0, None)
+    spool.append("b", b"", 7.0)
+    spool.append("a", b"", 9.0)
+    assert (spool.depth().rows, spool.depth().oldest) == (2, 7.0)
+
+
+def test_a_rejected_row_is_kept_apart_with_its_reason(tmp_path):
+    spool = make(tmp_path)
+    spool.append("a", b"body", 1.0)
+    spool.reject("a", "no such model")
+    assert (spool.depth().rows, spool.depth().rejected) == (0, 1)
+    with sqlite3.connect(tmp_path / "spool" / "predictions.db") as file:
+        assert file.execute("SELECT id, body, reason FROM rejected").fetchall() == [("a", b"body", "no such model")]
+
+
+def test_a_full_spool_refuses_and_keeps_what_it_has(tmp_path):
+    spool = make(tmp_path, most=128 * 1024)
+    kept = []
+    with pytest.raises(SpoolError, match="full"):
+        for number in range(1000):
+            spool.append(f"{number:04}", b"x" * 1000, 1.0)
+            kept.append(f"{number:04}")
+    assert 50 < len(kept) < 130
+    assert [row for row, _ in spool.batch(1000)] == kept
+    spool.remove(kept[:20])
+    spool.append("9999", b"x" * 1000, 1.0)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "spool").write_text("a file where the folder should be")
+    with pytest.raises(SpoolError):
+        make(tmp_path).append("a", b"", 1.0)
+
+
+def test_a_file_that_is_no_spool_is_said(tmp_path):
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "predictions.db").write_bytes(b"not a database at all" * 1000)
+    with pytest.raises(SpoolError):
+        make(tmp_path).append("a", b"", 1.0)
+
+
+def test_threads_do_not_lose_rows_of_each_other(tmp_path):
+    spool = make(tmp_path)
+
+    def fill(name):
+        for number in range(50):
+            spool.append(f"{name}-{number}", b"x", 1.0)
+
+    threads = [threading.Thread(target=fill, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert spool.depth().rows == 200
+
+
+def _fill_until_killed(path, sender):
+    spool = Spool(path, 1024 * 1024)
+    for number in range(10_000):
+        spool.append(f"{number:05}", b"x", 1.0)
+        sender.send(number)
+
+
+def test_what_was_kept_survives_the_death_of_its_process(tmp_path):
+    file = tmp_path / "spool" / "predictions.db"
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=_fill_until_killed, args=(file, sender))
+    process.start()
+    while receiver.recv() < 100:
+        pass
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    sender.close()
+    last = 100
+    while receiver.poll():
+        try:
+            last = receiver.recv()
+        except EOFError:
+            break
+    rows = [row for row, _ in Spool(file, 1024 * 1024).batch(20_000)]
+    assert rows[: last + 1] == [f"{number:05}" for number in range(last + 1)]
+
+
+def test_a_connection_is_not_shared_over_a_fork(tmp_path):
+    spool = make(tmp_path)
+    spool.append("parent", b"", 1.0)
+    child = os.fork()
+    if child == 0:
+        try:
+            spool.append("child", b"", 1.0)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    spool.append("parent-2", b"", 1.0)
+    assert [row for row, _ in spool.batch(9)] == ["parent", "child", "parent-2"]

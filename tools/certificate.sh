@@ -1,0 +1,37 @@
+#!/bin/sh
+# Make a self-signed certificate where there is none: `sh tools/certificate.sh FOLDER [NAME …]`.
+# FOLDER/fullchain.pem and FOLDER/privkey.pem that are there, such as real ones, are left alone. NAMEs are host names or
+# IP addresses (default: localhost 127.0.0.1).
+set -eu
+[ $# -ge 1 ] || { echo "usage: sh tools/certificate.sh FOLDER [NAME …]" >&2; exit 2; }
+folder=$1
+shift
+[ $# -gt 0 ] || set -- localhost 127.0.0.1
+if [ -s "$folder/fullchain.pem" ] && [ -s "$folder/privkey.pem" ]; then
+    exit 0
+fi
+# one without the other is somebody's mistake, not ours to overwrite
+for name in fullchain.pem privkey.pem; do
+    [ ! -e "$folder/$name" ] || { echo "certificate: $folder holds $name alone; add its other half or remove it" >&2; exit 1; }
+done
+command -v openssl >/dev/null || { echo "certificate: openssl is not installed; get it with apt-get install openssl" >&2; exit 1; }
+
+names=""
+for name in "$@"; do
+    case $name in
+        *[!0-9.]*) kind=DNS ;;
+        *) kind=IP ;;
+    esac
+    case $name in *:*) kind=IP ;; esac
+    names="$names${names:+,}$kind:$name"
+done
+mkdir -p "$folder"
+draft=$(mktemp -d "$folder/.making-XXXXXX")
+trap 'rm -rf "$draft"' EXIT
+umask 077
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 397 -subj "/CN=$1" \
+    -addext "subjectAltName=$names" -addext "extendedKeyUsage=serverAuth" \
+    -keyout "$draft/privkey.pem" -out "$draft/fullchain.pem" 2>"$draft/said" || { cat "$draft/said" >&2; exit 1; }
+chmod 0644 "$draft/fullchain.pem"
+mv "$draft/privkey.pem" "$draft/fullchain.pem" "$folder/"
+echo "Made a self-signed certificate for $* in $folder"
