@@ -35,6 +35,16 @@ def connect(url: str, **options: object) -> sqlalchemy.Engine:
     return sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"), **options)
 
 
+@contextlib.contextmanager
+def connected(url: str) -> Iterator[sqlalchemy.Connection]:
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

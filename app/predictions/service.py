@@ -92,11 +92,7 @@ def predict(query: PredictionQuery) -> Given:
         tally.count(artifact, environment, computed.novelty, refused=True)
         refuse_outside(computed.novelty, environment, artifact.card)
     stored = _asked(artifact, computed, query.threshold, query.extrapolation, cached=cached)
-    told = Told(
-        SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
-        species.study.slug,
-        ModelRef(id=model.id, version=model.version),
-    )
+    told = _told(species, model.id, model.version)
     answer = _answer(tables.new_id(), environment, datetime.now(UTC), stored, told)
     handover().keep(
         {
@@ -121,11 +117,7 @@ def example(species: KnownSpecies, model: KnownModel, environment: Canonical) ->
     artifact = registry.opened(model)
     checked = read_environment(dict(environment), artifact.card)
     computed, cached = cached_or_computed(artifact, checked)
-    told = Told(
-        SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
-        species.study.slug,
-        ModelRef(id=model.id, version=model.version),
-    )
+    told = _told(species, model.id, model.version)
     return _answer("", checked, datetime.now(UTC), _asked(artifact, computed, None, "flag", cached=cached), told)
 
 
@@ -195,11 +187,7 @@ def asked_of_study(study_id: int, since: datetime, limit: int) -> list[tuple[Can
 def stored_answer(row: Prediction) -> PredictionAnswer:
     """Return an answer from its row."""
     species, model = row.model.species, row.model
-    told = Told(
-        SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
-        species.study.slug,
-        ModelRef(id=model.id, version=model.version),
-    )
+    told = _told(species, model.id, model.version)
     return _answer(row.id, row.environment, row.created_at, Stored.model_validate(row.answer), told)
 
 
@@ -331,11 +319,7 @@ def _on_its_way(row: dict[str, Any]) -> _Kept | None:
     species = snapshot.current().by_slug.get(row["told"]["species"])
     if species is None:
         return None
-    told = Told(
-        SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
-        species.study.slug,
-        ModelRef(id=row["model_id"], version=row["told"]["version"]),
-    )
+    told = _told(species, row["model_id"], row["told"]["version"])
     created = datetime.fromisoformat(row["created_at"])
     answer = _answer(row["id"], row["environment"], created, Stored.model_validate(row["answer"]), told)
     return _Kept(answer, _model_of(species.slug, row["model_id"]))
@@ -347,6 +331,11 @@ def _model_of(slug: str, model_id: str) -> ModelVersion | KnownModel | None:
     if species is not None and species.model is not None and species.model.id == model_id:
         return species.model
     return registry_tables.find(model_id)
+
+
+def _told(species: Species | KnownSpecies, model_id: str, version: int) -> Told:
+    about = SpeciesRef(slug=species.slug, scientific_name=species.scientific_name)
+    return Told(about, species.study.slug, ModelRef(id=model_id, version=version))
 
 
 def _answer(

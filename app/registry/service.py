@@ -199,11 +199,6 @@ def refs(species_ids: list[int]) -> dict[int, ModelRef]:
     return {species: ModelRef(id=model_id, version=version) for species, (model_id, version) in found.items()}
 
 
-def active_of(species: Species) -> ModelVersion | None:
-    """Return the model that answers for a species."""
-    return tables.active_for(species.id)
-
-
 def has_active(species_id: int) -> bool:
     """Tell whether any model answers for a species."""
     return tables.active_for(species_id) is not None

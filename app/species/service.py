@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.errors import NotFound, ValidationFailed
 from app.paging import read_cursor, write_cursor
 from app.registry import service as registry
+from app.registry import snapshot
 from app.registry import tables as registry_tables
 from app.registry.schemas import ModelRef, SpeciesRef
 from app.registry.snapshot import KnownModel, KnownSpecies
@@ -51,18 +52,10 @@ def resolve(name: str) -> Species:
     ValidationFailed
         None is meant, or more than one; the pointer is ``/species``.
     """
-    wanted = name.strip()
-    found = tables.find(wanted.lower())
-    if found is not None:
-        return found
-    for candidate in (wanted, naming.binomial(wanted)):
-        several = tables.find_by_scientific_name(candidate) if naming.fold(candidate) else []
-        if len(several) > 1:
-            slugs = ", ".join(row.slug for row in several)
-            raise ValidationFailed([("/species", f"more than one study has this species; name one of {slugs}")])
-        if several:
-            return several[0]
-    raise ValidationFailed([("/species", f"no species is called “{_shortened(wanted)}”")])
+    found = tables.find(snapshot.current().resolve(name).slug)
+    if found is None:
+        raise ValidationFailed([("/species", f"no species is called “{_shortened(name.strip())}”")])
+    return found
 
 
 def detail(slug: str) -> SpeciesDetail:

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ForeignKey, String, delete, func, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from app.extensions import db
-from app.species.naming import Names, fold, grams_of_name
+from app.species.naming import Names, grams_of_name
 from app.studies.tables import Study
 
 
@@ -45,13 +45,6 @@ class SpeciesGram(db.Model):  # type: ignore[name-defined]
 def find(slug: str) -> Species | None:
     """Return the species with this slug."""
     return db.session.scalar(select(Species).where(Species.slug == slug))
-
-
-def find_by_scientific_name(name: str) -> list[Species]:
-    """Return the species of this scientific name, in any case, in every study that has it."""
-    return list(
-        db.session.scalars(select(Species).where(Species.name_key == fold(name)).order_by(Species.slug).limit(2))
-    )
 
 
 def after(scientific_name: str, slug: str, limit: int, study: str | None) -> list[Species]:

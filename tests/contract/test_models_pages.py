@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from app.extensions import db
 from app.registry import history
 from app.registry import service as registry
+from app.registry import tables as registry_tables
 from app.registry.tables import ModelVersion
 from app.species import tables as species
 from ml.card import Metric
@@ -28,7 +29,7 @@ def model(client):
 
 def _card(app):
     with app.app_context():
-        return registry.card_of(registry.active_of(species.find(WHEATEAR)))
+        return registry.card_of(registry_tables.active_for(species.find(WHEATEAR).id))
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,18 +46,8 @@ def url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue("database") if request.param == "postgresql" else f"sqlite:///{tmp_path / 'eco.db'}"
 
 
-@contextmanager
-def _connected(url: str) -> Iterator[sqlalchemy.Connection]:
-    engine = live.connect(url)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
 def _tables(url: str) -> set[str]:
-    with _connected(url) as connection:
+    with live.connected(url) as connection:
         return set(sqlalchemy.inspect(connection).get_table_names())
 
 
@@ -89,7 +78,7 @@ def test_up_down_up(url: str, tmp_path: Path) -> None:
     assert _tables(url) == first
     # a table that was changed without a migration is found
     live.flask(environ, "db", "check")
-    with _connected(url) as connection:
+    with live.connected(url) as connection:
         connection.exec_driver_sql("ALTER TABLE studies ADD COLUMN more INTEGER")
         connection.commit()
     assert "New upgrade operations detected" in live.flask(environ, "db", "check", fails=True)
@@ -105,7 +94,7 @@ def test_upgrades_at_the_same_time_take_turns(database: str, tmp_path: Path) -> 
 
 def test_an_upgrade_waits_for_the_one_that_runs_and_says_so(database: str, tmp_path: Path) -> None:
     environ = live.app_environ(tmp_path, DATABASE_URL=database)
-    with _connected(database) as other:
+    with live.connected(database) as other:
         other.exec_driver_sql(f"SELECT pg_advisory_lock({0x65636F2D6D6967})")
         upgrade = _start(environ, "db", "upgrade")
         # longer than a statement may wait for a table
@@ -143,7 +132,7 @@ def test_the_version_before_serves_while_the_next_migrates(on_services: Sites, d
     given = {answer.json["id"] for answer in answers}
 
     def stored() -> set[str]:
-        with _connected(database) as connection:
+        with live.connected(database) as connection:
             return set(connection.exec_driver_sql("SELECT id FROM predictions WHERE kind = 'one'").scalars())
 
     live.wait_until(lambda: stored() == given, 20, "every answer is stored")
@@ -154,7 +143,7 @@ def test_an_upgrade_gives_up_on_a_table_in_use_and_can_be_run_again(database: st
     environ = live.app_environ(tmp_path, DATABASE_URL=database)
     live.flask(environ, "db", "upgrade")
     before, migrations = _tables(database), _next(tmp_path)
-    with _connected(database) as reader:
+    with live.connected(database) as reader:
         reader.exec_driver_sql("SELECT count(*) FROM predictions")
         began = time.monotonic()
         said = live.flask(environ, "db", "upgrade", "-d", migrations, fails=True)

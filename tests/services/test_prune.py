@@ -9,10 +9,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-import sqlalchemy
+from collections.abc import Callable
 
 from tests import live
 from tests.services.conftest import predict
@@ -30,23 +27,13 @@ FROM (SELECT n, now() - interval '400 days' + n * interval '1 second' AS at FROM
 """
 
 
-@contextmanager
-def _connected(url: str) -> Iterator[sqlalchemy.Connection]:
-    engine = live.connect(url)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
 def _ids(url: str) -> set[str]:
-    with _connected(url) as connection:
+    with live.connected(url) as connection:
         return set(connection.exec_driver_sql("SELECT id FROM predictions").scalars())
 
 
 def _fill(url: str) -> None:
-    with _connected(url) as connection:
+    with live.connected(url) as connection:
         connection.exec_driver_sql(_OLD)
         connection.commit()
 
