@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -429,8 +430,8 @@ def serving(environ: dict[str, str], **changes: str) -> Iterator[Site]:
     """Gunicorn with the shipped gunicorn.conf.py and two workers."""
     port = free_port()
     data_dir = Path(environ["DATA_DIR"])
-    metrics = data_dir / f"metrics-{port}"
-    metrics.mkdir()
+    # a port may come again, a folder never: an earlier run's counters would be counted once more
+    metrics = Path(tempfile.mkdtemp(prefix="metrics-", dir=data_dir))
     full = environ | {"PORT": str(port), "WEB_CONCURRENCY": "2", "PROMETHEUS_MULTIPROC_DIR": str(metrics)} | changes
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
     with running(command, data_dir / f"gunicorn-{port}.log", port, environ=full) as program:
