@@ -15,41 +15,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 
+from benchmarks.made_up import made_up_study
 from ml.artifact import load_artifact
-from ml.card import Predictor, Source, SpeciesDescription, StudyDescription
 from ml.curves import response_curves
 from ml.estimators import DownSampledForest
 from ml.features import FeaturePipeline
 from ml.flatten import flatten_forest
 from ml.members import Blend
-from ml.study import StudyData
 from ml.training import train_species
-
-
-def _study(n_presences: int, n_predictors: int, seed: int) -> StudyData:
-    draw = np.random.default_rng(seed)
-    n = n_presences * 10
-    table = pd.DataFrame(draw.normal(size=(n, n_predictors)), columns=[f"bio{j + 1}" for j in range(n_predictors)])
-    wish = table.bio1 - table.bio2**2 / 2 + draw.normal(size=n)
-    presence = {"species": (wish.rank(ascending=False) <= n_presences).astype(int)}
-    for name, column in (("second", "bio2"), ("third", "bio3")):
-        presence[name] = (table[column].rank(ascending=False) <= n_presences).astype(int)
-    return StudyData(
-        StudyDescription(
-            slug="made-up",
-            title="Made up",
-            description="Made up",
-            records="presence-background",
-            sources=[Source(title="Made up", citation="none", licence="CC0-1.0")],
-        ),
-        [Predictor(name=name, label=name) for name in table],
-        table,
-        [SpeciesDescription(slug=slug, scientific_name=f"Species {slug}") for slug in presence],
-        pd.DataFrame(presence),
-    )
 
 
 def _microseconds(call: Callable[[], object], seconds: float) -> float:
@@ -73,7 +48,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.3, help="CPU seconds for each variant and round")
     options = parser.parse_args()
 
-    study = _study(options.presences, options.predictors, 0)
+    study = made_up_study(options.presences, options.predictors, 0)
     pipeline = FeaturePipeline(study.predictors).fit(study.environment)
     X = pipeline.transform(study.environment)
     forest = DownSampledForest(options.trees, random_state=0).fit(X, study.presence["species"])
