@@ -32,7 +32,8 @@ _CHUNK = 10_000
 def train(options: argparse.Namespace, started: float) -> int:
     """Train the studies asked for; 1 when a species could not be trained."""
     # training pulls in joblib and scikit-learn, which the other commands do without
-    from ml.training import Trained, TrainingOptions, train_study
+    from ml.provenance import TrainingOptions
+    from ml.training import Trained, train_study
     from ml.workers import workers
 
     if options.list:

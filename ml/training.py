@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import sklearn
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from ml.applicability import fit_area, mean_effects
-from ml.artifact import ArtifactError, find_artifacts, load_artifact, read_card, save_artifact
+from ml.artifact import load_artifact, save_artifact
 from ml.assessment import assess
 from ml.calibration import Calibration
-from ml.card import ModelCard, Optimism, Training
+from ml.card import ModelCard, Optimism
 from ml.cutoff import keep_held_out
 from ml.describing import (
     calibration_report,
     describe_background,
-    fingerprint,
     recorded_places,
     remarks,
     starting_points,
     thinned_reference,
     with_levels_in_order,
 )
-from ml.engine import EngineSettings, SpeciesModel, describe, fit_species
+from ml.engine import SpeciesModel, fit_species
 from ml.flatten import flatten_model
 from ml.judging import interval_report, judge
 from ml.levels import recode
@@ -37,11 +34,10 @@ from ml.members import logistic
 from ml.metrics import auc_roc
 from ml.packing import Contents
 from ml.preparing import Prepared, folds_for, make_group, prepare
+from ml.provenance import TrainingOptions, trained_already, training_of
 from ml.stacking import equal_weights
 from ml.study import StudyData
 
-#: Rises whenever a change of this library would train another model from the same data.
-ENGINE = "3"
 _PARITY_ROWS = 200
 _PARITY = 1e-6
 _FEWEST = 4
@@ -49,32 +45,6 @@ _FEWEST = 4
 
 class TrainingError(ValueError):
     """The records cannot be trained on; the message says why."""
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """Settings of a training run.
-
-    Attributes
-    ----------
-    n_estimators : int
-        Trees in a forest, the same in every fold and in the model that is served.
-    n_folds : int
-        Cross-validation folds; fewer where there are fewer presences.
-    seed : int
-    n_networks : int
-        Networks averaged, where species share one.
-    """
-
-    n_estimators: int = 500
-    n_folds: int = 5
-    seed: int = 0
-    n_networks: int = 5
-
-    @property
-    def engine(self) -> EngineSettings:
-        """Settings of the default model."""
-        return EngineSettings(n_estimators=self.n_estimators, n_networks=self.n_networks, seed=self.seed)
 
 
 @dataclass(frozen=True)
@@ -184,7 +154,7 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         importance={p.name: float(v) for p, v in zip(predictors, importance, strict=True)},
         starting_points=starting_points(study, predictors, y, suitability),
         places=recorded_places(study, y),
-        training=_training(prepared.source, slug, group.has_network, options),
+        training=training_of(prepared.source, slug, group.has_network, options),
         background=describe_background(prepared),
         calibration=calibration_report(y, honest, calibration, group.absences),
         optimism=optimism,
@@ -232,7 +202,7 @@ def train_study(
         if slug in study.presence:
             try:
                 network = make_group(study)[1].has_network if network is None else network
-                ready = _trained_already(study, slug, network, models_dir, options)
+                ready = trained_already(study, slug, network, models_dir, options)
             except ValueError:
                 # what is wrong is said when it is trained
                 ready = None
@@ -262,40 +232,6 @@ def _train_one(prepared: Prepared, slug: str, models_dir: Path, options: Trainin
     except ValueError as error:
         return Trained(study, slug, None, problem=str(error) if slug in str(error) else f"{slug}: {error}")
     return Trained(study, slug, path)
-
-
-def _training(study: StudyData, slug: str, network: bool, options: TrainingOptions) -> Training:
-    members = ["down-sampled random forest"]
-    if study.description.records == "presence-background":
-        members.append("MaxEnt-type model")
-    if network:
-        members.append("multi-species network")
-    return Training(
-        estimator=" + ".join(members),
-        parameters=describe(options.engine) | {"n_folds": options.n_folds},
-        seed=options.seed,
-        data_fingerprint=fingerprint(study, slug, with_group=network),
-        versions={
-            "engine": ENGINE,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
-        },
-    )
-
-
-def _trained_already(
-    study: StudyData, slug: str, network: bool, models_dir: Path, options: TrainingOptions
-) -> Path | None:
-    wanted = _training(study, slug, network, options)
-    for path in find_artifacts(models_dir / study.description.slug / slug):
-        try:
-            if read_card(path).training == wanted and load_artifact(path):
-                return path
-        except ArtifactError:
-            # a damaged model is trained anew
-            continue
-    return None
 
 
 def _check(path: Path, model: SpeciesModel, calibration: Calibration, X: NDArray[np.float32]) -> None:

@@ -17,7 +17,7 @@ from app.analytics.schemas import (
     StudyUse,
 )
 from app.errors import Unavailable
-from app.predictions import service as predictions
+from app.predictions import kept
 from app.predictions.schemas import Kind
 from app.registry import service as registry
 from app.species.tables import Species
@@ -35,7 +35,7 @@ def look_back(query: AnalyticsQuery) -> Analytics:
     """Return what was asked in a period."""
     until = datetime.now(UTC)
     since = until - timedelta(days=query.days)
-    counts = predictions.asked_by_species(since)
+    counts = kept.asked_by_species(since)
     total = sum(requests for _, requests in counts)
     by_study: Counter[Study] = Counter()
     for species, requests in counts:
@@ -51,7 +51,7 @@ def look_back(query: AnalyticsQuery) -> Analytics:
 
 
 def _study(study: Study, requests: int, since: datetime) -> StudyUse:
-    asked: Asked = predictions.asked_of_study(study.id, since, MOST)
+    asked: Asked = kept.asked_of_study(study.id, since, MOST)
     kinds = Counter(kind for _, kind in asked)
     return StudyUse(
         study=StudyRef(slug=study.slug, title=study.title),

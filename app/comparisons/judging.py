@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.errors import OutsideArea
-from app.predictions import service as predictions
+from app.predictions import computing
 from app.predictions.environment import Canonical
 from app.predictions.schemas import Computed, HowAsked, ThresholdUsed, Verdict
 from app.predictions.verdict import judge, refuse_outside
@@ -44,8 +44,8 @@ def ask(name: str, artifact: Artifact, environment: Canonical, asked: HowAsked) 
     ValidationFailed
         The model has no threshold by the rule that was asked for.
     """
-    computed, _ = predictions.cached_or_computed(artifact, environment)
-    threshold = predictions.threshold_of(artifact, asked.threshold)
+    computed, _ = computing.cached_or_computed(artifact, environment)
+    threshold = computing.threshold_of(artifact, asked.threshold)
     verdict = judge(computed.suitability, computed.interval, threshold, computed.novelty, asked.extrapolation)
     return Judged(name, artifact, environment, computed, threshold, verdict)
 

@@ -7,7 +7,7 @@ from flask import Blueprint, request
 from app.errors import OutsideArea, ValidationFailed
 from app.http import API_PREFIX, Reply, face, faces, read_json, read_query, site_root, validate
 from app.predictions import form as forms
-from app.predictions import service
+from app.predictions import kept, service
 from app.predictions.presentation import present
 from app.predictions.schemas import ALSO_IN_ADDRESS, PredictForm, PredictionAnswer, PredictionQuery, PredictionsQuery
 from app.registry import service as registry
@@ -75,7 +75,7 @@ def predict() -> Reply:
 @from_replica
 def detail(prediction_id: str) -> Reply:
     """Show an answer given before. Template context: ``data`` PredictionAnswer, ``view`` AnswerView, ``card``."""
-    answer, card = service.find(prediction_id)
+    answer, card = kept.find(prediction_id)
     return _answered(answer, card)
 
 
@@ -84,7 +84,7 @@ def detail(prediction_id: str) -> Reply:
 @from_replica
 def browse() -> Reply:
     """List answers given before, latest first."""
-    return Reply(service.browse(read_query(PredictionsQuery)))
+    return Reply(kept.browse(read_query(PredictionsQuery)))
 
 
 def _example(species: KnownSpecies) -> Reply:
@@ -104,7 +104,7 @@ def _example(species: KnownSpecies) -> Reply:
 
 
 def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | None = None) -> Reply:
-    view = present(answer, card, site_root(), service.drawings(answer)) if face() != "json" else None
+    view = present(answer, card, site_root(), kept.drawings(answer)) if face() != "json" else None
     return Reply(answer, context={"view": view, "form": form, "card": card, "no_models": False})
 
 

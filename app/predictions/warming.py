@@ -9,7 +9,7 @@ from typing import Literal
 
 from app import answer_cache
 from app.errors import Unavailable, ValidationFailed
-from app.predictions import service, tables
+from app.predictions import computing, tables
 from app.predictions.environment import Canonical, cache_key, read_environment
 from app.registry import service as registry
 from app.registry import snapshot
@@ -91,7 +91,7 @@ def _keep(species: KnownSpecies, given: Canonical) -> Outcome:
         environment = read_environment(dict(given), artifact.card)
     except (Unavailable, ValidationFailed):
         return "passed over"
-    computed = service.compute(artifact, environment)
+    computed = computing.compute(artifact, environment)
     return "kept" if answer_cache.put(cache_key(artifact.model_id, environment), computed) else "away"
 
 

@@ -6,7 +6,7 @@ from flask import Blueprint, request
 
 from app.errors import Unavailable
 from app.http import API_PREFIX, Reply, face, faces, read_query
-from app.predictions import service as predictions
+from app.predictions import kept
 from app.registry import service as registry
 from app.registry.tables import ModelVersion
 from app.replica import from_replica
@@ -78,7 +78,7 @@ def curves(slug: str) -> Reply:
             raise Unavailable(f"There is no model for {row.scientific_name} yet.")
         found = service.starting_curves(row, version, query.start, query.points)
     else:
-        found = predictions.curves_at(query.prediction, row, query.points)
+        found = kept.curves_at(query.prediction, row, query.points)
     drawings = [draw(curve) for curve in found.curves] if face() != "json" else []
     starts = registry.card_of(version).starting_points if version is not None and query.prediction is None else []
     return Reply(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from app import answer_cache, create_app, redis_store, seldom
-from app.predictions import service
+from app.predictions import computing
 from app.predictions.environment import cache_key, read_environment
 from app.registry import service as registry
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
@@ -144,7 +144,7 @@ def test_the_process_layer_is_bounded_and_safe_for_threads(asked, artifacts, env
         version = registry.best_active()
         artifact = registry.opened(version)
         given = read_environment(environment, artifact.card)
-        computed = service.compute(artifact, given)
+        computed = computing.compute(artifact, given)
     kept = answer_cache._KEPT
     failures: list[Exception] = []
 

@@ -142,11 +142,11 @@ def test_outside_the_training_range_is_answered_and_flagged(client, environment,
 
 
 def test_curl_is_a_shell_command(client, app, environment, ask):
-    from app.predictions import service
+    from app.predictions import kept
     from app.predictions.presentation import curl
 
     with app.app_context():
-        answer, _ = service.find(ask().json["id"])
+        answer, _ = kept.find(ask().json["id"])
     words = shlex.split(curl(answer, "http://localhost"))
     assert words[:2] == ["curl", "http://localhost/api/v1/predictions"]
     again = client.post("/api/v1/predictions", data=words[-1], content_type="application/json")

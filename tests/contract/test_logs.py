@@ -89,12 +89,12 @@ def test_no_route_and_no_trace_are_told_as_such(production, written):
 
 
 def test_other_lines_carry_the_id_of_their_request(production, monkeypatch, environment, written):
-    from app.predictions import service
+    from app.predictions import computing
 
     def fail(*_args):
         raise RuntimeError("no\nsuch\u2028luck")
 
-    monkeypatch.setattr(service, "compute", fail)
+    monkeypatch.setattr(computing, "compute", fail)
     asked = {"species": WHEATEAR, "environment": environment}
     headers = {"X-Request-ID": "abc-2", "traceparent": f"00-{TRACE}-b7ad6b7169203331-00"}
     assert production.post("/api/v1/predictions", json=asked, headers=headers).status_code == 500

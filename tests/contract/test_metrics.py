@@ -72,7 +72,7 @@ def test_buckets_tell_answers_of_a_few_milliseconds_apart(visitor):
 
 
 def test_failures_are_counted_by_kind(visitor, environment, monkeypatch):
-    from app.predictions import service
+    from app.predictions import computing
 
     def kinds():
         found = read(visitor)
@@ -81,7 +81,7 @@ def test_failures_are_counted_by_kind(visitor, environment, monkeypatch):
     assert kinds() == {"unhandled": 0, "database": 0, "model": 0}
     asked = {"species": WHEATEAR, "environment": environment}
     with monkeypatch.context() as patch:
-        patch.setattr(service, "compute", lambda *_: 1 / 0)
+        patch.setattr(computing, "compute", lambda *_: 1 / 0)
         assert visitor.post("/api/v1/predictions", json=asked).status_code == 500
     # a mistake of the caller is none of ours
     assert visitor.post("/api/v1/predictions", json={"species": WHEATEAR}).status_code == 422

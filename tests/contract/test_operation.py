@@ -61,12 +61,12 @@ def test_database_down(app, client, ask, monkeypatch):
 
 
 def test_our_own_failure_shows_nothing_of_itself(app, client, ask, monkeypatch, caplog):
-    from app.predictions import service
+    from app.predictions import computing
 
     def fail(*_args):
         raise RuntimeError("secret path /srv/x")
 
-    monkeypatch.setattr(service, "compute", fail)
+    monkeypatch.setattr(computing, "compute", fail)
     response = ask(trees=91.5)
     assert response.status_code == 500
     assert response.content_type == "application/problem+json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -84,8 +85,8 @@ def test_up_down_up(url: str, tmp_path: Path) -> None:
     assert "New upgrade operations detected" in live.flask(environ, "db", "check", fails=True)
 
 
-def test_upgrades_at_the_same_time_take_turns(database: str, tmp_path: Path) -> None:
-    environ = live.app_environ(tmp_path, DATABASE_URL=database)
+def test_upgrades_at_the_same_time_take_turns(url: str, tmp_path: Path) -> None:
+    environ = live.app_environ(tmp_path, DATABASE_URL=url)
     upgrades = [_start(environ, "db", "upgrade") for _ in range(3)]
     said = [upgrade.communicate(timeout=60)[0] for upgrade in upgrades]
     assert [upgrade.returncode for upgrade in upgrades] == [0, 0, 0], said
@@ -104,6 +105,22 @@ def test_an_upgrade_waits_for_the_one_that_runs_and_says_so(database: str, tmp_p
     assert "another upgrade is running" in upgrade.communicate(timeout=30)[0]
     assert upgrade.returncode == 0
     assert "predictions" in _tables(database)
+
+
+def test_an_upgrade_of_sqlite_waits_for_the_one_that_runs_and_says_so(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'eco.db'}"
+    environ = live.app_environ(tmp_path, DATABASE_URL=url)
+    with (tmp_path / "eco.db.migrating").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        upgrade = _start(environ, "db", "upgrade")
+        said = upgrade.stdout.readline()
+        while said and "another upgrade is running" not in said:
+            said = upgrade.stdout.readline()
+        assert said, "it did not wait"
+        assert not _tables(url)
+    upgrade.communicate(timeout=30)
+    assert upgrade.returncode == 0
+    assert "predictions" in _tables(url)
 
 
 def test_the_version_before_serves_while_the_next_migrates(on_services: Sites, database: str, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from ml.artifact import load_artifact
 from ml.describing import fingerprint
-from ml.training import TrainingError, TrainingOptions, train_species, train_study
+from ml.provenance import TrainingOptions
+from ml.training import TrainingError, train_species, train_study
 from ml.workers import workers
 from tests.synthetic import recorded_study, synthetic_study
 

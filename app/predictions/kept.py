@@ -1,0 +1,139 @@
+"""Answers given before: found, listed and counted, whether they are stored or on their way."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.errors import NotFound, Unavailable, ValidationFailed
+from app.handover.service import handover
+from app.paging import read_cursor, write_cursor
+from app.predictions import tables, tally
+from app.predictions.answers import put_together, told_of
+from app.predictions.environment import Canonical
+from app.predictions.schemas import Kind, PredictionAnswer, PredictionPage, PredictionsQuery, Stored
+from app.predictions.tables import Prediction
+from app.registry import service as registry
+from app.registry import snapshot
+from app.registry import tables as registry_tables
+from app.registry.snapshot import KnownModel
+from app.registry.tables import ModelVersion
+from app.species import service as species_service
+from app.species.curves import Drawing, ResponseCurves, draw
+from app.species.tables import Species
+from ml.card import ModelCard
+
+# enough for a drawing as wide as a word
+_POINTS = 25
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def find(prediction_id: str) -> tuple[PredictionAnswer, ModelCard]:
+    """Return an answer given before, and the card of the model that gave it.
+
+    Raises
+    ------
+    NotFound
+        No prediction has this id.
+    """
+    kept = _found(prediction_id)
+    if kept is None:
+        raise NotFound("There is no such prediction.")
+    if kept.model is None:
+        raise Unavailable("The model of this answer cannot be looked up right now.")
+    return kept.answer, registry.card_of(kept.model)
+
+
+def curves_at(prediction_id: str, species: Species, points: int) -> ResponseCurves:
+    """Return response curves around the conditions of an answer given before, by the model that gave it.
+
+    Raises
+    ------
+    ValidationFailed
+        No prediction for this species has this id.
+    Unavailable
+        The model cannot be opened.
+    """
+    kept = _found(prediction_id)
+    if kept is None or kept.model is None or kept.answer.species.slug != species.slug:
+        raise ValidationFailed([("/prediction", "there is no such prediction for this species")])
+    at = f"the conditions of prediction {kept.answer.id}"
+    return species_service.curves_around(species, kept.model, at, dict(kept.answer.environment), points)
+
+
+def drawings(answer: PredictionAnswer) -> dict[str, Drawing]:
+    """Return an answer's response curves by predictor; none where the model cannot be opened any more."""
+    try:
+        model = _model_of(answer.species.slug, answer.model.id)
+        curves = species_service.curves_of(model, answer.environment, _POINTS) if model is not None else []
+    except (Unavailable, KeyError, SQLAlchemyError):
+        return {}
+    return {curve.predictor: draw(curve) for curve in curves}
+
+
+def browse(query: PredictionsQuery) -> PredictionPage:
+    """Return a page of predictions, latest first."""
+    (place,) = read_cursor(query.cursor, str) or (None,)
+    rows = tables.before(place, query.limit + 1, query.species)
+    shown = rows[: query.limit]
+    following = write_cursor(shown[-1].id) if len(rows) > query.limit else None
+    return PredictionPage(items=[stored_answer(row) for row in shown], next=following)
+
+
+def asked_by_species(since: datetime) -> list[tuple[Species, int]]:
+    """Return how often each species was asked about since a moment, most often first."""
+    return tables.counts_by_species(tables.first_id_of(since))
+
+
+def asked_of_study(study_id: int, since: datetime, limit: int) -> list[tuple[Canonical, Kind]]:
+    """Return conditions a study was asked about since a moment, and where they lay, latest first."""
+    rows = tables.latest_of_study(study_id, tables.first_id_of(since), limit)
+    return [(row.environment, tally.kind_of(row.kind, row.inside)) for row in rows]
+
+
+def stored_answer(row: Prediction) -> PredictionAnswer:
+    """Return an answer from its row."""
+    species, model = row.model.species, row.model
+    told = told_of(species, model.id, model.version)
+    return put_together(row.id, row.environment, row.created_at, Stored.model_validate(row.answer), told)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """An answer given before, and its model where that can be looked up."""
+
+    answer: PredictionAnswer
+    model: ModelVersion | KnownModel | None
+
+
+def _found(prediction_id: str) -> _Kept | None:
+    """Return an answer given before, whether it has arrived in the database or waits for it."""
+    if not _UUID.fullmatch(prediction_id):
+        return None
+    waiting = handover().find(prediction_id)
+    if waiting is not None:
+        return _on_its_way(waiting)
+    row = tables.find(prediction_id)
+    return _Kept(stored_answer(row), row.model) if row is not None else None
+
+
+def _on_its_way(row: dict[str, Any]) -> _Kept | None:
+    species = snapshot.current().by_slug.get(row["told"]["species"])
+    if species is None:
+        return None
+    told = told_of(species, row["model_id"], row["told"]["version"])
+    created = datetime.fromisoformat(row["created_at"])
+    answer = put_together(row["id"], row["environment"], created, Stored.model_validate(row["answer"]), told)
+    return _Kept(answer, _model_of(species.slug, row["model_id"]))
+
+
+def _model_of(slug: str, model_id: str) -> ModelVersion | KnownModel | None:
+    """Return a model of a species: from the snapshot while it answers, otherwise from the database."""
+    species = snapshot.current().by_slug.get(slug)
+    if species is not None and species.model is not None and species.model.id == model_id:
+        return species.model
+    return registry_tables.find(model_id)
