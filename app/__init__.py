@@ -24,6 +24,7 @@ from app.handover import service as handover
 from app.health import views as health
 from app.predictions import cli as predictions_cli
 from app.predictions import tables as predictions_tables
+from app.predictions import tally
 from app.predictions import views as predictions
 from app.registry import cli as registry_cli
 from app.registry import views as registry
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     templating.init_app(app)
     app.extensions["model_loader"] = Loader(settings.models_dir.resolve())
     handover.init_app(app, predictions_tables.insert)
+    tally.init_app(app)
     app.extensions["register"] = Register(settings.data_dir.resolve() / "registry")
     app.cli.add_command(registry_cli.group)
     app.cli.add_command(predictions_cli.group)

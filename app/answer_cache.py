@@ -146,7 +146,7 @@ def get(key: str, read: Callable[[Any], T]) -> T | None:
     pydantic.BaseModel or None
     """
     value, layer = _find(key, read)
-    counters().cache.labels(layer=layer).inc()
+    counters().cache[layer].inc()
     note(cache=layer)
     return value
 

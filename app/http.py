@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+import orjson
 from flask import Response, current_app, render_template, request
 from pydantic import BaseModel, ValidationError
 
@@ -111,22 +112,32 @@ def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Sc
     if not (request.mimetype == "application/json" or request.mimetype.endswith("+json")):
         raise UnsupportedType("Send the body as application/json.")
     try:
-        # NaN and Infinity are let through here, because only the check of values can say which field held them.
-        body = json.loads(request.get_data(cache=False).decode("utf-8"))
-        # Half a surrogate pair is no text: no database and no response could hold it.
-        json.dumps(body, ensure_ascii=False).encode("utf-8")
+        body = _parse(request.get_data(cache=False))
     except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise MalformedBody(f"The body is not valid JSON{where}.", [("", "not valid JSON")]) from None
     if not isinstance(body, dict):
         raise ValidationFailed([("", "expected a JSON object")])
-    for name in also_in_address:
+    for name in also_in_address if request.query_string else ():
         values = request.args.getlist(name)
         if len(values) > 1 or (values and name in body):
             raise ValidationFailed([(pointer(name), "given more than once")])
         if values:
             body[name] = _number_or_text(values[0])
     return validate(schema, body)
+
+
+def _parse(sent: bytes) -> Any:
+    """Parse JSON, at leisure where it is not the plain kind."""
+    try:
+        return orjson.loads(sent)
+    except orjson.JSONDecodeError:
+        pass
+    # NaN and Infinity are let through here, because only the check of values can say which field held them.
+    body = json.loads(sent.decode("utf-8"))
+    # Half a surrogate pair is no text: no database and no response could hold it.
+    json.dumps(body, ensure_ascii=False).encode("utf-8")
+    return body
 
 
 def _number_or_text(text: str) -> float | str:

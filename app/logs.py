@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from flask import Flask, Response, current_app, g, has_app_context, has_request_context, request
 
 access = logging.getLogger("app.access")
@@ -36,8 +37,12 @@ class JsonFormatter(logging.Formatter):
         entry |= getattr(record, "request", {})
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        # escapes every character that could end a line
-        return json.dumps(entry, ensure_ascii=True, default=str)
+        try:
+            text = orjson.dumps(entry, default=str).decode()
+        except TypeError:
+            text = "\u2028"
+        # what is no plain text escapes every character that could end a line
+        return text if text.isascii() else json.dumps(entry, ensure_ascii=True, default=str)
 
 
 class LineFormatter(logging.Formatter):
@@ -67,7 +72,9 @@ def init_app(app: Flask) -> None:
 
 
 def _clean(text: str) -> str:
-    return _QUERY.sub("", _SENDER.sub("ip=-", text))
+    if "ip=" in text:
+        text = _SENDER.sub("ip=-", text)
+    return _QUERY.sub("", text) if "?" in text else text
 
 
 def formatter(environment: str) -> logging.Formatter:
@@ -93,7 +100,7 @@ def route() -> str | None:
 def note(**fields: Any) -> None:
     """Add to the line about this request, such as which model answered it."""
     if has_app_context():
-        g.noted = {**g.get("noted", {}), **fields}
+        g.setdefault("noted", {}).update(fields)
 
 
 def noted() -> dict[str, Any]:

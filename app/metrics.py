@@ -24,18 +24,21 @@ _INFERENCE = (50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e
 _LOAD = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 # gunicorn lets any word through as a method, and each would be a series of its own
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+CACHE_LAYERS = ("process", "redis", "none")
 ERRORS = ("unhandled", "database", "model")
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What this application counts."""
+    """What this application counts; what is counted in each request is at hand without looking labels up."""
 
-    predictions: Counter
+    #: By whether the cache held the answer.
+    predictions: dict[bool, Counter]
     answers: Counter
     refused: Counter
     conditions: Counter
-    cache: Counter
+    #: By layer.
+    cache: dict[str, Counter]
     waiting: Gauge
     waiting_age: Gauge
     rejected: Gauge
@@ -108,10 +111,14 @@ def _counters(registry: CollectorRegistry) -> Counters:
     def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(f"ecopredict_{name}", text, buckets=buckets, registry=registry)
 
+    predictions = counter(
+        "predictions", "Predictions answered and stored, by whether the cache held the answer", "cached"
+    )
+    cache = counter(
+        "cache", "Answers looked for, by the layer of the cache that held them: process, redis or none", "layer"
+    )
     made = Counters(
-        predictions=counter(
-            "predictions", "Predictions answered and stored, by whether the cache held the answer", "cached"
-        ),
+        predictions={cached: predictions.labels(str(cached).lower()) for cached in (True, False)},
         answers=counter(
             "answers",
             "Requests that a model could judge, answered or refused, by study and by where their conditions lie: "
@@ -132,9 +139,7 @@ def _counters(registry: CollectorRegistry) -> Counters:
             "predictor",
             "part",
         ),
-        cache=counter(
-            "cache", "Answers looked for, by the layer of the cache that held them: process, redis or none", "layer"
-        ),
+        cache={layer: cache.labels(layer) for layer in CACHE_LAYERS},
         # only the process that drains knows these figures
         waiting=gauge("handover_rows", "Answers that wait for the database", "livemostrecent"),
         waiting_age=gauge("handover_oldest_seconds", "How long the oldest of them has waited", "livemostrecent"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
+from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_cors import CORS
 
 from app.errors import CrossSite
@@ -24,6 +25,21 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+_FOR_ALL = [*_HEADERS.items(), ("Content-Security-Policy", POLICY)]
+_FOR_DOCS = [*_HEADERS.items(), ("Content-Security-Policy", DOCS_POLICY)]
+
+
+class NoSessions(SessionInterface):
+    """Nothing is kept in a cookie, so none is read, checked or written."""
+
+    _none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:
+        """Return the session that says, when something is put into it, that there is none."""
+        return self._none
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Never called: a null session is not saved."""
 
 
 def init_app(app: Flask) -> None:
@@ -36,6 +52,7 @@ def init_app(app: Flask) -> None:
             expose_headers=["X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"],
             max_age=600,
         )
+    app.session_interface = NoSessions()
     app.before_request(_refuse_cross_site_forms)
     app.after_request(_add_headers)
 
@@ -55,8 +72,6 @@ def _refuse_cross_site_forms() -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    policy = DOCS_POLICY if request.path.rstrip("/") == "/docs" else POLICY
-    response.headers.setdefault("Content-Security-Policy", policy)
+    # no view sets any of these, so none is looked for
+    response.headers.extend(_FOR_DOCS if request.path.rstrip("/") == "/docs" else _FOR_ALL)
     return response

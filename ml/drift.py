@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -112,24 +111,33 @@ class Quarters:
         edges = np.unique(reference[ranks])
         below = np.searchsorted(reference, edges, side="left") / n
         up_to = np.searchsorted(reference, edges, side="right") / n
-        self._edges: list[float] = edges.tolist()
+        self._edges = edges
         # by twice the number of edges below a value, and one more where it is an edge itself
-        self._shares: list[list[tuple[int, float]]] = [[(0, 1.0)]]
+        self._shares = np.zeros((2 * len(edges) + 1, len(PARTS)))
+        self._shares[0, 0] = 1.0
         for i in range(len(edges)):
-            self._shares.append(_overlaps(float(below[i]), float(up_to[i])))
+            for part, share in _overlaps(float(below[i]), float(up_to[i])):
+                self._shares[2 * i + 1, part] = share
             # between two edges lies one quarter, and above the last nothing
             last = i == len(edges) - 1
-            self._shares.append([(5, 1.0)] if last else [(1 + min(3, int(4 * float(up_to[i]))), 1.0)])
+            self._shares[2 * i + 2, 5 if last else 1 + min(3, int(4 * float(up_to[i])))] = 1.0
 
-    @property
-    def places(self) -> list[list[tuple[int, float]]]:
-        """What each place that `place` returns counts for: index into `PARTS` and share; shares sum to 1."""
-        return self._shares
+    def count(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return how many of some values lie in each of `PARTS`.
 
-    def place(self, value: float) -> int:
-        """Return where a value, rounded to single precision, lies: an index into `places`."""
-        i = bisect_left(self._edges, value)
-        return 2 * i + (i < len(self._edges) and self._edges[i] == value)
+        Parameters
+        ----------
+        values : ndarray of float32, shape (n,)
+
+        Returns
+        -------
+        ndarray of float64, shape (6,)
+            Sums to n.
+        """
+        below = np.searchsorted(self._edges, values, side="left")
+        up_to = np.searchsorted(self._edges, values, side="right")
+        counted: NDArray[np.float64] = np.bincount(below + up_to, minlength=len(self._shares)) @ self._shares
+        return counted
 
 
 def _overlaps(low: float, high: float) -> list[tuple[int, float]]:

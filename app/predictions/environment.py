@@ -43,18 +43,20 @@ def read_environment(given: dict[str, Any], card: ModelCard) -> Canonical:
     problems: list[tuple[str, str]] = []
     canonical: Canonical = {}
     for predictor in card.predictors:
-        at = pointer("environment", predictor.name)
-        if predictor.name not in given or given[predictor.name] is None:
-            problems.append((at, "a value is needed"))
+        name = predictor.name
+        value = given.get(name)
+        if value is None:
+            problems.append((pointer("environment", name), "a value is needed"))
             continue
         try:
-            canonical[predictor.name] = _read_value(given[predictor.name], predictor)
+            canonical[name] = _read_value(value, predictor)
         except ValueError as error:
-            problems.append((at, str(error)))
-    known = {predictor.name for predictor in card.predictors}
-    for name in given:
-        if name not in known:
-            problems.append((pointer("environment", name[:100]), "this model has no such predictor"))
+            problems.append((pointer("environment", name), str(error)))
+    if problems or len(canonical) != len(given):
+        known = {predictor.name for predictor in card.predictors}
+        for name in given:
+            if name not in known:
+                problems.append((pointer("environment", name[:100]), "this model has no such predictor"))
     if problems:
         raise ValidationFailed(problems)
     return canonical
@@ -76,7 +78,7 @@ def number_text(value: float) -> str:
 def _read_value(value: object, predictor: Predictor) -> float | str:
     if predictor.type == "categorical":
         return _read_level(value, predictor)
-    number = _read_number(value)
+    number = value if type(value) is float else _read_number(value)
     if not math.isfinite(number):
         raise ValueError("must be a finite number")
     with_unit = f" {predictor.unit}" if predictor.unit else ""

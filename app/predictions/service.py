@@ -77,7 +77,7 @@ def predict(query: PredictionQuery) -> Given:
         }
     )
     note(model=model.id, version=model.version)
-    counters().predictions.labels(cached=str(cached).lower()).inc()
+    counters().predictions[cached].inc()
     tally.count(artifact, environment, computed.novelty, refused=False)
     return Given(answer, species, artifact.card)
 

@@ -1,33 +1,49 @@
-"""What is counted for operators about each request: was the model at home there, and are the conditions drifting."""
+"""What is counted for operators about each request: was the model at home there, and are the conditions drifting.
+
+A request puts its conditions on a list; a thread of the process counts what is on it, many at a time, twice a second
+and when this process is scraped. Prometheus reads a little later, and a request does not pay for thirty counters.
+"""
 
 from __future__ import annotations
 
+import atexit
+import logging
+import os
+import threading
+from collections import Counter as Count
+from collections import deque
 from typing import NamedTuple, get_args
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from flask import Flask, current_app, request
 from prometheus_client import Counter
 
-from app.observability import Counters, counters
+from app.observability import Counters
 from app.predictions.environment import Canonical
 from app.predictions.schemas import Kind, Novelty
 from ml.artifact import Artifact
 from ml.drift import PARTS, Quarters
 from ml.predictor import FastPredictor
 
+log = logging.getLogger(__name__)
 # A study with hundreds of predictors must not become thousands of series.
 MOST_PREDICTORS = 30
+_EVERY_S = 0.5
+_NAME = "tally"
+# A thread that is stuck must not fill the memory.
+_MOST_WAITING = 100_000
 
 
 class _Column(NamedTuple):
-    """One predictor that is counted: its name, its quarters, and for each place in them what to add where."""
+    """One predictor that is counted: its name, its quarters, and the counter of each part."""
 
     name: str
     quarters: Quarters
-    additions: list[list[tuple[Counter, float]]]
+    parts: list[Counter]
 
 
-class _Tally(NamedTuple):
+class _Model(NamedTuple):
     """The counters of one model: looking them up by their labels would take longer than counting."""
 
     answers: dict[Kind, Counter]
@@ -35,8 +51,84 @@ class _Tally(NamedTuple):
     columns: list[_Column]
 
 
-# Prepared once for each opened model, and forgotten when the model is closed.
-_prepared: WeakKeyDictionary[FastPredictor, _Tally] = WeakKeyDictionary()
+class _Seen(NamedTuple):
+    """One request that a model could judge."""
+
+    model: _Model
+    kind: Kind
+    refused: bool
+    environment: Canonical
+
+
+class Tally:
+    """Counts requests, a little later than they are answered.
+
+    Parameters
+    ----------
+    counted : Counters
+    """
+
+    def __init__(self, counted: Counters) -> None:
+        self._counted = counted
+        # Prepared once for each opened model, and forgotten when the model is closed.
+        self._models: WeakKeyDictionary[FastPredictor, _Model] = WeakKeyDictionary()
+        self._waiting: deque[_Seen] = deque(maxlen=_MOST_WAITING)
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: tuple[int, threading.Thread] | None = None
+
+    def add(self, artifact: Artifact, environment: Canonical, novelty: Novelty, *, refused: bool) -> None:
+        """Take one request."""
+        model = self._models.get(artifact.predictor)
+        if model is None:
+            model = self._models[artifact.predictor] = _prepare(artifact, self._counted)
+        kind = kind_of(novelty.kind, novelty.in_area_of_applicability)
+        self._waiting.append(_Seen(model, kind, refused, environment))
+        if not self._wake.is_set():
+            self._begin()
+            self._wake.set()
+
+    def count(self) -> None:
+        """Count what waits."""
+        with self._lock:
+            self._wake.clear()
+            by_model: dict[int, list[_Seen]] = {}
+            while self._waiting:
+                seen = self._waiting.popleft()
+                by_model.setdefault(id(seen.model), []).append(seen)
+            for several in by_model.values():
+                _count(several[0].model, several)
+
+    def _begin(self) -> None:
+        here = os.getpid()
+        if self._thread is not None and self._thread[0] == here and self._thread[1].is_alive():
+            return
+        with self._lock:
+            if self._thread is None or self._thread[0] != here or not self._thread[1].is_alive():
+                self._thread = here, threading.Thread(target=self._run, name="tally", daemon=True)
+                self._thread[1].start()
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while self._wake.wait():
+            pause.wait(_EVERY_S)
+            try:
+                self.count()
+            except Exception:
+                log.exception("some requests could not be counted")
+
+
+def init_app(app: Flask) -> None:
+    """Make the tally, and count what waits before this process is scraped or ends."""
+    tally = Tally(app.extensions["counters"])
+    app.extensions[_NAME] = tally
+
+    def before_a_scrape() -> None:
+        if request.path == "/metrics":
+            tally.count()
+
+    app.before_request(before_a_scrape)
+    atexit.register(tally.count)
 
 
 def kind_of(kind: str | None, inside: bool | None) -> Kind:
@@ -49,31 +141,34 @@ def kind_of(kind: str | None, inside: bool | None) -> Kind:
 
 def count(artifact: Artifact, environment: Canonical, novelty: Novelty, *, refused: bool) -> None:
     """Count one request that a model could judge."""
-    tally = _prepared.get(artifact.predictor)
-    if tally is None:
-        tally = _prepared[artifact.predictor] = _prepare(artifact, counters())
-    tally.answers[kind_of(novelty.kind, novelty.in_area_of_applicability)].inc()
+    tally: Tally = current_app.extensions[_NAME]
+    tally.add(artifact, environment, novelty, refused=refused)
+
+
+def _count(model: _Model, several: list[_Seen]) -> None:
+    for kind, times in Count(seen.kind for seen in several).items():
+        model.answers[kind].inc(times)
+    refused = sum(seen.refused for seen in several)
     if refused:
-        tally.refused.inc()
-    # in the precision of the training values, or 0.1 would not be the 0.1 it was trained on
-    values = np.array([environment[column.name] for column in tally.columns], np.float32).tolist()
-    for column, value in zip(tally.columns, values, strict=True):
-        for part, share in column.additions[column.quarters.place(value)]:
-            part.inc(share)
+        model.refused.inc(refused)
+    for column in model.columns:
+        # in the precision of the training values, or 0.1 would not be the 0.1 it was trained on
+        values = np.array([seen.environment[column.name] for seen in several], np.float32)
+        for part, share in zip(column.parts, column.quarters.count(values).tolist(), strict=True):
+            if share:
+                part.inc(share)
 
 
-def _prepare(artifact: Artifact, counted: Counters) -> _Tally:
+def _prepare(artifact: Artifact, counted: Counters) -> _Model:
     # every label at once, so that what nobody asks for is 0 and not absent: a query over shares needs it
     study = artifact.card.study.slug
     columns: list[_Column] = []
     for predictor, reference in zip(artifact.card.predictors, artifact.predictor.reference, strict=True):
         if predictor.type == "categorical" or len(reference) == 0 or len(columns) == MOST_PREDICTORS:
             continue
-        quarters = Quarters(reference)
         parts = [counted.conditions.labels(study, predictor.name, part) for part in PARTS]
-        additions = [[(parts[part], share) for part, share in place] for place in quarters.places]
-        columns.append(_Column(predictor.name, quarters, additions))
-    return _Tally(
+        columns.append(_Column(predictor.name, Quarters(reference), parts))
+    return _Model(
         answers={kind: counted.answers.labels(study, kind) for kind in get_args(Kind)},
         refused=counted.refused.labels(study),
         columns=columns,

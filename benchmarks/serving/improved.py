@@ -34,7 +34,7 @@ limits = FixedWindowRateLimiter(SharedCounts(store=inner.extensions["redis_store
 limit = parse(settings.rate_limit)
 latency = inner.extensions["request_metrics"]._latency.labels("POST", PATH, "200")
 total = inner.extensions["request_metrics"]._total.labels("POST", "200")
-HEADERS = {**security._HEADERS, "Content-Security-Policy": security.POLICY}
+HEADERS = dict(security._FOR_ALL)
 
 
 @asynccontextmanager
