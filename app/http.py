@@ -26,18 +26,21 @@ class Reply:
     ----------
     data : BaseModel or None
         The answer; the whole of it in JSON, ``data`` in templates.
+    text : bytes or None
+        Its JSON, where that is written already.
     context : dict
         What only the templates need.
     page, fragment : str, optional
         Templates that replace those of the view.
     """
 
-    data: BaseModel | None
+    data: BaseModel | None = None
     status: int = 200
     context: dict[str, Any] = field(default_factory=dict)
     page: str | None = None
     fragment: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    text: bytes | None = None
 
 
 def face(*, for_error: bool = False) -> Face:
@@ -76,7 +79,7 @@ def render(reply: Reply, page: str = "", fragment: str = "") -> Response:
     """Turn a reply into a response."""
     asked = face()
     if asked == "json":
-        response = to_json(reply.data, reply.status)
+        response = to_json(reply.data, reply.status) if reply.text is None else _json(reply.text, reply.status)
     else:
         template = (reply.fragment or fragment) if asked == "fragment" else (reply.page or page)
         body = render_template(template, data=reply.data, **reply.context)
@@ -89,7 +92,10 @@ def render(reply: Reply, page: str = "", fragment: str = "") -> Response:
 
 def to_json(data: BaseModel | None, status: int = 200) -> Response:
     """Write a schema as JSON."""
-    body = data.model_dump_json() if data is not None else "null"
+    return _json(data.model_dump_json() if data is not None else "null", status)
+
+
+def _json(body: str | bytes, status: int) -> Response:
     return Response(body, status=status, content_type="application/json")
 
 

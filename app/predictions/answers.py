@@ -4,22 +4,117 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+import orjson
 
 from app.predictions.environment import Canonical
-from app.predictions.schemas import PredictionAnswer, Stored
+from app.predictions.schemas import Computed, Extrapolation, PredictionAnswer, Stored, ThresholdUsed
 from app.predictions.verdict import judge
 from app.registry.schemas import ModelRef, SpeciesRef
 from app.registry.snapshot import KnownSpecies
 from app.species.tables import Species
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Told:
     """What an answer says of whom it is about and who gave it."""
 
     species: SpeciesRef
     study: str
     model: ModelRef
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a model said, with its text: written once, however often it is given."""
+
+    computed: Computed
+    text: bytes
+
+    @classmethod
+    def of(cls, computed: Computed) -> Held:
+        """Write what was computed."""
+        return cls(computed, computed.model_dump_json().encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How an answer was asked for, and whether the cache held it."""
+
+    threshold: ThresholdUsed
+    extrapolation: Extrapolation
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it is given.
+
+    Its text and what is stored of it are joined from parts that were written before: writing the schemas anew for each
+    request would take longer than all else together. The schemas are what both texts are tested against.
+    """
+
+    id: str
+    created_at: datetime
+    environment: Canonical
+    held: Held
+    asked: Asked
+    told: Told
+
+    @property
+    def suitable(self) -> bool:
+        """Whether the suitability reaches the threshold."""
+        return self.held.computed.suitability >= self.asked.threshold.value
+
+    def stored(self) -> Stored:
+        """Return what is stored of it."""
+        return Stored(
+            **dict(self.held.computed),
+            suitable=self.suitable,
+            threshold=self.asked.threshold,
+            extrapolation=self.asked.extrapolation,
+            cached=self.asked.cached,
+        )
+
+    def whole(self) -> PredictionAnswer:
+        """Return it as a schema, for pages."""
+        return put_together(self.id, self.environment, self.created_at, self.stored(), self.told)
+
+    def stored_text(self) -> bytes:
+        """Return `stored` as JSON."""
+        return _joined(self._as_asked(), self.held.text)
+
+    def text(self) -> bytes:
+        """Return `whole` as JSON."""
+        computed, told = self.held.computed, self.told
+        asked = self.asked
+        head = {
+            "id": self.id,
+            "species": {"slug": told.species.slug, "scientific_name": told.species.scientific_name},
+            "study": told.study,
+            "environment": self.environment,
+            "model": {"id": told.model.id, "version": told.model.version},
+            "created_at": self.created_at,
+            "verdict": judge(
+                computed.suitability, computed.interval, asked.threshold, computed.novelty, asked.extrapolation
+            ),
+        }
+        return _joined(head | self._as_asked(), self.held.text)
+
+    def _as_asked(self) -> dict[str, Any]:
+        used = self.asked.threshold
+        return {
+            "suitable": self.suitable,
+            "threshold": {
+                "value": used.value,
+                "rule": used.rule,
+                "sensitivity": used.sensitivity,
+                "specificity": used.specificity,
+            },
+            "extrapolation": self.asked.extrapolation,
+            "cached": self.asked.cached,
+        }
 
 
 def told_of(species: Species | KnownSpecies, model_id: str, version: int) -> Told:
@@ -42,3 +137,8 @@ def put_together(
         verdict=judge(stored.suitability, stored.interval, stored.threshold, stored.novelty, stored.extrapolation),
         **dict(stored),
     )
+
+
+def _joined(members: dict[str, Any], written: bytes) -> bytes:
+    """Write members in front of those of an object that was written before."""
+    return orjson.dumps(members, option=orjson.OPT_UTC_Z)[:-1] + b"," + written[1:]

@@ -1,4 +1,4 @@
-"""What a model says of some conditions, from the cache or the model, and what the request wished added to it."""
+"""What a model says of some conditions, from the cache or the model."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 from app import answer_cache
 from app.errors import ValidationFailed
 from app.observability import counters, timed
+from app.predictions.answers import Held
 from app.predictions.environment import Canonical, cache_key
 from app.predictions.schemas import (
     Computed,
     Contribution,
-    Extrapolation,
     Novelty,
-    Stored,
     ThresholdUsed,
     Uncertainty,
 )
@@ -21,15 +20,15 @@ from ml.artifact import Artifact
 from ml.members import LEVEL
 
 
-def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[Computed, bool]:
+def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[Held, bool]:
     """Return what a model says of some conditions, and whether the cache held it."""
     key = cache_key(artifact.model_id, environment)
     kept = answer_cache.get(key, lambda found: _read_kept(found, environment))
     if kept is not None:
         return kept, True
-    computed = compute(artifact, environment)
-    answer_cache.put(key, computed)
-    return computed, False
+    held = Held.of(compute(artifact, environment))
+    answer_cache.put(key, held)
+    return held, False
 
 
 def compute(artifact: Artifact, environment: Canonical) -> Computed:
@@ -82,32 +81,7 @@ def threshold_of(artifact: Artifact, wanted: float | str | None) -> ThresholdUse
     )
 
 
-def as_wished(
-    artifact: Artifact,
-    computed: Computed,
-    threshold: float | str | None,
-    extrapolation: Extrapolation,
-    *,
-    cached: bool,
-) -> Stored:
-    """Add what the query asked for to what the model computed.
-
-    Raises
-    ------
-    ValidationFailed
-        The model has no such threshold.
-    """
-    used = threshold_of(artifact, threshold)
-    return Stored(
-        **dict(computed),
-        suitable=computed.suitability >= used.value,
-        threshold=used,
-        extrapolation=extrapolation,
-        cached=cached,
-    )
-
-
-def _read_kept(found: Any, environment: Canonical) -> Computed:
+def _read_kept(found: Any, environment: Canonical) -> Held:
     """Check what a cache outside this process held: anything may have written it.
 
     Raises
@@ -120,4 +94,4 @@ def _read_kept(found: Any, environment: Canonical) -> Computed:
     told = {one.predictor: one.value for one in computed.contributions}
     if not 0 <= low <= high <= 1 or told != environment or len(computed.contributions) != len(told):
         raise ValueError("no answer to these conditions")
-    return computed
+    return Held.of(computed)

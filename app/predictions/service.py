@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import orjson
+
 from app.errors import Unavailable
 from app.handover.service import handover
 from app.logs import note
 from app.observability import counters
 from app.predictions import tables, tally
-from app.predictions.answers import put_together, told_of
-from app.predictions.computing import as_wished, cached_or_computed
+from app.predictions.answers import Answer, Asked, told_of
+from app.predictions.computing import cached_or_computed, threshold_of
 from app.predictions.environment import Canonical, read_environment
 from app.predictions.schemas import PredictionAnswer, PredictionQuery
 from app.predictions.verdict import refuse_outside
@@ -25,7 +27,7 @@ from ml.card import ModelCard
 class Given:
     """An answer, whom it is about and the card of the model that gave it."""
 
-    answer: PredictionAnswer
+    answer: Answer
     species: KnownSpecies
     card: ModelCard
 
@@ -57,20 +59,21 @@ def predict(query: PredictionQuery) -> Given:
         raise Unavailable(f"There is no model for {species.scientific_name} yet.")
     artifact = registry.opened(model)
     environment = read_environment(query.environment, artifact.card)
-    computed, cached = cached_or_computed(artifact, environment)
-    if query.extrapolation == "refuse" and not computed.novelty.in_area_of_applicability:
-        tally.count(artifact, environment, computed.novelty, refused=True)
-        refuse_outside(computed.novelty, environment, artifact.card)
-    stored = as_wished(artifact, computed, query.threshold, query.extrapolation, cached=cached)
+    held, cached = cached_or_computed(artifact, environment)
+    novelty = held.computed.novelty
+    if query.extrapolation == "refuse" and not novelty.in_area_of_applicability:
+        tally.count(artifact, environment, novelty, refused=True)
+        refuse_outside(novelty, environment, artifact.card)
+    asked = Asked(threshold_of(artifact, query.threshold), query.extrapolation, cached)
     told = told_of(species, model.id, model.version)
-    answer = put_together(tables.new_id(), environment, datetime.now(UTC), stored, told)
+    answer = Answer(tables.new_id(), datetime.now(UTC), environment, held, asked, told)
     handover().keep(
         {
             "id": answer.id,
             "species_id": species.id,
             "model_id": model.id,
             "environment": environment,
-            "answer": stored.model_dump(mode="json"),
+            "answer": orjson.Fragment(answer.stored_text()),
             "created_at": answer.created_at.isoformat(),
             # what the database would join to it; wanted while the row is on its way
             "told": {"species": species.slug, "version": model.version},
@@ -78,7 +81,7 @@ def predict(query: PredictionQuery) -> Given:
     )
     note(model=model.id, version=model.version)
     counters().predictions[cached].inc()
-    tally.count(artifact, environment, computed.novelty, refused=False)
+    tally.count(artifact, environment, novelty, refused=False)
     return Given(answer, species, artifact.card)
 
 
@@ -86,6 +89,6 @@ def example(species: KnownSpecies, model: KnownModel, environment: Canonical) ->
     """Answer without keeping anything: what the page shows before a visitor has asked."""
     artifact = registry.opened(model)
     checked = read_environment(dict(environment), artifact.card)
-    computed, cached = cached_or_computed(artifact, checked)
-    stored = as_wished(artifact, computed, None, "flag", cached=cached)
-    return put_together("", checked, datetime.now(UTC), stored, told_of(species, model.id, model.version))
+    held, cached = cached_or_computed(artifact, checked)
+    asked = Asked(threshold_of(artifact, None), "flag", cached)
+    return Answer("", datetime.now(UTC), checked, held, asked, told_of(species, model.id, model.version)).whole()

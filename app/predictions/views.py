@@ -59,14 +59,15 @@ def predict_form() -> Reply:
         return Reply(None, 409, {"form": form, "view": None, "card": None, "no_models": False, "refusal": error})
     form, _ = forms.filled(given.species)
     forms.keep(form, request.form)
-    return _answered(given.answer, given.card, form=form)
+    return _answered(given.answer.whole(), given.card, form=form)
 
 
 @api.post("/predictions")
 @faces()
 def predict() -> Reply:
     """Answer a JSON query."""
-    return Reply(service.predict(read_json(PredictionQuery, also_in_address=ALSO_IN_ADDRESS)).answer)
+    given = service.predict(read_json(PredictionQuery, also_in_address=ALSO_IN_ADDRESS))
+    return Reply(text=given.answer.text())
 
 
 @api.get("/predictions/<slug:prediction_id>")

@@ -10,6 +10,7 @@ from typing import Literal
 from app import answer_cache
 from app.errors import Unavailable, ValidationFailed
 from app.predictions import computing, tables
+from app.predictions.answers import Held
 from app.predictions.environment import Canonical, cache_key, read_environment
 from app.registry import service as registry
 from app.registry import snapshot
@@ -91,8 +92,8 @@ def _keep(species: KnownSpecies, given: Canonical) -> Outcome:
         environment = read_environment(dict(given), artifact.card)
     except (Unavailable, ValidationFailed):
         return "passed over"
-    computed = computing.compute(artifact, environment)
-    return "kept" if answer_cache.put(cache_key(artifact.model_id, environment), computed) else "away"
+    held = Held.of(computing.compute(artifact, environment))
+    return "kept" if answer_cache.put_now(cache_key(artifact.model_id, environment), held) else "away"
 
 
 def _opened(species: KnownSpecies) -> Artifact:

@@ -68,9 +68,9 @@ async def predict(request: Request) -> Response:
     with inner.app_context():
         try:
             query = validate(PredictionQuery, orjson.loads(sent))
-            body, status = service.predict(query).answer.model_dump_json(), 200
+            body, status = service.predict(query).answer.text(), 200
         except AppError as error:
-            body, status = orjson.dumps({"detail": error.detail}).decode(), error.status
+            body, status = orjson.dumps({"detail": error.detail}), error.status
         noted = g.get("noted", {})
     seconds = time.perf_counter() - began
     latency.observe(seconds)
