@@ -196,12 +196,16 @@ def _find(key: str, read: Callable[[Any], T]) -> tuple[T | None, Layer]:
         # The key is within the entry too: a client that is out of step reads another question's answer.
         if not isinstance(entry, dict) or entry.get("key") != key or not isinstance(entry.get("until"), int | float):
             raise ValueError
+        # Redis' clock was put back, or ours is ahead: it is kept anew, for CACHE_TTL from now
+        left = entry["until"] - time.time()
+        if left <= 0:
+            return None, "none"
         found = read(entry.get("answer"))
     except ValueError:
         _malformed.warning("ignored a malformed cache entry")
         return None, "none"
-    # not longer than Redis keeps it
-    here.put(key, found, entry["until"] - time.time())
+    # not longer than Redis keeps it, nor, where the clocks of two hosts disagree, than CACHE_TTL
+    here.put(key, found, left)
     return found, "redis"
 
 

@@ -24,13 +24,12 @@ def init_app(app: Flask) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies
         )
-    store = app.extensions["redis_store"]
-    options: Any = {"store": store} if store is not None else {}
+    options: Any = {"store": app.extensions["redis_store"]}
     limiter = Limiter(
         get_remote_address,
         application_limits=[settings.rate_limit],
         application_limits_exempt_when=_exempt,
-        storage_uri=f"{shared_counts.SCHEME}://" if store is not None else "memory://",
+        storage_uri=f"{shared_counts.SCHEME}://",
         storage_options=options,
         strategy="fixed-window",
         key_prefix="ecopredict",
@@ -53,8 +52,8 @@ def _exempt() -> bool:
 def _add_headers(response: Response, limiter: Limiter) -> Response:
     met = limiter.current_limit
     if met is not None:
-        # its own figure, reset_at, is up to a second late
-        wait = max(1, math.ceil(met.window.reset_time - time.time()))
+        # its own figure, reset_at, is up to a second late; ours is by the steady clock
+        wait = max(1, math.ceil(met.window.reset_time - time.monotonic()))
         response.headers["RateLimit-Limit"] = str(met.limit.amount)
         response.headers["RateLimit-Remaining"] = str(met.window.remaining)
         response.headers["RateLimit-Reset"] = str(wait)

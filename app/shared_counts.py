@@ -1,7 +1,9 @@
-"""Where requests are counted for the rate limit: in Redis, and in this process while Redis is away.
+"""Where requests are counted for the rate limit: in Redis, and in this process where there is none or while it is away.
 
 Flask-Limiter has a fallback of its own, but a thread that meets a failing Redis while another has just reported it gets
-the error instead, as does one whose headers are being written, and every server that hangs is waited for anew.
+the error instead, as does one whose headers are being written, and every server that hangs is waited for anew. Its
+counts in memory end by the wall clock: where that is put back by a day, who has used up a second's requests waits for a
+day. Here all moments are of the steady clock, ``time.monotonic``.
 """
 
 from __future__ import annotations
@@ -11,17 +13,20 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from limits.storage import MemoryStorage, Storage
+from limits.storage import Storage
 
 from app.redis_store import Away, RedisStore
 
 SCHEME = "ecopredict"
 _PREFIX = "ecopredict-limits:"
-# Count and time left in one trip. Something else under the key, or a count that would never end, begins anew.
+# below this many addresses it is not worth looking which counts have ended
+_FEW = 1000
+# Count and time left in one trip. Something else under the key, or a count that would never end or, the server's clock
+# having been put back, not for longer than a window lasts, begins anew.
 _SCRIPT = """
 local count = redis.pcall("incrby", KEYS[1], ARGV[1])
 local left = redis.call("pttl", KEYS[1])
-if type(count) ~= "number" or left < 0 then
+if type(count) ~= "number" or left < 0 or left > tonumber(ARGV[2]) then
   count = tonumber(ARGV[1])
   left = tonumber(ARGV[2])
   redis.call("set", KEYS[1], count, "px", left)
@@ -37,6 +42,41 @@ class _Counted:
     ends: float
 
 
+class _Here:
+    """Counts of this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[str, _Counted] = {}
+        self._tidy_beyond = _FEW
+
+    def count(self, key: str, expiry: int, amount: int) -> _Counted:
+        now = time.monotonic()
+        with self._lock:
+            known = self._counts.get(key)
+            if known is None or known.ends <= now:
+                counted = _Counted(key, amount, now + expiry)
+            else:
+                counted = _Counted(key, known.count + amount, known.ends)
+            self._counts[key] = counted
+            if len(self._counts) > self._tidy_beyond:
+                # each time twice as many, so that a flood of addresses is not looked through again and again
+                self._counts = {each: one for each, one in self._counts.items() if one.ends > now}
+                self._tidy_beyond = 2 * len(self._counts) + _FEW
+        return counted
+
+    def find(self, key: str) -> _Counted:
+        now = time.monotonic()
+        with self._lock:
+            known = self._counts.get(key)
+        return known if known is not None and known.ends > now else _Counted(key, 0, now)
+
+    def forget(self, key: str | None = None) -> int:
+        with self._lock:
+            gone = list(self._counts) if key is None else [key]
+            return sum(self._counts.pop(each, None) is not None for each in gone)
+
+
 class SharedCounts(Storage):
     """A storage of the library ``limits`` that always counts.
 
@@ -44,15 +84,18 @@ class SharedCounts(Storage):
     ----------
     uri : str
         As the library wants it; says nothing.
-    store : RedisStore
+    store : RedisStore, optional
+        Where all instances count together.
     """
 
     STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 (the library reads it as it makes the class)
 
-    def __init__(self, uri: str | None = None, *, store: RedisStore, wrap_exceptions: bool = False) -> None:
+    def __init__(
+        self, uri: str | None = None, *, store: RedisStore | None = None, wrap_exceptions: bool = False
+    ) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._store = store
-        self._here = MemoryStorage()
+        self._here = _Here()
         # A request is counted and its headers are written by one thread: what the counting learned is not asked again.
         self._last = threading.local()
 
@@ -63,23 +106,16 @@ class SharedCounts(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count a request and return how many there were."""
-        try:
-            counted = self._store.ask(lambda: self._count(key, expiry, amount))
-        except Away:
-            count = self._here.incr(key, expiry, amount)
-            counted = _Counted(key, count, self._here.get_expiry(key))
-        self._last.counted = counted
+        self._last.counted = counted = self._shared(key, expiry, amount) or self._here.count(key, expiry, amount)
         return counted.count
 
     def get(self, key: str) -> int:
         """Return how many requests this thread knows of."""
-        counted = self._known(key)
-        return counted.count if counted else self._here.get(key)
+        return self._known(key).count
 
     def get_expiry(self, key: str) -> float:
-        """Return when the count ends, in seconds since 1970."""
-        counted = self._known(key)
-        return counted.ends if counted else self._here.get_expiry(key)
+        """Return when the count ends, by the steady clock."""
+        return self._known(key).ends
 
     def check(self) -> bool:
         """Return True: something always counts."""
@@ -87,20 +123,29 @@ class SharedCounts(Storage):
 
     def reset(self) -> int | None:
         """Forget what is counted in this process."""
-        return self._here.reset()
+        return self._here.forget()
 
     def clear(self, key: str) -> None:
         """Forget a count of this process."""
-        self._here.clear(key)
+        self._here.forget(key)
 
-    def _known(self, key: str) -> _Counted | None:
+    def _known(self, key: str) -> _Counted:
         counted: _Counted | None = getattr(self._last, "counted", None)
-        return counted if counted is not None and counted.key == key else None
+        return counted if counted is not None and counted.key == key else self._here.find(key)
 
-    def _count(self, key: str, expiry: int, amount: int) -> _Counted:
-        answer: Any = self._store.client().eval(_SCRIPT, 1, _PREFIX + key, amount, 1000 * expiry)
+    def _shared(self, key: str, expiry: int, amount: int) -> _Counted | None:
+        store = self._store
+        if store is None:
+            return None
+        try:
+            return store.ask(lambda: self._count(store, key, expiry, amount))
+        except Away:
+            return None
+
+    def _count(self, store: RedisStore, key: str, expiry: int, amount: int) -> _Counted:
+        answer: Any = store.client().eval(_SCRIPT, 1, _PREFIX + key, amount, 1000 * expiry)
         # bytes unpack to numbers too
         count, left = answer if isinstance(answer, list) else (None, None)
         if type(count) is not int or type(left) is not int or count < amount or not 0 <= left <= 1000 * expiry:
             raise ValueError("not what the script returns")
-        return _Counted(key, count, time.time() + left / 1000)
+        return _Counted(key, count, time.monotonic() + left / 1000)

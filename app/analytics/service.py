@@ -33,9 +33,10 @@ Asked = list[tuple[dict[str, float | str], Kind]]
 
 def look_back(query: AnalyticsQuery) -> Analytics:
     """Return what was asked in a period."""
+    # what was stored while the clock was ahead lies behind the period, and does not count in each until then
     until = datetime.now(UTC)
     since = until - timedelta(days=query.days)
-    counts = kept.asked_by_species(since)
+    counts = kept.asked_by_species(since, until)
     total = sum(requests for _, requests in counts)
     by_study: Counter[Study] = Counter()
     for species, requests in counts:
@@ -45,13 +46,13 @@ def look_back(query: AnalyticsQuery) -> Analytics:
         since=since,
         until=until,
         requests=total,
-        studies=[_study(study, requests, since) for study, requests in by_study.most_common()],
+        studies=[_study(study, requests, since, until) for study, requests in by_study.most_common()],
         species=[_species(species, requests, total) for species, requests in counts[:_TOP]],
     )
 
 
-def _study(study: Study, requests: int, since: datetime) -> StudyUse:
-    asked: Asked = kept.asked_of_study(study.id, since, MOST)
+def _study(study: Study, requests: int, since: datetime, until: datetime) -> StudyUse:
+    asked: Asked = kept.asked_of_study(study.id, since, until, MOST)
     kinds = Counter(kind for _, kind in asked)
     return StudyUse(
         study=StudyRef(slug=study.slug, title=study.title),

@@ -71,7 +71,7 @@ class Handover:
             return
         self.start()
         try:
-            self.spool.append(row["id"], orjson.dumps(row), time.time())
+            self.spool.append(row["id"], orjson.dumps(row))
         except SpoolError as error:
             log.error("the spool does not take answers (%s): writing to the database at once", error)
             try:
@@ -152,7 +152,7 @@ class Handover:
                 self.spool.remove([row_id])
 
     def _run(self) -> None:
-        pause, warned = _IDLE_S, 0.0
+        pause, warned = _IDLE_S, -_WARN_EVERY_S
         while not self._stop.is_set():
             with self._alone() as alone:
                 while alone and not self._stop.is_set():
@@ -189,7 +189,7 @@ class Handover:
         depth = self.depth()
         if depth is not None:
             counters().waiting.set(depth.rows)
-            counters().waiting_age.set(time.time() - depth.oldest if depth.oldest is not None else 0)
+            counters().waiting_age.set(depth.waited)
             counters().rejected.set(depth.rejected)
 
 

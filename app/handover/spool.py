@@ -11,6 +11,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,27 @@ _WAIT_S = 2.0
 _TABLES = (
     "waiting (place INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, body BLOB NOT NULL, at REAL NOT NULL)",
     "rejected (id TEXT PRIMARY KEY, body BLOB NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL)",
+    "starts (start TEXT PRIMARY KEY, believed REAL NOT NULL)",
 )
+
+
+def _running() -> float:
+    """For how long the host has run."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def _started(connection: sqlite3.Connection) -> float:
+    """When the host was started, as the first who asked after that believed; the clock may have been set since."""
+    believed = time.time() - _running()
+    try:
+        start = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        # no Linux: whoever begins when the clock was set meanwhile counts for himself
+        start = f"{believed:.0f}"
+    found = connection.execute("SELECT believed FROM starts WHERE start = ?", (start,)).fetchone()
+    if found is None:
+        connection.execute("INSERT INTO starts (start, believed) VALUES (?, ?)", (start, believed))
+    return float(found[0]) if found else believed
 
 
 class SpoolError(Exception):
@@ -33,14 +54,14 @@ class Depth:
     Attributes
     ----------
     rows : int
-    oldest : float or None
-        When the oldest row was kept, in seconds since 1970; None where nothing waits.
+    waited : float
+        For how many seconds the oldest row has waited; 0 where nothing waits.
     rejected : int
         Rows that the database would not take; they are kept to be looked at.
     """
 
     rows: int
-    oldest: float | None
+    waited: float
     rejected: int
 
 
@@ -59,7 +80,7 @@ class Spool:
         self._most_pages = max(16, most_bytes // _PAGE)
         self._local = threading.local()
 
-    def append(self, row_id: str, body: bytes, at: float) -> None:
+    def append(self, row_id: str, body: bytes) -> None:
         """Keep a row; it is durable when this returns.
 
         Raises
@@ -68,9 +89,9 @@ class Spool:
             It is not kept.
         """
         try:
-            self._connection().execute(
-                "INSERT OR IGNORE INTO waiting (id, body, at) VALUES (?, ?, ?)", (row_id, body, at)
-            )
+            connection = self._connection()
+            row = (row_id, body, self._now())
+            connection.execute("INSERT OR IGNORE INTO waiting (id, body, at) VALUES (?, ?, ?)", row)
         except (sqlite3.Error, OSError) as error:
             self._forget()
             raise SpoolError(str(error)) from error
@@ -114,7 +135,8 @@ class Spool:
         except (sqlite3.Error, OSError) as error:
             self._forget()
             raise SpoolError(str(error)) from error
-        return Depth(rows, oldest, rejected)
+        # rows from before the host was started may have been kept by another clock
+        return Depth(rows, max(0.0, self._now() - oldest) if rows else 0.0, rejected)
 
     def _connection(self) -> sqlite3.Connection:
         # neither threads nor the two sides of a fork may share a connection
@@ -133,8 +155,13 @@ class Spool:
             connection.execute(f"PRAGMA max_page_count = {self._most_pages}")
             for table in _TABLES:
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {table}")
+            self._local.started = _started(connection)
         self._local.connection, self._local.owner = connection, here
         return connection
+
+    def _now(self) -> float:
+        """Return the moment in seconds since 1970, by a clock that does not jump and that all processes share."""
+        return self._local.started + _running()
 
     def _forget(self) -> None:
         """Open the file anew next time: it may have been a passing failure of this connection."""

@@ -127,5 +127,4 @@ def _handover() -> tuple[Handover, int]:
         return "down", 0
     if depth is None:
         return "direct", 0
-    late = depth.oldest is not None and time.time() - depth.oldest > _BEHIND_S
-    return ("behind" if late else "up"), depth.rows
+    return ("behind" if depth.waited > _BEHIND_S else "up"), depth.rows

@@ -27,6 +27,8 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=
 _LONGEST = timedelta(days=50 * 365)
 _MOST = 100_000
 _SAY_EVERY_S = 2.0
+# more than any clock that is looked after is wrong
+_APART = timedelta(hours=1)
 
 
 class _OneLine(click.Command):
@@ -61,6 +63,8 @@ def prune(age: str, batch: int, dry_run: bool) -> None:
     if not 1 <= batch <= _MOST:
         raise Refused(f"--batch: give a number from 1 to {_MOST}")
     take_time(db.session.connection())
+    if abs(tables.clock_ahead()) > _APART:
+        raise Refused("this machine's clock and the database server's are more than an hour apart; nothing was deleted")
     last_id = tables.first_id_of(limit)
     total = tables.count_before(last_id)
     db.session.rollback()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -84,14 +84,14 @@ def browse(query: PredictionsQuery) -> PredictionPage:
     return PredictionPage(items=[stored_answer(row) for row in shown], next=following)
 
 
-def asked_by_species(since: datetime) -> list[tuple[Species, int]]:
-    """Return how often each species was asked about since a moment, most often first."""
-    return tables.counts_by_species(tables.first_id_of(since))
+def asked_by_species(since: datetime, until: datetime) -> list[tuple[Species, int]]:
+    """Return how often each species was asked about in a period, most often first."""
+    return tables.counts_by_species(*_ids_of(since, until))
 
 
-def asked_of_study(study_id: int, since: datetime, limit: int) -> list[tuple[Canonical, Kind]]:
-    """Return conditions a study was asked about since a moment, and where they lay, latest first."""
-    rows = tables.latest_of_study(study_id, tables.first_id_of(since), limit)
+def asked_of_study(study_id: int, since: datetime, until: datetime, limit: int) -> list[tuple[Canonical, Kind]]:
+    """Return conditions a study was asked about in a period, and where they lay, latest first."""
+    rows = tables.latest_of_study(study_id, *_ids_of(since, until), limit)
     return [(row.environment, tally.kind_of(row.kind, row.inside)) for row in rows]
 
 
@@ -100,6 +100,11 @@ def stored_answer(row: Prediction) -> PredictionAnswer:
     species, model = row.model.species, row.model
     told = told_of(species, model.id, model.version)
     return put_together(row.id, row.environment, row.created_at, Stored.model_validate(row.answer), told)
+
+
+def _ids_of(since: datetime, until: datetime) -> tuple[str, str]:
+    """Return the first id of a period and the first behind it; an id knows of milliseconds."""
+    return tables.first_id_of(since), tables.first_id_of(until + timedelta(milliseconds=1))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 import os
 import time
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import JSON, CursorResult, ForeignKey, Index, String, Text, delete, func, select
@@ -47,7 +47,16 @@ def new_id() -> str:
 
 def first_id_of(moment: datetime) -> str:
     """Return an id that sorts before every id made at a moment or later, and behind every earlier one."""
-    return str(uuid.UUID(int=int(moment.timestamp() * 1000) << 80))
+    # a clock that was lost begins in 1970, and days before that there are no ids
+    return str(uuid.UUID(int=max(0, int(moment.timestamp() * 1000)) << 80))
+
+
+def clock_ahead() -> timedelta:
+    """Return how far this machine's clock is ahead of the database server's; an embedded database has no other."""
+    if db.session.get_bind().dialect.name != "postgresql":
+        return timedelta()
+    theirs: datetime = db.session.execute(select(func.clock_timestamp())).scalar_one()
+    return datetime.now(UTC) - theirs
 
 
 def insert(rows: list[dict[str, Any]]) -> None:
@@ -94,13 +103,13 @@ class Asked(NamedTuple):
     inside: bool | None
 
 
-def latest_of_study(study_id: int, first_id: str, limit: int) -> list[Asked]:
-    """Return what a study was asked, latest first, from an id on."""
+def latest_of_study(study_id: int, first_id: str, last_id: str, limit: int) -> list[Asked]:
+    """Return what a study was asked, latest first, from an id on and before another."""
     # the index on species and id finds the rows; only those that are wanted are read
     wanted = (
         select(Prediction.id)
         .join(Species, Species.id == Prediction.species_id)
-        .where(Species.study_id == study_id, Prediction.id >= first_id)
+        .where(Species.study_id == study_id, Prediction.id >= first_id, Prediction.id < last_id)
         .order_by(Prediction.id.desc())
         .limit(limit)
         .subquery()
@@ -131,11 +140,11 @@ def most_asked(species_ids: list[int] | None, recent: int, limit: int) -> list[t
     return [(species_id, json.loads(text)) for species_id, text in db.session.execute(statement)]
 
 
-def counts_by_species(first_id: str) -> list[tuple[Species, int]]:
-    """Return how often each species was asked about from an id on, most often first."""
+def counts_by_species(first_id: str, last_id: str) -> list[tuple[Species, int]]:
+    """Return how often each species was asked about from an id on and before another, most often first."""
     counts = (
         select(Prediction.species_id, func.count().label("requests"))
-        .where(Prediction.id >= first_id)
+        .where(Prediction.id >= first_id, Prediction.id < last_id)
         .group_by(Prediction.species_id)
         .subquery()
     )

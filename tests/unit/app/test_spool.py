@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 
 import pytest
 
@@ -20,7 +21,7 @@ def make(tmp_path, most=1024 * 1024):
 def test_rows_come_out_in_order_and_are_forgotten_when_told(tmp_path):
     spool = make(tmp_path)
     for row in ("b", "c", "a"):
-        spool.append(row, row.encode(), 1.0)
+        spool.append(row, row.encode())
     assert spool.batch(2) == [("b", b"b"), ("c", b"c")]
     spool.remove(["b", "c"])
     assert spool.batch(5) == [("a", b"a")]
@@ -30,22 +31,46 @@ def test_rows_come_out_in_order_and_are_forgotten_when_told(tmp_path):
 
 def test_the_same_row_twice_is_one(tmp_path):
     spool = make(tmp_path)
-    spool.append("a", b"1", 1.0)
-    spool.append("a", b"1", 2.0)
+    spool.append("a", b"1")
+    spool.append("a", b"1")
     assert spool.depth().rows == 1
 
 
 def test_depth_and_age(tmp_path):
     spool = make(tmp_path)
-    assert (spool.depth().rows, spool.depth().oldest) == (0, None)
-    spool.append("b", b"", 7.0)
-    spool.append("a", b"", 9.0)
-    assert (spool.depth().rows, spool.depth().oldest) == (2, 7.0)
+    assert (spool.depth().rows, spool.depth().waited) == (0, 0.0)
+    spool.append("b", b"")
+    time.sleep(0.1)
+    spool.append("a", b"")
+    assert spool.depth().rows == 2
+    assert 0.1 <= spool.depth().waited < 5
+
+
+@pytest.mark.parametrize("jump", [-86400.0, 86400.0])
+def test_the_age_is_no_matter_of_the_clock(tmp_path, monkeypatch, jump):
+    spool, real = make(tmp_path), time.time
+    spool.append("a", b"")
+    monkeypatch.setattr(time, "time", lambda: real() + jump)
+    # another process, which begins when the clock has jumped
+    for reader in (spool, make(tmp_path)):
+        assert 0 <= reader.depth().waited < 5
+    make(tmp_path).append("b", b"")
+    assert 0 <= spool.depth().waited < 5
+
+
+@pytest.mark.parametrize(("jump", "about"), [(-86400.0, 0.0), (86400.0, 86400.0)])
+def test_a_row_from_before_the_host_was_started_is_as_old_as_the_clock_says(tmp_path, monkeypatch, jump, about):
+    make(tmp_path).append("a", b"")
+    with sqlite3.connect(tmp_path / "spool" / "predictions.db") as file:
+        file.execute("UPDATE starts SET start = 'another'")
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + jump)
+    assert about <= make(tmp_path).depth().waited < about + 5
 
 
 def test_a_rejected_row_is_kept_apart_with_its_reason(tmp_path):
     spool = make(tmp_path)
-    spool.append("a", b"body", 1.0)
+    spool.append("a", b"body")
     spool.reject("a", "no such model")
     assert (spool.depth().rows, spool.depth().rejected) == (0, 1)
     with sqlite3.connect(tmp_path / "spool" / "predictions.db") as file:
@@ -57,25 +82,25 @@ def test_a_full_spool_refuses_and_keeps_what_it_has(tmp_path):
     kept = []
     with pytest.raises(SpoolError, match="full"):
         for number in range(1000):
-            spool.append(f"{number:04}", b"x" * 1000, 1.0)
+            spool.append(f"{number:04}", b"x" * 1000)
             kept.append(f"{number:04}")
     assert 50 < len(kept) < 130
     assert [row for row, _ in spool.batch(1000)] == kept
     spool.remove(kept[:20])
-    spool.append("9999", b"x" * 1000, 1.0)
+    spool.append("9999", b"x" * 1000)
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "spool").write_text("a file where the folder should be")
     with pytest.raises(SpoolError):
-        make(tmp_path).append("a", b"", 1.0)
+        make(tmp_path).append("a", b"")
 
 
 def test_a_file_that_is_no_spool_is_said(tmp_path):
     (tmp_path / "spool").mkdir()
     (tmp_path / "spool" / "predictions.db").write_bytes(b"not a database at all" * 1000)
     with pytest.raises(SpoolError):
-        make(tmp_path).append("a", b"", 1.0)
+        make(tmp_path).append("a", b"")
 
 
 def test_threads_do_not_lose_rows_of_each_other(tmp_path):
@@ -83,7 +108,7 @@ def test_threads_do_not_lose_rows_of_each_other(tmp_path):
 
     def fill(name):
         for number in range(50):
-            spool.append(f"{name}-{number}", b"x", 1.0)
+            spool.append(f"{name}-{number}", b"x")
 
     threads = [threading.Thread(target=fill, args=(name,)) for name in range(4)]
     for thread in threads:
@@ -96,7 +121,7 @@ def test_threads_do_not_lose_rows_of_each_other(tmp_path):
 def _fill_until_killed(path, sender):
     spool = Spool(path, 1024 * 1024)
     for number in range(10_000):
-        spool.append(f"{number:05}", b"x", 1.0)
+        spool.append(f"{number:05}", b"x")
         sender.send(number)
 
 
@@ -123,13 +148,13 @@ def test_what_was_kept_survives_the_death_of_its_process(tmp_path):
 
 def test_a_connection_is_not_shared_over_a_fork(tmp_path):
     spool = make(tmp_path)
-    spool.append("parent", b"", 1.0)
+    spool.append("parent", b"")
     child = os.fork()
     if child == 0:
         try:
-            spool.append("child", b"", 1.0)
+            spool.append("child", b"")
         finally:
             os._exit(0)
     os.waitpid(child, 0)
-    spool.append("parent-2", b"", 1.0)
+    spool.append("parent-2", b"")
     assert [row for row, _ in spool.batch(9)] == ["parent", "child", "parent-2"]
