@@ -79,7 +79,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.init_app(app)
     templating.init_app(app)
     app.extensions["model_loader"] = Loader(settings.models_dir.resolve())
-    handover.init_app(app, predictions_tables.insert)
+    handover.init_app(app, predictions_tables.insert, predictions_tables.insert_written)
     tally.init_app(app)
     app.extensions["register"] = Register(settings.data_dir.resolve() / "registry")
     app.cli.add_command(registry_cli.group)

@@ -12,83 +12,42 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
-from cachelib.serializers import BaseSerializer
 from cachetools import TLRUCache
 from flask import Flask, current_app
-from flask_caching.backends import RedisCache
-from orjson import JSONDecodeError, dumps, loads
-from pydantic import BaseModel
+from orjson import Fragment
 
-from app.extensions import cache
 from app.logs import note
 from app.observability import counters
-from app.redis_store import Away, RedisStore
+from app.redis_store import RedisStore
 from app.seldom import Seldom
+from app.shared_answers import SharedAnswers
 
 log = logging.getLogger(__name__)
-T = TypeVar("T", bound=BaseModel)
+
+
+class Value(Protocol):
+    """What can be kept: its text is JSON."""
+
+    @property
+    def text(self) -> bytes:
+        """Return it."""
+        ...
+
+
+T = TypeVar("T", bound=Value)
 Layer = Literal["process", "redis", "none"]
 _NAME = "answer_cache"
+_SHARED = "shared_answer_cache"
 # An answer takes 6 kB with four predictors: this is 30 MB a worker.
 _KEPT = 5_000
-_PREFIX = "ecopredict:"
-# Many times an answer with as many predictors as a query may have.
-_LONGEST = 256 * 1024
 _malformed = Seldom(log)
-
-
-class JsonSerializer(BaseSerializer):
-    """Writes JSON, so that nothing read from a cache is ever executed."""
-
-    def dumps(self, value: Any, protocol: int = 0) -> bytes:
-        """Return the value as JSON."""
-        return dumps(value)
-
-    def loads(self, bvalue: bytes) -> Any:
-        """Return the value; ValueError where the bytes are something else."""
-        return loads(bvalue)
-
-
-class Backend(RedisCache):
-    """Flask-Caching's Redis, which reads no more of a value than an answer can have."""
-
-    @classmethod
-    def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> Backend:
-        """Return a backend on the application's own client."""
-        return cls(_Lazy(app.extensions["redis_store"]), key_prefix=config["CACHE_KEY_PREFIX"], **kwargs)
-
-    def get(self, key: str) -> Any:
-        """Return a value, or None where there is none; ValueError where it is not JSON or too long."""
-        found = self._read_client.getrange(self._get_prefix() + key, 0, _LONGEST)
-        if found in (b"", None):
-            return None
-        if not isinstance(found, bytes) or len(found) > _LONGEST:
-            raise _Malformed
-        try:
-            return self.serializer.loads(found)
-        except (JSONDecodeError, RecursionError):
-            raise _Malformed from None
-
-
-class _Malformed(Exception):
-    """What Redis holds is no answer of ours; it was asked and it answered."""
-
-
-class _Lazy:
-    """A client that is made at the first command."""
-
-    def __init__(self, store: RedisStore) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store.client(), name)
 
 
 @dataclass(frozen=True)
 class _Entry:
-    value: BaseModel
+    value: Value
     #: By this process' steady clock.
     ends: float
 
@@ -104,12 +63,12 @@ class _Process:
     def __post_init__(self) -> None:
         self.entries = TLRUCache(_KEPT, lambda _key, entry, _now: entry.ends)
 
-    def get(self, key: str) -> BaseModel | None:
+    def get(self, key: str) -> Value | None:
         with self.lock:
             entry = self.entries.get(key)
         return entry.value if entry is not None else None
 
-    def put(self, key: str, value: BaseModel, seconds: float) -> None:
+    def put(self, key: str, value: Value, seconds: float) -> None:
         entry = _Entry(value, time.monotonic() + min(seconds, self.seconds))
         with self.lock:
             self.entries[key] = entry
@@ -119,17 +78,8 @@ def init_app(app: Flask) -> None:
     """Make the layers."""
     seconds = app.config["SETTINGS"].cache_ttl
     app.extensions[_NAME] = _Process(seconds)
-    if _store(app) is None:
-        return
-    config: dict[str, Any] = {
-        "CACHE_TYPE": f"{__name__}.{Backend.__name__}",
-        "CACHE_DEFAULT_TIMEOUT": seconds,
-        "CACHE_KEY_PREFIX": _PREFIX,
-        "CACHE_SERIALIZER": JsonSerializer,
-    }
-    cache.init_app(app, config)
-    if not isinstance(app.extensions["cache"][cache].serializer, JsonSerializer):
-        raise RuntimeError("the answer cache must write JSON")
+    store: RedisStore | None = app.extensions["redis_store"]
+    app.extensions[_SHARED] = SharedAnswers(app, store, seconds) if store is not None else None
 
 
 def get(key: str, read: Callable[[Any], T]) -> T | None:
@@ -143,7 +93,7 @@ def get(key: str, read: Callable[[Any], T]) -> T | None:
 
     Returns
     -------
-    pydantic.BaseModel or None
+    Value or None
     """
     value, layer = _find(key, read)
     counters().cache[layer].inc()
@@ -151,28 +101,33 @@ def get(key: str, read: Callable[[Any], T]) -> T | None:
     return value
 
 
-def put(key: str, value: BaseModel) -> bool:
+def put(key: str, value: Value) -> None:
+    """Keep an answer for CACHE_TTL seconds: here at once, in Redis in a moment."""
+    entry, shared = _keep(key, value), _shared()
+    if shared is not None:
+        shared.write_soon(key, entry)
+
+
+def put_now(key: str, value: Value) -> bool:
     """Keep an answer for CACHE_TTL seconds, and return whether Redis has it too."""
+    entry, shared = _keep(key, value), _shared()
+    return shared is not None and shared.write({key: entry})
+
+
+def _keep(key: str, value: Value) -> dict[str, Any]:
     here = _process()
     here.put(key, value, here.seconds)
-    store = _store(current_app)
-    if store is None:
-        return False
-    entry = {"key": key, "until": time.time() + here.seconds, "answer": value.model_dump(mode="json")}
-    try:
-        return bool(store.ask(lambda: cache.set(key, entry)))
-    except Away:
-        return False
+    return {"key": key, "until": time.time() + here.seconds, "answer": Fragment(value.text)}
 
 
 def shared_for() -> int | None:
     """Return for how many seconds an answer is kept where other processes find it; None where there is no Redis."""
-    return _process().seconds if _store(current_app) is not None else None
+    return _process().seconds if _shared() is not None else None
 
 
 def state() -> Literal["in process", "up", "down"]:
     """Return how the shared layer is doing; ``in process`` where there is none."""
-    store = _store(current_app)
+    store: RedisStore | None = current_app.extensions["redis_store"]
     if store is None:
         return "in process"
     return "up" if store.up() else "down"
@@ -183,13 +138,8 @@ def _find(key: str, read: Callable[[Any], T]) -> tuple[T | None, Layer]:
     value = here.get(key)
     if value is not None:
         return value, "process"  # type: ignore[return-value]
-    store = _store(current_app)
-    if store is None:
-        return None, "none"
-    try:
-        entry = store.ask(lambda: _fetch(key))
-    except Away:
-        return None, "none"
+    shared = _shared()
+    entry = shared.read(key) if shared is not None else None
     if entry is None:
         return None, "none"
     try:
@@ -209,17 +159,9 @@ def _find(key: str, read: Callable[[Any], T]) -> tuple[T | None, Layer]:
     return found, "redis"
 
 
-def _fetch(key: str) -> Any:
-    try:
-        return cache.get(key)
-    except _Malformed:
-        # the server did its part: it must not be left alone for this
-        return {}
-
-
 def _process() -> _Process:
     return current_app.extensions[_NAME]
 
 
-def _store(app: Flask) -> RedisStore | None:
-    return app.extensions["redis_store"]
+def _shared() -> SharedAnswers | None:
+    return current_app.extensions[_SHARED]

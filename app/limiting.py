@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import NamedTuple, cast
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from limits import RateLimitItem, parse_many
+from werkzeug.exceptions import TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import shared_counts
@@ -24,19 +26,52 @@ def init_app(app: Flask) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies
         )
-    options: Any = {"store": app.extensions["redis_store"]}
-    limiter = Limiter(
+    limiter = OneLimit(
         get_remote_address,
-        application_limits=[settings.rate_limit],
-        application_limits_exempt_when=_exempt,
         storage_uri=f"{shared_counts.SCHEME}://",
-        storage_options=options,
+        storage_options={"store": app.extensions["redis_store"]},
         strategy="fixed-window",
-        key_prefix="ecopredict",
     )
-    # The headers are written before the extension forgets which limit was met.
-    app.after_request(lambda response: _add_headers(response, limiter))
+    limiter.limit_to(settings.rate_limit)
+    app.after_request(_add_headers)
     limiter.init_app(app)
+
+
+class _Met(NamedTuple):
+    """The limit that a request met: of several the one that it breaks, or the one with the shortest window."""
+
+    limit: int
+    remaining: int
+    ends: float
+
+
+class OneLimit(Limiter):
+    """Flask-Limiter for limits that are the same at every address.
+
+    It looks limits up by application, blueprint, route and decorator for each request, and that takes longer than
+    counting does. Here there is one setting.
+    """
+
+    _items: list[RateLimitItem]
+
+    def limit_to(self, setting: str) -> None:
+        """Set the limits, such as ``10/second`` or ``10/second;1000/hour``."""
+        self._items = sorted(parse_many(setting))
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
+        """Count this request."""
+        if _exempt():
+            return
+        address = get_remote_address()
+        storage = cast("shared_counts.SharedCounts", self.storage)
+        for item in self._items:
+            count, ends = storage.take(item.key_for(address), item.amount, item.get_expiry())
+            met = _Met(item.amount, max(0, item.amount - count), ends)
+            if count > item.amount:
+                g.limit_met = met
+                raise TooManyRequests
+            if item is self._items[0]:
+                g.limit_met = met
 
 
 def _exempt() -> bool:
@@ -49,14 +84,12 @@ def _exempt() -> bool:
     return not (asks or predicts) or request.method == "OPTIONS"
 
 
-def _add_headers(response: Response, limiter: Limiter) -> Response:
-    met = limiter.current_limit
+def _add_headers(response: Response) -> Response:
+    met: _Met | None = g.get("limit_met")
     if met is not None:
-        # its own figure, reset_at, is up to a second late; ours is by the steady clock
-        wait = max(1, math.ceil(met.window.reset_time - time.monotonic()))
-        response.headers["RateLimit-Limit"] = str(met.limit.amount)
-        response.headers["RateLimit-Remaining"] = str(met.window.remaining)
-        response.headers["RateLimit-Reset"] = str(wait)
+        wait = str(max(1, math.ceil(met.ends - time.monotonic())))
+        told = [("RateLimit-Limit", str(met.limit)), ("RateLimit-Remaining", str(met.remaining))]
+        response.headers.extend([*told, ("RateLimit-Reset", wait)])
         if response.status_code == 429:
-            response.headers["Retry-After"] = str(wait)
+            response.headers["Retry-After"] = wait
     return response

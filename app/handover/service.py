@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 from flask import Flask, current_app
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from app.errors import Unavailable
 from app.extensions import db
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 Insert = Callable[[list[Row]], None]
+InsertWritten = Callable[[list[bytes]], None]
 
 _BATCH = 500
 _IDLE_S = 0.1
@@ -45,19 +46,29 @@ class Handover:
         Where the lock of the drainer lies.
     insert : callable
         Writes rows into the database, passing over those that are there already, and commits.
+    insert_written : callable
+        Does the same with rows as they wait in the spool, which are JSON.
     """
 
-    def __init__(self, app: Flask, spool: Spool | None, folder: Path, insert: Insert) -> None:
+    def __init__(
+        self, app: Flask, spool: Spool | None, folder: Path, insert: Insert, insert_written: InsertWritten
+    ) -> None:
         self.spool = spool
         self._app = app
         self._folder = folder
         self._insert = insert
+        self._insert_written = insert_written
         self._starting = threading.Lock()
         self._drainer: tuple[int, threading.Thread] | None = None
         self._stop = threading.Event()
 
     def keep(self, row: Row) -> None:
         """Keep a row for good; what this returns from is stored exactly once, sooner or later.
+
+        Parameters
+        ----------
+        row : dict
+            With an ``id``; parts of it may be JSON already, as ``orjson.Fragment``.
 
         Raises
         ------
@@ -66,16 +77,17 @@ class Handover:
         sqlalchemy.exc.SQLAlchemyError
             There is no spool, and the database does not take it.
         """
+        body = orjson.dumps(row)
         if self.spool is None:
-            self._insert([row])
+            self._insert([orjson.loads(body)])
             return
         self.start()
         try:
-            self.spool.append(row["id"], orjson.dumps(row))
+            self.spool.append(row["id"], body)
         except SpoolError as error:
             log.error("the spool does not take answers (%s): writing to the database at once", error)
             try:
-                self._insert([row])
+                self._insert([orjson.loads(body)])
             except SQLAlchemyError as also:
                 db.session.rollback()
                 raise Unavailable("The answer could not be kept, so it is not given. Try again in a moment.") from also
@@ -127,10 +139,9 @@ class Handover:
         waiting = self.spool.batch(_BATCH)
         if not waiting:
             return 0
-        rows = [orjson.loads(body) for _, body in waiting]
         try:
-            self._insert(rows)
-        except IntegrityError:
+            self._insert_written([body for _, body in waiting])
+        except (IntegrityError, DataError):
             db.session.rollback()
             self._one_by_one(waiting)
         else:
@@ -142,8 +153,8 @@ class Handover:
         assert self.spool is not None  # noqa: S101
         for row_id, body in waiting:
             try:
-                self._insert([orjson.loads(body)])
-            except IntegrityError as error:
+                self._insert_written([body])
+            except (IntegrityError, DataError) as error:
                 db.session.rollback()
                 reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
                 log.error("answer %s is put aside, the database will not take it: %s", row_id, reason)
@@ -193,21 +204,21 @@ class Handover:
             counters().rejected.set(depth.rejected)
 
 
-def init_app(app: Flask, insert: Insert) -> None:
+def init_app(app: Flask, insert: Insert, insert_written: InsertWritten) -> None:
     """Wire the hand-over: with a spool where the database is PostgreSQL, at once where it is the embedded SQLite.
 
     Parameters
     ----------
     app : Flask
-    insert : callable
-        Writes rows into the database, passing over those that are there already, and commits.
+    insert, insert_written : callable
+        Write rows, and rows that are JSON, into the database, passing over those that are there already, and commit.
     """
     settings = app.config["SETTINGS"]
     folder = settings.data_dir.resolve() / "spool"
     spool = None
     if not settings.database_url.startswith("sqlite"):
         spool = Spool(folder / "predictions.db", settings.spool_limit)
-    app.extensions["handover"] = Handover(app, spool, folder, insert)
+    app.extensions["handover"] = Handover(app, spool, folder, insert, insert_written)
 
 
 def handover() -> Handover:

@@ -9,7 +9,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import JSON, CursorResult, ForeignKey, Index, String, Text, delete, func, select
+from sqlalchemy import JSON, CursorResult, ForeignKey, Index, String, Text, delete, func, select, text
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -77,6 +77,22 @@ def insert(rows: list[dict[str, Any]]) -> None:
     make = postgresql.insert if dialect == "postgresql" else sqlite.insert
     # handing a row over twice, after a death between writing and forgetting, must not store it twice
     db.session.execute(make(Prediction).on_conflict_do_nothing(index_elements=["id"]), values)
+    db.session.commit()
+
+
+_WRITTEN = text("""
+    INSERT INTO predictions (id, species_id, model_id, environment, answer, created_at)
+    SELECT id, species_id, model_id, environment, answer, created_at
+    FROM json_to_recordset(CAST(:rows AS json)) AS row (
+        id text, species_id integer, model_id text, environment json, answer json, created_at timestamptz
+    )
+    ON CONFLICT (id) DO NOTHING
+""")
+
+
+def insert_written(rows: list[bytes]) -> None:
+    """Do as `insert` with rows that are JSON, on PostgreSQL, which reads it: a tenth of the work of doing that here."""
+    db.session.execute(_WRITTEN, {"rows": (b"[" + b",".join(rows) + b"]").decode()})
     db.session.commit()
 
 

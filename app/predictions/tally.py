@@ -7,8 +7,6 @@ and when this process is scraped. Prometheus reads a little later, and a request
 from __future__ import annotations
 
 import atexit
-import logging
-import os
 import threading
 from collections import Counter as Count
 from collections import deque
@@ -19,6 +17,7 @@ import numpy as np
 from flask import Flask, current_app, request
 from prometheus_client import Counter
 
+from app.background import Background
 from app.observability import Counters
 from app.predictions.environment import Canonical
 from app.predictions.schemas import Kind, Novelty
@@ -26,7 +25,6 @@ from ml.artifact import Artifact
 from ml.drift import PARTS, Quarters
 from ml.predictor import FastPredictor
 
-log = logging.getLogger(__name__)
 # A study with hundreds of predictors must not become thousands of series.
 MOST_PREDICTORS = 30
 _EVERY_S = 0.5
@@ -74,8 +72,7 @@ class Tally:
         self._models: WeakKeyDictionary[FastPredictor, _Model] = WeakKeyDictionary()
         self._waiting: deque[_Seen] = deque(maxlen=_MOST_WAITING)
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._thread: tuple[int, threading.Thread] | None = None
+        self._background = Background("tally", self.count, _EVERY_S)
 
     def add(self, artifact: Artifact, environment: Canonical, novelty: Novelty, *, refused: bool) -> None:
         """Take one request."""
@@ -84,38 +81,17 @@ class Tally:
             model = self._models[artifact.predictor] = _prepare(artifact, self._counted)
         kind = kind_of(novelty.kind, novelty.in_area_of_applicability)
         self._waiting.append(_Seen(model, kind, refused, environment))
-        if not self._wake.is_set():
-            self._begin()
-            self._wake.set()
+        self._background.wake()
 
     def count(self) -> None:
         """Count what waits."""
         with self._lock:
-            self._wake.clear()
             by_model: dict[int, list[_Seen]] = {}
             while self._waiting:
                 seen = self._waiting.popleft()
                 by_model.setdefault(id(seen.model), []).append(seen)
             for several in by_model.values():
                 _count(several[0].model, several)
-
-    def _begin(self) -> None:
-        here = os.getpid()
-        if self._thread is not None and self._thread[0] == here and self._thread[1].is_alive():
-            return
-        with self._lock:
-            if self._thread is None or self._thread[0] != here or not self._thread[1].is_alive():
-                self._thread = here, threading.Thread(target=self._run, name="tally", daemon=True)
-                self._thread[1].start()
-
-    def _run(self) -> None:
-        pause = threading.Event()
-        while self._wake.wait():
-            pause.wait(_EVERY_S)
-            try:
-                self.count()
-            except Exception:
-                log.exception("some requests could not be counted")
 
 
 def init_app(app: Flask) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis as redis_client
 
-from app import answer_cache
+from app import answer_cache, shared_answers
 from tests import live
 from tests.services.conftest import Instance
 
@@ -70,7 +70,7 @@ def _spoilt(entry: dict[str, Any]) -> Iterator[bytes]:
     yield b"\xff\xfe"
     yield b"[" * 100_000
     yield b" " * (64 * 1024 * 1024)
-    yield json.dumps(entry).encode() + b" " * answer_cache._LONGEST
+    yield json.dumps(entry).encode() + b" " * shared_answers._LONGEST
     for value in (12, "x", [], {}, None, True, answer, [entry]):
         yield json.dumps(value).encode()
     for changes in ({"key": "prediction:x"}, {"until": "soon"}, {"until": None}, {"answer": None}, {"answer": []}):
