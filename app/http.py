@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import orjson
 from flask import Response, current_app, render_template, request
+from flask.globals import request_ctx
 from pydantic import BaseModel, ValidationError
 
 API_PREFIX = "/api/v1"
@@ -115,16 +116,18 @@ def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Sc
     """
     from app.errors import MalformedBody, UnsupportedType, ValidationFailed
 
-    if not (request.mimetype == "application/json" or request.mimetype.endswith("+json")):
+    asked = request_ctx.request
+    mimetype = asked.mimetype
+    if not (mimetype == "application/json" or mimetype.endswith("+json")):
         raise UnsupportedType("Send the body as application/json.")
     try:
-        body = _parse(request.get_data(cache=False))
+        body = _parse(asked.get_data(cache=False))
     except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise MalformedBody(f"The body is not valid JSON{where}.", [("", "not valid JSON")]) from None
     if not isinstance(body, dict):
         raise ValidationFailed([("", "expected a JSON object")])
-    for name in also_in_address if request.query_string else ():
+    for name in also_in_address if asked.query_string else ():
         values = request.args.getlist(name)
         if len(values) > 1 or (values and name in body):
             raise ValidationFailed([(pointer(name), "given more than once")])

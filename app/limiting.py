@@ -6,7 +6,8 @@ import math
 import time
 from typing import NamedTuple, cast
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g
+from flask.globals import request_ctx
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import RateLimitItem, parse_many
@@ -60,9 +61,10 @@ class OneLimit(Limiter):
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
         """Count this request."""
-        if _exempt():
+        asked = request_ctx.request
+        if _exempt(asked):
             return
-        address = get_remote_address()
+        address = asked.remote_addr or "127.0.0.1"
         storage = cast("shared_counts.SharedCounts", self.storage)
         for item in self._items:
             count, ends = storage.take(item.key_for(address), item.amount, item.get_expiry())
@@ -74,14 +76,13 @@ class OneLimit(Limiter):
                 g.limit_met = met
 
 
-def _exempt() -> bool:
+def _exempt(asked: Request) -> bool:
+    path = asked.path
     # a page that compares asks as many models as a hundred predictions
-    asks = request.path.startswith((API_PREFIX + "/", "/compare/")) or request.path.endswith("/response-curves")
+    asks = path.startswith((API_PREFIX + "/", "/compare/")) or path.endswith("/response-curves")
     # an address with conditions is answered like the form
-    predicts = request.path == "/" and (
-        request.method == "POST" or any(name.startswith("env.") for name in request.args)
-    )
-    return not (asks or predicts) or request.method == "OPTIONS"
+    predicts = path == "/" and (asked.method == "POST" or any(name.startswith("env.") for name in asked.args))
+    return not (asks or predicts) or asked.method == "OPTIONS"
 
 
 def _add_headers(response: Response) -> Response:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from flask import Flask, Response, current_app, g, has_app_context, has_request_context, request
+from flask import Flask, Request, Response, current_app, g, has_app_context, has_request_context, request
 
 access = logging.getLogger("app.access")
 # asked by machines every few seconds, or once for each picture of a page
@@ -109,20 +109,20 @@ def noted() -> dict[str, Any]:
     return found if "model" in found else {}
 
 
-def write(response: Response, seconds: float) -> None:
+def write(asked: Request, response: Response, seconds: float) -> None:
     """Write the line about a request that was answered."""
     # A mistake of the caller is information; only our own failures are errors, logged where they happen.
-    if not access.isEnabledFor(logging.INFO) or request.path.startswith(QUIET):
+    if not access.isEnabledFor(logging.INFO) or asked.path.startswith(QUIET):
         return
     if current_app.config["SETTINGS"].environment == "production":
         told = {
-            "method": request.method,
-            "route": route(),
+            "method": asked.method,
+            "route": asked.url_rule.rule if asked.url_rule is not None else None,
             "status": response.status_code,
             "latency_ms": round(1000 * seconds, 2),
         }
         access.info("request", extra={"request": told | noted()})
         return
     # an address in development is more use than a rule; in no line is there a query string
-    path = request.path.encode("unicode_escape").decode("ascii")[:200]
-    access.info("%s %s %s %.1f ms", request.method, path, response.status_code, 1000 * seconds)
+    path = asked.path.encode("unicode_escape").decode("ascii")[:200]
+    access.info("%s %s %s %.1f ms", asked.method, path, response.status_code, 1000 * seconds)

@@ -7,14 +7,13 @@ import platform
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Request, Response, current_app
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_flask_exporter import PrometheusMetrics
 from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMetrics
 from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 
-from app import logs
 from app.extensions import db
 from app.release import app_version
 
@@ -24,6 +23,7 @@ _INFERENCE = (50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e
 _LOAD = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 # gunicorn lets any word through as a method, and each would be a series of its own
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_UNCOUNTED = ("/static/", "/docs/assets/", "/metrics")
 CACHE_LAYERS = ("process", "redis", "none")
 ERRORS = ("unhandled", "database", "model")
 
@@ -65,12 +65,12 @@ class Requests:
         self._total = Counter("flask_http_request_total", "Requests", ("method", "status"), registry=registry)
         self._known: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
 
-    def count(self, response: Response, seconds: float) -> None:
+    def count(self, asked: Request, response: Response, seconds: float) -> None:
         """Count a request that was answered."""
-        if request.path.startswith(("/static/", "/docs/assets/")) or request.path == "/metrics":
+        if asked.path.startswith(_UNCOUNTED):
             return
-        method = request.method if request.method in _METHODS else "other"
-        key = (method, logs.route() or "none", response.status_code)
+        method = asked.method if asked.method in _METHODS else "other"
+        key = (method, asked.url_rule.rule if asked.url_rule is not None else "none", response.status_code)
         found = self._known.get(key)
         if found is None:
             status = str(response.status_code)

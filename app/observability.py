@@ -9,7 +9,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app
+from flask.globals import app_ctx, request_ctx
 from prometheus_client import Histogram
 
 from app import logs, metrics, sentry, tracing
@@ -68,25 +69,27 @@ def timed(histogram: Histogram, name: str) -> Iterator[None]:
 
 
 def _begin() -> None:
-    g.began = time.perf_counter()
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
-    parent = request.headers.get("traceparent", "")
+    asked, kept = request_ctx.request, app_ctx.g
+    kept.began = time.perf_counter()
+    given = asked.headers.get("X-Request-ID", "")
+    kept.request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+    parent = asked.headers.get("traceparent", "")
     found = _TRACEPARENT.fullmatch(parent) if parent else None
     if found:
-        g.trace_id = found[1]
-    traces: tracing.Traces | None = current_app.extensions.get("traces")
-    if traces is not None and not request.path.startswith(logs.QUIET):
-        g.trace_id = traces.begin(parent if found else "")
+        kept.trace_id = found[1]
+    traces: tracing.Traces | None = app_ctx.app.extensions.get("traces")
+    if traces is not None and not asked.path.startswith(logs.QUIET):
+        kept.trace_id = traces.begin(parent if found else "")
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.get("request_id") or uuid.uuid4().hex
+    asked, kept, extensions = request_ctx.request, app_ctx.g, app_ctx.app.extensions
+    response.headers["X-Request-ID"] = kept.get("request_id") or uuid.uuid4().hex
     now = time.perf_counter()
-    seconds = now - g.get("began", now)
-    traces: tracing.Traces | None = current_app.extensions.get("traces")
+    seconds = now - kept.get("began", now)
+    traces: tracing.Traces | None = extensions.get("traces")
     if traces is not None:
         traces.finish(response)
-    current_app.extensions["request_metrics"].count(response, seconds)
-    logs.write(response, seconds)
+    extensions["request_metrics"].count(asked, response, seconds)
+    logs.write(asked, response, seconds)
     return response
