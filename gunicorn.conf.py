@@ -8,6 +8,7 @@ meets a closed connection.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 from collections import Counter
@@ -102,6 +103,9 @@ def post_worker_init(worker: Any) -> None:
     warm(worker.wsgi)
     # what an earlier run could not bring to the database is on its way before the first request
     worker.wsgi.extensions["handover"].start()
+    # What is there by now stays: the collector need not look through it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
+_UNTYPED = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
 
 def plain_text(value: str) -> str:
     """Refuse what no database text can hold or no person types."""
-    if any(ord(letter) < 32 or ord(letter) == 127 or 0xD800 <= ord(letter) <= 0xDFFF for letter in value):
+    if _UNTYPED.search(value):
         raise ValueError("must not contain control characters")
     return value
 

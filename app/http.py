@@ -12,6 +12,7 @@ import orjson
 from flask import Response, current_app, render_template, request
 from flask.globals import request_ctx
 from pydantic import BaseModel, ValidationError
+from werkzeug.datastructures import Headers
 
 API_PREFIX = "/api/v1"
 FRAGMENT = "fragment"
@@ -96,8 +97,16 @@ def to_json(data: BaseModel | None, status: int = 200) -> Response:
     return _json(data.model_dump_json() if data is not None else "null", status)
 
 
+class Whole(Response):
+    """A response that is complete as it is made: its headers are neither copied nor gone through once more."""
+
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
+        """Return the headers; the length of the body is among them."""
+        return self.headers
+
+
 def _json(body: str | bytes, status: int) -> Response:
-    return Response(body, status=status, content_type="application/json")
+    return Whole(body, status=status, content_type="application/json")
 
 
 def pointer(*parts: object) -> str:

@@ -58,6 +58,8 @@ def init_app(app: Flask) -> None:
     """Give the application's logger one handler, and what other libraries warn about the same form."""
     settings = app.config["SETTINGS"]
     form = formatter(settings.environment)
+    # no form names threads or processes, so they are not looked up for each line
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger("app")
     root.setLevel(settings.log_level)
     if not any(getattr(handler, "ecopredict", False) for handler in root.handlers):
@@ -121,7 +123,10 @@ def write(asked: Request, response: Response, seconds: float) -> None:
             "status": response.status_code,
             "latency_ms": round(1000 * seconds, 2),
         }
-        access.info("request", extra={"request": told | noted()})
+        # made here, because logging would look through the stack for who called
+        record = logging.LogRecord(access.name, logging.INFO, __file__, 0, "request", None, None)
+        record.request = told | noted()
+        access.handle(record)
         return
     # an address in development is more use than a rule; in no line is there a query string
     path = asked.path.encode("unicode_escape").decode("ascii")[:200]

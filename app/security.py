@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, request
@@ -10,6 +12,9 @@ from flask_cors import CORS
 
 from app.errors import CrossSite
 from app.http import API_PREFIX
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'{styles}; img-src 'self' data:; font-src 'self'; "
@@ -54,7 +59,7 @@ def init_app(app: Flask) -> None:
         )
     app.session_interface = NoSessions()
     app.before_request(_refuse_cross_site_forms)
-    app.after_request(_add_headers)
+    app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]
 
 
 def _refuse_cross_site_forms() -> None:
@@ -71,7 +76,15 @@ def _refuse_cross_site_forms() -> None:
         raise CrossSite("This form was sent from another site. Open the page here and send it again.")
 
 
-def _add_headers(response: Response) -> Response:
-    # no view sets any of these, so none is looked for
-    response.headers.extend(_FOR_DOCS if request.path.rstrip("/") == "/docs" else _FOR_ALL)
-    return response
+def _with_headers(inner: WSGIApplication) -> WSGIApplication:
+    """Add headers to every response, after Flask: no view sets any of these, so none needs to be looked for."""
+
+    def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        ours = _FOR_DOCS if environ.get("PATH_INFO", "").rstrip("/") == "/docs" else _FOR_ALL
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            return start_response(status, headers + ours, *error)
+
+        return inner(environ, start)
+
+    return outer
