@@ -77,7 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     security.init_app(app)
     errors.init_app(app)
     templating.init_app(app)
-    app.extensions["model_loader"] = Loader(settings.models_dir.resolve())
+    app.extensions["model_loader"] = Loader(settings.models_dir.resolve(), settings.model_memory)
     handover.init_app(app, predictions_tables.insert)
     app.extensions["register"] = Register(settings.data_dir.resolve() / "registry")
     app.cli.add_command(registry_cli.group)
