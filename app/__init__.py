@@ -89,7 +89,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     security.init_app(app)
     errors.init_app(app)
     templating.init_app(app)
-    app.extensions["model_loader"] = Loader(settings.models_dir.resolve())
+    app.extensions["model_loader"] = Loader(settings.models_dir.resolve(), settings.model_memory)
     handover.init_app(app, predictions_tables.insert, predictions_tables.insert_written)
     tally.init_app(app)
     app.extensions["register"] = Register(settings.data_dir.resolve() / "registry")

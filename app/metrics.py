@@ -46,6 +46,7 @@ class Counters:
     inference: Histogram
     model_load: Histogram
     models_open: Gauge
+    models_bytes: Gauge
 
 
 class Requests:
@@ -150,6 +151,7 @@ def _counters(registry: CollectorRegistry) -> Counters:
         inference=histogram("inference_seconds", "Seconds a model takes for one answer", _INFERENCE),
         model_load=histogram("model_load_seconds", "Seconds to check and open a model", _LOAD),
         models_open=gauge("models_open", "Models held open, summed over workers", "livesum"),
+        models_bytes=gauge("models_open_bytes", "Memory of the models held open, summed over workers", "livesum"),
     )
     for kind in ERRORS:
         # 0 and not absent, so that the first failure is an increase

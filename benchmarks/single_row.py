@@ -86,7 +86,7 @@ def main() -> None:
     baseline = rounds["scikit-learn's predict_proba"]
     print(
         f"{options.trees} trees, {options.presences} presences, {options.predictors} predictors, "
-        f"{len(fast.blend.forest.nodes):,} nodes; {options.rounds} rounds, CPU µs for one row"
+        f"{len(fast.blend.forest.splits):,} splits; {options.rounds} rounds, CPU µs for one row"
     )
     print(f"{'variant':<30} {'median':>9} {'lowest':>9} {'highest':>9}   times faster than scikit-learn's")
     for name, values in rounds.items():

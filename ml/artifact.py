@@ -15,6 +15,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,7 @@ def _model_id(slug: str, hashes: dict[str, str]) -> str:
 def _manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(_read(path, "manifest.json"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if isinstance(error, ArtifactError):
             raise
         raise ArtifactError(f"{path / 'manifest.json'} is not JSON") from error
@@ -219,5 +220,6 @@ def _open_arrays(file: Path, content: bytes, card: ModelCard) -> Contents:
             return unpack(arrays, len(card.predictors))
     except UnsoundError as error:
         raise ArtifactError(f"{file} holds {error} that does not hang together") from error
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError, OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+        # RuntimeError: encrypted, or packed in a way that is not known here
         raise ArtifactError(f"{file} does not hold a model") from error

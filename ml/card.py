@@ -5,9 +5,11 @@ A card holds no time of day and no machine name, so that the same data, settings
 
 from __future__ import annotations
 
-from typing import Literal
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal, overload
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
 
 class Part(BaseModel):
@@ -156,6 +158,45 @@ class IntervalReport(Part):
     note: str
 
 
+class Places(Sequence[tuple[float, float]]):
+    """Pairs of longitude and latitude that take 16 bytes each, where a list of tuples takes 128.
+
+    Hundreds of them would be most of the memory of a card, and a card is kept with every opened model.
+
+    Parameters
+    ----------
+    pairs : iterable of (float, float)
+    """
+
+    __slots__ = ("_numbers",)
+
+    def __init__(self, pairs: Iterable[tuple[float, float]] = ()) -> None:
+        self._numbers = array("d", [number for pair in pairs for number in pair])
+
+    def __len__(self) -> int:
+        return len(self._numbers) // 2
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[float, float]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[tuple[float, float]]: ...
+
+    def __getitem__(self, index: int | slice) -> tuple[float, float] | list[tuple[float, float]]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        i = range(len(self))[index]
+        return self._numbers[2 * i], self._numbers[2 * i + 1]
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Places | list | tuple) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Places({list(self)})"
+
+
 class Conditions(Part):
     """A named set of starting values for the form."""
 
@@ -193,8 +234,10 @@ class ModelCard(Part):
     starting_points: list[Conditions] = Field(
         description="typical (medians), a place where it was recorded, a place where it was not"
     )
-    places: list[tuple[float, float]] = Field(
-        default_factory=list, description="up to 800 presences as (longitude, latitude); empty without coordinates"
+    places: Annotated[
+        Sequence[tuple[float, float]], AfterValidator(Places), PlainSerializer(list, list[tuple[float, float]])
+    ] = Field(
+        default_factory=Places, description="up to 800 presences as (longitude, latitude); empty without coordinates"
     )
     training: Training
     # format 1, a forest alone, had none of these

@@ -1,4 +1,4 @@
-"""Compiled code that walks trees and evaluates terms and networks; used in training and in serving alike.
+"""Compiled code that evaluates terms, networks and distances; used in training and in serving alike.
 
 Nothing here looks whether indices are within bounds: `ml.packing` does, before an array from outside gets here.
 """
@@ -10,10 +10,6 @@ import math
 import numpy as np
 from numba import njit
 
-# A node is 16 bytes, four to a cache line. The left child is always the next node, so only the right one is stored.
-NODE = np.dtype([("feature", "<i4"), ("threshold", "<f4"), ("right", "<i4"), ("value", "<f4")])
-LEAF = -1
-
 TERM = np.dtype([("kind", "<i4"), ("first", "<i4"), ("second", "<i4"), ("knot", "<f8")])
 LINEAR, QUADRATIC, PRODUCT, RISING, FALLING, LEVEL = range(6)
 
@@ -23,40 +19,6 @@ N_QUANTILES = 101
 _HELD_AT = 3.0
 # Ranks run over 0..1; centred and multiplied by this they have the spread of a standardised predictor.
 _RANK_SCALE = 3.46
-
-
-@njit(cache=True, nogil=True)
-def walk_rows(nodes, roots, rows, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Mean leaf value of each row, shape (n,), into `out`."""
-    for r in range(rows.shape[0]):
-        total = 0.0
-        for t in range(roots.shape[0] - 1):
-            i = roots[t]
-            while nodes[i].feature >= 0:
-                i = i + 1 if rows[r, nodes[i].feature] <= nodes[i].threshold else nodes[i].right
-            total += nodes[i].value
-        out[r] = total / (roots.shape[0] - 1)
-
-
-@njit(cache=True, nogil=True)
-def walk_one(nodes, roots, group, row, effects, group_sum, group_square):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Sum of leaf and of root values; fills effects by predictor, and sums and squares of leaf values by group."""
-    total = 0.0
-    base = 0.0
-    for t in range(roots.shape[0] - 1):
-        i = roots[t]
-        # in double precision, so that the effects sum to the difference of leaf and root
-        value = np.float64(nodes[i].value)
-        base += value
-        while nodes[i].feature >= 0:
-            feature = nodes[i].feature
-            i = i + 1 if row[feature] <= nodes[i].threshold else nodes[i].right
-            effects[feature] += nodes[i].value - value
-            value = np.float64(nodes[i].value)
-        total += value
-        group_sum[group[t]] += value
-        group_square[group[t]] += value * value
-    return total, base
 
 
 @njit(cache=True, nogil=True)
@@ -87,26 +49,6 @@ def half_sample_variance(mean, sums, squares, sizes):  # type: ignore[no-untyped
     ratio = (between - noise) / spread
     density = math.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
     return max(0.0, between - noise + spread * density / (0.5 * math.erfc(-ratio / math.sqrt(2))))
-
-
-@njit(cache=True, nogil=True)
-def walk_variance(nodes, roots, group, sizes, rows, share, variance):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Mean leaf value of each row and its `half_sample_variance`, each of shape (n,), into `share` and `variance`."""
-    sums, squares = np.empty(sizes.shape[0]), np.empty(sizes.shape[0])
-    for r in range(rows.shape[0]):
-        sums[:] = 0.0
-        squares[:] = 0.0
-        total = 0.0
-        for t in range(roots.shape[0] - 1):
-            i = roots[t]
-            while nodes[i].feature >= 0:
-                i = i + 1 if rows[r, nodes[i].feature] <= nodes[i].threshold else nodes[i].right
-            value = np.float64(nodes[i].value)
-            total += value
-            sums[group[t]] += value
-            squares[group[t]] += value * value
-        share[r] = total / (roots.shape[0] - 1)
-        variance[r] = half_sample_variance(share[r], sums, squares, sizes)
 
 
 @njit(cache=True, nogil=True)

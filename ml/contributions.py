@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.compiled import half_sample_variance, share_terms, walk_one
+from ml.compiled import half_sample_variance, share_terms
+from ml.forest import walk_one
 from ml.members import Blend, Network, logit_variance, network_logit, share_logit
 
 
@@ -58,8 +59,9 @@ def explain(blend: Blend, row: NDArray[np.float32]) -> Explanation:
     effects = np.zeros(len(row))
     sizes = forest.sizes
     group_sum, group_square = np.zeros(len(sizes)), np.zeros(len(sizes))
-    total, base = walk_one(forest.nodes, forest.roots, forest.group, row, effects, group_sum, group_square)
-    n_trees = len(forest.roots) - 1
+    arrays = (forest.splits, forest.shares, forest.values, forest.leaves, forest.starts, forest.group)
+    total, base = walk_one(*arrays, row, effects, group_sum, group_square)
+    n_trees = forest.n_trees
     share, base_share = total / n_trees, base / n_trees
     score, start = share_logit(np.array([share, base_share]), blend.share_limit)
     effects *= (score - start) / (total - base) if abs(total - base) > 1e-9 else 0.0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.compiled import LEAF, LEVEL, NODE
+from ml.compiled import LEVEL
 from ml.engine import SpeciesModel
 from ml.estimators import DownSampledForest
+from ml.forest import LEAF, NODE, Forest
 from ml.levels import recode
 from ml.maxent import Maxent
-from ml.members import Blend, Forest, MaxentTerms, Network
+from ml.members import Blend, MaxentTerms, Network
 from ml.network import MultiSpeciesNetwork
 
 
@@ -124,7 +125,7 @@ def flatten_forest(forest: DownSampledForest) -> Forest:
         nodes["value"] = np.clip(tree.value[:, 0, 0], 0, 1)
         pieces.append(nodes)
         roots.append(roots[-1] + tree.node_count)
-    return Forest(np.concatenate(pieces), np.array(roots, np.int32), forest.group_.astype(np.int32))
+    return Forest.of_nodes(np.concatenate(pieces), np.array(roots, np.int32), forest.group_.astype(np.int32))
 
 
 def _round_down(thresholds: np.ndarray) -> np.ndarray:

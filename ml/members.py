@@ -8,42 +8,18 @@ Nothing here needs scikit-learn, so that serving starts fast.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ml.compiled import forward, network_inputs, sum_terms, walk_rows, walk_variance
+from ml.compiled import forward, network_inputs, sum_terms
+from ml.forest import Forest, walk_rows, walk_variance
 
 #: A forest's share of presences is held this far from 0 and 1 before its logit is taken.
 SHARE_LIMIT = 1e-3
 #: What share of intervals should hold, and how many standard deviations on either side do that.
 LEVEL, Z = 0.9, 1.6448536269514722
 _LEAST_SHARE = 0.02
-
-
-@dataclass(frozen=True)
-class Forest:
-    """A forest as flat arrays.
-
-    Attributes
-    ----------
-    nodes : structured ndarray of `NODE`, shape (n_nodes,)
-        All trees one after the other, each in depth-first order.
-    roots : ndarray of int32, shape (n_trees + 1,)
-        Where each tree begins; the last entry is `n_nodes`.
-    group : ndarray of int32, shape (n_trees,)
-        The half sample each tree was drawn from.
-    """
-
-    nodes: NDArray[np.void]
-    roots: NDArray[np.int32]
-    group: NDArray[np.int32]
-
-    @cached_property
-    def sizes(self) -> NDArray[np.float64]:
-        """Number of trees of each half sample, shape (n_groups,)."""
-        return np.bincount(self.group).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -114,14 +90,14 @@ class IntervalModel:
 
 def share_logit(share: NDArray[np.float64], limit: float = SHARE_LIMIT) -> NDArray[np.float64]:
     """Logit of a share of presences, held at `limit` from 0 and 1; any shape."""
-    held = np.clip(share, limit, 1 - limit)
+    held = _held(share, limit, 1 - limit)
     return np.asarray(np.log(held / (1 - held)))
 
 
 def logit_variance(share: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Variance of the logit of a share that has a variance; any shape."""
     # nearer to 0 and 1 the logit is too steep to carry a variance over
-    held = np.clip(share, _LEAST_SHARE, 1 - _LEAST_SHARE)
+    held = _held(share, _LEAST_SHARE, 1 - _LEAST_SHARE)
     return np.asarray(variance / (held * (1 - held)) ** 2)
 
 
@@ -140,7 +116,8 @@ def sampling_variance(forest: Forest, rows: NDArray[np.float32]) -> NDArray[np.f
     """
     share, variance = np.empty(len(rows)), np.empty(len(rows))
     rows = np.ascontiguousarray(rows, np.float32)
-    walk_variance(forest.nodes, forest.roots, forest.group, forest.sizes, rows, share, variance)
+    arrays = (forest.splits, forest.shares, forest.leaves, forest.starts, forest.group, forest.sizes)
+    walk_variance(*arrays, rows, share, variance)
     return logit_variance(share, variance)
 
 
@@ -199,7 +176,8 @@ class Blend:
         """
         rows = np.ascontiguousarray(rows, np.float32)
         total = np.empty(len(rows))
-        walk_rows(self.forest.nodes, self.forest.roots, rows, total)
+        forest = self.forest
+        walk_rows(forest.splits, forest.shares, forest.leaves, forest.starts, rows, total)
         total = self.weights[0] * share_logit(total, self.share_limit)
         if self.maxent is not None:
             total += self.weights[1] * maxent_logit(self.maxent, rows)
@@ -214,4 +192,9 @@ class Blend:
 
 def logistic(x: ArrayLike) -> NDArray[np.float64]:
     """Logistic function; any shape."""
-    return np.asarray(1 / (1 + np.exp(-np.clip(x, -700, 700))))
+    return np.asarray(1 / (1 + np.exp(-_held(x, -700, 700))))
+
+
+def _held(x: ArrayLike, low: float, high: float) -> NDArray[np.float64]:
+    """The same as `np.clip`, which takes three times as long for one number."""
+    return np.minimum(np.maximum(x, low), high)

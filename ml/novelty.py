@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.compiled import nearest, nearest_rows, similarity
+from ml.sharing import shared
 
 _FARTHEST = np.float32(1e15)
 
@@ -106,13 +107,21 @@ class NoveltyGauge:
         For each predictor the sorted training values in natural units; empty for a categorical one.
     area : Area or None
         None for a model of an older format.
+
+    Attributes
+    ----------
+    values : ndarray of float32, shape (n,)
+        All training values, predictor by predictor; held once for all species of a study.
+    reference : list of ndarray of float32
+        Those of each predictor: parts of `values`.
     """
 
     def __init__(self, names: list[str], reference: list[NDArray[np.float32]], area: Area | None) -> None:
         self._names = names
         self.area = area
-        self._reference = np.concatenate([*reference, np.zeros(0, np.float32)]).astype(np.float32)
+        self.values = shared(np.concatenate([*reference, np.zeros(0, np.float32)], dtype=np.float32))
         self._offsets = np.cumsum([0, *(len(values) for values in reference)]).astype(np.int64)
+        self.reference = np.split(self.values, self._offsets[1:-1]) if reference else []
 
     def near(self, encoded: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Whether the dissimilarity index of each encoded row is within the threshold, shape (n,).
@@ -139,7 +148,7 @@ class NoveltyGauge:
         Novelty
         """
         likeness = np.empty(len(natural))
-        similarity(self._reference, self._offsets, natural, likeness)
+        similarity(self.values, self._offsets, natural, likeness)
         lowest = int(np.argmin(likeness))
         outside = [name for name, value in zip(self._names, likeness, strict=True) if value < 0]
         index = threshold = None

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.compiled import LEVEL, N_QUANTILES, NODE, PRODUCT, RISING, TERM
+from ml.compiled import LEVEL, N_QUANTILES, PRODUCT, RISING, TERM
 from ml.cutoff import HeldOutSuitability
-from ml.members import SHARE_LIMIT, Blend, Forest, MaxentTerms, Network
+from ml.forest import NODE, Forest
+from ml.members import SHARE_LIMIT, Blend, MaxentTerms, Network
 from ml.novelty import Area
+from ml.sharing import shared
 
 _LARGEST_NETWORK = 10_000
 _LARGEST_NUMBER = 1e30
@@ -59,8 +61,8 @@ def pack(contents: Contents) -> dict[str, NDArray[Any]]:
     dict of str to ndarray
     """
     blend, area, held_out = contents.blend, contents.area, contents.held_out
-    forest = blend.forest
-    arrays: dict[str, Any] = {"nodes": forest.nodes, "roots": forest.roots, "group": forest.group}
+    nodes, roots = blend.forest.as_nodes()
+    arrays: dict[str, Any] = {"nodes": nodes, "roots": roots, "group": blend.forest.group}
     arrays["calibration"] = np.array([blend.intercept, blend.slope])
     arrays["weights"] = np.array(blend.weights)
     arrays |= {f"reference_{j}": values.astype(np.float32) for j, values in enumerate(contents.reference)}
@@ -199,7 +201,10 @@ def _forest(arrays: Mapping[str, Any], n_predictors: int) -> Forest:
         ),
         "a forest",
     )
-    return Forest(nodes, roots, group)
+    try:
+        return Forest.of_nodes(nodes, roots, group)
+    except ValueError as error:
+        raise UnsoundError("a forest") from error
 
 
 def _maxent(arrays: Mapping[str, Any], n_predictors: int) -> MaxentTerms:
@@ -248,4 +253,6 @@ def _network(arrays: Mapping[str, Any], n_predictors: int) -> Network:
         for name, shape in zip(_NETWORK_LAYERS, shapes, strict=True)
     ]
     reference = _floats(arrays, "network_reference", (n_predictors,), np.float32, what)
-    return Network(quantiles, positions, mean, scale, n_levels, layers[0], layers[1], layers[2], reference)
+    # but for the output, the network is that of all species of its study
+    first, second = shared(layers[0]), shared(layers[1])
+    return Network(shared(quantiles), shared(positions), mean, scale, n_levels, first, second, layers[2], reference)

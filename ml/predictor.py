@@ -19,6 +19,7 @@ from ml.contributions import Explanation, explain
 from ml.cutoff import OWN, Cutoff, HeldOutSuitability
 from ml.members import Blend, IntervalModel, Z, logistic
 from ml.novelty import Area, Novelty, NoveltyGauge
+from ml.sharing import arrays_in
 from ml.transforms import encode_column
 
 _SAFE = 1e38
@@ -88,7 +89,6 @@ class FastPredictor:
     ) -> None:
         self.card = card
         self.blend = blend
-        self.reference = reference
         self._held_out = held_out
         self._names = [p.name for p in card.predictors]
         self.gauge = NoveltyGauge(self._names, reference, area)
@@ -99,6 +99,16 @@ class FastPredictor:
         self._continuous = [p.type == "continuous" for p in card.predictors]
         self._log1p = np.array([p.transform == "log1p" for p in card.predictors])
         self._plain = all(self._continuous)
+
+    @property
+    def reference(self) -> list[NDArray[np.float32]]:
+        """For each predictor the sorted training values in natural units; empty for a categorical one."""
+        return self.gauge.reference
+
+    @property
+    def arrays(self) -> list[NDArray]:
+        """Every array that takes memory; other models of the study may hold some of the very same."""
+        return list(arrays_in(self.blend, self.gauge.values, self.gauge.area, self._held_out))
 
     @property
     def missing(self) -> list[str]:

@@ -51,6 +51,7 @@ def test_models_and_their_work_are_timed(visitor, environment):
     assert 0 < found["ecopredict_inference_seconds_sum"] < 10
     assert found["ecopredict_model_load_seconds_count"] == 1
     assert found["ecopredict_models_open"] == 1
+    assert 64_000 < found["ecopredict_models_open_bytes"] < 1_000_000
     assert any(name.startswith('ecopredict_build_info{python="3.') for name in found)
     assert (
         found['flask_http_request_duration_seconds_count{method="POST",status="200",url_rule="/api/v1/predictions"}']
@@ -107,7 +108,7 @@ def test_a_model_that_cannot_be_opened_is_counted(artifacts, tmp_path, environme
     assert client.post("/api/v1/predictions", json=asked).status_code == 503
     found = read(client)
     assert found['ecopredict_errors_total{kind="model"}'] == 1
-    assert found["ecopredict_models_open"] == 0
+    assert found["ecopredict_models_open"] == found["ecopredict_models_open_bytes"] == 0
 
 
 def test_connections_in_use_are_shown_and_given_back(visitor):

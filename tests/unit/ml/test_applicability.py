@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
 from ml.applicability import fit_area, mean_effects, upper_whisker
+from ml.forest import NODE, Forest
 from ml.members import Blend
 from tests.unit.ml.blends import fitted, group, without
 
@@ -246,14 +247,13 @@ def test_mean_effects_are_shares_and_the_constant_predictor_has_none(parts):
 
 def test_mean_effects_follow_what_moves_the_score():
     """A forest of one split on the third predictor."""
-    forest = fitted()[1].forest
-    nodes = forest.nodes[:3].copy()
+    nodes, group_of_one = np.zeros(3, NODE), np.zeros(1, np.int32)
     nodes["feature"], nodes["threshold"], nodes["right"], nodes["value"] = (2, -1, -1), 0, (2, 0, 0), (0.5, 0.1, 0.9)
-    stump = Blend(replace(forest, nodes=nodes, roots=np.array([0, 3], np.int32), group=np.zeros(1, np.int32)))
+    stump = Blend(Forest.of_nodes(nodes, np.array([0, 3], np.int32), group_of_one))
     rows = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
     np.testing.assert_allclose(mean_effects(stump, rows, 0), [0, 0, 1, 0])
     # a single leaf moves nothing
-    leaf = replace(stump.forest, nodes=nodes[1:2], roots=np.array([0, 1], np.int32))
+    leaf = Forest.of_nodes(nodes[1:2], np.array([0, 1], np.int32), group_of_one)
     np.testing.assert_allclose(mean_effects(Blend(leaf), rows, 0), np.full(4, 0.25))
 
 

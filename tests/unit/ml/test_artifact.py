@@ -64,6 +64,7 @@ def test_a_missing_file_is_named(copy, name):
     [
         ("{", "not JSON"),
         ("[]", "format version None"),
+        ("[" * 200_000, "not JSON"),
         ('{"format_version": 99}', "format version 99, this program reads 3 and below"),
         ('{"format_version": 2}', "incomplete"),
         ('{"format_version": true}', "format version True"),
@@ -97,6 +98,28 @@ def test_a_pickle_is_never_loaded(copy, kind):
         buffer = io.BytesIO()
         np.savez(buffer, nodes=np.array([_Bomb()], dtype=object))
         (copy / "model.npz").write_bytes(buffer.getvalue())
+    resign(copy)
+    with pytest.raises(ArtifactError, match="does not hold a model"):
+        load_artifact(copy)
+
+
+@pytest.mark.parametrize("how", ["damaged", "encrypted", "packed in an unknown way", "cut off"])
+def test_arrays_that_cannot_be_unpacked_are_refused(copy, how):
+    """With a hash that fits, as only somebody who means it would make them."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, nodes=np.arange(1000))
+    content = bytearray(buffer.getvalue())
+    local, central = content.index(b"PK\x03\x04"), content.index(b"PK\x01\x02")
+    if how == "damaged":
+        content[local + 60 : local + 90] = b"\xff" * 30
+    elif how == "encrypted":
+        content[local + 6] |= 1
+        content[central + 8] |= 1
+    elif how == "packed in an unknown way":
+        content[local + 8] = content[central + 10] = 99
+    else:
+        del content[len(content) // 2 :]
+    (copy / "model.npz").write_bytes(content)
     resign(copy)
     with pytest.raises(ArtifactError, match="does not hold a model"):
         load_artifact(copy)

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from ml.compiled import NODE
 from ml.contributions import explain
+from ml.forest import NODE, Forest
 from ml.levels import recode
-from ml.members import Blend, Forest, maxent_logit, network_logit, sampling_variance, share_logit
+from ml.members import Blend, maxent_logit, network_logit, sampling_variance, share_logit
 from tests.unit.ml.blends import QUICK, elsewhere, fitted, group, without
 
 MODEL, BLEND = fitted()
@@ -94,7 +94,7 @@ def test_the_sampling_variance_is_that_of_half_samples_by_hand(n_groups, trees, 
     group = np.repeat(np.arange(n_groups, dtype=np.int32), trees)
     leaves = np.clip(draw.uniform(0.1, 0.9, n_groups)[group] + draw.normal(scale=within, size=len(group)), 0, 1)
     forest = _leaf_forest(leaves, group)
-    leaves = forest.nodes["value"].astype(float)
+    leaves = forest.shares[forest.leaves].astype(float)
     share, expected = leaves.mean(), _variance_by_hand(leaves, group)
     expected /= (np.clip(share, 0.02, 0.98) * (1 - np.clip(share, 0.02, 0.98))) ** 2
     row = np.zeros((1, 4), np.float32)
@@ -131,11 +131,12 @@ def test_typical_conditions_leave_the_network_without_effects():
 def _leaves(forest, row):
     """Value of the leaf that the row falls into, tree by tree."""
     out = []
-    for i in forest.roots[:-1]:
-        while forest.nodes[i]["feature"] >= 0:
-            node = forest.nodes[i]
+    nodes, roots = forest.as_nodes()
+    for i in roots[:-1]:
+        while nodes[i]["feature"] >= 0:
+            node = nodes[i]
             i = i + 1 if row[node["feature"]] <= node["threshold"] else node["right"]
-        out.append(forest.nodes[i]["value"])
+        out.append(nodes[i]["value"])
     return np.array(out, np.float64)
 
 
@@ -147,14 +148,12 @@ def _leaf_forest(leaves, group):
     """Trees of one leaf each."""
     nodes = np.zeros(len(leaves), NODE)
     nodes["feature"], nodes["value"] = -1, leaves
-    return Forest(nodes, np.arange(len(leaves) + 1, dtype=np.int32), group)
+    return Forest.of_nodes(nodes, np.arange(len(leaves) + 1, dtype=np.int32), group)
 
 
 def _stump():
     """A forest of one leaf of one half, whose score is 0 everywhere."""
-    nodes = BLEND.forest.nodes[:1].copy()
-    nodes["feature"], nodes["value"] = -1, 0.5
-    return replace(BLEND.forest, nodes=nodes, roots=np.array([0, 1], np.int32), group=np.zeros(1, np.int32))
+    return _leaf_forest(np.array([0.5]), np.zeros(1, np.int32))
 
 
 def test_maxent_effects_by_hand():

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.compiled import FALLING, LEVEL, LINEAR, RISING, walk_rows
+from ml.compiled import FALLING, LEVEL, LINEAR, RISING
 from ml.cutoff import HeldOutSuitability
+from ml.forest import walk_rows
 from ml.levels import level_order, recode
 from ml.members import Blend, logistic
 from ml.novelty import Area
@@ -71,7 +72,8 @@ def test_without_a_calibration_the_answer_is_the_forests_share():
     arrays = _arrays(blend)
     del arrays["calibration"]
     share = np.empty(200)
-    walk_rows(blend.forest.nodes, blend.forest.roots, elsewhere(), share)
+    forest = blend.forest
+    walk_rows(forest.splits, forest.shares, forest.leaves, forest.starts, elsewhere(), share)
     np.testing.assert_allclose(unpack(arrays, 4).blend.suitability(elsewhere()), share, atol=1e-9)
 
 
