@@ -14,6 +14,7 @@ from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMet
 from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 
+from app import metric_files
 from app.extensions import db
 from app.release import app_version
 
@@ -82,6 +83,7 @@ class Requests:
 
 def init_app(app: Flask) -> None:
     """Make the metrics and their address."""
+    metric_files.install()
     kind = GunicornInternalPrometheusMetrics if os.environ.get("PROMETHEUS_MULTIPROC_DIR") else PrometheusMetrics
     # A registry of its own, so that tests can make many applications in one process.
     registry = CollectorRegistry()

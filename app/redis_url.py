@@ -110,6 +110,8 @@ def parse(text: str) -> RedisUrl:
 
 def _split(text: str) -> tuple[str, SplitResult]:
     scheme = text.partition("://")[0].lower()
+    if scheme in ("rediss+sentinel", "rediss+cluster"):
+        raise ValueError("TLS is there for one server only, as in rediss://host:6379/0; not for sentinels or a cluster")
     if scheme not in _SCHEMES or "://" not in text:
         raise ValueError(f"expected {FORMS}")
     try:

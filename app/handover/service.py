@@ -7,7 +7,6 @@ import fcntl
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from app.errors import Unavailable
 from app.extensions import db
 from app.handover.spool import Depth, Spool, SpoolError
 from app.observability import counters
+from app.seldom import Seldom
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,6 @@ _BATCH = 500
 _IDLE_S = 0.1
 _LOCKED_S = 0.5
 _LONGEST_PAUSE_S = 5.0
-_WARN_EVERY_S = 30.0
 
 
 class Handover:
@@ -61,6 +60,7 @@ class Handover:
         self._starting = threading.Lock()
         self._drainer: tuple[int, threading.Thread] | None = None
         self._stop = threading.Event()
+        self._away, self._trouble = Seldom(log), Seldom(log)
 
     def keep(self, row: Row) -> None:
         """Keep a row for good; what this returns from is stored exactly once, sooner or later.
@@ -163,7 +163,7 @@ class Handover:
                 self.spool.remove([row_id])
 
     def _run(self) -> None:
-        pause, warned = _IDLE_S, -_WARN_EVERY_S
+        pause = _IDLE_S
         while not self._stop.is_set():
             with self._alone() as alone:
                 while alone and not self._stop.is_set():
@@ -172,12 +172,14 @@ class Handover:
                             self._tell()
                             moved = self.drain_once()
                         pause = 0.0 if moved == _BATCH else _IDLE_S
-                    except (DBAPIError, SQLAlchemyError, SpoolError, OSError) as error:
+                    except SpoolError as error:
+                        # what arrived and could not be taken out of the spool is handed over once more, and passed over
+                        pause = min(_LONGEST_PAUSE_S, max(0.2, pause * 2))
+                        self._trouble.warning("the spool cannot be read or written: %s", error)
+                    except (DBAPIError, SQLAlchemyError, OSError) as error:
                         # the database is away: what waits, waits
                         pause = min(_LONGEST_PAUSE_S, max(0.2, pause * 2))
-                        if time.monotonic() - warned > _WARN_EVERY_S:
-                            warned = time.monotonic()
-                            log.warning("answers wait for the database: %s", type(error).__name__)
+                        self._away.warning("answers wait for the database: %s", type(error).__name__)
                     except Exception:
                         log.exception("the drainer met something unexpected and goes on")
                         pause = _LONGEST_PAUSE_S
@@ -187,8 +189,15 @@ class Handover:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:
         """Hold the lock of the drainer, which the system releases when a process dies in whatever way."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / ".drainer").open("w") as lock:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = (self._folder / ".drainer").open("w")
+        except OSError as error:
+            # a disk that is full or cannot be written now may be well again later
+            self._trouble.warning("nobody can drain the spool: %s", error.strerror)
+            yield False
+            return
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

@@ -7,11 +7,13 @@ caller has to find another way or to give no answer.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,36 +109,41 @@ class Spool:
 
     def batch(self, most: int) -> list[tuple[str, bytes]]:
         """Return the oldest rows."""
-        return list(self._connection().execute("SELECT id, body FROM waiting ORDER BY place LIMIT ?", (most,)))
+        with self._usable() as connection:
+            return list(connection.execute("SELECT id, body FROM waiting ORDER BY place LIMIT ?", (most,)))
 
     def remove(self, row_ids: list[str]) -> None:
-        """Forget rows that have arrived."""
-        connection = self._connection()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("DELETE FROM waiting WHERE id = ?", [(one,) for one in row_ids])
-        connection.execute("COMMIT")
+        """Forget rows that have arrived; all of them or, where the disk has no room for that, none."""
+        with self._usable() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("DELETE FROM waiting WHERE id = ?", [(one,) for one in row_ids])
+            connection.execute("COMMIT")
 
     def reject(self, row_id: str, reason: str) -> None:
         """Put aside a row that the database will never take."""
-        connection = self._connection()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(
-            "INSERT OR REPLACE INTO rejected SELECT id, body, at, ? FROM waiting WHERE id = ?", (reason[:500], row_id)
-        )
-        connection.execute("DELETE FROM waiting WHERE id = ?", (row_id,))
-        connection.execute("COMMIT")
+        with self._usable() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            put_aside = "INSERT OR REPLACE INTO rejected SELECT id, body, at, ? FROM waiting WHERE id = ?"
+            connection.execute(put_aside, (reason[:500], row_id))
+            connection.execute("DELETE FROM waiting WHERE id = ?", (row_id,))
+            connection.execute("COMMIT")
 
     def depth(self) -> Depth:
         """Return how much waits, and since when."""
-        try:
-            connection = self._connection()
+        with self._usable() as connection:
             rows, oldest = connection.execute("SELECT count(*), min(at) FROM waiting").fetchone()
             (rejected,) = connection.execute("SELECT count(*) FROM rejected").fetchone()
+        # rows from before the host was started may have been kept by another clock
+        return Depth(rows, max(0.0, self._now() - oldest) if rows else 0.0, rejected)
+
+    @contextlib.contextmanager
+    def _usable(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection; what fails in between is undone, and the reason is a SpoolError."""
+        try:
+            yield self._connection()
         except (sqlite3.Error, OSError) as error:
             self._forget()
             raise SpoolError(str(error)) from error
-        # rows from before the host was started may have been kept by another clock
-        return Depth(rows, max(0.0, self._now() - oldest) if rows else 0.0, rejected)
 
     def _connection(self) -> sqlite3.Connection:
         # neither threads nor the two sides of a fork may share a connection
@@ -165,4 +172,9 @@ class Spool:
 
     def _forget(self) -> None:
         """Open the file anew next time: it may have been a passing failure of this connection."""
+        held: sqlite3.Connection | None = getattr(self._local, "connection", None)
         self._local.connection = None
+        if held is not None and self._local.owner == os.getpid():
+            # not when it is collected: a transaction that is left open would hold up all others until then
+            with contextlib.suppress(sqlite3.Error):
+                held.close()

@@ -66,6 +66,12 @@ def test_a_malformed_url_stops_the_start_with_one_line_without_the_password(tmp_
     assert "ter2" not in said
 
 
+@pytest.mark.parametrize("text", ["rediss+sentinel://h/eco", "REDISS+cluster://h"])
+def test_tls_where_there_is_none_is_said(text):
+    with pytest.raises(ValueError, match="TLS is there for one server only"):
+        parse(text)
+
+
 def test_a_parsed_url_does_not_show_its_password():
     assert "hunter2" not in repr(parse("redis+sentinel://:hunter2@h/eco?sentinel_password=hunter2"))
 

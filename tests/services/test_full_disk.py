@@ -1,0 +1,215 @@
+"""A disk that is really full, under the spool, the metrics and the log: a small file system of the server's own."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import live
+from tests.services.conftest import call, predict
+from tests.services.load import Load
+
+# as root, or as anyone whom the kernel lets have a name space of his own
+ALONE = ("unshare", "--map-root-user", "--mount", "sh", "-c")
+WITH_SMALL_DISK = 'mount -t tmpfs -o size=3m tmpfs "$DISK" && mkdir "$DISK/metrics" && exec "$@" >"$DISK/log" 2>&1'
+
+
+@dataclass
+class Small:
+    """A site on a small disk, and a way to that disk from outside."""
+
+    site: live.Site
+    disk: Path
+
+    def fill(self) -> None:
+        with contextlib.suppress(OSError), (self.disk / "filler").open("ab", buffering=0) as filler:
+            while True:
+                filler.write(b"x" * 4096)
+        assert shutil.disk_usage(self.disk).free == 0
+
+    def make_room(self) -> None:
+        (self.disk / "filler").unlink()
+
+    def workers(self) -> set[int]:
+        return {worker.pid for worker in psutil.Process(self.site.program.process.pid).children()}
+
+    def waiting(self) -> int:
+        return int(call(f"{self.site.url}/health/ready").json["components"]["waiting"])
+
+
+@pytest.fixture(scope="module")
+def small_disks() -> None:
+    tried = subprocess.run(
+        [*ALONE, "mount -t tmpfs -o size=1m tmpfs /mnt"], capture_output=True, text=True, check=False
+    )
+    if tried.returncode:
+        pytest.skip(f"a file system of one's own needs root or user name spaces: {tried.stderr.strip()}")
+
+
+def run_on_small_disk(code: str) -> str:
+    """Run Python with a small disk at /mnt, and a function that fills it and returns how to make room."""
+    fill = """
+import pathlib
+def fill():
+    filler = pathlib.Path("/mnt/filler")
+    try:
+        with filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4096)
+    except OSError as error:
+        assert error.errno == 28
+    return filler.unlink
+"""
+    command = (*ALONE, 'mount -t tmpfs -o size=1m tmpfs /mnt && exec "$@"', "sh", sys.executable, "-c", fill + code)
+    done = subprocess.run(command, cwd=live.PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+SPOOL = """
+from app.handover.spool import Spool, SpoolError
+spool, other = (Spool(pathlib.Path("/mnt/spool.db"), 1 << 30) for _ in range(2))
+def refused(act, *values):
+    try:
+        act(*values)
+    except SpoolError as error:
+        return "full" in str(error)
+kept = [f"{number:03}" for number in range(40)]
+for row in kept:
+    spool.append(row, b"x" * 2000)
+make_room = fill()
+assert refused(spool.append, "more", b"x" * 2000)
+# taking away needs room too; what was begun must not hold up others
+for _ in range(3):
+    assert refused(spool.remove, kept)
+    assert refused(spool.reject, kept[0], "why")
+    assert refused(other.append, "more", b"x" * 2000)
+assert [row for row, _ in other.batch(99)] == kept
+make_room()
+other.append("more", b"x")
+spool.remove(kept)
+assert [row for row, _ in other.batch(99)] == ["more"]
+assert spool.depth().rejected == 0
+"""
+METRICS = """
+import os
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = "/mnt"
+from app import metric_files
+metric_files.install()
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+registry = CollectorRegistry()
+counter = Counter("counted", "", ["what"], registry=registry)
+def count(many):
+    for number in range(many):
+        counter.labels(str(number)).inc()
+def shown():
+    told = CollectorRegistry()
+    MultiProcessCollector(told)
+    return sum(line.startswith(b"counted_total{") for line in generate_latest(told).splitlines())
+count(10)
+make_room = fill()
+# what room there was is this file's own
+count(400)
+assert shown() == 400
+# beyond that it would have to grow, and a kind that is new has none: both are kept in memory
+count(4000)
+Gauge("seen", "", registry=registry).set(1)
+assert 400 < shown() < 4000
+assert counter.labels("3999")._value.get() == 1
+assert counter.labels("3")._value.get() == 3
+assert [path.name.split("_")[0] for path in pathlib.Path("/mnt").glob("*.db")] == ["counter"]
+make_room()
+count(4001)
+"""
+
+
+@pytest.mark.usefixtures("small_disks")
+@pytest.mark.parametrize("code", [SPOOL, METRICS], ids=["spool", "metrics"])
+def test_no_process_dies_of_a_full_disk(code: str) -> None:
+    run_on_small_disk(code)
+
+
+@pytest.fixture
+def small(small_disks: None, database: str, model_tree: Path, workroom: Path) -> Iterator[Small]:
+    folder = Path(tempfile.mkdtemp(prefix="full-", dir=workroom))
+    environ = live.prepare(folder, model_tree, DATABASE_URL=database)
+    disk, port = folder / "spool", live.free_port()
+    disk.mkdir(exist_ok=True)
+    environ |= {"DISK": str(disk), "PROMETHEUS_MULTIPROC_DIR": str(disk / "metrics")}
+    environ |= {"PORT": str(port), "WEB_CONCURRENCY": "2"}
+    server = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
+    with live.running((*ALONE, WITH_SMALL_DISK, "sh", *server), folder / "out", port, environ=environ) as program:
+        url = f"http://127.0.0.1:{port}"
+        live.wait_until(lambda: call(f"{url}/health/live").status == 200, 30, "it lives")
+        inside = Path(f"/proc/{program.process.pid}/root") / disk.relative_to("/")
+        yield Small(live.Site(program, url, environ, folder, inside / "metrics"), inside)
+
+
+@contextlib.contextmanager
+def away(database: str, postgres: str) -> Iterator[None]:
+    """The database lets nobody in."""
+    name = database.rsplit("/", 1)[1]
+    engine = live.connect(postgres, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        yield
+        connection.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    engine.dispose()
+
+
+def test_a_full_disk_refuses_and_loses_nothing(small: Small, database: str, postgres: str, record_summary) -> None:
+    url = small.site.url
+    assert predict(url).status == 200
+    before = small.workers()
+    with Load(url, threads=2) as load:
+        load.until(20)
+        with away(database, postgres):
+            load.until(20)
+            small.fill()
+            live.wait_until(lambda: load.refused.get(503, 0) > 20, 30, "answers are refused")
+            refused = predict(url)
+            assert refused.status == 503
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert "could not be kept" in refused.json["detail"]
+            # what makes series that were not there yet
+            for path in ("/species", "/models", "/docs", "/nothing", "/openapi.json", "/analytics", "/compare/species"):
+                assert call(url + path).status < 600
+            assert call(f"{url}/metrics").status == 200
+            assert small.waiting() > 0
+            assert small.workers() == before
+            # workers that start now live as well
+            for worker in before:
+                psutil.Process(worker).kill()
+            live.wait_until(lambda: len(small.workers() - before) == 2, 15, "new workers")
+            after = small.workers()
+            # the files of those that are gone are gone with them
+            small.fill()
+            refused_by_others = load.refused[503]
+            live.wait_until(lambda: load.refused[503] > refused_by_others + 20, 30, "these refuse as well")
+            assert call(f"{url}/metrics").status == 200
+        # the disk is full and the database is back: answers go there at once
+        load.until(50)
+        small.make_room()
+        load.until(50)
+    assert small.workers() == after
+    # those that the killed ones held
+    assert load.broken <= 2 * load.threads
+    assert set(load.refused) == {503}
+    live.wait_until(lambda: small.waiting() == 0, 20, "all answers arrive")
+    with live.connected(database) as connection:
+        rows = list(connection.exec_driver_sql("SELECT id FROM predictions").scalars())
+    record_summary("hand-over: disk full", f"{len(load.given)} answers, {len(rows)} rows, refused {load.refused}")
+    assert len(rows) == len(set(rows))
+    assert set(load.given) <= set(rows)
+    assert len(rows) - len(load.given) - 1 <= load.broken
