@@ -45,7 +45,7 @@ def ask(name: str, artifact: Artifact, environment: Canonical, asked: HowAsked) 
         The model has no threshold by the rule that was asked for.
     """
     held, _ = computing.cached_or_computed(artifact, environment)
-    computed = held.computed
+    computed = held.computed()
     threshold = computing.threshold_of(artifact, asked.threshold)
     verdict = judge(computed.suitability, computed.interval, threshold, computed.novelty, asked.extrapolation)
     return Judged(name, artifact, environment, computed, threshold, verdict)

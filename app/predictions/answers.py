@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from app.predictions.environment import Canonical
-from app.predictions.schemas import Computed, Extrapolation, PredictionAnswer, Stored, ThresholdUsed
+from app.predictions.schemas import Computed, Extrapolation, Novelty, PredictionAnswer, Stored, ThresholdUsed
 from app.predictions.verdict import judge
 from app.registry.schemas import ModelRef, SpeciesRef
 from app.registry.snapshot import KnownSpecies
@@ -27,15 +27,27 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a model said, with its text: written once, however often it is given."""
+    """What a model said: as text, written once however often it is given, and what each request looks at.
 
-    computed: Computed
+    Attributes
+    ----------
+    text : bytes
+        A `Computed` as JSON.
+    """
+
     text: bytes
+    suitability: float
+    interval: tuple[float, float]
+    novelty: Novelty
 
     @classmethod
     def of(cls, computed: Computed) -> Held:
         """Write what was computed."""
-        return cls(computed, computed.model_dump_json().encode())
+        return cls(computed.model_dump_json().encode(), computed.suitability, computed.interval, computed.novelty)
+
+    def computed(self) -> Computed:
+        """Return all of it."""
+        return Computed.model_validate_json(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +77,12 @@ class Answer:
     @property
     def suitable(self) -> bool:
         """Whether the suitability reaches the threshold."""
-        return self.held.computed.suitability >= self.asked.threshold.value
+        return self.held.suitability >= self.asked.threshold.value
 
     def stored(self) -> Stored:
         """Return what is stored of it."""
         return Stored(
-            **dict(self.held.computed),
+            **dict(self.held.computed()),
             suitable=self.suitable,
             threshold=self.asked.threshold,
             extrapolation=self.asked.extrapolation,
@@ -87,8 +99,7 @@ class Answer:
 
     def text(self) -> bytes:
         """Return `whole` as JSON."""
-        computed, told = self.held.computed, self.told
-        asked = self.asked
+        held, asked, told = self.held, self.asked, self.told
         head = {
             "id": self.id,
             "species": {"slug": told.species.slug, "scientific_name": told.species.scientific_name},
@@ -96,11 +107,9 @@ class Answer:
             "environment": self.environment,
             "model": {"id": told.model.id, "version": told.model.version},
             "created_at": self.created_at,
-            "verdict": judge(
-                computed.suitability, computed.interval, asked.threshold, computed.novelty, asked.extrapolation
-            ),
+            "verdict": judge(held.suitability, held.interval, asked.threshold, held.novelty, asked.extrapolation),
         }
-        return _joined(head | self._as_asked(), self.held.text)
+        return _joined(head | self._as_asked(), held.text)
 
     def _as_asked(self) -> dict[str, Any]:
         used = self.asked.threshold

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from app import answer_cache
 from app.errors import ValidationFailed
 from app.observability import counters, timed
@@ -11,10 +13,8 @@ from app.predictions.answers import Held
 from app.predictions.environment import Canonical, cache_key
 from app.predictions.schemas import (
     Computed,
-    Contribution,
     Novelty,
     ThresholdUsed,
-    Uncertainty,
 )
 from ml.artifact import Artifact
 from ml.members import LEVEL
@@ -26,42 +26,45 @@ def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[Held
     kept = answer_cache.get(key, lambda found: _read_kept(found, environment))
     if kept is not None:
         return kept, True
-    held = Held.of(compute(artifact, environment))
+    held = compute(artifact, environment)
     answer_cache.put(key, held)
     return held, False
 
 
-def compute(artifact: Artifact, environment: Canonical) -> Computed:
+def compute(artifact: Artifact, environment: Canonical) -> Held:
     """Ask the model."""
     with timed(counters().inference, "model"):
         found = artifact.predictor.answer([environment[p.name] for p in artifact.card.predictors])
-    checked, novelty = artifact.card.interval, found.novelty
-    return Computed(
-        suitability=found.suitability,
-        interval=found.interval,
-        uncertainty=Uncertainty(
-            level=checked.level if checked else LEVEL,
-            coverage=checked.coverage if checked else None,
-            groups=checked.groups if checked else None,
-            study_coverage=checked.pooled_coverage if checked else None,
-            study_groups=checked.pooled_groups if checked else None,
-            sources=found.sources,
-        ),
-        novelty=Novelty(
-            in_area_of_applicability=novelty.inside,
-            kind=novelty.kind,
-            dissimilarity_index=novelty.index,
-            dissimilarity_threshold=novelty.threshold,
-            mess=novelty.mess,
-            most_dissimilar=novelty.most_dissimilar,
-            outside_range=novelty.outside_range,
-        ),
-        baseline=found.baseline,
-        contributions=[
-            Contribution(predictor=name, value=value, effect=effect) for name, value, effect in found.contributions
-        ],
-        missing=artifact.predictor.missing,
+    checked = artifact.card.interval
+    novelty = Novelty(
+        in_area_of_applicability=found.novelty.inside,
+        kind=found.novelty.kind,
+        dissimilarity_index=found.novelty.index,
+        dissimilarity_threshold=found.novelty.threshold,
+        mess=found.novelty.mess,
+        most_dissimilar=found.novelty.most_dissimilar,
+        outside_range=found.novelty.outside_range,
     )
+    # a Computed, written without making one
+    members = {
+        "suitability": found.suitability,
+        "interval": found.interval,
+        "uncertainty": {
+            "level": checked.level if checked else LEVEL,
+            "coverage": checked.coverage if checked else None,
+            "groups": checked.groups if checked else None,
+            "study_coverage": checked.pooled_coverage if checked else None,
+            "study_groups": checked.pooled_groups if checked else None,
+            "sources": found.sources,
+        },
+        "novelty": dict(novelty),
+        "baseline": found.baseline,
+        "contributions": [
+            {"predictor": name, "value": value, "effect": effect} for name, value, effect in found.contributions
+        ],
+        "missing": artifact.predictor.missing,
+    }
+    return Held(orjson.dumps(members), found.suitability, found.interval, novelty)
 
 
 def threshold_of(artifact: Artifact, wanted: float | str | None) -> ThresholdUsed:

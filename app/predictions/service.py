@@ -60,7 +60,7 @@ def predict(query: PredictionQuery) -> Given:
     artifact = registry.opened(model)
     environment = read_environment(query.environment, artifact.card)
     held, cached = cached_or_computed(artifact, environment)
-    novelty = held.computed.novelty
+    novelty = held.novelty
     if query.extrapolation == "refuse" and not novelty.in_area_of_applicability:
         tally.count(artifact, environment, novelty, refused=True)
         refuse_outside(novelty, environment, artifact.card)

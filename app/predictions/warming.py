@@ -10,7 +10,6 @@ from typing import Literal
 from app import answer_cache
 from app.errors import Unavailable, ValidationFailed
 from app.predictions import computing, tables
-from app.predictions.answers import Held
 from app.predictions.environment import Canonical, cache_key, read_environment
 from app.registry import service as registry
 from app.registry import snapshot
@@ -92,7 +91,7 @@ def _keep(species: KnownSpecies, given: Canonical) -> Outcome:
         environment = read_environment(dict(given), artifact.card)
     except (Unavailable, ValidationFailed):
         return "passed over"
-    held = Held.of(computing.compute(artifact, environment))
+    held = computing.compute(artifact, environment)
     return "kept" if answer_cache.put_now(cache_key(artifact.model_id, environment), held) else "away"
 
 

@@ -15,7 +15,6 @@ import pytest
 
 from app import answer_cache, create_app, redis_store, seldom
 from app.predictions import computing
-from app.predictions.answers import Held
 from app.predictions.environment import cache_key, read_environment
 from app.registry import service as registry
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
@@ -145,7 +144,7 @@ def test_the_process_layer_is_bounded_and_safe_for_threads(asked, artifacts, env
         version = registry.best_active()
         artifact = registry.opened(version)
         given = read_environment(environment, artifact.card)
-        computed = Held.of(computing.compute(artifact, given))
+        computed = computing.compute(artifact, given)
     kept = answer_cache._KEPT
     failures: list[Exception] = []
 
