@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ml.card import ModelCard
 from ml.contributions import Explanation, explain
 from ml.cutoff import OWN, Cutoff, HeldOutSuitability
-from ml.members import Blend, IntervalModel, Z, logistic
+from ml.members import Blend, IntervalModel, Z
 from ml.novelty import Area, Novelty, NoveltyGauge
 from ml.sharing import arrays_in
 from ml.transforms import encode_column
@@ -253,7 +253,9 @@ class FastPredictor:
         )
 
     def _suitability(self, score: float) -> float:
-        return float(logistic(self.blend.intercept + self.blend.slope * score))
+        # the same as `logistic`, which takes five times as long for one number
+        x = self.blend.intercept + self.blend.slope * score
+        return 1 / (1 + math.exp(-min(max(x, -700.0), 700.0)))
 
     def _spread(self, found: Explanation) -> tuple[tuple[float, float], dict[str, float]]:
         """The interval and where it comes from.

@@ -220,13 +220,13 @@ def test_a_row_the_database_never_takes_does_not_hold_up_others(start: Start, ow
             b'{"id":"00000000-0000-7000-8000-000000000000","species_id":999999,"model_id":"none","environment":{},'
             b'"answer":{},"created_at":"2026-01-01T00:00:00+00:00"}'
         )
-        spool.execute(
-            "INSERT INTO waiting (id, body, at) VALUES (?, ?, ?)", ("00000000-0000-7000-8000-000000000000", row, 0.0)
-        )
+        torn = ("00000000-0000-7000-8000-000000000001", row[:40], 0.0)
+        whole = ("00000000-0000-7000-8000-000000000000", row, 0.0)
+        spool.executemany("INSERT INTO waiting (id, body, at) VALUES (?, ?, ?)", [whole, torn])
     given = [predict(site.url, trees=trees).json["id"] for trees in (1, 2, 3)]
     live.wait_until(lambda: set(given) <= set(_rows(own)), 15, "the others arrive")
     live.wait_until(
-        lambda: "ecopredict_handover_rejected_rows 1.0" in call(f"{site.url}/metrics").body.decode(),
+        lambda: "ecopredict_handover_rejected_rows 2.0" in call(f"{site.url}/metrics").body.decode(),
         10,
         "it is counted",
     )
