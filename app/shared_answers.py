@@ -26,6 +26,8 @@ _PREFIX = "ecopredict:"
 _LONGEST = 256 * 1024
 # Answers on their way to Redis, and how many go at a time.
 _MOST_WAITING, _BATCH = 2_000, 100
+# What is asked again within this time on another worker is computed again; waking a thread for each answer costs more.
+_PAUSE_S = 0.02
 # Below this share of answers found, Redis is asked for one in so many.
 _WORTH, _ONE_IN = 0.05, 16
 # How much the latest counts in that share: it takes some two hundred new answers in a row to come below.
@@ -101,7 +103,7 @@ class SharedAnswers:
         self._store = store
         self._waiting: deque[tuple[str, Entry]] = deque(maxlen=_MOST_WAITING)
         self._writing = threading.Lock()
-        self._background = Background("answer cache", self.write_waiting)
+        self._background = Background("answer cache", self.write_waiting, _PAUSE_S)
         # the share of answers that were there when Redis was asked, of late
         self._found = 1.0
         self._passed_over = 0

@@ -146,6 +146,7 @@ class Handover:
             self._one_by_one(waiting)
         else:
             self.spool.remove([row_id for row_id, _ in waiting])
+        self.spool.tidy()
         return len(waiting)
 
     def _one_by_one(self, waiting: list[tuple[str, bytes]]) -> None:

@@ -19,6 +19,8 @@ from pathlib import Path
 
 _PAGE = 4096
 _WAIT_S = 2.0
+# 64 MB, with some four pages a row
+_LOG_PAGES = 16_384
 _TABLES = (
     "waiting (place INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, body BLOB NOT NULL, at REAL NOT NULL)",
     "rejected (id TEXT PRIMARY KEY, body BLOB NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL)",
@@ -119,6 +121,11 @@ class Spool:
             connection.executemany("DELETE FROM waiting WHERE id = ?", [(one,) for one in row_ids])
             connection.execute("COMMIT")
 
+    def tidy(self) -> None:
+        """Bring the log into the file, as far as no reader is in the way."""
+        with self._usable() as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
     def reject(self, row_id: str, reason: str) -> None:
         """Put aside a row that the database will never take."""
         with self._usable() as connection:
@@ -160,6 +167,8 @@ class Spool:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA max_page_count = {self._most_pages}")
+            # bringing the log into the file waits for the disk: the drainer does that, a request only in its absence
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             for table in _TABLES:
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {table}")
             self._local.started = _started(connection)
