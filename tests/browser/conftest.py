@@ -24,10 +24,10 @@ _FLAGS = [
 
 
 @pytest.fixture(scope="session")
-def url(model_tree: Path, workroom: Path) -> Iterator[str]:
+def url(prepared: Path, workroom: Path) -> Iterator[str]:
     if not (live.PROJECT / "app/static/vendor/htmx.min.js").exists():
         pytest.fail("app/static/vendor/htmx.min.js is missing; get it with `make fetch`")
-    with live.serving(live.prepare(workroom / "browser", model_tree)) as site:
+    with live.serving(live.copied(prepared, workroom / "browser")) as site:
         yield site.url
 
 

@@ -52,6 +52,7 @@ def test_what_is_kept_outside_is_json_and_ends_with_the_setting(
     assert 50 < client.ttl(key) <= 60
 
 
+@pytest.mark.alone
 def test_a_process_keeps_an_answer_no_longer_than_redis(start_instance: Start, address: str) -> None:
     one, other = start_instance(address, cache_ttl=2), start_instance(address, cache_ttl=2)
     one.predict()
@@ -165,6 +166,7 @@ def test_a_poisoned_count_begins_anew(start_instance: Start, address: str, clien
     assert [i.predict().headers["RateLimit-Remaining"] for i in (one, other)] == ["3", "2"]
 
 
+@pytest.mark.alone
 def test_who_waits_as_long_as_he_is_told_is_served(start_instance: Start, address: str) -> None:
     instance = start_instance(address, "2/second")
     while (answer := instance.predict()).status_code == 200:

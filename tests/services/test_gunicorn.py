@@ -18,8 +18,8 @@ from tests.synthetic import synthetic_study
 
 
 @pytest.fixture(scope="module")
-def environ(workroom: Path, model_tree: Path) -> dict[str, str]:
-    return live.prepare(workroom / "gunicorn", model_tree)
+def environ(workroom: Path, prepared: Path) -> dict[str, str]:
+    return live.copied(prepared, workroom / "gunicorn")
 
 
 @pytest.fixture(scope="module")
