@@ -143,6 +143,20 @@ def model_tree(once: Once) -> Path:
 
 
 @pytest.fixture(scope="session")
+def newer_model(once: Once) -> Path:
+    """The folder of another model of the black-eared wheatear, in a tree like the other one's."""
+    from ml.training import train_species
+    from tests.synthetic import synthetic_study
+
+    def train(models: Path) -> None:
+        study = synthetic_study(n_species=4, categorical=True)
+        train_species(study, "oenanthe-hispanica", models, n_estimators=12, n_networks=1, seed=7)
+
+    (path,) = once("newer", train).glob("*/*/*")
+    return path
+
+
+@pytest.fixture(scope="session")
 def prepared(model_tree: Path, once: Once) -> Path:
     """The models, registered in a migrated database: whoever serves them starts from a copy."""
     return once("prepared", lambda folder: live.prepare(folder, model_tree))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import shutil
 import signal
@@ -17,8 +18,16 @@ import psutil
 import pytest
 
 WORKERS = 2
-# the longest first, so that no worker is left with a long one while the other has nothing to do
-LAYERS_BY_LENGTH = ("services", "browser", "contract", "unit")
+# the longest first, so that no worker is left with a long file while the other has nothing to do
+BY_LENGTH = (
+    "tests/services/",
+    *(
+        f"tests/unit/ml/test_{name}.py"
+        for name in ("training", "interval_coverage", "benchmark", "workers", "commands")
+    ),
+    "tests/browser/",
+    "tests/contract/",
+)
 # files whose tests share something that is dear to start
 TOGETHER = ("tests/services/nginx/",)
 _rooms: list[Path] = []
@@ -42,18 +51,35 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
+            if nodeid in _alone_in(common_room(config)):
+                return "alone"
             return next((folder for folder in TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
 
     return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    def place(item: pytest.Item) -> int:
-        parts = item.nodeid.split("/")
-        return LAYERS_BY_LENGTH.index(parts[1]) if parts[1:] and parts[1] in LAYERS_BY_LENGTH else len(LAYERS_BY_LENGTH)
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        found = (at for at, start in enumerate(BY_LENGTH) if item.nodeid.startswith(start))
+        return _is_alone(item), next(found, len(BY_LENGTH))
 
     if worker_of(config) is not None:
         items.sort(key=place)
+        # for the scheduler, which has never seen the tests
+        _list_of_alone(common_room(config)).write_text("\n".join(item.nodeid for item in items if _is_alone(item)))
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
+
+
+def _list_of_alone(room: Path) -> Path:
+    return room / "alone"
+
+
+@functools.cache
+def _alone_in(room: Path) -> frozenset[str]:
+    return frozenset(_list_of_alone(room).read_text().splitlines())
 
 
 # a room that all workers share
@@ -124,7 +150,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    with _company(item, alone=item.get_closest_marker("alone") is not None):
+    with _company(item, alone=_is_alone(item)):
         return (yield)
 
 

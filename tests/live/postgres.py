@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import sqlalchemy
+import sqlalchemy.exc
 
 from tests.live.ports import free_port
-from tests.live.programs import SITE, UnusableError, nobody, running
+from tests.live.programs import SITE, UnusableError, nobody, running, wait_until
 
 
 def connect(url: str, **options: object) -> sqlalchemy.Engine:
@@ -56,6 +56,15 @@ class Postgres:
                 stop_signal=signal.SIGINT,
             )
         )  # fmt: skip
+        # it listens before it is ready
+        wait_until(self._ready, 30, "PostgreSQL is ready")
+
+    def _ready(self) -> bool:
+        try:
+            with connected(self.url):
+                return True
+        except sqlalchemy.exc.OperationalError:
+            return False
 
     def stop(self) -> None:
         self.stack.close()

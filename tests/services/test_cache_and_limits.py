@@ -166,7 +166,6 @@ def test_a_poisoned_count_begins_anew(start_instance: Start, address: str, clien
     assert [i.predict().headers["RateLimit-Remaining"] for i in (one, other)] == ["3", "2"]
 
 
-@pytest.mark.alone
 def test_who_waits_as_long_as_he_is_told_is_served(start_instance: Start, address: str) -> None:
     instance = start_instance(address, "2/second")
     while (answer := instance.predict()).status_code == 200:

@@ -32,7 +32,6 @@ def test_the_server_is_told_what_a_statement_may_take(database: str, tmp_path: P
         assert [_shown(name) for name in names] == ["ecopredict", "10s", "1min"]
 
 
-@pytest.mark.alone
 def test_a_server_that_falls_silent_within_a_statement_is_given_up(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +83,6 @@ def test_more_threads_than_connections(database: str, on_services: Sites) -> Non
     assert 1 <= most <= 2
 
 
-@pytest.mark.alone
 def test_a_statement_that_waits_too_long_is_a_503_and_no_more(database: str, on_services: Sites) -> None:
     # what the address says holds, here for a shorter test
     site = on_services(WEB_CONCURRENCY="1", DATABASE_URL=f"{database}?options=-c%20statement_timeout%3D400ms")

@@ -175,7 +175,6 @@ def test_a_replica_that_is_down_is_done_without(
         live.wait_until(lambda: replica_of(site) == ("ready", "up"), 10, "the replica is used again")
 
 
-@pytest.mark.alone
 def test_a_replica_that_hangs_costs_one_reader_some_seconds(site: live.Site, standby: live.Postgres) -> None:
     assert replica_of(site) == ("ready", "up")
     with frozen(standby):
@@ -190,7 +189,6 @@ def test_a_replica_that_hangs_costs_one_reader_some_seconds(site: live.Site, sta
     live.wait_until(lambda: replica_of(site) == ("ready", "up"), 15, "the replica is used again")
 
 
-@pytest.mark.alone
 def test_a_primary_that_hangs_leaves_what_the_replica_tells(
     site: live.Site, primary: live.Postgres, standby: live.Postgres
 ) -> None:

@@ -38,7 +38,6 @@ def _last_words(link: socket.socket) -> bytes:
         return b""
 
 
-@pytest.mark.alone
 def test_slow_callers_are_dropped_and_hold_up_nobody(site: live.Site, workroom: Path, caller: str) -> None:
     # the times as they ship are ten seconds; nothing else differs
     shorter = [(f"client_{part}_timeout 10s;", f"client_{part}_timeout 2s;") for part in ("header", "body")]

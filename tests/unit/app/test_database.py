@@ -55,7 +55,6 @@ def connect(engine):
         pass
 
 
-@pytest.mark.alone
 def test_a_server_that_accepts_and_never_answers_is_given_up(silent, tmp_path):
     engine = engine_for(silent, tmp_path)
     seconds, said = took(lambda: connect(engine))
@@ -88,7 +87,6 @@ def test_a_server_that_refuses_is_asked_again_at_once(tmp_path):
             assert "refused" in took(lambda: connect(engine))[1]
 
 
-@pytest.mark.alone
 def test_a_page_says_503_when_the_database_is_silent(silent, tmp_path):
     url = f"postgresql+psycopg2://eco@127.0.0.1:{silent}/eco"
     client = create_app(make_settings(tmp_path, database_url=url)).test_client()
