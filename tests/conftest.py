@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
+from tests import live
 from tests.live import PROJECT
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL", "") not in ("", "0")
@@ -23,16 +24,11 @@ _GET = {
 }
 _spent: dict[str, list[float]] = {}
 _summaries: list[tuple[str, str]] = []
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Being told to stop runs the fixtures' ends, so that no server is left behind."""
-
-    def stop(number: int, _frame: object) -> None:
-        raise KeyboardInterrupt(f"signal {number}")
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+pytest_plugins = ["tests.parallel"]
+Once = Callable[[str, Callable[[Path], object]], Path]
+# how long an example takes depends on what else the machine does
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 def _must_not_skip(report: Any) -> None:
@@ -62,6 +58,18 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     spent = _spent.setdefault(layer, [0, 0.0])
     spent[0] += report.when == "call"
     spent[1] += report.duration
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["summaries"] = _summaries
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    # a worker that died has left nothing
+    _summaries.extend(tuple(one) for one in getattr(node, "workeroutput", {}).get("summaries", ()))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -121,13 +129,34 @@ def workroom() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def model_tree(workroom: Path) -> Path:
+def model_tree(once: Once) -> Path:
     """Small forests trained for real: four birds with a categorical predictor and coordinates."""
     from ml.training import train_species
     from tests.synthetic import synthetic_study
 
-    models = workroom / "trained"
-    study = synthetic_study(n_species=4, categorical=True)
-    for species in study.species:
-        train_species(study, species.slug, models, n_estimators=30)
-    return models
+    def train(models: Path) -> None:
+        study = synthetic_study(n_species=4, categorical=True)
+        for species in study.species:
+            train_species(study, species.slug, models, n_estimators=30)
+
+    return once("trained", train)
+
+
+@pytest.fixture(scope="session")
+def newer_model(once: Once) -> Path:
+    """The folder of another model of the black-eared wheatear, in a tree like the other one's."""
+    from ml.training import train_species
+    from tests.synthetic import synthetic_study
+
+    def train(models: Path) -> None:
+        study = synthetic_study(n_species=4, categorical=True)
+        train_species(study, "oenanthe-hispanica", models, n_estimators=12, n_networks=1, seed=7)
+
+    (path,) = once("newer", train).glob("*/*/*")
+    return path
+
+
+@pytest.fixture(scope="session")
+def prepared(model_tree: Path, once: Once) -> Path:
+    """The models, registered in a migrated database: whoever serves them starts from a copy."""
+    return once("prepared", lambda folder: live.prepare(folder, model_tree))

@@ -24,10 +24,10 @@ _FLAGS = [
 
 
 @pytest.fixture(scope="session")
-def url(model_tree: Path, workroom: Path) -> Iterator[str]:
+def url(prepared: Path, workroom: Path) -> Iterator[str]:
     if not (live.PROJECT / "app/static/vendor/htmx.min.js").exists():
         pytest.fail("app/static/vendor/htmx.min.js is missing; get it with `make fetch`")
-    with live.serving(live.prepare(workroom / "browser", model_tree)) as site:
+    with live.serving(live.copied(prepared, workroom / "browser")) as site:
         yield site.url
 
 
@@ -67,4 +67,9 @@ def visit(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
         context.close()
     # Chromium reports every 4xx as an error; a refused form and a page that does not exist are meant
     meant = ("status of 409", "status of 422", "status of 404", "Response Status Error Code 422")
-    assert [text for text in said if not any(part in text for part in meant)] == []
+    wrong = [text for text in said if not any(part in text for part in meant)]
+    # what is typed on replaces a request under way where the machine is slow; htmx reports that as these two
+    for abort in [text for text in wrong if text.startswith("htmx:sendAbort")]:
+        wrong.remove(abort)
+        wrong.remove(abort.replace("sendAbort", "afterRequest"))
+    assert wrong == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from app.config import Settings
 from app.extensions import db
 from app.predictions.tables import Prediction
 from app.registry import service as registry
-from ml.training import train_species
 from tests.contract.lint import lint_page
 from tests.synthetic import synthetic_study
 
@@ -41,10 +41,11 @@ def upgrade(app: Flask) -> None:
 
 
 @pytest.fixture(scope="session")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    models = tmp_path_factory.mktemp("artifacts")
-    study = synthetic_study(n_species=4, categorical=True)
-    return {s.slug: train_species(study, s.slug, models, n_estimators=30) for s in study.species}
+def artifacts(model_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    models = shutil.copytree(model_tree, tmp_path_factory.mktemp("artifacts") / "models")
+    # study, species, version; in the order of the study, which is that of registration
+    found = {path.parent.name: path for path in models.glob("*/*/*")}
+    return {species.slug: found[species.slug] for species in synthetic_study(n_species=4).species}
 
 
 @pytest.fixture(scope="session")

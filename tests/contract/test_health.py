@@ -12,6 +12,8 @@ from app.registry import service as registry
 from tests.collectors import silence
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def silent():

@@ -250,16 +250,10 @@ def test_command_line(artifacts, tmp_path, app):
     assert len(spoilt.output.strip().splitlines()) == 1
 
 
-def test_activate_and_rollback_are_seen_at_the_next_request(artifacts, tmp_path, environment):
-    from ml.training import train_species
-    from tests.synthetic import synthetic_study
-
+def test_activate_and_rollback_are_seen_at_the_next_request(artifacts, newer_model, tmp_path, environment):
     app = create_app(make_settings(tmp_path))
     upgrade(app)
     client = app.test_client()
-    second = train_species(
-        synthetic_study(n_species=4, categorical=True), WHEATEAR, tmp_path / "m", n_estimators=20, seed=7
-    )
 
     def ask():
         return client.post("/api/v1/predictions", json={"species": WHEATEAR, "environment": environment}).json["model"]
@@ -270,7 +264,7 @@ def test_activate_and_rollback_are_seen_at_the_next_request(artifacts, tmp_path,
         first_id = one.id
     assert ask() == {"id": first_id, "version": 1}
     with app.app_context():
-        two, _ = registry.register(second)
+        two, _ = registry.register(newer_model)
         registry.activate(two.id)
         second_id = two.id
     assert ask() == {"id": second_id, "version": 2}

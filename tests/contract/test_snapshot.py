@@ -15,22 +15,15 @@ from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 from tests.synthetic import synthetic_study
 
 
-@pytest.fixture(scope="module")
-def other(tmp_path_factory):
-    """Another model of the wheatear."""
-    study = synthetic_study(n_species=4, categorical=True)
-    return train_species(study, WHEATEAR, tmp_path_factory.mktemp("other"), n_estimators=12, n_networks=1, seed=3)
-
-
 @pytest.fixture
-def two(tmp_path, artifacts, other):
+def two(tmp_path, artifacts, newer_model):
     """Two processes' applications on one data directory, the ids of two models, the second of which answers."""
     settings = make_settings(tmp_path)
     one, another = create_app(settings), create_app(settings)
     upgrade(one)
     ids = []
     with one.app_context():
-        for path in (artifacts[WHEATEAR], other, artifacts["parus-major"]):
+        for path in (artifacts[WHEATEAR], newer_model, artifacts["parus-major"]):
             version, _ = registry.register(path)
             registry.activate(version.id)
             ids.append(version.id)

@@ -1,4 +1,4 @@
-"""One PostgreSQL and one Valkey for the layer; a database of its own for each test that wants one."""
+"""A PostgreSQL for the layer with a database of its own for each test that wants one, and a Valkey for each."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from flask import Flask
 from app import create_app
 from app.config import Settings
 from tests import live
+from tests.conftest import Once
 
 _numbers = itertools.count()
+STOCKED = "stocked"
 WHEATEAR = "oenanthe-hispanica"
 ENVIRONMENT = {"bare_rock": 40.0, "trees": 12.5, "temperature": 14.0, "soil": "chalk"}
 
@@ -53,22 +55,61 @@ def predict(url: str, **changes: Any) -> Answer:
 
 
 @pytest.fixture(scope="session")
-def postgres(workroom: Path) -> Iterator[str]:
-    with live.postgresql(workroom / "postgres") as url:
-        yield url
+def stocked(prepared: Path, once: Once) -> Path:
+    """The folder of a stopped PostgreSQL with a database ``stocked``: migrated, with the models registered."""
+
+    def make(folder: Path) -> None:
+        server = live.make_postgres(folder)
+        server.start()
+        try:
+            create_database(server.url, STOCKED)
+            server.database = STOCKED
+            live.prepare(folder / "site", prepared / "models", DATABASE_URL=server.url)
+        finally:
+            server.stop()
+
+    return once("stocked", make)
+
+
+@pytest.fixture(scope="session")
+def postgres(stocked: Path, workroom: Path) -> Iterator[str]:
+    server = live.make_postgres(workroom / "postgres", like=stocked)
+    server.start()
+    yield server.url
+    server.stop()
+
+
+def create_database(url: str, name: str, template: str = "template1") -> str:
+    """Make a database beside that of the address; returns its address."""
+    _alone(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    return url.rsplit("/", 1)[0] + f"/{name}"
+
+
+def drop_database(url: str) -> None:
+    _alone(url.rsplit("/", 1)[0] + "/postgres", f"DROP DATABASE {url.rsplit('/', 1)[1]} WITH (FORCE)")
+
+
+def _alone(url: str, statement: str) -> None:
+    """Outside of a transaction."""
+    engine = live.connect(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+@pytest.fixture
+def empty_database(postgres: str) -> Iterator[str]:
+    url = create_database(postgres, f"test_{next(_numbers)}")
+    yield url
+    drop_database(url)
 
 
 @pytest.fixture
 def database(postgres: str) -> Iterator[str]:
-    """An empty database."""
-    name = f"test_{next(_numbers)}"
-    engine = live.connect(postgres, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield postgres.rsplit("/", 1)[0] + f"/{name}"
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    engine.dispose()
+    """A database of its own with the tables and the registered models."""
+    url = create_database(postgres, f"test_{next(_numbers)}", STOCKED)
+    yield url
+    drop_database(url)
 
 
 @pytest.fixture
@@ -85,12 +126,11 @@ def stack() -> Iterator[ExitStack]:
 
 @pytest.fixture
 def on_services(
-    database: str, redis: live.Program, model_tree: Path, workroom: Path, stack: ExitStack
+    database: str, redis: live.Program, prepared: Path, workroom: Path, stack: ExitStack
 ) -> Callable[..., live.Site]:
     """Start the application on PostgreSQL and Valkey; each call is one more instance on the same database."""
     folder = workroom / f"site-{next(_numbers)}"
-    folder.mkdir()
-    environ = live.prepare(folder, model_tree, DATABASE_URL=database, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0")
+    environ = live.copied(prepared, folder, DATABASE_URL=database, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0")
     return lambda **changes: stack.enter_context(live.serving(environ, **changes))
 
 
@@ -116,15 +156,6 @@ class Instance:
         text = self.app.test_client().get("/metrics").get_data(as_text=True)
         found = re.search(rf'^ecopredict_cache_total{{layer="{layer}"}} ([0-9.]+)$', text, re.MULTILINE)
         return int(float(found[1])) if found else 0
-
-
-@pytest.fixture(scope="session")
-def prepared(model_tree: Path, workroom: Path) -> Path:
-    """The models in a database that nobody uses: instances start from copies."""
-    folder = workroom / "prepared"
-    folder.mkdir()
-    live.prepare(folder, model_tree)
-    return folder
 
 
 @pytest.fixture

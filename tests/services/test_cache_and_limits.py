@@ -53,6 +53,7 @@ def test_what_is_kept_outside_is_json_and_ends_with_the_setting(
     assert 50 < client.ttl(key) <= 60
 
 
+@pytest.mark.alone
 def test_a_process_keeps_an_answer_no_longer_than_redis(start_instance: Start, address: str) -> None:
     one, other = start_instance(address, cache_ttl=2), start_instance(address, cache_ttl=2)
     one.predict()

@@ -26,8 +26,8 @@ QUICKLY = {"OTEL_BSP_SCHEDULE_DELAY": "100"}
 
 
 @pytest.fixture(scope="module")
-def environ(workroom: Path, model_tree: Path) -> dict[str, str]:
-    return live.prepare(workroom / "collectors", model_tree, ENVIRONMENT="production", TRUSTED_PROXIES="1")
+def environ(workroom: Path, prepared: Path) -> dict[str, str]:
+    return live.copied(prepared, workroom / "collectors", ENVIRONMENT="production", TRUSTED_PROXIES="1")
 
 
 @pytest.fixture
@@ -140,6 +140,7 @@ def test_a_report_that_waits_is_sent_at_the_end(failing: Callable[..., Any], col
     assert len(collector.events) == 1
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["away", "silent"])
 def test_collectors_that_are_away_or_silent_cost_no_answer(environ: dict[str, str], how: str) -> None:
     with silence() as silent:

@@ -11,15 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ml.training import train_species
 from tests import live
-from tests.services.conftest import WHEATEAR, call, predict
-from tests.synthetic import synthetic_study
+from tests.services.conftest import call, predict
 
 
 @pytest.fixture(scope="module")
-def environ(workroom: Path, model_tree: Path) -> dict[str, str]:
-    return live.prepare(workroom / "gunicorn", model_tree)
+def environ(workroom: Path, prepared: Path) -> dict[str, str]:
+    return live.copied(prepared, workroom / "gunicorn")
 
 
 @pytest.fixture(scope="module")
@@ -87,17 +85,14 @@ def test_metrics_add_up_over_workers(site: live.Site, promtool: str) -> None:
     assert checked.returncode == 0, checked.stderr.decode() + checked.stdout.decode()
 
 
-def test_activation_reaches_every_worker_at_its_next_request(site: live.Site, workroom: Path) -> None:
+def test_activation_reaches_every_worker_at_its_next_request(site: live.Site, newer_model: Path) -> None:
     before = predict(site.url).json["model"]["id"]
-    study = synthetic_study(n_species=4, categorical=True)
-    home = workroom / "newer"
-    path = train_species(study, WHEATEAR, home, n_estimators=20, seed=7)
-    target = site.data_dir / "models" / path.relative_to(home)
-    shutil.copytree(path, target)
+    target = site.data_dir / "models" / newer_model.relative_to(newer_model.parents[2])
+    shutil.copytree(newer_model, target)
     live.flask(site.environ, "models", "register", target)
     assert {predict(site.url).json["model"]["id"] for _ in range(10)} == {before}
-    live.flask(site.environ, "models", "activate", path.name)
-    assert {predict(site.url).json["model"]["id"] for _ in range(20)} == {path.name}
+    live.flask(site.environ, "models", "activate", newer_model.name)
+    assert {predict(site.url).json["model"]["id"] for _ in range(20)} == {newer_model.name}
     live.flask(site.environ, "models", "activate", before)
     assert {predict(site.url).json["model"]["id"] for _ in range(20)} == {before}
 

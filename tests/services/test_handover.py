@@ -15,33 +15,27 @@ import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests import live
-from tests.services.conftest import call, predict
+from tests.services.conftest import STOCKED, call, create_database, drop_database, predict
 from tests.services.load import Load
 
 Start = Callable[..., live.Site]
 
 
 @pytest.fixture(scope="module")
-def server(workroom: Path) -> Iterator[live.Postgres]:
+def server(stocked: Path, workroom: Path) -> Iterator[live.Postgres]:
     """A PostgreSQL that these tests may stop."""
-    made = live.make_postgres(workroom / "postgres-that-stops")
+    made = live.make_postgres(workroom / "postgres-that-stops", like=stocked)
     made.start()
     yield made
     made.stop()
 
 
 @pytest.fixture
-def own(server: live.Postgres, model_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def own(server: live.Postgres, prepared: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of a site with a database of its own on that server."""
-    name = f"h{time.time_ns()}"
-    engine = live.connect(server.url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    folder = tmp_path_factory.mktemp("handover")
-    yield live.prepare(folder, model_tree, DATABASE_URL=server.url.rsplit("/", 1)[0] + f"/{name}")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    engine.dispose()
+    url = create_database(server.url, f"h{time.time_ns()}", STOCKED)
+    yield live.copied(prepared, tmp_path / "handover", DATABASE_URL=url)
+    drop_database(url)
 
 
 @pytest.fixture

@@ -44,7 +44,11 @@ def downgrade():
 
 @pytest.fixture(params=["postgresql", "sqlite"])
 def url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    return request.getfixturevalue("database") if request.param == "postgresql" else f"sqlite:///{tmp_path / 'eco.db'}"
+    return (
+        request.getfixturevalue("empty_database")
+        if request.param == "postgresql"
+        else f"sqlite:///{tmp_path / 'eco.db'}"
+    )
 
 
 def _tables(url: str) -> set[str]:
@@ -93,18 +97,18 @@ def test_upgrades_at_the_same_time_take_turns(url: str, tmp_path: Path) -> None:
     live.flask(environ, "db", "check")
 
 
-def test_an_upgrade_waits_for_the_one_that_runs_and_says_so(database: str, tmp_path: Path) -> None:
-    environ = live.app_environ(tmp_path, DATABASE_URL=database)
-    with live.connected(database) as other:
+def test_an_upgrade_waits_for_the_one_that_runs_and_says_so(empty_database: str, tmp_path: Path) -> None:
+    environ = live.app_environ(tmp_path, DATABASE_URL=empty_database)
+    with live.connected(empty_database) as other:
         other.exec_driver_sql(f"SELECT pg_advisory_lock({0x65636F2D6D6967})")
         upgrade = _start(environ, "db", "upgrade")
         # longer than a statement may wait for a table
         time.sleep(6)
         assert upgrade.poll() is None
-        assert not _tables(database)
+        assert not _tables(empty_database)
     assert "another upgrade is running" in upgrade.communicate(timeout=30)[0]
     assert upgrade.returncode == 0
-    assert "predictions" in _tables(database)
+    assert "predictions" in _tables(empty_database)
 
 
 def test_an_upgrade_of_sqlite_waits_for_the_one_that_runs_and_says_so(tmp_path: Path) -> None:
@@ -156,17 +160,17 @@ def test_the_version_before_serves_while_the_next_migrates(on_services: Sites, d
     assert "notes" in _tables(database)
 
 
-def test_an_upgrade_gives_up_on_a_table_in_use_and_can_be_run_again(database: str, tmp_path: Path) -> None:
-    environ = live.app_environ(tmp_path, DATABASE_URL=database)
+def test_an_upgrade_gives_up_on_a_table_in_use_and_can_be_run_again(empty_database: str, tmp_path: Path) -> None:
+    environ = live.app_environ(tmp_path, DATABASE_URL=empty_database)
     live.flask(environ, "db", "upgrade")
-    before, migrations = _tables(database), _next(tmp_path)
-    with live.connected(database) as reader:
+    before, migrations = _tables(empty_database), _next(tmp_path)
+    with live.connected(empty_database) as reader:
         reader.exec_driver_sql("SELECT count(*) FROM predictions")
         began = time.monotonic()
         said = live.flask(environ, "db", "upgrade", "-d", migrations, fails=True)
         assert time.monotonic() - began < 15
     assert "a table stayed in use for 4 s" in said
     assert "Traceback" not in said
-    assert _tables(database) == before
+    assert _tables(empty_database) == before
     live.flask(environ, "db", "upgrade", "-d", migrations)
-    assert _tables(database) == before | {"notes"}
+    assert _tables(empty_database) == before | {"notes"}

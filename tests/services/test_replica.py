@@ -14,7 +14,7 @@ import pytest
 from app import create_app
 from tests import live
 from tests.contract.conftest import make_settings
-from tests.services.conftest import WHEATEAR, call, predict
+from tests.services.conftest import STOCKED, WHEATEAR, call, predict
 
 
 @contextmanager
@@ -38,16 +38,17 @@ def run(url: str, statement: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def primary(workroom: Path) -> Iterator[live.Postgres]:
-    server = live.make_postgres(workroom / "primary")
+def primary(stocked: Path, workroom: Path) -> Iterator[live.Postgres]:
+    server = live.make_postgres(workroom / "primary", like=stocked)
+    server.database = STOCKED
     server.start()
     yield server
     server.stop()
 
 
 @pytest.fixture(scope="module")
-def environ(primary: live.Postgres, workroom: Path, model_tree: Path) -> dict[str, str]:
-    return live.prepare(workroom / "replica-site", model_tree, DATABASE_URL=primary.url)
+def environ(primary: live.Postgres, workroom: Path, prepared: Path) -> dict[str, str]:
+    return live.copied(prepared, workroom / "replica-site", DATABASE_URL=primary.url)
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +216,7 @@ def test_a_replica_that_lags_behind_a_migration_is_done_without(
 ) -> None:
     run(primary.url, "CREATE DATABASE empty")
     url = primary.url.replace("postgresql:", "postgresql+psycopg2:")
-    replica = url.replace("/postgres", "/empty")
+    replica = url.replace(f"/{STOCKED}", "/empty")
     app = create_app(make_settings(tmp_path, database_url=url, database_replica_url=replica))
     found = app.test_client().get("/api/v1/species")
     assert (found.status_code, len(found.json["items"])) == (200, 4)

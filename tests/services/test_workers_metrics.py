@@ -17,8 +17,8 @@ from tests.services.conftest import call, predict
 
 
 @pytest.fixture(scope="module")
-def site(workroom: Path, model_tree: Path) -> Iterator[live.Site]:
-    environ = live.prepare(workroom / "workers", model_tree, ENVIRONMENT="production")
+def site(workroom: Path, prepared: Path) -> Iterator[live.Site]:
+    environ = live.copied(prepared, workroom / "workers", ENVIRONMENT="production")
     with live.serving(environ) as running:
         yield running
 

@@ -16,6 +16,7 @@ from app import create_app
 from app.extensions import db
 from app.registry import service as registry
 from ml.training import train_species
+from tests.conftest import Once
 from tests.contract.conftest import WHEATEAR, LintingClient, make_settings, upgrade
 from tests.older import make_older
 from tests.synthetic import synthetic_study
@@ -50,8 +51,19 @@ def contrast(client: FlaskClient, environment: dict[str, Any]) -> Any:
     return post
 
 
+@pytest.fixture(scope="session")
+def soilless(once: Once) -> Path:
+    def train(models: Path) -> None:
+        train_species(synthetic_study(n_species=2), WHEATEAR, models, **SMALL)
+
+    (path,) = once("soilless", train).glob("*/*/*")
+    return path
+
+
 @pytest.fixture(scope="module")
-def versions(artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Flask, dict[str, str]]:
+def versions(
+    artifacts: dict[str, Path], soilless: Path, newer_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Flask, dict[str, str]]:
     """An application whose wheatear has four versions: of format 1, today's, without soil, and on another seed.
 
     The great tit has one, another study has only presences, and the ids are by name.
@@ -62,8 +74,8 @@ def versions(artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactor
     found = {
         "old": shutil.copytree(artifacts[WHEATEAR], room / "old"),
         "today": artifacts[WHEATEAR],
-        "soilless": train_species(synthetic_study(n_species=2), WHEATEAR, room / "soilless", **SMALL),
-        "latest": train_species(synthetic_study(n_species=4, categorical=True), WHEATEAR, room / "m", seed=7, **SMALL),
+        "soilless": soilless,
+        "latest": newer_model,
         "tit": artifacts["parus-major"],
     }
     make_older(found["old"], 1)

@@ -62,6 +62,7 @@ def test_a_server_that_accepts_and_never_answers_is_given_up(silent, tmp_path):
     assert "did not answer within 0.3 s" in said
 
 
+@pytest.mark.alone
 def test_one_thread_at_a_time_asks_a_silent_server_again(silent, tmp_path):
     engine = engine_for(silent, tmp_path)
     took(lambda: connect(engine))

@@ -1,10 +1,12 @@
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import ml.training
 from ml import commands
 from ml.__main__ import main
 from ml.artifact import find_artifacts, load_artifact
@@ -27,6 +29,12 @@ def studies(monkeypatch):
     monkeypatch.setattr(commands, "load_study", lambda slug, raw: hills[slug])
 
 
+@pytest.fixture
+def one_network(monkeypatch):
+    """One network instead of five, where only it matters which models are trained."""
+    monkeypatch.setattr(ml.training, "TrainingOptions", partial(ml.training.TrainingOptions, n_networks=1))
+
+
 def _train(tmp_path, *more):
     return main(["train", "--models", str(tmp_path), "--trees", "10", "--folds", "2", "--jobs", "1", *more])
 
@@ -42,12 +50,14 @@ def test_train_writes_models_tells_the_scores_and_passes_over_what_is_there(stud
 
 
 @pytest.mark.parametrize("name", ["parus-major", "Parus major", "parus major Linnaeus, 1758"])
-def test_train_takes_single_species_however_they_are_named(studies, tmp_path, name):
+def test_train_takes_single_species_however_they_are_named(studies, one_network, tmp_path, name):
     assert _train(tmp_path, "test-hills", "--species", name) == 0
     assert [p.parent.name for p in find_artifacts(tmp_path)] == ["parus-major"]
 
 
-def test_a_species_that_cannot_be_trained_is_told_and_the_others_are_trained(tmp_path, monkeypatch, capsys):
+def test_a_species_that_cannot_be_trained_is_told_and_the_others_are_trained(
+    one_network, tmp_path, monkeypatch, capsys
+):
     study = synthetic_study()
     study.presence["parus-major"] = 0
     monkeypatch.setattr(commands, "DEMO_STUDIES", {"test-hills": study})

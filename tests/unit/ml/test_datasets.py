@@ -90,6 +90,7 @@ def test_staghorn_coral():
     assert again.environment.equals(study.environment)
 
 
+@pytest.mark.alone
 @needs(BIRD_FILE, SLUG_FILE, *CORAL_FILES)
 def test_loading_is_quick():
     started = time.perf_counter()

@@ -52,7 +52,7 @@ def test_ranges_and_starting_points_come_from_the_records(card):
 
 
 def test_without_coordinates_the_card_says_that_folds_are_not_spatial(tmp_path):
-    card = load_artifact(train_species(synthetic_study(coordinates=False), SLUG, tmp_path, 20)).card
+    card = load_artifact(train_species(synthetic_study(coordinates=False), SLUG, tmp_path, 20, n_networks=1)).card
     assert card.validation.method == "stratified"
     assert "no coordinates" in card.validation.note
     assert card.places == []
@@ -61,7 +61,7 @@ def test_without_coordinates_the_card_says_that_folds_are_not_spatial(tmp_path):
 def test_background_points_give_no_brier_score(tmp_path):
     study = synthetic_study()
     study = replace(study, description=study.description.model_copy(update={"records": "presence-background"}))
-    assert "brier" not in load_artifact(train_species(study, SLUG, tmp_path, 20)).card.metrics
+    assert "brier" not in load_artifact(train_species(study, SLUG, tmp_path, 20, n_networks=1)).card.metrics
 
 
 def test_labels_without_meaning_score_like_chance(tmp_path):
@@ -76,7 +76,7 @@ def test_labels_without_meaning_score_like_chance(tmp_path):
 
 
 def test_a_categorical_predictor_is_trained_and_served(tmp_path):
-    artifact = load_artifact(train_species(synthetic_study(categorical=True), SLUG, tmp_path, 20))
+    artifact = load_artifact(train_species(synthetic_study(categorical=True), SLUG, tmp_path, 20, n_networks=1))
     soil = artifact.card.predictors[-1]
     assert sorted(soil.levels) == ["chalk", "clay", "sand"]
     assert 0 <= artifact.predictor.answer([20.0, 10.0, 15.0, "clay"]).suitability <= 1

@@ -1,0 +1,50 @@
+"""Real programs for tests: started on free loopback ports, ended by process id, also when a test fails."""
+
+from tests.live.caches import cluster, sentinel, valkey
+from tests.live.front import Front, nginx, nginx_binary
+from tests.live.ports import free_port
+from tests.live.postgres import Postgres, connect, connected, make_postgres, make_standby, postgresql
+from tests.live.programs import (
+    PROJECT,
+    SITE,
+    Program,
+    UnusableError,
+    listens,
+    machine,
+    nobody,
+    running,
+    wait_until,
+)
+from tests.live.sites import NO_PROXY, Site, app_environ, copied, flask, prepare, serving
+
+__all__ = [
+    "NO_PROXY",
+    "PROJECT",
+    "SITE",
+    "Front",
+    "Postgres",
+    "Program",
+    "Site",
+    "UnusableError",
+    "app_environ",
+    "cluster",
+    "connect",
+    "connected",
+    "copied",
+    "flask",
+    "free_port",
+    "listens",
+    "machine",
+    "make_postgres",
+    "make_standby",
+    "nginx",
+    "nginx_binary",
+    "nobody",
+    "postgresql",
+    "prepare",
+    "running",
+    "sentinel",
+    "serving",
+    "valkey",
+    "wait_until",
+]
