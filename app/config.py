@@ -43,7 +43,7 @@ class Settings(BaseModel):
     log_level: str = "INFO"
     port: int = Field(8000, ge=1, le=65535)
     web_concurrency: int = Field(2, ge=1, le=64)
-    model_memory: int = Field(800_000_000, ge=1_000_000)
+    model_memory: int = Field(700_000_000, ge=1_000_000)
     cache_ttl: int = Field(3600, ge=1)
     rate_limit: str = "10/second"
     trusted_proxies: int = Field(0, ge=0, le=5)

@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from ml.card import ModelCard
 from ml.packing import Contents, UnsoundError, pack, unpack
 from ml.predictor import FastPredictor
+from ml.sharing import settled
 
 FORMAT_VERSION = 3
 _ARRAYS = {1: "forest.npz", 2: "model.npz", 3: "model.npz"}
@@ -122,7 +123,7 @@ def load_artifact(path: Path) -> Artifact:
         raise ArtifactError(f"{path / 'manifest.json'} names another model than its files hold")
     if card.threshold_rule not in card.thresholds:
         raise ArtifactError(f"{path / 'card.json'} has no threshold by its own rule {card.threshold_rule}")
-    found = _open_arrays(path / name, arrays, card)
+    found = settled(_open_arrays(path / name, arrays, card))
     predictor = FastPredictor(card, found.blend, found.reference, found.area, found.held_out)
     return Artifact(manifest["model_id"], card, predictor, path)
 

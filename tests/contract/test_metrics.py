@@ -159,6 +159,25 @@ def test_series_stay_few_with_many_models(artifacts, tmp_path, environment):
     assert not any("species-" in name for name in few)
 
 
+def test_models_beyond_the_memory_that_is_allowed_are_closed_and_answer_again(artifacts, tmp_path, environment):
+    app = create_app(make_settings(tmp_path, model_memory=1_000_000))
+    upgrade(app)
+    client = app.test_client()
+    with app.app_context():
+        for number in range(16):
+            version, _ = registry.register(renamed(artifacts[WHEATEAR], f"species-{number}", tmp_path / "models"))
+            registry.activate(version.id)
+    for turn in range(2):
+        for number in range(16):
+            asked = {"species": f"species-{number}", "environment": environment | {"trees": 40 + turn}}
+            assert client.post("/api/v1/predictions", json=asked).status_code == 200
+    found = read(client)
+    assert 3 <= found["ecopredict_models_open"] < 16
+    assert found["ecopredict_models_open_bytes"] <= 1_000_000
+    # asked for in turn, each was closed before it was asked for again
+    assert found["ecopredict_model_load_seconds_count"] == 32
+
+
 def renamed(path, slug, folder):
     """The same model under another species' name: training so many would take a minute."""
     target = folder / slug
