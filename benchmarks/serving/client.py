@@ -52,6 +52,7 @@ class _Connection:
         self.began = 0.0
         self.got = b""
         self.wanted = -1
+        self.answered = 0
 
     def ask(self, request: bytes) -> None:
         self.began = time.perf_counter()
@@ -61,7 +62,9 @@ class _Connection:
         """Return the status when the answer is whole."""
         part = self.socket.recv(262144)
         if not part:
-            raise ConnectionError("the server closed a connection that had a question under way")
+            took = time.perf_counter() - self.began
+            what = f"after {self.answered} answers, {took:.3f} s after the question, {len(self.got)} bytes of the answer there"
+            raise ConnectionError(f"the server closed a connection that had a question under way ({what})")
         self.got = self.got + part if self.got else part
         if self.wanted < 0:
             end = self.got.find(b"\r\n\r\n")
@@ -75,6 +78,7 @@ class _Connection:
         if len(self.got) < self.wanted:
             return None
         status, self.got, self.wanted = self.got[9:12], b"", -1
+        self.answered += 1
         return status
 
 
