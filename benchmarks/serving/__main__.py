@@ -24,7 +24,7 @@ from pathlib import Path
 
 from benchmarks.serving import scrape
 from benchmarks.serving.report import Round, Series, table
-from benchmarks.serving.stage import VARIANTS, Options, Stage, Variant, cpu_seconds, staged
+from benchmarks.serving.stage import SPECIES, VARIANTS, Options, Stage, Variant, cpu_seconds, staged
 from tests.live import PROJECT
 
 # more answers a second than any variant here gives; each question waits in memory
@@ -38,11 +38,13 @@ class Caller:
     ----------
     fields : dict of str to (float, float)
         Range of each predictor.
-    connections : int
+    connections, callers : int
+        Connections, and the addresses that questions say they come from; 0 for none.
     """
 
-    def __init__(self, fields: dict[str, tuple[float, float]], connections: int) -> None:
+    def __init__(self, fields: dict[str, tuple[float, float]], connections: int, callers: int = 0) -> None:
         self._connections = connections
+        self._callers = callers
         self._fields = fields
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.serving.client"],
@@ -62,7 +64,8 @@ class Caller:
             "connections": 0 if only_prepare else self._connections,
             "at_most": int(_MOST_A_SECOND * seconds) + 2 * self._connections,
             "fields": self._fields,
-            "species": "species",
+            "species": SPECIES,
+            "callers": self._callers,
         }
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -129,13 +132,13 @@ def _show(text: str) -> None:
 
 def run(options: argparse.Namespace) -> list[str]:
     """Measure and return the lines of the report."""
-    settings = Options(options.variants, not options.direct, options.fsync == "on")
+    settings = Options(options.variants, not options.direct, options.fsync == "on", options.rate_limit, options.trees)
     folder = Path(tempfile.mkdtemp(prefix="ecopredict-serving-"))
     folder.chmod(0o755)
     try:
         _show("starting PostgreSQL, Valkey and every variant ...")
         with staged(folder, settings) as stage:
-            caller = Caller(stage.fields, options.connections)
+            caller = Caller(stage.fields, options.connections, options.callers)
             try:
                 return _rounds(options, stage, caller)
             finally:
@@ -189,8 +192,12 @@ def _machine(options: argparse.Namespace) -> str:
     way = "asked directly" if options.direct else "behind nginx"
     return (
         f"{cores} cores, Python {platform.python_version()}; {options.rounds} rounds of {options.seconds:g} s, "
-        f"{options.connections} connections, {way}, fsync {options.fsync}; median (lowest–highest)"
+        f"{options.connections} connections, {_callers(options)}{way}, fsync {options.fsync}; median (lowest–highest)"
     )
+
+
+def _callers(options: argparse.Namespace) -> str:
+    return f"{options.callers:,} addresses of {options.rate_limit}, " if options.callers else ""
 
 
 def _names(text: str) -> list[str]:
@@ -222,7 +229,12 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--direct", action="store_true", help="ask the application servers without nginx in front")
     parser.add_argument("--fsync", choices=("on", "off"), default="on", help="does PostgreSQL wait for the disk (on)")
+    parser.add_argument("--rate-limit", default=Options.rate_limit, help="where there are limits (%(default)s)")
+    parser.add_argument("--callers", type=int, default=0, help="addresses that ask EcoPredict, with --direct")
+    parser.add_argument("--trees", type=int, default=Options.trees, help="of EcoPredict's forest (%(default)s)")
     options = parser.parse_args()
+    if options.callers and not options.direct:
+        parser.error("--callers needs --direct: nginx tells addresses by the connection")
     if options.rounds < 1 or options.seconds <= 0 or options.connections < 1:
         parser.error("--rounds, --seconds and --connections must be positive")
     print("\n".join(run(options)))

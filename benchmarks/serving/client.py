@@ -63,7 +63,7 @@ class _Connection:
         part = self.socket.recv(262144)
         if not part:
             took = time.perf_counter() - self.began
-            what = f"after {self.answered} answers, {took:.3f} s after the question, {len(self.got)} bytes of the answer there"
+            what = f"after {self.answered} answers and {took:.3f} s, {len(self.got)} bytes of this one there"
             raise ConnectionError(f"the server closed a connection that had a question under way ({what})")
         self.got = self.got + part if self.got else part
         if self.wanted < 0:
@@ -144,7 +144,7 @@ def _main() -> None:
         order = json.loads(line)
         wanted = (order["repeated"], order["round"])
         if prepared[0] != wanted:
-            questions = Questions(order["fields"], order["species"])
+            questions = Questions(order["fields"], order["species"], order["callers"])
             prepared = (wanted, list(islice(questions.requests(*wanted), order["at_most"])))
         try:
             if order["connections"]:

@@ -19,17 +19,16 @@ class Questions:
     fields : dict of str to (float, float)
         Range of each predictor.
     species : str
+    callers : int
+        Addresses that the questions come from, by their own account; 0 where they give none.
     """
 
-    def __init__(self, fields: dict[str, tuple[float, float]], species: str) -> None:
+    def __init__(self, fields: dict[str, tuple[float, float]], species: str, callers: int = 0) -> None:
         self._fields = fields
         self._species = species
+        self._callers = callers
         draw = random.Random("popular")
-        self._popular = [self._request(draw) for _ in range(POPULAR)]
-
-    def popular(self) -> list[bytes]:
-        """Return the requests that are repeated."""
-        return self._popular
+        self._popular = [self._body(draw) for _ in range(POPULAR)]
 
     def requests(self, repeated: float, number: int) -> Iterator[bytes]:
         """Yield the requests of a round without end: the same ones whenever it is asked, other ones in each round.
@@ -43,16 +42,17 @@ class Questions:
         """
         draw = random.Random(f"{repeated} {number}")
         while True:
-            if draw.random() < repeated:
-                yield self._popular[draw.randrange(POPULAR)]
-            else:
-                yield self._request(draw)
+            body = self._popular[draw.randrange(POPULAR)] if draw.random() < repeated else self._body(draw)
+            yield self._head(draw, len(body)) + body
 
-    def _request(self, draw: random.Random) -> bytes:
+    def _body(self, draw: random.Random) -> bytes:
         conditions = {name: round(draw.uniform(low, high), 6) for name, (low, high) in self._fields.items()}
-        body = json.dumps({"species": self._species, "environment": conditions}).encode()
-        head = (
-            f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
+        return json.dumps({"species": self._species, "environment": conditions}).encode()
+
+    def _head(self, draw: random.Random, length: int) -> bytes:
+        caller = ""
+        if self._callers:
+            number = draw.randrange(self._callers)
+            caller = f"X-Forwarded-For: 10.{number >> 16}.{number >> 8 & 255}.{number & 255}\r\n"
+        head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{caller}"
+        return f"{head}Content-Length: {length}\r\n\r\n".encode()

@@ -80,12 +80,15 @@ class Options:
         Whether PostgreSQL waits for the disk, as it does unless told otherwise.
     rate_limit : str
         Of EcoPredict and of the references that limit.
+    trees : int
+        Of EcoPredict's forest.
     """
 
     variants: Sequence[str] = tuple(VARIANTS)
     behind_nginx: bool = True
     fsync: bool = True
     rate_limit: str = _RATE_LIMIT
+    trees: int = 500
 
 
 def cpu_seconds(processes: list[psutil.Process]) -> float:
@@ -115,7 +118,7 @@ def staged(folder: Path, options: Options) -> Iterator[Stage]:
     study = made_up_study(200, 12, 0)
     ranges = study.environment.quantile([0.02, 0.98])
     stage = Stage({name: (float(ranges[name].iloc[0]), float(ranges[name].iloc[1])) for name in ranges})
-    train_species(study, SPECIES, folder / "models")
+    train_species(study, SPECIES, folder / "models", options.trees)
     _pickle_forest(study, folder / "forest.pickle")
     with contextlib.ExitStack() as stack:
         server = live.make_postgres(folder / "postgres")
