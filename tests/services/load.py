@@ -20,6 +20,8 @@ class Load:
 
     Attributes
     ----------
+    pause : float
+        Seconds after each answer.
     given : list of str
         Ids of answers with status 200.
     refused : dict of int to int
@@ -30,6 +32,7 @@ class Load:
 
     url: str
     threads: int = 4
+    pause: float = 0.0
     given: list[str] = field(default_factory=list)
     refused: dict[int, int] = field(default_factory=dict)
     broken: int = 0
@@ -82,3 +85,6 @@ class Load:
                     self.given.append(json.loads(text)["id"])
                 else:
                     self.refused[response.status] = self.refused.get(response.status, 0) + 1
+            if self.pause:
+                # a load that lasts shares the cores with other tests
+                time.sleep(self.pause)

@@ -156,7 +156,7 @@ def test_postgresql_away_for_twenty_seconds(
     start: Start, own: dict[str, str], server: live.Postgres, record_summary
 ) -> None:
     site = start()
-    with Load(site.url, threads=2) as load:
+    with Load(site.url, threads=2, pause=0.01) as load:
         load.until(20)
         server.stop()
         try:
