@@ -3,11 +3,12 @@
 On disk a tree is a list of nodes of 16 bytes (`NODE`). In memory a split takes 10 bytes and a leaf 2, and what a walk
 touches lies closer together: with a thousand models open it is the forests that fill the memory.
 
-Nothing here looks whether indices are within bounds: `ml.packing` does, before an array from outside gets here.
+`Forest.of_nodes` checks what it is given; what walks trees looks at no bounds any more.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -58,36 +59,41 @@ class Forest:
     group: NDArray[np.int32]
 
     @classmethod
-    def of_nodes(cls, nodes: NDArray[np.void], roots: NDArray[np.int32], group: NDArray[np.int32]) -> Self:
-        """Make a forest from nodes.
+    def of_nodes(
+        cls,
+        nodes: NDArray[np.void],
+        roots: NDArray[np.int32],
+        group: NDArray[np.int32],
+        n_predictors: int = MOST_PREDICTORS,
+    ) -> Self:
+        """Make a forest from nodes, which are checked on the way.
 
         Parameters
         ----------
         nodes : structured ndarray of `NODE`, shape (n_nodes,)
-            All trees one after the other, each in depth-first order. Right children lie further on in the same tree.
+            All trees one after the other, each in depth-first order.
         roots : ndarray of int32, shape (n_trees + 1,)
             Where each tree begins; the last entry is `n_nodes`.
         group : ndarray of int32, shape (n_trees,)
+        n_predictors : int
+            How many there are to split by.
 
         Raises
         ------
         ValueError
-            The nodes of a tree are not in depth-first order, or there are more of them than a split has room for.
+            The nodes are not those of trees, in depth-first order, of at most 65,536 splits by these predictors; a
+            threshold is not finite, or a share of presences not between 0 and 1.
         """
-        inner = nodes["feature"] >= 0
-        before = np.concatenate([[0], np.cumsum(inner)])
-        starts = before[roots].astype(np.int32)
-        right, here = nodes["right"].astype(np.int64), np.arange(len(nodes))
-        if not is_depth_first(np.where(inner, right, 0), roots, np.empty(len(nodes), np.int64)):
-            raise ValueError("a tree is not in depth-first order")
-        if np.diff(starts).max(initial=0) > MOST_SPLITS or nodes["feature"].max(initial=0) >= MOST_PREDICTORS:
+        length = int(np.diff(roots).max())
+        if length > 2 * MOST_SPLITS + 1 or n_predictors > MOST_PREDICTORS:
             raise ValueError("a tree is too large")
-        splits = np.empty(int(before[-1]), SPLIT)
-        splits["threshold"], splits["feature"] = nodes["threshold"][inner], nodes["feature"][inner]
-        # what lies between a split and its right child is the left side: so many splits and a leaf more
-        splits["left"] = ((right - here - 2) // 2)[inner]
+        n_splits = max(0, len(nodes) - len(group)) // 2
         shares, codes = _numbered(np.ascontiguousarray(nodes["value"]))
-        return cls(splits, shares, codes[inner], codes[~inner], starts, np.ascontiguousarray(group, np.int32))
+        starts, splits = np.zeros(len(roots), np.int32), np.empty(n_splits, SPLIT)
+        values, leaves = np.empty(n_splits, codes.dtype), np.empty(n_splits + len(group), codes.dtype)
+        if not fold(nodes, roots, codes, n_predictors, np.empty(length, np.int64), starts, splits, values, leaves):
+            raise ValueError("these are no trees in depth-first order")
+        return cls(splits, shares, values, leaves, starts, np.ascontiguousarray(group, np.int32))
 
     def as_nodes(self) -> tuple[NDArray[np.void], NDArray[np.int32]]:
         """Return nodes and roots, as `of_nodes` takes them: what is stored."""
@@ -138,20 +144,44 @@ def number(bits, codes, distinct, room):  # type: ignore[no-untyped-def]  # noqa
 
 
 @njit(cache=True, nogil=True)
-def is_depth_first(right, roots, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Whether every tree is a depth-first list of nodes; `right` is 0 for a leaf, `size` is room for one number a node.
+def fold(nodes, roots, codes, n_predictors, size, starts, splits, values, leaves):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Lay trees out without their leaves' empty places; returns whether they are trees.
 
-    Right children must lie further on than the next node and within the tree.
+    Fills `starts` (all 0 before), `splits`, `values` and `leaves`; `codes` are the numbers of the nodes' shares, `size`
+    is room for one number for each node of the longest tree. From the last node to the first: when a split's turn
+    comes, it is known how many nodes lie below the next one, so that there is one place where its right child can be.
+    No node is looked at whose place was not checked.
     """
     for t in range(roots.shape[0] - 1):
-        for i in range(roots[t + 1] - 1, roots[t] - 1, -1):
-            if right[i] == 0:
-                size[i] = 1
-            elif right[i] != i + 1 + size[i + 1]:
+        begin, end = np.int64(roots[t]), np.int64(roots[t + 1])
+        starts[t + 1] = starts[t] + (end - begin - 1) // 2
+        split, leaf = np.int64(starts[t + 1]), np.int64(starts[t + 1]) + t + 1
+        # a tree of an even number of nodes is none
+        if (end - begin) % 2 == 0:
+            return False
+        for i in range(end - 1, begin - 1, -1):
+            feature = nodes[i].feature
+            if not 0 <= nodes[i].value <= 1:
                 return False
-            else:
-                size[i] = 1 + size[i + 1] + size[right[i]]
-        if size[roots[t]] != roots[t + 1] - roots[t]:
+            if feature == LEAF:
+                if leaf == starts[t] + t:
+                    return False
+                leaf -= 1
+                leaves[leaf] = codes[i]
+                size[i - begin] = 1
+                continue
+            if feature < 0 or feature >= n_predictors or i + 1 == end or split == starts[t]:
+                return False
+            left = size[i + 1 - begin]
+            right = i + 1 + left
+            if right >= end or nodes[i].right != right or not math.isfinite(nodes[i].threshold):
+                return False
+            split -= 1
+            splits[split].threshold, splits[split].feature = nodes[i].threshold, feature
+            splits[split].left = left // 2
+            values[split] = codes[i]
+            size[i - begin] = 1 + left + size[right - begin]
+        if size[0] != end - begin:
             return False
     return True
 

@@ -185,24 +185,8 @@ def _forest(arrays: Mapping[str, Any], n_predictors: int) -> Forest:
         and bool((np.bincount(group) > 0).all()),
         "a forest",
     )
-    index = np.arange(len(nodes))
-    last = np.repeat(roots[1:], np.diff(roots)) - 1
-    splits = nodes["feature"] >= 0
-    # children lie ahead and within the tree, so every walk ends
-    _require(
-        bool(
-            (nodes["feature"] < n_predictors).all()
-            and (nodes["feature"] >= -1).all()
-            and (nodes["right"][splits] > index[splits] + 1).all()
-            and (nodes["right"][splits] <= last[splits]).all()
-            and np.isfinite(nodes["threshold"]).all()
-            and (nodes["value"] >= 0).all()
-            and (nodes["value"] <= 1).all()
-        ),
-        "a forest",
-    )
     try:
-        return Forest.of_nodes(nodes, roots, group)
+        return Forest.of_nodes(nodes, roots, group, n_predictors)
     except ValueError as error:
         raise UnsoundError("a forest") from error
 

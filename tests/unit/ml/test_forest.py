@@ -109,7 +109,7 @@ def test_more_shares_than_two_bytes_can_number_are_numbered_by_four(n_splits, si
 
 
 def _forest_of(nodes):
-    return Forest.of_nodes(nodes, np.array([0, len(nodes)], np.int32), np.zeros(1, np.int32))
+    return Forest.of_nodes(nodes, np.array([0, len(nodes)], np.int32), np.zeros(1, np.int32), N_PREDICTORS)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,55 @@ def _forest_of(nodes):
         ((0, LEAF, LEAF, LEAF), (3, 0, 0, 0)),
         ((0, LEAF, LEAF, LEAF), (2, 0, 0, 0)),
         ((LEAF, LEAF), (0, 0)),
+        ((0, LEAF, LEAF, LEAF, LEAF), (2, 0, 0, 0, 0)),
+        # a split without children, or without a right one
+        ((0,), (1,)),
+        ((LEAF, LEAF, 0), (0, 0, 4)),
+        ((0, 0, LEAF), (2, 3, 0)),
+        # splits and leaves in another proportion
+        ((0, 0, 0), (2, 2, 3)),
+        ((LEAF, LEAF, LEAF), (0, 0, 0)),
+        # predictors that do not exist
+        ((-2, LEAF, LEAF), (2, 0, 0)),
+        ((N_PREDICTORS, LEAF, LEAF), (2, 0, 0)),
     ],
 )
 def test_nodes_that_are_no_tree_in_depth_first_order_are_refused(features, rights):
     nodes = np.zeros(len(features), NODE)
     nodes["feature"], nodes["right"] = features, rights
-    with pytest.raises(ValueError, match="depth-first"):
+    with pytest.raises(ValueError, match="no trees"):
         _forest_of(nodes)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("threshold", np.nan), ("threshold", np.inf), ("value", np.nan), ("value", -0.1), ("value", 1.1)],
+)
+def test_a_number_that_cannot_be_is_refused(field, value):
+    nodes = _chain(1)
+    _forest_of(nodes)
+    nodes[field][0] = value
+    with pytest.raises(ValueError, match="no trees"):
+        _forest_of(nodes)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(-2, 3), st.integers(-3, 12)), min_size=1, max_size=9), st.data())
+def test_whatever_the_nodes_say_they_are_refused_or_come_back(given_nodes, data):
+    nodes = np.zeros(len(given_nodes), NODE)
+    nodes["feature"], nodes["right"] = np.array(given_nodes).T
+    cuts = data.draw(st.sets(st.integers(1, len(nodes)), max_size=3)) - {len(nodes)}
+    roots = np.array([0, *sorted(cuts), len(nodes)], np.int32)
+    group = np.zeros(len(roots) - 1, np.int32)
+    try:
+        forest = Forest.of_nodes(nodes, roots, group, N_PREDICTORS)
+    except ValueError:
+        return
+    again, roots_again = forest.as_nodes()
+    # what a leaf says of children is not kept
+    nodes["right"][nodes["feature"] == LEAF] = 0
+    np.testing.assert_array_equal(again, nodes)
+    np.testing.assert_array_equal(roots_again, roots)
 
 
 def _chain(n_splits):
@@ -157,7 +199,3 @@ def test_the_largest_tree_is_walked_and_a_larger_one_refused():
     np.testing.assert_array_equal(forest.as_nodes()[0], mirrored)
     with pytest.raises(ValueError, match="too large"):
         _forest_of(_chain(MOST_SPLITS + 1))
-    nodes = _chain(1)
-    nodes["feature"][0] = MOST_SPLITS
-    with pytest.raises(ValueError, match="too large"):
-        _forest_of(nodes)
