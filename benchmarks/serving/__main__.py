@@ -91,6 +91,7 @@ class Protocol:
         self._seconds = seconds
         self.answers = {variant.name: 0 for variant in stage.variants}
         self.refused: dict[str, dict[str, int]] = {variant.name: {} for variant in stage.variants}
+        self.broken: dict[str, list[str]] = {variant.name: [] for variant in stage.variants}
 
     def measure(self, variant: Variant, repeated: float, number: int) -> Round:
         """Ask one variant for a round, and wait until all that it does for these answers is done."""
@@ -103,6 +104,7 @@ class Protocol:
         self.answers[variant.name] += heard["answers"]
         for status, count in heard["others"].items():
             self.refused[variant.name][status] = self.refused[variant.name].get(status, 0) + count
+        self.broken[variant.name] += heard["broken"]
         waiting = self._settle(variant)
         own, services = variant.cpu() - own, cpu_seconds(self._stage.services) - services
         latencies = sorted(heard["latencies"])
@@ -175,15 +177,17 @@ def _rounds(options: argparse.Namespace, stage: Stage, caller: Caller) -> list[s
 
 def _rows(stage: Stage, protocol: Protocol) -> list[str]:
     """Count what was stored against what was answered."""
-    lines = ["| variant | answers given | rows stored | lost | twice | refused |", "|---|---|---|---|---|---|"]
+    lines = ["| variant | answers given | rows stored | lost | more | refused | connections broken |"]
+    lines.append("|---|---|---|---|---|---|---|")
     for variant in stage.variants:
-        if variant.database is None:
-            continue
-        answers, rows = protocol.answers[variant.name], variant.rows()
+        answers, broken = protocol.answers[variant.name], protocol.broken[variant.name]
         refused = sum(protocol.refused[variant.name].values())
-        lines.append(
-            f"| {variant.name} | {answers} | {rows} | {max(0, answers - rows)} | {max(0, rows - answers)} | {refused} |"
-        )
+        cells = [answers, "", "", "", refused, len(broken)]
+        if variant.database is not None:
+            rows = variant.rows()
+            cells[1:4] = [rows, max(0, answers - rows), max(0, rows - answers)]
+        lines.append(f"| {variant.name} | " + " | ".join(map(str, cells)) + " |")
+    lines += [f"- {name}: closed {what}" for name, several in protocol.broken.items() for what in several[:3]]
     return [*lines, ""]
 
 

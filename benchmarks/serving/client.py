@@ -36,6 +36,8 @@ class Heard:
         Milliseconds from asking to the whole answer, of those in time.
     others : dict of str to int
         Other statuses, counted.
+    broken : list of str
+        Connections that the server closed with a question under way; each was opened anew and asked the next one.
     """
 
     answers: int = 0
@@ -43,6 +45,11 @@ class Heard:
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     others: dict[str, int] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+
+
+class Closed(ConnectionError):
+    """The server closed a connection that had a question under way."""
 
 
 class _Connection:
@@ -64,7 +71,7 @@ class _Connection:
         if not part:
             took = time.perf_counter() - self.began
             what = f"after {self.answered} answers and {took:.3f} s, {len(self.got)} bytes of this one there"
-            raise ConnectionError(f"the server closed a connection that had a question under way ({what})")
+            raise Closed(what)
         self.got = self.got + part if self.got else part
         if self.wanted < 0:
             end = self.got.find(b"\r\n\r\n")
@@ -115,7 +122,15 @@ def ask_for(port: int, requests: Iterator[bytes], connections: int, seconds: flo
             raise ConnectionError(f"{waiting} questions without an answer for {_PATIENCE_S:.0f} s")
         for number, _ in ready:
             one = opened[number]
-            status = one.hear()
+            try:
+                status = one.hear()
+            except Closed as error:
+                heard.broken.append(str(error))
+                poll.unregister(number)
+                one = _Connection(port)
+                opened[one.socket.fileno()] = one
+                poll.register(one.socket.fileno(), select.EPOLLIN)
+                status = b""
             if status is None:
                 continue
             now = time.perf_counter()
@@ -124,7 +139,7 @@ def ask_for(port: int, requests: Iterator[bytes], connections: int, seconds: flo
                 if now <= end:
                     heard.in_time += 1
                     heard.latencies.append(1000 * (now - one.began))
-            else:
+            elif status:
                 heard.others[status.decode()] = heard.others.get(status.decode(), 0) + 1
             if now < end:
                 one.ask(next(requests))

@@ -21,10 +21,10 @@ def test_a_short_run_answers_and_stores() -> None:
     short = ("--rounds", "1", "--seconds", "0.5", "--repeated", "0.9", "--connections", "4", "--trees", "20")
     done = _run("--variants", "empty,ecopredict", *short)
     assert done.returncode == 0, done.stderr
-    (row,) = re.findall(r"^\| ecopredict \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", done.stdout, re.MULTILINE)
-    answers, rows, *wrong = map(int, row)
+    (row,) = [line for line in done.stdout.splitlines() if re.match(r"\| ecopredict \| \d+ \| \d+ \|", line)]
+    answers, rows, *wrong = map(int, row.split("|")[2:-1])
     assert answers == rows > 50
-    assert wrong == [0, 0, 0]
+    assert wrong == [0, 0, 0, 0]
     (scraped,) = re.findall(r"it counted (\d+) predictions of (\d+) given", done.stdout)
     assert scraped[0] == scraped[1]
     assert re.search(r"^- of an empty route: .*: (met|missed)$", done.stdout, re.MULTILINE)
