@@ -20,7 +20,7 @@ class Background:
     work : callable
         Does all there is to do. What it raises is logged, and it is called again the next time.
     pause : float
-        Seconds between being woken and working, in which more work may come together.
+        Seconds from one time to the next, in which more work may come together; the first time it is done at once.
     """
 
     def __init__(self, name: str, work: Callable[[], object], pause: float = 0.0) -> None:
@@ -46,9 +46,11 @@ class Background:
         return self._thread is not None and self._thread[0] == os.getpid() and self._thread[1].is_alive()
 
     def _run(self) -> None:
+        last = time.monotonic() - self._pause
         while self._woken.wait():
-            time.sleep(self._pause)
+            time.sleep(max(0.0, last + self._pause - time.monotonic()))
             self._woken.clear()
+            last = time.monotonic()
             try:
                 self._work()
             except Exception:

@@ -208,7 +208,8 @@ def test_nothing_is_deleted_by_a_clock_that_is_wrong(clocked: Clocked) -> None:
     said = live.flask(clocked.site.environ, "predictions", "prune", "--older-than", "365d", fails=True)
     assert "more than an hour apart; nothing was deleted" in said
     assert "Traceback" not in said
-    assert set(clocked.rows()) == set(before)
+    # others may have arrived meanwhile
+    assert set(before) <= set(clocked.rows())
 
 
 @pytest.mark.parametrize("ahead", [-TEN_YEARS, DAY])

@@ -9,7 +9,8 @@ from tests.services.conftest import ENVIRONMENT, WHEATEAR, call, predict
 
 
 def test_comparisons_on_real_services(on_services: Callable[..., live.Site]) -> None:
-    site = on_services()
+    # one worker: another one finds what this one computed a moment later
+    site = on_services(WEB_CONCURRENCY="1")
     for path in ("", "/species", "/conditions", "/models"):
         page = call(f"{site.url}/compare{path}")
         assert page.status == 200, page.body

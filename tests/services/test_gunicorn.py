@@ -79,6 +79,8 @@ def test_metrics_add_up_over_workers(site: live.Site, promtool: str) -> None:
         assert predict(site.url, temperature=10 + i).status == 200
     # whichever worker answers, it reports what all of them counted; of the three conditions each is in some quarter
     for of, earlier, expected in zip(names, before, (12, 12, 36), strict=True):
+        # what a request asked about is counted a little later
+        live.wait_until(lambda of=of, most=earlier + expected - 0.5: counted(of) > most, 10, f"{of} are counted")
         assert [counted(of) - earlier for _ in range(6)] == pytest.approx([expected] * 6)
     text = call(f"{site.url}/metrics").body
     checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)

@@ -27,11 +27,15 @@ def _arrive(url: str, rows: int) -> None:
     live.wait_until(lambda: _count(url) == rows, 10, f"{rows} rows")
 
 
-def test_an_answer_is_stored_and_cached_across_instances(on_services: Sites, database: str) -> None:
+def test_an_answer_is_stored_and_cached_across_instances(
+    on_services: Sites, database: str, redis: live.Program
+) -> None:
     one, other = on_services(), on_services()
     first = predict(one.url)
     assert first.status == 200, first.body
     assert first.json["cached"] is False
+    with redis_client.Redis(port=redis.port) as client:
+        live.wait_until(lambda: bool(client.keys("ecopredict:prediction:*")), 10, "Redis has it")
     again = predict(other.url)
     assert again.json["cached"] is True
     for name in ("suitability", "interval", "threshold", "novelty", "contributions"):
@@ -73,12 +77,13 @@ def test_a_poisoned_cache_changes_no_answer(on_services: Sites, redis: live.Prog
     """One poison after another is in test_cache_and_limits; here it is met by an instance that serves."""
     first = predict(on_services().url).json
     with redis_client.Redis(port=redis.port) as client:
+        live.wait_until(lambda: bool(client.keys("ecopredict:prediction:*")), 10, "Redis has it")
         (key,) = client.keys("ecopredict:prediction:*")
         client.set(key, b"cos\nsystem\n(S'false'\ntR.")
         answer = predict(on_services().url)
         assert (answer.status, answer.json["cached"]) == (200, False)
         assert answer.json["suitability"] == first["suitability"]
-        assert client.get(key).startswith(b"{")
+        live.wait_until(lambda: client.get(key).startswith(b"{"), 10, "the poison is replaced")
 
 
 def test_valkey_stops_midway(on_services: Sites, redis: live.Program, database: str) -> None:

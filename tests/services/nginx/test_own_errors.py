@@ -69,7 +69,7 @@ def test_one_address_has_only_so_many_requests_under_way(alone: live.Front, call
     with contextlib.ExitStack() as held:
         for _ in range(64):
             held.enter_context(slow_body(alone.port, caller))
-        live.wait_until(lambda: ask(alone.port, "/", caller=caller).status == 429, 5, "the 65th is refused")
+        live.wait_until(lambda: ask(alone.port, "/", caller=caller).status == 429, 20, "the 65th is refused")
         assert ask(alone.port, "/", caller=next(CALLERS)).status == 503
 
 
