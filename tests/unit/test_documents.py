@@ -43,7 +43,8 @@ def test_every_make_target_the_readme_names_exists():
 
 def test_every_module_the_readme_runs_exists():
     for module in set(re.findall(r"python -m ([\w.]+)", README)):
-        assert (PROJECT / (module.replace(".", "/") + ".py")).exists() or (PROJECT / module / "__main__.py").exists()
+        place = PROJECT / module.replace(".", "/")
+        assert place.with_suffix(".py").exists() or (place / "__main__.py").exists()
 
 
 def test_no_figure_was_left_open():
