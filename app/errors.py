@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from flask import Flask, Response, g, jsonify, render_template, request
+from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -82,6 +83,7 @@ class Unavailable(AppError):
 
 
 DETAILS = {
+    400: "The request could not be read.",
     404: "There is nothing at this address.",
     405: "This address does not answer this method.",
     413: "The request is larger than this server accepts.",
@@ -96,6 +98,7 @@ def init_app(app: Flask) -> None:
     """Register the handlers."""
     app.register_error_handler(AppError, _app_error)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(ParseException, _unreadable)
     app.register_error_handler(OperationalError, _database_error)
     app.register_error_handler(InterfaceError, _database_error)
     app.register_error_handler(PoolTimeout, _database_error)
@@ -151,6 +154,11 @@ def _http_error(error: HTTPException) -> Response:
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))
     return response
+
+
+def _unreadable(error: Exception) -> Response:
+    # gunicorn reads a body only while a view asks for it, and then finds that its parts are not what they say
+    return respond(400, DETAILS[400])
 
 
 def _database_error(error: Exception) -> Response:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -103,3 +105,36 @@ def test_a_bad_setting_is_one_line(environ: dict[str, str]) -> None:
     said = live.flask(environ | {"RATE_LIMIT": "often"}, "db", "current", fails=True)
     assert "RATE_LIMIT" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [
+        ("/api/v1/predictions", 1_500_000, 413),
+        ("/api/v1/comparisons/species", 7_000_000, 413),
+        ("/api/v1/none", 900_000, 404),
+        ("/api/v1/species", 900_000, 405),
+    ],
+)
+def test_who_sends_what_nobody_reads_still_gets_the_answer(site: live.Site, path: str, size: int, status: int) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: call(f"{site.url}{path}", raw=b" " * size).status, range(40)))
+    assert answers == [status] * 40
+
+
+@pytest.mark.parametrize("body", [b"zz\r\n{}\r\n0\r\n\r\n", b"5\r\n{}", b"2\r\n{}zz\r\n0\r\n\r\n"])
+@pytest.mark.parametrize("path", ["/api/v1/predictions", "/", "/api/v1/none"])
+def test_a_body_in_broken_pieces(site: live.Site, path: str, body: bytes) -> None:
+    written = len(site.program.output())
+    with socket.create_connection(("127.0.0.1", site.program.port), 20) as link:
+        kind = "application/json" if "api" in path else "application/x-www-form-urlencoded"
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        link.sendall(head.encode() + body)
+        link.shutdown(socket.SHUT_WR)
+        said = b""
+        while part := link.recv(65536):
+            said += part
+    # a connection that is still used after it would answer what is left of the body
+    assert said.count(b"HTTP/1.1") == 1
+    assert said.split(b" ")[1] == (b"404" if path.endswith("none") else b"400"), said
+    assert "Traceback" not in site.program.output()[written:]
