@@ -5,6 +5,7 @@ No address, user agent, query string or condition is ever part of a line about a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -37,12 +38,12 @@ class JsonFormatter(logging.Formatter):
         entry |= getattr(record, "request", {})
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        try:
-            text = orjson.dumps(entry, default=str).decode()
-        except TypeError:
-            text = "\u2028"
-        # what is no plain text escapes every character that could end a line
-        return text if text.isascii() else json.dumps(entry, ensure_ascii=True, default=str)
+        with contextlib.suppress(TypeError):
+            text = orjson.dumps(entry, default=str)
+            if text.isascii():
+                return text.decode()
+        # escapes every character that could end a line, and takes half a surrogate pair too
+        return json.dumps(entry, ensure_ascii=True, default=str)
 
 
 class LineFormatter(logging.Formatter):

@@ -7,7 +7,7 @@ day. Here all moments are of the steady clock, ``time.monotonic``.
 
 A trip to Redis for each request is the price of counting together. Where the limit is high, a process takes a fiftieth
 of what is left of it at a time and counts that down by itself: never more are let through than the limit, and an
-address that asks through one of two processes alone may miss the few requests that the other had taken.
+address may miss what other processes took and do not use, a fiftieth each at most.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from limits.storage import Storage
 
@@ -45,48 +45,68 @@ return {count, left}
 
 @dataclass(frozen=True)
 class _Counted:
-    key: str
     count: int
     ends: float
+
+
+class _Ends(Protocol):
+    @property
+    def ends(self) -> float: ...
+
+
+_Entry = TypeVar("_Entry", bound=_Ends)
+
+
+class _Kept(Generic[_Entry]):
+    """Entries by address until they end; who uses them holds the lock."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._entries: dict[str, _Entry] = {}
+        self._tidy_beyond = _FEW
+
+    def get(self, key: str, now: float) -> _Entry | None:
+        entry = self._entries.get(key)
+        return entry if entry is not None and entry.ends > now else None
+
+    def put(self, key: str, entry: _Entry, now: float) -> None:
+        self._entries[key] = entry
+        if len(self._entries) > self._tidy_beyond:
+            # each time twice as many, so that a flood of addresses is not looked through again and again
+            self._entries = {each: one for each, one in self._entries.items() if one.ends > now}
+            self._tidy_beyond = 2 * len(self._entries) + _FEW
+
+    def forget(self, key: str | None = None) -> int:
+        gone = list(self._entries) if key is None else [key]
+        return sum(self._entries.pop(each, None) is not None for each in gone)
 
 
 class _Here:
     """Counts of this process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: dict[str, _Counted] = {}
-        self._tidy_beyond = _FEW
+        self._kept: _Kept[_Counted] = _Kept()
 
     def count(self, key: str, expiry: int, amount: int) -> _Counted:
         now = time.monotonic()
-        with self._lock:
-            known = self._counts.get(key)
-            if known is None or known.ends <= now:
-                counted = _Counted(key, amount, now + expiry)
-            else:
-                counted = _Counted(key, known.count + amount, known.ends)
-            self._counts[key] = counted
-            if len(self._counts) > self._tidy_beyond:
-                # each time twice as many, so that a flood of addresses is not looked through again and again
-                self._counts = {each: one for each, one in self._counts.items() if one.ends > now}
-                self._tidy_beyond = 2 * len(self._counts) + _FEW
+        with self._kept.lock:
+            known = self._kept.get(key, now)
+            counted = _Counted(amount, now + expiry) if known is None else _Counted(known.count + amount, known.ends)
+            self._kept.put(key, counted, now)
         return counted
 
     def find(self, key: str) -> _Counted:
         now = time.monotonic()
-        with self._lock:
-            known = self._counts.get(key)
-        return known if known is not None and known.ends > now else _Counted(key, 0, now)
+        with self._kept.lock:
+            return self._kept.get(key, now) or _Counted(0, now)
 
     def forget(self, key: str | None = None) -> int:
-        with self._lock:
-            gone = list(self._counts) if key is None else [key]
-            return sum(self._counts.pop(each, None) is not None for each in gone)
+        with self._kept.lock:
+            return self._kept.forget(key)
 
 
 @dataclass
-class _Lease:
+class _Lot:
     """What a process took of a limit: counts up to ``top``, of which some are left."""
 
     top: int
@@ -94,45 +114,38 @@ class _Lease:
     ends: float
 
 
-class _Leases:
-    """What this process took of limits, by key."""
+class _Lots:
+    """What this process took of limits."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._leases: dict[str, _Lease] = {}
-        self._tidy_beyond = _FEW
+        self._kept: _Kept[_Lot] = _Kept()
 
-    def take(self, key: str, limit: int) -> tuple[_Counted | None, int]:
-        """Return a count from what was taken, or None and how much to take."""
+    def take(self, key: str, limit: int) -> _Counted | int:
+        """Return a count from what was taken, or how much to take."""
         now = time.monotonic()
-        with self._lock:
-            lease = self._leases.get(key)
-            if lease is None or lease.ends <= now:
-                return None, limit // _PARTS
-            if lease.left:
-                lease.left -= 1
-                return _Counted(key, lease.top - lease.left, lease.ends), 0
-            if lease.top >= limit:
+        with self._kept.lock:
+            lot = self._kept.get(key, now)
+            if lot is None:
+                return limit // _PARTS
+            if lot.left:
+                lot.left -= 1
+                return _Counted(lot.top - lot.left, lot.ends)
+            if lot.top >= limit:
                 # counts only rise until the window ends
-                return _Counted(key, limit + 1, lease.ends), 0
-            return None, max(1, (limit - lease.top) // _PARTS)
+                return _Counted(limit + 1, lot.ends)
+            return max(1, (limit - lot.top) // _PARTS)
 
-    def add(self, counted: _Counted, amount: int, limit: int) -> _Counted:
+    def add(self, key: str, counted: _Counted, amount: int, limit: int) -> _Counted:
         """Keep what was taken, and return the first count of it; one above the limit where that was used up."""
         granted = min(amount, limit - (counted.count - amount))
         now = time.monotonic()
-        with self._lock:
-            known = self._leases.get(counted.key)
+        with self._kept.lock:
+            known = self._kept.get(key, now)
             # another thread may have taken some of the same window at the same time
-            same = known is not None and now < known.ends and counted.ends < known.ends + _SAME_S
-            rest = known.left if known is not None and same else 0
-            left = rest + max(0, granted - 1)
-            self._leases[counted.key] = _Lease(min(counted.count, limit), left, counted.ends)
-            if len(self._leases) > self._tidy_beyond:
-                self._leases = {key: one for key, one in self._leases.items() if one.ends > now}
-                self._tidy_beyond = 2 * len(self._leases) + _FEW
-        count = counted.count - amount + 1 if granted > 0 else limit + 1
-        return _Counted(counted.key, count, counted.ends)
+            rest = known.left if known is not None and counted.ends < known.ends + _SAME_S else 0
+            lot = _Lot(min(counted.count, limit), rest + max(0, granted - 1), counted.ends)
+            self._kept.put(key, lot, now)
+        return _Counted(counted.count - amount + 1 if granted > 0 else limit + 1, counted.ends)
 
 
 class SharedCounts(Storage):
@@ -154,9 +167,7 @@ class SharedCounts(Storage):
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._store = store
         self._here = _Here()
-        self._leases = _Leases()
-        # A request is counted and its headers are written by one thread: what the counting learned is not asked again.
-        self._last = threading.local()
+        self._lots = _Lots()
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -165,8 +176,7 @@ class SharedCounts(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count a request and return how many there were."""
-        self._last.counted = counted = self._shared(key, expiry, amount) or self._here.count(key, expiry, amount)
-        return counted.count
+        return (self._shared(key, expiry, amount) or self._here.count(key, expiry, amount)).count
 
     def take(self, key: str, limit: int, seconds: int) -> tuple[int, float]:
         """Count one request towards a limit, with others of this process where the limit is high.
@@ -185,22 +195,23 @@ class SharedCounts(Storage):
             How many there were, more than the limit where this one is too many; when the window ends, by the steady
             clock.
         """
-        counted, amount = self._leases.take(key, limit) if limit >= 2 * _PARTS and self._store else (None, 1)
-        if counted is None:
-            counted = self._shared(key, seconds, amount)
-            if counted is None:
-                counted = self._here.count(key, seconds, 1)
-            elif amount > 1 or limit >= 2 * _PARTS:
-                counted = self._leases.add(counted, amount, limit)
-        return counted.count, counted.ends
+        in_lots = self._store is not None and limit >= 2 * _PARTS
+        taken = self._lots.take(key, limit) if in_lots else 1
+        if isinstance(taken, int):
+            shared = self._shared(key, seconds, taken)
+            if shared is None:
+                taken = self._here.count(key, seconds, 1)
+            else:
+                taken = self._lots.add(key, shared, taken, limit) if in_lots else shared
+        return taken.count, taken.ends
 
     def get(self, key: str) -> int:
-        """Return how many requests this thread knows of."""
-        return self._known(key).count
+        """Return how many requests this process counted by itself."""
+        return self._here.find(key).count
 
     def get_expiry(self, key: str) -> float:
-        """Return when the count ends, by the steady clock."""
-        return self._known(key).ends
+        """Return when the count of this process ends, by the steady clock."""
+        return self._here.find(key).ends
 
     def check(self) -> bool:
         """Return True: something always counts."""
@@ -213,10 +224,6 @@ class SharedCounts(Storage):
     def clear(self, key: str) -> None:
         """Forget a count of this process."""
         self._here.forget(key)
-
-    def _known(self, key: str) -> _Counted:
-        counted: _Counted | None = getattr(self._last, "counted", None)
-        return counted if counted is not None and counted.key == key else self._here.find(key)
 
     def _shared(self, key: str, expiry: int, amount: int) -> _Counted | None:
         store = self._store
@@ -233,4 +240,4 @@ class SharedCounts(Storage):
         count, left = answer if isinstance(answer, list) else (None, None)
         if type(count) is not int or type(left) is not int or count < amount or not 0 <= left <= 1000 * expiry:
             raise ValueError("not what the script returns")
-        return _Counted(key, count, time.monotonic() + left / 1000)
+        return _Counted(count, time.monotonic() + left / 1000)
