@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,8 @@ _BATCH = 500
 _IDLE_S = 0.1
 _LOCKED_S = 0.5
 _LONGEST_PAUSE_S = 5.0
+# for how long a spool that refused an answer is said to be down
+_REFUSED_S = 10.0
 
 
 class Handover:
@@ -61,6 +65,7 @@ class Handover:
         self._drainer: tuple[int, threading.Thread] | None = None
         self._stop = threading.Event()
         self._away, self._trouble = Seldom(log), Seldom(log)
+        self._refused = -math.inf
 
     def keep(self, row: Row) -> None:
         """Keep a row for good; what this returns from is stored exactly once, sooner or later.
@@ -85,6 +90,7 @@ class Handover:
         try:
             self.spool.append(row["id"], body)
         except SpoolError as error:
+            self._refused = time.monotonic()
             log.error("the spool does not take answers (%s): writing to the database at once", error)
             try:
                 self._insert([orjson.loads(body)])
@@ -101,6 +107,11 @@ class Handover:
         except SpoolError:
             return None
         return orjson.loads(body) if body is not None else None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the spool did not take an answer of this process a moment ago."""
+        return time.monotonic() - self._refused < _REFUSED_S
 
     def depth(self) -> Depth | None:
         """Return how much waits; None where nothing ever does.

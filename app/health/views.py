@@ -44,7 +44,7 @@ class Components(BaseModel):
     models: int
     handover: Handover = Field(
         description="How answers reach the database: `direct` at once; `up` through the spool; `behind`: the oldest "
-        "has waited for more than a minute; `down`: the spool cannot be used."
+        "has waited for more than a minute; `down`: the spool cannot be used, or refused an answer a moment ago."
     )
     waiting: int = Field(description="Answers that wait for the database.")
 
@@ -127,4 +127,6 @@ def _handover() -> tuple[Handover, int]:
         return "down", 0
     if depth is None:
         return "direct", 0
+    if handover().refuses:
+        return "down", depth.rows
     return ("behind" if depth.waited > _BEHIND_S else "up"), depth.rows

@@ -61,6 +61,10 @@ def _waiting(environ: dict[str, str]) -> int:
         return int(connection.execute("SELECT count(*) FROM waiting").fetchone()[0])
 
 
+def _handover(site: live.Site) -> str:
+    return call(f"{site.url}/health/ready").json["components"]["handover"]
+
+
 def _settles(environ: dict[str, str], load: Load, record: Callable[[str, str], None], what: str) -> None:
     """Every answer that was given arrives, once; an answer whose connection broke may have arrived as well."""
 
@@ -198,11 +202,16 @@ def test_a_full_spool_refuses_and_loses_nothing(
         server.stop()
         try:
             live.wait_until(lambda: load.refused.get(503, 0) > 5, 60, "the spool is full")
+            # said by whichever worker refused, which both do before long
+            live.wait_until(lambda: _handover(site) == "down", 10, "health says so")
         finally:
             server.start()
         load.until(50, 60)
     assert set(load.refused) == {503}
     _settles(own, load, record_summary, "spool full while PostgreSQL is away")
+    live.wait_until(
+        lambda: {_handover(site) for _ in range(6)} == {"up"}, 20, "health says that it takes answers again"
+    )
 
 
 def test_a_row_the_database_never_takes_does_not_hold_up_others(start: Start, own: dict[str, str]) -> None:
