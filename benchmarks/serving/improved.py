@@ -17,7 +17,6 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from flask import g
 from limits import parse
-from limits.strategies import FixedWindowRateLimiter
 
 from app import create_app, logs, security
 from app.errors import AppError
@@ -30,7 +29,7 @@ from benchmarks.serving.questions import PATH
 
 inner = create_app()
 settings = inner.config["SETTINGS"]
-limits = FixedWindowRateLimiter(SharedCounts(store=inner.extensions["redis_store"]))
+counts = SharedCounts(store=inner.extensions["redis_store"])
 limit = parse(settings.rate_limit)
 latency = inner.extensions["request_metrics"]._latency.labels("POST", PATH, "200")
 total = inner.extensions["request_metrics"]._total.labels("POST", "200")
@@ -57,12 +56,11 @@ async def predict(request: Request) -> Response:
     # nginx's word for the caller, as behind TRUSTED_PROXIES
     address = request.headers.get("X-Forwarded-For", "127.0.0.1")
     headers = {**HEADERS, "X-Request-ID": request_id}
-    allowed = limits.hit(limit, address)
-    reset, left = limits.get_window_stats(limit, address)
+    count, ends = counts.take(limit.key_for(address), limit.amount, limit.get_expiry())
     headers["RateLimit-Limit"] = str(limit.amount)
-    headers["RateLimit-Remaining"] = str(left)
-    headers["RateLimit-Reset"] = str(max(1, math.ceil(reset - time.time())))
-    if not allowed:
+    headers["RateLimit-Remaining"] = str(max(0, limit.amount - count))
+    headers["RateLimit-Reset"] = str(max(1, math.ceil(ends - time.monotonic())))
+    if count > limit.amount:
         return Response(status_code=429, headers=headers)
     sent = await request.body()
     with inner.app_context():
@@ -77,7 +75,9 @@ async def predict(request: Request) -> Response:
     total.inc()
     told = {"request_id": request_id, "method": "POST", "route": PATH, "status": status}
     if logs.access.isEnabledFor(logging.INFO):
-        logs.access.info("request", extra={"request": {**told, "latency_ms": round(1000 * seconds, 2), **noted}})
+        record = logging.LogRecord(logs.access.name, logging.INFO, __file__, 0, "request", None, None)
+        record.request = {**told, "latency_ms": round(1000 * seconds, 2), **noted}
+        logs.access.handle(record)
     return Response(body, status, headers, "application/json")
 
 
