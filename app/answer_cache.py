@@ -40,7 +40,7 @@ T = TypeVar("T", bound=Value)
 Layer = Literal["process", "redis", "none"]
 _NAME = "answer_cache"
 _SHARED = "shared_answer_cache"
-# An answer is some 2 kB of text with twelve predictors: this is 10 to 20 MB a worker.
+# With twelve predictors an answer, its key and its entry take some 6 kB: this is 30 MB a worker.
 _KEPT = 5_000
 _malformed = Seldom(log)
 

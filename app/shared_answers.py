@@ -1,8 +1,8 @@
 """Computed answers in Redis, where all processes find them.
 
 What is read there anyone may have written: it is data, never code, and no more of it is read than an answer can have.
-A trip to Redis takes about as long as a model takes for an answer. So no request waits for one to be written, and where
-nearly everything asked is new, one in sixteen waits for one to be looked for.
+A trip to Redis costs a good part of what an answer of the model does. So no request waits for one to be written, and
+where nearly everything asked is new, one in sixteen waits for one to be looked for.
 """
 
 from __future__ import annotations

@@ -253,7 +253,7 @@ class FastPredictor:
         )
 
     def _suitability(self, score: float) -> float:
-        # the same as `logistic`, which takes five times as long for one number
+        # the same as `logistic`, which takes several times as long for one number
         x = self.blend.intercept + self.blend.slope * score
         return 1 / (1 + math.exp(-min(max(x, -700.0), 700.0)))
 

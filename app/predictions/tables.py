@@ -91,7 +91,7 @@ _WRITTEN = text("""
 
 
 def insert_written(rows: list[bytes]) -> None:
-    """Do as `insert` with rows that are JSON, on PostgreSQL, which reads it: a tenth of the work of doing that here."""
+    """Do as `insert` with rows that are JSON, on PostgreSQL, which reads it itself."""
     db.session.execute(_WRITTEN, {"rows": (b"[" + b",".join(rows) + b"]").decode()})
     db.session.commit()
 
