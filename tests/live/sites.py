@@ -64,9 +64,14 @@ def prepare(data_dir: Path, models: Path, **changes: str) -> dict[str, str]:
 
 
 def copied(prepared: Path, data_dir: Path, **changes: str) -> dict[str, str]:
-    """What ``prepare`` made once, for another site, in a second less for each of its commands."""
-    shutil.copytree(prepared, data_dir)
-    return app_environ(data_dir, **changes)
+    """What ``prepare`` made once, for another site, in a second less for each of its commands.
+
+    The folder's name begins like ``data_dir``: a fixture of a module is made twice in one process when one of the
+    module's tests runs alone.
+    """
+    own = Path(tempfile.mkdtemp(prefix=f"{data_dir.name}-", dir=data_dir.parent))
+    shutil.copytree(prepared, own, dirs_exist_ok=True)
+    return app_environ(own, **changes)
 
 
 @contextlib.contextmanager
