@@ -8,17 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
-from ml.calibration import cross_fitted, fit_calibration
-from ml.engine import EngineSettings
 from ml.intervals import HeldOutGroups, by_fold, checked, fit_interval, held_out_groups, holds, join
-from ml.judging import interval_report, judge, study_intervals
 from ml.members import LEVEL, IntervalModel, Z, logistic
-from ml.preparing import folds_for, prepare
-from ml.stacking import balanced_weight, equal_weights
-from tests.synthetic import recorded_study, synthetic_study
+from ml.stacking import balanced_weight
 
 seeds = st.integers(0, 10_000)
-QUICK = EngineSettings(n_estimators=20, n_networks=1)
 
 
 def _groups(seed, n_groups=1000, size=40, scale=1.0, place=0.0, folds=5, spreads=(0.05, 0.3, 0.9)):
@@ -173,79 +167,6 @@ def test_groups_hold_records_of_similar_suitability():
     assert len(few) == 4 * max(2, y[:100].sum() // 25)
 
 
-def _recorded(seed, weights, n_presences=600, n_background=3000):
-    """Presences and weighted background whose density ratio is known."""
-    draw = np.random.default_rng(seed)
-
-    def weigh(x):
-        if weights == "even":
-            return np.ones_like(x)
-        if weights == "by place":
-            # target-group background stands closer where people look
-            return np.where(x > 0, 0.25, 1.0)
-        # a fifth of the points stand for most of the background
-        return draw.choice([0.1 if weights == "at random" else 0.02, 1.0], len(x), p=[0.8, 0.2])
-
-    pool = draw.normal(size=200_000)
-    weight = weigh(pool)
-    chance = weight * np.exp(1.2 * pool)
-    presences = draw.choice(pool, n_presences, p=chance / chance.sum())
-    background = draw.normal(size=n_background)
-    x = np.r_[presences, background]
-    y = np.r_[np.ones(n_presences, int), np.zeros(n_background, int)]
-    logit = 1.2 * x - np.log(chance.sum() / weight.sum())
-    return y, logit, balanced_weight(y, weigh(x)), draw.integers(0, 5, len(y))
-
-
-def _surprise(groups):
-    """How far counts are from what is expected, in standard deviations."""
-    total = groups.present + groups.other
-    share = logistic(groups.logit + groups.offset)
-    return (groups.present - total * share) / np.sqrt(total * share * (1 - share))
-
-
-KINDS = ["even", "by place", "at random", "a few that weigh much"]
-
-
-@pytest.mark.parametrize("weights", KINDS)
-def test_weighted_background_is_counted_as_much_as_it_is_worth(weights):
-    """The density ratio is known exactly: counts differ from it by luck alone."""
-    groups = join([held_out_groups(*_parts(seed, weights)) for seed in range(8)])
-    away = _surprise(groups)
-    assert away.mean() == pytest.approx(0, abs=4 / np.sqrt(len(away)))
-    assert away.std() == pytest.approx(1, abs=0.15)
-    assert fit_interval(groups).place < 0.2
-    agreed = holds(groups, IntervalModel(1.0, 0.0))
-    assert agreed.mean() == pytest.approx(LEVEL, abs=4 * agreed.std() / np.sqrt(len(groups)) + 0.01)
-
-
-@pytest.mark.parametrize("weights", KINDS[:3])
-def test_background_counted_by_the_head_would_show(weights):
-    groups = join([held_out_groups(*_parts(seed, weights)) for seed in range(8)])
-    wrong = replace(groups, offset=np.zeros(len(groups)))
-    assert fit_interval(wrong).place > 0.5
-    assert holds(wrong, IntervalModel(1.0, 0.0)).mean() < 0.7
-
-
-def _parts(seed, weights):
-    y, logit, weight, fold = _recorded(seed, weights)
-    return y, logit, np.zeros(len(y)), weight, fold
-
-
-@pytest.mark.parametrize("weights", KINDS)
-def test_the_offset_turns_shares_of_weight_into_shares_of_counts(weights):
-    y, logit, weight, fold = _recorded(0, weights)
-    groups = held_out_groups(y, logit, np.ones(len(y)), weight, fold)
-    assert groups.present.sum() == y.sum()
-    # Kish's number is never above the number of records, but for rounding
-    for f in range(5):
-        assert groups.other[groups.fold == f].sum() <= ((y == 0) & (fold == f)).sum() + len(groups) / 5
-    np.testing.assert_allclose(groups.spread, 1)
-    # what the counts are worth in weight gives back half and half
-    each = np.exp(groups.offset) / y.sum()
-    assert (each * groups.other).sum() == pytest.approx(1, rel=0.05)
-
-
 def test_groups_by_hand():
     """Two folds and two halves of the same weight: background counts 0.8 each in the lower one, 0.5 in the upper."""
     y = np.array([1, 1, 0, 0, 0, 1, 0, 0, 0, 0])
@@ -321,118 +242,3 @@ def test_joined_groups_are_those_of_all_species():
     assert len(both) == 17
     for name in HeldOutGroups.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(both, name), np.r_[getattr(one, name), getattr(two, name)])
-
-
-@pytest.fixture(scope="module", params=["survey", "records"])
-def prepared(request):
-    study = synthetic_study() if request.param == "survey" else recorded_study(100, 200)
-    return prepare(study, QUICK, 3)
-
-
-def test_a_species_is_judged_by_its_held_out_scores(prepared):
-    blocks, stacking, absences = prepared.blocks, prepared.shared.stacking, prepared.group.absences
-    held_out = blocks.held_out[1]
-    found = judge(held_out, blocks.fold, stacking, absences)
-    y = held_out.y
-    scores = sum(weight * held_out.scores[name] for name, weight in stacking.weights.items())
-    np.testing.assert_allclose(found.scores, scores)
-    weight = np.ones(len(y)) if absences else balanced_weight(y, held_out.weight)
-    np.testing.assert_array_equal(found.weight, weight)
-    assert found.calibration == fit_calibration(y, found.scores, weight)
-    honest, slope = cross_fitted(y, found.scores, weight, blocks.fold)
-    np.testing.assert_array_equal(found.honest, honest)
-    assert found.groups.present.sum() == y.sum()
-    # the spread a record has when it is served, by the slope of the calibration that did not see it
-    disagreement = sum(w * (held_out.scores[name] - scores) ** 2 for name, w in stacking.weights.items())
-    spread = slope * np.sqrt(held_out.sampling + disagreement / len(stacking.weights))
-    expected = held_out_groups(y, honest, spread, weight, blocks.fold)
-    for name in HeldOutGroups.__dataclass_fields__:
-        np.testing.assert_allclose(getattr(found.groups, name), getattr(expected, name))
-    assert (held_out.sampling > 0).mean() > 0.9
-
-
-def test_a_members_sure_difference_widens_the_groups_spread(prepared):
-    blocks, stacking = prepared.blocks, prepared.shared.stacking
-    held_out = blocks.held_out[0]
-    plain = judge(held_out, blocks.fold, stacking, prepared.group.absences)
-    # one member says more and another less, so that the mean stays
-    names = list(stacking.weights)[:2]
-    scores = dict(held_out.scores)
-    for name, sign in zip(names, (1, -1), strict=True):
-        scores[name] = scores[name] + sign * 2 / stacking.weights[name]
-    apart = judge(replace(held_out, scores=scores), blocks.fold, stacking, prepared.group.absences)
-    np.testing.assert_allclose(apart.scores, plain.scores, atol=1e-9)
-    assert apart.groups.spread.mean() > plain.groups.spread.mean() + 0.1
-    np.testing.assert_array_equal(apart.groups.present, plain.groups.present)
-
-
-def _judged(prepared):
-    stacking, absences = prepared.shared.stacking, prepared.group.absences
-    return [judge(one, prepared.blocks.fold, stacking, absences) for one in prepared.blocks.held_out.values()]
-
-
-def test_a_studys_intervals_are_fitted_on_all_its_species(prepared):
-    judged = _judged(prepared)
-    found = study_intervals(judged)
-    assert found == prepared.intervals
-    groups = join([one.groups for one in judged])
-    assert found.n_groups == len(groups) == sum(len(one.groups) for one in judged)
-    assert found.model == fit_interval(groups)
-    assert set(found.by_fold) == set(np.unique(prepared.blocks.fold))
-    assert found.coverage == pytest.approx(checked(groups, found.by_fold).mean())
-    assert 0.75 < found.coverage <= 1
-
-
-def test_a_species_of_a_study_is_told_with_the_studys_figures(prepared):
-    judged, study = _judged(prepared), prepared.intervals
-    reports = [interval_report(one, study, True) for one in judged]
-    assert {(r.scale, r.place) for r in reports} == {(study.model.scale, study.model.place)}
-    assert all(r.level == LEVEL and r.pooled_coverage == study.coverage for r in reports)
-    assert all("all species" in r.note for r in reports)
-    # the species' own coverages make the study's
-    groups = [r.groups for r in reports]
-    assert sum(groups) == reports[0].pooled_groups == study.n_groups
-    assert np.average([r.coverage for r in reports], weights=groups) == pytest.approx(study.coverage)
-
-
-def test_a_species_judged_in_folds_of_its_own_is_checked_by_the_studys_model(prepared):
-    one, study = _judged(prepared)[0], prepared.intervals
-    wide = replace(study, model=IntervalModel(5.0, 5.0))
-    other = interval_report(one, wide, False)
-    assert (other.scale, other.place) == (5, 5)
-    assert other.coverage == pytest.approx(holds(one.groups, wide.model).mean())
-
-
-def test_a_species_alone_is_told_with_its_own_figures(prepared):
-    one = _judged(prepared)[0]
-    report = interval_report(one, None, False)
-    model = fit_interval(one.groups)
-    assert (report.scale, report.place) == (model.scale, model.place)
-    assert report.coverage == pytest.approx(checked(one.groups, by_fold(one.groups)).mean())
-    assert (report.pooled_coverage, report.pooled_groups, report.groups) == (None, None, len(one.groups))
-    assert "own held-out records" in report.note
-
-
-def test_a_study_of_one_species_has_no_pooled_intervals():
-    study = recorded_study(100, 200)
-    alone = replace(study, species=study.species[:1], presence=study.presence.iloc[:, :1])
-    ready = prepare(alone, QUICK, 3)
-    assert ready.intervals is None
-    judged, _ = folds_for(ready, 0, 3, QUICK)
-    stacking = equal_weights(list(judged.held_out[0].scores))
-    found = judge(judged.held_out[0], judged.fold, stacking, False)
-    report = interval_report(found, ready.intervals, False)
-    assert report.pooled_coverage is None
-    assert 0.6 < report.coverage <= 1
-
-
-@pytest.mark.parametrize("kind", ["survey", "records"])
-def test_a_trained_model_serves_the_interval_its_card_tells(request, kind):
-    artifact = request.getfixturevalue(kind)
-    report = artifact.card.interval
-    assert report.level == LEVEL
-    assert report.scale >= 1 and report.place >= 0
-    assert 0.7 < report.pooled_coverage <= 1
-    assert 0 < report.groups < report.pooled_groups
-    assert 0 <= report.coverage <= 1
-    assert report.groups <= 10 * artifact.card.validation.folds
