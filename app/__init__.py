@@ -9,6 +9,7 @@ from flask import Flask
 
 from app import (
     answer_cache,
+    bodies,
     database,
     docs,
     errors,
@@ -18,7 +19,6 @@ from app import (
     replica,
     security,
     templating,
-    unread,
 )
 from app.analytics import views as analytics
 from app.comparisons import views as comparisons
@@ -88,7 +88,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     answer_cache.init_app(app)
     limiting.init_app(app)
     security.init_app(app)
-    unread.init_app(app)
+    bodies.init_app(app)
     errors.init_app(app)
     templating.init_app(app)
     app.extensions["model_loader"] = Loader(settings.models_dir.resolve(), settings.model_memory)

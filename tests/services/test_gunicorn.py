@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import socket
@@ -9,12 +10,14 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psutil
 import pytest
 
+from app.config import load_settings
 from tests import live
-from tests.services.conftest import call, predict
+from tests.services.conftest import ENVIRONMENT, WHEATEAR, call, predict
 
 
 @pytest.fixture(scope="module")
@@ -126,15 +129,34 @@ def test_who_sends_what_nobody_reads_still_gets_the_answer(site: live.Site, path
 @pytest.mark.parametrize("path", ["/api/v1/predictions", "/", "/api/v1/none"])
 def test_a_body_in_broken_pieces(site: live.Site, path: str, body: bytes) -> None:
     written = len(site.program.output())
+    assert _in_pieces(site, path, body) == (404 if path.endswith("none") else 400)
+    assert "Traceback" not in site.program.output()[written:]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/predictions", "/"])
+def test_a_body_in_pieces_is_held_to_the_limit(site: live.Site, path: str) -> None:
+    limit = load_settings({}).max_content_length
+    asked = json.dumps({"species": WHEATEAR, "environment": ENVIRONMENT}).encode()
+    if path == "/":
+        asked = urlencode({"species": WHEATEAR, "threshold": "0.5"}).encode()
+    # what was cut off at the limit would still be a whole question
+    filled = asked + (b" " if path != "/" else b"&") * (limit - len(asked) - 1)
+    accepted = 200 if path != "/" else 422
+    for body, status in ((asked, accepted), (filled, accepted), (filled + b"}}", 413), (filled * 3, 413)):
+        pieces = [body[at : at + 50_000] for at in range(0, len(body), 50_000)]
+        sent = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+        assert _in_pieces(site, path, sent + b"0\r\n\r\n") == status, len(body)
+
+
+def _in_pieces(site: live.Site, path: str, body: bytes) -> int:
+    """Send a chunked body and return the status; a connection still used after it would answer what is left of it."""
+    kind = "application/json" if path.startswith("/api") else "application/x-www-form-urlencoded"
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", site.program.port), 20) as link:
-        kind = "application/json" if "api" in path else "application/x-www-form-urlencoded"
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
         link.sendall(head.encode() + body)
         link.shutdown(socket.SHUT_WR)
         said = b""
         while part := link.recv(65536):
             said += part
-    # a connection that is still used after it would answer what is left of the body
-    assert said.count(b"HTTP/1.1") == 1
-    assert said.split(b" ")[1] == (b"404" if path.endswith("none") else b"400"), said
-    assert "Traceback" not in site.program.output()[written:]
+    assert said.count(b"HTTP/1.1 ") == 1
+    return int(said.split(b" ")[1])
