@@ -29,8 +29,8 @@ def init_app(app: Flask) -> None:
     app.wsgi_app = _minding(app.wsgi_app, app.config["MAX_CONTENT_LENGTH"])  # type: ignore[method-assign, assignment]
 
 
-class InPieces:
-    """A body whose length nobody has said; werkzeug would cut it off at the limit and take the rest for all of it.
+class _InPieces:
+    """A body whose length nobody has said; werkzeug would cut it at the limit and take that for all of it.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def _minding(inner: WSGIApplication, limit: int) -> WSGIApplication:
     def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         stream, in_pieces = environ["wsgi.input"], "HTTP_TRANSFER_ENCODING" in environ
         if in_pieces:
-            environ["wsgi.input"] = InPieces(stream, limit)
+            environ["wsgi.input"] = _InPieces(stream, limit)
         answer = inner(environ, start_response)
         large = in_pieces or len(environ.get("CONTENT_LENGTH") or "") >= _DIGITS_OF_LARGE
         # only a server that says where a body ends can be read to its end

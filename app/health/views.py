@@ -44,7 +44,8 @@ class Components(BaseModel):
     models: int
     handover: Handover = Field(
         description="How answers reach the database: `direct` at once; `up` through the spool; `behind`: the oldest "
-        "has waited for more than a minute; `down`: the spool cannot be used, or refused an answer a moment ago."
+        "has waited for more than a minute; `down`: the spool cannot be used, or refused an answer of this process a "
+        "moment ago."
     )
     waiting: int = Field(description="Answers that wait for the database.")
 

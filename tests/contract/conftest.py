@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from werkzeug.test import TestResponse
 
 from app import create_app
 from app.config import Settings
@@ -101,6 +102,16 @@ def ask(client: FlaskClient, environment: dict[str, Any]) -> Callable[..., Any]:
         return client.post("/api/v1/predictions", json={"species": species, "environment": values})
 
     return post
+
+
+def ask_of(
+    client: FlaskClient, environment: dict[str, Any], path: str = "/api/v1/predictions", **more: Any
+) -> TestResponse:
+    return client.post(path, json={"species": WHEATEAR, "environment": environment, **more})
+
+
+def form_of(environment: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"species": WHEATEAR, **{f"env.{name}": str(value) for name, value in environment.items()}, **more}
 
 
 @pytest.fixture

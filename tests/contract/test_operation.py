@@ -1,18 +1,14 @@
-"""What operators rely on: health, metrics, limits, headers, the cache without Redis, the command line, migrations."""
+"""What operators rely on: health, metrics, limits, headers, the cache without Redis, models that change."""
 
 from __future__ import annotations
 
 import logging
 import os
-import shutil
-import stat
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from sqlalchemy import inspect
 from sqlalchemy.exc import OperationalError
 
 from app import create_app
@@ -195,61 +191,6 @@ def test_openapi_is_valid_and_true(app, client):
     assert client.post("/api/v1/predictions", json=body["example"]).status_code == 200
 
 
-def test_migrations_up_down_up(tmp_path):
-    app = create_app(make_settings(tmp_path))
-    runner = app.test_cli_runner()
-
-    def tables():
-        with app.app_context():
-            return set(inspect(db.engine).get_table_names()) - {"alembic_version"}
-
-    upgrade(app)
-    assert tables() == set(db.metadata.tables)
-    assert runner.invoke(args=["db", "check"]).exit_code == 0
-    assert runner.invoke(args=["db", "downgrade", "base"]).exit_code == 0
-    assert tables() == set()
-    upgrade(app)
-    assert tables() == set(db.metadata.tables)
-
-
-def test_command_line(artifacts, tmp_path, app):
-    other = create_app(make_settings(tmp_path))
-    runner = other.test_cli_runner()
-    early = runner.invoke(args=["models", "list"])
-    assert early.exit_code == 2
-    assert "db upgrade" in early.output
-    upgrade(other)
-    models = other.config["SETTINGS"].models_dir
-    shutil.copytree(artifacts[WHEATEAR].parents[2], models)
-    first = runner.invoke(args=["models", "register", str(models), "--activate"])
-    assert (first.exit_code, first.output) == (0, "4 found, 4 new, activated\n")
-    again = runner.invoke(args=["models", "register", str(models), "--activate"])
-    assert again.output == "4 found, 0 new\n"
-    listed = runner.invoke(args=["models", "list"]).output
-    assert listed.count(" active ") == 4
-    assert runner.invoke(args=["models", "--help"]).exit_code == 0
-    with other.app_context():
-        version = registry.best_active()
-        assert version is not None
-        assert not Path(version.path).is_absolute()
-    for arguments in (
-        ["activate", "nothing"],
-        ["rollback", "nothing"],
-        ["rollback", "test-hills"],
-        ["register", str(tmp_path / "none")],
-        ["register", str(PROJECT / "app")],
-        ["activate"],
-    ):
-        refused = runner.invoke(args=["models", *arguments])
-        assert refused.exit_code == 2, arguments
-        assert "Traceback" not in refused.output
-    broken = next(models.rglob("card.json"))
-    broken.write_text(broken.read_text() + " ")
-    spoilt = runner.invoke(args=["models", "register", str(broken.parent)])
-    assert spoilt.exit_code == 2
-    assert len(spoilt.output.strip().splitlines()) == 1
-
-
 def test_activate_and_rollback_are_seen_at_the_next_request(artifacts, newer_model, tmp_path, environment):
     app = create_app(make_settings(tmp_path))
     upgrade(app)
@@ -273,29 +214,6 @@ def test_activate_and_rollback_are_seen_at_the_next_request(artifacts, newer_mod
         with pytest.raises(registry.RegistryError):
             registry.rollback("test-hills")
     assert ask() == {"id": first_id, "version": 1}
-
-
-def test_start_is_light(tmp_path):
-    code = "import sys, wsgi; print([m for m in ('sklearn', 'pandas', 'xarray') if m in sys.modules])"
-    environ = {**os.environ, "DATA_DIR": str(tmp_path), "ENVIRONMENT": "development"}
-    environ.pop("SECRET_KEY", None)
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environ, cwd=PROJECT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
-    key = tmp_path / "secret_key"
-    assert stat.S_IMODE(key.stat().st_mode) == 0o600
-
-
-def test_bad_setting_stops_the_start_with_one_line(tmp_path):
-    environ = {**os.environ, "DATA_DIR": str(tmp_path), "RATE_LIMIT": "often"}
-    done = subprocess.run(
-        [sys.executable, "-c", "import wsgi"], env=environ, cwd=PROJECT, capture_output=True, text=True
-    )
-    assert done.returncode != 0
-    assert done.stderr.strip().splitlines() == [
-        "EcoPredict cannot start: RATE_LIMIT: expected a limit such as 10/second or 600/minute"
-    ]
 
 
 def test_metrics_are_shared_between_workers(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +12,7 @@ from app.extensions import db
 from app.predictions.tables import Prediction
 from app.registry import service as registry
 from ml.training import train_species
-from tests.contract.conftest import WHEATEAR, LintingClient, make_settings, upgrade
-from tests.older import make_older
+from tests.contract.conftest import WHEATEAR, LintingClient, ask_of, form_of, make_settings, upgrade
 from tests.synthetic import synthetic_study
 
 OUTSIDE = {"temperature": 60}
@@ -36,14 +34,6 @@ def hills(tmp_path_factory):
         registry.activate(version.id)
     app.test_client_class = LintingClient
     return app.test_client()
-
-
-def _ask(client, environment, path="/api/v1/predictions", **more):
-    return client.post(path, json={"species": WHEATEAR, "environment": environment, **more})
-
-
-def _form(environment, **more):
-    return {"species": WHEATEAR, **{f"env.{name}": str(value) for name, value in environment.items()}, **more}
 
 
 def test_an_answer_says_where_it_stands(ask):
@@ -80,22 +70,22 @@ def test_a_value_beyond_the_records_is_flagged_and_named(ask):
 
 def test_values_never_seen_together_are_novel_though_each_is_in_range(hills):
     both_high = {"bare_rock": 80, "trees": 90, "temperature": 14}
-    answer = _ask(hills, both_high).json
+    answer = ask_of(hills, both_high).json
     assert answer["novelty"]["kind"] == "combination"
     assert answer["novelty"]["in_area_of_applicability"] is False
     assert answer["novelty"]["mess"] >= 0
     assert answer["novelty"]["dissimilarity_index"] > answer["novelty"]["dissimilarity_threshold"]
     assert answer["novelty"]["most_dissimilar"] in ("bare_rock", "trees")
     assert answer["verdict"] == "cannot say"
-    page = hills.post("/", data=_form(both_high)).get_data(as_text=True)
+    page = hills.post("/", data=form_of(both_high)).get_data(as_text=True)
     assert "A combination this model has not seen" in page
-    usual = _ask(hills, {"bare_rock": 80, "trees": 15, "temperature": 14}).json
+    usual = ask_of(hills, {"bare_rock": 80, "trees": 15, "temperature": 14}).json
     assert usual["novelty"]["kind"] == "inside"
 
 
 def test_allowed_extrapolation_is_judged_by_the_number(ask, client, environment):
     flagged = ask(**OUTSIDE).json
-    allowed = _ask(client, {**environment, **OUTSIDE}, extrapolation="allow").json
+    allowed = ask_of(client, {**environment, **OUTSIDE}, extrapolation="allow").json
     assert allowed["verdict"] in ("suitable", "marginal", "unsuitable")
     assert allowed["extrapolation"] == "allow"
     assert allowed["novelty"] == flagged["novelty"]
@@ -110,9 +100,9 @@ def test_allowed_extrapolation_is_judged_by_the_number(ask, client, environment)
 def test_refused_extrapolation_is_a_conflict_that_names_the_field(client, environment, place, nothing_happened):
     values = {**environment, **OUTSIDE}
     if place == "body":
-        response = _ask(client, values, extrapolation="refuse")
+        response = ask_of(client, values, extrapolation="refuse")
     else:
-        response = _ask(client, values, path="/api/v1/predictions?extrapolation=refuse")
+        response = ask_of(client, values, path="/api/v1/predictions?extrapolation=refuse")
     assert response.status_code == 409
     assert response.content_type == "application/problem+json"
     problem = response.json
@@ -122,7 +112,7 @@ def test_refused_extrapolation_is_a_conflict_that_names_the_field(client, enviro
 
 
 def test_a_refused_combination_names_the_environment(hills):
-    response = _ask(hills, {"bare_rock": 80, "trees": 90, "temperature": 14}, extrapolation="refuse")
+    response = ask_of(hills, {"bare_rock": 80, "trees": 90, "temperature": 14}, extrapolation="refuse")
     assert response.status_code == 409
     (problem,) = response.json["errors"]
     assert problem["pointer"] == "/environment"
@@ -130,11 +120,11 @@ def test_a_refused_combination_names_the_environment(hills):
 
 
 def test_refusing_answers_where_the_model_can_be_applied(client, environment):
-    assert _ask(client, environment, extrapolation="refuse").status_code == 200
+    assert ask_of(client, environment, extrapolation="refuse").status_code == 200
 
 
 def test_the_form_refuses_too_and_keeps_what_was_typed(client, environment):
-    sent = _form({**environment, **OUTSIDE}, extrapolation="refuse", threshold="own", own_threshold="0,4")
+    sent = form_of({**environment, **OUTSIDE}, extrapolation="refuse", threshold="own", own_threshold="0,4")
     page = client.post("/", data=sent)
     fragment = client.post("/", data=sent, headers={"HX-Request": "true"})
     for response in (page, fragment):
@@ -149,21 +139,21 @@ def test_the_form_refuses_too_and_keeps_what_was_typed(client, environment):
 
 @pytest.mark.parametrize("wanted", ["sometimes", "", 1, None, ["refuse"]])
 def test_an_unknown_wish_is_refused_by_name(client, environment, wanted, nothing_happened):
-    response = _ask(client, environment, extrapolation=wanted)
+    response = ask_of(client, environment, extrapolation=wanted)
     assert response.status_code == 422
     assert [item["pointer"] for item in response.json["errors"]] == ["/extrapolation"]
 
 
 def test_said_twice_is_refused(client, environment, nothing_happened):
     path = "/api/v1/predictions?extrapolation=refuse"
-    assert _ask(client, environment, path=path, extrapolation="allow").status_code == 422
-    assert _ask(client, environment, path=path + "&extrapolation=allow").status_code == 422
+    assert ask_of(client, environment, path=path, extrapolation="allow").status_code == 422
+    assert ask_of(client, environment, path=path + "&extrapolation=allow").status_code == 422
 
 
 @pytest.mark.parametrize("rule", ["maxSSS", "P10", "MTP", "mtp"])
 def test_a_threshold_by_any_rule_of_the_card(client, environment, rule):
     card = client.get(f"/api/v1/species/{WHEATEAR}").json["model"]["thresholds"]
-    answer = _ask(client, environment, threshold=rule).json
+    answer = ask_of(client, environment, threshold=rule).json
     name = next(known for known in card if known.lower() == rule.lower())
     assert answer["threshold"] == {"rule": name, **card[name]}
     assert answer["suitable"] is (answer["suitability"] >= card[name]["value"])
@@ -172,26 +162,26 @@ def test_a_threshold_by_any_rule_of_the_card(client, environment, rule):
 def test_a_threshold_of_ones_own_is_judged_by_held_out_records(client, environment):
     rates = []
     for value in (0, 0.3, 0.7, 1):
-        used = _ask(client, environment, threshold=value).json["threshold"]
+        used = ask_of(client, environment, threshold=value).json["threshold"]
         assert (used["value"], used["rule"]) == (value, "own")
         rates.append((used["sensitivity"], used["specificity"]))
     assert rates[0] == (1, 0)
     assert sorted(rates, key=lambda pair: -pair[0]) == rates
     assert sorted(rates, key=lambda pair: pair[1]) == rates
-    by_address = _ask(client, environment, path="/api/v1/predictions?threshold=0.3").json["threshold"]
+    by_address = ask_of(client, environment, path="/api/v1/predictions?threshold=0.3").json["threshold"]
     assert (by_address["sensitivity"], by_address["specificity"]) == rates[1]
 
 
 @pytest.mark.parametrize("wanted", [-0.1, 1.01, "maxTSS", "", True, [], {"rule": "P10"}, float("nan"), float("inf")])
 def test_an_impossible_threshold_is_refused_by_name(client, environment, wanted, nothing_happened):
-    response = _ask(client, environment, threshold=wanted)
+    response = ask_of(client, environment, threshold=wanted)
     assert response.status_code == 422
     assert [item["pointer"] for item in response.json["errors"]] == ["/threshold"]
 
 
 @pytest.mark.parametrize("typed", ["", "high", "1.5", "-1", "nan"])
 def test_the_form_names_a_wrong_threshold_beside_its_field(client, environment, typed):
-    response = client.post("/", data=_form(environment, threshold="own", own_threshold=typed))
+    response = client.post("/", data=form_of(environment, threshold="own", own_threshold=typed))
     assert response.status_code == 422
     page = response.get_data(as_text=True)
     assert 'id="own-threshold-error"' in page
@@ -200,7 +190,7 @@ def test_the_form_names_a_wrong_threshold_beside_its_field(client, environment, 
 
 
 def test_the_page_says_what_suitable_means_and_what_not(client, environment):
-    page = client.post("/", data=_form(environment, threshold="own", own_threshold="0.35")).get_data(as_text=True)
+    page = client.post("/", data=form_of(environment, threshold="own", own_threshold="0.35")).get_data(as_text=True)
     assert "Suitable means 0.35 or more, your own threshold" in page
     assert "does not mean that the species is there" in page
     species = client.get(f"/species/{WHEATEAR}").get_data(as_text=True)
@@ -210,8 +200,8 @@ def test_the_page_says_what_suitable_means_and_what_not(client, environment):
 
 def test_threshold_and_wish_change_nothing_in_the_cache(client, environment):
     values = {**environment, "trees": 41.25}
-    first = _ask(client, values, threshold=0.2).json
-    second = _ask(client, values, threshold=0.9, extrapolation="allow").json
+    first = ask_of(client, values, threshold=0.2).json
+    second = ask_of(client, values, threshold=0.9, extrapolation="allow").json
     assert (first["cached"], second["cached"]) == (False, True)
     assert first["suitability"] == second["suitability"]
     assert first["threshold"]["value"] == 0.2
@@ -237,7 +227,7 @@ def test_an_answer_kept_before_these_parts_existed_is_still_shown(app, client, a
 
 
 def test_the_answer_shows_a_curve_for_each_condition(client, environment):
-    page = client.post("/", data=_form(environment), headers={"HX-Request": "true"}).get_data(as_text=True)
+    page = client.post("/", data=form_of(environment), headers={"HX-Request": "true"}).get_data(as_text=True)
     assert page.count('class="spark"') == len(environment)
 
 
@@ -246,7 +236,7 @@ def test_an_address_may_carry_the_conditions(client, environment):
     assert 'value="12,5"' in page
     assert "data-example" in page
     values = {**environment, "trees": 12.5, "soil": "clay"}
-    assert f'<data value="{_ask(client, values).json["suitability"]}"' in page
+    assert f'<data value="{ask_of(client, values).json["suitability"]}"' in page
 
 
 def test_wrong_conditions_in_an_address_are_named_beside_their_fields(client):
@@ -255,59 +245,6 @@ def test_wrong_conditions_in_an_address_are_named_beside_their_fields(client):
     page = response.get_data(as_text=True)
     assert 'value="many"' in page
     assert 'id="env-trees-error"' in page
-
-
-@pytest.fixture(scope="module", params=[1, 2])
-def older(request, artifacts, tmp_path_factory):
-    """A client of a site whose only model is of an older format."""
-    folder = tmp_path_factory.mktemp("older")
-    copied = shutil.copytree(artifacts[WHEATEAR], folder / "copy")
-    make_older(copied, request.param)
-    app = create_app(make_settings(folder))
-    upgrade(app)
-    with app.app_context():
-        version, _ = registry.register(copied)
-        registry.activate(version.id)
-    app.test_client_class = LintingClient
-    return app.test_client()
-
-
-def test_an_older_model_answers_what_it_can_and_says_what_is_missing(older, environment):
-    answer = _ask(older, environment, threshold=0.4).json
-    assert answer["missing"] == [
-        "area of applicability",
-        "checked interval",
-        "sensitivity and specificity at your own threshold",
-    ]
-    novelty = answer["novelty"]
-    assert (novelty["kind"], novelty["in_area_of_applicability"]) == ("unknown", True)
-    assert (novelty["dissimilarity_index"], novelty["dissimilarity_threshold"]) == (None, None)
-    assert novelty["mess"] >= 0
-    assert answer["uncertainty"]["coverage"] is None
-    assert (answer["threshold"]["sensitivity"], answer["threshold"]["specificity"]) == (None, None)
-    assert answer["interval"][0] <= answer["suitability"] <= answer["interval"][1]
-    assert answer["baseline"] + sum(item["effect"] for item in answer["contributions"]) == pytest.approx(
-        answer["suitability"], abs=1e-9
-    )
-    assert _ask(older, {**environment, **OUTSIDE}).json["verdict"] == "cannot say"
-    assert _ask(older, {**environment, **OUTSIDE}, extrapolation="refuse").status_code == 409
-
-
-def test_the_pages_of_an_older_model_say_what_is_missing(older, environment):
-    page = older.post("/", data=_form(environment)).get_data(as_text=True)
-    assert "older format and cannot give: area of applicability, checked interval" in page
-    assert "never checked against held-out records" in page
-    model = older.get(f"/api/v1/species/{WHEATEAR}").json["model"]["id"]
-    for address in (
-        f"/species/{WHEATEAR}",
-        f"/species/{WHEATEAR}/response-curves",
-        f"/models/{model}",
-        f"/models/{model}/odmap.md",
-        f"/compare/conditions?species={WHEATEAR}",
-        "/compare/species",
-        "/analytics",
-    ):
-        assert older.get(address).status_code == 200, address
 
 
 @pytest.mark.parametrize(

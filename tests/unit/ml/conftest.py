@@ -1,6 +1,9 @@
-"""Two models trained for real, shared by the tests that need one."""
+"""Models trained for real, shared by the tests that need one."""
 
 from __future__ import annotations
+
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -24,3 +27,15 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     folder = tmp_path_factory.mktemp("records")
     study = recorded_study(100, 200, categorical=True)
     return load_artifact(train_species(study, SLUG, folder, 30, 3, n_networks=1))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a model of a few trees."""
+    return train_species(synthetic_study(), SLUG, tmp_path_factory.mktemp("models"), n_estimators=12, n_networks=1)
+
+
+@pytest.fixture
+def copy(trained: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may spoil."""
+    return shutil.copytree(trained, tmp_path / trained.name)

@@ -2,28 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.applicability import fit_area
-from ml.novelty import Area, NoveltyGauge
+from ml.novelty import Area
+from tests.unit.ml.novel import gauge_of, rows_of
 
-NAMES = list("abcd")
 seeds = st.integers(0, 10_000)
-
-
-def _gauge(rows, area=None, categorical=(), names=None):
-    """A gauge whose natural units are the encoded ones."""
-    columns = range(rows.shape[1])
-    reference = [np.zeros(0, np.float32) if j in categorical else np.sort(rows[:, j]) for j in columns]
-    return NoveltyGauge(names or NAMES[: rows.shape[1]], reference, area)
-
-
-def _rows(seed, n=60, p=4, categorical=()):
-    draw = np.random.default_rng(seed)
-    rows = draw.normal(size=(n, p)) * draw.choice([0.1, 1, 300], p) + draw.choice([-5, 0, 1], p)
-    rows[:, list(categorical)] = draw.integers(0, 3, (n, len(categorical)))
-    return rows.astype(np.float32)
 
 
 def _area(rows, weights, categorical=(), folds=3):
@@ -58,84 +44,11 @@ def _index_by_hand(rows, weights, categorical, new):
     return distances(new, rows).min(axis=1) / pairs.mean()
 
 
-def _mess_by_the_paper(reference, p):
-    """Elith et al. 2010, appendix, one predictor."""
-    f = 100 * sum(value < p for value in reference) / len(reference)
-    low, high = float(min(reference)), float(max(reference))
-    if f == 0:
-        return 100 * (float(p) - low) / (high - low)
-    if f <= 50:
-        return 2 * f
-    if f < 100:
-        return 2 * (100 - f)
-    return 100 * (high - float(p)) / (high - low)
-
-
-numbers = st.floats(-100, 100, width=32) | st.integers(-5, 5).map(float)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(numbers, numbers), min_size=2, max_size=30), st.tuples(numbers, numbers))
-def test_mess_is_negative_exactly_when_a_value_lies_outside_its_range(records, row):
-    rows, row = np.array(records, np.float32), np.array(row, np.float32)
-    outside = (row < rows.min(axis=0)) | (row > rows.max(axis=0))
-    found = _gauge(rows).measure(row, row)
-    assert (found.mess < 0) == outside.any()
-    assert found.outside_range == [name for name, out in zip("ab", outside, strict=True) if out]
-    assert found.kind == ("range" if outside.any() else "unknown")
-    assert found.inside == (not outside.any())
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(numbers, numbers), min_size=2, max_size=30), st.tuples(numbers, numbers), st.integers(0, 29))
-def test_mess_is_that_of_the_paper_and_names_the_lowest(records, row, taken):
-    rows, row = np.array(records, np.float32), np.array(row, np.float32)
-    # one of the values is a training value, where strict and loose comparisons differ
-    row[0] = rows[taken % len(rows), 0]
-    assume((np.ptp(rows, axis=0) > 0).all())
-    expected = {name: _mess_by_the_paper(rows[:, j], row[j]) for j, name in enumerate("ab")}
-    for j, name in enumerate("ab"):
-        alone = _gauge(rows[:, [j]]).measure(row[[j]], row[[j]]).mess
-        assert alone == pytest.approx(expected[name], rel=1e-5, abs=1e-4)
-    found = _gauge(rows).measure(row, row)
-    assert found.mess == pytest.approx(min(expected.values()), rel=1e-5, abs=1e-4)
-    assert expected[found.most_dissimilar] == pytest.approx(min(expected.values()), rel=1e-5, abs=1e-4)
-
-
-def test_mess_by_hand():
-    rows = np.array([[0.0], [1], [2], [3], [10]], np.float32)
-    gauge = _gauge(rows)
-    for value, mess in ((0, 0), (0.5, 40), (2, 80), (2.5, 80), (10, 40), (-5, -50), (11, -10), (30, -200)):
-        assert gauge.measure(*[np.array([value], np.float32)] * 2).mess == pytest.approx(mess)
-
-
-def test_a_constant_predictor_knows_one_value():
-    rows = np.full((5, 1), 3, np.float32)
-    same, other = (np.array([value], np.float32) for value in (3, 3.5))
-    gauge = _gauge(rows)
-    assert gauge.measure(same, same).mess >= 0
-    assert gauge.measure(other, other).mess == -100
-    assert gauge.measure(other, other).outside_range == ["a"]
-
-
-def test_a_categorical_predictor_is_never_outside_its_range():
-    rows = _rows(0, categorical=(1,))
-    row = rows[0].copy()
-    row[1] = 77
-    assert _gauge(rows, categorical=(1,)).measure(row, row).outside_range == []
-
-
-def test_categorical_predictors_alone_have_a_mess_and_no_name_beyond_range():
-    rows = _rows(0, p=2, categorical=(0, 1))
-    found = _gauge(rows, categorical=(0, 1)).measure(rows[0], rows[0])
-    assert (found.mess, found.outside_range, found.kind) == (100, [], "unknown")
-
-
 @pytest.mark.parametrize("categorical", [(), (2,), (0, 1, 2, 3)])
 @settings(max_examples=15, deadline=None)
 @given(seed=seeds)
 def test_the_index_is_that_of_brute_force(categorical, seed):
-    rows = _rows(seed, categorical=categorical)
+    rows = rows_of(seed, categorical=categorical)
     weights = np.random.default_rng(seed).dirichlet(np.ones(4)) * np.array([1, 1, 1, seed % 2])
     area = _area(rows, weights, categorical)
     new = _elsewhere(seed, rows, categorical)
@@ -147,9 +60,9 @@ def test_the_index_is_that_of_brute_force(categorical, seed):
 @settings(max_examples=30, deadline=None)
 @given(seed=seeds, categorical=st.sampled_from([(), (1,), (0, 3)]))
 def test_a_training_row_has_index_0_and_is_inside(seed, categorical):
-    rows = _rows(seed, categorical=categorical)
+    rows = rows_of(seed, categorical=categorical)
     area = _area(rows, np.random.default_rng(seed).dirichlet(np.ones(4)), categorical)
-    gauge = _gauge(rows, area, categorical)
+    gauge = gauge_of(rows, area, categorical)
     for row in rows:
         found = gauge.measure(row, row)
         assert found.index == pytest.approx(0, abs=1e-3)
@@ -170,12 +83,12 @@ def test_a_predictor_far_from_0_is_measured_as_well_as_it_is_known(seed):
 
 def test_a_training_row_is_inside_where_every_record_was_made_twice():
     """Each row has its double in another fold, so the threshold is 0."""
-    once = _rows(3)
+    once = rows_of(3)
     rows = np.vstack([once, once])
     fold = np.repeat([0, 1], len(once))
     area, report = fit_area(rows, fold, fold, np.full(4, 0.25), (), 0)
     assert (area.threshold, report.training_inside) == (0, 1)
-    assert _gauge(rows, area).near(rows).all()
+    assert gauge_of(rows, area).near(rows).all()
 
 
 @settings(max_examples=30, deadline=None)
@@ -185,7 +98,7 @@ def test_values_in_range_that_never_occur_together_are_a_combination(far, side, 
     draw = np.random.default_rng(seed)
     a = draw.uniform(-2, 2, 120)
     rows = np.column_stack([a, a + draw.normal(scale=0.05, size=120)]).astype(np.float32)
-    gauge = _gauge(rows, _area(rows, [0.5, 0.5]))
+    gauge = gauge_of(rows, _area(rows, [0.5, 0.5]))
     corner = np.array([far * side, -far * side], np.float32)
     found = gauge.measure(corner, corner)
     assert (found.kind, found.inside, found.outside_range) == ("combination", False, [])
@@ -201,11 +114,11 @@ def test_a_combination_names_the_predictor_with_the_largest_part():
     rows = np.array([[x, y] for x in range(10) for y in (0, 1, 10)], np.float32)
     area = _area(rows, [0.5, 0.5], folds=4)
     row = np.array([0, 5], np.float32)
-    found = _gauge(rows, area).measure(row, row)
+    found = gauge_of(rows, area).measure(row, row)
     assert (found.kind, found.most_dissimilar) == ("combination", "b")
     assert found.mess == pytest.approx(0)
     beyond = np.array([-1, 5], np.float32)
-    assert _gauge(rows, area).measure(beyond, beyond).most_dissimilar == "a"
+    assert gauge_of(rows, area).measure(beyond, beyond).most_dissimilar == "a"
 
 
 def test_a_level_that_never_goes_with_such_values_counts_and_is_named():
@@ -213,7 +126,7 @@ def test_a_level_that_never_goes_with_such_values_counts_and_is_named():
     draw = np.random.default_rng(0)
     soil = np.repeat([0, 1, 2], 40)
     rows = np.column_stack([10 * soil + draw.uniform(-1, 1, 120), soil]).astype(np.float32)
-    gauge = _gauge(rows, _area(rows, [0.8, 0.2], (1,)), (1,))
+    gauge = gauge_of(rows, _area(rows, [0.8, 0.2], (1,)), (1,))
 
     def index(height, level):
         row = np.array([height, level], np.float32)
@@ -229,8 +142,8 @@ def test_a_level_that_never_goes_with_such_values_counts_and_is_named():
 @settings(max_examples=30, deadline=None)
 @given(seeds, st.floats(-40, 40, width=32))
 def test_a_predictor_without_weight_does_not_count_but_its_range_does(seed, value):
-    rows = _rows(seed)
-    gauge = _gauge(rows, _area(rows, [0.5, 0.3, 0.2, 0]))
+    rows = rows_of(seed)
+    gauge = gauge_of(rows, _area(rows, [0.5, 0.3, 0.2, 0]))
     row = rows[seed % len(rows)].copy()
     own = gauge.measure(row, row)
     row[3] = rows[:, 3].mean() + value * rows[:, 3].std()
@@ -242,8 +155,8 @@ def test_a_predictor_without_weight_does_not_count_but_its_range_does(seed, valu
 
 
 def test_without_an_area_nothing_is_said_beyond_the_range():
-    rows = _rows(1)
-    gauge = _gauge(rows)
+    rows = rows_of(1)
+    gauge = gauge_of(rows)
     middle = np.median(rows, axis=0).astype(np.float32)
     found = gauge.measure(middle, middle)
     assert (found.kind, found.inside, found.index, found.threshold) == ("unknown", True, None, None)
@@ -257,8 +170,8 @@ def test_without_an_area_nothing_is_said_beyond_the_range():
 @settings(max_examples=25, deadline=None)
 @given(seed=seeds)
 def test_many_rows_and_one_row_agree(categorical, seed):
-    rows = _rows(seed, categorical=categorical)
-    gauge = _gauge(rows, _area(rows, [0.4, 0.3, 0.2, 0.1], categorical), categorical)
+    rows = rows_of(seed, categorical=categorical)
+    gauge = gauge_of(rows, _area(rows, [0.4, 0.3, 0.2, 0.1], categorical), categorical)
     new = _elsewhere(seed, rows, categorical)
     near = gauge.near(new)
     assert near.tolist() == [gauge.measure(row, row).index <= gauge.area.threshold for row in new]
@@ -269,7 +182,7 @@ def test_many_rows_and_one_row_agree(categorical, seed):
 @given(seeds)
 def test_the_order_of_rows_and_of_predictors_does_not_matter(seed):
     categorical, weights = (1,), np.array([0.4, 0.3, 0.2, 0.1])
-    rows = _rows(seed, categorical=categorical)
+    rows = rows_of(seed, categorical=categorical)
     new = _elsewhere(seed, rows, categorical)
     fold = np.arange(len(rows)) % 3
     draw = np.random.default_rng(seed)

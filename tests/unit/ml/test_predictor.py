@@ -1,15 +1,17 @@
+"""The fast path against scikit-learn, and what every answer obeys."""
+
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.card import IntervalReport, Predictor, Threshold
-from ml.contributions import explain
+from ml.card import Predictor, Threshold
 from ml.estimators import DownSampledForest
 from ml.flatten import flatten_forest
-from ml.members import Blend, IntervalModel, Z, logistic
+from ml.members import Blend
 from ml.predictor import FastPredictor
 from ml.transforms import EnvironmentValueError
+from tests.unit.ml.novel import mess_by_the_paper
 
 
 class _Card:
@@ -85,23 +87,10 @@ def test_an_answer_obeys_its_laws(row):
     }
 
 
-def _mess_by_the_paper(reference, p):
-    """Elith et al. 2010, equation by equation."""
-    f = 100 * np.mean(reference < p)
-    low, high = reference.min(), reference.max()
-    if f == 0:
-        return 100 * (p - low) / (high - low)
-    if f <= 50:
-        return 2 * f
-    if f < 100:
-        return 2 * (100 - f)
-    return 100 * (high - p) / (high - low)
-
-
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.floats(-4, 4, width=32), min_size=4, max_size=4))
 def test_mess_is_that_of_the_paper(row):
-    expected = [_mess_by_the_paper(TRAINING[:, j], np.float32(row[j])) for j in range(4)]
+    expected = [mess_by_the_paper(TRAINING[:, j], np.float32(row[j])) for j in range(4)]
     novelty = FAST.answer(row).novelty
     assert novelty.mess == pytest.approx(min(expected), abs=1e-3)
     assert expected[int(novelty.most_dissimilar[1:])] == pytest.approx(min(expected), abs=1e-3)
@@ -147,6 +136,15 @@ def test_the_interval_is_about_what_other_samples_answer():
     assert 0.5 < width / spread < 2
 
 
+def test_without_any_spread_the_interval_is_the_answer():
+    X = np.array([[0.0, 5.0]] * 10 + [[1.0, 5.0]] * 10, np.float32)
+    forest = DownSampledForest(1, 1, min_samples_leaf=1, max_features=1.0, random_state=0).fit(X, [0] * 10 + [1] * 10)
+    card = _Card([Predictor(name="a", label="A"), Predictor(name="b", label="B")])
+    answer = FastPredictor(card, _alone(forest), [X[:10, 0], X[:10, 1]]).answer([1.0, 5.0])
+    assert answer.interval == (answer.suitability, answer.suitability)
+    assert answer.sources == {"records": 0, "members": 0, "places": 0}
+
+
 def test_categorical_and_transformed_predictors_take_the_same_road_one_by_one_and_in_tables():
     forest, _, X = fitted(p=2)
     predictors = [
@@ -174,130 +172,3 @@ def test_the_wrong_number_of_values_is_refused():
         FAST.answer([1, 2, 3])
     with pytest.raises(ValueError, match="4 columns"):
         FAST.predict(np.zeros((2, 3)))
-
-
-def _with(artifact, **changes):
-    """The model with other figures on its card."""
-    model = artifact.predictor
-    card = artifact.card.model_copy(update=changes)
-    return FastPredictor(card, model.blend, model.reference, model.gauge.area)
-
-
-def _checked(scale, place):
-    return IntervalReport(level=0.9, scale=scale, place=place, coverage=0.9, groups=10, note="")
-
-
-cover = st.floats(0, 100) | st.floats(100, 1000)
-anywhere = st.tuples(cover, cover, st.floats(-90, 90), st.sampled_from(["chalk", "clay", "sand"]))
-
-
-@pytest.mark.parametrize("kind", ["survey", "records"])
-@settings(max_examples=60, deadline=None)
-@given(row=anywhere)
-def test_the_whole_blends_contributions_sum_to_its_answer(request, kind, row):
-    artifact = request.getfixturevalue(kind)
-    model = artifact.predictor
-    assert (model.blend.network is not None) and (model.blend.maxent is not None) == (kind == "records")
-    answer = model.answer(list(row))
-    names = [name for name, *_ in answer.contributions]
-    assert sorted(names) == sorted(p.name for p in artifact.card.predictors)
-    given = dict(zip([p.name for p in artifact.card.predictors], row, strict=True))
-    assert {name: value for name, value, _ in answer.contributions} == given
-    assert answer.baseline + sum(effect for *_, effect in answer.contributions) == pytest.approx(
-        answer.suitability, abs=1e-6
-    )
-    [predicted] = model.predict(np.array([row], dtype=object))
-    assert answer.suitability == pytest.approx(predicted, abs=1e-9)
-
-
-@pytest.mark.parametrize("kind", ["survey", "records"])
-@settings(max_examples=60, deadline=None)
-@given(anywhere, st.floats(1, 6), st.floats(0, 6), st.floats(1, 6), st.floats(0, 6))
-def test_an_interval_widens_with_both_of_its_figures(request, kind, row, scale, place, other_scale, other_place):
-    artifact, row = request.getfixturevalue(kind), list(row)
-    narrow, wide = (
-        (min(scale, other_scale), min(place, other_place)),
-        (max(scale, other_scale), max(place, other_place)),
-    )
-    small, large = (_with(artifact, interval=_checked(*figures)).answer(row) for figures in (narrow, wide))
-    assert small.suitability == large.suitability
-    assert 0 <= large.interval[0] <= small.interval[0] <= small.suitability
-    assert small.suitability <= small.interval[1] <= large.interval[1] <= 1
-    for answer in (small, large):
-        assert set(answer.sources) == {"records", "members", "places"}
-        assert sum(answer.sources.values()) == pytest.approx(1)
-
-
-@settings(max_examples=60, deadline=None)
-@given(row=anywhere, scale=st.floats(1, 6), place=st.floats(0, 6))
-def test_the_interval_is_the_deviation_of_the_interval_model_on_the_calibrated_logit(records, row, scale, place):
-    model = _with(records, interval=_checked(scale, place))
-    blend = model.blend
-    encoded = model.encode(row)
-    told = explain(blend, encoded)
-    spread = blend.slope * np.sqrt(told.sampling + told.disagreement / 3)
-    deviation = IntervalModel(scale, place).deviation(spread)
-    answer = model.answer(list(row))
-    middle = blend.intercept + blend.slope * told.score
-    expected = logistic(middle + Z * deviation * np.array([-1, 1]))
-    assert answer.interval == pytest.approx(expected.tolist(), abs=1e-9)
-    assert answer.sources["places"] == pytest.approx((place / deviation) ** 2, abs=1e-9)
-    members = (blend.slope * scale) ** 2 * told.disagreement / 3
-    assert answer.sources["members"] == pytest.approx(members / deviation**2, abs=1e-9)
-
-
-def test_a_card_without_checked_intervals_has_the_spread_as_it_is(records):
-    row = [20.0, 30.0, 15.0, "clay"]
-    plain, unchecked = (_with(records, interval=one).answer(row) for one in (_checked(1.0, 0.0), None))
-    assert plain == unchecked
-    assert plain.sources["places"] == 0
-
-
-def test_without_any_spread_the_interval_is_the_answer():
-    X = np.array([[0.0, 5.0]] * 10 + [[1.0, 5.0]] * 10, np.float32)
-    forest = DownSampledForest(1, 1, min_samples_leaf=1, max_features=1.0, random_state=0).fit(X, [0] * 10 + [1] * 10)
-    card = _Card([Predictor(name="a", label="A"), Predictor(name="b", label="B")])
-    answer = FastPredictor(card, _alone(forest), [X[:10, 0], X[:10, 1]]).answer([1.0, 5.0])
-    assert answer.interval == (answer.suitability, answer.suitability)
-    assert answer.sources == {"records": 0, "members": 0, "places": 0}
-
-
-@settings(max_examples=60, deadline=None)
-@given(row=anywhere)
-def test_what_a_trained_model_says_of_novelty_is_of_one_piece(survey, row):
-    answer = survey.predictor.answer(list(row))
-    novelty = answer.novelty
-    beyond = [
-        p.name
-        for p, value in zip(survey.card.predictors, row, strict=True)
-        if p.type == "continuous" and not np.float32(p.minimum) <= np.float32(value) <= np.float32(p.maximum)
-    ]
-    assert novelty.outside_range == beyond
-    assert novelty.threshold == survey.card.area.threshold
-    assert (novelty.mess < 0) == bool(beyond)
-    if beyond:
-        assert novelty.kind == "range"
-        assert novelty.most_dissimilar in beyond
-    else:
-        assert novelty.kind == ("inside" if novelty.index <= novelty.threshold else "combination")
-    assert novelty.inside == (novelty.kind == "inside")
-
-
-@pytest.mark.filterwarnings("ignore:overflow encountered")
-@settings(max_examples=60, deadline=None)
-@given(row=st.lists(st.floats(-1e38, 1e38, exclude_min=True, exclude_max=True), min_size=3, max_size=3))
-def test_an_answer_to_any_value_that_is_taken_is_a_number(records, row):
-    rock, trees, temperature = row
-    answer = records.predictor.answer([abs(rock), abs(trees), temperature, "sand"])
-    told = [answer.suitability, *answer.interval, answer.baseline, *answer.sources.values(), answer.novelty.mess]
-    told += [effect for *_, effect in answer.contributions]
-    assert np.isfinite(told).all()
-
-
-@pytest.mark.filterwarnings("ignore:overflow encountered")
-@settings(max_examples=60, deadline=None)
-@given(temperature=st.floats(-1e38, 1e38, exclude_min=True, exclude_max=True))
-@example(temperature=1e20)
-def test_the_index_of_any_value_that_is_taken_is_a_number(records, temperature):
-    """JSON has no infinity."""
-    assert np.isfinite(records.predictor.answer([10.0, 10.0, temperature, "sand"]).novelty.index)

@@ -1,0 +1,104 @@
+"""What `benchmarks.engine` compares: each method fits one species and predicts the sites of its surveys."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
+
+from ml.engine import EngineSettings
+from ml.levels import level_order, recode
+from ml.maxent import Maxent
+from ml.members import share_logit
+from ml.nceas import RegionGroup
+from ml.target_group import background_weight
+
+Floats = NDArray[np.float64]
+Scored = tuple[Floats, float, float]
+_DRAWN = 10_000
+DEFAULT, DOWN, MAXENT, MAXENT_1, ELAPID = (
+    "default forest",
+    "down-sampled forest",
+    "MaxEnt-type",
+    "MaxEnt-type, penalty 1",
+    "elapid MaxEnt",
+)
+NETWORK, EQUAL, BLEND = "multi-species network", "plain mean of all three", "the default model"
+NO_FOREST, NO_MAXENT, NO_NETWORK = "default without forest", "default without MaxEnt", "default without network"
+MEMBERS = {DOWN: "forest", MAXENT: "maxent", NETWORK: "network"}
+
+
+class Problem:
+    """One species with one background."""
+
+    def __init__(self, group: RegionGroup, species: int, share: float, seed: int) -> None:
+        self.group, self.species, self.seed = group, species, seed
+        records = group.records
+        self.y = records.recorded[:, species]
+        self.weight = background_weight(records.recorded, share, species)
+        self.categorical = records.categorical
+        if share > 0:
+            draw = np.random.default_rng((seed, species))
+            background = draw.choice(len(self.y), _DRAWN, p=self.weight)
+        else:
+            background = np.flatnonzero(self.weight > 0)
+        chosen = np.concatenate((np.flatnonzero(self.y == 1), background))
+        self.drawn, self.drawn_y = records.rows[chosen], self.y[chosen]
+
+    def timed(self, fit: Callable[[], object], predict: Callable[[object], Floats]) -> Scored:
+        """Fit and predict, with the seconds of both."""
+        started = time.perf_counter()
+        model = fit()
+        fitted = time.perf_counter()
+        scores = predict(model)
+        return scores, fitted - started, time.perf_counter() - fitted
+
+
+def default_forest(p: Problem) -> Scored:
+    """scikit-learn's forest as it comes, 500 trees."""
+    forest = RandomForestClassifier(500, random_state=p.seed)
+    return p.timed(lambda: forest.fit(p.drawn, p.drawn_y), lambda m: m.predict_proba(p.group.test_rows)[:, 1])
+
+
+def down_sampled(p: Problem) -> Scored:
+    """Our forest alone."""
+    order = level_order(p.group.records.rows, p.y, p.weight, p.categorical)
+    forest = EngineSettings(seed=p.seed).forest()
+    return p.timed(
+        lambda: forest.fit(recode(p.group.records.rows, order), p.y, p.weight),
+        lambda m: share_logit(m.predict_proba(recode(p.group.test_rows, order))[:, 1]),
+    )
+
+
+def maxent(p: Problem, regularization: float = EngineSettings.regularization) -> Scored:
+    """Our MaxEnt-type model alone."""
+    model = Maxent(regularization=regularization, categorical=p.categorical)
+    return p.timed(
+        lambda: model.fit(p.group.records.rows, p.y, p.weight), lambda m: m.decision_function(p.group.test_rows)
+    )
+
+
+def elapid_maxent(p: Problem) -> Scored:
+    """The field's library, as it comes."""
+    import elapid
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = elapid.MaxentModel(n_cpus=1)
+        return p.timed(
+            lambda: model.fit(p.drawn.astype(np.float64), p.drawn_y, categorical=list(p.categorical) or None),
+            lambda m: np.asarray(model.predict(p.group.test_rows.astype(np.float64))).ravel(),
+        )
+
+
+ALONE: dict[str, Callable[[Problem], Scored]] = {
+    DEFAULT: default_forest,
+    DOWN: down_sampled,
+    MAXENT: maxent,
+    MAXENT_1: lambda p: maxent(p, 1.0),
+    ELAPID: elapid_maxent,
+}
