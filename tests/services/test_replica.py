@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -80,14 +79,24 @@ def paused(site: live.Site, primary: live.Postgres, standby: live.Postgres) -> I
 def frozen(server: live.Postgres) -> Iterator[None]:
     """A server whose processes stand still: the system takes connections for it, and nothing answers."""
     master = psutil.Process(int((server.folder / "data" / "postmaster.pid").read_text().split()[0]))
-    family = [master, *master.children(recursive=True)]
-    for process in family:
-        process.send_signal(signal.SIGSTOP)
+    with ExitStack() as all_of_them:
+        # the master first, so that it starts no other
+        all_of_them.enter_context(held(master))
+        for process in master.children(recursive=True):
+            all_of_them.enter_context(held(process))
+        yield
+
+
+@contextmanager
+def held(process: psutil.Process) -> Iterator[None]:
+    """A process that stands still; it may have ended just before."""
+    with suppress(psutil.NoSuchProcess):
+        process.suspend()
     try:
         yield
     finally:
-        for process in family:
-            process.send_signal(signal.SIGCONT)
+        with suppress(psutil.NoSuchProcess):
+            process.resume()
 
 
 def caught_up(primary: live.Postgres, standby: live.Postgres) -> None:
