@@ -20,8 +20,8 @@ from typing import Any
 _metrics = Path(os.environ.get("DATA_DIR") or Path(__file__).parent / "instance").absolute() / "metrics"
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(_metrics))
 
-from app.config import SettingsError, load_settings  # noqa: E402
-from app.logs import formatter  # noqa: E402
+from app.config.settings import SettingsError, load_settings  # noqa: E402
+from app.telemetry.logs import formatter  # noqa: E402
 
 try:
     _settings = load_settings()

@@ -7,35 +7,30 @@ from typing import Any
 
 from flask import Flask
 
-from app import (
-    answer_cache,
-    bodies,
-    database,
-    docs,
-    errors,
-    limiting,
-    observability,
-    redis_store,
-    replica,
-    security,
-    templating,
-)
+from app import redis_client
 from app.analytics import views as analytics
+from app.api_docs import views
+from app.cache import answers
+from app.catalogue.snapshot import Register
 from app.comparisons import views as comparisons
-from app.config import PROJECT, Settings, SettingsError, load_settings
-from app.extensions import db, htmx, migrate
-from app.handover import service as handover
+from app.config.settings import PROJECT, Settings, SettingsError, load_settings
+from app.database import connections, replica
+from app.database.db import db, migrate
+from app.extensions import htmx
 from app.health import views as health
+from app.limits import limiter
+from app.outbox import outbox as handover
 from app.predictions import cli as predictions_cli
+from app.predictions import curves, usage
 from app.predictions import tables as predictions_tables
-from app.predictions import tally
 from app.predictions import views as predictions
 from app.registry import cli as registry_cli
 from app.registry import views as registry
 from app.registry.loader import Loader
-from app.registry.snapshot import Register
 from app.species import views as species
 from app.studies import views as studies
+from app.telemetry import requests
+from app.web import bodies, problems, security, templating
 
 
 class Application(Flask):
@@ -71,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         TESTING=settings.environment == "testing",
         # Also in tests an unexpected error is answered as it would be in production.
         PROPAGATE_EXCEPTIONS=False,
-        **database.configuration(settings),
+        **connections.configuration(settings),
         MAX_CONTENT_LENGTH=settings.max_content_length,
         MAX_FORM_MEMORY_SIZE=settings.max_content_length,
         MAX_FORM_PARTS=500,
@@ -79,21 +74,21 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     with app.app_context():
         for engine in db.engines.values():
-            database.watch(engine)
+            connections.watch(engine)
     replica.init_app(app)
     migrate.init_app(app, db, directory=str(PROJECT / "migrations"), render_as_batch=True)
     htmx.init_app(app)
-    observability.init_app(app)
-    redis_store.init_app(app)
-    answer_cache.init_app(app)
-    limiting.init_app(app)
+    requests.init_app(app)
+    redis_client.init_app(app)
+    answers.init_app(app)
+    limiter.init_app(app)
     security.init_app(app)
     bodies.init_app(app)
-    errors.init_app(app)
+    problems.init_app(app)
     templating.init_app(app)
     app.extensions["model_loader"] = Loader(settings.models_dir.resolve(), settings.model_memory)
     handover.init_app(app, predictions_tables.insert, predictions_tables.insert_written)
-    tally.init_app(app)
+    usage.init_app(app)
     app.extensions["register"] = Register(settings.data_dir.resolve() / "registry")
     app.cli.add_command(registry_cli.group)
     app.cli.add_command(predictions_cli.group)
@@ -101,6 +96,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in (
         predictions.pages,
         predictions.api,
+        curves.pages,
+        curves.api,
         comparisons.pages,
         comparisons.api,
         species.pages,
@@ -111,7 +108,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         analytics.pages,
         analytics.api,
         health.pages,
-        docs.pages,
+        views.pages,
     ):
         app.register_blueprint(blueprint)
     return app

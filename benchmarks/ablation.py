@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ml.benchmark import blocks_of, read_regions
+from ml.benchmark.run import blocks_of, read_regions
 from ml.datasets import load_study
-from ml.engine import EngineSettings, Group, GroupModel, fit_species
-from ml.held_out import held_out_networks
-from ml.maxent import Maxent
-from ml.metrics import auc_roc
-from ml.preparing import prepare
-from ml.target_group import ShareChoice, background_weight, block_scores
+from ml.estimators.maxent import Maxent
+from ml.evaluation.metrics import auc_roc
+from ml.training.background_weight import ShareChoice, background_weight
+from ml.training.cross_validation import held_out_networks
+from ml.training.default_model import EngineSettings, Group, GroupModel, fit_species
+from ml.training.group import prepare
+from ml.training.target_group import block_scores
 
 Floats = NDArray[np.float64]
 _TREES = 200

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ml.datasets import load_study
-from ml.estimators import DownSampledForest
-from ml.flatten import flatten_forest
-from ml.members import Blend
-from ml.metrics import auc_roc
-from ml.packing import Contents, pack
-from ml.preparing import choose_folds, make_group
+from ml.estimators.forest import DownSampledForest
+from ml.evaluation.metrics import auc_roc
+from ml.serving.arrays import Contents, pack
+from ml.serving.blend import Blend
+from ml.training.export import flatten_forest
+from ml.training.folds import choose_folds
+from ml.training.group import make_group
 
 CAPS = (100, 200, 400, 800, None)
 

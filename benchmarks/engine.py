@@ -41,13 +41,13 @@ from benchmarks.methods import (
     Problem,
     Scored,
 )
-from ml import metrics
-from ml.benchmark import SCORES, SIZES, read_regions, shared_models, size_class
-from ml.engine import EngineSettings, GroupModel, SpeciesModel, fit_group, fit_species
-from ml.flatten import flatten_model
-from ml.levels import recode
-from ml.nceas import RegionGroup, read_survey
-from ml.packing import Contents, pack
+from ml.benchmark.nceas import RegionGroup, read_survey
+from ml.benchmark.run import SCORES, SIZES, read_regions, shared_models, size_class
+from ml.evaluation import metrics
+from ml.predictors.levels import recode
+from ml.serving.arrays import Contents, pack
+from ml.training.default_model import EngineSettings, GroupModel, SpeciesModel, fit_group, fit_species
+from ml.training.export import flatten_model
 
 _REPEATS = 200
 BACKGROUNDS = ("random", "target group")

@@ -14,15 +14,17 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed, parallel_backend
 
-from ml.benchmark import blocks_of, read_regions
+from ml.benchmark.run import blocks_of, read_regions
 from ml.datasets import DEMO_STUDIES, load_study
-from ml.engine import EngineSettings, fit_group
-from ml.held_out import held_out_members, held_out_networks
-from ml.intervals import holds, join
-from ml.judging import Judged, judge, study_intervals
-from ml.members import IntervalModel, Z, logistic
-from ml.preparing import folds_for, prepare
-from ml.stacking import equal_weights, fit_stacking
+from ml.evaluation.intervals import holds, join
+from ml.kernels.logit import logistic
+from ml.serving.interval import IntervalModel, Z
+from ml.training.cross_validation import held_out_members, held_out_networks
+from ml.training.default_model import EngineSettings, fit_group
+from ml.training.folds import folds_for
+from ml.training.group import prepare
+from ml.training.held_out_summary import Judged, judge, study_intervals
+from ml.training.stacking import equal_weights, fit_stacking
 
 _FOLDS = 5
 

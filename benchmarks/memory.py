@@ -25,12 +25,12 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from ml.artifact import find_artifacts, read_card, save_artifact
 from ml.card import ModelCard, Predictor, Source, SpeciesDescription, StudyDescription
-from ml.packing import unpack
+from ml.serving.arrays import unpack
+from ml.serving.artifact import find_artifacts, read_card, save_artifact
 from ml.study import StudyData
-from ml.training import train_species
-from tests import live
+from ml.training.train import train_species
+from tools import live
 
 LIMIT = 2_000_000_000
 

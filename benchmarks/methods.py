@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
-from ml.engine import EngineSettings
-from ml.levels import level_order, recode
-from ml.maxent import Maxent
-from ml.members import share_logit
-from ml.nceas import RegionGroup
-from ml.target_group import background_weight
+from ml.benchmark.nceas import RegionGroup
+from ml.estimators.maxent import Maxent
+from ml.kernels.logit import share_logit
+from ml.predictors.levels import level_order, recode
+from ml.training.background_weight import background_weight
+from ml.training.default_model import EngineSettings
 
 Floats = NDArray[np.float64]
 Scored = tuple[Floats, float, float]

@@ -18,13 +18,13 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from benchmarks.made_up import made_up_study
-from ml.artifact import load_artifact
-from ml.curves import response_curves
-from ml.estimators import DownSampledForest
-from ml.features import FeaturePipeline
-from ml.flatten import flatten_forest
-from ml.members import Blend
-from ml.training import train_species
+from ml.estimators.forest import DownSampledForest
+from ml.predictors.pipeline import FeaturePipeline
+from ml.serving.artifact import load_artifact
+from ml.serving.blend import Blend
+from ml.serving.response_curves import response_curves
+from ml.training.export import flatten_forest
+from ml.training.train import train_species
 
 
 def _microseconds(call: Callable[[], object], seconds: float) -> float:

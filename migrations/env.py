@@ -14,7 +14,7 @@ from flask import current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from app.database import take_time
+from app.database.connections import take_time
 
 _migrate = current_app.extensions["migrate"]
 _metadata = _migrate.db.metadata

@@ -12,8 +12,8 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests import live
-from tests.live import PROJECT
+from tools import live
+from tools.live import PROJECT
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL", "") not in ("", "0")
 LAYERS = ("unit", "contract", "services", "browser")
@@ -131,7 +131,7 @@ def workroom() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def model_tree(once: Once) -> Path:
     """Small forests trained for real: four birds with a categorical predictor and coordinates."""
-    from ml.training import train_species
+    from ml.training.train import train_species
     from tests.synthetic import synthetic_study
 
     def train(models: Path) -> None:
@@ -145,7 +145,7 @@ def model_tree(once: Once) -> Path:
 @pytest.fixture(scope="session")
 def newer_model(once: Once) -> Path:
     """The folder of another model of the black-eared wheatear, in a tree like the other one's."""
-    from ml.training import train_species
+    from ml.training.train import train_species
     from tests.synthetic import synthetic_study
 
     def train(models: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app.analytics.schemas import MOST, Analytics, PredictorDrift, Quartiles, StudyUse
 from app.predictions.schemas import Kind
-from ml.drift import ENOUGH
+from ml.serving.drift import ENOUGH
 
 KINDS: dict[Kind, str] = {
     "inside": "inside what the model has seen",

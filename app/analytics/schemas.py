@@ -7,9 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
 
+from app.catalogue.refs import SpeciesRef, StudyRef
 from app.predictions.schemas import Kind
-from app.registry.schemas import SpeciesRef
-from app.studies.schemas import StudyRef
 
 PERIODS = (7, 30, 90)
 # Requests of a study that are looked at: enough for shares within about two percentage points, and soon read.

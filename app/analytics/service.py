@@ -16,15 +16,15 @@ from app.analytics.schemas import (
     SpeciesUse,
     StudyUse,
 )
+from app.catalogue.refs import StudyRef
+from app.catalogue.species import Species
+from app.catalogue.studies import Study
 from app.errors import Unavailable
-from app.predictions import kept
+from app.predictions import stored
 from app.predictions.schemas import Kind
 from app.registry import service as registry
-from app.species.tables import Species
-from app.studies.schemas import StudyRef
-from app.studies.tables import Study
-from ml.artifact import Artifact
-from ml.drift import measure, quartiles
+from ml.serving.artifact import Artifact
+from ml.serving.drift import measure, quartiles
 
 _TOP = 10
 
@@ -36,7 +36,7 @@ def look_back(query: AnalyticsQuery) -> Analytics:
     # what was stored while the clock was ahead lies behind the period, and does not count in each until then
     until = datetime.now(UTC)
     since = until - timedelta(days=query.days)
-    counts = kept.asked_by_species(since, until)
+    counts = stored.asked_by_species(since, until)
     total = sum(requests for _, requests in counts)
     by_study: Counter[Study] = Counter()
     for species, requests in counts:
@@ -52,7 +52,7 @@ def look_back(query: AnalyticsQuery) -> Analytics:
 
 
 def _study(study: Study, requests: int, since: datetime, until: datetime) -> StudyUse:
-    asked: Asked = kept.asked_of_study(study.id, since, until, MOST)
+    asked: Asked = stored.asked_of_study(study.id, since, until, MOST)
     kinds = Counter(kind for _, kind in asked)
     return StudyUse(
         study=StudyRef(slug=study.slug, title=study.title),

@@ -7,8 +7,9 @@ from flask import Blueprint
 from app.analytics import service
 from app.analytics.presentation import present
 from app.analytics.schemas import PERIODS, AnalyticsQuery
-from app.http import API_PREFIX, Reply, face, faces, read_query
-from app.replica import from_replica
+from app.database.replica import from_replica
+from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.reading import read_query
 
 api = Blueprint("analytics_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("analytics", __name__)

@@ -8,12 +8,12 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from app.comparisons.panel import Panel, Subject
+from app.catalogue.refs import PredictorRange
 from app.comparisons.schemas import MOST, MOST_COLUMNS
+from app.comparisons.subjects import Panel, Subject
 from app.errors import AppError, ValidationFailed
 from app.predictions import form as predict_form
-from app.predictions.environment import Canonical, number_text
-from app.studies.schemas import PredictorRange
+from app.predictions.conditions import Canonical, number_text
 from ml.card import Predictor
 
 Given = MultiDict[str, str]

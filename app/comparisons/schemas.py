@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.fields import Text, plain_text
+from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
 from app.predictions.schemas import (
     MOST_PREDICTORS,
     Contribution,
@@ -17,8 +17,7 @@ from app.predictions.schemas import (
     ThresholdUsed,
     Verdict,
 )
-from app.registry.schemas import ModelRef, SpeciesRef
-from app.studies.schemas import PredictorRange, StudyRef
+from app.web.fields import Text, plain_text
 from ml.card import Metric, Threshold
 
 #: Species or conditions of one comparison.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.comparisons.judging import Judged, ask, refuse_any_outside
-from app.comparisons.panel import Panel, Subject, name_of
+from app.catalogue.refs import ModelRef, StudyRef
+from app.catalogue.studies import Study
+from app.catalogue.versions import ModelVersion
+from app.comparisons.asking import Judged, ask, refuse_any_outside
 from app.comparisons.schemas import (
     ComparedConditions,
     ConditionsComparison,
@@ -17,14 +19,11 @@ from app.comparisons.schemas import (
     SpeciesComparison,
     SpeciesComparisonQuery,
 )
+from app.comparisons.subjects import Panel, Subject, name_of
 from app.errors import ValidationFailed
-from app.http import pointer
-from app.predictions.environment import Canonical, read_environment
+from app.predictions.conditions import Canonical, read_environment
 from app.predictions.schemas import Computed
-from app.registry.schemas import ModelRef
-from app.registry.tables import ModelVersion
-from app.studies.schemas import StudyRef
-from app.studies.tables import Study
+from app.web.reading import pointer
 
 Interval = tuple[float, float]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import defer, lazyload
 
-from app.extensions import db
-from app.registry.tables import ModelVersion
-from app.species.tables import Species
-from app.studies.tables import Study
+from app.catalogue.species import Species
+from app.catalogue.studies import Study
+from app.catalogue.versions import ModelVersion
+from app.database.db import db
 
 # Cards are tens of kilobytes each, and an opened model has its own; a version's species is loaded beside it already.
 _LIGHT = (defer(ModelVersion.card), lazyload(ModelVersion.species))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.catalogue import versions as registry_tables
+from app.catalogue.refs import PredictorRange, StudyRef
+from app.catalogue.species import Species
+from app.catalogue.versions import ModelVersion
 from app.comparisons import tables
-from app.comparisons.judging import ask
-from app.comparisons.panel import name_of
+from app.comparisons.asking import ask
 from app.comparisons.schemas import (
     ComparedModel,
     ModelAnswers,
@@ -16,17 +19,14 @@ from app.comparisons.schemas import (
     ScoreChange,
 )
 from app.comparisons.service import overlap
+from app.comparisons.subjects import name_of
 from app.errors import NotFound, Unavailable, ValidationFailed
-from app.predictions.environment import Canonical, read_environment
+from app.predictions.conditions import Canonical, read_environment
 from app.predictions.schemas import HowAsked
 from app.registry import service as registry
-from app.registry import tables as registry_tables
-from app.registry.tables import ModelVersion
 from app.species import service as species_service
-from app.species.tables import Species
-from app.studies.schemas import PredictorRange, StudyRef
-from ml.artifact import Artifact
 from ml.card import Conditions, Metric, ModelCard
+from ml.serving.artifact import Artifact
 
 _ORDER = ("auc_roc", "auc_prg", "cor", "tss", "cbi", "brier")
 Pair = tuple[ModelVersion, ModelVersion]

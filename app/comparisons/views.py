@@ -8,7 +8,7 @@ from flask import Blueprint, request
 from pydantic import BaseModel
 
 from app.comparisons import form as forms
-from app.comparisons import panel, service, versions
+from app.comparisons import service, subjects, versions
 from app.comparisons.form import CompareForm
 from app.comparisons.schemas import (
     MOST_COLUMNS,
@@ -18,8 +18,9 @@ from app.comparisons.schemas import (
     SpeciesComparisonQuery,
 )
 from app.errors import AppError, OutsideArea, ValidationFailed
-from app.http import API_PREFIX, Reply, faces, read_json, read_query, validate
 from app.predictions.schemas import ALSO_IN_ADDRESS
+from app.web.faces import API_PREFIX, Reply, faces
+from app.web.reading import read_json, read_query, validate
 
 api = Blueprint("comparisons_api", __name__, url_prefix=f"{API_PREFIX}/comparisons")
 pages = Blueprint("comparisons", __name__, url_prefix="/compare")
@@ -42,7 +43,7 @@ def front() -> Reply:
 def species() -> Reply:
     """Rank species for one set of conditions."""
     query = read_json(SpeciesComparisonQuery, also_in_address=ALSO_IN_ADDRESS)
-    return Reply(service.compare_species(panel.open_study(query.study, query.species), query))
+    return Reply(service.compare_species(subjects.open_study(query.study, query.species), query))
 
 
 @api.post("/conditions")
@@ -50,7 +51,7 @@ def species() -> Reply:
 def conditions() -> Reply:
     """Ask one species about several sets of conditions."""
     query = read_json(ConditionsComparisonQuery, also_in_address=ALSO_IN_ADDRESS)
-    return Reply(service.compare_conditions(panel.open_species(query.species), query))
+    return Reply(service.compare_conditions(subjects.open_species(query.species), query))
 
 
 @api.get("/models")
@@ -68,13 +69,13 @@ def species_page() -> Reply:
     Template context: ``data`` SpeciesComparison or None, ``form`` CompareForm, ``choices`` the studies, ``panel``
     Panel or None, ``example`` whether the conditions are ours, ``refusal`` OutsideArea or None.
     """
-    context: dict[str, Any] = {"choices": panel.studies(), "panel": None, "form": CompareForm(), "example": False}
+    context: dict[str, Any] = {"choices": subjects.studies(), "panel": None, "form": CompareForm(), "example": False}
     if not context["choices"]:
         return _reply("species", None, context)
     try:
-        slug = read_query(PageChoice).study or panel.largest_of(context["choices"])
+        slug = read_query(PageChoice).study or subjects.largest_of(context["choices"])
         context["form"].chosen = slug
-        context["panel"] = asked = panel.open_study(slug, first_only=True)
+        context["panel"] = asked = subjects.open_study(slug, first_only=True)
         context["form"], given = forms.one_set(asked, request.args)
         context["example"] = not any(name.startswith("env.") for name in request.args)
         found = service.compare_species(asked, validate(SpeciesComparisonQuery, given))
@@ -91,16 +92,16 @@ def conditions_page() -> Reply:
     Template context: ``data`` ConditionsComparison or None, ``form`` CompareForm, ``choices`` the species,
     ``subject`` Subject or None, ``most_columns``, ``refusal`` OutsideArea or None.
     """
-    context: dict[str, Any] = {"choices": panel.choices(answering=True), "subject": None, "form": CompareForm()}
+    context: dict[str, Any] = {"choices": subjects.choices(answering=True), "subject": None, "form": CompareForm()}
     context["most_columns"] = MOST_COLUMNS
     if not context["choices"]:
         return _reply("conditions", None, context)
     # one column more or less changes the form itself, not only the answers under it
     whole = "add" in request.args or "remove" in request.args
     try:
-        name = read_query(PageChoice).species or panel.example()
+        name = read_query(PageChoice).species or subjects.example()
         context["form"].chosen = name
-        context["subject"] = one = panel.open_species(name)
+        context["subject"] = one = subjects.open_species(name)
         context["form"], given = forms.several_sets(one, request.args)
         context["form"].limit_columns()
         found = service.compare_conditions(one, validate(ConditionsComparisonQuery, given))
@@ -117,10 +118,10 @@ def models_page() -> Reply:
     Template context: ``data`` ModelsComparison or None, ``choices`` the species, ``shelf`` Shelf or None,
     ``problem`` what is wrong with the choice.
     """
-    context: dict[str, Any] = {"choices": panel.choices(), "shelf": None, "problem": ""}
+    context: dict[str, Any] = {"choices": subjects.choices(), "shelf": None, "problem": ""}
     try:
         query = read_query(ModelsComparisonQuery)
-        name = read_query(PageChoice).species or panel.with_versions(context["choices"])
+        name = read_query(PageChoice).species or subjects.with_versions(context["choices"])
         context["shelf"] = shelf = versions.shelf_of(query, name)
         pair = versions.find_pair(query) if query.first or query.second else shelf.latest_two if shelf else None
     except ValidationFailed as error:

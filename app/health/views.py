@@ -11,13 +11,14 @@ from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import answer_cache, replica
-from app.extensions import db
-from app.handover.service import handover
-from app.handover.spool import SpoolError
+from app.cache import answers
+from app.catalogue import snapshot
+from app.database import replica
+from app.database.db import db
 from app.health.probe import Probe
-from app.http import Reply, faces
-from app.registry import snapshot
+from app.outbox.outbox import handover
+from app.outbox.spool import SpoolError
+from app.web.faces import Reply, faces
 
 log = logging.getLogger(__name__)
 pages = Blueprint("health", __name__, url_prefix="/health")
@@ -63,7 +64,7 @@ class _Probes:
     def __init__(self) -> None:
         self.database: Probe[Literal["up", "down"]] = Probe(_database, "down")
         self.replica: Probe[Literal["up", "down", "none"]] = Probe(replica.state, "down")
-        self.cache: Probe[Literal["up", "down", "in process"]] = Probe(answer_cache.state, "down")
+        self.cache: Probe[Literal["up", "down", "in process"]] = Probe(answers.state, "down")
         self.models: Probe[int] = Probe(_models, 0)
 
 

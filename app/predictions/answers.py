@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 
-from app.predictions.environment import Canonical
+from app.catalogue.refs import ModelRef, SpeciesRef
+from app.catalogue.snapshot import KnownSpecies
+from app.catalogue.species import Species
+from app.predictions.conditions import Canonical
 from app.predictions.schemas import Computed, Extrapolation, Novelty, PredictionAnswer, Stored, ThresholdUsed
 from app.predictions.verdict import judge
-from app.registry.schemas import ModelRef, SpeciesRef
-from app.registry.snapshot import KnownSpecies
-from app.species.tables import Species
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from app import answer_cache
-from app.database import take_time
+from app.cache import answers
+from app.database.connections import take_time
+from app.database.db import db
 from app.errors import Unavailable
-from app.extensions import db
-from app.predictions import tables, warming
+from app.predictions import cache_warming, tables
 from app.registry.cli import Refused
 
 group = AppGroup("predictions", help="Look after stored predictions and the cache of answers.")
@@ -88,10 +88,10 @@ def warm(study: str | None, limit: int) -> None:
     """
     if not 0 <= limit <= _MOST:
         raise Refused(f"--limit: give a number from 0 to {_MOST}")
-    kept_for = answer_cache.shared_for()
+    kept_for = answers.shared_for()
     take_time(db.session.connection())
     try:
-        work = warming.plan(study, limit)
+        work = cache_warming.plan(study, limit)
     except Unavailable as error:
         raise Refused(str(error)) from None
     finally:
@@ -131,13 +131,13 @@ def _delete(last_id: str, batch: int, total: int) -> int:
     return deleted
 
 
-def _warm(work: warming.Plan) -> Counter[warming.Outcome]:
+def _warm(work: cache_warming.Plan) -> Counter[cache_warming.Outcome]:
     """Carry a plan out, up to the first answer that Redis does not take."""
     terminal = sys.stderr.isatty()
-    done: Counter[warming.Outcome] = Counter()
+    done: Counter[cache_warming.Outcome] = Counter()
     said = time.monotonic()
     with tqdm(total=work.steps, disable=not terminal, file=sys.stderr) as bar:
-        for number, outcomes in enumerate(warming.carry_out(work), start=1):
+        for number, outcomes in enumerate(cache_warming.carry_out(work), start=1):
             done += outcomes
             bar.update()
             if done["away"]:

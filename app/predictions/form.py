@@ -6,15 +6,15 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from app.catalogue import snapshot
+from app.catalogue.snapshot import KnownSpecies
 from app.errors import AppError, ValidationFailed
-from app.predictions.environment import NUMBER, Canonical, number_text
+from app.predictions.conditions import NUMBER, Canonical, number_text
 from app.predictions.schemas import PredictForm
 from app.registry import service as registry
-from app.registry import snapshot
-from app.registry.snapshot import KnownSpecies
 from app.species import service as species_service
 from ml.card import Conditions, ModelCard
-from ml.cutoff import OWN
+from ml.serving.threshold import OWN
 
 PREFIX = "env."
 OPTIONS = ("threshold", "own_threshold", "extrapolation")

@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 import orjson
 
-from app.predictions.environment import number_text
+from app.predictions.conditions import number_text
 from app.predictions.schemas import PredictionAnswer, Verdict
-from app.species.curves import Drawing
+from app.species.curve_drawing import Drawing
 from ml.card import Metric, ModelCard, Predictor
-from ml.cutoff import OWN
+from ml.serving.threshold import OWN
 
 
 @dataclass(frozen=True)

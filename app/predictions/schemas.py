@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
-from app.fields import PageQuery, Text, plain_text
-from app.registry.schemas import ModelRef, SpeciesRef
+from app.catalogue.refs import ModelRef, SpeciesRef
+from app.web.fields import PageQuery, Text, plain_text
 from ml.card import Conditions
 
 MOST_PREDICTORS = 200

@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 
 import orjson
 
+from app.catalogue import snapshot
+from app.catalogue.snapshot import KnownModel, KnownSpecies
 from app.errors import Unavailable
-from app.handover.service import handover
-from app.logs import note
-from app.observability import counters
-from app.predictions import tables, tally
+from app.outbox.outbox import handover
+from app.predictions import tables, usage
 from app.predictions.answers import Answer, Asked, told_of
-from app.predictions.computing import cached_or_computed, threshold_of
-from app.predictions.environment import Canonical, read_environment
+from app.predictions.conditions import Canonical, read_environment
+from app.predictions.inference import cached_or_computed, threshold_of
 from app.predictions.schemas import PredictionAnswer, PredictionQuery
 from app.predictions.verdict import refuse_outside
 from app.registry import service as registry
-from app.registry import snapshot
-from app.registry.snapshot import KnownModel, KnownSpecies
+from app.telemetry.logs import note
+from app.telemetry.metrics import counters
 from ml.card import ModelCard
 
 
@@ -62,7 +62,7 @@ def predict(query: PredictionQuery) -> Given:
     held, cached = cached_or_computed(artifact, environment)
     novelty = held.novelty
     if query.extrapolation == "refuse" and not novelty.in_area_of_applicability:
-        tally.count(artifact, environment, novelty, refused=True)
+        usage.count(artifact, environment, novelty, refused=True)
         refuse_outside(novelty, environment, artifact.card)
     asked = Asked(threshold_of(artifact, query.threshold), query.extrapolation, cached)
     told = told_of(species, model.id, model.version)
@@ -81,7 +81,7 @@ def predict(query: PredictionQuery) -> Given:
     )
     note(model=model.id, version=model.version)
     counters().predictions[cached].inc()
-    tally.count(artifact, environment, novelty, refused=False)
+    usage.count(artifact, environment, novelty, refused=False)
     return Given(answer, species, artifact.card)
 
 

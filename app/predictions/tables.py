@@ -14,9 +14,10 @@ from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import db
-from app.registry.tables import ModelVersion, UtcDateTime
-from app.species.tables import Species
+from app.catalogue.species import Species
+from app.catalogue.versions import ModelVersion
+from app.database.db import db
+from app.database.types import UtcDateTime
 
 
 class Prediction(db.Model):  # type: ignore[name-defined]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.errors import FieldErrors, OutsideArea
-from app.http import pointer
 from app.predictions.schemas import Extrapolation, Novelty, ThresholdUsed, Verdict
+from app.web.reading import pointer
 from ml.card import ModelCard, Predictor
 
 

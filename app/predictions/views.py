@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint, request
 
+from app.catalogue import snapshot
+from app.catalogue.snapshot import KnownSpecies
+from app.database.replica import from_replica
 from app.errors import OutsideArea, ValidationFailed
-from app.http import API_PREFIX, Reply, face, faces, read_json, read_query, site_root, validate
+from app.predictions import curves, service, stored
 from app.predictions import form as forms
-from app.predictions import kept, service
 from app.predictions.presentation import present
 from app.predictions.schemas import ALSO_IN_ADDRESS, PredictForm, PredictionAnswer, PredictionQuery, PredictionsQuery
 from app.registry import service as registry
-from app.registry import snapshot
-from app.registry.snapshot import KnownSpecies
-from app.replica import from_replica
+from app.web.faces import API_PREFIX, Reply, face, faces, site_root
+from app.web.reading import read_json, read_query, validate
 from ml.card import ModelCard
 
 api = Blueprint("predictions_api", __name__, url_prefix=API_PREFIX)
@@ -76,7 +77,7 @@ def predict() -> Reply:
 @from_replica
 def detail(prediction_id: str) -> Reply:
     """Show an answer given before. Template context: ``data`` PredictionAnswer, ``view`` AnswerView, ``card``."""
-    answer, card = kept.find(prediction_id)
+    answer, card = stored.find(prediction_id)
     return _answered(answer, card)
 
 
@@ -85,7 +86,7 @@ def detail(prediction_id: str) -> Reply:
 @from_replica
 def browse() -> Reply:
     """List answers given before, latest first."""
-    return Reply(kept.browse(read_query(PredictionsQuery)))
+    return Reply(stored.browse(read_query(PredictionsQuery)))
 
 
 def _example(species: KnownSpecies) -> Reply:
@@ -105,7 +106,7 @@ def _example(species: KnownSpecies) -> Reply:
 
 
 def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | None = None) -> Reply:
-    view = present(answer, card, site_root(), kept.drawings(answer)) if face() != "json" else None
+    view = present(answer, card, site_root(), curves.drawings(answer)) if face() != "json" else None
     return Reply(answer, context={"view": view, "form": form, "card": card, "no_models": False})
 
 

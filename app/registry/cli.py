@@ -8,11 +8,11 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from app.extensions import db
+from app.catalogue.versions import ModelVersion
+from app.database.db import db
 from app.registry import service
 from app.registry.service import RegistryError
-from app.registry.tables import ModelVersion
-from ml.artifact import ArtifactError, find_artifacts
+from ml.serving.artifact import ArtifactError, find_artifacts
 
 group = AppGroup("models", help="Register trained models and choose which one answers.")
 

@@ -8,10 +8,10 @@ from collections import Counter, OrderedDict
 from concurrent.futures import Future
 from pathlib import Path
 
-from app import metrics
 from app.errors import Unavailable
-from app.observability import timed
-from ml.artifact import Artifact, ArtifactError, load_artifact
+from app.telemetry import metrics
+from app.telemetry.requests import timed
+from ml.serving.artifact import Artifact, ArtifactError, load_artifact
 
 log = logging.getLogger(__name__)
 #: What a model takes beside its arrays: the card as objects, the arrays' own headers, counters of what is asked.

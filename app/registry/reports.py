@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from app.catalogue import versions
+from app.catalogue.refs import SpeciesRef
+from app.catalogue.versions import ModelVersion
 from app.errors import NotFound
-from app.registry import history, service, tables
+from app.registry import history, service
 from app.registry.history import OtherVersion
-from app.registry.schemas import SpeciesRef
-from app.registry.tables import ModelVersion
 from ml.card import ModelCard
 from ml.odmap import OdmapReport, build_report
 
@@ -35,18 +36,18 @@ def other_versions(model_id: str) -> list[OtherVersion]:
         No model has this id.
     """
     here = _found(model_id)
-    rows = tables.versions_of(here.species_id, MOST_VERSIONS + 1)
+    rows = versions.versions_of(here.species_id, MOST_VERSIONS + 1)
     card = service.card_of(here)
     return [_seen_from(here, card, row) for row in rows if row.id != here.id][:MOST_VERSIONS]
 
 
 def species_with_models() -> list[SpeciesRef]:
     """Return the species that have any model, by scientific name."""
-    return [SpeciesRef(slug=slug, scientific_name=name) for slug, name in tables.species_with_models()]
+    return [SpeciesRef(slug=slug, scientific_name=name) for slug, name in versions.species_with_models()]
 
 
 def _found(model_id: str) -> ModelVersion:
-    row = tables.find(model_id)
+    row = versions.find(model_id)
     if row is None:
         raise NotFound(f"There is no model “{model_id[:150]}”.")
     return row

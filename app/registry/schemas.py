@@ -6,16 +6,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from app.fields import PageQuery, Text
-from app.studies.schemas import StudyRef
+from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
+from app.web.fields import PageQuery, Text
 from ml.card import Metric, ModelCard, Threshold, Validation
-
-
-class ModelRef(BaseModel):
-    """A model, named."""
-
-    id: str
-    version: int
 
 
 class ModelScores(ModelRef):
@@ -27,13 +20,6 @@ class ModelScores(ModelRef):
     threshold_rule: str
     n_presences: int
     n_absences: int = Field(description="absences, or background points in a presence-background study")
-
-
-class SpeciesRef(BaseModel):
-    """A species, named."""
-
-    slug: str
-    scientific_name: str
 
 
 class ModelItem(ModelRef):

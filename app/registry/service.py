@@ -8,30 +8,23 @@ from pathlib import Path
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.catalogue import snapshot, versions
+from app.catalogue import species as species_tables
+from app.catalogue import studies as study_tables
+from app.catalogue.names import fold
+from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
+from app.catalogue.snapshot import KnownModel
+from app.catalogue.species import Species
+from app.catalogue.studies import Study
+from app.catalogue.versions import Activation, ModelVersion
+from app.database.db import db
+from app.database.types import now
 from app.errors import AppError, NotFound
-from app.extensions import db
-from app.paging import read_cursor, write_cursor
-from app.registry import snapshot, tables
 from app.registry.loader import Loader
-from app.registry.schemas import (
-    ModelDetail,
-    ModelItem,
-    ModelPage,
-    ModelRef,
-    ModelScores,
-    ModelsQuery,
-    SpeciesRef,
-)
-from app.registry.snapshot import KnownModel
-from app.registry.tables import Activation, ModelVersion
-from app.species import tables as species_tables
-from app.species.naming import fold
-from app.species.tables import Species
-from app.studies import tables as study_tables
-from app.studies.schemas import StudyRef
-from app.studies.tables import Study
-from ml.artifact import Artifact, load_artifact
+from app.registry.schemas import ModelDetail, ModelItem, ModelPage, ModelScores, ModelsQuery
+from app.web.paging import read_cursor, write_cursor
 from ml.card import Metric, ModelCard, Predictor
+from ml.serving.artifact import Artifact, load_artifact
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +55,7 @@ def register(path: Path) -> tuple[ModelVersion, bool]:
     """
     artifact = load_artifact(path)
     card = artifact.card
-    known = tables.find(artifact.model_id)
+    known = versions.find(artifact.model_id)
     if known is not None:
         known.path = _stored_path(path)
         db.session.commit()
@@ -72,7 +65,7 @@ def register(path: Path) -> tuple[ModelVersion, bool]:
     version = ModelVersion(
         id=artifact.model_id,
         species_id=species.id,
-        version=tables.latest_version(species.id) + 1,
+        version=versions.latest_version(species.id) + 1,
         path=_stored_path(path),
         card=card.model_dump(mode="json"),
     )
@@ -90,7 +83,7 @@ def activate(model_id: str) -> ModelVersion:
     RegistryError
         There is no such model.
     """
-    version = tables.find(model_id)
+    version = versions.find(model_id)
     if version is None:
         raise RegistryError(f"there is no model {model_id}; see `models list`")
     if not version.active:
@@ -120,12 +113,12 @@ def rollback(study_slug: str) -> list[tuple[str, str]]:
         raise RegistryError(f"there is no study {study_slug}")
     changes: list[tuple[str, str]] = []
     for species in db.session.scalars(db.select(Species).where(Species.study_id == study.id).order_by(Species.slug)):
-        standing = tables.standing_activations(species.id)
+        standing = versions.standing_activations(species.id)
         if len(standing) < 2:
             continue
         latest, earlier = standing[0], standing[1]
-        latest.withdrawn_at = tables.now()
-        version = tables.find(earlier.model_id)
+        latest.withdrawn_at = now()
+        version = versions.find(earlier.model_id)
         assert version is not None  # noqa: S101 (a foreign key guarantees it)
         _switch(version)
         changes.append((latest.model_id, earlier.model_id))
@@ -139,7 +132,7 @@ def rollback(study_slug: str) -> list[tuple[str, str]]:
 def browse(query: ModelsQuery) -> ModelPage:
     """Return a page of models, by id."""
     (after,) = read_cursor(query.cursor, str) or ("",)
-    rows = tables.after(after, query.limit + 1, query.species or None)
+    rows = versions.after(after, query.limit + 1, query.species or None)
     shown = rows[: query.limit]
     following = write_cursor(shown[-1].id) if len(rows) > query.limit else None
     return ModelPage(items=[ModelItem(**_item(row)) for row in shown], next=following)
@@ -153,7 +146,7 @@ def detail(model_id: str) -> ModelDetail:
     NotFound
         No model has this id.
     """
-    row = tables.find(model_id)
+    row = versions.find(model_id)
     if row is None:
         raise NotFound(f"There is no model “{model_id[:150]}”.")
     return ModelDetail(**_item(row), card=card_of(row))
@@ -166,7 +159,7 @@ def card_of(version: ModelVersion | KnownModel) -> ModelCard:
 
 def auc_by_model(model_ids: list[str]) -> dict[str, Metric]:
     """Return the cross-validated AUC-ROC of models, for lists."""
-    return {model_id: Metric(**found) for model_id, found in tables.metric_of(model_ids, "auc_roc").items()}
+    return {model_id: Metric(**found) for model_id, found in versions.metric_of(model_ids, "auc_roc").items()}
 
 
 def predictors_of_study(study_id: int) -> list[Predictor]:
@@ -174,7 +167,7 @@ def predictors_of_study(study_id: int) -> list[Predictor]:
 
     Every model of a study is trained on all of its sites, so that any of them knows the study's ranges.
     """
-    version = tables.any_active_of_study(study_id)
+    version = versions.any_active_of_study(study_id)
     return card_of(version).predictors if version is not None else []
 
 
@@ -195,13 +188,13 @@ def scores_of(version: ModelVersion | KnownModel) -> ModelScores:
 
 def refs(species_ids: list[int]) -> dict[int, ModelRef]:
     """Return the models that answer for some species."""
-    found = tables.active_by_species(species_ids)
+    found = versions.active_by_species(species_ids)
     return {species: ModelRef(id=model_id, version=version) for species, (model_id, version) in found.items()}
 
 
 def has_active(species_id: int) -> bool:
     """Tell whether any model answers for a species."""
-    return tables.active_for(species_id) is not None
+    return versions.active_for(species_id) is not None
 
 
 def opened(version: ModelVersion | KnownModel) -> Artifact:
@@ -212,13 +205,13 @@ def opened(version: ModelVersion | KnownModel) -> Artifact:
 
 def opened_of_study(study_id: int) -> Artifact | None:
     """Return a model that answers for a study, opened; any knows the training values of all of the study's places."""
-    version = tables.any_active_of_study(study_id)
+    version = versions.any_active_of_study(study_id)
     return opened(version) if version is not None else None
 
 
 def best_active() -> ModelVersion | None:
     """Return the active model with the highest AUC: a stable pick for the example a first visitor sees."""
-    return tables.best_active("auc_roc")
+    return versions.best_active("auc_roc")
 
 
 def warm(app: Flask) -> None:
@@ -249,7 +242,7 @@ def _item(row: ModelVersion) -> dict[str, object]:
 
 
 def _switch(version: ModelVersion) -> None:
-    current = tables.active_for(version.species_id)
+    current = versions.active_for(version.species_id)
     if current is not None:
         current.active = False
         # The index allows one active model a species: the old one must be off before the new one is on.

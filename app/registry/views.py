@@ -6,11 +6,12 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from app.http import API_PREFIX, Reply, face, faces, read_query
+from app.catalogue import scores
+from app.database.replica import from_replica
 from app.registry import reports, service
 from app.registry.schemas import ModelsQuery
-from app.replica import from_replica
-from app.species import scores
+from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.reading import read_query
 from ml.odmap import to_markdown
 
 api = Blueprint("registry_api", __name__, url_prefix=API_PREFIX)

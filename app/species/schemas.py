@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from typing import Annotated, Literal
 
-from app.fields import PageQuery, Text
-from app.registry.schemas import ModelRef, ModelScores
-from app.studies.schemas import PredictorRange, StudyRef
+from pydantic import AfterValidator, BaseModel, Field
+
+from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
+from app.registry.schemas import ModelScores
+from app.web.fields import PageQuery, Text, plain_text
 
 
 class SpeciesItem(BaseModel):
@@ -42,3 +44,43 @@ class SpeciesQuery(PageQuery):
 
     q: Text = Field("", description="Part of a scientific or vernacular name; typing errors are forgiven.")
     study: Text | None = Field(None, description="Only species of this study, by slug.")
+
+
+class CurveData(BaseModel):
+    """How the suitability moves when one predictor changes and the others stay as they are."""
+
+    predictor: str
+    label: str
+    unit: str
+    type: Literal["continuous", "categorical"]
+    value: float | str = Field(description="The predictor's value in the conditions.")
+    minimum: float | None = Field(description="Of the training range.")
+    maximum: float | None
+    values: list[float | str]
+    suitability: list[float]
+    inside: list[bool] = Field(
+        description="Whether each point lies in the area of applicability; elsewhere the curve is invented."
+    )
+    density: list[float] = Field(
+        description="Training values around each point, as a share of the most frequent; empty for levels."
+    )
+
+
+class ResponseCurves(BaseModel):
+    """One species' curves around some conditions."""
+
+    species: SpeciesRef
+    model: ModelRef
+    at: str = Field(description="Which conditions the other predictors are held at.")
+    environment: dict[str, float | str]
+    curves: list[CurveData]
+
+
+class CurvesQuery(BaseModel):
+    """Around which conditions, and how finely."""
+
+    prediction: Annotated[str | None, Field(max_length=36), AfterValidator(lambda v: v and plain_text(v))] = Field(
+        None, description="Id of a prediction for this species; typical conditions when left out."
+    )
+    start: int = Field(0, ge=0, le=20, description="Number of a starting point of the model; 0 are typical conditions.")
+    points: int = Field(41, ge=5, le=201, description="Points of a continuous predictor's curve.")

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+from app.catalogue import names, snapshot, species
+from app.catalogue import versions as registry_tables
+from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
+from app.catalogue.snapshot import KnownModel, KnownSpecies
+from app.catalogue.species import Species
+from app.catalogue.versions import ModelVersion
 from app.errors import NotFound, ValidationFailed
-from app.paging import read_cursor, write_cursor
 from app.registry import service as registry
-from app.registry import snapshot
-from app.registry import tables as registry_tables
-from app.registry.schemas import ModelRef, SpeciesRef
-from app.registry.snapshot import KnownModel, KnownSpecies
-from app.registry.tables import ModelVersion
-from app.species import naming, tables
-from app.species.curves import CurveData, ResponseCurves, as_data
-from app.species.schemas import SpeciesDetail, SpeciesItem, SpeciesPage, SpeciesQuery
-from app.species.tables import Species
-from app.studies.schemas import PredictorRange, StudyRef
-from ml.curves import response_curves
+from app.species.curve_drawing import as_data
+from app.species.schemas import CurveData, ResponseCurves, SpeciesDetail, SpeciesItem, SpeciesPage, SpeciesQuery
+from app.web.paging import read_cursor, write_cursor
+from ml.serving.response_curves import response_curves
 
 _CANDIDATES = 300
 
 
 def browse(query: SpeciesQuery) -> SpeciesPage:
     """Return a page of species: by name, or best match first when a name is asked for."""
-    if naming.fold(query.q):
+    if names.fold(query.q):
         return _search(query)
     if query.q.strip():
         return SpeciesPage(items=[], next=None)
     name, slug = read_cursor(query.cursor, str, str) or ("", "")
-    rows = tables.after(name, slug, query.limit + 1, query.study)
+    rows = species.after(name, slug, query.limit + 1, query.study)
     shown = rows[: query.limit]
     following = write_cursor(shown[-1].scientific_name, shown[-1].slug) if len(rows) > query.limit else None
     return SpeciesPage(items=_items(shown), next=following)
@@ -35,11 +33,9 @@ def browse(query: SpeciesQuery) -> SpeciesPage:
 
 def _search(query: SpeciesQuery) -> SpeciesPage:
     (start,) = read_cursor(query.cursor, int) or (0,)
-    candidates = tables.sharing_grams(sorted(naming.grams_of_query(query.q)), _CANDIDATES, query.study)
-    scored = [(naming.score(query.q, row.names), row) for row in candidates]
-    matches = [
-        row for score, row in sorted(scored, key=lambda pair: (-pair[0], pair[1].slug)) if score >= naming.ENOUGH
-    ]
+    candidates = species.sharing_grams(sorted(names.grams_of_query(query.q)), _CANDIDATES, query.study)
+    scored = [(names.score(query.q, row.names), row) for row in candidates]
+    matches = [row for score, row in sorted(scored, key=lambda pair: (-pair[0], pair[1].slug)) if score >= names.ENOUGH]
     end = start + query.limit
     return SpeciesPage(items=_items(matches[start:end]), next=write_cursor(end) if len(matches) > end else None)
 
@@ -52,7 +48,7 @@ def resolve(name: str) -> Species:
     ValidationFailed
         None is meant, or more than one; the pointer is ``/species``.
     """
-    found = tables.find(snapshot.current().resolve(name).slug)
+    found = species.find(snapshot.current().resolve(name).slug)
     if found is None:
         raise ValidationFailed([("/species", f"no species is called “{_shortened(name.strip())}”")])
     return found
@@ -72,7 +68,7 @@ def detail(slug: str) -> SpeciesDetail:
 
 def with_model(slug: str) -> tuple[Species, ModelVersion | None]:
     """Return a species and the model that answers for it."""
-    row = tables.find(slug)
+    row = species.find(slug)
     if row is None:
         raise NotFound(f"There is no species “{_shortened(slug)}”.")
     return row, registry_tables.active_for(row.id)

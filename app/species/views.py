@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint, request
 
+from app.catalogue import scores
+from app.catalogue.species import Species
+from app.catalogue.versions import ModelVersion
+from app.database.replica import from_replica
 from app.errors import Unavailable
-from app.http import API_PREFIX, Reply, face, faces, read_query
-from app.predictions import kept
 from app.registry import service as registry
-from app.registry.tables import ModelVersion
-from app.replica import from_replica
-from app.species import scores, service
-from app.species.curves import CurvesQuery, Drawing, draw
+from app.species import service
+from app.species.curve_drawing import Drawing, draw
 from app.species.schemas import SpeciesQuery
-from app.species.tables import Species
+from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.reading import read_query
 from ml.card import Metric
 
 api = Blueprint("species_api", __name__, url_prefix=API_PREFIX)
@@ -59,31 +60,6 @@ def detail(slug: str) -> Reply:
             "scores": scores.rows(card) if card else [],
             "sentence": scores.verdict(card) if card else "There is no model for this species yet.",
         },
-    )
-
-
-@api.get("/species/<slug:slug>/response-curves")
-@pages.get("/species/<slug:slug>/response-curves")
-@faces(page="species/curves.html", fragment="species/curves.html")
-def curves(slug: str) -> Reply:
-    """Show how each predictor moves the suitability around typical conditions or those of a prediction.
-
-    Template context: ``data`` ResponseCurves, ``drawings`` list of Drawing, ``prediction`` its id or None, ``starts``
-    the model's starting points and ``start`` the number of the one shown.
-    """
-    query = read_query(CurvesQuery)
-    row, version = service.with_model(slug)
-    if query.prediction is None:
-        if version is None:
-            raise Unavailable(f"There is no model for {row.scientific_name} yet.")
-        found = service.starting_curves(row, version, query.start, query.points)
-    else:
-        found = kept.curves_at(query.prediction, row, query.points)
-    drawings = [draw(curve) for curve in found.curves] if face() != "json" else []
-    starts = registry.card_of(version).starting_points if version is not None and query.prediction is None else []
-    return Reply(
-        found,
-        context={"drawings": drawings, "prediction": query.prediction, "starts": starts, "start": query.start},
     )
 
 

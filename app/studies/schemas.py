@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import BaseModel
 
-from ml.card import Predictor, Source
-
-
-class StudyRef(BaseModel):
-    """A study, named."""
-
-    slug: str
-    title: str
-
-
-class PredictorRange(BaseModel):
-    """A predictor and the range seen in training."""
-
-    name: str
-    label: str
-    unit: str
-    type: Literal["continuous", "categorical"]
-    minimum: float | None
-    maximum: float | None
-    median: float | None
-    levels: list[str] | None
-
-    @classmethod
-    def of(cls, predictor: Predictor) -> Self:
-        """Return what outsiders see of a card's predictor."""
-        return cls(**{name: getattr(predictor, name) for name in cls.model_fields})
+from app.catalogue.refs import PredictorRange, StudyRef
+from ml.card import Source
 
 
 class StudyItem(StudyRef):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from app.catalogue import species, studies
+from app.catalogue.refs import PredictorRange
 from app.errors import NotFound
-from app.fields import PageQuery
-from app.paging import read_cursor, write_cursor
 from app.registry import service as registry
-from app.studies import tables
-from app.studies.schemas import PredictorRange, StudyDetail, StudyItem, StudyPage
+from app.studies.schemas import StudyDetail, StudyItem, StudyPage
+from app.web.fields import PageQuery
+from app.web.paging import read_cursor, write_cursor
 from ml.card import StudyDescription
 
 
 def browse(query: PageQuery) -> StudyPage:
     """Return a page of studies, by title."""
     title, slug = read_cursor(query.cursor, str, str) or ("", "")
-    rows = tables.after(title, slug, query.limit + 1)
-    counts = tables.species_counts()
+    rows = studies.after(title, slug, query.limit + 1)
+    counts = species.species_counts()
     shown = rows[: query.limit]
     following = write_cursor(shown[-1].title, shown[-1].slug) if len(rows) > query.limit else None
     items = [
@@ -39,7 +40,7 @@ def detail(slug: str) -> StudyDetail:
     NotFound
         No study has this slug.
     """
-    row = tables.find(slug)
+    row = studies.find(slug)
     if row is None:
         raise NotFound(f"There is no study “{slug[:100]}”.")
     about = StudyDescription.model_validate(row.description)
@@ -48,7 +49,7 @@ def detail(slug: str) -> StudyDetail:
         title=row.title,
         description=about.description,
         records=about.records,
-        n_species=tables.species_counts().get(row.id, 0),
+        n_species=species.species_counts().get(row.id, 0),
         predictors=[PredictorRange.of(predictor) for predictor in registry.predictors_of_study(row.id)],
         sources=about.sources,
         limits=about.limits,

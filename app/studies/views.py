@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from app.fields import PageQuery
-from app.http import API_PREFIX, Reply, faces, read_query
-from app.replica import from_replica
+from app.database.replica import from_replica
 from app.studies import service
+from app.web.faces import API_PREFIX, Reply, faces
+from app.web.fields import PageQuery
+from app.web.reading import read_query
 
 api = Blueprint("studies_api", __name__, url_prefix=API_PREFIX)
 

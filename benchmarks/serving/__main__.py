@@ -25,7 +25,7 @@ from pathlib import Path
 from benchmarks.serving import scrape
 from benchmarks.serving.report import Round, Series, table
 from benchmarks.serving.stage import SPECIES, VARIANTS, Options, Stage, Variant, cpu_seconds, staged
-from tests.live import PROJECT
+from tools.live import PROJECT
 
 # more answers a second than any variant here gives; each question waits in memory
 _MOST_A_SECOND = 12_000

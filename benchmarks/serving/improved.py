@@ -18,13 +18,15 @@ from fastapi import FastAPI, Request, Response
 from flask import g
 from limits import parse
 
-from app import create_app, logs, security
+from app import create_app
 from app.errors import AppError
-from app.http import validate
+from app.limits.counts import SharedCounts
 from app.predictions import service
 from app.predictions.schemas import PredictionQuery
 from app.registry.service import warm
-from app.shared_counts import SharedCounts
+from app.telemetry import logs
+from app.web import security
+from app.web.reading import validate
 from benchmarks.serving.questions import PATH
 
 inner = create_app()

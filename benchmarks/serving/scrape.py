@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tests.live import NO_PROXY
+from tools.live import NO_PROXY
 
 if TYPE_CHECKING:
     from benchmarks.serving.__main__ import Protocol

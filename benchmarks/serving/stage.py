@@ -17,9 +17,9 @@ from sqlalchemy import Engine, text
 
 from benchmarks.made_up import made_up_study
 from benchmarks.serving.tables import Base
-from ml.features import FeaturePipeline
-from ml.training import train_species
-from tests import live
+from ml.predictors.pipeline import FeaturePipeline
+from ml.training.train import train_species
+from tools import live
 
 SPECIES = "species"
 #: What there is to compare, by name, and what it is.

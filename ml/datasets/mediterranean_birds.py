@@ -9,7 +9,7 @@ import pandas as pd
 
 from ml.card import Predictor, Source, SpeciesDescription, StudyDescription
 from ml.datasets.bird_names import BIRDS
-from ml.features import species_slug
+from ml.records.names import species_slug
 from ml.study import StudyData
 
 FEWEST_PRESENCES = 20

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ml.background import Extent, Floats, candidate_cells, on_land, read_land, sample_background
 from ml.card import Predictor, Source, SpeciesDescription, StudyDescription
-from ml.layers import LAYERS, Climatology, verify
-from ml.occurrences import CleaningRules, clean, read_occurrences
+from ml.layers.background import Extent, Floats, candidate_cells, on_land, read_land, sample_background
+from ml.layers.bioclim import LAYERS
+from ml.layers.climatology import Climatology, verify
+from ml.records.cleaning import CleaningRules, clean, read_occurrences
 from ml.study import StudyData
 
 EXTENT = Extent(west=30.0, south=-35.0, east=-130.0, north=35.0)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests import live
 from tests.conftest import system_program
+from tools import live
 
 _FLAGS = [
     "--no-sandbox",

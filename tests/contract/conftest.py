@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.config import Settings
-from app.extensions import db
+from app.config.settings import Settings
+from app.database.db import db
 from app.predictions.tables import Prediction
 from app.registry import service as registry
 from tests.contract.lint import lint_page

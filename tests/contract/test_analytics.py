@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app import create_app
-from app.extensions import db
+from app.database.db import db
 from app.predictions import tables
 from app.predictions.tables import Prediction
 from app.registry import service as registry
@@ -287,9 +287,9 @@ def test_metrics_count_requested_conditions_by_quarter(site, visitor, send, envi
 
 
 def test_only_the_first_predictors_of_a_study_are_counted(visitor, send, monkeypatch):
-    from app.predictions import tally
+    from app.predictions import usage
 
-    monkeypatch.setattr(tally, "MOST_PREDICTORS", 2)
+    monkeypatch.setattr(usage, "MOST_PREDICTORS", 2)
     send()
     text = visitor.get("/metrics").get_data(as_text=True)
     assert set(re.findall(r'ecopredict_requested_conditions_total\{.*predictor="(\w+)"', text)) == {

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from app import answer_cache, create_app, redis_store, seldom
-from app.predictions import computing
-from app.predictions.environment import cache_key, read_environment
+from app import create_app, redis_client, throttled_log
+from app.cache import answers
+from app.predictions import inference
+from app.predictions.conditions import cache_key, read_environment
 from app.registry import service as registry
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 
@@ -144,16 +145,16 @@ def test_the_process_layer_is_bounded_and_safe_for_threads(asked, artifacts, env
         version = registry.best_active()
         artifact = registry.opened(version)
         given = read_environment(environment, artifact.card)
-        computed = computing.compute(artifact, given)
-    kept = answer_cache._KEPT
+        computed = inference.compute(artifact, given)
+    kept = answers._KEPT
     failures: list[Exception] = []
 
     def fill(start: int) -> None:
         try:
             with app.app_context():
                 for number in range(start, start + kept):
-                    answer_cache.put(f"k{number}", computed)
-                    answer_cache.get(f"k{number - 3}", lambda _: computed)
+                    answers.put(f"k{number}", computed)
+                    answers.get(f"k{number - 3}", lambda _: computed)
         except Exception as error:
             failures.append(error)
 
@@ -254,11 +255,11 @@ def test_threads_that_meet_a_failing_redis_together_are_all_counted(asked, hangi
 
 
 def test_nothing_is_said_more_than_once_a_minute(caplog, monkeypatch):
-    voice = seldom.Seldom(logging.getLogger("app.test"))
+    voice = throttled_log.Seldom(logging.getLogger("app.test"))
     for _ in range(5):
         voice.warning("again %s", 1)
     assert [record.getMessage() for record in caplog.records] == ["again 1"]
-    voice._next -= seldom.EVERY
+    voice._next -= throttled_log.EVERY
     voice.warning("later")
     assert len(caplog.records) == 2
 
@@ -266,4 +267,4 @@ def test_nothing_is_said_more_than_once_a_minute(caplog, monkeypatch):
 def test_keys_carry_the_model_and_the_conditions():
     assert cache_key("m", {"a": 1.0}) != cache_key("n", {"a": 1.0})
     assert cache_key("m", {"a": 1.0}) != cache_key("m", {"a": 2.0})
-    assert redis_store.TIMEOUT <= 0.5
+    assert redis_client.TIMEOUT <= 0.5

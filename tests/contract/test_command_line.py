@@ -12,8 +12,8 @@ from pathlib import Path
 from sqlalchemy import inspect
 
 from app import create_app
-from app.config import PROJECT
-from app.extensions import db
+from app.config.settings import PROJECT
+from app.database.db import db
 from app.registry import service as registry
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 

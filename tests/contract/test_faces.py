@@ -142,7 +142,7 @@ def test_outside_the_training_range_is_answered_and_flagged(client, environment,
 
 
 def test_curl_is_a_shell_command(client, app, environment, ask):
-    from app.predictions import kept
+    from app.predictions import stored as kept
     from app.predictions.presentation import curl
 
     with app.app_context():
@@ -192,7 +192,7 @@ def test_docs(client):
 
 
 def test_terms_on_the_pages_are_in_the_glossary(client):
-    from app.glossary import GLOSSARY
+    from app.web.glossary import GLOSSARY
 
     assert all(sentence.endswith(".") and len(sentence) > 20 for sentence in GLOSSARY.values())
     assert "maxSSS" in client.get("/").get_data(as_text=True)

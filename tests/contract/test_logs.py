@@ -8,8 +8,9 @@ import logging
 
 import pytest
 
-from app import create_app, logs
+from app import create_app
 from app.registry import service as registry
+from app.telemetry import logs
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -89,12 +90,12 @@ def test_no_route_and_no_trace_are_told_as_such(production, written):
 
 
 def test_other_lines_carry_the_id_of_their_request(production, monkeypatch, environment, written):
-    from app.predictions import computing
+    from app.predictions import inference
 
     def fail(*_args):
         raise RuntimeError("no\nsuch\u2028luck")
 
-    monkeypatch.setattr(computing, "compute", fail)
+    monkeypatch.setattr(inference, "compute", fail)
     asked = {"species": WHEATEAR, "environment": environment}
     headers = {"X-Request-ID": "abc-2", "traceparent": f"00-{TRACE}-b7ad6b7169203331-00"}
     assert production.post("/api/v1/predictions", json=asked, headers=headers).status_code == 500

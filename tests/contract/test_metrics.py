@@ -11,10 +11,11 @@ import subprocess
 import pytest
 from sqlalchemy import text
 
-from app import create_app, metrics
-from app.extensions import db
+from app import create_app
+from app.database.db import db
 from app.registry import service as registry
-from ml.artifact import _model_id
+from app.telemetry import metrics
+from ml.serving.artifact import _model_id
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 
 # more species than any list of them shows at once
@@ -73,7 +74,7 @@ def test_buckets_tell_answers_of_a_few_milliseconds_apart(visitor):
 
 
 def test_failures_are_counted_by_kind(visitor, environment, monkeypatch):
-    from app.predictions import computing
+    from app.predictions import inference
 
     def kinds():
         found = read(visitor)
@@ -82,7 +83,7 @@ def test_failures_are_counted_by_kind(visitor, environment, monkeypatch):
     assert kinds() == {"unhandled": 0, "database": 0, "model": 0}
     asked = {"species": WHEATEAR, "environment": environment}
     with monkeypatch.context() as patch:
-        patch.setattr(computing, "compute", lambda *_: 1 / 0)
+        patch.setattr(inference, "compute", lambda *_: 1 / 0)
         assert visitor.post("/api/v1/predictions", json=asked).status_code == 500
     # a mistake of the caller is none of ours
     assert visitor.post("/api/v1/predictions", json={"species": WHEATEAR}).status_code == 422

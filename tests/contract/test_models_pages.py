@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 from markdown_it import MarkdownIt
 
-from app.extensions import db
+from app.catalogue import species
+from app.catalogue import versions as registry_tables
+from app.catalogue.versions import ModelVersion
+from app.database.db import db
 from app.registry import history
 from app.registry import service as registry
-from app.registry import tables as registry_tables
-from app.registry.tables import ModelVersion
-from app.species import tables as species
 from ml.card import Metric
 from ml.odmap import OdmapReport
 from tests.contract.conftest import WHEATEAR, LintingClient

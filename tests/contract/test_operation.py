@@ -12,8 +12,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from sqlalchemy.exc import OperationalError
 
 from app import create_app
-from app.config import PROJECT
-from app.extensions import db
+from app.config.settings import PROJECT
+from app.database.db import db
 from app.registry import service as registry
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 
@@ -57,12 +57,12 @@ def test_database_down(app, client, ask, monkeypatch):
 
 
 def test_our_own_failure_shows_nothing_of_itself(app, client, ask, monkeypatch, caplog):
-    from app.predictions import computing
+    from app.predictions import inference
 
     def fail(*_args):
         raise RuntimeError("secret path /srv/x")
 
-    monkeypatch.setattr(computing, "compute", fail)
+    monkeypatch.setattr(inference, "compute", fail)
     response = ask(trees=91.5)
     assert response.status_code == 500
     assert response.content_type == "application/problem+json"

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from app.extensions import db
+from app.catalogue.versions import ModelVersion
+from app.database.db import db
 from app.predictions import tables
 from app.predictions.tables import Prediction
-from app.registry.tables import ModelVersion
 
 
 @pytest.fixture

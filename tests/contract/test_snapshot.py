@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from app import create_app
+from app.catalogue import snapshot, versions
 from app.registry import service as registry
-from app.registry import snapshot, tables
-from ml.training import train_species
+from ml.training.train import train_species
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 from tests.synthetic import synthetic_study
 
@@ -90,14 +90,14 @@ def test_two_operators_at_once_leave_what_the_database_says(two):
         thread.join()
     with one.app_context():
         known = {s.slug: s.model.id for s in snapshot.current().species if s.model}
-        answering = {s.slug: tables.active_for(s.id) for s in _species()}
+        answering = {s.slug: versions.active_for(s.id) for s in _species()}
         wanted = {slug: version.id for slug, version in answering.items() if version}
     assert known == wanted == {WHEATEAR: ids[1], "parus-major": tit_id}
 
 
 def _species():
-    from app.extensions import db
-    from app.species.tables import Species
+    from app.catalogue.species import Species
+    from app.database.db import db
 
     return list(db.session.scalars(db.select(Species)))
 

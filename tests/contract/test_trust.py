@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from app import create_app
-from app.extensions import db
+from app.database.db import db
 from app.predictions.tables import Prediction
 from app.registry import service as registry
-from ml.training import train_species
+from ml.training.train import train_species
 from tests.contract.conftest import WHEATEAR, LintingClient, ask_of, form_of, make_settings, upgrade
 from tests.synthetic import synthetic_study
 

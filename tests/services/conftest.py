@@ -18,9 +18,9 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from app.config import Settings
-from tests import live
+from app.config.settings import Settings
 from tests.conftest import Once
+from tools import live
 
 _numbers = itertools.count()
 STOCKED = "stocked"

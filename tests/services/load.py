@@ -10,8 +10,8 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from tests import live
 from tests.services.conftest import ENVIRONMENT, WHEATEAR
+from tools import live
 
 
 @dataclass

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from benchmarks.serving.report import Round, Series, paired, table
-from tests import live
+from tools import live
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import redis as redis_client
 
-from app import answer_cache, shared_answers
-from tests import live
+from app.cache import answers, in_redis
 from tests.services.conftest import Instance
+from tools import live
 
 Start = Callable[..., Instance]
 
@@ -72,7 +72,7 @@ def _spoilt(entry: dict[str, Any]) -> Iterator[bytes]:
     yield b"\xff\xfe"
     yield b"[" * 100_000
     yield b" " * (64 * 1024 * 1024)
-    yield json.dumps(entry).encode() + b" " * shared_answers._LONGEST
+    yield json.dumps(entry).encode() + b" " * in_redis._LONGEST
     for value in (12, "x", [], {}, None, True, answer, [entry]):
         yield json.dumps(value).encode()
     for changes in ({"key": "prediction:x"}, {"until": "soon"}, {"until": None}, {"answer": None}, {"answer": []}):
@@ -94,7 +94,7 @@ def test_a_poisoned_entry_is_computed_anew_and_said_once_a_minute(
     first = instance.predict(trees=43.5).json
     (key,) = client.keys("ecopredict:prediction:*")
     good = client.get(key)
-    answer_cache._malformed._next = 0.0
+    answers._malformed._next = 0.0
     tried = 0
     for poison in _spoilt(json.loads(good)):
         client.set(key, poison)

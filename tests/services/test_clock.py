@@ -14,9 +14,9 @@ import psutil
 import pytest
 import redis as redis_client
 
-from tests import live
-from tests.live import PROJECT
 from tests.services.conftest import ENVIRONMENT, WHEATEAR, Answer, Instance, call
+from tools import live
+from tools.live import PROJECT
 
 HOUR, DAY, TEN_YEARS = 3600.0, 86400.0, 3650 * 86400.0
 JUMPS = (HOUR, -HOUR, DAY, -DAY, TEN_YEARS, -TEN_YEARS, 0.0)

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests import live
 from tests.collectors import Collector, attributes, collecting, silence
-from tests.live import PROJECT
 from tests.services.conftest import ENVIRONMENT, WHEATEAR, Answer, call, predict
+from tools import live
+from tools.live import PROJECT
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"

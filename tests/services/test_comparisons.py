@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests import live
 from tests.services.conftest import ENVIRONMENT, WHEATEAR, call, predict
+from tools import live
 
 
 def test_comparisons_on_real_services(on_services: Callable[..., live.Site]) -> None:

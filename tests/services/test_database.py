@@ -13,10 +13,10 @@ import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
 from app import create_app
-from app.extensions import db
-from tests import live
+from app.database.db import db
 from tests.contract.conftest import make_settings
 from tests.services.conftest import call
+from tools import live
 
 Sites = Callable[..., live.Site]
 

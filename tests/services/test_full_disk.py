@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import live
 from tests.services.conftest import call, predict
 from tests.services.load import Load
+from tools import live
 
 # as root, or as anyone whom the kernel lets have a name space of his own
 ALONE = ("unshare", "--map-root-user", "--mount", "sh", "-c")
@@ -76,7 +76,7 @@ def fill():
 
 
 SPOOL = """
-from app.handover.spool import Spool, SpoolError
+from app.outbox.spool import Spool, SpoolError
 spool, other = (Spool(pathlib.Path("/mnt/spool.db"), 1 << 30) for _ in range(2))
 def refused(act, *values):
     try:

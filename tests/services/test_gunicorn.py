@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 import psutil
 import pytest
 
-from app.config import load_settings
-from tests import live
+from app.config.settings import load_settings
 from tests.services.conftest import ENVIRONMENT, WHEATEAR, call, predict
+from tools import live
 
 
 @pytest.fixture(scope="module")

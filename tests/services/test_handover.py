@@ -14,9 +14,9 @@ import psutil
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests import live
 from tests.services.conftest import STOCKED, call, create_database, drop_database, predict
 from tests.services.load import Load
+from tools import live
 
 Start = Callable[..., live.Site]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import live
+from tools import live
 
 _numbers = itertools.count()
 

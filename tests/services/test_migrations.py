@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from tests import live
 from tests.services.conftest import predict
+from tools import live
 
 Sites = Callable[..., live.Site]
 

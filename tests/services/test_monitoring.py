@@ -13,7 +13,7 @@ import pytest
 
 from app import create_app
 from tests.contract.conftest import make_settings
-from tests.live import PROJECT
+from tools.live import PROJECT
 
 MONITORING = PROJECT / "monitoring"
 BOARD = json.loads((MONITORING / "grafana" / "ecopredict.json").read_text())

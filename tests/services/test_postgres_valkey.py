@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import redis as redis_client
 
-from tests import live
 from tests.services.conftest import call, predict
+from tools import live
 
 Sites = Callable[..., live.Site]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.live import PROJECT
+from tools.live import PROJECT
 
 ANSWERS = {"inside": 60, "range": 10, "combination": 30, "unknown": 0}
 CONDITIONS = {"below": 0, "q1": 10, "q2": 25, "q3": 25, "q4": 30, "above": 10}

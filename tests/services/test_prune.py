@@ -11,8 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from tests import live
 from tests.services.conftest import predict
+from tools import live
 
 Sites = Callable[..., live.Site]
 MANY = 50_000

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 import redis as redis_client
 
-from tests import live
 from tests.services.conftest import Instance
+from tools import live
 
 _numbers = itertools.count()
 PASSWORD = "p@ss/w#rd"

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from app import create_app
-from tests import live
 from tests.contract.conftest import make_settings
 from tests.services.conftest import STOCKED, WHEATEAR, call, predict
+from tools import live
 
 
 @contextmanager

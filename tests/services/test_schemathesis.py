@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import live
+from tools import live
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 

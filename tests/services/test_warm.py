@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import redis as redis_client
 
+from app.catalogue import snapshot
 from app.predictions import tables
-from app.registry import snapshot
-from tests import live
 from tests.services.conftest import ENVIRONMENT, WHEATEAR, Instance, predict
+from tools import live
 
 Start = Callable[..., Instance]
 BLACKCAP = "sylvia-atricapilla"

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import live
 from tests.services.conftest import call, predict
+from tools import live
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests import live
-from tests.live.ports import BLOCK, _handed_out
+from tools import live
+from tools.live.ports import BLOCK, _handed_out
 
 MANY = "from tests import live; print(*(live.free_port() for _ in range(400))); input()"
 

@@ -13,9 +13,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from app import create_app
-from app.extensions import db
+from app.database.db import db
 from app.registry import service as registry
-from ml.training import train_species
+from ml.training.train import train_species
 from tests.conftest import Once
 from tests.contract.conftest import WHEATEAR, LintingClient, make_settings, upgrade
 from tests.older import make_older

@@ -9,7 +9,7 @@ import pytest
 
 from app import create_app
 from app.registry import service as registry
-from ml.training import train_species
+from ml.training.train import train_species
 from tests.contract.comparisons.conftest import API, HTMX, SMALL, STUDY, address
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 from tests.contract.test_bad_input import HTML, problem

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import live
 from tests.services.conftest import Answer
+from tools import live
 
 # callers are told apart by address, and Linux answers on all of 127.0.0.0/8: each test floods from one of its own
 CALLERS = (f"127.0.1.{number}" for number in itertools.count(1))

@@ -7,8 +7,8 @@ import json
 import socket
 import time
 
-from tests import live
 from tests.services.nginx.conftest import CALLERS, PROBLEM, ask, slow_body
+from tools import live
 
 
 def test_without_the_application_everybody_is_told_in_his_format(alone: live.Front, caller: str) -> None:

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests import live
 from tests.services.conftest import Answer, call, predict
 from tests.services.nginx.conftest import CALLERS, PROBLEM, ask
+from tools import live
 
 # what is passed on
 

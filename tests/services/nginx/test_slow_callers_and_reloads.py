@@ -18,9 +18,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import live
 from tests.services.conftest import ENVIRONMENT, WHEATEAR, call, predict
 from tests.services.nginx.conftest import slow_body, workers
+from tools import live
 
 
 @contextlib.contextmanager

@@ -6,8 +6,8 @@ import gzip
 
 import pytest
 
-from tests import live
 from tests.services.nginx.conftest import ask
+from tools import live
 
 
 def test_static_files_come_packed_beforehand(front: live.Front) -> None:

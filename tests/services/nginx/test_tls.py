@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import live
 from tests.services.conftest import ENVIRONMENT, WHEATEAR
 from tests.services.nginx.conftest import ask
+from tools import live
 
 
 @pytest.fixture(scope="module")

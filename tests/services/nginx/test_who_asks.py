@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import live
 from tests.services.conftest import predict
 from tests.services.nginx.conftest import CALLERS, ask
+from tools import live
 
 
 def test_callers_behind_nginx_are_counted_one_by_one(environ: dict[str, str], workroom: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import threading
 
-from app.background import Background
-from tests import live
+from app.worker_thread import Background
+from tools import live
 
 
 def test_it_works_soon_after_it_is_woken_and_goes_on_after_a_failure(caplog):

@@ -3,15 +3,15 @@ from __future__ import annotations
 import pytest
 from werkzeug.datastructures import MultiDict
 
+from app.catalogue.species import Species
 from app.comparisons.form import CompareForm, several_sets
-from app.comparisons.panel import Subject
 from app.comparisons.schemas import MOST_COLUMNS
 from app.comparisons.service import difference, overlap
+from app.comparisons.subjects import Subject
 from app.errors import ValidationFailed
 from app.predictions.schemas import Computed, Contribution, Novelty
-from app.species.tables import Species
-from ml.artifact import load_artifact
-from ml.training import train_species
+from ml.serving.artifact import load_artifact
+from ml.training.train import train_species
 from tests.synthetic import synthetic_study
 
 

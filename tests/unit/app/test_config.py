@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from app.config import PROJECT, SECRETS, Settings, SettingsError, load_settings
+from app.config.settings import PROJECT, SECRETS, Settings, SettingsError, load_settings
 
 
 def load(tmp_path, **environ):

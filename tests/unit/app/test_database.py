@@ -14,17 +14,18 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app import create_app, database
-from app.extensions import db
-from app.studies.tables import Study
+from app import create_app
+from app.catalogue.studies import Study
+from app.database import connections
+from app.database.db import db
 from tests.contract.conftest import make_settings
 
 
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch):
     for name, seconds in {"CONNECT_S": 0.3, "ANSWER_S": 0.5, "_AGAIN_S": 0.4, "_POOL_S": 0.3}.items():
-        monkeypatch.setattr(database, name, seconds)
-    monkeypatch.setattr(database.PatientConnection, "patience", 0.3)
+        monkeypatch.setattr(connections, name, seconds)
+    monkeypatch.setattr(connections.PatientConnection, "patience", 0.3)
 
 
 @pytest.fixture
@@ -98,8 +99,8 @@ def test_a_page_says_503_when_the_database_is_silent(silent, tmp_path):
 
 def test_what_the_address_says_holds(tmp_path):
     url = "postgresql+psycopg2://h/d?application_name=mine&options=-c%20statement_timeout%3D1s"
-    given = database.configuration(make_settings(tmp_path, database_url=url))["SQLALCHEMY_ENGINE_OPTIONS"]
-    assert given["connect_args"] == {"connection_factory": database.PatientConnection}
+    given = connections.configuration(make_settings(tmp_path, database_url=url))["SQLALCHEMY_ENGINE_OPTIONS"]
+    assert given["connect_args"] == {"connection_factory": connections.PatientConnection}
 
 
 def test_connections_of_others_wait_as_they_please(silent, tmp_path):
@@ -125,17 +126,17 @@ def test_only_reads_that_are_marked_go_to_the_replica(tmp_path):
     with app.app_context():
         read, written = sqlalchemy.select(Study), sqlalchemy.update(Study)
         assert routed(db.session, read) == "one"
-        with database.reading_replica():
+        with connections.reading_replica():
             assert routed(db.session, read) == "two"
             assert routed(db.session, written) == "one"
-            with database.reading_replica(False):
+            with connections.reading_replica(False):
                 assert routed(db.session, read) == "one"
         assert routed(db.session, read) == "one"
 
 
 def test_more_threads_than_connections_take_turns_or_are_told(tmp_path):
     """The pool is PostgreSQL's, its connections are SQLite's: what counts is who waits for whom."""
-    options = database.configuration(
+    options = connections.configuration(
         make_settings(tmp_path, database_url="postgresql+psycopg2://h/d", database_pool_size=2)
     )["SQLALCHEMY_ENGINE_OPTIONS"]
     options = {name: value for name, value in options.items() if name.startswith(("pool_size", "max_", "pool_timeout"))}

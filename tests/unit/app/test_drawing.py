@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.species.curves import HEIGHT, CurveData, draw
+from app.species.curve_drawing import HEIGHT, CurveData, draw
 
 
 def curve(values, suitability, inside, value, minimum=0.0, maximum=10.0, density=None, **more):

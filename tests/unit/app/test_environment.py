@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import ValidationFailed
-from app.predictions.environment import _read_value, cache_key, number_text
+from app.predictions.conditions import _read_value, cache_key, number_text
 from app.predictions.form import _common_spelling
 from app.predictions.tables import new_id
 from ml.card import Predictor

@@ -19,11 +19,11 @@ import pytest
 from flask import Flask
 from prometheus_client import CollectorRegistry
 
-from app import metrics
 from app.errors import Unavailable
 from app.registry.loader import OBJECTS, Loader
-from ml.artifact import load_artifact
-from ml.training import TrainingOptions, train_study
+from app.telemetry import metrics
+from ml.serving.artifact import load_artifact
+from ml.training.train import TrainingOptions, train_study
 from tests.older import resign
 from tests.synthetic import recorded_study
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.species.naming import ENOUGH, binomial, fold, grams_of_name, grams_of_query, score
+from app.catalogue.names import ENOUGH, binomial, fold, grams_of_name, grams_of_query, score
 
 WHEATEAR = ("Oenanthe hispanica", "black-eared wheatear", "Traquet oreillard")
 WARBLER = ("Sylvia melanocephala", "Sardinian warbler", "Fauvette mélanocéphale")

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import orjson
 import pytest
 
+from app.catalogue.refs import ModelRef, SpeciesRef
+from app.catalogue.scores import sentence_for
 from app.errors import ValidationFailed
-from app.paging import read_cursor, write_cursor
 from app.predictions.presentation import curl, outside_ranges, reason_for, value_text, width_of
 from app.predictions.schemas import Novelty, PredictionAnswer, ThresholdUsed, Uncertainty
 from app.predictions.verdict import judge
-from app.registry.schemas import ModelRef, SpeciesRef
-from app.species.scores import sentence_for
+from app.web.paging import read_cursor, write_cursor
 from ml.card import Predictor
 
 RANGE = Novelty(in_area_of_applicability=False, kind="range", mess=-1, most_dissimilar="trees", outside_range=["trees"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.config import SettingsError, load_settings
-from app.redis_url import parse
+from app.config.redis_url import parse
+from app.config.settings import SettingsError, load_settings
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from app.handover.spool import Spool, SpoolError
+from app.outbox.spool import Spool, SpoolError
 
 
 def make(tmp_path, most=1024 * 1024):

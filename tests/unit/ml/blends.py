@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ml.engine import EngineSettings, Group, SpeciesModel, fit_group, fit_species
-from ml.flatten import flatten_model
-from ml.members import Blend
-from ml.stacking import Stacking
+from ml.serving.blend import Blend
+from ml.training.default_model import EngineSettings, Group, SpeciesModel, fit_group, fit_species
+from ml.training.export import flatten_model
+from ml.training.stacking import Stacking
 
 QUICK = EngineSettings(n_estimators=20, n_networks=2)
 N_LEVELS = 4

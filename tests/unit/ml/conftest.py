@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ml.artifact import Artifact, load_artifact
-from ml.training import train_species
+from ml.serving.artifact import Artifact, load_artifact
+from ml.training.train import train_species
 from tests.synthetic import recorded_study, synthetic_study
 
 SLUG = "oenanthe-hispanica"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.novelty import NoveltyGauge
+from ml.serving.novelty import NoveltyGauge
 
 NAMES = list("abcd")
 

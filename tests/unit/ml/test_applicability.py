@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
-from ml.applicability import fit_area, mean_effects, upper_whisker
-from ml.forest import NODE, Forest
-from ml.members import Blend
+from ml.kernels.trees import NODE
+from ml.serving.blend import Blend
+from ml.serving.forest import Forest
+from ml.training.area_of_applicability import fit_area, mean_effects, upper_whisker
 from tests.unit.ml.blends import fitted, group, without
 
 seeds = st.integers(0, 10_000)

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from ml.artifact import ArtifactError, find_artifacts, load_artifact, read_card
-from ml.training import train_species
+from ml.serving.artifact import ArtifactError, find_artifacts, load_artifact, read_card
+from ml.training.train import train_species
 from tests.older import arrays_of, resign
 from tests.synthetic import synthetic_study
 

@@ -6,7 +6,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.background import BackgroundError, Extent, candidate_cells, on_land, read_land, sample_background
+from ml.layers.background import BackgroundError, Extent, candidate_cells, on_land, read_land, sample_background
 from tests.unit.ml.raw_files import RAW, needs
 
 LON, LAT = np.arange(0, 360, 5.0), np.arange(90, -91, -5.0)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import ml.engine
 from ml.__main__ import main
-from ml.benchmark import PREDICTION_COLUMNS, SUMMARY_COLUMNS, means_table, size_class
-from ml.metrics import auc_prg, auc_roc, cor
+from ml.benchmark.run import PREDICTION_COLUMNS, SUMMARY_COLUMNS, means_table, size_class
+from ml.evaluation.metrics import auc_prg, auc_roc, cor
+from ml.training import default_model
 from tests.unit.ml.fake_regions import AWT, N_SITES, NZ, make_regions, read, write
 
 KEYS = ["region", "group", "species", "siteid"]
@@ -53,7 +53,9 @@ def output(published, tmp_path_factory):
 @pytest.fixture
 def small(monkeypatch):
     """Fewer trees and networks, where only the way of the data matters."""
-    monkeypatch.setattr(ml.engine, "EngineSettings", partial(ml.engine.EngineSettings, n_estimators=20, n_networks=1))
+    monkeypatch.setattr(
+        default_model, "EngineSettings", partial(default_model.EngineSettings, n_estimators=20, n_networks=1)
+    )
 
 
 def test_every_species_is_predicted_at_every_site_of_its_group(output, published):

@@ -5,8 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.calibration import LARGEST_SLOPE, LEAST_SLOPE, Calibration, cross_fitted, fit_calibration, reliability
-from ml.members import logistic
+from ml.evaluation.calibration import (
+    LARGEST_SLOPE,
+    LEAST_SLOPE,
+    Calibration,
+    cross_fitted,
+    fit_calibration,
+    reliability,
+)
+from ml.kernels.logit import logistic
 
 
 def _sample(seed, n, intercept=0.0, slope=1.0, spread=1.5):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.artifact import load_artifact
 from ml.card import Places
-from ml.training import train_species
+from ml.serving.artifact import load_artifact
+from ml.training.train import train_species
 from tests.synthetic import recorded_study
 
 PAIRS = st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), max_size=20)

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from ml.artifact import load_artifact
 from ml.card import Predictor
-from ml.collinearity import INFLATION, PAIR, find_collinear
-from ml.training import train_species
+from ml.predictors.collinearity import INFLATION, PAIR, find_collinear
+from ml.serving.artifact import load_artifact
+from ml.training.train import train_species
 from tests.synthetic import recorded_study, synthetic_study
 
 SLUG = "oenanthe-hispanica"

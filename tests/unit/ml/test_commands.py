@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import ml.training
-from ml import commands
 from ml.__main__ import main
-from ml.artifact import find_artifacts, load_artifact
-from ml.training import train_species
+from ml.commands import train as train_command
+from ml.serving.artifact import find_artifacts, load_artifact
+from ml.training import provenance
+from ml.training.train import train_species
 from tests.synthetic import synthetic_study
 
 SLUG = "oenanthe-hispanica"
@@ -25,14 +25,14 @@ def model(tmp_path_factory):
 def studies(monkeypatch):
     """The demo studies need fetched files; here the same commands run on made-up hills."""
     hills = {"test-hills": synthetic_study(), "test-dales": synthetic_study(n_species=1, slug="test-dales", seed=5)}
-    monkeypatch.setattr(commands, "DEMO_STUDIES", hills)
-    monkeypatch.setattr(commands, "load_study", lambda slug, raw: hills[slug])
+    monkeypatch.setattr(train_command, "DEMO_STUDIES", hills)
+    monkeypatch.setattr(train_command, "load_study", lambda slug, raw: hills[slug])
 
 
 @pytest.fixture
 def one_network(monkeypatch):
     """One network instead of five, where only it matters which models are trained."""
-    monkeypatch.setattr(ml.training, "TrainingOptions", partial(ml.training.TrainingOptions, n_networks=1))
+    monkeypatch.setattr(provenance, "TrainingOptions", partial(provenance.TrainingOptions, n_networks=1))
 
 
 def _train(tmp_path, *more):
@@ -60,8 +60,8 @@ def test_a_species_that_cannot_be_trained_is_told_and_the_others_are_trained(
 ):
     study = synthetic_study()
     study.presence["parus-major"] = 0
-    monkeypatch.setattr(commands, "DEMO_STUDIES", {"test-hills": study})
-    monkeypatch.setattr(commands, "load_study", lambda slug, raw: study)
+    monkeypatch.setattr(train_command, "DEMO_STUDIES", {"test-hills": study})
+    monkeypatch.setattr(train_command, "load_study", lambda slug, raw: study)
     assert _train(tmp_path, "--all") == 1
     assert "not trained: parus-major: 0 presences" in capsys.readouterr().err
     assert len(find_artifacts(tmp_path)) == 2

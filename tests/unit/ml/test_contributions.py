@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from ml.contributions import explain
-from ml.forest import NODE, Forest
-from ml.levels import recode
-from ml.members import Blend, maxent_logit, network_logit, sampling_variance, share_logit
+from ml.kernels.logit import share_logit
+from ml.kernels.trees import NODE
+from ml.predictors.levels import recode
+from ml.serving.blend import Blend, maxent_logit, network_logit, sampling_variance
+from ml.serving.contributions import explain
+from ml.serving.forest import Forest
 from tests.unit.ml.blends import QUICK, elsewhere, fitted, group, without
 
 MODEL, BLEND = fitted()

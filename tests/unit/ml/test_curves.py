@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ml.artifact import load_artifact
-from ml.curves import response_curves
-from ml.predictor import FastPredictor
-from ml.training import train_species
-from ml.transforms import EnvironmentValueError
+from ml.predictors.encoding import EnvironmentValueError
+from ml.serving.artifact import load_artifact
+from ml.serving.predictor import FastPredictor
+from ml.serving.response_curves import response_curves
+from ml.training.train import train_species
 from tests.synthetic import synthetic_study
 
 SLUG = "oenanthe-hispanica"

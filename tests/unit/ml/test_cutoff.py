@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.card import Threshold
-from ml.cutoff import OWN, Cutoff, HeldOutSuitability, keep_held_out, thinned
-from ml.metrics import sensitivity_specificity
-from ml.thresholds import RULES
+from ml.evaluation.metrics import sensitivity_specificity
+from ml.evaluation.thresholds import RULES
+from ml.serving.threshold import OWN, Cutoff, HeldOutSuitability, keep_held_out, thinned
 
 seeds = st.integers(0, 10_000)
 # as single precision keeps them, many of them the same

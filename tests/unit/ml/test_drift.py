@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ml.drift import ENOUGH, PARTS, Quarters, measure, quartiles
+from ml.serving.drift import ENOUGH, PARTS, Quarters, measure, quartiles
 
 VALUES = arrays(
     np.float32,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from ml.engine import EngineSettings, Group, fit_group, fit_species
+from ml.training.default_model import EngineSettings, Group, fit_group, fit_species
 
 QUICK = EngineSettings(n_estimators=20, n_networks=1)
 

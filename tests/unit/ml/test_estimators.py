@@ -6,7 +6,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ml.estimators import DownSampledForest
+from ml.estimators.forest import DownSampledForest
 
 
 @parametrize_with_checks(

@@ -4,8 +4,9 @@ import pytest
 from sklearn.base import clone
 
 from ml.card import Predictor
-from ml.features import FeaturePipeline, SpeciesEncoder, canonical_name, species_slug
-from ml.transforms import EnvironmentValueError, encode_column
+from ml.predictors.encoding import EnvironmentValueError, encode_column
+from ml.predictors.pipeline import FeaturePipeline
+from ml.records.names import SpeciesEncoder, canonical_name, species_slug
 
 
 @pytest.mark.parametrize(

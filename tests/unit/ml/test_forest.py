@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.forest import LEAF, MOST_SPLITS, NODE, SPLIT, Forest, walk_one, walk_rows, walk_variance
+from ml.kernels.trees import LEAF, NODE, SPLIT, walk_one, walk_rows, walk_variance
+from ml.serving.forest import MOST_SPLITS, Forest
 
 N_PREDICTORS = 3
 

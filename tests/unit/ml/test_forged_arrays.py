@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ml.compiled import FALLING, LEVEL, LINEAR, RISING
-from ml.packing import UnsoundError, unpack
+from ml.kernels.terms import FALLING, LEVEL, LINEAR, RISING
+from ml.serving.arrays import UnsoundError, unpack
 from tests.unit.ml.packed import arrays_of, stored
 
 

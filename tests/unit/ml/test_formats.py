@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ml.artifact import load_artifact, read_card
+from ml.serving.artifact import load_artifact, read_card
 from tests.older import arrays_of, make_older
 
 ROWS = [[30.0, 10.0, 15.0], [0.0, 0.0, -40.0], [90.0, 100.0, 14.0]]

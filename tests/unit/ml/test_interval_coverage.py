@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from benchmarks.intervals import demo_studies, regions
-from ml.engine import EngineSettings
-from ml.intervals import holds, join
-from ml.judging import Judged, study_intervals
-from ml.members import LEVEL, IntervalModel
-from tests.live import PROJECT
+from ml.evaluation.intervals import holds, join
+from ml.serving.interval import LEVEL, IntervalModel
+from ml.training.default_model import EngineSettings
+from ml.training.held_out_summary import Judged, study_intervals
+from tools.live import PROJECT
 
 SMALL = EngineSettings(n_estimators=60, n_networks=1)
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
-from ml.intervals import HeldOutGroups, by_fold, checked, fit_interval, held_out_groups, holds, join
-from ml.members import LEVEL, IntervalModel, Z, logistic
-from ml.stacking import balanced_weight
+from ml.evaluation.intervals import HeldOutGroups, by_fold, checked, fit_interval, held_out_groups, holds, join
+from ml.kernels.logit import logistic
+from ml.serving.interval import LEVEL, IntervalModel, Z
+from ml.training.stacking import balanced_weight
 
 seeds = st.integers(0, 10_000)
 

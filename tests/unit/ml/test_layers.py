@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.layers import KNOWN_FILES, LAYERS, Climatology, LayerError, bioclim, verify
+from ml.layers.bioclim import LAYERS, bioclim
+from ml.layers.climatology import KNOWN_FILES, Climatology, LayerError, verify
 from tests.unit.ml.raw_files import RAW, needs
 
 ERA5 = "era5_global_climatology_2000_2025.nc"

@@ -8,8 +8,8 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ml.compiled import FALLING, LEVEL, LINEAR, PRODUCT, QUADRATIC, RISING
-from ml.maxent import Maxent
+from ml.estimators.maxent import Maxent
+from ml.kernels.terms import FALLING, LEVEL, LINEAR, PRODUCT, QUADRATIC, RISING
 
 
 @parametrize_with_checks([Maxent(), Maxent(regularization=1.0, n_knots=3, products=False)])

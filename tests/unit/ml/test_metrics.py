@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from ml.metrics import auc_prg, auc_roc, bootstrap_interval, brier, cbi, cor, sensitivity_specificity, tss
-from ml.thresholds import RULES, max_sss, mtp, p10
+from ml.evaluation.metrics import auc_prg, auc_roc, bootstrap_interval, brier, cbi, cor, sensitivity_specificity, tss
+from ml.evaluation.thresholds import RULES, max_sss, mtp, p10
 
 Y = np.array([1, 1, 0, 1, 0, 0])
 S = np.array([0.9, 0.8, 0.8, 0.4, 0.3, 0.1])

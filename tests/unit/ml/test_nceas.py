@@ -9,8 +9,8 @@ import pytest
 import rdata
 
 from ml.__main__ import main
-from ml.benchmark import blocks_of
-from ml.nceas import NceasError, read_region, read_survey
+from ml.benchmark.nceas import NceasError, read_region, read_survey
+from ml.benchmark.run import blocks_of
 from tests.unit.ml.fake_regions import AWT, N_BACKGROUND, make_regions, read, write
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.metrics import auc_roc
-from ml.network import MultiSpeciesNetwork
+from ml.estimators.network import MultiSpeciesNetwork
+from ml.evaluation.metrics import auc_roc
 
 LAYERS = ("hidden_1_", "hidden_2_", "output_")
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.applicability import fit_area
-from ml.novelty import Area
+from ml.serving.novelty import Area
+from ml.training.area_of_applicability import fit_area
 from tests.unit.ml.novel import gauge_of, rows_of
 
 seeds = st.integers(0, 10_000)

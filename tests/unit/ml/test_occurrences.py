@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.occurrences import CleaningRules, OccurrenceError, clean, licence_class, read_archive, read_occurrences
+from ml.records.cleaning import CleaningRules, OccurrenceError, clean, licence_class, read_archive, read_occurrences
 
 TERMS = "http://rs.tdwg.org/dwc/terms/"
 FIELDS = ("occurrenceID", "decimalLatitude", "decimalLongitude")

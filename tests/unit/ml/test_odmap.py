@@ -2,12 +2,12 @@
 
 import pytest
 
-from ml.artifact import load_artifact
 from ml.card import Collinear, IntervalReport, Metric, Optimism
 from ml.odmap import build_report, to_markdown
 from ml.odmap.protocol import PROTOCOL
 from ml.odmap.wording import interval, number, percent, score
-from ml.training import train_species
+from ml.serving.artifact import load_artifact
+from ml.training.train import train_species
 from tests.synthetic import recorded_study, synthetic_study
 
 SLUG = "oenanthe-hispanica"

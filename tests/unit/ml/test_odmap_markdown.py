@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from ml.__main__ import main
-from ml.artifact import load_artifact
 from ml.odmap import build_report, to_markdown
 from ml.odmap.markdown import escape
-from ml.training import train_species
+from ml.serving.artifact import load_artifact
+from ml.training.train import train_species
 from tests.synthetic import synthetic_study
 
 SLUG = "oenanthe-hispanica"

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.forest import walk_rows
-from ml.levels import level_order, recode
-from ml.members import Blend, logistic
-from ml.packing import unpack
+from ml.kernels.logit import logistic
+from ml.kernels.trees import walk_rows
+from ml.predictors.levels import level_order, recode
+from ml.serving.arrays import unpack
+from ml.serving.blend import Blend
 from tests.unit.ml.blends import INTERCEPT, SLOPE, elsewhere, fitted, group, typical, without
 from tests.unit.ml.packed import AREA, HELD_OUT, REFERENCE, arrays_of, stored
 

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.card import Predictor, Threshold
-from ml.estimators import DownSampledForest
-from ml.flatten import flatten_forest
-from ml.members import Blend
-from ml.predictor import FastPredictor
-from ml.transforms import EnvironmentValueError
+from ml.estimators.forest import DownSampledForest
+from ml.predictors.encoding import EnvironmentValueError
+from ml.serving.blend import Blend
+from ml.serving.predictor import FastPredictor
+from ml.training.export import flatten_forest
 from tests.unit.ml.novel import mess_by_the_paper
 
 

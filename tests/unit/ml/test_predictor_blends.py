@@ -6,9 +6,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ml.card import IntervalReport
-from ml.contributions import explain
-from ml.members import IntervalModel, Z, logistic
-from ml.predictor import FastPredictor
+from ml.kernels.logit import logistic
+from ml.serving.contributions import explain
+from ml.serving.interval import IntervalModel, Z
+from ml.serving.predictor import FastPredictor
 
 
 def _with(artifact, **changes):

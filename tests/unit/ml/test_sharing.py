@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ml import sharing
-from ml.sharing import arrays_in, settled, shared
+from ml.serving import memory
+from ml.serving.memory import arrays_in, settled, shared
 
 
 def test_equal_arrays_are_one_and_others_are_not():
@@ -25,16 +25,16 @@ def test_equal_arrays_are_one_and_others_are_not():
 
 
 def test_an_array_is_forgotten_with_its_last_user():
-    before = len(sharing._held)
+    before = len(memory._held)
     one = shared(np.full(1000, 7.25))
     two = shared(np.full(1000, 7.25))
-    assert len(sharing._held) == before + 1
+    assert len(memory._held) == before + 1
     del one
     gc.collect()
     assert shared(np.full(1000, 7.25)) is two
     del two
     gc.collect()
-    assert len(sharing._held) == before
+    assert len(memory._held) == before
 
 
 @dataclass

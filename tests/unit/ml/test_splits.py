@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.splits import SpatialBlockFold, block_ids, equal_area_metres, spatial_blocks, stratified_folds
+from ml.evaluation.splits import SpatialBlockFold, block_ids, equal_area_metres, spatial_blocks, stratified_folds
 
 
 def scattered(seed, n=300, share=0.3, lon=(-10, 20), lat=(30, 60)):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ml.members import logistic
-from ml.stacking import FEWEST_PRESENCES, HeldOut, equal_weights, fit_stacking
+from ml.kernels.logit import logistic
+from ml.training.stacking import FEWEST_PRESENCES, HeldOut, equal_weights, fit_stacking
 
 
 def _species(seed, n=4000, good=1.0, noise=1.0, sure=1.0):

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.network import MultiSpeciesNetwork
-from ml.target_group import SHARES, background_weight, block_scores, choose_share, held_out_scores
+from ml.estimators.network import MultiSpeciesNetwork
+from ml.training.background_weight import background_weight
+from ml.training.target_group import SHARES, block_scores, choose_share, held_out_scores
 
 # two places of species 0, one of both, one of species 1, four random points
 RECORDED = np.array([[1, 0], [1, 0], [1, 1], [0, 1], [0, 0], [0, 0], [0, 0], [0, 0]])

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.artifact import load_artifact
-from ml.describing import fingerprint
-from ml.provenance import TrainingOptions
-from ml.training import TrainingError, train_species, train_study
+from ml.serving.artifact import load_artifact
+from ml.training.card_parts import fingerprint
+from ml.training.provenance import TrainingOptions
+from ml.training.train import TrainingError, train_species, train_study
 from ml.workers import workers
 from tests.synthetic import recorded_study, synthetic_study
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.intervals import fit_interval, held_out_groups, holds, join
-from ml.members import LEVEL, IntervalModel, logistic
-from ml.stacking import balanced_weight
+from ml.evaluation.intervals import fit_interval, held_out_groups, holds, join
+from ml.kernels.logit import logistic
+from ml.serving.interval import LEVEL, IntervalModel
+from ml.training.stacking import balanced_weight
 
 
 def _recorded(seed, weights, n_presences=600, n_background=3000):

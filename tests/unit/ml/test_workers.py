@@ -11,8 +11,8 @@ from joblib import Parallel, delayed, parallel_config
 
 import ml.workers
 from ml.__main__ import main
-from ml.provenance import TrainingOptions
-from ml.training import train_study
+from ml.training.provenance import TrainingOptions
+from ml.training.train import train_study
 from ml.workers import SchedulerError, workers
 from tests.synthetic import synthetic_study
 from tests.unit.ml.fake_regions import NZ, make_region

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import PROJECT
+from tools.live import PROJECT
 
 pytestmark = pytest.mark.usefixtures("openssl")
 

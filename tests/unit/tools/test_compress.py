@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import PROJECT
+from tools.live import PROJECT
 
 
 def pack(source: Path, target: Path) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-from tests.live import PROJECT
+from tools.live import PROJECT
 
 SCRIPTS = Path(sysconfig.get_paths()["scripts"])
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import PROJECT
+from tools.live import PROJECT
 
 MEMBERS = {"demo/data/a.csv": b"x,y\n1,2\n" * 500, "demo/app.js": b"let a = 1;\n"}
 Fetch = Callable[[], subprocess.CompletedProcess[str]]

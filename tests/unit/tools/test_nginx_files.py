@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from app.errors import DETAILS
-from tests.live import PROJECT
+from app.web.problems import DETAILS
+from tools.live import PROJECT
 
 CONFIG = {path.name: path.read_text() for path in (PROJECT / "nginx").glob("*.conf")}
 GUNICORN = (PROJECT / "gunicorn.conf.py").read_text()

@@ -1,0 +1,1 @@
+"""Computed answers, kept for an hour in each process and in Redis."""

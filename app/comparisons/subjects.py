@@ -1,0 +1,186 @@
+"""Who is asked: the species of a study, or one species, with their models opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.catalogue import names as naming
+from app.catalogue import studies as study_tables
+from app.catalogue import versions as registry_tables
+from app.catalogue.species import Species
+from app.catalogue.studies import Study
+from app.catalogue.versions import ModelVersion
+from app.comparisons import tables
+from app.comparisons.schemas import MOST, MissingSpecies, NamedSpecies
+from app.comparisons.tables import Choice
+from app.errors import Unavailable, ValidationFailed
+from app.predictions.conditions import Canonical
+from app.registry import service as registry
+from app.species import service as species_service
+from app.web.reading import pointer
+from ml.card import Predictor
+from ml.serving.artifact import Artifact
+
+Row = tuple[Species, ModelVersion | None]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A species and its opened model."""
+
+    species: Species
+    version: ModelVersion
+    artifact: Artifact
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Species of one study that can be asked about the same conditions.
+
+    Attributes
+    ----------
+    study : Study
+    subjects : list of Subject
+        At least one.
+    missing : list of MissingSpecies
+    left_out : int
+        Species of the study beyond the hundred that are compared.
+    """
+
+    study: Study
+    subjects: list[Subject]
+    missing: list[MissingSpecies]
+    left_out: int = 0
+
+    @property
+    def predictors(self) -> list[Predictor]:
+        """Every predictor that any of the models reads; versions of different age may read different ones."""
+        found: dict[str, Predictor] = {}
+        for one in self.subjects:
+            for predictor in one.artifact.card.predictors:
+                found.setdefault(predictor.name, predictor)
+        return list(found.values())
+
+    @property
+    def typical(self) -> Canonical:
+        """Typical conditions, for the example."""
+        found: Canonical = {}
+        for one in self.subjects:
+            found = dict(one.artifact.card.starting_points[0].environment) | found
+        return found
+
+
+def open_study(slug: str, names: list[str] | None = None, *, first_only: bool = False) -> Panel:
+    """Open the models of species of a study.
+
+    Parameters
+    ----------
+    slug : str
+        Of the study.
+    names : list of str, optional
+        Slugs or scientific names; every species of the study when left out.
+    first_only : bool
+        Of more than a hundred species take the first hundred by name, instead of asking to name some.
+
+    Raises
+    ------
+    ValidationFailed
+        There is no such study, no such species in it, or there are too many to compare.
+    Unavailable
+        No model of them can be asked.
+    """
+    study = study_tables.find(slug.strip().lower())
+    if study is None:
+        raise ValidationFailed([("/study", f"no study is called “{_shortened(slug.strip())}”")])
+    rows = tables.species_of(study.id)
+    if names is not None:
+        rows = _named(rows, names, study)
+    elif len(rows) > MOST and not first_only:
+        raise ValidationFailed([("/species", f"this study has {len(rows)} species; name at most {MOST} of them")])
+    found = [_open(species, version) for species, version in rows[:MOST]]
+    subjects = [one for one in found if isinstance(one, Subject)]
+    if not subjects:
+        raise Unavailable(f"There is no model to ask in the study {study.title} yet.")
+    missing = [one for one in found if isinstance(one, MissingSpecies)]
+    return Panel(study, subjects, missing, left_out=len(rows[MOST:]))
+
+
+def open_species(name: str) -> Subject:
+    """Return a species and its opened model.
+
+    Raises
+    ------
+    ValidationFailed
+        No species is called that, or more than one.
+    Unavailable
+        The species has no model, or it cannot be opened.
+    """
+    species = species_service.resolve(name)
+    version = registry_tables.active_for(species.id)
+    if version is None:
+        raise Unavailable(f"There is no model for {species.scientific_name} yet.")
+    return Subject(species, version, registry.opened(version))
+
+
+def studies() -> list[tuple[Study, int]]:
+    """Return the studies that can be chosen, by title, each with how many species can be asked."""
+    return tables.studies()
+
+
+def largest_of(found: list[tuple[Study, int]]) -> str:
+    """Return the study with the most species: the example a first visitor sees."""
+    return max(found, key=lambda pair: pair[1])[0].slug
+
+
+def choices(*, answering: bool = False) -> list[Choice]:
+    """Return the species that have a model, by study and name; with ``answering`` only those that can be asked."""
+    return [choice for choice in tables.choices() if choice.answering or not answering]
+
+
+def example() -> str:
+    """Return the species a first visitor sees; empty while no model answers."""
+    version = registry.best_active()
+    return version.species.slug if version is not None else ""
+
+
+def with_versions(found: list[Choice]) -> str:
+    """Return the first species whose model has versions to compare, or the first of all; empty where there is none."""
+    return next((choice.slug for choice in found if choice.versions > 1), found[0].slug if found else "")
+
+
+def name_of(species: Species) -> NamedSpecies:
+    """Return a species by its names."""
+    return NamedSpecies(
+        slug=species.slug, scientific_name=species.scientific_name, vernacular_name=species.vernacular_name
+    )
+
+
+def _open(species: Species, version: ModelVersion | None) -> Subject | MissingSpecies:
+    if version is None:
+        return MissingSpecies(**dict(name_of(species)), reason="it has no model yet")
+    try:
+        return Subject(species, version, registry.opened(version))
+    except Unavailable:
+        # one damaged model must not take the other species' answers away
+        return MissingSpecies(**dict(name_of(species)), reason="its model cannot be opened right now")
+
+
+def _named(rows: list[Row], names: list[str], study: Study) -> list[Row]:
+    """Pick the species that are named, each once."""
+    by_name = {naming.fold(row[0].scientific_name): row for row in rows} | {row[0].slug: row for row in rows}
+    chosen: dict[int, Row] = {}
+    problems: list[tuple[str, str]] = []
+    for at, name in enumerate(names):
+        spellings = (name.strip().lower(), naming.fold(name), naming.fold(naming.binomial(name)))
+        row = next((by_name[spelling] for spelling in spellings if spelling in by_name), None)
+        if row is None:
+            problems.append((pointer("species", at), f"{study.title} has no species called “{_shortened(name)}”"))
+        else:
+            chosen[row[0].id] = row
+    if problems:
+        raise ValidationFailed(problems)
+    return list(chosen.values())
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else text[:60] + "…"

@@ -1,0 +1,244 @@
+"""Typed settings from the environment: read once, checked once, one clear line when something is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+import limits
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.config.redis_url import parse as parse_redis_url
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+SECRETS = ("SECRET_KEY", "DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "SENTRY_DSN")
+FEATURES: frozenset[str] = frozenset()
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+class SettingsError(ValueError):
+    """A setting is unknown, malformed or not supported; the message is one line for the operator."""
+
+
+class Settings(BaseModel):
+    """Every setting of the application; the field name in capitals is the environment variable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    environment: Literal["development", "testing", "production"] = "development"
+    data_dir: Path = PROJECT / "instance"
+    database_url: str = ""
+    database_replica_url: str | None = None
+    database_pool_size: int = Field(5, ge=1, le=100)
+    redis_url: str | None = Field(None, repr=False)
+    secret_key: str = Field("", repr=False)
+    log_level: str = "INFO"
+    port: int = Field(8000, ge=1, le=65535)
+    web_concurrency: int = Field(2, ge=1, le=64)
+    model_memory: int = Field(700_000_000, ge=1_000_000)
+    cache_ttl: int = Field(3600, ge=1)
+    rate_limit: str = "10/second"
+    trusted_proxies: int = Field(0, ge=0, le=5)
+    max_content_length: int = Field(1024 * 1024, ge=1024)
+    spool_limit: int = Field(1024 * 1024 * 1024, ge=64 * 1024)
+    cors_origins: tuple[str, ...] = ()
+    otel_exporter_otlp_endpoint: str | None = None
+    sentry_dsn: str | None = Field(None, repr=False)
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser() if value.is_absolute() else (PROJECT / value.expanduser()).resolve()
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        for prefix in ("postgresql://", "postgres://"):
+            if value.startswith(prefix):
+                value = "postgresql+psycopg2://" + value.removeprefix(prefix)
+        try:
+            url = make_url(value) if value else None
+        except ArgumentError:
+            url = None
+        if value and (url is None or url.drivername not in ("sqlite", "postgresql+psycopg2")):
+            # The value is not repeated: it may hold a password.
+            raise ValueError("expected a sqlite:/// or postgresql:// URL")
+        return value
+
+    @field_validator("database_replica_url")
+    @classmethod
+    def _replica(cls, value: str | None) -> str | None:
+        found = cls._database(value) if value else None
+        if found and not found.startswith("postgresql"):
+            raise ValueError("expected a postgresql:// URL")
+        return found
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        parse_redis_url(value)
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.upper() not in LEVELS:
+            raise ValueError(f"expected one of {', '.join(LEVELS)}")
+        return value.upper()
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _limit(cls, value: str) -> str:
+        try:
+            limits.parse_many(value)
+        except ValueError:
+            raise ValueError("expected a limit such as 10/second or 600/minute") from None
+        return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        origins = tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        for origin in origins:
+            if origin != "*" and not origin.startswith(("http://", "https://")):
+                raise ValueError("expected a comma-separated list of origins such as https://example.org, or *")
+        return origins
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _endpoint(cls, value: str | None) -> str | None:
+        url = _http_url(value) if value else None
+        if value and (url is None or url.username is not None or url.query or url.fragment):
+            raise ValueError("expected an http:// or https:// URL such as http://collector:4318")
+        return value.rstrip("/") if value else None
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _dsn(cls, value: str | None) -> str | None:
+        url = _http_url(value) if value else None
+        if value and (url is None or not url.username or not url.path.rpartition("/")[2].isdecimal()):
+            # The value is not repeated: it holds a key.
+            raise ValueError("expected a DSN such as https://KEY@sentry.example/1")
+        return value or None
+
+    @property
+    def models_dir(self) -> Path:
+        """Where artifacts live."""
+        return self.data_dir / "models"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings.
+
+    Parameters
+    ----------
+    environ : mapping, optional
+        Where to read from; the process environment by default.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    SettingsError
+        With one line that names the setting and what is wrong with it.
+    """
+    source = os.environ if environ is None else environ
+    _refuse_unknown(source)
+    given: dict[str, Any] = {}
+    for field in Settings.model_fields:
+        value = _read(source, field.upper())
+        if value is not None:
+            given[field] = value
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0]).upper()
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{name}: {message}") from None
+    updates: dict[str, Any] = {}
+    if not settings.database_url:
+        updates["database_url"] = f"sqlite:///{settings.data_dir / 'ecopredict.db'}"
+    if settings.database_replica_url and not settings.database_url.startswith("postgresql"):
+        raise SettingsError("DATABASE_REPLICA_URL: needs a DATABASE_URL that is PostgreSQL's as well")
+    if not settings.secret_key:
+        updates["secret_key"] = _own_secret(settings)
+    return settings.model_copy(update=updates)
+
+
+def _refuse_unknown(source: Mapping[str, str]) -> None:
+    for name in source:
+        if name.startswith("FEATURE_") and name not in FEATURES:
+            raise SettingsError(f"{name}: unknown feature flag")
+
+
+def _read(source: Mapping[str, str], name: str) -> str | None:
+    """One value, or the content of the file that NAME_FILE points to; an empty value counts as not set."""
+    value = source.get(name) or None
+    path = source.get(f"{name}_FILE") if name in SECRETS else None
+    if not path:
+        return value
+    if value is not None:
+        raise SettingsError(f"{name}: set either {name} or {name}_FILE, not both")
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{name}_FILE: cannot read {path}") from None
+    if not text:
+        raise SettingsError(f"{name}_FILE: {path} is empty")
+    return text
+
+
+def _http_url(value: str) -> SplitResult | None:
+    """Return the parts of a web address, or None where it is not one."""
+    try:
+        url = urlsplit(value)
+        # a port that is no number is noticed only when it is asked for
+        fine = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return None
+    return url if fine and not re.search(r"\s", value) else None
+
+
+def _own_secret(settings: Settings) -> str:
+    """Return the development key, made once; two workers starting together agree on it."""
+    if settings.environment != "development":
+        raise SettingsError("SECRET_KEY: required outside development (or SECRET_KEY_FILE)")
+    path = settings.data_dir / "secret_key"
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            mine = path.with_name(f".secret_key.{os.getpid()}.{secrets.token_hex(4)}")
+            handle = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as stream:
+                stream.write(secrets.token_urlsafe(48))
+            # A hard link either appears whole or not at all, and never replaces the winner's key.
+            with contextlib.suppress(FileExistsError):
+                os.link(mine, path)
+            mine.unlink()
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"DATA_DIR: cannot keep a secret key in {settings.data_dir} ({error.strerror})") from None
+
+
+def app_version() -> str:
+    """Return the version of this program."""
+    try:
+        return version("ecopredict")
+    except PackageNotFoundError:
+        return "0.1.0"

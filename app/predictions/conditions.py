@@ -1,0 +1,115 @@
+"""Reading the conditions of a query against what a model needs."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from typing import Any
+
+import orjson
+
+from app.errors import ValidationFailed
+from app.web.reading import pointer
+from ml.card import ModelCard, Predictor
+
+# Beyond this no environmental variable is meant, in any unit, and 32-bit arithmetic still has room.
+ABSURD = 1e12
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+
+Canonical = dict[str, float | str]
+
+
+def read_environment(given: dict[str, Any], card: ModelCard) -> Canonical:
+    """Check conditions and bring them into one form.
+
+    Parameters
+    ----------
+    given : dict
+        As sent: numbers, or text that reads as a number.
+    card : ModelCard
+        Of the model that will answer.
+
+    Returns
+    -------
+    dict
+        Floats and level names, in the order of the card's predictors: 12, 12.0 and "12" come out equal.
+
+    Raises
+    ------
+    ValidationFailed
+        Naming every value that is missing, unknown or impossible.
+    """
+    problems: list[tuple[str, str]] = []
+    canonical: Canonical = {}
+    for predictor in card.predictors:
+        name = predictor.name
+        value = given.get(name)
+        if value is None:
+            problems.append((pointer("environment", name), "a value is needed"))
+            continue
+        try:
+            canonical[name] = _read_value(value, predictor)
+        except ValueError as error:
+            problems.append((pointer("environment", name), str(error)))
+    if problems or len(canonical) != len(given):
+        known = {predictor.name for predictor in card.predictors}
+        for name in given:
+            if name not in known:
+                problems.append((pointer("environment", name[:100]), "this model has no such predictor"))
+    if problems:
+        raise ValidationFailed(problems)
+    return canonical
+
+
+def cache_key(model_id: str, canonical: Canonical) -> str:
+    """Return the key under which the answer of a model to some conditions is kept."""
+    body = orjson.dumps([model_id, canonical], option=orjson.OPT_SORT_KEYS)
+    return "prediction:" + hashlib.sha256(body).hexdigest()
+
+
+def number_text(value: float) -> str:
+    """Write a number as short as it can be read back."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return repr(float(value))
+
+
+def _read_value(value: object, predictor: Predictor) -> float | str:
+    if predictor.type == "categorical":
+        return _read_level(value, predictor)
+    number = value if type(value) is float else _read_number(value)
+    if not math.isfinite(number):
+        raise ValueError("must be a finite number")
+    with_unit = f" {predictor.unit}" if predictor.unit else ""
+    if predictor.lowest_possible is not None and number < predictor.lowest_possible:
+        raise ValueError(f"must be {number_text(predictor.lowest_possible)}{with_unit} or more")
+    if predictor.highest_possible is not None and number > predictor.highest_possible:
+        raise ValueError(f"must be {number_text(predictor.highest_possible)}{with_unit} or less")
+    if abs(number) > ABSURD:
+        raise ValueError("is too large to be a measurement")
+    return number + 0.0 if number else 0.0  # -0.0 and 0.0 are one place
+
+
+def _read_number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("must be a number")
+    if isinstance(value, str):
+        text = value.strip()
+        # float() alone would also take "nan", "inf" and "1_000".
+        if len(text) > 40 or not NUMBER.fullmatch(text):
+            raise ValueError("must be a number")
+        return float(text)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _read_level(value: object, predictor: Predictor) -> str:
+    levels = predictor.levels or []
+    text = number_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if isinstance(text, str) and text.strip() in levels:
+        return text.strip()
+    shown = ", ".join(levels[:20]) + (", …" if len(levels) > 20 else "")
+    raise ValueError(f"must be one of {shown}")

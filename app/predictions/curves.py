@@ -1,0 +1,74 @@
+"""Response curves around typical conditions or those of a prediction."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.catalogue.species import Species
+from app.errors import Unavailable, ValidationFailed
+from app.predictions import stored
+from app.predictions.schemas import PredictionAnswer
+from app.registry import service as registry
+from app.species import service as species_service
+from app.species.curve_drawing import Drawing, draw
+from app.species.schemas import CurvesQuery, ResponseCurves
+from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.reading import read_query
+
+api = Blueprint("curves_api", __name__, url_prefix=API_PREFIX)
+pages = Blueprint("curves", __name__)
+# enough for a drawing as wide as a word
+_POINTS = 25
+
+
+@api.get("/species/<slug:slug>/response-curves")
+@pages.get("/species/<slug:slug>/response-curves")
+@faces(page="species/curves.html", fragment="species/curves.html")
+def curves(slug: str) -> Reply:
+    """Show how each predictor moves the suitability around typical conditions or those of a prediction.
+
+    Template context: ``data`` ResponseCurves, ``drawings`` list of Drawing, ``prediction`` its id or None, ``starts``
+    the model's starting points and ``start`` the number of the one shown.
+    """
+    query = read_query(CurvesQuery)
+    row, version = species_service.with_model(slug)
+    if query.prediction is None:
+        if version is None:
+            raise Unavailable(f"There is no model for {row.scientific_name} yet.")
+        found = species_service.starting_curves(row, version, query.start, query.points)
+    else:
+        found = curves_at(query.prediction, row, query.points)
+    drawings = [draw(curve) for curve in found.curves] if face() != "json" else []
+    starts = registry.card_of(version).starting_points if version is not None and query.prediction is None else []
+    return Reply(
+        found,
+        context={"drawings": drawings, "prediction": query.prediction, "starts": starts, "start": query.start},
+    )
+
+
+def curves_at(prediction_id: str, species: Species, points: int) -> ResponseCurves:
+    """Return response curves around the conditions of an answer given before, by the model that gave it.
+
+    Raises
+    ------
+    ValidationFailed
+        No prediction for this species has this id.
+    Unavailable
+        The model cannot be opened.
+    """
+    given = stored.found(prediction_id)
+    if given is None or given.model is None or given.answer.species.slug != species.slug:
+        raise ValidationFailed([("/prediction", "there is no such prediction for this species")])
+    at = f"the conditions of prediction {given.answer.id}"
+    return species_service.curves_around(species, given.model, at, dict(given.answer.environment), points)
+
+
+def drawings(answer: PredictionAnswer) -> dict[str, Drawing]:
+    """Return an answer's response curves by predictor; none where the model cannot be opened any more."""
+    try:
+        model = stored.model_of(answer.species.slug, answer.model.id)
+        curves = species_service.curves_of(model, answer.environment, _POINTS) if model is not None else []
+    except (Unavailable, KeyError, SQLAlchemyError):
+        return {}
+    return {curve.predictor: draw(curve) for curve in curves}

@@ -1,0 +1,139 @@
+"""Response curves as data and as drawings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from app.species.schemas import CurveData
+from ml.serving.response_curves import Curve
+
+#: Height of a drawing in its own units; its width is 100.
+HEIGHT = 40.0
+_DENSITY = 12.0
+_LEVELS_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A level of a categorical predictor."""
+
+    label: str
+    x: float
+    y: float
+    suitability: float
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A curve in a box of 100 by `HEIGHT`, suitability upwards.
+
+    Attributes
+    ----------
+    known, invented : list of str
+        Points of the polylines inside and outside the area of applicability.
+    density : str
+        Path of the training values' density along the bottom; empty for levels.
+    seen : (float, float)
+        Where the training range begins and ends.
+    mark : (float, float)
+        The conditions' own value.
+    dots : list of Dot
+        Levels.
+    summary : str
+        The curve in a sentence.
+    """
+
+    data: CurveData
+    known: list[str] = field(default_factory=list)
+    invented: list[str] = field(default_factory=list)
+    density: str = ""
+    seen: tuple[float, float] = (0.0, 100.0)
+    mark: tuple[float, float] = (50.0, HEIGHT)
+    dots: list[Dot] = field(default_factory=list)
+    summary: str = ""
+
+
+def as_data(curve: Curve) -> CurveData:
+    """Return a curve as the API shows it."""
+    about = curve.predictor
+    return CurveData(
+        predictor=about.name,
+        label=about.label,
+        unit=about.unit,
+        type=about.type,
+        value=curve.value,
+        minimum=about.minimum,
+        maximum=about.maximum,
+        values=curve.values,
+        suitability=curve.suitability,
+        inside=curve.inside,
+        density=curve.density,
+    )
+
+
+def draw(data: CurveData) -> Drawing:
+    """Lay a curve out."""
+    height = [round(HEIGHT * (1 - s), 2) for s in data.suitability]
+    if data.type == "categorical":
+        return _draw_levels(data, height)
+    at = [float(v) for v in data.values]
+    low, high = (at[0], at[-1]) if data.minimum is None or data.maximum is None else (data.minimum, data.maximum)
+    # a value far beyond the range is drawn at the edge: its curve would shrink to nothing otherwise
+    room = (high - low) or 1.0
+    first, last = max(at[0], low - room), min(at[-1], high + room)
+
+    def along(value: float) -> float:
+        return round(100 * min(1.0, max(0.0, (value - first) / ((last - first) or 1.0))), 2)
+
+    x = [along(v) for v in at]
+    known: list[str] = []
+    invented: list[str] = []
+    # a stretch is known where both its ends are, so that the two kinds of line meet without a gap
+    stretches = [a and b for a, b in zip(data.inside, data.inside[1:], strict=False)]
+    for inside, run in groupby(range(len(stretches)), key=lambda i: stretches[i]):
+        places = list(run)
+        points = " ".join(f"{x[i]},{height[i]}" for i in range(places[0], places[-1] + 2))
+        (known if inside else invented).append(points)
+    own = at.index(float(data.value))
+    return Drawing(
+        data,
+        known,
+        invented,
+        _density(x, data.density),
+        (along(low), along(high)),
+        (x[own], height[own]),
+        summary=_sentence(data),
+    )
+
+
+def _draw_levels(data: CurveData, height: list[float]) -> Drawing:
+    shown = list(zip(data.values, data.suitability, height, strict=True))
+    if len(shown) > _LEVELS_SHOWN:
+        best = sorted(shown, key=lambda one: -one[1])[: _LEVELS_SHOWN - 1]
+        shown = [one for one in shown if one in best or one[0] == data.value]
+    step = 100 / max(1, len(shown))
+    dots = [
+        Dot(str(level), round((i + 0.5) * step, 2), y, s, level == data.value) for i, (level, s, y) in enumerate(shown)
+    ]
+    mark = next(((dot.x, dot.y) for dot in dots if dot.chosen), (50.0, HEIGHT))
+    return Drawing(data, mark=mark, dots=dots, summary=_sentence(data))
+
+
+def _density(x: list[float], density: list[float]) -> str:
+    if not density:
+        return ""
+    top = " ".join(f"L{a},{round(HEIGHT - _DENSITY * d, 2)}" for a, d in zip(x, density, strict=True))
+    return f"M{x[0]},{HEIGHT} {top} L{x[-1]},{HEIGHT} Z"
+
+
+def _sentence(data: CurveData) -> str:
+    best = max(range(len(data.values)), key=lambda i: data.suitability[i])
+    unit = f" {data.unit}" if data.unit else ""
+    value = data.values[best]
+    where = value if isinstance(value, str) else f"{value:.3g}{unit}"
+    low, high = min(data.suitability), max(data.suitability)
+    if high - low < 0.005:
+        return f"{data.label} hardly changes the suitability."
+    return f"Between {low:.2f} and {high:.2f}, highest at {where}."

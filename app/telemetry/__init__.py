@@ -1,0 +1,1 @@
+"""Request ids, log lines, metrics, traces and error reports."""

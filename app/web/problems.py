@@ -1,0 +1,110 @@
+"""Errors as responses: problem+json for programs, the error page or fragment for people."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, g, jsonify, render_template, request
+from gunicorn.http.errors import ParseException
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from app.errors import AppError, FieldErrors
+from app.telemetry import logs, metrics
+from app.web.faces import FRAGMENT, face
+
+log = logging.getLogger(__name__)
+
+
+DETAILS = {
+    400: "The request could not be read.",
+    404: "There is nothing at this address.",
+    405: "This address does not answer this method.",
+    413: "The request is larger than this server accepts.",
+    415: "Send the body as application/json.",
+    429: "Too many requests from this address. Wait a moment, then try again.",
+    500: "Something went wrong on our side. It has been recorded; trying again may help.",
+    503: "Part of the service is not available right now. Try again in a moment.",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Register the handlers."""
+    app.register_error_handler(AppError, _app_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(ParseException, _unreadable)
+    app.register_error_handler(OperationalError, _database_error)
+    app.register_error_handler(InterfaceError, _database_error)
+    app.register_error_handler(PoolTimeout, _database_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def respond(
+    status: int, detail: str, *, kind: str = "about:blank", title: str = "", errors: FieldErrors = ()
+) -> Response:
+    """Build the response for an error in the face that was asked for."""
+    title = title or HTTPStatus(status).phrase
+    if face(for_error=True) == "json":
+        problem: dict[str, object] = {
+            "type": kind,
+            "title": title,
+            "status": status,
+            "detail": detail,
+            "instance": request.path,
+        }
+        if errors:
+            problem["errors"] = [{"pointer": pointer, "detail": text} for pointer, text in errors]
+        response = jsonify(problem)
+        response.content_type = "application/problem+json"
+    else:
+        template = "_error.html" if face() == FRAGMENT else "error.html"
+        body = render_template(
+            template, status=status, title=title, detail=detail, errors=errors, request_id=g.get("request_id", "")
+        )
+        response = Response(body, content_type="text/html; charset=utf-8")
+        response.vary.add("HX-Request")
+    response.status_code = status
+    if status == 503:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def _app_error(error: AppError) -> Response:
+    if error.status >= 500:
+        log.error("%s: %s", type(error).__name__, error.detail)
+    return respond(error.status, error.detail, kind=error.kind, title=error.title, errors=error.errors)
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if isinstance(error, InternalServerError) and error.original_exception is not None:
+        return _unexpected(error.original_exception)
+    if status < 400 and error.response is not None:  # a redirect raised by the router
+        return error.response  # type: ignore[return-value]
+    if status < 400:
+        return error.get_response()  # type: ignore[return-value]
+    response = respond(status, DETAILS.get(status) or error.description or HTTPStatus(status).phrase)
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _unreadable(error: Exception) -> Response:
+    # gunicorn reads a body only while a view asks for it, and then finds that its parts are not what they say
+    return respond(400, DETAILS[400])
+
+
+def _database_error(error: Exception) -> Response:
+    # The driver's message can hold addresses and statements: it goes to the log, never to the caller.
+    metrics.failed("database")
+    log.error("database unavailable: %s", error.__class__.__name__, exc_info=error)
+    return respond(503, DETAILS[503])
+
+
+def _unexpected(error: BaseException) -> Response:
+    metrics.failed("unhandled")
+    log.error("unhandled %s on %s", type(error).__name__, logs.route(), exc_info=error)
+    return respond(500, DETAILS[500])

@@ -1,0 +1,97 @@
+"""How input is read: JSON bodies and query strings, validated against a schema."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+import orjson
+from flask import request
+from flask.globals import request_ctx
+from pydantic import BaseModel, ValidationError
+
+from app.errors import MalformedBody, UnsupportedType, ValidationFailed
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+def pointer(*parts: object) -> str:
+    """Join names into a JSON pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Schema:
+    """Read and validate a JSON body.
+
+    Parameters
+    ----------
+    schema : type of BaseModel
+    also_in_address : tuple of str
+        Members that may stand in the query string instead.
+    """
+    asked = request_ctx.request
+    mimetype = asked.mimetype
+    if not (mimetype == "application/json" or mimetype.endswith("+json")):
+        raise UnsupportedType("Send the body as application/json.")
+    try:
+        body = _parse(asked.get_data(cache=False))
+    except (ValueError, RecursionError) as error:
+        where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise MalformedBody(f"The body is not valid JSON{where}.", [("", "not valid JSON")]) from None
+    if not isinstance(body, dict):
+        raise ValidationFailed([("", "expected a JSON object")])
+    for name in also_in_address if asked.query_string else ():
+        values = request.args.getlist(name)
+        if len(values) > 1 or (values and name in body):
+            raise ValidationFailed([(pointer(name), "given more than once")])
+        if values:
+            body[name] = _number_or_text(values[0])
+    return validate(schema, body)
+
+
+def _parse(sent: bytes) -> Any:
+    """Parse JSON, at leisure where it is not the plain kind."""
+    try:
+        return orjson.loads(sent)
+    except orjson.JSONDecodeError:
+        pass
+    # NaN and Infinity are let through here, because only the check of values can say which field held them.
+    body = json.loads(sent.decode("utf-8"))
+    # Half a surrogate pair is no text: no database and no response could hold it.
+    json.dumps(body, ensure_ascii=False).encode("utf-8")
+    return body
+
+
+def _number_or_text(text: str) -> float | str:
+    """A member of the query string, where everything is text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def read_query(schema: type[Schema]) -> Schema:
+    """Read and validate the query string; parameters the schema does not know are left alone."""
+    given: dict[str, str] = {}
+    problems: list[tuple[str, str]] = []
+    for name in schema.model_fields:
+        values = request.args.getlist(name)
+        if len(values) > 1:
+            problems.append((pointer(name), "given more than once"))
+        elif values:
+            given[name] = values[0]
+    if problems:
+        raise ValidationFailed(problems)
+    return validate(schema, given)
+
+
+def validate(schema: type[Schema], body: dict[str, Any]) -> Schema:
+    """Validate against a schema, naming each bad field by its JSON pointer."""
+    try:
+        return schema.model_validate(body)
+    except ValidationError as error:
+        problems = [
+            (pointer(*item["loc"]), item["msg"].removeprefix("Value error, "))
+            for item in error.errors(include_input=False, include_url=False, include_context=False)
+        ]
+    raise ValidationFailed(problems)

@@ -1,0 +1,90 @@
+"""Headers that keep a browser safe, CORS for the API, and the check that a form was sent from this site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Request, Response, request
+from flask.sessions import NullSession, SessionInterface, SessionMixin
+from flask_cors import CORS
+
+from app.errors import CrossSite
+from app.web.faces import API_PREFIX
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'{styles}; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+POLICY = _POLICY.format(styles="")
+# Swagger UI writes style attributes into its markup; only its own page allows that.
+DOCS_POLICY = _POLICY.format(styles=" 'unsafe-inline'")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_FOR_ALL = [*_HEADERS.items(), ("Content-Security-Policy", POLICY)]
+_FOR_DOCS = [*_HEADERS.items(), ("Content-Security-Policy", DOCS_POLICY)]
+
+
+class NoSessions(SessionInterface):
+    """Nothing is kept in a cookie, so none is read, checked or written."""
+
+    _none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:
+        """Return the session that says, when something is put into it, that there is none."""
+        return self._none
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Never called: a null session is not saved."""
+
+
+def init_app(app: Flask) -> None:
+    """Wire the checks and the headers."""
+    origins = app.config["SETTINGS"].cors_origins
+    if origins:
+        CORS(
+            app,
+            resources={rf"{API_PREFIX}/.*": {"origins": list(origins)}, "/openapi.json": {"origins": list(origins)}},
+            expose_headers=["X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"],
+            max_age=600,
+        )
+    app.session_interface = NoSessions()
+    app.before_request(_refuse_cross_site_forms)
+    app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]
+
+
+def _refuse_cross_site_forms() -> None:
+    """Refuse a form sent from another site; the API takes only JSON, which browsers do not send across unasked."""
+    if request.method in ("GET", "HEAD", "OPTIONS") or request.path.startswith(API_PREFIX + "/"):
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None:
+        foreign = site not in ("same-origin", "none")
+    else:
+        foreign = origin is not None and urlsplit(origin).netloc != request.host
+    if foreign:
+        raise CrossSite("This form was sent from another site. Open the page here and send it again.")
+
+
+def _with_headers(inner: WSGIApplication) -> WSGIApplication:
+    """Add headers to every response, after Flask: no view sets any of these, so none needs to be looked for."""
+
+    def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        ours = _FOR_DOCS if environ.get("PATH_INFO", "").rstrip("/") == "/docs" else _FOR_ALL
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            return start_response(status, headers + ours, *error)
+
+        return inner(environ, start)
+
+    return outer

@@ -1,0 +1,1 @@
+"""The NCEAS benchmark."""

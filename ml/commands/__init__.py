@@ -1,0 +1,1 @@
+"""The commands of ``python -m ml``, one module each."""

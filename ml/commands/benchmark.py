@@ -1,0 +1,97 @@
+"""``python -m ml benchmark``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from ml.commands.options import Subparsers, add_workers, seed
+from ml.commands.tables import write_csv
+
+if TYPE_CHECKING:
+    from ml.training.default_model import GroupModel
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Declare the command and its options."""
+    command = commands.add_parser(
+        "benchmark",
+        help="run the NCEAS benchmark",
+        description="Fit every species of the NCEAS regions, predict the test sites from training data alone, write "
+        "predictions.csv and summary.csv, and print mean scores.",
+    )
+    command.add_argument("--data", type=Path, required=True, help="directory of the benchmark's .rds files")
+    command.add_argument(
+        "--regions", default="AWT,NZ,SA", help="regions, with commas: AWT, CAN, NSW, NZ, SA, SWI (default: %(default)s)"
+    )
+    command.add_argument("--output", type=Path, required=True, help="directory to write to; made if needed")
+    command.add_argument(
+        "--background",
+        choices=("target-group", "random"),
+        default="target-group",
+        help="target-group: other species' records may be used, which is more information; random: they are not "
+        "(default: %(default)s)",
+    )
+    command.add_argument("--seed", type=seed, default=0, help="seed of every random draw (default: %(default)s)")
+    add_workers(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, started: float) -> int:
+    """Run the NCEAS benchmark and write its two tables."""
+    from ml.benchmark.nceas import RegionGroup
+    from ml.benchmark.run import means_table, predict_groups, predictions_table, read_regions, summarise
+    from ml.training.default_model import EngineSettings
+    from ml.workers import workers
+
+    regions = list(dict.fromkeys(options.regions.split(",")))
+    groups = read_regions(options.data, regions)
+    options.output.mkdir(parents=True, exist_ok=True)
+    for group in groups:
+        for predictor, n in group.unseen.items():
+            print(
+                f"{group.region} {group.name}: {n} test sites have a level of {predictor} that training lacks; "
+                "answered as the most common one"
+            )
+    total = sum(len(group.species) for group in groups)
+    shared = options.background == "target-group"
+    terminal = sys.stderr.isatty()
+    predicted = []
+    steps = total + (total + len(groups) if shared else 0)
+    with tqdm(total=steps, unit="step", disable=not terminal, file=sys.stderr) as bar:
+
+        def stepped(what: str) -> None:
+            bar.set_postfix_str(what)
+            bar.update()
+            if not terminal:
+                print(what, flush=True)
+
+        def told(group: RegionGroup, model: GroupModel) -> None:
+            bar.write(
+                f"{group.region} {group.name}: {len(group.species)} species, "
+                f"{model.choice.share:.0%} of the background is target group; weights {_weights(model)}"
+            )
+
+        with workers(options.jobs, options.scheduler):
+            settings = EngineSettings(seed=options.seed)
+            for one in predict_groups(groups, settings, shared, told, stepped):
+                predicted.append(one)
+                name = groups[one.group].species[one.species]
+                stepped(f"{len(predicted)}/{total} {name}: predicted")
+    # written before any survey is opened
+    write_csv(predictions_table(groups, predicted), options.output / "predictions.csv")
+    summary = summarise(groups, predicted, options.data)
+    write_csv(summary, options.output / "summary.csv")
+    print(means_table(summary))
+    print(f"{options.background} background, seed {options.seed}, {time.monotonic() - started:.0f} s")
+    return 0
+
+
+def _weights(model: GroupModel) -> str:
+    given = model.stacking.weights if model.stacking else {}
+    return ", ".join(f"{name} {weight:.2f}" for name, weight in given.items()) or "equal"

@@ -1,0 +1,47 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Protocol
+
+
+class Subparsers(Protocol):
+    """What ``argparse`` returns from ``add_subparsers``."""
+
+    def add_parser(self, name: str, *, help: str, description: str) -> argparse.ArgumentParser:
+        """Add a command and return its parser."""
+        ...
+
+
+def add_workers(command: argparse.ArgumentParser) -> None:
+    """Add the options that say where the work runs."""
+    command.add_argument("--jobs", type=positive, default=2, help="processes (default: %(default)s)")
+    command.add_argument(
+        "--scheduler", metavar="ADDRESS", help="Dask scheduler to send the work to instead, such as tcp://10.0.0.5:8786"
+    )
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    return _at_least(text, 1)
+
+
+def folds(text: str) -> int:
+    """Read a number of folds, at least 2."""
+    return _at_least(text, 2)
+
+
+def seed(text: str) -> int:
+    """Read a seed, at least 0."""
+    return _at_least(text, 0)
+
+
+def _at_least(text: str, lowest: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = lowest - 1
+    if not lowest <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {lowest}")
+    return value

@@ -1,0 +1,104 @@
+"""``python -m ml train``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ml.commands.options import Subparsers, add_workers, folds, positive, seed
+from ml.commands.tables import print_scores
+from ml.datasets import DEMO_STUDIES, load_study
+from ml.records.names import SpeciesEncoder
+from ml.serving.artifact import read_card
+from ml.study import StudyData
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Declare the command and its options."""
+    command = commands.add_parser(
+        "train",
+        help="train the demo studies' models",
+        description="Train one model for each species of a study. Species already trained from the same data with the "
+        "same settings are passed over.",
+    )
+    command.add_argument("studies", nargs="*", metavar="STUDY", help="slug of a study; see --list")
+    command.add_argument("--all", action="store_true", help="train every study")
+    command.add_argument("--list", action="store_true", help="list the studies and stop")
+    command.add_argument(
+        "--species",
+        action="append",
+        metavar="NAME",
+        help="only this species, by slug or scientific name (may be repeated)",
+    )
+    command.add_argument(
+        "--raw", type=Path, default=Path("instance/raw"), help="the fetched data (default: %(default)s)"
+    )
+    command.add_argument(
+        "--models", type=Path, default=Path("instance/models"), help="where models go (default: %(default)s)"
+    )
+    command.add_argument("--trees", type=positive, default=500, help="trees in a forest (default: %(default)s)")
+    command.add_argument("--folds", type=folds, default=5, help="cross-validation folds (default: %(default)s)")
+    command.add_argument("--seed", type=seed, default=0, help="seed of every random draw (default: %(default)s)")
+    add_workers(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, started: float) -> int:
+    """Train the studies asked for; 1 when a species could not be trained."""
+    # training pulls in joblib and scikit-learn, which the other commands do without
+    from ml.training.provenance import TrainingOptions
+    from ml.training.train import Trained, train_study
+    from ml.workers import workers
+
+    if options.list:
+        print("\n".join(DEMO_STUDIES))
+        return 0
+    slugs = list(DEMO_STUDIES) if options.all else options.studies
+    if not slugs:
+        raise ValueError("name a study, or --all; --list shows them")
+    unknown = [slug for slug in slugs if slug not in DEMO_STUDIES]
+    if unknown:
+        raise ValueError(f"no study {unknown[0]}; there are {', '.join(DEMO_STUDIES)}")
+    studies = [load_study(slug, options.raw) for slug in slugs]
+    wanted = {s: _chosen(study, options.species) for s, study in zip(slugs, studies, strict=True)}
+    for name in options.species or []:
+        if not any(_chosen(study, [name]) for study in studies):
+            raise ValueError(f"no species {name} in {', '.join(slugs)}")
+    settings = TrainingOptions(options.trees, options.folds, options.seed)
+    total = sum(len(species) for species in wanted.values())
+    results: list[Trained] = []
+    terminal = sys.stderr.isatty()
+    with (
+        tqdm(total=total, unit="model", disable=not terminal, file=sys.stderr) as bar,
+        workers(options.jobs, options.scheduler),
+    ):
+        for slug, study in zip(slugs, studies, strict=True):
+            for result in train_study(study, options.models, settings, wanted[slug]):
+                results.append(result)
+                bar.set_postfix_str(result.species)
+                bar.update()
+                if not terminal:
+                    state = "trained" if result.fresh else "already trained"
+                    print(f"{len(results)}/{total} {result.species}: {result.problem or state}", flush=True)
+    print_scores([read_card(r.path) for r in sorted(results, key=lambda r: (r.study, r.species)) if r.path and r.fresh])
+    failed = [r for r in results if r.path is None]
+    for result in failed:
+        print(f"not trained: {result.problem}", file=sys.stderr)
+    fresh = sum(r.fresh and r.path is not None for r in results)
+    print(f"{fresh} models trained, {total - fresh - len(failed)} already there, in {time.monotonic() - started:.1f} s")
+    return 1 if failed else 0
+
+
+def _chosen(study: StudyData, names: list[str] | None) -> list[str]:
+    """Slugs of the species named, each by its slug or by its scientific name however it is spelt."""
+    slugs = [species.slug for species in study.species]
+    if not names:
+        return slugs
+    encoder = SpeciesEncoder(unknown="ignore").fit([species.scientific_name for species in study.species])
+    codes = dict(zip(encoder.transform([species.scientific_name for species in study.species]), slugs, strict=True))
+    chosen = {codes.get(code, name) for name, code in zip(names, encoder.transform(names), strict=True)}
+    return [slug for slug in slugs if slug in chosen]

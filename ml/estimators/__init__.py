@@ -1,0 +1,1 @@
+"""The members of the default model as scikit-learn estimators."""

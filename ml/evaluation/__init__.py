@@ -1,0 +1,1 @@
+"""Metrics, thresholds, folds, calibration and intervals."""

@@ -1,0 +1,1 @@
+"""Environmental layers, bioclimatic variables and background points."""

@@ -1,0 +1,226 @@
+"""A model as a directory: checked by hash and format version before it is opened, and never a pickle.
+
+``manifest.json`` names the format version and the SHA-256 of the other files; ``card.json`` is the model card;
+``model.npz`` holds plain arrays (``forest.npz`` in format 1, which had a forest alone; format 2 had no area of
+applicability and no held-out suitabilities). Nothing in it depends on the
+time or place of training, so the model's id, taken from the content, is the same whenever the same data are trained
+with the same settings and seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import tempfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from ml.card import ModelCard
+from ml.serving.arrays import Contents, UnsoundError, pack, unpack
+from ml.serving.memory import settled
+from ml.serving.predictor import FastPredictor
+
+FORMAT_VERSION = 3
+_ARRAYS = {1: "forest.npz", 2: "model.npz", 3: "model.npz"}
+# far above any honest model (26 MB for 5,800 presences), far below what would fill the memory
+_LARGEST_FILE = 512 * 1024 * 1024
+
+
+class ArtifactError(ValueError):
+    """The directory is not a model that can be trusted; the message says why."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An opened model."""
+
+    model_id: str
+    card: ModelCard
+    predictor: FastPredictor
+    path: Path
+
+
+def save_artifact(models: Path, card: ModelCard, contents: Contents) -> Path:
+    """Write a model and move it into place in one step.
+
+    Parameters
+    ----------
+    models : Path
+        Root under which ``<study>/<species>/<model id>/`` is made.
+    card : ModelCard
+    contents : Contents
+
+    Returns
+    -------
+    Path
+        The model's directory. One that exists already holds the same bytes and is left as it is.
+    """
+    arrays: dict[str, Any] = pack(contents)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    files = {
+        "card.json": json.dumps(card.model_dump(), indent=1, sort_keys=True, ensure_ascii=False).encode(),
+        _ARRAYS[FORMAT_VERSION]: buffer.getvalue(),
+    }
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    model_id = _model_id(card.species.slug, hashes)
+    manifest = {"format_version": FORMAT_VERSION, "model_id": model_id, "sha256": hashes}
+    files["manifest.json"] = json.dumps(manifest, indent=1, sort_keys=True).encode()
+
+    home = models / card.study.slug / card.species.slug
+    final = home / model_id
+    home.mkdir(parents=True, exist_ok=True)
+    if final.is_dir():
+        try:
+            load_artifact(final)
+        except ArtifactError:
+            shutil.rmtree(final)
+        else:
+            return final
+    draft = Path(tempfile.mkdtemp(prefix=".writing-", dir=home))
+    try:
+        for name, content in files.items():
+            (draft / name).write_bytes(content)
+        draft.chmod(0o755)
+        draft.replace(final)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return final
+
+
+def load_artifact(path: Path) -> Artifact:
+    """Check and open a model.
+
+    Parameters
+    ----------
+    path : Path
+        The model's directory.
+
+    Returns
+    -------
+    Artifact
+
+    Raises
+    ------
+    ArtifactError
+        Something is missing, of another format version, changed since it was written, or inconsistent.
+    """
+    manifest = _manifest(path)
+    hashes = manifest["sha256"]
+    card = _card(path, hashes)
+    name = _ARRAYS[manifest["format_version"]]
+    arrays = _unchanged(path, name, hashes)
+    if manifest["model_id"] != _model_id(card.species.slug, hashes):
+        raise ArtifactError(f"{path / 'manifest.json'} names another model than its files hold")
+    if card.threshold_rule not in card.thresholds:
+        raise ArtifactError(f"{path / 'card.json'} has no threshold by its own rule {card.threshold_rule}")
+    found = settled(_open_arrays(path / name, arrays, card))
+    predictor = FastPredictor(card, found.blend, found.reference, found.area, found.held_out)
+    return Artifact(manifest["model_id"], card, predictor, path)
+
+
+def find_artifacts(root: Path) -> list[Path]:
+    """List the models under a directory.
+
+    Parameters
+    ----------
+    root : Path
+        A model's directory or any directory above.
+
+    Returns
+    -------
+    list of Path
+        In alphabetical order; drafts that were never finished are passed over.
+    """
+    found = (p.parent for p in root.rglob("manifest.json"))
+    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts))
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read a model's card alone, its hash checked.
+
+    Parameters
+    ----------
+    path : Path
+        The model's directory.
+
+    Returns
+    -------
+    ModelCard
+
+    Raises
+    ------
+    ArtifactError
+        As `load_artifact`.
+    """
+    return _card(path, _manifest(path)["sha256"])
+
+
+def _unchanged(path: Path, name: str, hashes: dict[str, str]) -> bytes:
+    content = _read(path, name)
+    if hashlib.sha256(content).hexdigest() != hashes[name]:
+        raise ArtifactError(f"{path / name} has changed since the model was written")
+    return content
+
+
+def _card(path: Path, hashes: dict[str, str]) -> ModelCard:
+    try:
+        return ModelCard.model_validate_json(_unchanged(path, "card.json", hashes))
+    except ValidationError as error:
+        raise ArtifactError(f"{path / 'card.json'} is not a model card: {error.errors()[0]['msg']}") from error
+
+
+def _model_id(slug: str, hashes: dict[str, str]) -> str:
+    content = "".join(f"{name}:{hashes[name]}" for name in sorted(hashes))
+    return f"{slug}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(_read(path, "manifest.json"))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, ArtifactError):
+            raise
+        raise ArtifactError(f"{path / 'manifest.json'} is not JSON") from error
+    version = manifest.get("format_version") if isinstance(manifest, dict) else None
+    if type(version) is not int or version not in _ARRAYS:
+        raise ArtifactError(f"{path} has format version {version}, this program reads {FORMAT_VERSION} and below")
+    hashes = manifest.get("sha256")
+    if (
+        not isinstance(hashes, dict)
+        or set(hashes) != {"card.json", _ARRAYS[version]}
+        or not all(isinstance(value, str) for value in (*hashes.values(), manifest.get("model_id")))
+    ):
+        raise ArtifactError(f"{path / 'manifest.json'} is incomplete")
+    return manifest
+
+
+def _read(path: Path, name: str) -> bytes:
+    file = path / name
+    try:
+        if file.stat().st_size > _LARGEST_FILE:
+            raise ArtifactError(f"{file} is too large to be a model")
+        return file.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _open_arrays(file: Path, content: bytes, card: ModelCard) -> Contents:
+    """Open and check the arrays, so that compiled code can evaluate them without looking."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return unpack(arrays, len(card.predictors))
+    except UnsoundError as error:
+        raise ArtifactError(f"{file} holds {error} that does not hang together") from error
+    except (KeyError, ValueError, OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+        # RuntimeError: encrypted, or packed in a way that is not known here
+        raise ArtifactError(f"{file} does not hold a model") from error

@@ -1,0 +1,162 @@
+"""The members of a blend as plain arrays, and the suitability they make together.
+
+Every member answers in the same unit: the logarithm of how much more often the species was recorded under such
+conditions than the background offers them. It is the logit of suitability when presences and background weigh the same.
+Nothing here needs scikit-learn, so that serving starts fast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.kernels.logit import SHARE_LIMIT, logistic, logit_variance, share_logit
+from ml.kernels.network import forward, network_inputs
+from ml.kernels.terms import sum_terms
+from ml.kernels.trees import walk_rows, walk_variance
+from ml.serving.forest import Forest
+
+
+@dataclass(frozen=True)
+class MaxentTerms:
+    """A penalised MaxEnt-type model as its terms that are not zero.
+
+    Attributes
+    ----------
+    terms : structured ndarray of `TERM`, shape (n_terms,)
+    coefficients : ndarray of float64, shape (n_terms,)
+    centres : ndarray of float64, shape (n_terms,)
+        Each term's mean over the background; contributions are counted from there.
+    low, span : ndarray of float64, shape (n_predictors,)
+        Minimum and width of each predictor's training range, to which values are held (clamping).
+    offset : float
+        Taken off the sum, so that the mean density ratio over the background is 1.
+    """
+
+    terms: NDArray[np.void]
+    coefficients: NDArray[np.float64]
+    centres: NDArray[np.float64]
+    low: NDArray[np.float64]
+    span: NDArray[np.float64]
+    offset: float
+
+
+@dataclass(frozen=True)
+class Network:
+    """Several small networks with one output each: one species' part of the multi-species network.
+
+    Attributes
+    ----------
+    quantiles, positions : ndarray of float64, shape (n_predictors, N_QUANTILES)
+        Each predictor's values and their ranks in 0..1; zeros for a categorical one.
+    mean, scale : ndarray of float64, shape (n_predictors,)
+    n_levels : ndarray of int32, shape (n_predictors,)
+        Number of levels of a categorical predictor, 0 for a continuous one.
+    hidden_1 : ndarray of float32, shape (n_networks, n_inputs + 1, width)
+        Weights of the first layer; the last row is the bias.
+    hidden_2 : ndarray of float32, shape (n_networks, width + 1, width)
+    output : ndarray of float32, shape (n_networks, width + 1)
+    reference : ndarray of float32, shape (n_predictors,)
+        Typical conditions, from which contributions are counted.
+    """
+
+    quantiles: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    n_levels: NDArray[np.int32]
+    hidden_1: NDArray[np.float32]
+    hidden_2: NDArray[np.float32]
+    output: NDArray[np.float32]
+    reference: NDArray[np.float32]
+
+
+def sampling_variance(forest: Forest, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Variance of the forest's score over samples of records.
+
+    Parameters
+    ----------
+    forest : Forest
+    rows : ndarray of float32, shape (n, n_predictors)
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        From the spread between the half samples (Sexton & Laake 2009; Athey et al. 2019).
+    """
+    share, variance = np.empty(len(rows)), np.empty(len(rows))
+    rows = np.ascontiguousarray(rows, np.float32)
+    arrays = (forest.splits, forest.shares, forest.leaves, forest.starts, forest.group, forest.sizes)
+    walk_variance(*arrays, rows, share, variance)
+    return logit_variance(share, variance)
+
+
+def maxent_logit(model: MaxentTerms, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Logarithm of the MaxEnt-type model's density ratio for encoded rows, shape (n,)."""
+    total = np.full(len(rows), -model.offset)
+    sum_terms(model.terms, model.coefficients, model.low, model.span, rows, total)
+    return total
+
+
+def network_logit(model: Network, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Logarithm of the network's density ratio for encoded rows, shape (n,)."""
+    inputs = np.empty((len(rows), model.hidden_1.shape[1] - 1), np.float32)
+    network_inputs(model.quantiles, model.positions, model.mean, model.scale, model.n_levels, rows, inputs)
+    out = np.empty(len(rows))
+    forward(model.hidden_1, model.hidden_2, model.output, inputs, out)
+    return out
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The members of one species' model and how their mean becomes a suitability.
+
+    Attributes
+    ----------
+    forest : Forest
+    maxent : MaxentTerms or None
+    network : Network or None
+    weights : tuple of float
+        Of forest, MaxEnt-type model and network; 0 for one that is not there.
+    intercept, slope : float
+        Suitability is the logistic function of intercept + slope · weighted mean of the members' scores.
+    share_limit : float
+        How far the forest's share of presences is held from 0 and 1.
+    """
+
+    forest: Forest
+    maxent: MaxentTerms | None = None
+    network: Network | None = None
+    weights: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    intercept: float = 0.0
+    slope: float = 1.0
+    share_limit: float = SHARE_LIMIT
+
+    def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Weighted mean of the members' logarithms of density ratios.
+
+        Parameters
+        ----------
+        rows : ndarray of float32, shape (n, n_predictors)
+            Encoded predictors.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+        """
+        rows = np.ascontiguousarray(rows, np.float32)
+        total = np.empty(len(rows))
+        forest = self.forest
+        walk_rows(forest.splits, forest.shares, forest.leaves, forest.starts, rows, total)
+        total = self.weights[0] * share_logit(total, self.share_limit)
+        if self.maxent is not None:
+            total += self.weights[1] * maxent_logit(self.maxent, rows)
+        if self.network is not None:
+            total += self.weights[2] * network_logit(self.network, rows)
+        return total
+
+    def suitability(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Suitability of encoded rows, shape (n,)."""
+        return logistic(self.intercept + self.slope * self.score(rows))

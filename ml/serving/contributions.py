@@ -1,0 +1,107 @@
+"""How far each predictor moved one row's score, for every member of a blend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.kernels.logit import logit_variance, share_logit
+from ml.kernels.terms import share_terms
+from ml.kernels.trees import half_sample_variance, walk_one
+from ml.serving.blend import Blend, Network, network_logit
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One row's score and what it is made of.
+
+    Attributes
+    ----------
+    score : float
+        Weighted mean of the members' logarithms of density ratios.
+    base : float
+        The same before any predictor is known; `base` and `effects` sum to `score`.
+    effects : ndarray, shape (n_predictors,)
+    disagreement : float
+        Weighted variance of the members' scores.
+    sampling : float
+        Variance of the forest's score over samples of records.
+    """
+
+    score: float
+    base: float
+    effects: NDArray[np.float64]
+    disagreement: float
+    sampling: float
+
+
+def explain(blend: Blend, row: NDArray[np.float32]) -> Explanation:
+    """Score one row and share the score out among its predictors.
+
+    The forest's effects are exact along the paths through its trees (Saabas' decomposition), carried from the share of
+    presences to its logit in one proportion. Those of the MaxEnt-type model are exact distances of its terms from their
+    background means, a product's shared by halves. The network's are the mean of a predictor's effect when it is the
+    first to leave typical conditions and when it is the last, which is its Shapley value as far as pairs of predictors
+    interact; what is left is shared in proportion.
+
+    Parameters
+    ----------
+    blend : Blend
+    row : ndarray of float32, shape (n_predictors,)
+        Encoded.
+
+    Returns
+    -------
+    Explanation
+    """
+    forest = blend.forest
+    effects = np.zeros(len(row))
+    sizes = forest.sizes
+    group_sum, group_square = np.zeros(len(sizes)), np.zeros(len(sizes))
+    arrays = (forest.splits, forest.shares, forest.values, forest.leaves, forest.starts, forest.group)
+    total, base = walk_one(*arrays, row, effects, group_sum, group_square)
+    n_trees = forest.n_trees
+    share, base_share = total / n_trees, base / n_trees
+    score, start = share_logit(np.array([share, base_share]), blend.share_limit)
+    effects *= (score - start) / (total - base) if abs(total - base) > 1e-9 else 0.0
+    weight = blend.weights
+    effects *= weight[0]
+    # weight, score and base of each member
+    parts = [(weight[0], float(score), float(start))]
+    if blend.maxent is not None:
+        model = blend.maxent
+        own = np.zeros(len(row))
+        total, base = share_terms(model.terms, model.coefficients, model.centres, model.low, model.span, row[None], own)
+        parts.append((weight[1], total - model.offset, base - model.offset))
+        effects += weight[1] * own
+    if blend.network is not None:
+        value, typical, own = _network_effects(blend.network, row)
+        parts.append((weight[2], value, typical))
+        effects += weight[2] * own
+    mean = sum(w * value for w, value, _ in parts)
+    return Explanation(
+        score=mean,
+        base=sum(w * base for w, _, base in parts),
+        effects=effects,
+        disagreement=sum(w * (value - mean) ** 2 for w, value, _ in parts),
+        sampling=float(logit_variance(share, half_sample_variance(share, group_sum, group_square, sizes))),
+    )
+
+
+def _network_effects(network: Network, row: NDArray[np.float32]) -> tuple[float, float, NDArray[np.float64]]:
+    """Score of the row, score of typical conditions, and effects by predictor that sum to their difference."""
+    p = len(row)
+    table = np.empty((2 * p + 2, p), np.float32)
+    table[: p + 1], table[p + 1 :] = row, network.reference
+    each = np.arange(p)
+    table[each, each] = network.reference
+    table[p + 1 + each, each] = row
+    scores = network_logit(network, table)
+    value, typical = float(scores[p]), float(scores[2 * p + 1])
+    effects = ((value - scores[:p]) + (scores[p + 1 : 2 * p + 1] - typical)) / 2
+    left = value - typical - float(effects.sum())
+    size = np.abs(effects)
+    effects += left * (size / size.sum() if size.sum() > 0 else 1 / p)
+    return value, typical, effects

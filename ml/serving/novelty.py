@@ -1,0 +1,162 @@
+"""How unlike the training records some conditions are: range (MESS) and combination (area of applicability)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.kernels.distances import nearest, nearest_rows, similarity
+from ml.serving.memory import shared
+
+_FARTHEST = np.float32(1e15)
+
+Kind = Literal["inside", "range", "combination", "unknown"]
+
+
+@dataclass(frozen=True)
+class Area:
+    """The training records as the dissimilarity index sees them (Meyer & Pebesma 2021, doi 10.1111/2041-210X.13650).
+
+    Attributes
+    ----------
+    points : ndarray of float32, shape (n_predictors, n_points)
+        Training rows, standardised, weighted by importance and divided by their mean distance, so that a distance
+        between two columns is a dissimilarity index. Level codes for a categorical predictor.
+    scale, centre : ndarray of float32, shape (n_predictors,)
+        What an encoded value is multiplied by after the centre is taken off; 1 and 0 for a categorical predictor.
+    penalty : ndarray of float32, shape (n_predictors,)
+        Squared distance between two different levels; 0 for a continuous predictor.
+    threshold : float
+        The largest index that counts as inside.
+    """
+
+    points: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    centre: NDArray[np.float32]
+    penalty: NDArray[np.float32]
+    threshold: float
+
+    def place(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Where encoded rows lie among the points; held where the square of a distance still fits single precision."""
+        return np.asarray(np.clip((rows - self.centre) * self.scale, -_FARTHEST, _FARTHEST), np.float32)
+
+    def locate(self, row: NDArray[np.float32]) -> tuple[float, int]:
+        """Measure how far an encoded row is from the nearest training row.
+
+        Parameters
+        ----------
+        row : ndarray of float32, shape (n_predictors,)
+
+        Returns
+        -------
+        index : float
+            The dissimilarity index, 0 and up.
+        largest : int
+            The predictor with the largest part in it.
+        """
+        place = self.place(row)
+        best, squared = nearest(self.points, self.penalty, place)
+        there = self.points[:, best]
+        parts = np.where(self.penalty > 0, self.penalty * (there != place), (there - place) ** 2)
+        return float(np.sqrt(squared)), int(np.argmax(parts))
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """Where some conditions lie beside the training records.
+
+    Attributes
+    ----------
+    kind : {"inside", "range", "combination", "unknown"}
+        Inside the area of applicability; a value beyond its training range; values that are each in range but lie
+        together where no record does; in range, by a model without an area of applicability.
+    index, threshold : float or None
+        Dissimilarity index and the largest that counts as inside; None for a model of an older format.
+    mess : float
+        Multivariate environmental similarity, negative exactly where a value lies outside its training range.
+    most_dissimilar : str or None
+        The predictor of the lowest similarity; for a combination the one with the largest part in the index.
+    outside_range : list of str
+        Predictors outside their training range.
+    """
+
+    kind: Kind
+    index: float | None
+    threshold: float | None
+    mess: float
+    most_dissimilar: str | None
+    outside_range: list[str]
+
+    @property
+    def inside(self) -> bool:
+        """Whether the model can be applied here, as far as it can tell."""
+        return self.kind in ("inside", "unknown")
+
+
+class NoveltyGauge:
+    """Measures rows against one model's training records.
+
+    Parameters
+    ----------
+    names : list of str
+        Of the predictors.
+    reference : list of ndarray
+        For each predictor the sorted training values in natural units; empty for a categorical one.
+    area : Area or None
+        None for a model of an older format.
+
+    Attributes
+    ----------
+    values : ndarray of float32, shape (n,)
+        All training values, predictor by predictor; held once for all species of a study.
+    reference : list of ndarray of float32
+        Those of each predictor: parts of `values`.
+    """
+
+    def __init__(self, names: list[str], reference: list[NDArray[np.float32]], area: Area | None) -> None:
+        self._names = names
+        self.area = area
+        self.values = shared(np.concatenate([*reference, np.zeros(0, np.float32)], dtype=np.float32))
+        self._offsets = np.cumsum([0, *(len(values) for values in reference)]).astype(np.int64)
+        self.reference = np.split(self.values, self._offsets[1:-1]) if reference else []
+
+    def near(self, encoded: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Whether the dissimilarity index of each encoded row is within the threshold, shape (n,).
+
+        Without an area of applicability every row is.
+        """
+        if self.area is None:
+            return np.ones(len(encoded), bool)
+        squared = np.empty(len(encoded))
+        nearest_rows(self.area.points, self.area.penalty, self.area.place(encoded), squared)
+        return np.asarray(np.sqrt(squared) <= self.area.threshold)
+
+    def measure(self, natural: NDArray[np.float32], encoded: NDArray[np.float32]) -> Novelty:
+        """Measure one row.
+
+        Parameters
+        ----------
+        natural : ndarray of float32, shape (n_predictors,)
+            Natural units; entries of categorical predictors are not looked at.
+        encoded : ndarray of float32, shape (n_predictors,)
+
+        Returns
+        -------
+        Novelty
+        """
+        likeness = np.empty(len(natural))
+        similarity(self.values, self._offsets, natural, likeness)
+        lowest = int(np.argmin(likeness))
+        outside = [name for name, value in zip(self._names, likeness, strict=True) if value < 0]
+        index = threshold = None
+        kind: Kind = "range" if outside else "unknown"
+        if self.area is not None:
+            threshold = self.area.threshold
+            index, largest = self.area.locate(encoded)
+            if not outside:
+                kind = "inside" if index <= threshold else "combination"
+                lowest = largest if kind == "combination" else lowest
+        return Novelty(kind, index, threshold, float(likeness.min()), self._names[lowest], outside)

@@ -1,0 +1,133 @@
+"""Response curves: how the suitability moves when one predictor changes and the others stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.card import Predictor
+from ml.serving.predictor import FastPredictor
+
+#: How far beyond the training range a curve is drawn, as a share of the range.
+_BEYOND = 0.1
+#: How far a curve follows the user's own value beyond the range, in ranges.
+_FURTHEST = 1.0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One predictor's curve.
+
+    Attributes
+    ----------
+    predictor : Predictor
+    values : list of float or str, length n
+        In natural units, ascending; levels of a categorical predictor.
+    suitability : list of float, length n
+    inside : list of bool, length n
+        Whether the point lies in the area of applicability: elsewhere the curve is invented.
+    density : list of float
+        Training values around each point, as a share of the most frequent; of length n, empty where the model does
+        not know (levels).
+    value : float or str
+        The predictor's own value in the conditions; one of `values`.
+    """
+
+    predictor: Predictor
+    values: list[float | str]
+    suitability: list[float]
+    inside: list[bool]
+    density: list[float]
+    value: float | str
+
+
+def response_curves(model: FastPredictor, row: Sequence[float | str], points: int = 41) -> list[Curve]:
+    """Vary each predictor alone around some conditions.
+
+    Parameters
+    ----------
+    model : FastPredictor
+    row : sequence of float or str, length n_predictors
+        Natural units, in the order of the card's predictors.
+    points : int
+        Points of a continuous predictor's curve, two at least; the row's own value comes on top.
+
+    Returns
+    -------
+    list of Curve
+        In the order of the card's predictors.
+
+    Raises
+    ------
+    EnvironmentValueError
+        A value that is missing, infinite or not a known level.
+
+    References
+    ----------
+    Elith et al. 2005, Ecological Modelling 186: 280-289, doi 10.1016/j.ecolmodel.2004.12.007 (the evaluation strip).
+    """
+    predictors = model.card.predictors
+    grids = [_grid(p, value, points) for p, value in zip(predictors, row, strict=True)]
+    here = model.encode(row)
+    table = np.repeat(here[None], sum(len(grid) for grid in grids), axis=0)
+    begin = 0
+    for j, grid in enumerate(grids):
+        table[begin : begin + len(grid), j] = model.encode_values(j, grid)
+        begin += len(grid)
+    suitability = model.predict_encoded(table)
+    near = model.gauge.near(table)
+    own_in_range = [bool(_in_range(p, [value])[0]) for p, value in zip(predictors, row, strict=True)]
+    curves, begin = [], 0
+    for j, (predictor, grid, value) in enumerate(zip(predictors, grids, row, strict=True)):
+        part = slice(begin, begin + len(grid))
+        begin += len(grid)
+        inside = near[part] & _in_range(predictor, grid) & all(own_in_range[:j] + own_in_range[j + 1 :])
+        curves.append(
+            Curve(
+                predictor,
+                grid,
+                [float(v) for v in suitability[part]],
+                [bool(v) for v in inside],
+                _density(model.reference[j], grid),
+                value if predictor.type == "categorical" else float(value),
+            )
+        )
+    return curves
+
+
+def _grid(predictor: Predictor, value: float | str, points: int) -> list[float | str]:
+    if predictor.type == "categorical":
+        return list(predictor.levels or [])
+    low, high = predictor.minimum or 0.0, predictor.maximum or 0.0
+    span = (high - low) or 1.0
+    own = float(value)
+    first = min(low - _BEYOND * span, max(own, low - _FURTHEST * span))
+    last = max(high + _BEYOND * span, min(own, high + _FURTHEST * span))
+    if predictor.lowest_possible is not None:
+        first = max(first, predictor.lowest_possible)
+    elif predictor.transform == "log1p":
+        first = max(first, min(0.0, low, own))
+    if predictor.highest_possible is not None:
+        last = min(last, predictor.highest_possible)
+    return [float(v) for v in np.unique(np.append(np.linspace(first, last, points), own))]
+
+
+def _in_range(predictor: Predictor, grid: list[float | str]) -> NDArray[np.bool_]:
+    if predictor.type == "categorical" or predictor.minimum is None or predictor.maximum is None:
+        return np.ones(len(grid), bool)
+    values = np.array(grid, dtype=np.float64)
+    return np.asarray((values >= predictor.minimum) & (values <= predictor.maximum))
+
+
+def _density(reference: NDArray[np.float32], grid: list[float | str]) -> list[float]:
+    """Triangular kernel at the grid's points, so that a curve and its density share an axis."""
+    if len(reference) == 0:
+        return []
+    at = np.array(grid, dtype=np.float64)
+    width = max((at[-1] - at[0]) / 12, 1e-12)
+    weight = np.clip(1 - np.abs(at[:, None] - reference[None, :].astype(np.float64)) / width, 0, None).sum(axis=1)
+    most = weight.max()
+    return [float(v) for v in (weight / most if most > 0 else weight)]

@@ -1,0 +1,1 @@
+"""From a study to one artifact for each species."""

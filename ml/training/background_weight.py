@@ -1,0 +1,67 @@
+"""How much each row weighs as background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FEWEST_PLACES = 50
+"""With fewer places of other species' records than this, the background stays random."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ShareChoice:
+    """The share of target-group background and why.
+
+    Attributes
+    ----------
+    share : float
+        0..1; the rest is random background.
+    scores : dict of float to float
+        Cross-validated score of each share tried; empty where nothing was tried.
+    """
+
+    share: float
+    scores: dict[float, float]
+
+
+def background_weight(
+    recorded: NDArray[np.int64], share: float, without: int | None = None, absences: bool = False
+) -> Floats:
+    """Weight of each row as background.
+
+    Parameters
+    ----------
+    recorded : ndarray of 0/1, shape (n, n_species)
+        Rows without any 1 are random background.
+    share : float
+        Of the target group.
+    without : int, optional
+        Species whose own places do not count.
+    absences : bool
+        Whether 0 means looked for and not found; all such rows then count the same.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Sums to 1. Where one kind of row is missing, the other has all the weight.
+    """
+    others = np.ones(len(recorded), bool) if without is None else recorded[:, without] == 0
+    if absences:
+        return np.asarray(others / others.sum())
+    visited = recorded.any(axis=1)
+    target = visited & others
+    if not target.any():
+        share = 0.0
+    elif visited.all():
+        share = 1.0
+    weight = np.zeros(len(recorded))
+    if share > 0:
+        weight[target] = share / target.sum()
+    if share < 1:
+        weight[~visited] = (1 - share) / (~visited).sum()
+    return weight

@@ -1,0 +1,222 @@
+"""What the card says of the records themselves: their fingerprint, example conditions, and where they lie."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ml.card import BackgroundReport, CalibrationReport, Conditions, Predictor
+from ml.evaluation.calibration import Calibration, reliability
+from ml.serving.threshold import thinned
+from ml.study import StudyData
+from ml.training.group import Prepared
+
+_MOST_PLACES = 800
+_MOST_REFERENCE = 2000
+_FEW = 15
+
+
+def fingerprint(study: StudyData, slug: str, with_group: bool = False) -> str:
+    """Hash the training table of one species.
+
+    Parameters
+    ----------
+    study : StudyData
+    slug : str
+    with_group : bool
+        Whether the other species' presences are part of the training data too.
+
+    Returns
+    -------
+    str
+        SHA-256 over descriptions, predictors, environment, presences and coordinates, in their order.
+    """
+    digest = hashlib.sha256()
+    digest.update(study.description.model_dump_json().encode())
+    for part in (*study.predictors, *(s for s in study.species if s.slug == slug)):
+        digest.update(part.model_dump_json().encode())
+    columns = [*(study.environment[p.name] for p in study.predictors), study.presence[slug]]
+    if with_group:
+        columns += [study.presence[name] for name in study.presence.columns]
+    for column in columns:
+        digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
+    for places in (study.coordinates, study.projected):
+        digest.update(b"-" if places is None else np.ascontiguousarray(places, np.float64).tobytes())
+    digest.update(repr(sorted(study.dropped.items())).encode())
+    return digest.hexdigest()
+
+
+def starting_points(
+    study: StudyData, predictors: list[Predictor], y: NDArray[np.int64], held_out: NDArray[np.float64]
+) -> list[Conditions]:
+    """Choose conditions to start from: typical ones, and those of a middling presence and a middling absence.
+
+    Parameters
+    ----------
+    study : StudyData
+    predictors : list of Predictor
+        With medians.
+    y : ndarray of 0/1, shape (n,)
+    held_out : ndarray, shape (n,)
+        Cross-validated suitability; the record in the middle is taken, not the most flattering one.
+
+    Returns
+    -------
+    list of Conditions
+    """
+    typical: dict[str, float | str] = {
+        p.name: str(study.environment[p.name].mode().iloc[0]) if p.type == "categorical" else _short(p.median or 0.0)
+        for p in predictors
+    }
+    absence = "a place where it was not recorded"
+    if study.description.records == "presence-background":
+        absence = "a background point"
+    points = [Conditions(label="typical conditions (median)", environment=typical)]
+    for label, wanted in (("a place where it was recorded", 1), (absence, 0)):
+        rows = np.flatnonzero(y == wanted)
+        row = rows[np.argsort(held_out[rows], kind="stable")[len(rows) // 2]]
+        values = study.environment.iloc[row]
+        environment: dict[str, float | str] = {
+            p.name: str(values[p.name]) if p.type == "categorical" else _short(float(values[p.name]))
+            for p in predictors
+        }
+        points.append(Conditions(label=label, environment=environment))
+    return points
+
+
+def thinned_reference(study: StudyData, predictors: list[Predictor]) -> list[NDArray[np.float32]]:
+    """Sorted training values of each predictor, by which novelty is measured.
+
+    Parameters
+    ----------
+    study : StudyData
+    predictors : list of Predictor
+
+    Returns
+    -------
+    list of ndarray of float32
+        In natural units; of more than 2,000 values, that many evenly spaced ranks with both ends, which moves no
+        percentage by more than 0.1. Empty for a categorical predictor.
+    """
+    out = []
+    for p in predictors:
+        values = np.zeros(0, np.float32)
+        if p.type == "continuous":
+            values = np.sort(study.environment[p.name].to_numpy(np.float32))
+            values = thinned(values, _MOST_REFERENCE)
+        out.append(values)
+    return out
+
+
+def calibration_report(
+    y: NDArray[np.int64], honest: NDArray[np.float64], calibration: Calibration, absences: bool
+) -> CalibrationReport:
+    """Say what a suitability means and, where absences allow it, how well it kept to that on held-out records.
+
+    Parameters
+    ----------
+    y : ndarray of 0/1, shape (n,)
+    honest : ndarray, shape (n,)
+        Held-out suitabilities, calibrated on the other folds.
+    calibration : Calibration
+        The one that is served.
+    absences : bool
+
+    Returns
+    -------
+    CalibrationReport
+    """
+    if not absences:
+        meaning = (
+            "0.5 where the species was recorded as often as the background offers such conditions, 0.8 where four "
+            "times as often; the same for every species. Not the chance of finding it."
+        )
+        return CalibrationReport(meaning=meaning, intercept=calibration.intercept, slope=calibration.slope)
+    return CalibrationReport(
+        meaning="The chance that a survey like this one finds the species at such a site.",
+        intercept=calibration.intercept,
+        slope=calibration.slope,
+        reliability=reliability(y, honest),
+    )
+
+
+def with_levels_in_order(predictors: list[Predictor], order: dict[int, NDArray[np.int64]]) -> list[Predictor]:
+    """List predictors with their levels in the order of a model's codes.
+
+    Parameters
+    ----------
+    predictors : list of Predictor
+    order : dict of int to ndarray of int
+        By column, the new code of each old one.
+
+    Returns
+    -------
+    list of Predictor
+    """
+    out = list(predictors)
+    for j, new in order.items():
+        levels = [""] * len(new)
+        for old, level in enumerate(out[j].levels or []):
+            levels[new[old]] = level
+        out[j] = out[j].model_copy(update={"levels": levels})
+    return out
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def recorded_places(study: StudyData, y: NDArray[np.int64]) -> list[tuple[float, float]]:
+    """List presences as (longitude, latitude) rounded to 0.01°, thinned evenly to at most 800.
+
+    Parameters
+    ----------
+    study : StudyData
+    y : ndarray of 0/1, shape (n,)
+
+    Returns
+    -------
+    list of (float, float)
+        Empty for a study without coordinates.
+    """
+    if study.coordinates is None:
+        return []
+    places = np.unique(np.round(study.coordinates[y == 1], 2), axis=0)
+    keep = np.linspace(0, len(places) - 1, min(len(places), _MOST_PLACES)).astype(int)
+    return [(float(lon), float(lat)) for lon, lat in places[keep]]
+
+
+def describe_background(prepared: Prepared) -> BackgroundReport:
+    """Say what presences were compared with, and why."""
+    group, choice = prepared.group, prepared.shared.choice
+    if group.absences:
+        return BackgroundReport(kind="absences", note="Sites where the species was looked for and not found.")
+    if not group.has_target_group:
+        note = "Random points of the study area. Where people looked is not known, so biased records stay biased"
+        if group.recorded.shape[1] > 1:
+            note += ": the other species have too few places to show where people looked"
+        return BackgroundReport(kind="random", note=f"{note}.")
+    note = (
+        f"{choice.share:.0%} of the background is drawn where other species of the study were recorded, which shares "
+        "the bias of where people looked (Phillips et al. 2009); the rest is random. The share was chosen by "
+        "cross-validation within the training data."
+    )
+    return BackgroundReport(
+        kind="target group" if choice.share > 0 else "random",
+        target_group_share=choice.share,
+        share_scores={f"{share:g}": score for share, score in choice.scores.items()},
+        note=note,
+    )
+
+
+def remarks(prepared: Prepared, species: int, network: bool) -> list[str]:
+    """Remarks for one species' card."""
+    n = int(prepared.group.recorded[:, species].sum())
+    notes = list(prepared.notes)
+    if n < _FEW:
+        help_text = " The network lends it what it learned from the other species." if network else ""
+        notes.append(f"Only {n} presences: scores and thresholds may change much with one more record.{help_text}")
+    return notes

