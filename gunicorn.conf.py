@@ -98,11 +98,13 @@ def _shares_of_cores(workers_wanted: int) -> list[set[int]]:
 
 def post_worker_init(worker: Any) -> None:
     """Load what the first visitor would otherwise wait for."""
+    from app.components import components
+    from app.outbox.outbox import Outbox
     from app.registry.service import warm
 
     warm(worker.wsgi)
     # what an earlier run could not bring to the database is on its way before the first request
-    worker.wsgi.extensions["handover"].start()
+    components(worker.wsgi).get(Outbox).start()
     # What is there by now stays: the collector need not look through it again and again.
     gc.collect()
     gc.freeze()

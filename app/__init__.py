@@ -7,19 +7,19 @@ from typing import Any
 
 from flask import Flask
 
-from app import redis_client
+from app import components, redis_client
 from app.analytics import views as analytics
 from app.api_docs import views
 from app.cache import answers
-from app.catalogue.snapshot import Register
+from app.catalogue.snapshot import SnapshotFile
 from app.comparisons import views as comparisons
 from app.config.settings import PROJECT, Settings, SettingsError, load_settings
-from app.database import connections, replica
+from app.database import connections
 from app.database.db import db, migrate
 from app.extensions import htmx
 from app.health import views as health
 from app.limits import limiter
-from app.outbox import outbox as handover
+from app.outbox import outbox
 from app.predictions import cli as predictions_cli
 from app.predictions import curves, usage
 from app.predictions import tables as predictions_tables
@@ -71,11 +71,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_FORM_MEMORY_SIZE=settings.max_content_length,
         MAX_FORM_PARTS=500,
     )
+    parts = components.init_app(app)
     db.init_app(app)
     with app.app_context():
         for engine in db.engines.values():
             connections.watch(engine)
-    replica.init_app(app)
     migrate.init_app(app, db, directory=str(PROJECT / "migrations"), render_as_batch=True)
     htmx.init_app(app)
     requests.init_app(app)
@@ -86,10 +86,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     bodies.init_app(app)
     problems.init_app(app)
     templating.init_app(app)
-    app.extensions["model_loader"] = Loader(settings.models_dir.resolve(), settings.model_memory)
-    handover.init_app(app, predictions_tables.insert, predictions_tables.insert_written)
+    parts.add(Loader(settings.models_dir.resolve(), settings.model_memory))
+    outbox.init_app(app, predictions_tables.insert, predictions_tables.insert_written)
     usage.init_app(app)
-    app.extensions["register"] = Register(settings.data_dir.resolve() / "registry")
+    parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
+    health.init_app(app)
     app.cli.add_command(registry_cli.group)
     app.cli.add_command(predictions_cli.group)
     app.url_map.converters["slug"] = templating.SlugConverter

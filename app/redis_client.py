@@ -17,8 +17,9 @@ from redis.exceptions import ClusterError, ResponseError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from app.components import components
 from app.config.redis_url import RedisUrl, parse
-from app.throttled_log import Seldom
+from app.throttled_log import ThrottledLog
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -29,11 +30,11 @@ TIMEOUT = 0.5
 REST = 1.0
 
 
-class Away(Exception):
+class RedisUnavailable(Exception):
     """Redis was not asked, did not answer, or answered what cannot be used."""
 
 
-class RedisStore:
+class RedisClient:
     """A client that is made when it is first needed, so that an application starts without its Redis.
 
     Parameters
@@ -48,8 +49,8 @@ class RedisStore:
         self._lock = threading.Lock()
         self._down = False
         self._rests_until = 0.0
-        self._away = Seldom(log)
-        self._refused = Seldom(log)
+        self._away = ThrottledLog(log)
+        self._refused = ThrottledLog(log)
 
     def client(self) -> Any:
         """Return the client; a cluster is asked for its nodes as this is first done."""
@@ -74,11 +75,11 @@ class RedisStore:
 
         Raises
         ------
-        Away
+        RedisUnavailable
             Redis rests or failed. While it fails, one thread tries each second and the others are not kept waiting.
         """
         if not self._may_ask():
-            raise Away
+            raise RedisUnavailable
         came_back = False
         try:
             answer = question()
@@ -90,11 +91,11 @@ class RedisStore:
                 self._refused.warning("Redis refused a command, answering without it: %s", type(error).__name__)
             else:
                 self._say_away(error)
-            raise Away from None
+            raise RedisUnavailable from None
         except Exception as error:
             # Not narrower: what answers in Redis' place makes the client's parser raise anything at all.
             self._say_away(error)
-            raise Away from None
+            raise RedisUnavailable from None
         finally:
             self._settle(came_back)
         return answer
@@ -103,7 +104,7 @@ class RedisStore:
         """Return whether Redis answers."""
         try:
             return bool(self.ask(lambda: self.client().ping()))
-        except Away:
+        except RedisUnavailable:
             return False
 
     def _may_ask(self) -> bool:
@@ -130,9 +131,10 @@ class RedisStore:
 
 
 def init_app(app: Flask) -> None:
-    """Keep the store of REDIS_URL, or None."""
+    """Add the client of REDIS_URL, where that is set."""
     url = app.config["SETTINGS"].redis_url
-    app.extensions["redis_store"] = RedisStore(parse(url)) if url else None
+    if url:
+        components(app).add(RedisClient(parse(url)))
 
 
 def connect(url: RedisUrl) -> Any:

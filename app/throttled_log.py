@@ -9,7 +9,7 @@ import time
 EVERY = 60.0
 
 
-class Seldom:
+class ThrottledLog:
     """One kind of warning.
 
     Parameters

@@ -11,7 +11,7 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 
-class Background:
+class WorkerThread:
     """A daemon thread that is started when it is first needed, and again after a fork.
 
     Parameters

@@ -28,7 +28,7 @@ from ml.serving.drift import measure, quartiles
 
 _TOP = 10
 
-Asked = list[tuple[dict[str, float | str], Kind]]
+AskedConditions = list[tuple[dict[str, float | str], Kind]]
 
 
 def look_back(query: AnalyticsQuery) -> Analytics:
@@ -52,7 +52,7 @@ def look_back(query: AnalyticsQuery) -> Analytics:
 
 
 def _study(study: Study, requests: int, since: datetime, until: datetime) -> StudyUse:
-    asked: Asked = stored.asked_of_study(study.id, since, until, MOST)
+    asked: AskedConditions = stored.asked_of_study(study.id, since, until, MOST)
     kinds = Counter(kind for _, kind in asked)
     return StudyUse(
         study=StudyRef(slug=study.slug, title=study.title),
@@ -67,7 +67,7 @@ def _study(study: Study, requests: int, since: datetime, until: datetime) -> Stu
     )
 
 
-def _drift(study: Study, asked: Asked) -> list[PredictorDrift] | None:
+def _drift(study: Study, asked: AskedConditions) -> list[PredictorDrift] | None:
     try:
         artifact = registry.opened_of_study(study.id)
     except Unavailable:
@@ -78,7 +78,7 @@ def _drift(study: Study, asked: Asked) -> list[PredictorDrift] | None:
     return sorted(found, key=lambda one: (one.word == "too few requests", -(one.distance or 0.0), one.label))
 
 
-def _compare(artifact: Artifact, asked: Asked) -> list[PredictorDrift]:
+def _compare(artifact: Artifact, asked: AskedConditions) -> list[PredictorDrift]:
     """Compare what was asked with the training values, predictor by predictor."""
     found = []
     for predictor, reference in zip(artifact.card.predictors, artifact.predictor.reference, strict=True):

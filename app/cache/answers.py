@@ -15,14 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
 from cachetools import TLRUCache
-from flask import Flask, current_app
+from flask import Flask
 from orjson import Fragment
 
 from app.cache.in_redis import SharedAnswers
-from app.redis_client import RedisStore
+from app.components import component, components
+from app.redis_client import RedisClient
 from app.telemetry.logs import note
 from app.telemetry.metrics import counters
-from app.throttled_log import Seldom
+from app.throttled_log import ThrottledLog
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +39,9 @@ class Value(Protocol):
 
 T = TypeVar("T", bound=Value)
 Layer = Literal["process", "redis", "none"]
-_NAME = "answer_cache"
-_SHARED = "shared_answer_cache"
 # With twelve predictors an answer, its key and its entry take some 6 kB: this is 30 MB a worker.
 _KEPT = 5_000
-_malformed = Seldom(log)
+_malformed = ThrottledLog(log)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class _Entry:
 
 
 @dataclass
-class _Process:
+class AnswersInProcess:
     """The layer in this process; cachetools leaves locking to its users."""
 
     seconds: int
@@ -64,11 +63,13 @@ class _Process:
         self.entries = TLRUCache(_KEPT, lambda _key, entry, _now: entry.ends)
 
     def get(self, key: str) -> Value | None:
+        """Return a value that has not expired."""
         with self.lock:
             entry = self.entries.get(key)
         return entry.value if entry is not None else None
 
     def put(self, key: str, value: Value, seconds: float) -> None:
+        """Keep a value."""
         entry = _Entry(value, time.monotonic() + min(seconds, self.seconds))
         with self.lock:
             self.entries[key] = entry
@@ -77,9 +78,11 @@ class _Process:
 def init_app(app: Flask) -> None:
     """Make the layers."""
     seconds = app.config["SETTINGS"].cache_ttl
-    app.extensions[_NAME] = _Process(seconds)
-    store: RedisStore | None = app.extensions["redis_store"]
-    app.extensions[_SHARED] = SharedAnswers(app, store, seconds) if store is not None else None
+    parts = components(app)
+    parts.add(AnswersInProcess(seconds))
+    store = parts.find(RedisClient)
+    if store is not None:
+        parts.add(SharedAnswers(app, store, seconds))
 
 
 def get(key: str, read: Callable[[Any], T]) -> T | None:
@@ -127,7 +130,7 @@ def shared_for() -> int | None:
 
 def state() -> Literal["in process", "up", "down"]:
     """Return how the shared layer is doing; ``in process`` where there is none."""
-    store: RedisStore | None = current_app.extensions["redis_store"]
+    store = components().find(RedisClient)
     if store is None:
         return "in process"
     return "up" if store.up() else "down"
@@ -159,9 +162,9 @@ def _find(key: str, read: Callable[[Any], T]) -> tuple[T | None, Layer]:
     return found, "redis"
 
 
-def _process() -> _Process:
-    return current_app.extensions[_NAME]
+def _process() -> AnswersInProcess:
+    return component(AnswersInProcess)
 
 
 def _shared() -> SharedAnswers | None:
-    return current_app.extensions[_SHARED]
+    return components().find(SharedAnswers)

@@ -16,9 +16,10 @@ from flask import Flask
 from flask_caching.backends import RedisCache
 from orjson import JSONDecodeError, dumps, loads
 
+from app.components import components
 from app.extensions import cache
-from app.redis_client import Away, RedisStore
-from app.worker_thread import Background
+from app.redis_client import RedisClient, RedisUnavailable
+from app.worker_thread import WorkerThread
 
 Entry = dict[str, Any]
 _PREFIX = "ecopredict:"
@@ -52,7 +53,7 @@ class Backend(RedisCache):
     @classmethod
     def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> Backend:
         """Return a backend on the application's own client."""
-        return cls(_Lazy(app.extensions["redis_store"]), key_prefix=config["CACHE_KEY_PREFIX"], **kwargs)
+        return cls(_Lazy(components(app).get(RedisClient)), key_prefix=config["CACHE_KEY_PREFIX"], **kwargs)
 
     def get(self, key: str) -> Any:
         """Return a value, or None where there is none; an empty one where what is there is no answer of ours."""
@@ -71,7 +72,7 @@ class Backend(RedisCache):
 class _Lazy:
     """A client that is made at the first command."""
 
-    def __init__(self, store: RedisStore) -> None:
+    def __init__(self, store: RedisClient) -> None:
         self._store = store
 
     def __getattr__(self, name: str) -> Any:
@@ -84,12 +85,12 @@ class SharedAnswers:
     Parameters
     ----------
     app : Flask
-    store : RedisStore
+    store : RedisClient
     seconds : int
         For how long an answer is kept.
     """
 
-    def __init__(self, app: Flask, store: RedisStore, seconds: int) -> None:
+    def __init__(self, app: Flask, store: RedisClient, seconds: int) -> None:
         config: dict[str, Any] = {
             "CACHE_TYPE": f"{__name__}.{Backend.__name__}",
             "CACHE_DEFAULT_TIMEOUT": seconds,
@@ -103,7 +104,7 @@ class SharedAnswers:
         self._store = store
         self._waiting: deque[tuple[str, Entry]] = deque(maxlen=_MOST_WAITING)
         self._writing = threading.Lock()
-        self._background = Background("answer cache", self.write_waiting, _PAUSE_S)
+        self._background = WorkerThread("answer cache", self.write_waiting, _PAUSE_S)
         # the share of answers that were there when Redis was asked, of late
         self._found = 1.0
         self._passed_over = 0
@@ -116,7 +117,7 @@ class SharedAnswers:
         self._passed_over = 0
         try:
             entry = self._store.ask(lambda: cache.get(key))
-        except Away:
+        except RedisUnavailable:
             return None
         self._found += ((entry is not None) - self._found) * _NEW
         return entry
@@ -144,5 +145,5 @@ class SharedAnswers:
 
         try:
             return self._store.ask(hand_over) == len(entries)
-        except Away:
+        except RedisUnavailable:
             return False

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import current_app
 
 from app.catalogue import versions
 from app.catalogue.names import binomial, fold
+from app.components import component
 from app.database.connections import reading_replica
 from app.errors import ValidationFailed
 
@@ -114,7 +114,7 @@ def _rank(one: KnownSpecies) -> tuple[bool, float, str]:
     return auc is None, -(auc or 0.0), model.id if model else ""
 
 
-class Register:
+class SnapshotFile:
     """Reads the snapshot, and reads it again when its file has changed.
 
     Parameters
@@ -163,15 +163,14 @@ class Register:
             Path(draft).replace(self._file)
 
 
-def register() -> Register:
-    """Return the register of the current application."""
-    found: Register = current_app.extensions["register"]
-    return found
+def snapshot_file() -> SnapshotFile:
+    """Return the snapshot file of the current application."""
+    return component(SnapshotFile)
 
 
 def current() -> Snapshot:
     """Return the snapshot of the current application."""
-    return register().current()
+    return snapshot_file().current()
 
 
 def _from_row(row: Any) -> KnownSpecies:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from app.errors import OutsideArea
 from app.predictions import inference
 from app.predictions.conditions import Canonical
-from app.predictions.schemas import Computed, HowAsked, ThresholdUsed, Verdict
+from app.predictions.schemas import Computed, RequestOptions, ThresholdUsed, Verdict
 from app.predictions.verdict import judge, refuse_outside
 from ml.serving.artifact import Artifact
 
 
 @dataclass(frozen=True)
-class Judged:
+class UnstoredAnswer:
     """An answer that is not kept.
 
     Attributes
@@ -36,7 +36,7 @@ class Judged:
         return self.computed.suitability >= self.threshold.value
 
 
-def ask(name: str, artifact: Artifact, environment: Canonical, asked: HowAsked) -> Judged:
+def ask(name: str, artifact: Artifact, environment: Canonical, asked: RequestOptions) -> UnstoredAnswer:
     """Ask a model, or the cache, about conditions that were checked.
 
     Raises
@@ -48,15 +48,15 @@ def ask(name: str, artifact: Artifact, environment: Canonical, asked: HowAsked) 
     computed = held.computed()
     threshold = inference.threshold_of(artifact, asked.threshold)
     verdict = judge(computed.suitability, computed.interval, threshold, computed.novelty, asked.extrapolation)
-    return Judged(name, artifact, environment, computed, threshold, verdict)
+    return UnstoredAnswer(name, artifact, environment, computed, threshold, verdict)
 
 
-def refuse_any_outside(answers: Iterable[tuple[str, Judged]]) -> None:
+def refuse_any_outside(answers: Iterable[tuple[str, UnstoredAnswer]]) -> None:
     """Refuse the whole comparison where any of its conditions lies outside the area of its model.
 
     Parameters
     ----------
-    answers : iterable of (str, Judged)
+    answers : iterable of (str, UnstoredAnswer)
         Each with the JSON pointer to where its environment stands.
 
     Raises

@@ -16,7 +16,7 @@ from app.predictions import form as predict_form
 from app.predictions.conditions import Canonical, number_text
 from ml.card import Predictor
 
-Given = MultiDict[str, str]
+FormArgs = MultiDict[str, str]
 _LONGEST = 200
 _FIELD = re.compile(r"(?:env\.(?P<at>\d{1,3})\.(?P<name>.+)|label\.(?P<labelled>\d{1,3}))", re.DOTALL)
 _HOW = ("threshold", "extrapolation")
@@ -74,7 +74,7 @@ class Column:
     values: dict[str, str]
 
 
-def one_set(panel: Panel, given: Given) -> tuple[CompareForm, dict[str, Any]]:
+def one_set(panel: Panel, given: FormArgs) -> tuple[CompareForm, dict[str, Any]]:
     """Read the form for one set of conditions; typical ones where the address carries none.
 
     Returns
@@ -96,7 +96,7 @@ def one_set(panel: Panel, given: Given) -> tuple[CompareForm, dict[str, Any]]:
     return form, {"study": panel.study.slug, "environment": sent["environment"], **_how(sent)}
 
 
-def several_sets(one: Subject, given: Given) -> tuple[CompareForm, dict[str, Any]]:
+def several_sets(one: Subject, given: FormArgs) -> tuple[CompareForm, dict[str, Any]]:
     """Read the form for several sets; the card's starting points where the address carries none.
 
     Returns
@@ -119,7 +119,7 @@ def several_sets(one: Subject, given: Given) -> tuple[CompareForm, dict[str, Any
     return form, {"species": form.chosen, "environments": environments, **_how(predict_form.sent(given))}
 
 
-def _columns(given: Given) -> list[Column]:
+def _columns(given: FormArgs) -> list[Column]:
     """Return the sets that an address carries, in the order of their numbers, whatever those are."""
     found: dict[int, Column] = {}
     for name, value in given.items():
@@ -137,7 +137,7 @@ def _columns(given: Given) -> list[Column]:
     return columns
 
 
-def _changed(columns: list[Column], given: Given) -> list[Column]:
+def _changed(columns: list[Column], given: FormArgs) -> list[Column]:
     """Add or remove a set where a button asked for it.
 
     The address carries the sets as they were, so that reading it again makes the same change and no second one.
@@ -168,7 +168,7 @@ def _field_of(at: str) -> tuple[str, str | None]:
     return "", None
 
 
-def _options(given: Given) -> dict[str, str]:
+def _options(given: FormArgs) -> dict[str, str]:
     return {name: given[name][:_LONGEST] for name in predict_form.OPTIONS if given.get(name)}
 
 
@@ -184,5 +184,5 @@ def _shown(environment: Canonical) -> dict[str, str]:
     return {name: value if isinstance(value, str) else number_text(value) for name, value in environment.items()}
 
 
-def _prefixed(values: dict[str, str]) -> Given:
+def _prefixed(values: dict[str, str]) -> FormArgs:
     return MultiDict({predict_form.PREFIX + name: value for name, value in values.items()})

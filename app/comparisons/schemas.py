@@ -12,8 +12,8 @@ from app.predictions.schemas import (
     MOST_PREDICTORS,
     Contribution,
     Environment,
-    HowAsked,
     Novelty,
+    RequestOptions,
     ThresholdUsed,
     Verdict,
 )
@@ -36,7 +36,7 @@ Place = Annotated[Environment, AfterValidator(_few)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(plain_text)]
 
 
-class SpeciesComparisonQuery(HowAsked):
+class SpeciesComparisonQuery(RequestOptions):
     """Several species of a study, asked about one set of conditions."""
 
     study: Name = Field(description="Slug.")
@@ -107,7 +107,7 @@ class ConditionsGiven(BaseModel):
     environment: Place
 
 
-class ConditionsComparisonQuery(HowAsked):
+class ConditionsComparisonQuery(RequestOptions):
     """One species, asked about several sets of conditions."""
 
     species: Name = Field(description="Slug or scientific name.")

@@ -7,7 +7,7 @@ from typing import Any
 from app.catalogue.refs import ModelRef, StudyRef
 from app.catalogue.studies import Study
 from app.catalogue.versions import ModelVersion
-from app.comparisons.asking import Judged, ask, refuse_any_outside
+from app.comparisons.asking import UnstoredAnswer, ask, refuse_any_outside
 from app.comparisons.schemas import (
     ComparedConditions,
     ConditionsComparison,
@@ -137,7 +137,7 @@ def _read_each(query: ConditionsComparisonQuery, one: Subject) -> list[Canonical
     return environments
 
 
-def _ranked(one: Subject, judged: Judged, sure: list[float]) -> RankedSpecies:
+def _ranked(one: Subject, judged: UnstoredAnswer, sure: list[float]) -> RankedSpecies:
     suitability = judged.computed.suitability
     unsure = judged.verdict == "cannot say"
     return RankedSpecies(
@@ -153,7 +153,7 @@ def _ranked(one: Subject, judged: Judged, sure: list[float]) -> RankedSpecies:
     )
 
 
-def _expected(answers: list[Judged]) -> ExpectedSpecies | None:
+def _expected(answers: list[UnstoredAnswer]) -> ExpectedSpecies | None:
     """Sum the chances of the species whose suitability is one: calibrated on absences, and inside the area."""
     chances = [
         judged.computed.suitability
@@ -165,7 +165,7 @@ def _expected(answers: list[Judged]) -> ExpectedSpecies | None:
     return ExpectedSpecies(number=sum(chances), of=len(chances)) if chances else None
 
 
-def _compared(judged: Judged, first: Computed | None) -> ComparedConditions:
+def _compared(judged: UnstoredAnswer, first: Computed | None) -> ComparedConditions:
     return ComparedConditions(
         label=judged.name,
         environment=judged.environment,

@@ -22,7 +22,7 @@ from app.comparisons.service import overlap
 from app.comparisons.subjects import name_of
 from app.errors import NotFound, Unavailable, ValidationFailed
 from app.predictions.conditions import Canonical, read_environment
-from app.predictions.schemas import HowAsked
+from app.predictions.schemas import RequestOptions
 from app.registry import service as registry
 from app.species import service as species_service
 from ml.card import Conditions, Metric, ModelCard
@@ -213,5 +213,5 @@ def _says(
         fields = [(at.rsplit("/", 1)[-1], text) for at, text in error.errors]
         notes.append(f"{name} cannot answer: {'; '.join(f'{predictors.get(f, f)}: {text}' for f, text in fields)}.")
         return None
-    judged = ask(name, artifact, known, HowAsked())
+    judged = ask(name, artifact, known, RequestOptions())
     return ModelSays(suitability=judged.computed.suitability, interval=judged.computed.interval, verdict=judged.verdict)

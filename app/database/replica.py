@@ -7,23 +7,18 @@ import logging
 from collections.abc import Callable
 from typing import Literal, ParamSpec, TypeVar
 
-from flask import Flask, current_app
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database.connections import REPLICA, reading_replica
 from app.database.db import db
 from app.errors import NotFound
-from app.throttled_log import Seldom
+from app.throttled_log import ThrottledLog
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-def init_app(app: Flask) -> None:
-    """Wire the replica, if there is one."""
-    app.extensions["replica_trouble"] = Seldom(log)
+_trouble = ThrottledLog(log)
 
 
 def from_replica(view: Callable[P, R]) -> Callable[P, R]:
@@ -66,5 +61,4 @@ def state() -> Literal["up", "down", "none"]:
 
 
 def _complain(error: SQLAlchemyError) -> None:
-    trouble: Seldom = current_app.extensions["replica_trouble"]
-    trouble.warning("the replica does not answer, the primary is read: %s", type(error).__name__)
+    _trouble.warning("the replica does not answer, the primary is read: %s", type(error).__name__)

@@ -13,10 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.cache import answers
 from app.catalogue import snapshot
+from app.components import component, components
 from app.database import replica
 from app.database.db import db
 from app.health.probe import Probe
-from app.outbox.outbox import handover
+from app.outbox.outbox import outbox
 from app.outbox.spool import SpoolError
 from app.web.faces import Reply, faces
 
@@ -58,7 +59,7 @@ class Ready(BaseModel):
     components: Components
 
 
-class _Probes:
+class Probes:
     """The checks of an application."""
 
     def __init__(self) -> None:
@@ -66,6 +67,11 @@ class _Probes:
         self.replica: Probe[Literal["up", "down", "none"]] = Probe(replica.state, "down")
         self.cache: Probe[Literal["up", "down", "in process"]] = Probe(answers.state, "down")
         self.models: Probe[int] = Probe(_models, 0)
+
+
+def init_app(app: Flask) -> None:
+    """Add the checks."""
+    components(app).add(Probes())
 
 
 @pages.get("/live")
@@ -80,7 +86,7 @@ def live() -> Reply:
 def ready() -> Reply:
     """Say whether predictions can be answered, and which part is down."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    probes: _Probes = app.extensions.setdefault("health_probes", _Probes())
+    probes = component(Probes)
     until = time.monotonic() + _PATIENCE_S
     # all at once, since each may hang
     of_database, of_replica = probes.database.begin(app), probes.replica.begin(app)
@@ -123,12 +129,12 @@ def _models() -> int:
 
 def _handover() -> tuple[Handover, int]:
     try:
-        depth = handover().depth()
+        depth = outbox().depth()
     except SpoolError as error:
         log.warning("the spool cannot be used: %s", error)
         return "down", 0
     if depth is None:
         return "direct", 0
-    if handover().refuses:
+    if outbox().refuses:
         return "down", depth.rows
     return ("behind" if depth.waited > _BEHIND_S else "up"), depth.rows

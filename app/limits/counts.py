@@ -19,7 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from limits.storage import Storage
 
-from app.redis_client import Away, RedisStore
+from app.redis_client import RedisClient, RedisUnavailable
 
 SCHEME = "ecopredict"
 _PREFIX = "ecopredict-limits:"
@@ -81,13 +81,14 @@ class _Kept(Generic[_Entry]):
         return sum(self._entries.pop(each, None) is not None for each in gone)
 
 
-class _Here:
+class LocalCounts:
     """Counts of this process."""
 
     def __init__(self) -> None:
         self._kept: _Kept[_Counted] = _Kept()
 
     def count(self, key: str, expiry: int, amount: int) -> _Counted:
+        """Add to the count of an address."""
         now = time.monotonic()
         with self._kept.lock:
             known = self._kept.get(key, now)
@@ -96,11 +97,13 @@ class _Here:
         return counted
 
     def find(self, key: str) -> _Counted:
+        """Return the count of an address."""
         now = time.monotonic()
         with self._kept.lock:
             return self._kept.get(key, now) or _Counted(0, now)
 
     def forget(self, key: str | None = None) -> int:
+        """Delete one count or all, and return how many there were."""
         with self._kept.lock:
             return self._kept.forget(key)
 
@@ -155,24 +158,24 @@ class SharedCounts(Storage):
     ----------
     uri : str
         As the library wants it; says nothing.
-    store : RedisStore, optional
+    store : RedisClient, optional
         Where all instances count together.
     """
 
     STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 (the library reads it as it makes the class)
 
     def __init__(
-        self, uri: str | None = None, *, store: RedisStore | None = None, wrap_exceptions: bool = False
+        self, uri: str | None = None, *, store: RedisClient | None = None, wrap_exceptions: bool = False
     ) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._store = store
-        self._here = _Here()
+        self._here = LocalCounts()
         self._lots = _Lots()
 
     @property
     def base_exceptions(self) -> type[Exception]:
         """Return what the library may wrap."""
-        return Away
+        return RedisUnavailable
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count a request and return how many there were."""
@@ -231,10 +234,10 @@ class SharedCounts(Storage):
             return None
         try:
             return store.ask(lambda: self._count(store, key, expiry, amount))
-        except Away:
+        except RedisUnavailable:
             return None
 
-    def _count(self, store: RedisStore, key: str, expiry: int, amount: int) -> _Counted:
+    def _count(self, store: RedisClient, key: str, expiry: int, amount: int) -> _Counted:
         answer: Any = store.client().eval(_SCRIPT, 1, _PREFIX + key, amount, 1000 * expiry)
         # bytes unpack to numbers too
         count, left = answer if isinstance(answer, list) else (None, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from flask import Flask, Request, Response, g
 from flask.globals import request_ctx
@@ -14,7 +14,9 @@ from limits import RateLimitItem, parse_many
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.components import components
 from app.limits import counts
+from app.redis_client import RedisClient
 from app.web.faces import API_PREFIX
 
 
@@ -27,10 +29,11 @@ def init_app(app: Flask) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies
         )
+    options: dict[str, Any] = {"store": components(app).find(RedisClient)}
     limiter = OneLimit(
         get_remote_address,
         storage_uri=f"{counts.SCHEME}://",
-        storage_options={"store": app.extensions["redis_store"]},
+        storage_options=options,
         strategy="fixed-window",
     )
     limiter.limit_to(settings.rate_limit)

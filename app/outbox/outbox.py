@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
+from app.components import component, components
 from app.database.db import db
 from app.errors import Unavailable
 from app.outbox.spool import Depth, Spool, SpoolError
 from app.telemetry.metrics import counters
-from app.throttled_log import Seldom
+from app.throttled_log import ThrottledLog
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ _LONGEST_PAUSE_S = 5.0
 _REFUSED_S = 10.0
 
 
-class Handover:
+class Outbox:
     """Takes rows over from requests and brings them to the database.
 
     Parameters
@@ -64,7 +65,7 @@ class Handover:
         self._starting = threading.Lock()
         self._drainer: tuple[int, threading.Thread] | None = None
         self._stop = threading.Event()
-        self._away, self._trouble = Seldom(log), Seldom(log)
+        self._away, self._trouble = ThrottledLog(log), ThrottledLog(log)
         self._refused = -math.inf
 
     def keep(self, row: Row) -> None:
@@ -239,10 +240,9 @@ def init_app(app: Flask, insert: Insert, insert_written: InsertWritten) -> None:
     spool = None
     if not settings.database_url.startswith("sqlite"):
         spool = Spool(folder / "predictions.db", settings.spool_limit)
-    app.extensions["handover"] = Handover(app, spool, folder, insert, insert_written)
+    components(app).add(Outbox(app, spool, folder, insert, insert_written))
 
 
-def handover() -> Handover:
-    """Return the hand-over of the current application."""
-    found: Handover = current_app.extensions["handover"]
-    return found
+def outbox() -> Outbox:
+    """Return the outbox of the current application."""
+    return component(Outbox)

@@ -17,7 +17,7 @@ from app.predictions.verdict import judge
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AnswerRefs:
     """What an answer says of whom it is about and who gave it."""
 
     species: SpeciesRef
@@ -26,7 +26,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ComputedJson:
     """What a model said: as text, written once however often it is given, and what each request looks at.
 
     Attributes
@@ -41,7 +41,7 @@ class Held:
     novelty: Novelty
 
     @classmethod
-    def of(cls, computed: Computed) -> Held:
+    def of(cls, computed: Computed) -> ComputedJson:
         """Write what was computed."""
         return cls(computed.model_dump_json().encode(), computed.suitability, computed.interval, computed.novelty)
 
@@ -51,7 +51,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AppliedOptions:
     """How an answer was asked for, and whether the cache held it."""
 
     threshold: ThresholdUsed
@@ -70,9 +70,9 @@ class Answer:
     id: str
     created_at: datetime
     environment: Canonical
-    held: Held
-    asked: Asked
-    told: Told
+    held: ComputedJson
+    asked: AppliedOptions
+    told: AnswerRefs
 
     @property
     def suitable(self) -> bool:
@@ -126,14 +126,14 @@ class Answer:
         }
 
 
-def told_of(species: Species | KnownSpecies, model_id: str, version: int) -> Told:
+def refs_of(species: Species | KnownSpecies, model_id: str, version: int) -> AnswerRefs:
     """Return what an answer says of a species and of a model of it."""
     about = SpeciesRef(slug=species.slug, scientific_name=species.scientific_name)
-    return Told(about, species.study.slug, ModelRef(id=model_id, version=version))
+    return AnswerRefs(about, species.study.slug, ModelRef(id=model_id, version=version))
 
 
 def put_together(
-    answer_id: str, environment: Canonical, created_at: datetime, stored: Stored, told: Told
+    answer_id: str, environment: Canonical, created_at: datetime, stored: Stored, told: AnswerRefs
 ) -> PredictionAnswer:
     """Return an answer from what is stored of it, with the word that its numbers come to."""
     return PredictionAnswer(

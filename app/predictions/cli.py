@@ -18,7 +18,7 @@ from app.database.connections import take_time
 from app.database.db import db
 from app.errors import Unavailable
 from app.predictions import cache_warming, tables
-from app.registry.cli import Refused
+from app.registry.cli import UsageError
 
 group = AppGroup("predictions", help="Look after stored predictions and the cache of answers.")
 
@@ -38,14 +38,14 @@ class _OneLine(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
-            raise Refused(" ".join(error.format_message().split())) from None
+            raise UsageError(" ".join(error.format_message().split())) from None
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except SQLAlchemyError as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise Refused(f"the database does not answer, or is not migrated: {reason}") from None
+            raise UsageError(f"the database does not answer, or is not migrated: {reason}") from None
 
 
 @group.command("prune", cls=_OneLine)
@@ -61,10 +61,12 @@ def prune(age: str, batch: int, dry_run: bool) -> None:
     """
     limit = _moment(age)
     if not 1 <= batch <= _MOST:
-        raise Refused(f"--batch: give a number from 1 to {_MOST}")
+        raise UsageError(f"--batch: give a number from 1 to {_MOST}")
     take_time(db.session.connection())
     if abs(tables.clock_ahead()) > _APART:
-        raise Refused("this machine's clock and the database server's are more than an hour apart; nothing was deleted")
+        raise UsageError(
+            "this machine's clock and the database server's are more than an hour apart; nothing was deleted"
+        )
     last_id = tables.first_id_of(limit)
     total = tables.count_before(last_id)
     db.session.rollback()
@@ -87,13 +89,13 @@ def warm(study: str | None, limit: int) -> None:
     begins with, for CACHE_TTL seconds: after a restart of Redis, or when new models answer.
     """
     if not 0 <= limit <= _MOST:
-        raise Refused(f"--limit: give a number from 0 to {_MOST}")
+        raise UsageError(f"--limit: give a number from 0 to {_MOST}")
     kept_for = answers.shared_for()
     take_time(db.session.connection())
     try:
         work = cache_warming.plan(study, limit)
     except Unavailable as error:
-        raise Refused(str(error)) from None
+        raise UsageError(str(error)) from None
     finally:
         db.session.rollback()
     if kept_for is None:
@@ -112,7 +114,9 @@ def _moment(age: str) -> datetime:
     found = _AGE.fullmatch(age.strip())
     span = int(found[1]) * _UNITS[found[2]] if found else _LONGEST + _UNITS["d"]
     if span > _LONGEST:
-        raise Refused("--older-than: give hours, days or weeks, such as 48h, 365d or 52w, and not more than 50 years")
+        raise UsageError(
+            "--older-than: give hours, days or weeks, such as 48h, 365d or 52w, and not more than 50 years"
+        )
     return datetime.now(UTC) - span
 
 

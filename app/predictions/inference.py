@@ -8,7 +8,7 @@ import orjson
 
 from app.cache import answers
 from app.errors import ValidationFailed
-from app.predictions.answers import Held
+from app.predictions.answers import ComputedJson
 from app.predictions.conditions import Canonical, cache_key
 from app.predictions.schemas import (
     Computed,
@@ -21,7 +21,7 @@ from ml.serving.artifact import Artifact
 from ml.serving.interval import LEVEL
 
 
-def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[Held, bool]:
+def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[ComputedJson, bool]:
     """Return what a model says of some conditions, and whether the cache held it."""
     key = cache_key(artifact.model_id, environment)
     kept = answers.get(key, lambda found: _read_kept(found, environment))
@@ -32,7 +32,7 @@ def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[Held
     return held, False
 
 
-def compute(artifact: Artifact, environment: Canonical) -> Held:
+def compute(artifact: Artifact, environment: Canonical) -> ComputedJson:
     """Ask the model."""
     with timed(counters().inference, "model"):
         found = artifact.predictor.answer([environment[p.name] for p in artifact.card.predictors])
@@ -65,7 +65,7 @@ def compute(artifact: Artifact, environment: Canonical) -> Held:
         ],
         "missing": artifact.predictor.missing,
     }
-    return Held(orjson.dumps(members), found.suitability, found.interval, novelty)
+    return ComputedJson(orjson.dumps(members), found.suitability, found.interval, novelty)
 
 
 def threshold_of(artifact: Artifact, wanted: float | str | None) -> ThresholdUsed:
@@ -85,7 +85,7 @@ def threshold_of(artifact: Artifact, wanted: float | str | None) -> ThresholdUse
     )
 
 
-def _read_kept(found: Any, environment: Canonical) -> Held:
+def _read_kept(found: Any, environment: Canonical) -> ComputedJson:
     """Check what a cache outside this process held: anything may have written it.
 
     Raises
@@ -98,4 +98,4 @@ def _read_kept(found: Any, environment: Canonical) -> Held:
     told = {one.predictor: one.value for one in computed.contributions}
     if not 0 <= low <= high <= 1 or told != environment or len(computed.contributions) != len(told):
         raise ValueError("no answer to these conditions")
-    return Held.of(computed)
+    return ComputedJson.of(computed)

@@ -44,7 +44,7 @@ def read_threshold(value: object) -> float | str | None:
     raise ValueError(f"must be a number from 0 to 1 or one of {', '.join(RULES)}")
 
 
-class HowAsked(BaseModel):
+class RequestOptions(BaseModel):
     """How answers are judged."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -64,7 +64,7 @@ class HowAsked(BaseModel):
     )
 
 
-class PredictionQuery(HowAsked):
+class PredictionQuery(RequestOptions):
     """A species and the conditions at a place."""
 
     species: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(plain_text)] = Field(

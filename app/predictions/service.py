@@ -10,9 +10,9 @@ import orjson
 from app.catalogue import snapshot
 from app.catalogue.snapshot import KnownModel, KnownSpecies
 from app.errors import Unavailable
-from app.outbox.outbox import handover
+from app.outbox.outbox import outbox
 from app.predictions import tables, usage
-from app.predictions.answers import Answer, Asked, told_of
+from app.predictions.answers import Answer, AppliedOptions, refs_of
 from app.predictions.conditions import Canonical, read_environment
 from app.predictions.inference import cached_or_computed, threshold_of
 from app.predictions.schemas import PredictionAnswer, PredictionQuery
@@ -24,7 +24,7 @@ from ml.card import ModelCard
 
 
 @dataclass(frozen=True)
-class Given:
+class AnswerWithCard:
     """An answer, whom it is about and the card of the model that gave it."""
 
     answer: Answer
@@ -32,7 +32,7 @@ class Given:
     card: ModelCard
 
 
-def predict(query: PredictionQuery) -> Given:
+def predict(query: PredictionQuery) -> AnswerWithCard:
     """Answer a query and keep the answer. The database is not asked: it may be away.
 
     Parameters
@@ -41,7 +41,7 @@ def predict(query: PredictionQuery) -> Given:
 
     Returns
     -------
-    Given
+    AnswerWithCard
         Its answer has an id of its own and was handed over for good.
 
     Raises
@@ -64,10 +64,10 @@ def predict(query: PredictionQuery) -> Given:
     if query.extrapolation == "refuse" and not novelty.in_area_of_applicability:
         usage.count(artifact, environment, novelty, refused=True)
         refuse_outside(novelty, environment, artifact.card)
-    asked = Asked(threshold_of(artifact, query.threshold), query.extrapolation, cached)
-    told = told_of(species, model.id, model.version)
+    asked = AppliedOptions(threshold_of(artifact, query.threshold), query.extrapolation, cached)
+    told = refs_of(species, model.id, model.version)
     answer = Answer(tables.new_id(), datetime.now(UTC), environment, held, asked, told)
-    handover().keep(
+    outbox().keep(
         {
             "id": answer.id,
             "species_id": species.id,
@@ -82,7 +82,7 @@ def predict(query: PredictionQuery) -> Given:
     note(model=model.id, version=model.version)
     counters().predictions[cached].inc()
     usage.count(artifact, environment, novelty, refused=False)
-    return Given(answer, species, artifact.card)
+    return AnswerWithCard(answer, species, artifact.card)
 
 
 def example(species: KnownSpecies, model: KnownModel, environment: Canonical) -> PredictionAnswer:
@@ -90,5 +90,5 @@ def example(species: KnownSpecies, model: KnownModel, environment: Canonical) ->
     artifact = registry.opened(model)
     checked = read_environment(dict(environment), artifact.card)
     held, cached = cached_or_computed(artifact, checked)
-    asked = Asked(threshold_of(artifact, None), "flag", cached)
-    return Answer("", datetime.now(UTC), checked, held, asked, told_of(species, model.id, model.version)).whole()
+    asked = AppliedOptions(threshold_of(artifact, None), "flag", cached)
+    return Answer("", datetime.now(UTC), checked, held, asked, refs_of(species, model.id, model.version)).whole()

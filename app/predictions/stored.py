@@ -13,9 +13,9 @@ from app.catalogue.snapshot import KnownModel
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
 from app.errors import NotFound, Unavailable
-from app.outbox.outbox import handover
+from app.outbox.outbox import outbox
 from app.predictions import tables, usage
-from app.predictions.answers import put_together, told_of
+from app.predictions.answers import put_together, refs_of
 from app.predictions.conditions import Canonical
 from app.predictions.schemas import Kind, PredictionAnswer, PredictionPage, PredictionsQuery, Stored
 from app.predictions.tables import Prediction
@@ -67,7 +67,7 @@ def asked_of_study(study_id: int, since: datetime, until: datetime, limit: int) 
 def stored_answer(row: Prediction) -> PredictionAnswer:
     """Return an answer from its row."""
     species, model = row.model.species, row.model
-    told = told_of(species, model.id, model.version)
+    told = refs_of(species, model.id, model.version)
     return put_together(row.id, row.environment, row.created_at, Stored.model_validate(row.answer), told)
 
 
@@ -88,7 +88,7 @@ def found(prediction_id: str) -> StoredAnswer | None:
     """Return an answer given before, whether it has arrived in the database or waits for it."""
     if not _UUID.fullmatch(prediction_id):
         return None
-    waiting = handover().find(prediction_id)
+    waiting = outbox().find(prediction_id)
     if waiting is not None:
         return _on_its_way(waiting)
     row = tables.find(prediction_id)
@@ -99,7 +99,7 @@ def _on_its_way(row: dict[str, Any]) -> StoredAnswer | None:
     species = snapshot.current().by_slug.get(row["told"]["species"])
     if species is None:
         return None
-    told = told_of(species, row["model_id"], row["told"]["version"])
+    told = refs_of(species, row["model_id"], row["told"]["version"])
     created = datetime.fromisoformat(row["created_at"])
     answer = put_together(row["id"], row["environment"], created, Stored.model_validate(row["answer"]), told)
     return StoredAnswer(answer, model_of(species.slug, row["model_id"]))

@@ -112,7 +112,7 @@ def before(prediction_id: str | None, limit: int, species: str | None) -> list[P
     return list(db.session.scalars(statement))
 
 
-class Asked(NamedTuple):
+class ConditionsRow(NamedTuple):
     """What looking back needs of a row: the answer itself, tens of times as large, stays in the database."""
 
     environment: dict[str, float | str]
@@ -120,7 +120,7 @@ class Asked(NamedTuple):
     inside: bool | None
 
 
-def latest_of_study(study_id: int, first_id: str, last_id: str, limit: int) -> list[Asked]:
+def latest_of_study(study_id: int, first_id: str, last_id: str, limit: int) -> list[ConditionsRow]:
     """Return what a study was asked, latest first, from an id on and before another."""
     # the index on species and id finds the rows; only those that are wanted are read
     wanted = (
@@ -137,7 +137,7 @@ def latest_of_study(study_id: int, first_id: str, last_id: str, limit: int) -> l
         .join(wanted, wanted.c.id == Prediction.id)
         .order_by(Prediction.id.desc())
     )
-    return [Asked(*row) for row in db.session.execute(statement)]
+    return [ConditionsRow(*row) for row in db.session.execute(statement)]
 
 
 def most_asked(species_ids: list[int] | None, recent: int, limit: int) -> list[tuple[int, dict[str, float | str]]]:

@@ -14,13 +14,14 @@ from typing import NamedTuple, get_args
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from flask import Flask, current_app, request
+from flask import Flask, request
 from prometheus_client import Counter
 
+from app.components import component, components
 from app.predictions.conditions import Canonical
 from app.predictions.schemas import Kind, Novelty
 from app.telemetry.metrics import Counters
-from app.worker_thread import Background
+from app.worker_thread import WorkerThread
 from ml.serving.artifact import Artifact
 from ml.serving.drift import PARTS, Quarters
 from ml.serving.predictor import FastPredictor
@@ -28,7 +29,6 @@ from ml.serving.predictor import FastPredictor
 # A study with hundreds of predictors must not become thousands of series.
 MOST_PREDICTORS = 30
 _EVERY_S = 0.5
-_NAME = "tally"
 # A thread that is stuck must not fill the memory.
 _MOST_WAITING = 100_000
 
@@ -72,7 +72,7 @@ class Tally:
         self._models: WeakKeyDictionary[FastPredictor, _Model] = WeakKeyDictionary()
         self._waiting: deque[_Seen] = deque(maxlen=_MOST_WAITING)
         self._lock = threading.Lock()
-        self._background = Background("tally", self.count, _EVERY_S)
+        self._background = WorkerThread("tally", self.count, _EVERY_S)
 
     def add(self, artifact: Artifact, environment: Canonical, novelty: Novelty, *, refused: bool) -> None:
         """Take one request."""
@@ -96,8 +96,7 @@ class Tally:
 
 def init_app(app: Flask) -> None:
     """Make the tally, and count what waits before this process is scraped or ends."""
-    tally = Tally(app.extensions["counters"])
-    app.extensions[_NAME] = tally
+    tally = components(app).add(Tally(components(app).get(Counters)))
 
     def before_a_scrape() -> None:
         if request.path == "/metrics":
@@ -117,8 +116,7 @@ def kind_of(kind: str | None, inside: bool | None) -> Kind:
 
 def count(artifact: Artifact, environment: Canonical, novelty: Novelty, *, refused: bool) -> None:
     """Count one request that a model could judge."""
-    tally: Tally = current_app.extensions[_NAME]
-    tally.add(artifact, environment, novelty, refused=refused)
+    component(Tally).add(artifact, environment, novelty, refused=refused)
 
 
 def _count(model: _Model, several: list[_Seen]) -> None:

@@ -17,7 +17,7 @@ from ml.serving.artifact import ArtifactError, find_artifacts
 group = AppGroup("models", help="Register trained models and choose which one answers.")
 
 
-class Refused(click.ClickException):
+class UsageError(click.ClickException):
     """Bad input: one line, exit code 2."""
 
     exit_code = 2
@@ -30,9 +30,9 @@ class _Guard(click.Command):
         try:
             return super().invoke(ctx)
         except (RegistryError, ArtifactError) as error:
-            raise Refused(" ".join(str(error).split())) from None
+            raise UsageError(" ".join(str(error).split())) from None
         except (OperationalError, ProgrammingError):
-            raise Refused("the database is not ready; run `flask --app wsgi db upgrade` first") from None
+            raise UsageError("the database is not ready; run `flask --app wsgi db upgrade` first") from None
 
 
 @group.command("list", cls=_Guard)
@@ -59,7 +59,7 @@ def register(path: Path, activate: bool) -> None:
     """Register the model at PATH, or every model in the tree below it."""
     found = find_artifacts(path)
     if not found:
-        raise Refused(f"no model in {path}")
+        raise UsageError(f"no model in {path}")
     new = 0
     for directory in found:
         version, is_new = service.register(directory)

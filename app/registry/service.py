@@ -17,6 +17,7 @@ from app.catalogue.snapshot import KnownModel
 from app.catalogue.species import Species
 from app.catalogue.studies import Study
 from app.catalogue.versions import Activation, ModelVersion
+from app.components import component
 from app.database.db import db
 from app.database.types import now
 from app.errors import AppError, NotFound
@@ -59,7 +60,7 @@ def register(path: Path) -> tuple[ModelVersion, bool]:
     if known is not None:
         known.path = _stored_path(path)
         db.session.commit()
-        snapshot.register().write()
+        snapshot.snapshot_file().write()
         return known, False
     species = _upsert_species(card, _upsert_study(card))
     version = ModelVersion(
@@ -71,7 +72,7 @@ def register(path: Path) -> tuple[ModelVersion, bool]:
     )
     db.session.add(version)
     db.session.commit()
-    snapshot.register().write()
+    snapshot.snapshot_file().write()
     return version, True
 
 
@@ -91,7 +92,7 @@ def activate(model_id: str) -> ModelVersion:
         db.session.add(Activation(species_id=version.species_id, model_id=version.id))
         db.session.commit()
     # also where nothing changed: an operator who activates again mends a file that was lost
-    snapshot.register().write()
+    snapshot.snapshot_file().write()
     return version
 
 
@@ -125,7 +126,7 @@ def rollback(study_slug: str) -> list[tuple[str, str]]:
     if not changes:
         raise RegistryError(f"no species of {study_slug} has an earlier model to go back to")
     db.session.commit()
-    snapshot.register().write()
+    snapshot.snapshot_file().write()
     return changes
 
 
@@ -199,8 +200,7 @@ def has_active(species_id: int) -> bool:
 
 def opened(version: ModelVersion | KnownModel) -> Artifact:
     """Return a model, opened."""
-    loader: Loader = current_app.extensions["model_loader"]
-    return loader.get(version.id, version.path)
+    return component(Loader).get(version.id, version.path)
 
 
 def opened_of_study(study_id: int) -> Artifact | None:

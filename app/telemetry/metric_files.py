@@ -17,13 +17,13 @@ from pathlib import Path
 from prometheus_client import values
 from prometheus_client.mmap_dict import MmapedDict
 
-from app.throttled_log import Seldom
+from app.throttled_log import ThrottledLog
 
 log = logging.getLogger(__name__)
 _FIRST = 1 << 16
 # around a key: its length, what fills it up to eight bytes, value and moment
 _AROUND = 4 + 8 + 16
-_no_room = Seldom(log)
+_no_room = ThrottledLog(log)
 
 
 class ReservedFile(MmapedDict):

@@ -7,13 +7,14 @@ import platform
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Request, Response, current_app
+from flask import Flask, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_flask_exporter import PrometheusMetrics
 from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMetrics
 from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 
+from app.components import component, components
 from app.config.settings import app_version
 from app.database.db import db
 from app.telemetry import metric_files
@@ -50,7 +51,7 @@ class Counters:
     models_bytes: Gauge
 
 
-class Requests:
+class RequestMetrics:
     """Rate and latency by route.
 
     The exporter's own does this too, but looks four labels up for each request and takes any word as a method.
@@ -88,15 +89,15 @@ def init_app(app: Flask) -> None:
     # A registry of its own, so that tests can make many applications in one process.
     registry = CollectorRegistry()
     kind.for_app_factory(registry=registry, export_defaults=False).init_app(app)
-    app.extensions["request_metrics"] = Requests(registry)
-    app.extensions["counters"] = _counters(registry)
+    components(app).add(RequestMetrics(registry))
+    components(app).add(_counters(registry))
     _build_info(app, registry)
     _watch_pool(app, registry)
 
 
 def counters() -> Counters:
     """Return the counters of the current application."""
-    return current_app.extensions["counters"]
+    return component(Counters)
 
 
 def failed(kind: str) -> None:

@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response
 from flask.globals import app_ctx, request_ctx
 from prometheus_client import Histogram
 
+from app.components import components
 from app.database.db import db
 from app.telemetry import logs, metrics, sentry, tracing
 from app.telemetry.metrics import Counters, counters
@@ -36,7 +37,7 @@ def init_app(app: Flask) -> None:
     settings = app.config["SETTINGS"]
     if settings.otel_exporter_otlp_endpoint:
         traces = tracing.Traces(settings)
-        app.extensions["traces"] = traces
+        components(app).add(traces)
         app.teardown_request(lambda _: traces.end())
         with app.app_context():
             traces.watch_database()
@@ -56,7 +57,7 @@ def _hide_parameters(app: Flask) -> None:
 @contextmanager
 def timed(histogram: Histogram, name: str) -> Iterator[None]:
     """Time a piece of work, as a span too where there are traces."""
-    traces: tracing.Traces | None = current_app.extensions.get("traces")
+    traces = components().find(tracing.Traces)
     began = time.perf_counter()
     try:
         if traces is None:
@@ -77,19 +78,20 @@ def _begin() -> None:
     found = _TRACEPARENT.fullmatch(parent) if parent else None
     if found:
         kept.trace_id = found[1]
-    traces: tracing.Traces | None = app_ctx.app.extensions.get("traces")
+    traces = components().find(tracing.Traces)
     if traces is not None and not asked.path.startswith(logs.QUIET):
         kept.trace_id = traces.begin(parent if found else "")
 
 
 def _finish(response: Response) -> Response:
-    asked, kept, extensions = request_ctx.request, app_ctx.g, app_ctx.app.extensions
+    asked, kept = request_ctx.request, app_ctx.g
     response.headers["X-Request-ID"] = kept.get("request_id") or uuid.uuid4().hex
     now = time.perf_counter()
     seconds = now - kept.get("began", now)
-    traces: tracing.Traces | None = extensions.get("traces")
+    parts = components()
+    traces = parts.find(tracing.Traces)
     if traces is not None:
         traces.finish(response)
-    extensions["request_metrics"].count(asked, response, seconds)
+    parts.get(metrics.RequestMetrics).count(asked, response, seconds)
     logs.write(asked, response, seconds)
     return response

@@ -93,7 +93,7 @@ def to_json(data: BaseModel | None, status: int = 200) -> Response:
     return _json(data.model_dump_json() if data is not None else "null", status)
 
 
-class Whole(Response):
+class FinalResponse(Response):
     """A response that is complete as it is made: its headers are neither copied nor gone through once more."""
 
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
@@ -102,7 +102,7 @@ class Whole(Response):
 
 
 def _json(body: str | bytes, status: int) -> Response:
-    return Whole(body, status=status, content_type="application/json")
+    return FinalResponse(body, status=status, content_type="application/json")
 
 
 def site_root() -> str:

@@ -19,22 +19,26 @@ from flask import g
 from limits import parse
 
 from app import create_app
+from app.components import components
 from app.errors import AppError
 from app.limits.counts import SharedCounts
+from app.outbox.outbox import Outbox
 from app.predictions import service
 from app.predictions.schemas import PredictionQuery
+from app.redis_client import RedisClient
 from app.registry.service import warm
 from app.telemetry import logs
+from app.telemetry.metrics import RequestMetrics
 from app.web import security
 from app.web.reading import validate
 from benchmarks.serving.questions import PATH
 
 inner = create_app()
 settings = inner.config["SETTINGS"]
-counts = SharedCounts(store=inner.extensions["redis_store"])
+counts = SharedCounts(store=components(inner).find(RedisClient))
 limit = parse(settings.rate_limit)
-latency = inner.extensions["request_metrics"]._latency.labels("POST", PATH, "200")
-total = inner.extensions["request_metrics"]._total.labels("POST", "200")
+latency = components(inner).get(RequestMetrics)._latency.labels("POST", PATH, "200")
+total = components(inner).get(RequestMetrics)._total.labels("POST", "200")
 HEADERS = dict(security._FOR_ALL)
 
 
@@ -42,9 +46,9 @@ HEADERS = dict(security._FOR_ALL)
 async def begin(_: FastAPI) -> AsyncIterator[None]:
     """Open the models and start the drainer, as gunicorn's workers do."""
     warm(inner)
-    inner.extensions["handover"].start()
+    components(inner).get(Outbox).start()
     yield
-    inner.extensions["handover"].stop()
+    components(inner).get(Outbox).stop()
 
 
 app = FastAPI(lifespan=begin)

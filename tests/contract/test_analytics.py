@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app import create_app
+from app.components import components
 from app.database.db import db
 from app.predictions import tables
 from app.predictions.tables import Prediction
 from app.registry import service as registry
+from app.registry.loader import Loader
 from tests.contract.conftest import WHEATEAR, LintingClient, make_settings, upgrade
 
 HTMX = {"HX-Request": "true"}
@@ -223,7 +225,7 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it(site, visitor,
         for version in db.session.scalars(db.select(registry.ModelVersion)):
             version.path = str(tmp_path / "gone")
         db.session.commit()
-    site.extensions["model_loader"]._open.clear()
+    components(site).get(Loader)._open.clear()
     study = visitor.get(API).json["studies"][0]
     assert study["drift"] is None
     assert study["requests"] == 1

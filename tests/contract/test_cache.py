@@ -15,8 +15,11 @@ import pytest
 
 from app import create_app, redis_client, throttled_log
 from app.cache import answers
+from app.cache.answers import AnswersInProcess
+from app.components import components
 from app.predictions import inference
 from app.predictions.conditions import cache_key, read_environment
+from app.redis_client import RedisClient
 from app.registry import service as registry
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 
@@ -164,7 +167,7 @@ def test_the_process_layer_is_bounded_and_safe_for_threads(asked, artifacts, env
     for thread in threads:
         thread.join()
     assert not failures
-    assert len(app.extensions["answer_cache"].entries) == kept
+    assert len(components(app).get(AnswersInProcess).entries) == kept
 
 
 def test_a_kept_answer_is_not_changed_by_those_who_get_it(asked):
@@ -183,7 +186,7 @@ def test_a_kept_answer_is_not_changed_by_those_who_get_it(asked):
 def test_a_redis_that_babbles_changes_no_answer(asked, babbling, right, caplog):
     address = babbling(None)
     ask = asked(address, rate_limit=f"{2 * len(BABBLE)}/hour")
-    store = ask.app.extensions["redis_store"]
+    store = components(ask.app).find(RedisClient)
     left = 2 * len(BABBLE)
     for babble in BABBLE:
         for greets in (True, False):
@@ -191,7 +194,7 @@ def test_a_redis_that_babbles_changes_no_answer(asked, babbling, right, caplog):
             store._client = None
             # as if a second had passed
             store._rests_until = 0.0
-            ask.app.extensions["answer_cache"].entries.clear()
+            components(ask.app).get(AnswersInProcess).entries.clear()
             answer = ask(trees=55.5)
             left -= 1
             assert answer.status_code == 200, babble
@@ -208,7 +211,7 @@ def test_a_redis_that_babbles_changes_no_answer(asked, babbling, right, caplog):
 def test_a_redis_that_hangs_is_left_alone_for_a_moment(asked, hanging):
     address, accepted = hanging
     ask = asked(address, rate_limit="100/hour")
-    store = ask.app.extensions["redis_store"]
+    store = components(ask.app).find(RedisClient)
     # counted, looked up, kept: each would wait, and only the first does
     began = len(accepted)
     assert ask(trees=20.0).status_code == 200
@@ -255,7 +258,7 @@ def test_threads_that_meet_a_failing_redis_together_are_all_counted(asked, hangi
 
 
 def test_nothing_is_said_more_than_once_a_minute(caplog, monkeypatch):
-    voice = throttled_log.Seldom(logging.getLogger("app.test"))
+    voice = throttled_log.ThrottledLog(logging.getLogger("app.test"))
     for _ in range(5):
         voice.warning("again %s", 1)
     assert [record.getMessage() for record in caplog.records] == ["again 1"]

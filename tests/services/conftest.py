@@ -18,6 +18,8 @@ import pytest
 from flask import Flask
 
 from app import create_app
+from app.cache.in_redis import SharedAnswers
+from app.components import components
 from app.config.settings import Settings
 from tests.conftest import Once
 from tools import live
@@ -144,7 +146,7 @@ class Instance:
         """Ask, and wait until Redis has what came of it."""
         asked = {"species": WHEATEAR, "environment": {**ENVIRONMENT, **changes}}
         answer = self.app.test_client().post("/api/v1/predictions", json=asked)
-        shared = self.app.extensions["shared_answer_cache"]
+        shared = components(self.app).find(SharedAnswers)
         if shared is not None:
             shared.write_waiting()
         return answer

@@ -13,6 +13,9 @@ import pytest
 import redis as redis_client
 
 from app.cache import answers, in_redis
+from app.cache.answers import AnswersInProcess
+from app.components import components
+from app.redis_client import RedisClient
 from tests.services.conftest import Instance
 from tools import live
 
@@ -31,7 +34,7 @@ def address(redis: live.Program) -> str:
 
 
 def _forget(instance: Instance) -> None:
-    instance.app.extensions["answer_cache"].entries.clear()
+    components(instance.app).get(AnswersInProcess).entries.clear()
 
 
 def test_each_layer_is_counted_and_the_nearest_one_answers(start_instance: Start, address: str) -> None:
@@ -144,7 +147,7 @@ def test_limits_go_back_to_redis_when_it_comes_back(
     assert [i.predict().headers["RateLimit-Remaining"] for i in (one, other)] == ["5", "5"]
     with live.valkey(workroom / f"late-{port}", port=port):
         for instance in (one, other):
-            live.wait_until(instance.app.extensions["redis_store"].up, 5, "Redis is asked again")
+            live.wait_until(components(instance.app).find(RedisClient).up, 5, "Redis is asked again")
         assert [i.predict().headers["RateLimit-Remaining"] for i in (one, other, one)] == ["5", "4", "3"]
     # gone again: each counts on where it stood
     assert [i.predict().headers["RateLimit-Remaining"] for i in (one, other)] == ["4", "4"]

@@ -14,6 +14,8 @@ import psutil
 import pytest
 import redis as redis_client
 
+from app.cache.answers import AnswersInProcess
+from app.components import components
 from tests.services.conftest import ENVIRONMENT, WHEATEAR, Answer, Instance, call
 from tools import live
 from tools.live import PROJECT
@@ -226,7 +228,7 @@ def test_two_hosts_whose_clocks_disagree_share_answers(
     # to a clock that is ahead it has ended, and is computed and kept once more
     assert [answer["cached"] for answer in found] == [ahead < 0, True]
     assert {answer["suitability"] for answer in found} == {right}
-    one.app.extensions["answer_cache"].entries.clear()
+    components(one.app).get(AnswersInProcess).entries.clear()
     assert one.predict(trees=8.5).json["cached"] is True
     # whatever they believe, it ends; behind Redis a process keeps it once more as long
     time.sleep(max(0.0, began + 2.2 - time.monotonic()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 
-from app.worker_thread import Background
+from app.worker_thread import WorkerThread
 from tools import live
 
 
@@ -18,7 +18,7 @@ def test_it_works_soon_after_it_is_woken_and_goes_on_after_a_failure(caplog):
             raise ValueError("once")
         done.release()
 
-    background = Background("test", work)
+    background = WorkerThread("test", work)
     background.wake()
     live.wait_until(lambda: "test met something unexpected" in caplog.text, 5)
     background.wake()
@@ -32,7 +32,7 @@ def test_what_is_put_down_while_it_works_is_seen_to():
         while waiting:
             seen.append(waiting.pop())
 
-    background = Background("test", work, pause=0.001)
+    background = WorkerThread("test", work, pause=0.001)
     for number in range(2000):
         waiting.append(number)
         background.wake()
@@ -40,7 +40,7 @@ def test_what_is_put_down_while_it_works_is_seen_to():
 
 
 def test_it_works_after_a_fork_too():
-    background = Background("test", lambda: None)
+    background = WorkerThread("test", lambda: None)
     background.wake()
     context = multiprocessing.get_context("fork")
     worked = context.Event()

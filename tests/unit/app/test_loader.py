@@ -19,9 +19,12 @@ import pytest
 from flask import Flask
 from prometheus_client import CollectorRegistry
 
+from app.components import components
+from app.components import init_app as init_components
 from app.errors import Unavailable
 from app.registry.loader import OBJECTS, Loader
 from app.telemetry import metrics
+from app.telemetry.metrics import Counters
 from ml.serving.artifact import load_artifact
 from ml.training.train import TrainingOptions, train_study
 from tests.older import resign
@@ -43,7 +46,7 @@ def models(tmp_path_factory):
 @pytest.fixture
 def app():
     app = Flask("loader")
-    app.extensions["counters"] = metrics._counters(CollectorRegistry())
+    init_components(app).add(metrics._counters(CollectorRegistry()))
     return app
 
 
@@ -58,11 +61,11 @@ def _get(app, loader, path):
 
 
 def _figure(app, name):
-    return app.extensions["counters"].__dict__[name]._value.get()
+    return components(app).get(Counters).__dict__[name]._value.get()
 
 
 def _openings(app):
-    return sum(bucket.get() for bucket in app.extensions["counters"].model_load._buckets)
+    return sum(bucket.get() for bucket in components(app).get(Counters).model_load._buckets)
 
 
 def _arrays(path):
@@ -248,7 +251,7 @@ def test_a_model_that_was_replaced_is_not_served(app, copies, caplog):
 
 
 def _figure_of_errors(app):
-    return app.extensions["counters"].errors.labels("model")._value.get()
+    return components(app).get(Counters).errors.labels("model")._value.get()
 
 
 def _wait(condition):
