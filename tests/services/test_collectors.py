@@ -92,10 +92,10 @@ def test_spans_that_wait_are_sent_at_the_end(environ: dict[str, str], collector:
 
 # a model that fails, with a message that says too much; Python runs this file as it starts
 FAULT = """
-from app.predictions import computing
+from app.predictions import inference
 def fail(artifact, environment):
     raise ValueError(f"cannot take {environment} of 203.0.{113}.77")
-computing.compute = fail
+inference.compute = fail
 """
 
 

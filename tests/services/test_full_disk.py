@@ -103,7 +103,7 @@ assert spool.depth().rejected == 0
 METRICS = """
 import os
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = "/mnt"
-from app import metric_files
+from app.telemetry import metric_files
 metric_files.install()
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
