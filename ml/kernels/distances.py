@@ -58,3 +58,25 @@ def similarity(reference, offsets, row, out):  # type: ignore[no-untyped-def]  #
         share = 100.0 * below / n
         # a training value itself is inside; the paper's f = 0 case yields 0 only at or below the minimum
         out[j] = 2.0 * share if share <= 50.0 else 2.0 * (100.0 - share)
+
+
+@njit(cache=True, nogil=True)
+def within_ranges(reference, offsets, rows, within):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Whether no `similarity` of a row is negative.
+
+    Parameters
+    ----------
+    reference : float32, shape (n_values,)
+    offsets : int64, shape (n_predictors + 1,)
+    rows : float32, shape (n, n_predictors)
+        Natural units.
+    within : bool, shape (n,)
+        Filled.
+    """
+    likeness = np.empty(rows.shape[1])
+    for r in range(rows.shape[0]):
+        similarity(reference, offsets, rows[r], likeness)
+        within[r] = True
+        for j in range(rows.shape[1]):
+            if likeness[j] < 0:
+                within[r] = False

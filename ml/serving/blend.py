@@ -7,12 +7,13 @@ Nothing here needs scikit-learn, so that serving starts fast.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.kernels.logit import SHARE_LIMIT, logistic, logit_variance, share_logit
+from ml.kernels.logit import SHARE_LIMIT, logit_variance, share_logit
 from ml.kernels.network import forward, network_inputs
 from ml.kernels.terms import sum_terms
 from ml.kernels.trees import walk_rows, walk_variance
@@ -95,9 +96,10 @@ def sampling_variance(forest: Forest, rows: NDArray[np.float32]) -> NDArray[np.f
 
 def maxent_logit(model: MaxentTerms, rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """Logarithm of the MaxEnt-type model's density ratio for encoded rows, shape (n,)."""
-    total = np.full(len(rows), -model.offset)
+    total = np.zeros(len(rows))
     sum_terms(model.terms, model.coefficients, model.low, model.span, rows, total)
-    return total
+    # The offset is subtracted last, as in `explain`, so that one row and many rows give the same bits.
+    return total - model.offset
 
 
 def network_logit(model: Network, rows: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -158,5 +160,14 @@ class Blend:
         return total
 
     def suitability(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Suitability of encoded rows, shape (n,)."""
-        return logistic(self.intercept + self.slope * self.score(rows))
+        """Return the suitability of encoded rows, shape (n,)."""
+        return np.array([self.suitability_at(score) for score in self.score(rows).tolist()], np.float64)
+
+    def suitability_at(self, score: float) -> float:
+        """Return the suitability that belongs to a score.
+
+        Both one row and many rows use this function: `numpy.exp` and `math.exp` differ in the last bit, and a
+        suitability must not depend on how many rows are computed together.
+        """
+        x = self.intercept + self.slope * score
+        return 1 / (1 + math.exp(-min(max(x, -700.0), 700.0)))

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.kernels.distances import nearest, nearest_rows, similarity
+from ml.kernels.distances import nearest, nearest_rows, similarity, within_ranges
 from ml.serving.memory import shared
 
 _FARTHEST = np.float32(1e15)
@@ -133,6 +133,23 @@ class NoveltyGauge:
         squared = np.empty(len(encoded))
         nearest_rows(self.area.points, self.area.penalty, self.area.place(encoded), squared)
         return np.asarray(np.sqrt(squared) <= self.area.threshold)
+
+    def inside(self, natural: NDArray[np.float32], encoded: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return whether the model can be applied to each row: `Novelty.inside` of many rows.
+
+        Parameters
+        ----------
+        natural : ndarray of float32, shape (n, n_predictors)
+            Natural units; entries of categorical predictors are ignored.
+        encoded : ndarray of float32, shape (n, n_predictors)
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        within = np.empty(len(natural), bool)
+        within_ranges(self.values, self._offsets, natural, within)
+        return within & self.near(encoded)
 
     def measure(self, natural: NDArray[np.float32], encoded: NDArray[np.float32]) -> Novelty:
         """Measure one row.

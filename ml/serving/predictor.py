@@ -63,6 +63,24 @@ class SuitabilityAnswer:
         return self.suitability >= self.threshold.value
 
 
+@dataclass(frozen=True)
+class RowPredictions:
+    """What a model says about many rows.
+
+    Attributes
+    ----------
+    suitability : ndarray of float64, shape (n,)
+    suitable : ndarray of bool, shape (n,)
+        Whether the suitability reaches the card's threshold.
+    inside : ndarray of bool, shape (n,)
+        Whether the row lies in the area of applicability; in the training ranges for a model without one.
+    """
+
+    suitability: NDArray[np.float64]
+    suitable: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
+
+
 class FastPredictor:
     """Answers rows for one model.
 
@@ -190,11 +208,7 @@ class FastPredictor:
         -------
         ndarray of float64, shape (n,)
         """
-        X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != len(self._names):
-            raise ValueError(f"a table with {len(self._names)} columns is needed")
-        rows = np.column_stack([encode_column(p, X[:, j]) for j, p in enumerate(self.card.predictors)])
-        return self.predict_encoded(rows)
+        return self.predict_encoded(self._encode_rows(X))
 
     def predict_encoded(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Suitability of rows that are encoded already.
@@ -208,6 +222,59 @@ class FastPredictor:
         ndarray of float64, shape (n,)
         """
         return self.blend.suitability(rows)
+
+    def predict_rows(self, X: NDArray) -> RowPredictions:
+        """Predict many rows: the values that `answer` gives for each of them, without intervals and contributions.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n, n_predictors)
+            Natural units (level names where categorical), in the order of the card's predictors.
+
+        Returns
+        -------
+        RowPredictions
+
+        Raises
+        ------
+        EnvironmentValueError
+            A value that is missing, infinite or not a known level.
+        """
+        encoded = self._encode_rows(X)
+        suitability = self.predict_encoded(encoded)
+        return RowPredictions(
+            suitability, suitability >= self._threshold.value, self.gauge.inside(self._natural_rows(X), encoded)
+        )
+
+    def _encode_rows(self, X: NDArray) -> NDArray[np.float32]:
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != len(self._names):
+            raise ValueError(f"a table with {len(self._names)} columns is needed")
+        return np.column_stack([encode_column(p, X[:, j]) for j, p in enumerate(self.card.predictors)])
+
+    def natural_row(self, row: Sequence[float | str]) -> NDArray[np.float32]:
+        """Return one row's natural values as the novelty gauge reads them: 0 for a categorical predictor.
+
+        Parameters
+        ----------
+        row : sequence of float or str, length n_predictors
+
+        Returns
+        -------
+        ndarray of float32, shape (n_predictors,)
+        """
+        return np.array(
+            [value if continuous else 0.0 for value, continuous in zip(row, self._continuous, strict=True)],
+            dtype=np.float32,
+        )
+
+    def _natural_rows(self, X: NDArray) -> NDArray[np.float32]:
+        """As `natural_row`, shape (n, n_predictors)."""
+        natural = np.zeros(np.shape(X), np.float32)
+        for j, continuous in enumerate(self._continuous):
+            if continuous:
+                natural[:, j] = X[:, j]
+        return natural
 
     def answer(self, row: Sequence[float | str]) -> SuitabilityAnswer:
         """Answer one row in full.
@@ -228,8 +295,8 @@ class FastPredictor:
         """
         blend, encoded = self.blend, self.encode(row)
         found = explain(blend, encoded)
-        score, suitability = found.score, self._suitability(found.score)
-        baseline = self._suitability(found.base)
+        score, suitability = found.score, blend.suitability_at(found.score)
+        baseline = blend.suitability_at(found.base)
         # effects on the scores become effects on the suitability in one proportion, so that they still sum to it
         distance = score - found.base
         steepness = (
@@ -239,24 +306,16 @@ class FastPredictor:
         )
         effects = found.effects * steepness
         interval, sources = self._spread(found)
-        natural = np.array(
-            [value if ok else 0.0 for value, ok in zip(row, self._continuous, strict=True)], dtype=np.float32
-        )
         order = np.argsort(-np.abs(effects), kind="stable")
         return SuitabilityAnswer(
             suitability=suitability,
             interval=interval,
             sources=sources,
             threshold=self._threshold,
-            novelty=self.gauge.measure(natural, encoded),
+            novelty=self.gauge.measure(self.natural_row(row), encoded),
             contributions=[(self._names[j], row[j], float(effects[j])) for j in order],
             baseline=baseline,
         )
-
-    def _suitability(self, score: float) -> float:
-        # the same as `logistic`, which takes several times as long for one number
-        x = self.blend.intercept + self.blend.slope * score
-        return 1 / (1 + math.exp(-min(max(x, -700.0), 700.0)))
 
     def _spread(self, found: Explanation) -> tuple[tuple[float, float], dict[str, float]]:
         """The interval and where it comes from.
@@ -273,4 +332,5 @@ class FastPredictor:
         # on the logit scale; the score's own unit is `slope` times smaller
         margin = Z * math.sqrt(total) / self.blend.slope
         sources = {name: part / total if total > 0 else 0.0 for name, part in parts.items()}
-        return (self._suitability(found.score - margin), self._suitability(found.score + margin)), sources
+        low, high = (self.blend.suitability_at(end) for end in (found.score - margin, found.score + margin))
+        return (low, high), sources

@@ -71,26 +71,28 @@ def response_curves(model: FastPredictor, row: Sequence[float | str], points: in
     """
     predictors = model.card.predictors
     grids = [_grid(p, value, points) for p, value in zip(predictors, row, strict=True)]
-    here = model.encode(row)
-    table = np.repeat(here[None], sum(len(grid) for grid in grids), axis=0)
+    n_points = sum(len(grid) for grid in grids)
+    natural = np.repeat(model.natural_row(row)[None], n_points, axis=0)
+    encoded = np.repeat(model.encode(row)[None], n_points, axis=0)
     begin = 0
     for j, grid in enumerate(grids):
-        table[begin : begin + len(grid), j] = model.encode_values(j, grid)
+        part = slice(begin, begin + len(grid))
         begin += len(grid)
-    suitability = model.predict_encoded(table)
-    near = model.gauge.near(table)
-    own_in_range = [bool(_in_range(p, [value])[0]) for p, value in zip(predictors, row, strict=True)]
+        encoded[part, j] = model.encode_values(j, grid)
+        if predictors[j].type == "continuous":
+            natural[part, j] = grid
+    suitability = model.predict_encoded(encoded)
+    inside = model.gauge.inside(natural, encoded)
     curves, begin = [], 0
     for j, (predictor, grid, value) in enumerate(zip(predictors, grids, row, strict=True)):
         part = slice(begin, begin + len(grid))
         begin += len(grid)
-        inside = near[part] & _in_range(predictor, grid) & all(own_in_range[:j] + own_in_range[j + 1 :])
         curves.append(
             Curve(
                 predictor,
                 grid,
                 [float(v) for v in suitability[part]],
-                [bool(v) for v in inside],
+                [bool(v) for v in inside[part]],
                 _density(model.reference[j], grid),
                 value if predictor.type == "categorical" else float(value),
             )
@@ -113,13 +115,6 @@ def _grid(predictor: Predictor, value: float | str, points: int) -> list[float |
     if predictor.highest_possible is not None:
         last = min(last, predictor.highest_possible)
     return [float(v) for v in np.unique(np.append(np.linspace(first, last, points), own))]
-
-
-def _in_range(predictor: Predictor, grid: list[float | str]) -> NDArray[np.bool_]:
-    if predictor.type == "categorical" or predictor.minimum is None or predictor.maximum is None:
-        return np.ones(len(grid), bool)
-    values = np.array(grid, dtype=np.float64)
-    return np.asarray((values >= predictor.minimum) & (values <= predictor.maximum))
 
 
 def _density(reference: NDArray[np.float32], grid: list[float | str]) -> list[float]:
