@@ -9,8 +9,7 @@ from ml.evaluation.calibration import cross_fitted, fit_calibration
 from ml.evaluation.intervals import HeldOutGroups, by_fold, checked, fit_interval, held_out_groups, holds, join
 from ml.serving.interval import LEVEL, IntervalModel
 from ml.training.default_model import EngineSettings
-from ml.training.group import folds_for
-from ml.training.group import prepare
+from ml.training.group import folds_for, prepare
 from ml.training.held_out_summary import interval_report, judge, study_intervals
 from ml.training.stacking import balanced_weight, equal_weights
 from tests.synthetic import recorded_study, synthetic_study
