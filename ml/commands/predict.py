@@ -21,9 +21,9 @@ def add_parser(commands: Subparsers) -> None:
     command = commands.add_parser(
         "predict",
         help="add the suitability to each row of a CSV",
-        description="Read rows of conditions and write them with three columns added: suitability, suitable (1 where it "
-        "reaches the model's threshold) and in_area_of_applicability (0 where a value, or the combination of values, "
-        "is unlike the training records, as in the API).",
+        description="Read rows of conditions and write them with three columns added: suitability, suitable (1 where "
+        "it reaches the model's threshold) and in_area_of_applicability (0 where a value, or the combination of "
+        "values, is unlike the training records, as in the API).",
     )
     command.add_argument("--model", type=Path, required=True, help="a model's directory")
     command.add_argument("--input", type=Path, required=True, help="CSV with one column for each predictor")
