@@ -52,26 +52,6 @@ SPLIT = np.dtype([("threshold", "<f4"), ("left", "<u2"), ("feature", "<u2")])
 
 
 @njit(cache=True, nogil=True)
-def number(bits, codes, distinct, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Number values in the order in which they first occur; returns how many there are.
-
-    Fills `codes` with each value's number and `distinct` with the values. `room` is a hash table, all -1, of a power of
-    two of places, more than there are values.
-    """
-    n = 0
-    for i in range(bits.shape[0]):
-        # a multiplication spreads values that differ in a few bits alone
-        at = ((np.int64(bits[i]) * 2654435761) >> 16) & (room.shape[0] - 1)
-        while room[at] >= 0 and distinct[room[at]] != bits[i]:
-            at = (at + 1) & (room.shape[0] - 1)
-        if room[at] < 0:
-            distinct[n], room[at] = bits[i], n
-            n += 1
-        codes[i] = room[at]
-    return n
-
-
-@njit(cache=True, nogil=True)
 def fold(nodes, roots, codes, n_predictors, size, starts, splits, values, leaves):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Lay trees out without their leaves' empty places; returns whether they are trees.
 

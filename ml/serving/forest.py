@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.kernels.trees import NODE, SPLIT, fold, number, unfold
+from ml.kernels.trees import NODE, SPLIT, fold, unfold
 
 #: What a split has room for. A tree draws some hundreds of records and has fewer splits than that.
 MOST_SPLITS = MOST_PREDICTORS = 2**16
@@ -78,7 +78,7 @@ class Forest:
         if length > 2 * MOST_SPLITS + 1 or n_predictors > MOST_PREDICTORS:
             raise ValueError("a tree is too large")
         n_splits = max(0, len(nodes) - len(group)) // 2
-        shares, codes = _numbered(np.ascontiguousarray(nodes["value"]))
+        shares, codes = _distinct(np.ascontiguousarray(nodes["value"]))
         starts, splits = np.zeros(len(roots), np.int32), np.empty(n_splits, SPLIT)
         values, leaves = np.empty(n_splits, codes.dtype), np.empty(n_splits + len(group), codes.dtype)
         if not fold(nodes, roots, codes, n_predictors, np.empty(length, np.int64), starts, splits, values, leaves):
@@ -104,10 +104,10 @@ class Forest:
         return np.bincount(self.group).astype(np.float64)
 
 
-def _numbered(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.unsignedinteger]]:
-    """Every value that occurs, once, and for each value its place among them in as few bytes as will do."""
-    bits, codes = values.view(np.uint32), np.empty(len(values), np.uint32)
-    distinct = np.empty(len(values), np.uint32)
-    room = np.full(1 << (2 * len(values)).bit_length(), -1, np.int32)
-    n = number(bits, codes, distinct, room)
-    return distinct[:n].copy().view(np.float32), codes.astype(np.uint16 if n <= 2**16 else np.uint32)
+def _distinct(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.unsignedinteger]]:
+    """Return the distinct values, and for each value its index among them in as few bytes as possible."""
+    # Compared by their bits, so that 0.0 and -0.0 are stored as they are read.
+    bits = values.view(np.uint32)
+    distinct = np.unique(bits)
+    codes = np.searchsorted(distinct, bits)
+    return distinct.view(np.float32), codes.astype(np.uint16 if len(distinct) <= 2**16 else np.uint32)
