@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ml.kernels.logit import SHARE_LIMIT
 from ml.kernels.network import N_QUANTILES
-from ml.kernels.terms import LEVEL, PRODUCT, RISING, TERM
+from ml.kernels.terms import CATEGORY, PRODUCT, RISING, TERM
 from ml.kernels.trees import NODE
 from ml.serving.blend import Blend, MaxentTerms, Network
 from ml.serving.forest import Forest
@@ -27,12 +27,12 @@ _AREA = ("scale", "centre", "penalty")
 _NETWORK_LAYERS = ("hidden_1", "hidden_2", "output")
 
 
-class UnsoundError(Exception):
+class InvalidArraysError(Exception):
     """Arrays that do not hang together; the message names the part."""
 
 
 @dataclass(frozen=True)
-class Contents:
+class ModelArrays:
     """Everything of a model that is arrays.
 
     Attributes
@@ -52,12 +52,12 @@ class Contents:
     held_out: HeldOutSuitability | None = None
 
 
-def pack(contents: Contents) -> dict[str, NDArray[Any]]:
+def pack(contents: ModelArrays) -> dict[str, NDArray[Any]]:
     """Name the arrays of a model.
 
     Parameters
     ----------
-    contents : Contents
+    contents : ModelArrays
 
     Returns
     -------
@@ -84,7 +84,7 @@ def pack(contents: Contents) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def unpack(arrays: Mapping[str, Any], n_predictors: int) -> Contents:
+def unpack(arrays: Mapping[str, Any], n_predictors: int) -> ModelArrays:
     """Make a model from its arrays.
 
     Parameters
@@ -95,11 +95,11 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int) -> Contents:
 
     Returns
     -------
-    Contents
+    ModelArrays
 
     Raises
     ------
-    UnsoundError
+    InvalidArraysError
         Shapes, indices or numbers that compiled code must not be given.
     KeyError, ValueError
         An array is missing or of a kind that cannot be read.
@@ -126,12 +126,12 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int) -> Contents:
         present, other = (_ascending(arrays, f"held_out_{name}", "held-out records") for name in ("present", "other"))
         _require(len(present) > 0 and len(other) > 0, "held-out records")
         held_out = HeldOutSuitability(present, other)
-    return Contents(blend, reference, area, held_out)
+    return ModelArrays(blend, reference, area, held_out)
 
 
 def _require(sound: bool, what: str) -> None:
     if not sound:
-        raise UnsoundError(what)
+        raise InvalidArraysError(what)
 
 
 def _floats(arrays: Mapping[str, Any], name: str, shape: tuple[int, ...], kind: type, what: str) -> NDArray[Any]:
@@ -191,7 +191,7 @@ def _forest(arrays: Mapping[str, Any], n_predictors: int) -> Forest:
     try:
         return Forest.of_nodes(nodes, roots, group, n_predictors)
     except ValueError as error:
-        raise UnsoundError("a forest") from error
+        raise InvalidArraysError("a forest") from error
 
 
 def _maxent(arrays: Mapping[str, Any], n_predictors: int) -> MaxentTerms:
@@ -203,11 +203,11 @@ def _maxent(arrays: Mapping[str, Any], n_predictors: int) -> MaxentTerms:
     low, span = (_floats(arrays, f"maxent_{name}", (n_predictors,), np.float64, what) for name in _MAXENT[2:])
     offset = float(_floats(arrays, "maxent_offset", (), np.float64, what))
     kind, knot = terms["kind"], terms["knot"]
-    hinges = (kind > PRODUCT) & (kind < LEVEL)
+    hinges = (kind > PRODUCT) & (kind < CATEGORY)
     _require(
         bool(
             (span > 0).all()
-            and ((kind >= 0) & (kind <= LEVEL)).all()
+            and ((kind >= 0) & (kind <= CATEGORY)).all()
             and np.isfinite(knot).all()
             and all(((terms[side] >= 0) & (terms[side] < n_predictors)).all() for side in ("first", "second"))
             # a rising hinge at 1 or a falling one at 0 would divide by nothing

@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from ml.card import ModelCard
-from ml.serving.arrays import Contents, UnsoundError, pack, unpack
+from ml.serving.arrays import InvalidArraysError, ModelArrays, pack, unpack
 from ml.serving.memory import settled
 from ml.serving.predictor import FastPredictor
 
@@ -48,7 +48,7 @@ class Artifact:
     path: Path
 
 
-def save_artifact(models: Path, card: ModelCard, contents: Contents) -> Path:
+def save_artifact(models: Path, card: ModelCard, contents: ModelArrays) -> Path:
     """Write a model and move it into place in one step.
 
     Parameters
@@ -56,7 +56,7 @@ def save_artifact(models: Path, card: ModelCard, contents: Contents) -> Path:
     models : Path
         Root under which ``<study>/<species>/<model id>/`` is made.
     card : ModelCard
-    contents : Contents
+    contents : ModelArrays
 
     Returns
     -------
@@ -214,12 +214,12 @@ def _read(path: Path, name: str) -> bytes:
         raise ArtifactError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _open_arrays(file: Path, content: bytes, card: ModelCard) -> Contents:
+def _open_arrays(file: Path, content: bytes, card: ModelCard) -> ModelArrays:
     """Open and check the arrays, so that compiled code can evaluate them without looking."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return unpack(arrays, len(card.predictors))
-    except UnsoundError as error:
+    except InvalidArraysError as error:
         raise ArtifactError(f"{file} holds {error} that does not hang together") from error
     except (KeyError, ValueError, OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         # RuntimeError: encrypted, or packed in a way that is not known here

@@ -13,7 +13,7 @@ from ml.serving.memory import shared
 
 _FARTHEST = np.float32(1e15)
 
-Kind = Literal["inside", "range", "combination", "unknown"]
+NoveltyKind = Literal["inside", "range", "combination", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Novelty:
         Predictors outside their training range.
     """
 
-    kind: Kind
+    kind: NoveltyKind
     index: float | None
     threshold: float | None
     mess: float
@@ -169,7 +169,7 @@ class NoveltyGauge:
         lowest = int(np.argmin(likeness))
         outside = [name for name, value in zip(self._names, likeness, strict=True) if value < 0]
         index = threshold = None
-        kind: Kind = "range" if outside else "unknown"
+        kind: NoveltyKind = "range" if outside else "unknown"
         if self.area is not None:
             threshold = self.area.threshold
             index, largest = self.area.locate(encoded)

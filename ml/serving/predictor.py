@@ -326,7 +326,7 @@ class FastPredictor:
         parts = {
             "records": steep * found.sampling,
             "members": steep * found.disagreement / self._n_members,
-            "places": self._interval.place**2,
+            "places": self._interval.between_place_sd**2,
         }
         total = sum(parts.values())
         # on the logit scale; the score's own unit is `slope` times smaller
