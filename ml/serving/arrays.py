@@ -65,7 +65,7 @@ def pack(contents: ModelArrays) -> dict[str, NDArray[Any]]:
     """
     blend, area, held_out = contents.blend, contents.area, contents.held_out
     nodes, roots = blend.forest.as_nodes()
-    arrays: dict[str, Any] = {"nodes": nodes, "roots": roots, "group": blend.forest.group}
+    arrays: dict[str, Any] = {"nodes": nodes, "roots": roots, "group": blend.forest.half_sample}
     arrays["calibration"] = np.array([blend.intercept, blend.slope])
     arrays["weights"] = np.array(blend.weights)
     arrays |= {f"reference_{j}": values.astype(np.float32) for j, values in enumerate(contents.reference)}
