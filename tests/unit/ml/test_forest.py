@@ -137,7 +137,7 @@ def _forest_of(nodes):
 def test_nodes_that_are_no_tree_in_depth_first_order_are_refused(features, rights):
     nodes = np.zeros(len(features), NODE)
     nodes["feature"], nodes["right"] = features, rights
-    with pytest.raises(ValueError, match="no trees"):
+    with pytest.raises(ValueError, match="not trees"):
         _forest_of(nodes)
 
 
@@ -149,7 +149,7 @@ def test_a_number_that_cannot_be_is_refused(field, value):
     nodes = _chain(1)
     _forest_of(nodes)
     nodes[field][0] = value
-    with pytest.raises(ValueError, match="no trees"):
+    with pytest.raises(ValueError, match="not trees"):
         _forest_of(nodes)
 
 
