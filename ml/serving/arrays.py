@@ -15,7 +15,7 @@ from ml.kernels.terms import CATEGORY, PRODUCT, RISING, TERM
 from ml.kernels.trees import NODE
 from ml.serving.blend import Blend, MaxentTerms, Network
 from ml.serving.forest import Forest
-from ml.serving.memory import shared
+from ml.serving.memory import share
 from ml.serving.novelty import Area
 from ml.serving.threshold import HeldOutSuitability
 
@@ -241,5 +241,5 @@ def _network(arrays: Mapping[str, Any], n_predictors: int) -> Network:
     ]
     reference = _floats(arrays, "network_reference", (n_predictors,), np.float32, what)
     # but for the output, the network is that of all species of its study
-    first, second = shared(layers[0]), shared(layers[1])
-    return Network(shared(quantiles), shared(positions), mean, scale, n_levels, first, second, layers[2], reference)
+    first, second = share(layers[0]), share(layers[1])
+    return Network(share(quantiles), share(positions), mean, scale, n_levels, first, second, layers[2], reference)

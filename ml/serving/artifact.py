@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from ml.card import ModelCard
 from ml.serving.arrays import InvalidArraysError, ModelArrays, pack, unpack
-from ml.serving.memory import settled
+from ml.serving.memory import move_to_block
 from ml.serving.predictor import FastPredictor
 
 FORMAT_VERSION = 3
@@ -123,7 +123,7 @@ def load_artifact(path: Path) -> Artifact:
         raise ArtifactError(f"{path / 'manifest.json'} names another model than its files hold")
     if card.threshold_rule not in card.thresholds:
         raise ArtifactError(f"{path / 'card.json'} has no threshold by its own rule {card.threshold_rule}")
-    found = settled(_open_arrays(path / name, arrays, card))
+    found = move_to_block(_open_arrays(path / name, arrays, card))
     predictor = FastPredictor(card, found.blend, found.reference, found.area, found.held_out)
     return Artifact(manifest["model_id"], card, predictor, path)
 

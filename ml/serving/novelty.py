@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.kernels.distances import nearest, nearest_rows, similarity, within_ranges
-from ml.serving.memory import shared
+from ml.serving.memory import share
 
 _FARTHEST = np.float32(1e15)
 
@@ -119,7 +119,7 @@ class NoveltyGauge:
     def __init__(self, names: list[str], reference: list[NDArray[np.float32]], area: Area | None) -> None:
         self._names = names
         self.area = area
-        self.values = shared(np.concatenate([*reference, np.zeros(0, np.float32)], dtype=np.float32))
+        self.values = share(np.concatenate([*reference, np.zeros(0, np.float32)], dtype=np.float32))
         self._offsets = np.cumsum([0, *(len(values) for values in reference)]).astype(np.int64)
         self.reference = np.split(self.values, self._offsets[1:-1]) if reference else []
 
