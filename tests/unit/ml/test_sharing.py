@@ -25,16 +25,16 @@ def test_equal_arrays_are_one_and_others_are_not():
 
 
 def test_an_array_is_forgotten_with_its_last_user():
-    before = len(memory._held)
+    before = len(memory._shared)
     one = share(np.full(1000, 7.25))
     two = share(np.full(1000, 7.25))
-    assert len(memory._held) == before + 1
+    assert len(memory._shared) == before + 1
     del one
     gc.collect()
     assert share(np.full(1000, 7.25)) is two
     del two
     gc.collect()
-    assert len(memory._held) == before
+    assert len(memory._shared) == before
 
 
 @dataclass
@@ -85,5 +85,5 @@ def test_a_models_arrays_are_moved_into_one_block_and_given_back_with_it():
     assert _resident() < before - 2_000_000
 
 
-def test_numbers_of_no_size_are_settled_as_well():
+def test_an_empty_array_is_moved_as_well():
     assert move_to_block(_Inner(np.zeros((0, 3)))).a.shape == (0, 3)
