@@ -88,7 +88,10 @@ ENTRIES = [
 ]
 
 
-_WHAT = r"^((a (forest|MaxEnt-type model|network|calibration|reference))|an area of applicability|held-out records)$"
+_WHAT = (
+    r"^(an invalid (forest|MaxEnt-type model|network|calibration|reference|area of applicability)|"
+    r"invalid held-out records)$"
+)
 
 
 @pytest.mark.parametrize(("name", "index", "value"), ENTRIES)
@@ -180,5 +183,5 @@ def test_a_half_sample_without_a_tree_is_refused():
     """Its spread would be divided by no trees."""
     arrays = arrays_of()
     arrays["group"] = np.where(arrays["group"] == 0, 1, arrays["group"])
-    with pytest.raises(InvalidArraysError, match="a forest"):
+    with pytest.raises(InvalidArraysError, match="an invalid forest"):
         unpack(arrays, 4)
