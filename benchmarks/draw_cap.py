@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from ml.datasets import load_study
 from ml.estimators.forest import DownSampledForest
 from ml.evaluation.metrics import auc_roc
-from ml.serving.arrays import Contents, pack
+from ml.serving.arrays import ModelArrays, pack
 from ml.serving.blend import Blend
 from ml.training.export import flatten_forest
 from ml.training.folds import choose_folds
@@ -42,7 +42,7 @@ def _held_out(
 
 def _size(forest: DownSampledForest) -> float:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **pack(Contents(Blend(flatten_forest(forest)), [])))
+    np.savez_compressed(buffer, **pack(ModelArrays(Blend(flatten_forest(forest)), [])))
     return len(buffer.getvalue()) / 1e6
 
 

@@ -45,7 +45,7 @@ from ml.benchmark.nceas import RegionGroup, read_survey
 from ml.benchmark.run import SCORES, SIZES, read_regions, shared_models, size_class
 from ml.evaluation import metrics
 from ml.predictors.levels import recode
-from ml.serving.arrays import Contents, pack
+from ml.serving.arrays import ModelArrays, pack
 from ml.training.default_model import EngineSettings, GroupModel, SpeciesModel, fit_group, fit_species
 from ml.training.export import flatten_model
 
@@ -115,7 +115,7 @@ def _served(group: RegionGroup, species: int, shared: GroupModel, seed: int) -> 
     model: SpeciesModel = fit_species(group.records, species, shared, EngineSettings(seed=seed))
     blend = flatten_model(model, np.median(group.records.rows, axis=0), 0.0, 1.0)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **pack(Contents(blend, [])))
+    np.savez_compressed(buffer, **pack(ModelArrays(blend, [])))
     row = recode(group.test_rows[:1], model.order)
     blend.suitability(row)
     started = time.process_time()

@@ -82,7 +82,7 @@ def row(name: str, judged: list[Judged]) -> str:
     error = np.sqrt(found.coverage * (1 - found.coverage) / found.n_groups)
     return (
         f"{name:<22} {len(judged):>7} {found.n_groups:>6}   {found.coverage:.3f} ± {error:.3f}   {plain:.3f}   "
-        f"{found.model.scale:>5.2f} {found.model.place:>6.2f}   {middle:.2f} ({low:.2f} to {high:.2f})"
+        f"{found.model.scale:>5.2f} {found.model.between_place_sd:>6.2f}   {middle:.2f} ({low:.2f} to {high:.2f})"
     )
 
 

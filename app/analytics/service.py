@@ -24,7 +24,7 @@ from app.predictions import stored
 from app.predictions.schemas import Kind
 from app.registry import service as registry
 from ml.serving.artifact import Artifact
-from ml.serving.drift import measure, quartiles
+from ml.serving.drift import drift_distance, quartiles
 
 _TOP = 10
 
@@ -87,7 +87,7 @@ def _compare(artifact: Artifact, asked: AskedConditions) -> list[PredictorDrift]
         # an earlier model of the study may have had other predictors
         given = (environment.get(predictor.name) for environment, _ in asked)
         values = [value for value in given if isinstance(value, int | float)]
-        drift = measure(reference, values) if values else None
+        drift = drift_distance(reference, values) if values else None
         found.append(
             PredictorDrift(
                 predictor=predictor.name,

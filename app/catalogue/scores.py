@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ml.card import ModelCard
+from ml.card import Metric, ModelCard
+from ml.score_words import AucGrade, grade_auc
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,13 @@ _LABELS = {
     "cbi": "Continuous Boyce index",
     "brier": "Brier score",
 }
+_AUC_MEANINGS = {
+    AucGrade.POOR: "a weak hint at best",
+    AucGrade.FAIR: "useful beside other evidence",
+    AucGrade.GOOD: "it usually ranks a place with the species above one without",
+    AucGrade.VERY_GOOD: "it nearly always ranks a place with the species above one without",
+}
 _BANDS: dict[str, list[tuple[float, str]]] = {
-    "auc_roc": [
-        (0.5, "No better than chance: do not use for decisions."),
-        (0.6, "Barely better than chance: do not use for decisions."),
-        (0.7, "Poor: a weak hint at best."),
-        (0.8, "Fair: useful beside other evidence."),
-        (0.9, "Good: it usually ranks a place with the species above one without."),
-        (float("inf"), "Very good: it nearly always ranks a place with the species above one without."),
-    ],
     "auc_prg": [
         (0.0, "Worse than calling every place suitable."),
         (0.75, "Some skill at naming places that have the species."),
@@ -65,10 +64,13 @@ _BANDS: dict[str, list[tuple[float, str]]] = {
 }
 
 
-def sentence_for(metric: str, value: float) -> str:
+def sentence_for(name: str, score: Metric) -> str:
     """Return what a score means, in one sentence."""
-    for below, sentence in _BANDS.get(metric, []):
-        if value < below:
+    if name == "auc_roc":
+        grade = grade_auc(score)
+        return f"{grade.capitalize()}: {_AUC_MEANINGS.get(grade, 'do not use for decisions')}."
+    for below, sentence in _BANDS.get(name, []):
+        if score.value < below:
             return sentence
     return ""
 
@@ -82,18 +84,15 @@ def rows(card: ModelCard) -> list[ScoreRow]:
             value=card.metrics[name].value,
             low=card.metrics[name].low,
             high=card.metrics[name].high,
-            sentence=sentence_for(name, card.metrics[name].value),
+            sentence=sentence_for(name, card.metrics[name]),
         )
         for name in names
     ]
 
 
 def verdict(card: ModelCard) -> str:
-    """Return the honest one-liner on a model."""
+    """Return the sentence that sums up how good a model is."""
     auc = card.metrics.get("auc_roc")
     if auc is None:
         return "It has no cross-validated score: do not use for decisions."
-    sentence = sentence_for("auc_roc", auc.value)
-    if auc.low is not None and auc.low < 0.5 <= auc.value and auc.value >= 0.6:
-        sentence = sentence.rstrip(".") + ", but with so few records that chance cannot be ruled out."
-    return sentence
+    return sentence_for("auc_roc", auc)

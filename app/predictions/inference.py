@@ -18,7 +18,7 @@ from app.predictions.schemas import (
 from app.telemetry.metrics import counters
 from app.telemetry.requests import timed
 from ml.serving.artifact import Artifact
-from ml.serving.interval import LEVEL
+from ml.serving.interval import INTERVAL_LEVEL
 
 
 def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[ComputedJson, bool]:
@@ -51,7 +51,7 @@ def compute(artifact: Artifact, environment: Canonical) -> ComputedJson:
         "suitability": found.suitability,
         "interval": found.interval,
         "uncertainty": {
-            "level": checked.level if checked else LEVEL,
+            "level": checked.level if checked else INTERVAL_LEVEL,
             "coverage": checked.coverage if checked else None,
             "groups": checked.groups if checked else None,
             "study_coverage": checked.pooled_coverage if checked else None,

@@ -23,7 +23,7 @@ from app.predictions.schemas import Kind, Novelty
 from app.telemetry.metrics import Counters
 from app.worker_thread import WorkerThread
 from ml.serving.artifact import Artifact
-from ml.serving.drift import PARTS, Quarters
+from ml.serving.drift import PARTS, TrainingQuarters
 from ml.serving.predictor import FastPredictor
 
 # A study with hundreds of predictors must not become thousands of series.
@@ -37,7 +37,7 @@ class _Column(NamedTuple):
     """One predictor that is counted: its name, its quarters, and the counter of each part."""
 
     name: str
-    quarters: Quarters
+    quarters: TrainingQuarters
     parts: list[Counter]
 
 
@@ -141,7 +141,7 @@ def _prepare(artifact: Artifact, counted: Counters) -> _Model:
         if predictor.type == "categorical" or len(reference) == 0 or len(columns) == MOST_PREDICTORS:
             continue
         parts = [counted.conditions.labels(study, predictor.name, part) for part in PARTS]
-        columns.append(_Column(predictor.name, Quarters(reference), parts))
+        columns.append(_Column(predictor.name, TrainingQuarters(reference), parts))
     return _Model(
         answers={kind: counted.answers.labels(study, kind) for kind in get_args(Kind)},
         refused=counted.refused.labels(study),

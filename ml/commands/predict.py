@@ -21,7 +21,9 @@ def add_parser(commands: Subparsers) -> None:
     command = commands.add_parser(
         "predict",
         help="add the suitability to each row of a CSV",
-        description="Read rows of conditions and write them with suitability, suitable and novelty added.",
+        description="Read rows of conditions and write them with three columns added: suitability, suitable (1 where "
+        "it reaches the model's threshold) and in_area_of_applicability (0 where a value, or the combination of "
+        "values, is unlike the training records, as in the API).",
     )
     command.add_argument("--model", type=Path, required=True, help="a model's directory")
     command.add_argument("--input", type=Path, required=True, help="CSV with one column for each predictor")
@@ -30,23 +32,18 @@ def add_parser(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace, started: float) -> int:
-    """Write a CSV's rows with their suitability; the output appears whole or not at all."""
+    """Write a CSV's rows with suitability, suitable and in_area_of_applicability, in one step."""
     artifact = load_artifact(options.model)
     table = read_csv(options.input)
     X = read_rows(artifact.card, table, options.input)
-    answers = []
-    for begin in tqdm(range(0, len(X), _CHUNK), unit="chunk", disable=not sys.stderr.isatty()):
-        answers.append(artifact.predictor.predict(X[begin : begin + _CHUNK]))
-    suitability = np.concatenate(answers)
-    threshold = artifact.card.thresholds[artifact.card.threshold_rule].value
-    outside = np.zeros(len(table), dtype=bool)
-    for j, p in enumerate(artifact.card.predictors):
-        if p.minimum is not None and p.maximum is not None:
-            values = X[:, j].astype(float)
-            outside |= (values < p.minimum) | (values > p.maximum)
-    table["suitability"] = suitability.round(6)
-    table["suitable"] = (suitability >= threshold).astype(int)
-    table["in_area_of_applicability"] = (~outside).astype(int)
+    chunks = range(0, len(X), _CHUNK)
+    predictions = [
+        artifact.predictor.predict_rows(X[begin : begin + _CHUNK])
+        for begin in tqdm(chunks, unit="chunk", disable=not sys.stderr.isatty())
+    ]
+    table["suitability"] = np.concatenate([one.suitability for one in predictions]).round(6)
+    table["suitable"] = np.concatenate([one.suitable for one in predictions]).astype(int)
+    table["in_area_of_applicability"] = np.concatenate([one.inside for one in predictions]).astype(int)
     write_csv(table, options.output)
     print(f"{len(table)} rows written to {options.output}")
     return 0

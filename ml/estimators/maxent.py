@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ml.estimators.presence import PresenceClassifier
 from ml.kernels.logit import logistic
-from ml.kernels.terms import FALLING, LEVEL, LINEAR, PRODUCT, QUADRATIC, RISING, TERM, expand_terms
+from ml.kernels.terms import CATEGORY, FALLING, LINEAR, PRODUCT, QUADRATIC, RISING, TERM, expand_terms
 
 # Penalty of a term by the number of presences, in standard errors of its mean at the presences: Maxent's own tables
 # (Phillips & Dudik 2008, doi 10.1111/j.0906-7590.2008.5203.x).
@@ -175,7 +175,7 @@ class Maxent(PresenceClassifier):
             terms += [(FALLING, j, j, float(knot)) for knot in knots[1:] if knot > 0]
         for j in self.categorical:
             levels = np.unique(rows[:, j])
-            terms += [(LEVEL, j, j, float(level)) for level in levels if len(levels) > 1]
+            terms += [(CATEGORY, j, j, float(level)) for level in levels if len(levels) > 1]
         return np.array(terms, dtype=TERM)
 
     def _expand(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -189,7 +189,7 @@ class Maxent(PresenceClassifier):
         kind = self.terms_["kind"]
         factor = np.full(len(kind), np.interp(n, *_SMOOTH))
         factor[(kind == RISING) | (kind == FALLING)] = _HINGE
-        factor[kind == LEVEL] = np.interp(n, *_LEVELS)
+        factor[kind == CATEGORY] = np.interp(n, *_LEVELS)
         return factor
 
 

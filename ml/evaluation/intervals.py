@@ -21,7 +21,7 @@ from scipy.special import gammaln, logsumexp
 from scipy.stats import binom
 
 from ml.kernels.logit import logistic
-from ml.serving.interval import LEVEL, IntervalModel
+from ml.serving.interval import INTERVAL_LEVEL, IntervalModel
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -174,7 +174,7 @@ def fit_interval(groups: HeldOutGroups) -> IntervalModel:
 
 
 def holds(groups: HeldOutGroups, model: IntervalModel) -> Floats:
-    """How far each group's count lies where intervals of `LEVEL` say.
+    """How far each group's count lies where intervals of `INTERVAL_LEVEL` say.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def holds(groups: HeldOutGroups, model: IntervalModel) -> Floats:
     shares = _shares(groups, model)
     above = binom.cdf(groups.present[:, None], total, shares) @ _MASS
     below = above - binom.pmf(groups.present[:, None], total, shares) @ _MASS
-    low, high = (1 - LEVEL) / 2, (1 + LEVEL) / 2
+    low, high = (1 - INTERVAL_LEVEL) / 2, (1 + INTERVAL_LEVEL) / 2
     overlap = np.clip(np.minimum(above, high) - np.maximum(below, low), 0, None)
     width = above - below
     return np.where(width > 1e-12, overlap / np.maximum(width, 1e-12), (above >= low) & (below <= high))

@@ -1,4 +1,4 @@
-"""Compiled loops over distances to the training records and over their ranges."""
+"""Compiled distances to the training records, and similarities to their ranges (MESS)."""
 
 from __future__ import annotations
 
@@ -7,22 +7,33 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def nearest(points, penalty, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Nearest of `points`, shape (n_predictors, n), to `place`: its index and squared distance.
+def nearest(points, penalty, row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return the index of the nearest point to a row, and the squared distance.
 
-    Two different levels of a predictor whose `penalty` is above 0 are that far apart, squared.
+    Parameters
+    ----------
+    points : float32, shape (n_predictors, n_points)
+    penalty : float32, shape (n_predictors,)
+        Squared distance between two different levels; 0 for a continuous predictor.
+    row : float32, shape (n_predictors,)
+
+    Returns
+    -------
+    best : int
+        The first of equally near points.
+    squared : float
     """
     n = points.shape[1]
     distance = np.zeros(n, np.float32)
     for j in range(points.shape[0]):
-        here = place[j]
+        value = row[j]
         if penalty[j] > 0:
             apart = np.float32(penalty[j])
             for i in range(n):
-                distance[i] += apart if points[j, i] != here else np.float32(0.0)
+                distance[i] += apart if points[j, i] != value else np.float32(0.0)
         else:
             for i in range(n):
-                step = points[j, i] - here
+                step = points[j, i] - value
                 distance[i] += step * step
     best = 0
     for i in range(n):
@@ -32,15 +43,40 @@ def nearest(points, penalty, place):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @njit(cache=True, nogil=True)
-def nearest_rows(points, penalty, places, squared):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Squared distance of each of `places`, shape (n, n_predictors), to the nearest of `points`, into `squared`."""
-    for r in range(places.shape[0]):
-        _, squared[r] = nearest(points, penalty, places[r])
+def nearest_rows(points, penalty, rows, squared):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Compute the squared distance of each row to its nearest point.
+
+    Parameters
+    ----------
+    points : float32, shape (n_predictors, n_points)
+    penalty : float32, shape (n_predictors,)
+    rows : float32, shape (n, n_predictors)
+    squared : float64, shape (n,)
+        Filled.
+    """
+    for r in range(rows.shape[0]):
+        _, squared[r] = nearest(points, penalty, rows[r])
 
 
 @njit(cache=True, nogil=True)
 def similarity(reference, offsets, row, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """MESS similarity of each continuous predictor (Elith et al. 2010); categorical ones are 100."""
+    """Compute the MESS similarity of each predictor of a row.
+
+    Parameters
+    ----------
+    reference : float32, shape (n_values,)
+        Sorted training values, predictor by predictor.
+    offsets : int64, shape (n_predictors + 1,)
+        Where each predictor's values begin in `reference`; a categorical predictor has none.
+    row : float32, shape (n_predictors,)
+        Natural units.
+    out : float64, shape (n_predictors,)
+        Filled: negative exactly outside the training range, 100 for a categorical predictor.
+
+    References
+    ----------
+    Elith et al. 2010, Methods in Ecology and Evolution 1: 330-342, doi 10.1111/j.2041-210X.2010.00036.x.
+    """
     for j in range(row.shape[0]):
         begin, end = offsets[j], offsets[j + 1]
         n = end - begin
@@ -50,11 +86,33 @@ def similarity(reference, offsets, row, out):  # type: ignore[no-untyped-def]  #
         low, high, p = reference[begin], reference[end - 1], row[j]
         span = high - low
         if p < low or p > high:
-            # a constant predictor has no span to measure by: any other value is fully dissimilar
+            # A constant predictor has no span to divide by, so that any other value is fully dissimilar.
             distance = p - low if p < low else high - p
             out[j] = 100.0 * distance / span if span > 0 else -100.0
             continue
         below = np.searchsorted(reference[begin:end], p)
         share = 100.0 * below / n
-        # a training value itself is inside; the paper's f = 0 case yields 0 only at or below the minimum
+        # In range, the paper's case f = 0 occurs at the minimum alone, where the similarity is 0.
         out[j] = 2.0 * share if share <= 50.0 else 2.0 * (100.0 - share)
+
+
+@njit(cache=True, nogil=True)
+def within_ranges(reference, offsets, rows, within):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Find the rows whose `similarity` is negative for no predictor.
+
+    Parameters
+    ----------
+    reference : float32, shape (n_values,)
+    offsets : int64, shape (n_predictors + 1,)
+    rows : float32, shape (n, n_predictors)
+        Natural units.
+    within : bool, shape (n,)
+        Filled.
+    """
+    likeness = np.empty(rows.shape[1])
+    for r in range(rows.shape[0]):
+        similarity(reference, offsets, rows[r], likeness)
+        within[r] = True
+        for j in range(rows.shape[1]):
+            if likeness[j] < 0:
+                within[r] = False

@@ -5,31 +5,29 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-#: A forest's share of presences is held this far from 0 and 1 before its logit is taken.
+#: A forest's share of presences is clamped to this distance from 0 and 1 before its logit is taken.
 SHARE_LIMIT = 1e-3
-
-
+# Nearer to 0 and 1 the logit is too steep to carry a variance over.
 _LEAST_SHARE = 0.02
 
 
 def share_logit(share: NDArray[np.float64], limit: float = SHARE_LIMIT) -> NDArray[np.float64]:
-    """Logit of a share of presences, held at `limit` from 0 and 1; any shape."""
-    held = _held(share, limit, 1 - limit)
-    return np.asarray(np.log(held / (1 - held)))
+    """Return the logit of shares of presences, clamped to `limit` .. 1 - `limit`; any shape."""
+    clamped = _clamped(share, limit, 1 - limit)
+    return np.asarray(np.log(clamped / (1 - clamped)))
 
 
 def logit_variance(share: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Variance of the logit of a share that has a variance; any shape."""
-    # nearer to 0 and 1 the logit is too steep to carry a variance over
-    held = _held(share, _LEAST_SHARE, 1 - _LEAST_SHARE)
-    return np.asarray(variance / (held * (1 - held)) ** 2)
+    """Return the variance of the logit of shares that have a variance (delta method); any shape."""
+    clamped = _clamped(share, _LEAST_SHARE, 1 - _LEAST_SHARE)
+    return np.asarray(variance / (clamped * (1 - clamped)) ** 2)
 
 
 def logistic(x: ArrayLike) -> NDArray[np.float64]:
-    """Logistic function; any shape."""
-    return np.asarray(1 / (1 + np.exp(-_held(x, -700, 700))))
+    """Return the logistic function of numbers; any shape."""
+    return np.asarray(1 / (1 + np.exp(-_clamped(x, -700, 700))))
 
 
-def _held(x: ArrayLike, low: float, high: float) -> NDArray[np.float64]:
-    """The same as `np.clip`, which takes twice as long for one number."""
+def _clamped(x: ArrayLike, low: float, high: float) -> NDArray[np.float64]:
+    """Do the same as `np.clip`, which takes twice as long for one number."""
     return np.minimum(np.maximum(x, low), high)

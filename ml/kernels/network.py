@@ -1,27 +1,35 @@
-"""Compiled loops that evaluate the multi-species network."""
+"""Compiled evaluation of the multi-species network."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-#: Number of points of a predictor's quantile table, which spreads skewed predictors evenly for the network.
+#: Points of a predictor's quantile table, which spreads skewed predictors evenly.
 N_QUANTILES = 101
-
-
-# Predictors far outside the training range are held at this many standard deviations in the network.
-_HELD_AT = 3.0
-
-
+# Standardised values are clamped at this many standard deviations.
+_CLAMPED_AT = 3.0
 # Ranks run over 0..1; centred and multiplied by this they have the spread of a standardised predictor.
 _RANK_SCALE = 3.46
 
 
 @njit(cache=True, nogil=True)
 def network_inputs(quantiles, positions, mean, scale, n_levels, rows, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """What the network sees, into `out` of shape (n, n_inputs).
+    """Compute the network's inputs.
 
-    A continuous predictor enters twice, by its rank and by its standardised value; a categorical one by its level.
+    A continuous predictor has two inputs, its rank and its standardised value; a categorical one has an input for each
+    level.
+
+    Parameters
+    ----------
+    quantiles, positions : float64, shape (n_predictors, N_QUANTILES)
+        Each predictor's values and their ranks in 0..1.
+    mean, scale : float64, shape (n_predictors,)
+    n_levels : int32, shape (n_predictors,)
+        0 for a continuous predictor.
+    rows : float32, shape (n, n_predictors)
+    out : float32, shape (n, n_inputs)
+        Filled.
     """
     for r in range(rows.shape[0]):
         k = 0
@@ -34,13 +42,16 @@ def network_inputs(quantiles, positions, mean, scale, n_levels, rows, out):  # t
                 continue
             out[r, k] = (_rank(quantiles[j], positions[j], value) - 0.5) * _RANK_SCALE
             standard = (value - mean[j]) / scale[j]
-            out[r, k + 1] = min(_HELD_AT, max(-_HELD_AT, standard))
+            out[r, k + 1] = min(_CLAMPED_AT, max(-_CLAMPED_AT, standard))
             k += 2
 
 
 @njit(cache=True, nogil=True)
 def _rank(values, positions, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Rank of a value between the table's points; of a value that fills several points, the middle of them."""
+    """Return the rank of a value, interpolated; the middle of the points for a value that occurs at several.
+
+    `values` and `positions` are float64 of shape (N_QUANTILES,).
+    """
     right = np.searchsorted(values, value, side="right")
     if right == 0:
         return positions[0]
@@ -49,7 +60,7 @@ def _rank(values, positions, value):  # type: ignore[no-untyped-def]  # noqa: AN
         return (positions[left] + positions[right - 1]) / 2
     if right == values.shape[0]:
         return positions[-1]
-    # between two different values: from the middle of the lower one's points to the middle of the upper one's
+    # Interpolate from the middle of the lower value's points to the middle of the upper value's points.
     below, above = values[right - 1], values[right]
     low = (positions[np.searchsorted(values, below, side="left")] + positions[right - 1]) / 2
     high = (positions[right] + positions[np.searchsorted(values, above, side="right") - 1]) / 2
@@ -58,7 +69,18 @@ def _rank(values, positions, value):  # type: ignore[no-untyped-def]  # noqa: AN
 
 @njit(cache=True, nogil=True)
 def forward(hidden_1, hidden_2, output, inputs, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Mean output of the networks for each row, shape (n,), into `out`."""
+    """Compute the mean output of the networks for each row: two hidden layers of rectified linear units.
+
+    Parameters
+    ----------
+    hidden_1 : float32, shape (n_networks, n_inputs + 1, width)
+        The last row is the bias, as in the other layers.
+    hidden_2 : float32, shape (n_networks, width + 1, width)
+    output : float32, shape (n_networks, width + 1)
+    inputs : float32, shape (n, n_inputs)
+    out : float64, shape (n,)
+        Filled.
+    """
     n_networks, width = output.shape[0], output.shape[1] - 1
     first, second = np.empty(width), np.empty(width)
     for r in range(inputs.shape[0]):

@@ -1,6 +1,11 @@
-"""Compiled code that evaluates terms, networks and distances; used in training and in serving alike.
+"""Compiled evaluation of the terms of a MaxEnt-type model, in training and in serving.
 
-Nothing here looks whether indices are within bounds: `ml.packing` does, before an array from outside gets here.
+Parameters that the functions share:
+
+- ``terms``: structured array of `TERM`, shape (n_terms,);
+- ``coefficients``, ``centres``: float64, shape (n_terms,);
+- ``low``, ``span``: float64, shape (n_predictors,), minimum and width of each training range;
+- ``rows``: float32, shape (n, n_predictors), encoded.
 """
 
 from __future__ import annotations
@@ -8,12 +13,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+#: ``first`` and ``second`` are columns; ``knot`` is that of a hinge, or the code of a category.
 TERM = np.dtype([("kind", "<i4"), ("first", "<i4"), ("second", "<i4"), ("knot", "<f8")])
-LINEAR, QUADRATIC, PRODUCT, RISING, FALLING, LEVEL = range(6)
+LINEAR, QUADRATIC, PRODUCT, RISING, FALLING, CATEGORY = range(6)
 
 
 @njit(cache=True, nogil=True)
 def _term(kind, a, b, knot):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the value of a term for one or two scaled values."""
     if kind == LINEAR:
         return a
     if kind == QUADRATIC:
@@ -28,46 +35,58 @@ def _term(kind, a, b, knot):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 
 @njit(cache=True, nogil=True)
-def _held(terms, t, low, span, rows, r, which):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """A predictor's value on 0..1 of its training range; a level's code as it is."""
+def _scaled(terms, t, low, span, rows, r, which):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return a predictor's value, scaled to 0..1 of its training range and clamped; a category's code unchanged."""
     j = terms[t].first if which == 0 else terms[t].second
     value = np.float64(rows[r, j])
-    if terms[t].kind == LEVEL:
+    if terms[t].kind == CATEGORY:
         return value
     return min(1.0, max(0.0, (value - low[j]) / span[j]))
 
 
 @njit(cache=True, nogil=True)
 def expand_terms(terms, low, span, rows, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Value of each term for each row, shape (n, n_terms), into `out`."""
+    """Compute the value of each term for each row into `out`, float64 of shape (n, n_terms)."""
     for t in range(terms.shape[0]):
         for r in range(rows.shape[0]):
-            a = _held(terms, t, low, span, rows, r, 0)
-            b = _held(terms, t, low, span, rows, r, 1) if terms[t].kind == PRODUCT else 0.0
+            a = _scaled(terms, t, low, span, rows, r, 0)
+            b = _scaled(terms, t, low, span, rows, r, 1) if terms[t].kind == PRODUCT else 0.0
             out[r, t] = _term(terms[t].kind, a, b, terms[t].knot)
 
 
 @njit(cache=True, nogil=True)
 def sum_terms(terms, coefficients, low, span, rows, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Weighted sum of the terms of each row, shape (n,), added to `out`."""
+    """Add the weighted sum of the terms of each row to `out`, float64 of shape (n,)."""
     for t in range(terms.shape[0]):
         for r in range(rows.shape[0]):
-            a = _held(terms, t, low, span, rows, r, 0)
-            b = _held(terms, t, low, span, rows, r, 1) if terms[t].kind == PRODUCT else 0.0
+            a = _scaled(terms, t, low, span, rows, r, 0)
+            b = _scaled(terms, t, low, span, rows, r, 1) if terms[t].kind == PRODUCT else 0.0
             out[r] += coefficients[t] * _term(terms[t].kind, a, b, terms[t].knot)
 
 
 @njit(cache=True, nogil=True)
 def share_terms(terms, coefficients, centres, low, span, rows, effects):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Sum of the terms of one row (`rows` of shape (1, n_predictors)) and of their centres.
+    """Share the terms of one row among the predictors.
 
-    Adds each term's distance from its centre to its predictor's effect; a product's is shared by halves.
+    Each term's distance from its centre is added to its predictor's effect; that of a product is halved between both
+    predictors.
+
+    Parameters
+    ----------
+    rows : float32, shape (1, n_predictors)
+    effects : float64, shape (n_predictors,)
+        Added to.
+
+    Returns
+    -------
+    total, base : float
+        Weighted sums of the terms and of their centres.
     """
     total = 0.0
     base = 0.0
     for t in range(terms.shape[0]):
-        a = _held(terms, t, low, span, rows, 0, 0)
-        b = _held(terms, t, low, span, rows, 0, 1) if terms[t].kind == PRODUCT else 0.0
+        a = _scaled(terms, t, low, span, rows, 0, 0)
+        b = _scaled(terms, t, low, span, rows, 0, 1) if terms[t].kind == PRODUCT else 0.0
         value = coefficients[t] * _term(terms[t].kind, a, b, terms[t].knot)
         centre = coefficients[t] * centres[t]
         total += value

@@ -1,4 +1,14 @@
-"""Compiled loops over the trees of a forest."""
+"""Compiled loops over the trees of a forest.
+
+Arrays that the functions share, as `ml.serving.forest.Forest` describes them:
+
+- ``nodes``: structured array of `NODE`, shape (n_nodes,), and ``roots``: int32, shape (n_trees + 1,), as stored;
+- ``splits``: structured array of `SPLIT`, shape (n_splits,), and ``starts``: int32, shape (n_trees + 1,), as walked;
+- ``shares``: float32, shape (n_shares,), the distinct shares of presences;
+- ``values``: indices into ``shares``, shape (n_splits,), and ``leaves``: the same, shape (n_splits + n_trees,);
+- ``half_sample``: int32, shape (n_trees,), and ``sizes``: float64, shape (n_half_samples,), trees of each;
+- ``rows``: float32, shape (n, n_predictors), and ``row``: float32, shape (n_predictors,), encoded.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +20,29 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def half_sample_variance(mean, sums, squares, sizes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Variance of a forest's share of presences over samples of records, from the spread between its half samples.
+    """Return the variance of a forest's share of presences over samples of records.
 
-    `sums` and `squares` are of leaf values by group, `sizes` the numbers of trees. The spread between groups also holds
-    the luck of a group's few trees, estimated from the spread within the groups and taken off. The difference can be
-    negative by chance; the mean of a normal distribution around it, cut at zero, is used instead, as in Athey et al.
-    (2019).
+    Parameters
+    ----------
+    mean : float
+        Mean leaf value of all trees.
+    sums, squares : float64, shape (n_half_samples,)
+        Sum of the leaf values of each half sample's trees, and of their squares.
+    sizes : float64, shape (n_half_samples,)
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    The spread between half samples includes the noise of each half sample's few trees. The noise is estimated from the
+    spread within half samples and subtracted. The difference can be negative by chance, so the mean of a normal
+    distribution around it, truncated at zero, is used instead.
+
+    References
+    ----------
+    Athey, Tibshirani & Wager 2019, Annals of Statistics 47: 1148-1178, doi 10.1214/18-AOS1709.
     """
     n = sizes.shape[0]
     if n < 2:
@@ -38,53 +65,48 @@ def half_sample_variance(mean, sums, squares, sizes):  # type: ignore[no-untyped
     return max(0.0, between - noise + spread * density / (0.5 * math.erfc(-ratio / math.sqrt(2))))
 
 
-# As stored. The left child is always the next node, so only the right one is named.
+#: A node as stored. The left child is always the next node, so only the right one is stored.
 NODE = np.dtype([("feature", "<i4"), ("threshold", "<f4"), ("right", "<i4"), ("value", "<f4")])
 
-
+#: `feature` of a leaf.
 LEAF = -1
-
-
-# As walked: splits alone, in the same order, eight to a cache line. `left` is how many splits lie below on the left.
-# The next split is the left child, and the right child comes `left` later; a side without splits is a leaf. A tree of
-# n splits has n + 1 leaves, which stand in an array of their own from left to right.
+#: A split as walked: splits alone, in the same order, eight to a cache line. `left` is the number of splits below on
+#: the left. The next split is the left child, and the right child comes `left` later; a side without splits is a leaf.
+#: A tree of n splits has n + 1 leaves, in an array of their own from left to right.
 SPLIT = np.dtype([("threshold", "<f4"), ("left", "<u2"), ("feature", "<u2")])
 
 
 @njit(cache=True, nogil=True)
-def number(bits, codes, distinct, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Number values in the order in which they first occur; returns how many there are.
-
-    Fills `codes` with each value's number and `distinct` with the values. `room` is a hash table, all -1, of a power of
-    two of places, more than there are values.
-    """
-    n = 0
-    for i in range(bits.shape[0]):
-        # a multiplication spreads values that differ in a few bits alone
-        at = ((np.int64(bits[i]) * 2654435761) >> 16) & (room.shape[0] - 1)
-        while room[at] >= 0 and distinct[room[at]] != bits[i]:
-            at = (at + 1) & (room.shape[0] - 1)
-        if room[at] < 0:
-            distinct[n], room[at] = bits[i], n
-            n += 1
-        codes[i] = room[at]
-    return n
-
-
-@njit(cache=True, nogil=True)
 def fold(nodes, roots, codes, n_predictors, size, starts, splits, values, leaves):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Lay trees out without their leaves' empty places; returns whether they are trees.
+    """Convert nodes to splits and leaves, and return whether the nodes are valid trees.
 
-    Fills `starts` (all 0 before), `splits`, `values` and `leaves`; `codes` are the numbers of the nodes' shares, `size`
-    is room for one number for each node of the longest tree. From the last node to the first: when a split's turn
-    comes, it is known how many nodes lie below the next one, so that there is one place where its right child can be.
-    No node is looked at whose place was not checked.
+    Parameters
+    ----------
+    codes : unsigned int, shape (n_nodes,)
+        Index of each node's share of presences.
+    n_predictors : int
+    size : int64, shape (n_nodes of the largest tree,)
+        Working memory.
+    starts : int32, shape (n_trees + 1,)
+        Filled; all 0 before.
+    splits, values, leaves
+        Filled.
+
+    Returns
+    -------
+    bool
+        False at the first node that is not valid; the arrays are then incomplete.
+
+    Notes
+    -----
+    The nodes are visited from the last to the first. At a split, the number of nodes below its left child is known, so
+    that only one index is possible for its right child. Every index is checked before it is used.
     """
     for t in range(roots.shape[0] - 1):
         begin, end = np.int64(roots[t]), np.int64(roots[t + 1])
         starts[t + 1] = starts[t] + (end - begin - 1) // 2
         split, leaf = np.int64(starts[t + 1]), np.int64(starts[t + 1]) + t + 1
-        # a tree of an even number of nodes is none
+        # A binary tree has an odd number of nodes.
         if (end - begin) % 2 == 0:
             return False
         for i in range(end - 1, begin - 1, -1):
@@ -116,12 +138,22 @@ def fold(nodes, roots, codes, n_predictors, size, starts, splits, values, leaves
 
 @njit(cache=True, nogil=True)
 def unfold(splits, values, leaves, starts, nodes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Write the nodes of all trees into `nodes`, which is all zeros."""
+    """Convert splits and leaves to nodes.
+
+    Parameters
+    ----------
+    splits, starts
+    values : float32, shape (n_splits,)
+        Shares of presences themselves.
+    leaves : float32, shape (n_splits + n_trees,)
+    nodes : structured array of `NODE`
+        Filled; all zeros before.
+    """
     waiting = np.empty(splits.shape[0] + 1, np.int64)
     for t in range(starts.shape[0] - 1):
         split, leaf = starts[t], starts[t] + t
         at = split + leaf
-        # how many splits each side has whose turn is still to come
+        # Number of splits of each side that is still to be visited.
         waiting[0] = starts[t + 1] - starts[t]
         n = 1
         while n > 0:
@@ -142,7 +174,7 @@ def unfold(splits, values, leaves, starts, nodes):  # type: ignore[no-untyped-de
 
 @njit(cache=True, nogil=True)
 def walk_rows(splits, shares, leaves, starts, rows, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Mean leaf value of each row, shape (n,), into `out`."""
+    """Compute the mean leaf value of each row into `out`, float64 of shape (n,)."""
     n_trees = starts.shape[0] - 1
     for r in range(rows.shape[0]):
         total = 0.0
@@ -152,14 +184,28 @@ def walk_rows(splits, shares, leaves, starts, rows, out):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def walk_one(splits, shares, values, leaves, starts, group, row, effects, group_sum, group_square):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Sum of leaf and of root values; fills effects by predictor, and sums and squares of leaf values by group."""
+def walk_one(splits, shares, values, leaves, starts, half_sample, row, effects, sums, squares):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Walk one row through all trees.
+
+    Parameters
+    ----------
+    splits, shares, values, leaves, starts, half_sample, row
+    effects : float64, shape (n_predictors,)
+        Added to: by how much the splits of each predictor change the share of presences, summed over trees.
+    sums, squares : float64, shape (n_half_samples,)
+        Added to: leaf values of each half sample's trees, and their squares.
+
+    Returns
+    -------
+    total, base : float
+        Sums of leaf values and of root values.
+    """
     total = 0.0
     base = 0.0
     for t in range(starts.shape[0] - 1):
         i, below = np.int64(starts[t]), np.int64(starts[t + 1] - starts[t])
         leaf = i + t
-        # in double precision, so that the effects sum to the difference of leaf and root
+        # Double precision, so that the effects sum to the difference of leaf and root.
         value = np.float64(shares[values[i] if below > 0 else leaves[leaf]])
         base += value
         while below > 0:
@@ -176,14 +222,21 @@ def walk_one(splits, shares, values, leaves, starts, group, row, effects, group_
             effects[feature] += following - value
             value = following
         total += value
-        group_sum[group[t]] += value
-        group_square[group[t]] += value * value
+        sums[half_sample[t]] += value
+        squares[half_sample[t]] += value * value
     return total, base
 
 
 @njit(cache=True, nogil=True)
-def walk_variance(splits, shares, leaves, starts, group, sizes, rows, share, variance):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Mean leaf value of each row and its `half_sample_variance`, each of shape (n,), into `share` and `variance`."""
+def walk_variance(splits, shares, leaves, starts, half_sample, sizes, rows, share, variance):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Compute the mean leaf value of each row and its `half_sample_variance`.
+
+    Parameters
+    ----------
+    splits, shares, leaves, starts, half_sample, sizes, rows
+    share, variance : float64, shape (n,)
+        Filled.
+    """
     sums, squares = np.empty(sizes.shape[0]), np.empty(sizes.shape[0])
     n_trees = starts.shape[0] - 1
     for r in range(rows.shape[0]):
@@ -193,15 +246,15 @@ def walk_variance(splits, shares, leaves, starts, group, sizes, rows, share, var
         for t in range(n_trees):
             value = np.float64(shares[leaves[_leaf(splits, starts, t, rows, r)]])
             total += value
-            sums[group[t]] += value
-            squares[group[t]] += value * value
+            sums[half_sample[t]] += value
+            squares[half_sample[t]] += value * value
         share[r] = total / n_trees
         variance[r] = half_sample_variance(share[r], sums, squares, sizes)
 
 
 @njit(cache=True, nogil=True)
 def _leaf(splits, starts, t, rows, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """The leaf of tree t that row r comes to."""
+    """Return the index of the leaf of tree t in which row r ends."""
     i, below = np.int64(starts[t]), np.int64(starts[t + 1] - starts[t])
     leaf = i + t
     while below > 0:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ml.card import Metric
 from ml.odmap.wording import Run, counted, interval, joined, listed, percent, score, sentence
+from ml.score_words import AucGrade, grade_auc
 
-#: AUC below which a model is barely better than chance, and below which it is a weak hint.
-NEAR_CHANCE, POOR = 0.6, 0.7
 #: Presences below which every figure rests on few records.
 FEW_PRESENCES = 30
 #: How far intervals may fall short of their level before that is a limit, and held-out groups that are few.
@@ -45,10 +44,10 @@ def intended_use(run: Run) -> list[str]:
     Returns
     -------
     list of str
-        Sentences; a model that is barely better than chance gets one alone.
+        Sentences; one alone for a model that is not clearly better than chance.
     """
     name = run.card.species.scientific_name
-    if _near_chance(run):
+    if not grade_auc(run.card.metrics.get("auc_roc")).better_than_chance:
         return [f"Showing how little these records and predictors tell about {name}. It is no basis for more."]
     within = "within its area of applicability" if run.card.area else "within the ranges seen in training"
     if run.presence_only or run.card.calibration is None:
@@ -76,11 +75,14 @@ def not_for(run: Run) -> list[str]:
     """
     card = run.card
     auc = card.metrics.get("auc_roc")
+    grade = grade_auc(auc)
     out = []
-    if _near_chance(run):
-        out.append(f"Decisions of any kind: {_chance(auc)}")
-    elif auc is not None and auc.value < POOR:
-        out.append(f"Decisions that rest on it alone: its AUC of {_with_interval(auc)} is poor.")
+    if auc is None:
+        out.append("Decisions of any kind: it has no cross-validated AUC.")
+    elif not grade.better_than_chance:
+        out.append(f"Decisions of any kind: its AUC of {_with_interval(auc)} is {grade}.")
+    elif grade is AucGrade.POOR:
+        out.append(f"Decisions that rest on it alone: its AUC of {_with_interval(auc)} is {grade}.")
     if run.presence_only:
         out.append(
             "Saying how likely the species is to be found somewhere: nobody recorded where it was not, so suitability "
@@ -129,19 +131,6 @@ def known_limits(run: Run) -> list[str]:
     return list(dict.fromkeys(sentence(text) for text in [*card.study.limits, *found, *card.notes] if text.strip()))
 
 
-def _near_chance(run: Run) -> bool:
-    auc = run.card.metrics.get("auc_roc")
-    return auc is None or auc.value < NEAR_CHANCE or (auc.low is not None and auc.low <= 0.5)
-
-
-def _chance(auc: Metric | None) -> str:
-    if auc is None:
-        return "it has no cross-validated AUC."
-    if auc.low is not None and auc.low <= 0.5:
-        return f"with its AUC of {_with_interval(auc)} chance cannot be ruled out."
-    return f"its AUC of {_with_interval(auc)} is barely better than chance."
-
-
 def _with_interval(metric: Metric) -> str:
     if metric.low is None or metric.high is None:
         return score(metric.value)
@@ -151,12 +140,12 @@ def _with_interval(metric: Metric) -> str:
 def _poor_scores(run: Run) -> list[str]:
     metrics = run.card.metrics
     auc, prg, tss, cbi = (metrics.get(name) for name in ("auc_roc", "auc_prg", "tss", "cbi"))
+    grade = grade_auc(auc)
     out = []
     if auc is None:
         out.append("There is no cross-validated AUC, so it is not known whether the model is better than chance.")
-    elif _near_chance(run) or auc.value < POOR:
-        word = "barely better than chance" if auc.value < NEAR_CHANCE else "poor" if auc.value < POOR else "unsure"
-        out.append(f"The cross-validated AUC is {_with_interval(auc)}, which is {word}.")
+    elif grade is AucGrade.POOR or not grade.better_than_chance:
+        out.append(f"The cross-validated AUC is {_with_interval(auc)}, which is {grade}.")
     if prg is not None and prg.value <= 0:
         out.append(f"The AUC-PRG of {score(prg.value)} is no better than calling every place suitable.")
     if tss is not None and tss.value < 0.2:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ml.card import Predictor
 from ml.odmap.wording import Run, Said, counted, joined, listed, number, percent, sentence, table
+from ml.records.duplicates import DUPLICATE_REASONS
 
 _TRANSFORMS = {"log1p": "ln(x + 1)", "none": "none"}
 _NO_PROJECTION = "The run makes no projection."
@@ -40,7 +41,7 @@ def _size(run: Run) -> Said:
 
 
 def _scaling(run: Run) -> Said:
-    thinned = {reason: n for reason, n in run.card.dropped.items() if reason.startswith("another record")}
+    thinned = {reason: n for reason, n in run.card.dropped.items() if reason in DUPLICATE_REASONS}
     return Said(
         " ".join(f"{counted(n, 'record')} left out because there was {reason}." for reason, n in thinned.items())
     )

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ml.records.darwin_core import OccurrenceError, read_archive, read_occurrences
+from ml.records.duplicates import SAME_CELL, duplicates
 
 __all__ = ["CleaningRules", "OccurrenceError", "clean", "licence_class", "read_archive", "read_occurrences"]
 
@@ -156,10 +157,8 @@ def clean(records: pd.DataFrame, rules: CleaningRules | None = None) -> tuple[pd
         wrong[rows] = is_implausible(longitude[rows], latitude[rows])
         drop(reason, wrong)
     if rules.cell_of is not None and left.any():
-        rows = np.flatnonzero(left)
-        _, first = np.unique(rules.cell_of(longitude[rows], latitude[rows]), return_index=True)
-        repeated = np.zeros(n, dtype=bool)
-        repeated[np.delete(rows, first)] = True
-        drop("another record in the same cell", repeated)
+        rows, repeated = np.flatnonzero(left), np.zeros(n, dtype=bool)
+        repeated[rows] = duplicates(rules.cell_of(longitude[rows], latitude[rows]))
+        drop(SAME_CELL, repeated)
     kept = records.loc[left].assign(longitude=longitude[left], latitude=latitude[left], license_class=licence[left])
     return kept.reset_index(drop=True), dropped

@@ -1,4 +1,4 @@
-"""A blend as named plain arrays and back, every array checked before compiled code may use it."""
+"""The arrays of a model, by name as they are stored, and every check that compiled code relies on."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ml.kernels.logit import SHARE_LIMIT
 from ml.kernels.network import N_QUANTILES
-from ml.kernels.terms import LEVEL, PRODUCT, RISING, TERM
+from ml.kernels.terms import CATEGORY, PRODUCT, RISING, TERM
 from ml.kernels.trees import NODE
 from ml.serving.blend import Blend, MaxentTerms, Network
 from ml.serving.forest import Forest
-from ml.serving.memory import shared
+from ml.serving.memory import share
 from ml.serving.novelty import Area
 from ml.serving.threshold import HeldOutSuitability
 
@@ -27,13 +27,13 @@ _AREA = ("scale", "centre", "penalty")
 _NETWORK_LAYERS = ("hidden_1", "hidden_2", "output")
 
 
-class UnsoundError(Exception):
-    """Arrays that do not hang together; the message names the part."""
+class InvalidArraysError(Exception):
+    """Arrays that compiled code must not use; the message names the part, as "an invalid forest"."""
 
 
 @dataclass(frozen=True)
-class Contents:
-    """Everything of a model that is arrays.
+class ModelArrays:
+    """All arrays of a model.
 
     Attributes
     ----------
@@ -52,23 +52,23 @@ class Contents:
     held_out: HeldOutSuitability | None = None
 
 
-def pack(contents: Contents) -> dict[str, NDArray[Any]]:
-    """Name the arrays of a model.
+def pack(model: ModelArrays) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a model by their names in ``model.npz``.
 
     Parameters
     ----------
-    contents : Contents
+    model : ModelArrays
 
     Returns
     -------
     dict of str to ndarray
     """
-    blend, area, held_out = contents.blend, contents.area, contents.held_out
+    blend, area, held_out = model.blend, model.area, model.held_out
     nodes, roots = blend.forest.as_nodes()
-    arrays: dict[str, Any] = {"nodes": nodes, "roots": roots, "group": blend.forest.group}
+    arrays: dict[str, Any] = {"nodes": nodes, "roots": roots, "group": blend.forest.half_sample}
     arrays["calibration"] = np.array([blend.intercept, blend.slope])
     arrays["weights"] = np.array(blend.weights)
-    arrays |= {f"reference_{j}": values.astype(np.float32) for j, values in enumerate(contents.reference)}
+    arrays |= {f"reference_{j}": values.astype(np.float32) for j, values in enumerate(model.reference)}
     if blend.maxent is not None:
         arrays["maxent_terms"] = blend.maxent.terms
         arrays["maxent_offset"] = np.array(blend.maxent.offset)
@@ -84,162 +84,168 @@ def pack(contents: Contents) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def unpack(arrays: Mapping[str, Any], n_predictors: int) -> Contents:
-    """Make a model from its arrays.
+def unpack(arrays: Mapping[str, Any], n_predictors: int) -> ModelArrays:
+    """Check the arrays of a model and make its parts from them.
 
     Parameters
     ----------
     arrays : mapping of str to ndarray
+        By their names in ``model.npz``.
     n_predictors : int
-        As the card lists them.
+        Number of predictors of the card.
 
     Returns
     -------
-    Contents
+    ModelArrays
 
     Raises
     ------
-    UnsoundError
-        Shapes, indices or numbers that compiled code must not be given.
+    InvalidArraysError
+        A shape, index or number is not valid.
     KeyError, ValueError
-        An array is missing or of a kind that cannot be read.
+        An array is missing or cannot be read.
     """
     forest = _forest(arrays, n_predictors)
-    reference = [_ascending(arrays, f"reference_{j}", "a reference") for j in range(n_predictors)]
-    # a model of format 1 is a forest whose share of presences is the suitability
+    reference = [_ascending(arrays, f"reference_{j}", "an invalid reference") for j in range(n_predictors)]
+    # A model of format 1 is a forest alone, and its share of presences is the suitability.
     intercept, slope, limit, weights = 0.0, 1.0, 1e-12, np.array([1.0, 0.0, 0.0])
     if "calibration" in arrays:
         limit = SHARE_LIMIT
-        numbers = _floats(arrays, "calibration", (2,), np.float64, "a calibration")
+        numbers = _floats(arrays, "calibration", (2,), np.float64, "an invalid calibration")
         intercept, slope = float(numbers[0]), float(numbers[1])
-        weights = _floats(arrays, "weights", (3,), np.float64, "a calibration")
-        _require(slope > 0 and bool((weights >= 0).all()) and weights.sum() > 0, "a calibration")
+        weights = _floats(arrays, "weights", (3,), np.float64, "an invalid calibration")
+        _require(slope > 0 and bool((weights >= 0).all()) and weights.sum() > 0, "an invalid calibration")
     maxent = _maxent(arrays, n_predictors) if "maxent_terms" in arrays else None
     network = _network(arrays, n_predictors) if "network_output" in arrays else None
     present = np.array([True, maxent is not None, network is not None])
-    _require(not weights[~present].any(), "a calibration")
+    _require(not weights[~present].any(), "an invalid calibration")
     forest_weight, maxent_weight, network_weight = (float(weight) for weight in weights)
     blend = Blend(forest, maxent, network, (forest_weight, maxent_weight, network_weight), intercept, slope, limit)
     area = _area(arrays, n_predictors) if "area_points" in arrays else None
     held_out = None
     if "held_out_present" in arrays:
-        present, other = (_ascending(arrays, f"held_out_{name}", "held-out records") for name in ("present", "other"))
-        _require(len(present) > 0 and len(other) > 0, "held-out records")
+        present, other = (
+            _ascending(arrays, f"held_out_{name}", "invalid held-out records") for name in ("present", "other")
+        )
+        _require(len(present) > 0 and len(other) > 0, "invalid held-out records")
         held_out = HeldOutSuitability(present, other)
-    return Contents(blend, reference, area, held_out)
+    return ModelArrays(blend, reference, area, held_out)
 
 
-def _require(sound: bool, what: str) -> None:
-    if not sound:
-        raise UnsoundError(what)
+def _require(valid: bool, message: str) -> None:
+    if not valid:
+        raise InvalidArraysError(message)
 
 
-def _floats(arrays: Mapping[str, Any], name: str, shape: tuple[int, ...], kind: type, what: str) -> NDArray[Any]:
-    """An array of finite numbers of this shape, in one piece."""
-    given = arrays[name]
-    _require(np.shape(given) == shape and given.dtype.kind == "f", what)
-    found: NDArray[Any] = np.ascontiguousarray(given, dtype=kind)
-    # numbers beyond any honest fit would overflow when they are multiplied
-    _require(bool((np.abs(found) < _LARGEST_NUMBER).all()), what)
-    return found.reshape(shape)
+def _floats(arrays: Mapping[str, Any], name: str, shape: tuple[int, ...], kind: type, message: str) -> NDArray[Any]:
+    """Return a contiguous array of finite numbers of this shape."""
+    stored = arrays[name]
+    _require(np.shape(stored) == shape and stored.dtype.kind == "f", message)
+    numbers: NDArray[Any] = np.ascontiguousarray(stored, dtype=kind)
+    # Larger numbers than any fit gives would overflow when they are multiplied.
+    _require(bool((np.abs(numbers) < _LARGEST_NUMBER).all()), message)
+    return numbers.reshape(shape)
 
 
-def _ascending(arrays: Mapping[str, Any], name: str, what: str) -> NDArray[np.float32]:
-    """A row of sorted numbers."""
-    values = _floats(arrays, name, np.shape(arrays[name]), np.float32, what)
-    _require(values.ndim == 1 and bool((np.diff(values) >= 0).all()), what)
+def _ascending(arrays: Mapping[str, Any], name: str, message: str) -> NDArray[np.float32]:
+    """Return an array of sorted numbers, shape (n,)."""
+    values = _floats(arrays, name, np.shape(arrays[name]), np.float32, message)
+    _require(values.ndim == 1 and bool((np.diff(values) >= 0).all()), message)
     return values
 
 
 def _area(arrays: Mapping[str, Any], n_predictors: int) -> Area:
-    what = "an area of applicability"
-    points = _floats(arrays, "area_points", np.shape(arrays["area_points"]), np.float32, what)
-    _require(points.ndim == 2 and points.shape[0] == n_predictors and points.shape[1] > 0, what)
-    scale, centre, penalty = (_floats(arrays, f"area_{name}", (n_predictors,), np.float32, what) for name in _AREA)
-    threshold = float(_floats(arrays, "area_threshold", (), np.float64, what))
-    _require(bool((penalty >= 0).all() and (scale >= 0).all() and threshold >= 0), what)
+    message = "an invalid area of applicability"
+    points = _floats(arrays, "area_points", np.shape(arrays["area_points"]), np.float32, message)
+    _require(points.ndim == 2 and points.shape[0] == n_predictors and points.shape[1] > 0, message)
+    scale, centre, penalty = (_floats(arrays, f"area_{name}", (n_predictors,), np.float32, message) for name in _AREA)
+    threshold = float(_floats(arrays, "area_threshold", (), np.float64, message))
+    _require(bool((penalty >= 0).all() and (scale >= 0).all() and threshold >= 0), message)
     return Area(points, scale, centre, penalty, threshold)
 
 
-def _whole(arrays: Mapping[str, Any], name: str, what: str) -> NDArray[np.int32]:
-    """A row of whole numbers."""
-    given = arrays[name]
-    _require(np.ndim(given) == 1 and given.dtype.kind == "i", what)
-    _require(given.size == 0 or bool((np.abs(given.astype(np.int64)) < 2**31).all()), what)
-    return np.ascontiguousarray(given, dtype=np.int32)
+def _integers(arrays: Mapping[str, Any], name: str, message: str) -> NDArray[np.int32]:
+    """Return an array of integers, shape (n,)."""
+    stored = arrays[name]
+    _require(np.ndim(stored) == 1 and stored.dtype.kind == "i", message)
+    _require(stored.size == 0 or bool((np.abs(stored.astype(np.int64)) < 2**31).all()), message)
+    return np.ascontiguousarray(stored, dtype=np.int32)
 
 
 def _forest(arrays: Mapping[str, Any], n_predictors: int) -> Forest:
+    message = "an invalid forest"
     nodes = np.ascontiguousarray(arrays["nodes"])
-    roots, group = _whole(arrays, "roots", "a forest"), _whole(arrays, "group", "a forest")
+    roots, half_sample = (_integers(arrays, name, message) for name in ("roots", "group"))
     _require(
         nodes.dtype == NODE
         and nodes.ndim == 1
         and len(nodes) > 0
         and roots.ndim == 1
         and len(roots) >= 2
-        and group.shape == (len(roots) - 1,)
+        and half_sample.shape == (len(roots) - 1,)
         and roots[0] == 0
         and roots[-1] == len(nodes)
         and bool((np.diff(roots) > 0).all())
-        and bool((group >= 0).all())
-        and int(group.max()) < len(group)
-        # a half sample without a tree would be divided by
-        and bool((np.bincount(group) > 0).all()),
-        "a forest",
+        and bool((half_sample >= 0).all())
+        and int(half_sample.max()) < len(half_sample)
+        # A half sample without a tree would be a division by zero.
+        and bool((np.bincount(half_sample) > 0).all()),
+        message,
     )
     try:
-        return Forest.of_nodes(nodes, roots, group, n_predictors)
+        return Forest.of_nodes(nodes, roots, half_sample, n_predictors)
     except ValueError as error:
-        raise UnsoundError("a forest") from error
+        raise InvalidArraysError(message) from error
 
 
 def _maxent(arrays: Mapping[str, Any], n_predictors: int) -> MaxentTerms:
-    what = "a MaxEnt-type model"
+    message = "an invalid MaxEnt-type model"
     terms = np.ascontiguousarray(arrays["maxent_terms"])
-    _require(terms.dtype == TERM and terms.ndim == 1, what)
+    _require(terms.dtype == TERM and terms.ndim == 1, message)
     n = len(terms)
-    coefficients, centres = (_floats(arrays, f"maxent_{name}", (n,), np.float64, what) for name in _MAXENT[:2])
-    low, span = (_floats(arrays, f"maxent_{name}", (n_predictors,), np.float64, what) for name in _MAXENT[2:])
-    offset = float(_floats(arrays, "maxent_offset", (), np.float64, what))
+    coefficients, centres = (_floats(arrays, f"maxent_{name}", (n,), np.float64, message) for name in _MAXENT[:2])
+    low, span = (_floats(arrays, f"maxent_{name}", (n_predictors,), np.float64, message) for name in _MAXENT[2:])
+    offset = float(_floats(arrays, "maxent_offset", (), np.float64, message))
     kind, knot = terms["kind"], terms["knot"]
-    hinges = (kind > PRODUCT) & (kind < LEVEL)
+    hinges = (kind > PRODUCT) & (kind < CATEGORY)
     _require(
         bool(
             (span > 0).all()
-            and ((kind >= 0) & (kind <= LEVEL)).all()
+            and ((kind >= 0) & (kind <= CATEGORY)).all()
             and np.isfinite(knot).all()
             and all(((terms[side] >= 0) & (terms[side] < n_predictors)).all() for side in ("first", "second"))
-            # a rising hinge at 1 or a falling one at 0 would divide by nothing
+            # A rising hinge at 1 and a falling hinge at 0 would be divisions by zero.
             and ((knot[hinges] >= 0) & (knot[hinges] <= 1)).all()
             and (knot[kind == RISING] < 1).all()
             and (knot[hinges & (kind != RISING)] > 0).all()
         ),
-        what,
+        message,
     )
     return MaxentTerms(terms, coefficients, centres, low, span, offset)
 
 
 def _network(arrays: Mapping[str, Any], n_predictors: int) -> Network:
-    what = "a network"
+    message = "an invalid network"
     size = (n_predictors, N_QUANTILES)
-    quantiles, positions = (_floats(arrays, f"network_{name}", size, np.float64, what) for name in _NETWORK_INPUTS[:2])
-    mean, scale = (
-        _floats(arrays, f"network_{name}", (n_predictors,), np.float64, what) for name in _NETWORK_INPUTS[2:]
+    quantiles, positions = (
+        _floats(arrays, f"network_{name}", size, np.float64, message) for name in _NETWORK_INPUTS[:2]
     )
-    n_levels = _whole(arrays, "network_n_levels", what)
-    _require(n_levels.shape == (n_predictors,) and bool((n_levels >= 0).all()), what)
-    _require(bool((scale > 0).all()) and bool((np.diff(quantiles, axis=1) >= 0).all()), what)
+    mean, scale = (
+        _floats(arrays, f"network_{name}", (n_predictors,), np.float64, message) for name in _NETWORK_INPUTS[2:]
+    )
+    n_levels = _integers(arrays, "network_n_levels", message)
+    _require(n_levels.shape == (n_predictors,) and bool((n_levels >= 0).all()), message)
+    _require(bool((scale > 0).all()) and bool((np.diff(quantiles, axis=1) >= 0).all()), message)
     n_inputs = int(np.where(n_levels > 0, n_levels, 2).astype(np.int64).sum())
     output = arrays["network_output"]
-    _require(output.ndim == 2 and output.shape[0] > 0 and output.shape[1] > 1 and n_inputs < _LARGEST_NETWORK, what)
+    _require(output.ndim == 2 and output.shape[0] > 0 and output.shape[1] > 1 and n_inputs < _LARGEST_NETWORK, message)
     n_networks, width = output.shape[0], output.shape[1] - 1
     shapes = ((n_networks, n_inputs + 1, width), (n_networks, width + 1, width), (n_networks, width + 1))
     layers = [
-        _floats(arrays, f"network_{name}", shape, np.float32, what)
+        _floats(arrays, f"network_{name}", shape, np.float32, message)
         for name, shape in zip(_NETWORK_LAYERS, shapes, strict=True)
     ]
-    reference = _floats(arrays, "network_reference", (n_predictors,), np.float32, what)
-    # but for the output, the network is that of all species of its study
-    first, second = shared(layers[0]), shared(layers[1])
-    return Network(shared(quantiles), shared(positions), mean, scale, n_levels, first, second, layers[2], reference)
+    reference = _floats(arrays, "network_reference", (n_predictors,), np.float32, message)
+    # All layers but the output are the same for all species of a study.
+    first, second = share(layers[0]), share(layers[1])
+    return Network(share(quantiles), share(positions), mean, scale, n_levels, first, second, layers[2], reference)

@@ -1,10 +1,9 @@
-"""A model as a directory: checked by hash and format version before it is opened, and never a pickle.
+"""A model as a directory of three files without pickles, checked by hash and format version when it is opened.
 
-``manifest.json`` names the format version and the SHA-256 of the other files; ``card.json`` is the model card;
-``model.npz`` holds plain arrays (``forest.npz`` in format 1, which had a forest alone; format 2 had no area of
-applicability and no held-out suitabilities). Nothing in it depends on the
-time or place of training, so the model's id, taken from the content, is the same whenever the same data are trained
-with the same settings and seed.
+``manifest.json`` has the format version and the SHA-256 of the other files; ``card.json`` is the model card;
+``model.npz`` contains plain arrays (``forest.npz`` in format 1, which had a forest alone; format 2 had no area of
+applicability and no held-out suitabilities). No content depends on the time or place of training. The model's id is
+derived from the content, so that the same data, settings and seed give the same id.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ import numpy as np
 from pydantic import ValidationError
 
 from ml.card import ModelCard
-from ml.serving.arrays import Contents, UnsoundError, pack, unpack
-from ml.serving.memory import settled
+from ml.serving.arrays import InvalidArraysError, ModelArrays, pack, unpack
+from ml.serving.memory import move_to_block
 from ml.serving.predictor import FastPredictor
 
 FORMAT_VERSION = 3
 _ARRAYS = {1: "forest.npz", 2: "model.npz", 3: "model.npz"}
-# far above any honest model (26 MB for 5,800 presences), far below what would fill the memory
+# Far above the size of a real model (26 MB for 5,800 presences), and far below the size of the memory.
 _LARGEST_FILE = 512 * 1024 * 1024
 
 
 class ArtifactError(ValueError):
-    """The directory is not a model that can be trusted; the message says why."""
+    """The directory is not a valid model; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Artifact:
     path: Path
 
 
-def save_artifact(models: Path, card: ModelCard, contents: Contents) -> Path:
+def save_artifact(models: Path, card: ModelCard, model: ModelArrays) -> Path:
     """Write a model and move it into place in one step.
 
     Parameters
@@ -56,14 +55,14 @@ def save_artifact(models: Path, card: ModelCard, contents: Contents) -> Path:
     models : Path
         Root under which ``<study>/<species>/<model id>/`` is made.
     card : ModelCard
-    contents : Contents
+    model : ModelArrays
 
     Returns
     -------
     Path
-        The model's directory. One that exists already holds the same bytes and is left as it is.
+        The model's directory. An existing valid one has the same content and is not changed.
     """
-    arrays: dict[str, Any] = pack(contents)
+    arrays: dict[str, Any] = pack(model)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     files = {
@@ -112,7 +111,7 @@ def load_artifact(path: Path) -> Artifact:
     Raises
     ------
     ArtifactError
-        Something is missing, of another format version, changed since it was written, or inconsistent.
+        A file is missing or was changed, the format version is unknown, or the content is not valid.
     """
     manifest = _manifest(path)
     hashes = manifest["sha256"]
@@ -120,11 +119,11 @@ def load_artifact(path: Path) -> Artifact:
     name = _ARRAYS[manifest["format_version"]]
     arrays = _unchanged(path, name, hashes)
     if manifest["model_id"] != _model_id(card.species.slug, hashes):
-        raise ArtifactError(f"{path / 'manifest.json'} names another model than its files hold")
+        raise ArtifactError(f"{path / 'manifest.json'} has the id of another model")
     if card.threshold_rule not in card.thresholds:
-        raise ArtifactError(f"{path / 'card.json'} has no threshold by its own rule {card.threshold_rule}")
-    found = settled(_open_arrays(path / name, arrays, card))
-    predictor = FastPredictor(card, found.blend, found.reference, found.area, found.held_out)
+        raise ArtifactError(f"{path / 'card.json'} has no threshold for its own rule {card.threshold_rule}")
+    model = move_to_block(_open_arrays(path / name, arrays, card))
+    predictor = FastPredictor(card, model.blend, model.reference, model.area, model.held_out)
     return Artifact(manifest["model_id"], card, predictor, path)
 
 
@@ -139,14 +138,14 @@ def find_artifacts(root: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        In alphabetical order; drafts that were never finished are passed over.
+        In alphabetical order, without unfinished drafts.
     """
-    found = (p.parent for p in root.rglob("manifest.json"))
-    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts))
+    directories = (p.parent for p in root.rglob("manifest.json"))
+    return sorted(p for p in directories if not any(part.startswith(".") for part in p.relative_to(root).parts))
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read a model's card alone, its hash checked.
+    """Read a model's card alone, and check its hash.
 
     Parameters
     ----------
@@ -214,13 +213,13 @@ def _read(path: Path, name: str) -> bytes:
         raise ArtifactError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _open_arrays(file: Path, content: bytes, card: ModelCard) -> Contents:
-    """Open and check the arrays, so that compiled code can evaluate them without looking."""
+def _open_arrays(file: Path, content: bytes, card: ModelCard) -> ModelArrays:
+    """Open and check the arrays, so that compiled code can use them without checks."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return unpack(arrays, len(card.predictors))
-    except UnsoundError as error:
-        raise ArtifactError(f"{file} holds {error} that does not hang together") from error
+    except InvalidArraysError as error:
+        raise ArtifactError(f"{file} contains {error}") from error
     except (KeyError, ValueError, OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-        # RuntimeError: encrypted, or packed in a way that is not known here
-        raise ArtifactError(f"{file} does not hold a model") from error
+        # RuntimeError: encrypted, or compressed by an unknown method.
+        raise ArtifactError(f"{file} does not contain a model") from error

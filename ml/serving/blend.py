@@ -1,18 +1,19 @@
-"""The members of a blend as plain arrays, and the suitability they make together.
+"""The blend: forest, MaxEnt-type model and network as plain arrays, and their common suitability.
 
-Every member answers in the same unit: the logarithm of how much more often the species was recorded under such
-conditions than the background offers them. It is the logit of suitability when presences and background weigh the same.
-Nothing here needs scikit-learn, so that serving starts fast.
+Every member gives its score in the same unit: the logarithm of the ratio of two densities, that of the presences and
+that of the background, under the same conditions. It is the logit of suitability when presences and background have the
+same weight. This module does not need scikit-learn, so that serving starts fast.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.kernels.logit import SHARE_LIMIT, logistic, logit_variance, share_logit
+from ml.kernels.logit import SHARE_LIMIT, logit_variance, share_logit
 from ml.kernels.network import forward, network_inputs
 from ml.kernels.terms import sum_terms
 from ml.kernels.trees import walk_rows, walk_variance
@@ -21,18 +22,18 @@ from ml.serving.forest import Forest
 
 @dataclass(frozen=True)
 class MaxentTerms:
-    """A penalised MaxEnt-type model as its terms that are not zero.
+    """A penalised MaxEnt-type model: its terms with non-zero coefficients.
 
     Attributes
     ----------
     terms : structured ndarray of `TERM`, shape (n_terms,)
     coefficients : ndarray of float64, shape (n_terms,)
     centres : ndarray of float64, shape (n_terms,)
-        Each term's mean over the background; contributions are counted from there.
+        Each term's mean over the background, from which contributions are measured.
     low, span : ndarray of float64, shape (n_predictors,)
-        Minimum and width of each predictor's training range, to which values are held (clamping).
+        Minimum and width of each predictor's training range, to which values are clamped.
     offset : float
-        Taken off the sum, so that the mean density ratio over the background is 1.
+        Subtracted from the sum, so that the mean density ratio over the background is 1.
     """
 
     terms: NDArray[np.void]
@@ -59,7 +60,7 @@ class Network:
     hidden_2 : ndarray of float32, shape (n_networks, width + 1, width)
     output : ndarray of float32, shape (n_networks, width + 1)
     reference : ndarray of float32, shape (n_predictors,)
-        Typical conditions, from which contributions are counted.
+        Typical conditions, from which contributions are measured.
     """
 
     quantiles: NDArray[np.float64]
@@ -74,7 +75,7 @@ class Network:
 
 
 def sampling_variance(forest: Forest, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Variance of the forest's score over samples of records.
+    """Return the variance of the forest's score over samples of records, from the spread between half samples.
 
     Parameters
     ----------
@@ -83,25 +84,30 @@ def sampling_variance(forest: Forest, rows: NDArray[np.float32]) -> NDArray[np.f
 
     Returns
     -------
-    ndarray, shape (n,)
-        From the spread between the half samples (Sexton & Laake 2009; Athey et al. 2019).
+    ndarray of float64, shape (n,)
+
+    References
+    ----------
+    Sexton & Laake 2009, Computational Statistics & Data Analysis 53: 801-811, doi 10.1016/j.csda.2008.08.007;
+    Athey, Tibshirani & Wager 2019, Annals of Statistics 47: 1148-1178, doi 10.1214/18-AOS1709.
     """
     share, variance = np.empty(len(rows)), np.empty(len(rows))
     rows = np.ascontiguousarray(rows, np.float32)
-    arrays = (forest.splits, forest.shares, forest.leaves, forest.starts, forest.group, forest.sizes)
+    arrays = (forest.splits, forest.shares, forest.leaves, forest.starts, forest.half_sample, forest.half_sample_sizes)
     walk_variance(*arrays, rows, share, variance)
     return logit_variance(share, variance)
 
 
 def maxent_logit(model: MaxentTerms, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Logarithm of the MaxEnt-type model's density ratio for encoded rows, shape (n,)."""
-    total = np.full(len(rows), -model.offset)
+    """Return the logarithm of the MaxEnt-type model's density ratio for encoded rows, shape (n,)."""
+    total = np.zeros(len(rows))
     sum_terms(model.terms, model.coefficients, model.low, model.span, rows, total)
-    return total
+    # The offset is subtracted last, as in `explain`, so that one row and many rows give the same bits.
+    return total - model.offset
 
 
 def network_logit(model: Network, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Logarithm of the network's density ratio for encoded rows, shape (n,)."""
+    """Return the logarithm of the network's density ratio for encoded rows, shape (n,)."""
     inputs = np.empty((len(rows), model.hidden_1.shape[1] - 1), np.float32)
     network_inputs(model.quantiles, model.positions, model.mean, model.scale, model.n_levels, rows, inputs)
     out = np.empty(len(rows))
@@ -111,7 +117,7 @@ def network_logit(model: Network, rows: NDArray[np.float32]) -> NDArray[np.float
 
 @dataclass(frozen=True)
 class Blend:
-    """The members of one species' model and how their mean becomes a suitability.
+    """The members of one species' model, their weights and their calibration.
 
     Attributes
     ----------
@@ -119,11 +125,11 @@ class Blend:
     maxent : MaxentTerms or None
     network : Network or None
     weights : tuple of float
-        Of forest, MaxEnt-type model and network; 0 for one that is not there.
+        Of forest, MaxEnt-type model and network; 0 for a member that is missing.
     intercept, slope : float
         Suitability is the logistic function of intercept + slope · weighted mean of the members' scores.
     share_limit : float
-        How far the forest's share of presences is held from 0 and 1.
+        The forest's share of presences is clamped to this distance from 0 and 1.
     """
 
     forest: Forest
@@ -135,7 +141,7 @@ class Blend:
     share_limit: float = SHARE_LIMIT
 
     def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Weighted mean of the members' logarithms of density ratios.
+        """Return the weighted mean of the members' logarithms of density ratios.
 
         Parameters
         ----------
@@ -158,5 +164,14 @@ class Blend:
         return total
 
     def suitability(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Suitability of encoded rows, shape (n,)."""
-        return logistic(self.intercept + self.slope * self.score(rows))
+        """Return the suitability of encoded rows, shape (n,)."""
+        return np.array([self.suitability_at(score) for score in self.score(rows).tolist()], np.float64)
+
+    def suitability_at(self, score: float) -> float:
+        """Return the suitability that belongs to a score.
+
+        Both one row and many rows use this function: `numpy.exp` and `math.exp` differ in the last bit, and a
+        suitability must not depend on how many rows are computed together.
+        """
+        x = self.intercept + self.slope * score
+        return 1 / (1 + math.exp(-min(max(x, -700.0), 700.0)))

@@ -1,4 +1,4 @@
-"""How far each predictor moved one row's score, for every member of a blend."""
+"""Contributions: how much each predictor changes the score of one row, over all members of a blend."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ml.serving.blend import Blend, Network, network_logit
 
 @dataclass(frozen=True)
 class Explanation:
-    """One row's score and what it is made of.
+    """The score of one row and its parts.
 
     Attributes
     ----------
     score : float
         Weighted mean of the members' logarithms of density ratios.
     base : float
-        The same before any predictor is known; `base` and `effects` sum to `score`.
-    effects : ndarray, shape (n_predictors,)
+        The score before any predictor is known; `base` and `effects` sum to `score`.
+    effects : ndarray of float64, shape (n_predictors,)
     disagreement : float
         Weighted variance of the members' scores.
     sampling : float
@@ -38,13 +38,7 @@ class Explanation:
 
 
 def explain(blend: Blend, row: NDArray[np.float32]) -> Explanation:
-    """Score one row and share the score out among its predictors.
-
-    The forest's effects are exact along the paths through its trees (Saabas' decomposition), carried from the share of
-    presences to its logit in one proportion. Those of the MaxEnt-type model are exact distances of its terms from their
-    background means, a product's shared by halves. The network's are the mean of a predictor's effect when it is the
-    first to leave typical conditions and when it is the last, which is its Shapley value as far as pairs of predictors
-    interact; what is left is shared in proportion.
+    """Score one row and divide the score among its predictors.
 
     Parameters
     ----------
@@ -55,20 +49,28 @@ def explain(blend: Blend, row: NDArray[np.float32]) -> Explanation:
     Returns
     -------
     Explanation
+
+    Notes
+    -----
+    Forest: the changes of the share of presences along the paths through the trees (Saabas' decomposition), all scaled
+    by one factor from the share to its logit. MaxEnt-type model: the distances of the terms from their background
+    means; that of a product is halved between its two predictors. Network: the mean of a predictor's effect when it is
+    the first to change from typical conditions and when it is the last, which is its Shapley value if predictors
+    interact in pairs at most; the remainder is divided in proportion to the effects.
     """
     forest = blend.forest
     effects = np.zeros(len(row))
-    sizes = forest.sizes
-    group_sum, group_square = np.zeros(len(sizes)), np.zeros(len(sizes))
-    arrays = (forest.splits, forest.shares, forest.values, forest.leaves, forest.starts, forest.group)
-    total, base = walk_one(*arrays, row, effects, group_sum, group_square)
+    sizes = forest.half_sample_sizes
+    sums, squares = np.zeros(len(sizes)), np.zeros(len(sizes))
+    arrays = (forest.splits, forest.shares, forest.values, forest.leaves, forest.starts, forest.half_sample)
+    total, base = walk_one(*arrays, row, effects, sums, squares)
     n_trees = forest.n_trees
     share, base_share = total / n_trees, base / n_trees
     score, start = share_logit(np.array([share, base_share]), blend.share_limit)
     effects *= (score - start) / (total - base) if abs(total - base) > 1e-9 else 0.0
     weight = blend.weights
     effects *= weight[0]
-    # weight, score and base of each member
+    # Weight, score and base of each member.
     parts = [(weight[0], float(score), float(start))]
     if blend.maxent is not None:
         model = blend.maxent
@@ -86,12 +88,12 @@ def explain(blend: Blend, row: NDArray[np.float32]) -> Explanation:
         base=sum(w * base for w, _, base in parts),
         effects=effects,
         disagreement=sum(w * (value - mean) ** 2 for w, value, _ in parts),
-        sampling=float(logit_variance(share, half_sample_variance(share, group_sum, group_square, sizes))),
+        sampling=float(logit_variance(share, half_sample_variance(share, sums, squares, sizes))),
     )
 
 
 def _network_effects(network: Network, row: NDArray[np.float32]) -> tuple[float, float, NDArray[np.float64]]:
-    """Score of the row, score of typical conditions, and effects by predictor that sum to their difference."""
+    """Return the score of the row, the score of typical conditions, and effects that sum to their difference."""
     p = len(row)
     table = np.empty((2 * p + 2, p), np.float32)
     table[: p + 1], table[p + 1 :] = row, network.reference

@@ -1,4 +1,9 @@
-"""Drift: whether the conditions that people ask about are those that the models were trained on."""
+"""Drift: whether requested conditions are those that the models were trained on.
+
+`drift_distance` compares stored requests with the training values exactly; the analytics page shows it.
+`TrainingQuarters` counts requests by quarter of the training values as they come; Prometheus adds the counts up.
+docs/decisions/031-two-measures-of-drift.md says why there are two.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +15,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Word = Literal["about the same", "somewhat different", "very different", "too few requests"]
+DriftWord = Literal["about the same", "somewhat different", "very different", "too few requests"]
 
+#: Below the training range, its four quarters, and above it.
 PARTS = ("below", "q1", "q2", "q3", "q4", "above")
-#: Below this many requested values nothing is said.
+#: With fewer requested values than this, the word is "too few requests".
 ENOUGH = 30
 # Where both are bell-shaped with one spread, these are shifts of half and of one standard deviation.
 SOMEWHAT, VERY = 0.2, 0.4
@@ -22,8 +28,8 @@ _CHANCE = 1.358
 
 
 @dataclass(frozen=True)
-class Drift:
-    """How requested values of a predictor lie beside its training values.
+class DriftDistance:
+    """How far the requested values of a predictor lie from its training values.
 
     Attributes
     ----------
@@ -37,10 +43,10 @@ class Drift:
 
     distance: float
     chance: float
-    word: Word
+    word: DriftWord
 
 
-def measure(reference: NDArray[np.float32], requested: ArrayLike) -> Drift:
+def drift_distance(reference: NDArray[np.float32], requested: ArrayLike) -> DriftDistance:
     """Compare requested values of one predictor with its training values.
 
     Parameters
@@ -52,35 +58,33 @@ def measure(reference: NDArray[np.float32], requested: ArrayLike) -> Drift:
 
     Returns
     -------
-    Drift
+    DriftDistance
 
     Notes
     -----
     The distance is the largest difference, over all values v, between the share of training values and the share of
     requested values that are v or less: 0 when the two are alike, 1 when they do not overlap. It needs neither bins nor
-    smoothing, bears many equal values, and is the same in any unit and under any transform that keeps the order. The
-    population stability index, more usual where credit is scored, depends on its bins, is infinite where one is empty,
+    smoothing, works with many equal values, and is the same in any unit and under any transform that keeps the order.
+    The population stability index, more usual in credit scoring, depends on its bins, is infinite where one is empty,
     and with 30 requests in ten bins exceeds its customary limit of 0.25 by chance alone in about half of all cases.
 
-    The words go by the distance, not by a test: with many requests any difference is significant. A distance that
-    chance alone can explain is called neither.
+    The word depends on the distance, not on a test, because with many requests any difference is significant. A
+    distance of 0.2 or more that chance alone can explain gets "too few requests".
 
     References
     ----------
     Smirnov 1948, Annals of Mathematical Statistics 19: 279-281, doi 10.1214/aoms/1177730256.
     """
-    # in the precision of the training values, or 0.1 would not be the 0.1 it was trained on
+    # Single precision, as the training values: otherwise 0.1 would differ from the 0.1 in the training data.
     values = np.sort(np.asarray(requested, dtype=np.float32))
     steps = np.concatenate([reference, values])
-    trained = np.searchsorted(reference, steps, side="right") / len(reference)
-    asked = np.searchsorted(values, steps, side="right") / len(values)
-    distance = float(np.abs(trained - asked).max())
+    distance = float(np.abs(_share_up_to(reference, steps) - _share_up_to(values, steps)).max())
     chance = _CHANCE * math.sqrt(1 / len(reference) + 1 / len(values))
-    # judged as it is shown, so that 0.2 is 0.2
-    return Drift(distance, chance, _word(round(distance, 2), chance, len(values)))
+    # The word is chosen from the distance as the page shows it, so that a shown 0.2 counts as 0.2.
+    return DriftDistance(distance, chance, _word(round(distance, 2), chance, len(values)))
 
 
-def _word(distance: float, chance: float, n: int) -> Word:
+def _word(distance: float, chance: float, n: int) -> DriftWord:
     if n < ENOUGH:
         return "too few requests"
     if distance < SOMEWHAT:
@@ -90,8 +94,8 @@ def _word(distance: float, chance: float, n: int) -> Word:
     return "somewhat different" if distance < VERY else "very different"
 
 
-class Quarters:
-    """The quarters of a predictor's training values, and where another value falls in them.
+class TrainingQuarters:
+    """The quarters of one predictor's training values, which count requested values.
 
     Parameters
     ----------
@@ -109,16 +113,15 @@ class Quarters:
         n = len(reference)
         ranks = [0, *(math.ceil(n * k / 4) - 1 for k in (1, 2, 3)), n - 1]
         edges = np.unique(reference[ranks])
-        below = np.searchsorted(reference, edges, side="left") / n
-        up_to = np.searchsorted(reference, edges, side="right") / n
+        below, up_to = _share_below(reference, edges), _share_up_to(reference, edges)
         self._edges = edges
-        # by twice the number of edges below a value, and one more where it is an edge itself
+        # The row for a value is twice the number of edges below it, plus one where the value is an edge itself.
         self._shares = np.zeros((2 * len(edges) + 1, len(PARTS)))
         self._shares[0, 0] = 1.0
         for i in range(len(edges)):
             for part, share in _overlaps(float(below[i]), float(up_to[i])):
                 self._shares[2 * i + 1, part] = share
-            # between two edges lies one quarter, and above the last nothing
+            # Between two edges lies one quarter; above the last edge lies the part "above".
             last = i == len(edges) - 1
             self._shares[2 * i + 2, 5 if last else 1 + min(3, int(4 * float(up_to[i])))] = 1.0
 
@@ -140,10 +143,20 @@ class Quarters:
         return counted
 
 
+def _share_up_to(values: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the share of some sorted values that are each of the values `at` or less."""
+    return np.searchsorted(values, at, side="right") / len(values)
+
+
+def _share_below(values: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the share of some sorted values that are less than each of the values `at`."""
+    return np.searchsorted(values, at, side="left") / len(values)
+
+
 def _overlaps(low: float, high: float) -> list[tuple[int, float]]:
-    """How much of the ranks from low to high (shares of 1) lies in each quarter."""
-    found = [(k + 1, (min(high, (k + 1) / 4) - max(low, k / 4)) / (high - low)) for k in range(4)]
-    return [(part, share) for part, share in found if share > 0]
+    """Return how much of the ranks from low to high (shares of 1) lies in each quarter."""
+    overlaps = [(k + 1, (min(high, (k + 1) / 4) - max(low, k / 4)) / (high - low)) for k in range(4)]
+    return [(part, share) for part, share in overlaps if share > 0]
 
 
 def quartiles(values: Sequence[float] | NDArray[np.float32]) -> tuple[float, float, float]:

@@ -1,9 +1,9 @@
-"""A forest as flat arrays, and the compiled code that walks it.
+"""A forest as flat arrays.
 
-On disk a tree is a list of nodes of 16 bytes (`NODE`). In memory a split takes 10 bytes and a leaf 2, and what a walk
-touches lies closer together: with a thousand models open it is the forests that fill the memory.
+On disk a tree is a list of nodes of 16 bytes (`NODE`). In memory a split takes 10 bytes and a leaf 2, because the
+forests take most of the memory when a thousand models are open.
 
-`Forest.of_nodes` checks what it is given; what walks trees looks at no bounds any more.
+`Forest.of_nodes` checks the nodes; the loops in `ml.kernels.trees` then check no bounds.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.kernels.trees import NODE, SPLIT, fold, number, unfold
+from ml.kernels.trees import NODE, SPLIT, fold, unfold
 
-#: What a split has room for. A tree draws some hundreds of records and has fewer splits than that.
+#: What the fields of `SPLIT` can count. A tree draws some hundreds of records and has fewer splits than that.
 MOST_SPLITS = MOST_PREDICTORS = 2**16
 
 
@@ -30,15 +30,15 @@ class Forest:
     splits : structured ndarray of `SPLIT`, shape (n_splits,)
         All trees one after the other, each in depth-first order.
     shares : ndarray of float32, shape (n_shares,)
-        Every share of presences that occurs, once: some thousands, because each is of a few hundred records.
+        The distinct shares of presences: some thousands, because each is of a few hundred records.
     values : ndarray of unsigned int, shape (n_splits,)
-        Which share of presences the records have that come to each split; only contributions need them.
+        Index of the share of presences among the records at each split; only contributions need it.
     leaves : ndarray of unsigned int, shape (n_splits + n_trees,)
-        Which share each leaf has.
+        Index of the share of presences of each leaf.
     starts : ndarray of int32, shape (n_trees + 1,)
         Where each tree's splits begin; the last entry is `n_splits`.
-    group : ndarray of int32, shape (n_trees,)
-        The half sample each tree was drawn from.
+    half_sample : ndarray of int32, shape (n_trees,)
+        The half sample of the records that each tree was drawn from; ``group`` in the artifact.
     """
 
     splits: NDArray[np.void]
@@ -46,17 +46,17 @@ class Forest:
     values: NDArray[np.unsignedinteger]
     leaves: NDArray[np.unsignedinteger]
     starts: NDArray[np.int32]
-    group: NDArray[np.int32]
+    half_sample: NDArray[np.int32]
 
     @classmethod
     def of_nodes(
         cls,
         nodes: NDArray[np.void],
         roots: NDArray[np.int32],
-        group: NDArray[np.int32],
+        half_sample: NDArray[np.int32],
         n_predictors: int = MOST_PREDICTORS,
     ) -> Self:
-        """Make a forest from nodes, which are checked on the way.
+        """Make a forest from nodes, and check them.
 
         Parameters
         ----------
@@ -64,9 +64,13 @@ class Forest:
             All trees one after the other, each in depth-first order.
         roots : ndarray of int32, shape (n_trees + 1,)
             Where each tree begins; the last entry is `n_nodes`.
-        group : ndarray of int32, shape (n_trees,)
+        half_sample : ndarray of int32, shape (n_trees,)
         n_predictors : int
-            How many there are to split by.
+            Number of predictors; splits by others are invalid.
+
+        Returns
+        -------
+        Forest
 
         Raises
         ------
@@ -77,16 +81,16 @@ class Forest:
         length = int(np.diff(roots).max())
         if length > 2 * MOST_SPLITS + 1 or n_predictors > MOST_PREDICTORS:
             raise ValueError("a tree is too large")
-        n_splits = max(0, len(nodes) - len(group)) // 2
-        shares, codes = _numbered(np.ascontiguousarray(nodes["value"]))
+        n_splits = max(0, len(nodes) - len(half_sample)) // 2
+        shares, codes = _distinct(np.ascontiguousarray(nodes["value"]))
         starts, splits = np.zeros(len(roots), np.int32), np.empty(n_splits, SPLIT)
-        values, leaves = np.empty(n_splits, codes.dtype), np.empty(n_splits + len(group), codes.dtype)
+        values, leaves = np.empty(n_splits, codes.dtype), np.empty(n_splits + len(half_sample), codes.dtype)
         if not fold(nodes, roots, codes, n_predictors, np.empty(length, np.int64), starts, splits, values, leaves):
-            raise ValueError("these are no trees in depth-first order")
-        return cls(splits, shares, values, leaves, starts, np.ascontiguousarray(group, np.int32))
+            raise ValueError("the nodes are not trees in depth-first order")
+        return cls(splits, shares, values, leaves, starts, np.ascontiguousarray(half_sample, np.int32))
 
     def as_nodes(self) -> tuple[NDArray[np.void], NDArray[np.int32]]:
-        """Return nodes and roots, as `of_nodes` takes them: what is stored."""
+        """Return the nodes and roots to store, as `of_nodes` takes them."""
         trees = np.arange(len(self.starts))
         roots = (2 * self.starts + trees).astype(np.int32)
         nodes = np.zeros(len(self.splits) + len(self.leaves), NODE)
@@ -96,18 +100,18 @@ class Forest:
     @property
     def n_trees(self) -> int:
         """Number of trees."""
-        return len(self.group)
+        return len(self.half_sample)
 
     @cached_property
-    def sizes(self) -> NDArray[np.float64]:
-        """Number of trees of each half sample, shape (n_groups,)."""
-        return np.bincount(self.group).astype(np.float64)
+    def half_sample_sizes(self) -> NDArray[np.float64]:
+        """Number of trees of each half sample, shape (n_half_samples,)."""
+        return np.bincount(self.half_sample).astype(np.float64)
 
 
-def _numbered(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.unsignedinteger]]:
-    """Every value that occurs, once, and for each value its place among them in as few bytes as will do."""
-    bits, codes = values.view(np.uint32), np.empty(len(values), np.uint32)
-    distinct = np.empty(len(values), np.uint32)
-    room = np.full(1 << (2 * len(values)).bit_length(), -1, np.int32)
-    n = number(bits, codes, distinct, room)
-    return distinct[:n].copy().view(np.float32), codes.astype(np.uint16 if n <= 2**16 else np.uint32)
+def _distinct(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.unsignedinteger]]:
+    """Return the distinct values, and for each value its index among them in as few bytes as possible."""
+    # Compared by their bits, so that 0.0 and -0.0 are stored as they are read.
+    bits = values.view(np.uint32)
+    distinct = np.unique(bits)
+    codes = np.searchsorted(distinct, bits)
+    return distinct.view(np.float32), codes.astype(np.uint16 if len(distinct) <= 2**16 else np.uint32)

@@ -1,6 +1,6 @@
-"""Where the arrays of opened models lie: those that several have in common once, a model's own side by side.
+"""Memory of opened models: equal arrays are kept once, and a model's own arrays lie in one block.
 
-The species of a study share their network's layers and the values that novelty is measured against, so that a thousand
+The species of a study have the network's hidden layers and the training values in common. Without sharing, a thousand
 opened models of one study would hold a thousand copies of them.
 """
 
@@ -21,32 +21,32 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 _Part = TypeVar("_Part")
 _Key = tuple[str, tuple[int, ...], bytes]
 
-_held: WeakValueDictionary[_Key, NDArray] = WeakValueDictionary()
+_shared: WeakValueDictionary[_Key, NDArray] = WeakValueDictionary()
 _lock = threading.Lock()
-# so much that no number lies across two lines of a processor's cache
+# Arrays begin at multiples of a cache line, so that no number crosses two of them.
 _LINE = 64
 
 
-def shared(values: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """Return the array that stands for all opened ones of this content, which nobody may change.
+def share(values: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    """Return one array for all arrays of this content; it must not be changed.
 
     Parameters
     ----------
     values : ndarray
-        In one piece.
+        Contiguous.
 
     Returns
     -------
     ndarray
-        These values or an earlier array of the same type, shape and bytes. It is forgotten with its last user.
+        An earlier array of the same type, shape and bytes if one is still in use, otherwise `values`.
     """
     key = (values.dtype.str, values.shape, blake2b(values.data, digest_size=16).digest())
     with _lock:
-        return _held.setdefault(key, values)
+        return _shared.setdefault(key, values)
 
 
 def arrays_in(*parts: object) -> Iterator[NDArray]:
-    """List the arrays of some arrays and dataclasses, those within their fields included."""
+    """Yield the arrays among some objects, and those in the fields of dataclasses, at any depth."""
     for part in parts:
         if isinstance(part, np.ndarray):
             yield part
@@ -54,33 +54,33 @@ def arrays_in(*parts: object) -> Iterator[NDArray]:
             yield from arrays_in(*(getattr(part, field.name) for field in fields(part)))
 
 
-def settled(part: _Part) -> _Part:
-    """Move the arrays of a dataclass into one block of memory, except those that are `shared`.
+def move_to_block(part: _Part) -> _Part:
+    """Copy the arrays of a dataclass into one block of memory, except those that are shared.
 
-    The block is the system's and no part of the heap, and the system has it back with the last array. On the heap the
-    arrays would lie among what opening a model needs for a moment; as models are opened and closed, the holes between
-    them grew to half of what the models themselves take.
+    The block is mapped outside the heap and returned to the system with the last array. On the heap, the arrays would
+    lie between temporary objects of opening a model; as models were opened and closed, the gaps grew to half of the
+    size of the models.
 
     Parameters
     ----------
     part : dataclass
-        Its arrays may be in its fields and in those of dataclasses there.
+        Its arrays are in its fields, or in those of dataclasses there.
 
     Returns
     -------
     dataclass
-        The same with other arrays of the same content.
+        A copy with other arrays of the same content.
     """
     with _lock:
-        common = set(map(id, _held.values()))
+        common = set(map(id, _shared.values()))
     own = [values for values in {id(values): values for values in arrays_in(part)}.values() if id(values) not in common]
     sizes = [-(-values.nbytes // _LINE) * _LINE for values in own]
     block = mmap.mmap(-1, max(_LINE, sum(sizes)), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     moved, begin = {}, 0
     for values, size in zip(own, sizes, strict=True):
-        place: NDArray = np.frombuffer(block, values.dtype, values.size, begin).reshape(values.shape)
-        place[...] = values
-        moved[id(values)] = place
+        copy: NDArray = np.frombuffer(block, values.dtype, values.size, begin).reshape(values.shape)
+        copy[...] = values
+        moved[id(values)] = copy
         begin += size
     return _with_moved(part, moved)
 

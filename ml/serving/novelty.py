@@ -1,4 +1,4 @@
-"""How unlike the training records some conditions are: range (MESS) and combination (area of applicability)."""
+"""Novelty of conditions against the training records: by range (MESS) and by combination (area of applicability)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.kernels.distances import nearest, nearest_rows, similarity
-from ml.serving.memory import shared
+from ml.kernels.distances import nearest, nearest_rows, similarity, within_ranges
+from ml.serving.memory import share
 
+# The square of this distance still fits single precision.
 _FARTHEST = np.float32(1e15)
 
-Kind = Literal["inside", "range", "combination", "unknown"]
+NoveltyKind = Literal["inside", "range", "combination", "unknown"]
 
 
 @dataclass(frozen=True)
 class Area:
-    """The training records as the dissimilarity index sees them (Meyer & Pebesma 2021, doi 10.1111/2041-210X.13650).
+    """The area of applicability: training records in the space of the dissimilarity index, and the index's threshold.
 
     Attributes
     ----------
@@ -26,11 +27,15 @@ class Area:
         Training rows, standardised, weighted by importance and divided by their mean distance, so that a distance
         between two columns is a dissimilarity index. Level codes for a categorical predictor.
     scale, centre : ndarray of float32, shape (n_predictors,)
-        What an encoded value is multiplied by after the centre is taken off; 1 and 0 for a categorical predictor.
+        An encoded value becomes a coordinate as (value - centre) · scale; 1 and 0 for a categorical predictor.
     penalty : ndarray of float32, shape (n_predictors,)
         Squared distance between two different levels; 0 for a continuous predictor.
     threshold : float
         The largest index that counts as inside.
+
+    References
+    ----------
+    Meyer & Pebesma 2021, Methods in Ecology and Evolution 12: 1620-1633, doi 10.1111/2041-210X.13650.
     """
 
     points: NDArray[np.float32]
@@ -39,12 +44,12 @@ class Area:
     penalty: NDArray[np.float32]
     threshold: float
 
-    def place(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Where encoded rows lie among the points; held where the square of a distance still fits single precision."""
+    def coordinates(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the coordinates of encoded rows in the space of the points; same shape, (..., n_predictors)."""
         return np.asarray(np.clip((rows - self.centre) * self.scale, -_FARTHEST, _FARTHEST), np.float32)
 
     def locate(self, row: NDArray[np.float32]) -> tuple[float, int]:
-        """Measure how far an encoded row is from the nearest training row.
+        """Return the dissimilarity index of an encoded row.
 
         Parameters
         ----------
@@ -53,37 +58,38 @@ class Area:
         Returns
         -------
         index : float
-            The dissimilarity index, 0 and up.
+            Distance to the nearest training row, 0 and up.
         largest : int
-            The predictor with the largest part in it.
+            Column of the predictor with the largest part in it.
         """
-        place = self.place(row)
-        best, squared = nearest(self.points, self.penalty, place)
-        there = self.points[:, best]
-        parts = np.where(self.penalty > 0, self.penalty * (there != place), (there - place) ** 2)
+        point = self.coordinates(row)
+        best, squared = nearest(self.points, self.penalty, point)
+        record = self.points[:, best]
+        parts = np.where(self.penalty > 0, self.penalty * (record != point), (record - point) ** 2)
         return float(np.sqrt(squared)), int(np.argmax(parts))
 
 
 @dataclass(frozen=True)
 class Novelty:
-    """Where some conditions lie beside the training records.
+    """How one row of conditions relates to the training records.
 
     Attributes
     ----------
     kind : {"inside", "range", "combination", "unknown"}
-        Inside the area of applicability; a value beyond its training range; values that are each in range but lie
-        together where no record does; in range, by a model without an area of applicability.
+        "inside" the area of applicability; "range": a value is outside its training range; "combination": each value is
+        in range, but no record is near their combination; "unknown": in range, and the model has no area of
+        applicability.
     index, threshold : float or None
         Dissimilarity index and the largest that counts as inside; None for a model of an older format.
     mess : float
-        Multivariate environmental similarity, negative exactly where a value lies outside its training range.
+        Multivariate environmental similarity surface; negative exactly if a value is outside its training range.
     most_dissimilar : str or None
         The predictor of the lowest similarity; for a combination the one with the largest part in the index.
     outside_range : list of str
         Predictors outside their training range.
     """
 
-    kind: Kind
+    kind: NoveltyKind
     index: float | None
     threshold: float | None
     mess: float
@@ -92,17 +98,17 @@ class Novelty:
 
     @property
     def inside(self) -> bool:
-        """Whether the model can be applied here, as far as it can tell."""
+        """Whether the model can be applied; True if it is unknown."""
         return self.kind in ("inside", "unknown")
 
 
 class NoveltyGauge:
-    """Measures rows against one model's training records.
+    """Measures how rows relate to one model's training records.
 
     Parameters
     ----------
     names : list of str
-        Of the predictors.
+        Names of the predictors.
     reference : list of ndarray
         For each predictor the sorted training values in natural units; empty for a categorical one.
     area : Area or None
@@ -111,28 +117,52 @@ class NoveltyGauge:
     Attributes
     ----------
     values : ndarray of float32, shape (n,)
-        All training values, predictor by predictor; held once for all species of a study.
+        All training values, predictor by predictor; one array for all species of a study.
     reference : list of ndarray of float32
-        Those of each predictor: parts of `values`.
+        The training values of each predictor: views of `values`.
     """
 
     def __init__(self, names: list[str], reference: list[NDArray[np.float32]], area: Area | None) -> None:
         self._names = names
         self.area = area
-        self.values = shared(np.concatenate([*reference, np.zeros(0, np.float32)], dtype=np.float32))
+        self.values = share(np.concatenate([*reference, np.zeros(0, np.float32)], dtype=np.float32))
         self._offsets = np.cumsum([0, *(len(values) for values in reference)]).astype(np.int64)
         self.reference = np.split(self.values, self._offsets[1:-1]) if reference else []
 
     def near(self, encoded: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Whether the dissimilarity index of each encoded row is within the threshold, shape (n,).
+        """Return whether the dissimilarity index of each row is within the threshold.
 
-        Without an area of applicability every row is.
+        Parameters
+        ----------
+        encoded : ndarray of float32, shape (n, n_predictors)
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+            All True without an area of applicability.
         """
         if self.area is None:
             return np.ones(len(encoded), bool)
         squared = np.empty(len(encoded))
-        nearest_rows(self.area.points, self.area.penalty, self.area.place(encoded), squared)
+        nearest_rows(self.area.points, self.area.penalty, self.area.coordinates(encoded), squared)
         return np.asarray(np.sqrt(squared) <= self.area.threshold)
+
+    def inside(self, natural: NDArray[np.float32], encoded: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return whether the model can be applied to each row: `Novelty.inside` of many rows.
+
+        Parameters
+        ----------
+        natural : ndarray of float32, shape (n, n_predictors)
+            Natural units; entries of categorical predictors are ignored.
+        encoded : ndarray of float32, shape (n, n_predictors)
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        within = np.empty(len(natural), bool)
+        within_ranges(self.values, self._offsets, natural, within)
+        return within & self.near(encoded)
 
     def measure(self, natural: NDArray[np.float32], encoded: NDArray[np.float32]) -> Novelty:
         """Measure one row.
@@ -140,7 +170,7 @@ class NoveltyGauge:
         Parameters
         ----------
         natural : ndarray of float32, shape (n_predictors,)
-            Natural units; entries of categorical predictors are not looked at.
+            Natural units; entries of categorical predictors are ignored.
         encoded : ndarray of float32, shape (n_predictors,)
 
         Returns
@@ -152,7 +182,7 @@ class NoveltyGauge:
         lowest = int(np.argmin(likeness))
         outside = [name for name, value in zip(self._names, likeness, strict=True) if value < 0]
         index = threshold = None
-        kind: Kind = "range" if outside else "unknown"
+        kind: NoveltyKind = "range" if outside else "unknown"
         if self.area is not None:
             threshold = self.area.threshold
             index, largest = self.area.locate(encoded)

@@ -1,8 +1,8 @@
-"""The fast path: one row through all members of a model in microseconds, with everything an answer needs.
+"""The predictor: complete answers for one row, and suitability and novelty for many rows.
 
-scikit-learn's `predict_proba` spends about 20 ms on one row through 500 trees, nearly all of it in Python. Here the
-members are flat arrays that compiled code evaluates, equal to the fitted estimators within 1e-6, which is checked
-whenever a model is written.
+scikit-learn's `predict_proba` takes about 20 ms for one row and 500 trees, nearly all of it in Python. This predictor
+evaluates flat arrays with compiled code. Its results equal those of the fitted estimators within 1e-6; training checks
+that whenever it writes a model.
 """
 
 from __future__ import annotations
@@ -23,28 +23,29 @@ from ml.serving.memory import arrays_in
 from ml.serving.novelty import Area, Novelty, NoveltyGauge
 from ml.serving.threshold import OWN, Cutoff, HeldOutSuitability
 
+# Larger values do not fit single precision.
 _SAFE = 1e38
 
 
 @dataclass(frozen=True)
 class SuitabilityAnswer:
-    """Everything one row's answer says.
+    """The complete answer for one row.
 
     Attributes
     ----------
     suitability : float
         0..1.
     interval : (float, float)
-        Where the share of places like this one that have the species lies in nine cases of ten, by held-out records.
+        Contains the share of similar places that have the species in nine of ten cases, as held-out records show.
     sources : dict of str to float
-        Shares of the interval's variance by where it comes from: ``records`` (another sample of them), ``members``
-        (their disagreement), ``places`` (what differs between places and no predictor tells). They sum to 1;
-        all are 0 where nothing disagrees.
+        Shares of the interval's variance by source: ``records`` (sampling of records), ``members`` (disagreement of the
+        members), ``places`` (differences between places that no predictor explains). They sum to 1; all are 0 for an
+        interval without width.
     threshold : Cutoff
-        Of the card's rule.
+        By the card's rule.
     novelty : Novelty
     contributions : list of (str, value, float)
-        Predictor, its value as given, and its effect; largest effect first.
+        Predictor, its value in natural units, and its effect; largest effect first.
     baseline : float
         Suitability before any predictor is known; baseline and effects sum to the suitability.
     """
@@ -63,21 +64,37 @@ class SuitabilityAnswer:
         return self.suitability >= self.threshold.value
 
 
+@dataclass(frozen=True)
+class RowPredictions:
+    """Predictions for many rows.
+
+    Attributes
+    ----------
+    suitability : ndarray of float64, shape (n,)
+    suitable : ndarray of bool, shape (n,)
+        Whether the suitability reaches the card's threshold.
+    inside : ndarray of bool, shape (n,)
+        Whether the row lies in the area of applicability; in the training ranges for a model without one.
+    """
+
+    suitability: NDArray[np.float64]
+    suitable: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
+
+
 class FastPredictor:
-    """Answers rows for one model.
+    """Predictions of one model.
 
     Parameters
     ----------
     card : ModelCard
-        The model's card.
     blend : Blend
-        Its members.
-    reference : list of ndarray
+    reference : list of ndarray of float32
         For each predictor the sorted training values in natural units; empty for a categorical one.
     area : Area or None
-        Area of applicability; a model of format 1 or 2 has none.
+        Area of applicability; None for a model of format 1 or 2.
     held_out : HeldOutSuitability or None
-        By which a user's own threshold is judged; a model of format 1 or 2 has none.
+        From which the rates of a user's own threshold follow; None for a model of format 1 or 2.
     """
 
     def __init__(
@@ -95,8 +112,8 @@ class FastPredictor:
         self.gauge = NoveltyGauge(self._names, reference, area)
         self._n_members = sum(weight > 0 for weight in blend.weights)
         self._threshold = self.cutoff()
-        checked = card.interval
-        self._interval = IntervalModel() if checked is None else IntervalModel(checked.scale, checked.place)
+        report = card.interval
+        self._interval = IntervalModel() if report is None else IntervalModel(report.scale, report.place)
         self._continuous = [p.type == "continuous" for p in card.predictors]
         self._log1p = np.array([p.transform == "log1p" for p in card.predictors])
         self._plain = all(self._continuous)
@@ -108,26 +125,26 @@ class FastPredictor:
 
     @property
     def arrays(self) -> list[NDArray]:
-        """Every array that takes memory; other models of the study may hold some of the very same."""
+        """All arrays of the model; other models of the study share some of them."""
         return list(arrays_in(self.blend, self.gauge.values, self.gauge.area, self._held_out))
 
     @property
     def missing(self) -> list[str]:
-        """What this model cannot say because its format is older; empty for one that says everything."""
-        said = {
+        """Parts of an answer that this model lacks because its format is older; empty for the current format."""
+        parts = {
             "area of applicability": self.gauge.area is not None,
             "checked interval": self.card.interval is not None,
             "sensitivity and specificity at your own threshold": self._held_out is not None,
         }
-        return [name for name, there in said.items() if not there]
+        return [name for name, present in parts.items() if not present]
 
-    def cutoff(self, wanted: float | str | None = None) -> Cutoff:
-        """Return a threshold.
+    def cutoff(self, threshold: float | str | None = None) -> Cutoff:
+        """Return a threshold with its rates.
 
         Parameters
         ----------
-        wanted : float or str, optional
-            A value of the user's own or the name of a rule; the card's rule when left out.
+        threshold : float or str, optional
+            A user's own value or the name of a rule; the card's rule by default.
 
         Returns
         -------
@@ -138,12 +155,12 @@ class FastPredictor:
         KeyError
             The card has no such rule.
         """
-        if isinstance(wanted, int | float):
-            rates = self._held_out.rates(wanted) if self._held_out is not None else (None, None)
-            return Cutoff(float(wanted), OWN, *rates)
-        rule = wanted or self.card.threshold_rule
-        found = self.card.thresholds[rule]
-        return Cutoff(found.value, rule, found.sensitivity, found.specificity)
+        if isinstance(threshold, int | float):
+            rates = self._held_out.rates(threshold) if self._held_out is not None else (None, None)
+            return Cutoff(float(threshold), OWN, *rates)
+        rule = threshold or self.card.threshold_rule
+        entry = self.card.thresholds[rule]
+        return Cutoff(entry.value, rule, entry.sensitivity, entry.specificity)
 
     def encode(self, row: Sequence[float | str]) -> NDArray[np.float32]:
         """Encode one row of natural values.
@@ -166,7 +183,7 @@ class FastPredictor:
             raise ValueError(f"{len(self._names)} values are needed, {len(row)} were given")
         if self._plain:
             numbers = np.array(row, dtype=np.float64)
-            # values that would not survive single precision take the slow way, which names the predictor
+            # Values that do not fit single precision go to `encode_column`, whose error names the predictor.
             if np.abs(numbers).max() < _SAFE and (numbers[self._log1p] > -1).all():
                 numbers[self._log1p] = np.log1p(numbers[self._log1p])
                 return numbers.astype(np.float32)
@@ -179,7 +196,7 @@ class FastPredictor:
         return encode_column(self.card.predictors[j], values)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Suitability of many rows.
+        """Return the suitability of many rows.
 
         Parameters
         ----------
@@ -190,14 +207,10 @@ class FastPredictor:
         -------
         ndarray of float64, shape (n,)
         """
-        X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != len(self._names):
-            raise ValueError(f"a table with {len(self._names)} columns is needed")
-        rows = np.column_stack([encode_column(p, X[:, j]) for j, p in enumerate(self.card.predictors)])
-        return self.predict_encoded(rows)
+        return self.predict_encoded(self._encode_rows(X))
 
     def predict_encoded(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Suitability of rows that are encoded already.
+        """Return the suitability of rows that are already encoded.
 
         Parameters
         ----------
@@ -209,8 +222,61 @@ class FastPredictor:
         """
         return self.blend.suitability(rows)
 
+    def predict_rows(self, X: NDArray) -> RowPredictions:
+        """Predict many rows: the values that `answer` gives for each of them, without intervals and contributions.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n, n_predictors)
+            Natural units (level names where categorical), in the order of the card's predictors.
+
+        Returns
+        -------
+        RowPredictions
+
+        Raises
+        ------
+        EnvironmentValueError
+            A value that is missing, infinite or not a known level.
+        """
+        encoded = self._encode_rows(X)
+        suitability = self.predict_encoded(encoded)
+        return RowPredictions(
+            suitability, suitability >= self._threshold.value, self.gauge.inside(self._natural_rows(X), encoded)
+        )
+
+    def _encode_rows(self, X: NDArray) -> NDArray[np.float32]:
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != len(self._names):
+            raise ValueError(f"a table with {len(self._names)} columns is needed")
+        return np.column_stack([encode_column(p, X[:, j]) for j, p in enumerate(self.card.predictors)])
+
+    def natural_row(self, row: Sequence[float | str]) -> NDArray[np.float32]:
+        """Return one row's natural values as the novelty gauge reads them: 0 for a categorical predictor.
+
+        Parameters
+        ----------
+        row : sequence of float or str, length n_predictors
+
+        Returns
+        -------
+        ndarray of float32, shape (n_predictors,)
+        """
+        return np.array(
+            [value if continuous else 0.0 for value, continuous in zip(row, self._continuous, strict=True)],
+            dtype=np.float32,
+        )
+
+    def _natural_rows(self, X: NDArray) -> NDArray[np.float32]:
+        """As `natural_row`, shape (n, n_predictors)."""
+        natural = np.zeros(np.shape(X), np.float32)
+        for j, continuous in enumerate(self._continuous):
+            if continuous:
+                natural[:, j] = X[:, j]
+        return natural
+
     def answer(self, row: Sequence[float | str]) -> SuitabilityAnswer:
-        """Answer one row in full.
+        """Return the complete answer for one row.
 
         Parameters
         ----------
@@ -227,50 +293,43 @@ class FastPredictor:
             A value that is missing, infinite or not a known level.
         """
         blend, encoded = self.blend, self.encode(row)
-        found = explain(blend, encoded)
-        score, suitability = found.score, self._suitability(found.score)
-        baseline = self._suitability(found.base)
-        # effects on the scores become effects on the suitability in one proportion, so that they still sum to it
-        distance = score - found.base
+        explanation = explain(blend, encoded)
+        suitability = blend.suitability_at(explanation.score)
+        baseline = blend.suitability_at(explanation.base)
+        # One factor turns effects on the score into effects on the suitability, so that they still sum to it.
+        distance = explanation.score - explanation.base
         steepness = (
             (suitability - baseline) / distance
             if abs(distance) > 1e-9
             else blend.slope * suitability * (1 - suitability)
         )
-        effects = found.effects * steepness
-        interval, sources = self._spread(found)
-        natural = np.array(
-            [value if ok else 0.0 for value, ok in zip(row, self._continuous, strict=True)], dtype=np.float32
-        )
+        effects = explanation.effects * steepness
+        interval, sources = self._interval_of(explanation)
         order = np.argsort(-np.abs(effects), kind="stable")
         return SuitabilityAnswer(
             suitability=suitability,
             interval=interval,
             sources=sources,
             threshold=self._threshold,
-            novelty=self.gauge.measure(natural, encoded),
+            novelty=self.gauge.measure(self.natural_row(row), encoded),
             contributions=[(self._names[j], row[j], float(effects[j])) for j in order],
             baseline=baseline,
         )
 
-    def _suitability(self, score: float) -> float:
-        # the same as `logistic`, which takes several times as long for one number
-        x = self.blend.intercept + self.blend.slope * score
-        return 1 / (1 + math.exp(-min(max(x, -700.0), 700.0)))
+    def _interval_of(self, explanation: Explanation) -> tuple[tuple[float, float], dict[str, float]]:
+        """Return the interval and the shares of its variance by source.
 
-    def _spread(self, found: Explanation) -> tuple[tuple[float, float], dict[str, float]]:
-        """The interval and where it comes from.
-
-        The members learn from the same records, so the forest's spread between half samples stands for all of them.
+        The members are fitted to the same records, so the forest's spread between half samples represents all of them.
         """
         steep = (self.blend.slope * self._interval.scale) ** 2
         parts = {
-            "records": steep * found.sampling,
-            "members": steep * found.disagreement / self._n_members,
-            "places": self._interval.place**2,
+            "records": steep * explanation.sampling,
+            "members": steep * explanation.disagreement / self._n_members,
+            "places": self._interval.between_place_sd**2,
         }
         total = sum(parts.values())
-        # on the logit scale; the score's own unit is `slope` times smaller
+        # From the logit scale to that of the score, which is `slope` times smaller.
         margin = Z * math.sqrt(total) / self.blend.slope
         sources = {name: part / total if total > 0 else 0.0 for name, part in parts.items()}
-        return (self._suitability(found.score - margin), self._suitability(found.score + margin)), sources
+        low, high = (self.blend.suitability_at(end) for end in (explanation.score - margin, explanation.score + margin))
+        return (low, high), sources

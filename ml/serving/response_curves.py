@@ -1,4 +1,4 @@
-"""Response curves: how the suitability moves when one predictor changes and the others stay as they are."""
+"""Response curves: the suitability as one predictor varies and the others keep their values."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ml.card import Predictor
 from ml.serving.predictor import FastPredictor
 
-#: How far beyond the training range a curve is drawn, as a share of the range.
+# How far beyond the training range a curve extends, in widths of the range.
 _BEYOND = 0.1
-#: How far a curve follows the user's own value beyond the range, in ranges.
+# How far it extends at most to reach the row's own value, in widths of the range.
 _FURTHEST = 1.0
 
 
@@ -28,12 +28,12 @@ class Curve:
         In natural units, ascending; levels of a categorical predictor.
     suitability : list of float, length n
     inside : list of bool, length n
-        Whether the point lies in the area of applicability: elsewhere the curve is invented.
+        Whether the point lies in the area of applicability; elsewhere no record supports the curve.
     density : list of float
-        Training values around each point, as a share of the most frequent; of length n, empty where the model does
-        not know (levels).
+        Density of training values around each point, relative to the highest; of length n, or empty for a categorical
+        predictor.
     value : float or str
-        The predictor's own value in the conditions; one of `values`.
+        The predictor's value in the row; one of `values`.
     """
 
     predictor: Predictor
@@ -45,7 +45,7 @@ class Curve:
 
 
 def response_curves(model: FastPredictor, row: Sequence[float | str], points: int = 41) -> list[Curve]:
-    """Vary each predictor alone around some conditions.
+    """Compute one curve for each predictor of a row.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def response_curves(model: FastPredictor, row: Sequence[float | str], points: in
     row : sequence of float or str, length n_predictors
         Natural units, in the order of the card's predictors.
     points : int
-        Points of a continuous predictor's curve, two at least; the row's own value comes on top.
+        Points of a continuous predictor's curve, at least two; the row's own value is added.
 
     Returns
     -------
@@ -71,26 +71,28 @@ def response_curves(model: FastPredictor, row: Sequence[float | str], points: in
     """
     predictors = model.card.predictors
     grids = [_grid(p, value, points) for p, value in zip(predictors, row, strict=True)]
-    here = model.encode(row)
-    table = np.repeat(here[None], sum(len(grid) for grid in grids), axis=0)
+    n_points = sum(len(grid) for grid in grids)
+    natural = np.repeat(model.natural_row(row)[None], n_points, axis=0)
+    encoded = np.repeat(model.encode(row)[None], n_points, axis=0)
     begin = 0
     for j, grid in enumerate(grids):
-        table[begin : begin + len(grid), j] = model.encode_values(j, grid)
+        part = slice(begin, begin + len(grid))
         begin += len(grid)
-    suitability = model.predict_encoded(table)
-    near = model.gauge.near(table)
-    own_in_range = [bool(_in_range(p, [value])[0]) for p, value in zip(predictors, row, strict=True)]
+        encoded[part, j] = model.encode_values(j, grid)
+        if predictors[j].type == "continuous":
+            natural[part, j] = grid
+    suitability = model.predict_encoded(encoded)
+    inside = model.gauge.inside(natural, encoded)
     curves, begin = [], 0
     for j, (predictor, grid, value) in enumerate(zip(predictors, grids, row, strict=True)):
         part = slice(begin, begin + len(grid))
         begin += len(grid)
-        inside = near[part] & _in_range(predictor, grid) & all(own_in_range[:j] + own_in_range[j + 1 :])
         curves.append(
             Curve(
                 predictor,
                 grid,
                 [float(v) for v in suitability[part]],
-                [bool(v) for v in inside],
+                [bool(v) for v in inside[part]],
                 _density(model.reference[j], grid),
                 value if predictor.type == "categorical" else float(value),
             )
@@ -115,15 +117,8 @@ def _grid(predictor: Predictor, value: float | str, points: int) -> list[float |
     return [float(v) for v in np.unique(np.append(np.linspace(first, last, points), own))]
 
 
-def _in_range(predictor: Predictor, grid: list[float | str]) -> NDArray[np.bool_]:
-    if predictor.type == "categorical" or predictor.minimum is None or predictor.maximum is None:
-        return np.ones(len(grid), bool)
-    values = np.array(grid, dtype=np.float64)
-    return np.asarray((values >= predictor.minimum) & (values <= predictor.maximum))
-
-
 def _density(reference: NDArray[np.float32], grid: list[float | str]) -> list[float]:
-    """Triangular kernel at the grid's points, so that a curve and its density share an axis."""
+    """Return the density of training values at the grid's points (triangular kernel), relative to the highest."""
     if len(reference) == 0:
         return []
     at = np.array(grid, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""A threshold on suitability, by rule or a user's own, with what held-out records say of it."""
+"""Thresholds on suitability, by rule or given by the user, with their sensitivity and specificity."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 #: Rule of a threshold that the user gave.
 OWN = "own"
-_MOST = 1000
+_MOST_RECORDS = 1000
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class Cutoff:
     Attributes
     ----------
     value : float
-        Suitable from here on.
+        Conditions of this suitability or more are suitable.
     rule : str
-        Name of the rule, `OWN` for a user's own.
+        Name of the rule; `OWN` for a user's own threshold.
     sensitivity, specificity : float or None
         Share of held-out presences at or above it, and of held-out absences or background points below it; None where
-        the model does not know.
+        the model has no held-out suitabilities.
     """
 
     value: float
@@ -35,20 +35,20 @@ class Cutoff:
 
 @dataclass(frozen=True)
 class HeldOutSuitability:
-    """Suitabilities of held-out records, sorted: by these any threshold can be judged.
+    """Sorted suitabilities of held-out records, from which the rates of any threshold follow.
 
     Attributes
     ----------
     present, other : ndarray of float32
-        Of presences, and of absences or background points; at least one of each.
+        Suitabilities of presences, and of absences or background points; at least one of each.
     """
 
     present: NDArray[np.float32]
     other: NDArray[np.float32]
 
     def rates(self, threshold: float) -> tuple[float, float]:
-        """Sensitivity and specificity at a threshold."""
-        # judged in single precision, so that a threshold that is one of the suitabilities keeps its record
+        """Return sensitivity and specificity at a threshold."""
+        # Single precision, so that a threshold taken from a record's suitability includes that record.
         at = np.float32(threshold)
         missed = int(np.searchsorted(self.present, at, side="left"))
         rejected = int(np.searchsorted(self.other, at, side="left"))
@@ -56,25 +56,25 @@ class HeldOutSuitability:
 
 
 def keep_held_out(y: NDArray[np.int64], suitability: NDArray[np.float64]) -> HeldOutSuitability:
-    """Keep what judging thresholds needs.
+    """Select the suitabilities that are stored for `HeldOutSuitability.rates`.
 
     Parameters
     ----------
     y : ndarray of 0/1, shape (n,)
-    suitability : ndarray, shape (n,)
-        Held out.
+    suitability : ndarray of float64, shape (n,)
+        Of held-out records.
 
     Returns
     -------
     HeldOutSuitability
-        Of more than 1,000 records of a kind, that many evenly spaced ranks with both ends, which moves no rate by more
+        At most 1,000 presences and 1,000 others, at evenly spaced ranks with both ends, which changes no rate by more
         than 0.001.
     """
-    present, other = (thinned(np.sort(suitability[y == label]).astype(np.float32), _MOST) for label in (1, 0))
+    present, other = (thinned(np.sort(suitability[y == label]).astype(np.float32), _MOST_RECORDS) for label in (1, 0))
     return HeldOutSuitability(present, other)
 
 
 def thinned(values: NDArray[np.float32], most: int) -> NDArray[np.float32]:
-    """Of sorted values at most so many, at evenly spaced ranks with both ends."""
+    """Return at most `most` of some sorted values, at evenly spaced ranks with both ends."""
     ranks = np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(np.int64)
     return values[ranks]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ml.estimators.forest import DownSampledForest
 from ml.estimators.maxent import Maxent
 from ml.estimators.network import MultiSpeciesNetwork
-from ml.kernels.terms import LEVEL
+from ml.kernels.terms import CATEGORY
 from ml.kernels.trees import LEAF, NODE
 from ml.predictors.levels import recode
 from ml.serving.blend import Blend, MaxentTerms, Network
@@ -57,7 +57,7 @@ def flatten_maxent(fitted: Maxent, order: dict[int, NDArray[np.int64]]) -> Maxen
     kept = np.flatnonzero(fitted.coef_)
     terms = fitted.terms_[kept].copy()
     for j, new in order.items():
-        here = (terms["kind"] == LEVEL) & (terms["first"] == j)
+        here = (terms["kind"] == CATEGORY) & (terms["first"] == j)
         terms["knot"][here] = new[terms["knot"][here].astype(np.int64)]
     return MaxentTerms(
         terms, fitted.coef_[kept], fitted.centre_[kept], fitted.low_, fitted.span_, float(fitted.offset_)

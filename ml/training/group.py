@@ -12,6 +12,7 @@ from ml.card import Collinear, Predictor, Validation
 from ml.evaluation.splits import stratified_folds
 from ml.predictors.collinearity import find_collinear
 from ml.predictors.pipeline import FeaturePipeline
+from ml.records.duplicates import SAME_PLACE, duplicates
 from ml.study import StudyData
 from ml.training.cross_validation import held_out_members, held_out_networks
 from ml.training.default_model import EngineSettings, Group, GroupModel, fit_group
@@ -199,14 +200,13 @@ def _one_record_a_place(study: StudyData) -> tuple[StudyData, list[str]]:
     """
     if study.coordinates is None or study.description.records != "presence-background":
         return study, []
-    table = study.presence.assign(_x=study.coordinates[:, 0], _y=study.coordinates[:, 1])
-    kept = ~table.duplicated().to_numpy()
+    kept = ~duplicates(np.column_stack([study.presence.to_numpy(), study.coordinates]))
     # random background may hit a place twice
     kept |= ~study.presence.to_numpy(dtype=bool).any(axis=1)
     n = int((~kept).sum())
     if not n:
         return study, []
-    dropped = {**study.dropped, "another record at the same place": n}
+    dropped = {**study.dropped, SAME_PLACE: n}
     return (
         replace(
             study,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ml.card import IntervalReport
 from ml.evaluation.calibration import Calibration, cross_fitted, fit_calibration
 from ml.evaluation.intervals import HeldOutGroups, by_fold, checked, fit_interval, held_out_groups, join
-from ml.serving.interval import LEVEL, IntervalModel
+from ml.serving.interval import INTERVAL_LEVEL, IntervalModel
 from ml.training.stacking import HeldOut, Stacking, balanced_weight
 
 Floats = NDArray[np.float64]
@@ -118,9 +118,9 @@ def interval_report(judged: Judged, study: StudyIntervals | None, same_folds: bo
         # the species was not among those that the study's model was fitted on
         model, models = study.model, dict.fromkeys((int(f) for f in np.unique(groups.fold)), study.model)
     return IntervalReport(
-        level=LEVEL,
+        level=INTERVAL_LEVEL,
         scale=model.scale,
-        place=model.place,
+        place=model.between_place_sd,
         coverage=float(checked(groups, models).mean()),
         groups=len(groups),
         pooled_coverage=study.coverage if study else None,

@@ -17,7 +17,7 @@ from ml.evaluation.calibration import Calibration
 from ml.evaluation.metrics import auc_roc
 from ml.kernels.logit import logistic
 from ml.predictors.levels import recode
-from ml.serving.arrays import Contents
+from ml.serving.arrays import ModelArrays
 from ml.serving.artifact import load_artifact, save_artifact
 from ml.serving.threshold import keep_held_out
 from ml.study import StudyData
@@ -164,7 +164,7 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         collinear=prepared.collinear,
         notes=remarks(prepared, species, "network" in stacking.weights),
     )
-    contents = Contents(blend, thinned_reference(study, predictors), area, keep_held_out(y, suitability))
+    contents = ModelArrays(blend, thinned_reference(study, predictors), area, keep_held_out(y, suitability))
     path = save_artifact(models_dir, card, contents)
     _check(path, model, calibration, group.rows)
     return path

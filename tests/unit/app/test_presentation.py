@@ -14,7 +14,7 @@ from app.predictions.presentation import curl, outside_ranges, reason_for, value
 from app.predictions.schemas import Novelty, PredictionAnswer, ThresholdUsed, Uncertainty
 from app.predictions.verdict import judge
 from app.web.paging import read_cursor, write_cursor
-from ml.card import Predictor
+from ml.card import Metric, Predictor
 
 RANGE = Novelty(in_area_of_applicability=False, kind="range", mess=-1, most_dissimilar="trees", outside_range=["trees"])
 COMBINATION = Novelty(in_area_of_applicability=False, kind="combination", mess=1, most_dissimilar="trees")
@@ -123,7 +123,7 @@ def test_value_text():
     [(0.45, "No better than chance"), (0.55, "Barely better than chance: do not use"), (0.95, "Very good")],
 )
 def test_scores_are_honest(auc, words):
-    assert words in sentence_for("auc_roc", auc)
+    assert words in sentence_for("auc_roc", Metric(value=auc))
 
 
 @pytest.mark.parametrize("place", [("a", "b"), ("é", "x" * 200)])

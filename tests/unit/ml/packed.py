@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from ml.serving.arrays import Contents, pack
+from ml.serving.arrays import ModelArrays, pack
 from ml.serving.novelty import Area
 from ml.serving.threshold import HeldOutSuitability
 from tests.unit.ml.blends import fitted
@@ -24,7 +24,7 @@ HELD_OUT = HeldOutSuitability(np.array([0.2, 0.6, 0.6, 0.9], np.float32), np.arr
 
 
 def arrays_of(blend=None, area=AREA, held_out=HELD_OUT):
-    return dict(pack(Contents(blend or fitted()[1], REFERENCE, area, held_out)))
+    return dict(pack(ModelArrays(blend or fitted()[1], REFERENCE, area, held_out)))
 
 
 def stored(arrays):

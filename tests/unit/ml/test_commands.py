@@ -12,6 +12,7 @@ from ml.serving.artifact import find_artifacts, load_artifact
 from ml.training import provenance
 from ml.training.train import train_species
 from tests.synthetic import synthetic_study
+from tests.unit.ml.raw_files import ROOT
 
 SLUG = "oenanthe-hispanica"
 
@@ -104,6 +105,54 @@ def test_predict_adds_columns_and_keeps_the_others(model, tmp_path, capsys):
     expected = load_artifact(model).predictor.predict(table[["bare_rock", "trees", "temperature"]].to_numpy())
     np.testing.assert_allclose(out.suitability, expected, atol=1e-6)
     assert out.in_area_of_applicability.tolist() == [0] + [1] * 119
+
+
+def _predict(model, table, tmp_path):
+    table.to_csv(tmp_path / "in.csv", index=False)
+    arguments = ["predict", "--model", str(model), "--input", f"{tmp_path}/in.csv", "--output", f"{tmp_path}/out.csv"]
+    assert main(arguments) == 0
+    return pd.read_csv(tmp_path / "out.csv")
+
+
+def test_predict_and_answer_agree_on_every_row(survey, tmp_path):
+    """Rows in range and out of it, near records and far from them, with a categorical predictor."""
+    predictors, draw = survey.card.predictors, np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            p.name: draw.choice(p.levels, 300)
+            if p.type == "categorical"
+            else draw.uniform(p.minimum, p.minimum + 1.05 * (p.maximum - p.minimum), 300)
+            for p in predictors
+        }
+    )
+    out = _predict(survey.path, table, tmp_path)
+    answers = [
+        survey.predictor.answer(list(row)) for row in table[[p.name for p in predictors]].itertuples(index=False)
+    ]
+    assert out.suitability.tolist() == [round(answer.suitability, 6) for answer in answers]
+    assert out.suitable.tolist() == [answer.suitable for answer in answers]
+    assert out.in_area_of_applicability.tolist() == [answer.novelty.inside for answer in answers]
+    assert {answer.novelty.kind for answer in answers} == {"inside", "range", "combination"}
+
+
+DEMO_BIRDS = ROOT / "instance" / "models" / "mediterranean-birds"
+CASE = ROOT.parent / "shared" / "cases" / "c22_combination.csv"
+
+
+@pytest.mark.skipif(not CASE.is_file(), reason=f"no {CASE.name} in ../shared/cases")
+@pytest.mark.skipif(not DEMO_BIRDS.is_dir(), reason="no trained mediterranean-birds in instance/models")
+def test_values_in_range_that_no_record_combines_are_outside_the_area_of_applicability(tmp_path):
+    path = find_artifacts(DEMO_BIRDS)[0]
+    bird = load_artifact(path)
+    out = _predict(path, pd.read_csv(CASE), tmp_path)
+    assert out.in_area_of_applicability.tolist() == [0]
+    draw = np.random.default_rng(0)
+    rows = {p.name: draw.uniform(p.minimum, p.maximum, 300) for p in bird.card.predictors}
+    out = _predict(path, pd.DataFrame(rows), tmp_path)
+    answers = [bird.predictor.answer(list(row)) for row in pd.DataFrame(rows).itertuples(index=False)]
+    assert out.in_area_of_applicability.tolist() == [answer.novelty.inside for answer in answers]
+    # a check of the ranges alone would say 300
+    assert 0 < out.in_area_of_applicability.sum() < 50
 
 
 @pytest.mark.parametrize(

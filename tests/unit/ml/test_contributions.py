@@ -66,10 +66,11 @@ def test_a_predictor_that_no_member_uses_has_no_effect(row):
 def test_groups_of_trees_sum_to_the_share():
     """What the halves say, weighted by their trees, is what the forest says."""
     row = elsewhere(1)[0]
-    leaves, group = _leaves(BLEND.forest, row), BLEND.forest.group
+    leaves, group = _leaves(BLEND.forest, row), BLEND.forest.half_sample
     halves = np.bincount(group, leaves) / np.bincount(group)
-    np.testing.assert_array_equal(BLEND.forest.sizes, np.bincount(group))
-    assert halves @ BLEND.forest.sizes / QUICK.n_estimators == pytest.approx(float(_share(BLEND.forest, row)))
+    sizes = BLEND.forest.half_sample_sizes
+    np.testing.assert_array_equal(sizes, np.bincount(group))
+    assert halves @ sizes / QUICK.n_estimators == pytest.approx(float(_share(BLEND.forest, row)))
 
 
 def _variance_by_hand(leaves, group):

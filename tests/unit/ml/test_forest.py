@@ -65,9 +65,8 @@ def test_nodes_come_back_as_they_were_and_every_walk_ends_where_theirs_does(size
     leaves = np.array([[nodes[path[-1]]["value"] for path in row] for row in paths], np.float64)
     share, share_too, variance = (np.empty(len(rows)) for _ in range(3))
     walk_rows(forest.splits, forest.shares, forest.leaves, forest.starts, rows, share)
-    walk_variance(
-        forest.splits, forest.shares, forest.leaves, forest.starts, group, forest.sizes, rows, share_too, variance
-    )
+    arrays = (forest.splits, forest.shares, forest.leaves, forest.starts, group, forest.half_sample_sizes)
+    walk_variance(*arrays, rows, share_too, variance)
     np.testing.assert_allclose(share, leaves.mean(axis=1), rtol=1e-12)
     np.testing.assert_array_equal(share, share_too)
 
@@ -138,7 +137,7 @@ def _forest_of(nodes):
 def test_nodes_that_are_no_tree_in_depth_first_order_are_refused(features, rights):
     nodes = np.zeros(len(features), NODE)
     nodes["feature"], nodes["right"] = features, rights
-    with pytest.raises(ValueError, match="no trees"):
+    with pytest.raises(ValueError, match="not trees"):
         _forest_of(nodes)
 
 
@@ -150,7 +149,7 @@ def test_a_number_that_cannot_be_is_refused(field, value):
     nodes = _chain(1)
     _forest_of(nodes)
     nodes[field][0] = value
-    with pytest.raises(ValueError, match="no trees"):
+    with pytest.raises(ValueError, match="not trees"):
         _forest_of(nodes)
 
 

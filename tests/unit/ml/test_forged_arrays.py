@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ml.kernels.terms import FALLING, LEVEL, LINEAR, RISING
-from ml.serving.arrays import UnsoundError, unpack
+from ml.kernels.terms import CATEGORY, FALLING, LINEAR, RISING
+from ml.serving.arrays import InvalidArraysError, unpack
 from tests.unit.ml.packed import arrays_of, stored
 
 
@@ -23,7 +23,7 @@ def _split(arrays):
 
 ENTRIES = [
     ("maxent_terms.kind", 0, -1),
-    ("maxent_terms.kind", 0, LEVEL + 1),
+    ("maxent_terms.kind", 0, CATEGORY + 1),
     ("maxent_terms.kind", 0, 2**31 - 1),
     ("maxent_terms.first", 0, -1),
     ("maxent_terms.first", 0, 4),
@@ -88,7 +88,10 @@ ENTRIES = [
 ]
 
 
-_WHAT = r"^((a (forest|MaxEnt-type model|network|calibration|reference))|an area of applicability|held-out records)$"
+_WHAT = (
+    r"^(an invalid (forest|MaxEnt-type model|network|calibration|reference|area of applicability)|"
+    r"invalid held-out records)$"
+)
 
 
 @pytest.mark.parametrize(("name", "index", "value"), ENTRIES)
@@ -96,14 +99,14 @@ def test_a_forged_entry_is_refused(name, index, value):
     arrays = arrays_of()
     unpack(arrays, 4)
     _forge(arrays, name, index(arrays) if callable(index) else index, value)
-    with pytest.raises(UnsoundError, match=_WHAT):
+    with pytest.raises(InvalidArraysError, match=_WHAT):
         unpack(arrays, 4)
 
 
 @pytest.mark.parametrize(("kind", "knot"), [(RISING, 1.0), (RISING, -0.1), (FALLING, 0.0), (FALLING, 1.1)])
 def test_a_hinge_that_divides_by_nothing_is_refused(kind, knot):
     arrays = _forge(_forge(arrays_of(), "maxent_terms.kind", 0, kind), "maxent_terms.knot", 0, knot)
-    with pytest.raises(UnsoundError, match="MaxEnt"):
+    with pytest.raises(InvalidArraysError, match="MaxEnt"):
         unpack(arrays, 4)
     # a knot that no hinge uses is not looked at
     unpack(_forge(arrays, "maxent_terms.kind", 0, LINEAR), 4)
@@ -122,7 +125,7 @@ def test_an_array_that_is_missing_or_of_another_shape_is_refused(name):
     # a reference and held-out records may have any length
     longer = [] if name.startswith(("reference", "held_out")) else [np.concatenate([np.atleast_1d(right)] * 2)]
     for other in (*longer, right[None], np.zeros((0, 7, 0))):
-        with pytest.raises((UnsoundError, ValueError)):
+        with pytest.raises((InvalidArraysError, ValueError)):
             unpack(arrays | {name: other}, 4)
 
 
@@ -133,7 +136,7 @@ def test_an_array_that_is_missing_or_of_another_shape_is_refused(name):
 @pytest.mark.parametrize("kind", ["U4", [("a", "<i4"), ("b", "<f8")]])
 def test_an_array_of_another_kind_is_refused(name, kind):
     other = np.zeros(arrays_of()[name].shape, kind)
-    with pytest.raises((UnsoundError, ValueError)):
+    with pytest.raises((InvalidArraysError, ValueError)):
         unpack(stored(arrays_of() | {name: other}), 4)
 
 
@@ -166,13 +169,13 @@ def test_an_array_of_another_kind_is_refused(name, kind):
     ],
 )
 def test_a_part_cut_off_is_refused(name, cut):
-    with pytest.raises(UnsoundError):
+    with pytest.raises(InvalidArraysError):
         unpack(arrays_of() | {name: arrays_of()[name][cut]}, 4)
 
 
 @pytest.mark.parametrize("n_predictors", [0, 1, 3, 5])
 def test_a_card_with_other_predictors_is_refused(n_predictors):
-    with pytest.raises((UnsoundError, KeyError)):
+    with pytest.raises((InvalidArraysError, KeyError)):
         unpack(arrays_of(), n_predictors)
 
 
@@ -180,5 +183,5 @@ def test_a_half_sample_without_a_tree_is_refused():
     """Its spread would be divided by no trees."""
     arrays = arrays_of()
     arrays["group"] = np.where(arrays["group"] == 0, 1, arrays["group"])
-    with pytest.raises(UnsoundError, match="a forest"):
+    with pytest.raises(InvalidArraysError, match="an invalid forest"):
         unpack(arrays, 4)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.intervals import demo_studies, regions
 from ml.evaluation.intervals import holds, join
-from ml.serving.interval import LEVEL, IntervalModel
+from ml.serving.interval import INTERVAL_LEVEL, IntervalModel
 from ml.training.default_model import EngineSettings
 from ml.training.held_out_summary import Judged, study_intervals
 from tools.live import PROJECT
@@ -20,8 +20,8 @@ SMALL = EngineSettings(n_estimators=60, n_networks=1)
 
 def _holds_as_stated(judged: list[Judged]) -> None:
     found = study_intervals(judged)
-    error = np.sqrt(LEVEL * (1 - LEVEL) / found.n_groups)
-    assert found.coverage > LEVEL - 2.5 * error
+    error = np.sqrt(INTERVAL_LEVEL * (1 - INTERVAL_LEVEL) / found.n_groups)
+    assert found.coverage > INTERVAL_LEVEL - 2.5 * error
     # the check can fail: intervals of no width do not hold
     groups = join([one.groups for one in judged])
     groups.spread[:] = 0

@@ -10,7 +10,7 @@ from scipy.stats import binom, norm
 
 from ml.evaluation.intervals import HeldOutGroups, by_fold, checked, fit_interval, held_out_groups, holds, join
 from ml.kernels.logit import logistic
-from ml.serving.interval import LEVEL, IntervalModel, Z
+from ml.serving.interval import INTERVAL_LEVEL, IntervalModel, Z
 from ml.training.stacking import balanced_weight
 
 seeds = st.integers(0, 10_000)
@@ -31,7 +31,7 @@ def _groups(seed, n_groups=1000, size=40, scale=1.0, place=0.0, folds=5, spreads
 def test_known_figures_come_back(scale, place):
     found = fit_interval(_groups(0, scale=scale, place=place))
     assert found.scale == pytest.approx(scale, abs=0.2)
-    assert found.place == pytest.approx(place, abs=0.1)
+    assert found.between_place_sd == pytest.approx(place, abs=0.1)
 
 
 @pytest.mark.parametrize(("size", "place"), [(10, 0.4), (10, 1.0), (100, 0.4), (100, 1.0)])
@@ -54,7 +54,7 @@ def test_a_scale_below_one_is_never_fitted():
     """Errors that differ from row to row cancel in a group: counts never show an interval to be too wide."""
     found = fit_interval(_groups(0, scale=0.2))
     assert found.scale == 1
-    assert found.place == pytest.approx(0, abs=0.05)
+    assert found.between_place_sd == pytest.approx(0, abs=0.05)
 
 
 @pytest.mark.parametrize(("scale", "place"), [(1.0, 0.0), (1.0, 0.7), (2.0, 0.3), (4.0, 2.0)])
@@ -63,7 +63,7 @@ def test_intervals_that_are_right_hold_as_often_as_they_say(size, scale, place):
     groups = _groups(2, 3000, size, scale, place)
     agreed = holds(groups, IntervalModel(scale, place))
     assert ((agreed >= 0) & (agreed <= 1)).all()
-    assert agreed.mean() == pytest.approx(LEVEL, abs=4 * agreed.std() / np.sqrt(3000) + 0.01)
+    assert agreed.mean() == pytest.approx(INTERVAL_LEVEL, abs=4 * agreed.std() / np.sqrt(3000) + 0.01)
 
 
 def test_counts_as_expected_always_agree():
@@ -71,14 +71,14 @@ def test_counts_as_expected_always_agree():
     present = np.round(1000 * logistic(groups.logit + groups.offset)).astype(int)
     perfect = replace(groups, present=present, other=1000 - present)
     assert holds(perfect, IntervalModel(1.0, 0.0)).min() == pytest.approx(1)
-    assert holds(perfect, fit_interval(perfect)).mean() >= LEVEL
+    assert holds(perfect, fit_interval(perfect)).mean() >= INTERVAL_LEVEL
 
 
 @pytest.mark.parametrize("place", [0.6, 1.5])
 def test_intervals_that_are_too_narrow_are_found_out(place):
     groups = _groups(4, 1000, 60, place=place)
     agreed = holds(groups, IntervalModel(1.0, 0.0)).mean()
-    assert agreed < LEVEL - 0.08
+    assert agreed < INTERVAL_LEVEL - 0.08
     assert agreed < holds(groups, IntervalModel(1.0, place)).mean() - 0.08
     # three times too wide agrees nearly always
     assert holds(groups, IntervalModel(3.0, 3 * place)).mean() > 0.97
@@ -87,8 +87,8 @@ def test_intervals_that_are_too_narrow_are_found_out(place):
 def test_logits_that_are_off_are_found_out():
     groups = _groups(5, 1000, 60)
     moved = replace(groups, logit=groups.logit + 0.9)
-    assert holds(moved, IntervalModel(1.0, 0.0)).mean() < LEVEL - 0.1
-    assert fit_interval(moved).place > 0.6
+    assert holds(moved, IntervalModel(1.0, 0.0)).mean() < INTERVAL_LEVEL - 0.1
+    assert fit_interval(moved).between_place_sd > 0.6
 
 
 def _holds_by_simulation(group, model, n=40_000):
@@ -127,7 +127,7 @@ def test_the_deviation_is_that_of_independent_parts(spread, place, scale):
 
 
 def test_the_level_and_its_number_of_deviations_belong_together():
-    assert norm.cdf(Z) - norm.cdf(-Z) == pytest.approx(LEVEL)
+    assert norm.cdf(Z) - norm.cdf(-Z) == pytest.approx(INTERVAL_LEVEL)
 
 
 @settings(max_examples=60, deadline=None)
@@ -199,7 +199,7 @@ def test_a_group_of_one_kind_alone_is_no_trouble():
         assert (groups.other[groups.present == 0] > 0).any()
         assert np.isfinite([groups.logit, groups.offset, groups.spread]).all()
         found = fit_interval(groups)
-        assert 1 <= found.scale < 6 and 0 <= found.place < 6
+        assert 1 <= found.scale < 6 and 0 <= found.between_place_sd < 6
         agreed = holds(groups, found)
         assert np.isfinite(agreed).all()
         assert agreed.mean() > 0.8
@@ -211,7 +211,7 @@ def test_suitabilities_of_nothing_and_everything_are_no_trouble():
         groups = held_out_groups(y, logit, np.zeros(60), np.ones(60), np.arange(60) % 3)
         assert len(groups) == 3
         found = fit_interval(groups)
-        assert np.isfinite([found.scale, found.place]).all()
+        assert np.isfinite([found.scale, found.between_place_sd]).all()
         assert np.isfinite(holds(groups, found)).all()
 
 

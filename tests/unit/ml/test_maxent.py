@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ml.estimators.maxent import Maxent
-from ml.kernels.terms import FALLING, LEVEL, LINEAR, PRODUCT, QUADRATIC, RISING
+from ml.kernels.terms import CATEGORY, FALLING, LINEAR, PRODUCT, QUADRATIC, RISING
 
 
 @parametrize_with_checks([Maxent(), Maxent(regularization=1.0, n_knots=3, products=False)])
@@ -34,7 +34,7 @@ def _records(seed, n=150, n_presences=30, levels=0):
 def _value(kind, a, b, knot, code):
     if kind in (LINEAR, QUADRATIC, PRODUCT):
         return {LINEAR: a, QUADRATIC: a**2, PRODUCT: a * b}[kind]
-    if kind == LEVEL:
+    if kind == CATEGORY:
         return (code == knot).astype(float)
     return np.maximum(0, (a - knot) / (1 - knot) if kind == RISING else (knot - a) / knot)
 
@@ -54,7 +54,7 @@ def _problem(model, X, y):
     # Maxent's tables
     factor = np.full(len(kind), np.interp(n, [0, 10, 30, 100], [2.6, 1.6, 0.9, 0.55]))
     factor[np.isin(kind, (RISING, FALLING))] = 0.5
-    factor[kind == LEVEL] = np.interp(n, [0, 10, 17], [0.65, 0.5, 0.25])
+    factor[kind == CATEGORY] = np.interp(n, [0, 10, 17], [0.65, 0.5, 0.25])
     spread = np.maximum(factor * np.maximum(presences.std(0, ddof=1), 1e-3), 0.1 * background.std(0))
     share = np.r_[np.full(len(background), 1 / len(background)), np.full(n, 1e-3 / n)]
     penalty = model.regularization * spread / np.sqrt(n)
@@ -201,7 +201,7 @@ def test_constant_predictors_have_no_terms_and_change_nothing():
     assert 2 not in two.terms_["first"]
     np.testing.assert_array_equal(one.decision_function(X), two.decision_function(more))
     one_level = Maxent(categorical=(2,)).fit(more, y)
-    assert LEVEL not in one_level.terms_["kind"]
+    assert CATEGORY not in one_level.terms_["kind"]
 
 
 def test_a_category_has_a_term_for_each_level_and_none_for_a_level_never_seen():
@@ -209,16 +209,16 @@ def test_a_category_has_a_term_for_each_level_and_none_for_a_level_never_seen():
     soil = np.where(y == 1, 2, np.random.default_rng(0).integers(0, 3, 400))
     X = np.column_stack([X, soil]).astype(np.float32)
     model = Maxent(regularization=1.0, categorical=(2,)).fit(X, y)
-    levels = model.terms_[model.terms_["kind"] == LEVEL]
+    levels = model.terms_[model.terms_["kind"] == CATEGORY]
     assert levels["knot"].tolist() == [0, 1, 2]
     # a code is a name: no slope, no square and no product of it
-    assert set(model.terms_["kind"][(model.terms_["first"] == 2) | (model.terms_["second"] == 2)]) == {LEVEL}
+    assert set(model.terms_["kind"][(model.terms_["first"] == 2) | (model.terms_["second"] == 2)]) == {CATEGORY}
     here = np.repeat(X[:1], 5, axis=0)
     here[:, 2] = 0, 1, 2, 3, 99
     first, second, liked, new, newer = model.decision_function(here)
     assert liked > max(first, second) + 1
     assert new == newer
-    without = model.coef_[model.terms_["kind"] != LEVEL] @ _values(model, X[:1])[0, model.terms_["kind"] != LEVEL]
+    without = model.coef_[model.terms_["kind"] != CATEGORY] @ _values(model, X[:1])[0, model.terms_["kind"] != CATEGORY]
     assert new == pytest.approx(without - model.offset_)
 
 

@@ -114,6 +114,17 @@ def test_contributions_by_hand_on_one_tree():
     assert fast.answer([1.0, 5.1]).novelty.outside_range == ["b"]
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.floats(-4, 4, width=32), min_size=4, max_size=4), min_size=1, max_size=8))
+def test_one_row_and_many_rows_give_the_same_bits(table):
+    many = FAST.predict_rows(np.array(table))
+    answers = [FAST.answer(row) for row in table]
+    assert many.suitability.tolist() == [answer.suitability for answer in answers]
+    assert many.suitable.tolist() == [answer.suitable for answer in answers]
+    assert many.inside.tolist() == [answer.novelty.inside for answer in answers]
+    assert many.suitability.tolist() == FAST.predict(np.array(table)).tolist()
+
+
 def test_row_order_and_company_do_not_matter():
     order = np.random.default_rng(0).permutation(len(TRAINING))
     everything = FAST.predict(TRAINING.astype(float))

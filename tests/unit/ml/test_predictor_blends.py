@@ -43,7 +43,8 @@ def test_the_whole_blends_contributions_sum_to_its_answer(request, kind, row):
         answer.suitability, abs=1e-6
     )
     [predicted] = model.predict(np.array([row], dtype=object))
-    assert answer.suitability == pytest.approx(predicted, abs=1e-9)
+    assert answer.suitability == predicted
+    assert model.predict_rows(np.array([row], dtype=object)).inside.tolist() == [answer.novelty.inside]
 
 
 @pytest.mark.parametrize("kind", ["survey", "records"])

@@ -8,33 +8,33 @@ from pathlib import Path
 import numpy as np
 
 from ml.serving import memory
-from ml.serving.memory import arrays_in, settled, shared
+from ml.serving.memory import arrays_in, move_to_block, share
 
 
 def test_equal_arrays_are_one_and_others_are_not():
-    one = shared(np.arange(6, dtype=np.float32))
-    assert shared(np.arange(6, dtype=np.float32)) is one
+    one = share(np.arange(6, dtype=np.float32))
+    assert share(np.arange(6, dtype=np.float32)) is one
     for other in (
         np.arange(6, dtype=np.int32),
         np.arange(6, dtype=np.float32).reshape(2, 3),
         np.array([0, 1, 2, 3, 4, 6], np.float32),
         np.arange(5, dtype=np.float32),
     ):
-        assert shared(other) is other
-    assert shared(np.zeros(0, np.float32)).size == 0
+        assert share(other) is other
+    assert share(np.zeros(0, np.float32)).size == 0
 
 
 def test_an_array_is_forgotten_with_its_last_user():
-    before = len(memory._held)
-    one = shared(np.full(1000, 7.25))
-    two = shared(np.full(1000, 7.25))
-    assert len(memory._held) == before + 1
+    before = len(memory._shared)
+    one = share(np.full(1000, 7.25))
+    two = share(np.full(1000, 7.25))
+    assert len(memory._shared) == before + 1
     del one
     gc.collect()
-    assert shared(np.full(1000, 7.25)) is two
+    assert share(np.full(1000, 7.25)) is two
     del two
     gc.collect()
-    assert len(memory._held) == before
+    assert len(memory._shared) == before
 
 
 @dataclass
@@ -67,9 +67,9 @@ def _resident():
 
 
 def test_a_models_arrays_are_moved_into_one_block_and_given_back_with_it():
-    common = shared(np.arange(7.0))
+    common = share(np.arange(7.0))
     given = _Outer(_Inner(np.arange(5, dtype=np.int16), "kept"), np.ones((3, 100, 1000)))
-    found = settled(_Pair(given, common, given.b))
+    found = move_to_block(_Pair(given, common, given.b))
     assert found.common is common
     assert found.again is found.outer.b
     assert found.outer.inner.name == "kept"
@@ -85,5 +85,5 @@ def test_a_models_arrays_are_moved_into_one_block_and_given_back_with_it():
     assert _resident() < before - 2_000_000
 
 
-def test_numbers_of_no_size_are_settled_as_well():
-    assert settled(_Inner(np.zeros((0, 3)))).a.shape == (0, 3)
+def test_an_empty_array_is_moved_as_well():
+    assert move_to_block(_Inner(np.zeros((0, 3)))).a.shape == (0, 3)

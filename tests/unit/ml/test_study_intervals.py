@@ -7,7 +7,7 @@ import pytest
 
 from ml.evaluation.calibration import cross_fitted, fit_calibration
 from ml.evaluation.intervals import HeldOutGroups, by_fold, checked, fit_interval, held_out_groups, holds, join
-from ml.serving.interval import LEVEL, IntervalModel
+from ml.serving.interval import INTERVAL_LEVEL, IntervalModel
 from ml.training.default_model import EngineSettings
 from ml.training.group import folds_for, prepare
 from ml.training.held_out_summary import interval_report, judge, study_intervals
@@ -80,8 +80,8 @@ def test_a_studys_intervals_are_fitted_on_all_its_species(prepared):
 def test_a_species_of_a_study_is_told_with_the_studys_figures(prepared):
     judged, study = _judged(prepared), prepared.intervals
     reports = [interval_report(one, study, True) for one in judged]
-    assert {(r.scale, r.place) for r in reports} == {(study.model.scale, study.model.place)}
-    assert all(r.level == LEVEL and r.pooled_coverage == study.coverage for r in reports)
+    assert {(r.scale, r.place) for r in reports} == {(study.model.scale, study.model.between_place_sd)}
+    assert all(r.level == INTERVAL_LEVEL and r.pooled_coverage == study.coverage for r in reports)
     assert all("all species" in r.note for r in reports)
     # the species' own coverages make the study's
     groups = [r.groups for r in reports]
@@ -101,7 +101,7 @@ def test_a_species_alone_is_told_with_its_own_figures(prepared):
     one = _judged(prepared)[0]
     report = interval_report(one, None, False)
     model = fit_interval(one.groups)
-    assert (report.scale, report.place) == (model.scale, model.place)
+    assert (report.scale, report.place) == (model.scale, model.between_place_sd)
     assert report.coverage == pytest.approx(checked(one.groups, by_fold(one.groups)).mean())
     assert (report.pooled_coverage, report.pooled_groups, report.groups) == (None, None, len(one.groups))
     assert "own held-out records" in report.note
@@ -124,7 +124,7 @@ def test_a_study_of_one_species_has_no_pooled_intervals():
 def test_a_trained_model_serves_the_interval_its_card_tells(request, kind):
     artifact = request.getfixturevalue(kind)
     report = artifact.card.interval
-    assert report.level == LEVEL
+    assert report.level == INTERVAL_LEVEL
     assert report.scale >= 1 and report.place >= 0
     assert 0.7 < report.pooled_coverage <= 1
     assert 0 < report.groups < report.pooled_groups

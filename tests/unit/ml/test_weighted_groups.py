@@ -7,7 +7,7 @@ import pytest
 
 from ml.evaluation.intervals import fit_interval, held_out_groups, holds, join
 from ml.kernels.logit import logistic
-from ml.serving.interval import LEVEL, IntervalModel
+from ml.serving.interval import INTERVAL_LEVEL, IntervalModel
 from ml.training.stacking import balanced_weight
 
 
@@ -52,16 +52,16 @@ def test_weighted_background_is_counted_as_much_as_it_is_worth(weights):
     away = _surprise(groups)
     assert away.mean() == pytest.approx(0, abs=4 / np.sqrt(len(away)))
     assert away.std() == pytest.approx(1, abs=0.15)
-    assert fit_interval(groups).place < 0.2
+    assert fit_interval(groups).between_place_sd < 0.2
     agreed = holds(groups, IntervalModel(1.0, 0.0))
-    assert agreed.mean() == pytest.approx(LEVEL, abs=4 * agreed.std() / np.sqrt(len(groups)) + 0.01)
+    assert agreed.mean() == pytest.approx(INTERVAL_LEVEL, abs=4 * agreed.std() / np.sqrt(len(groups)) + 0.01)
 
 
 @pytest.mark.parametrize("weights", KINDS[:3])
 def test_background_counted_by_the_head_would_show(weights):
     groups = join([held_out_groups(*_parts(seed, weights)) for seed in range(8)])
     wrong = replace(groups, offset=np.zeros(len(groups)))
-    assert fit_interval(wrong).place > 0.5
+    assert fit_interval(wrong).between_place_sd > 0.5
     assert holds(wrong, IntervalModel(1.0, 0.0)).mean() < 0.7
 
 
