@@ -114,18 +114,10 @@ def load_artifact(path: Path) -> Artifact:
     ArtifactError
         Something is missing, of another format version, changed since it was written, or inconsistent.
     """
-    manifest = _manifest(path)
-    hashes = manifest["sha256"]
-    card = _card(path, hashes)
-    name = _ARRAYS[manifest["format_version"]]
-    arrays = _unchanged(path, name, hashes)
-    if manifest["model_id"] != _model_id(card.species.slug, hashes):
-        raise ArtifactError(f"{path / 'manifest.json'} names another model than its files hold")
-    if card.threshold_rule not in card.thresholds:
-        raise ArtifactError(f"{path / 'card.json'} has no threshold by its own rule {card.threshold_rule}")
+    model_id, card, name, arrays = _verified(path)
     found = settled(_open_arrays(path / name, arrays, card))
     predictor = FastPredictor(card, found.blend, found.reference, found.area, found.held_out)
-    return Artifact(manifest["model_id"], card, predictor, path)
+    return Artifact(model_id, card, predictor, path)
 
 
 def find_artifacts(root: Path) -> list[Path]:
@@ -163,6 +155,36 @@ def read_card(path: Path) -> ModelCard:
         As `load_artifact`.
     """
     return _card(path, _manifest(path)["sha256"])
+
+
+def verify_artifact(path: Path) -> None:
+    """Compare a model's files with the hashes in its manifest, without opening the model.
+
+    Parameters
+    ----------
+    path : Path
+        The model's directory.
+
+    Raises
+    ------
+    ArtifactError
+        Something is missing, of another format version, or changed since it was written.
+    """
+    _verified(path)
+
+
+def _verified(path: Path) -> tuple[str, ModelCard, str, bytes]:
+    """Return the model's id, its card, and the name and content of its file of arrays, all checked by hash."""
+    manifest = _manifest(path)
+    hashes = manifest["sha256"]
+    card = _card(path, hashes)
+    name = _ARRAYS[manifest["format_version"]]
+    arrays = _unchanged(path, name, hashes)
+    if manifest["model_id"] != _model_id(card.species.slug, hashes):
+        raise ArtifactError(f"{path / 'manifest.json'} names another model than its files hold")
+    if card.threshold_rule not in card.thresholds:
+        raise ArtifactError(f"{path / 'card.json'} has no threshold by its own rule {card.threshold_rule}")
+    return manifest["model_id"], card, name, arrays
 
 
 def _unchanged(path: Path, name: str, hashes: dict[str, str]) -> bytes:
