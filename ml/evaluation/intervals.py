@@ -167,7 +167,7 @@ def fit_interval(bins: HeldOutBins) -> IntervalModel:
     """
 
     def loss(parameters: Floats) -> float:
-        return -_log_likelihood(groups, IntervalModel(float(parameters[0]), float(parameters[1])))
+        return -_log_likelihood(bins, IntervalModel(float(parameters[0]), float(parameters[1])))
 
     starts = ([1.0, 0.1], [1.2, 0.8], [2.0, 0.3])
     fits = [minimize(loss, start, bounds=[(1, _LARGEST), (0, _LARGEST)], method="L-BFGS-B") for start in starts]
@@ -191,7 +191,7 @@ def bin_coverage(bins: HeldOutBins, model: IntervalModel) -> Floats:
         inside, so that the mean over whole-numbered counts equals the level exactly if the model is right.
     """
     total = (bins.present + bins.other)[:, None]
-    shares = _shares(groups, model)
+    shares = logistic(_count_logits(bins, model))
     above = binom.cdf(bins.present[:, None], total, shares) @ _MASS
     below = above - binom.pmf(bins.present[:, None], total, shares) @ _MASS
     low, high = (1 - LEVEL) / 2, (1 + LEVEL) / 2

@@ -126,7 +126,7 @@ def flatten_forest(forest: DownSampledForest) -> Forest:
         nodes["value"] = np.clip(tree.value[:, 0, 0], 0, 1)
         pieces.append(nodes)
         roots.append(roots[-1] + tree.node_count)
-    return Forest.of_nodes(np.concatenate(pieces), np.array(roots, np.int32), forest.group_.astype(np.int32))
+    return Forest.of_nodes(np.concatenate(pieces), np.array(roots, np.int32), forest.half_sample_.astype(np.int32))
 
 
 def _round_down(thresholds: np.ndarray) -> np.ndarray:

@@ -113,9 +113,7 @@ def training_of(study: StudyData, slug: str, network: bool, options: TrainingOpt
     )
 
 
-def find_trained(
-    study: StudyData, slug: str, network: bool, models_dir: Path, options: TrainingOptions
-) -> Path | None:
+def find_trained(study: StudyData, slug: str, network: bool, models_dir: Path, options: TrainingOptions) -> Path | None:
     """Find an intact model that was trained from the same data with the same settings and versions.
 
     The card's training description is compared, and the files with the hashes in the manifest. No model is opened.

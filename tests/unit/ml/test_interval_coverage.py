@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 
 from benchmarks.intervals import demo_studies, regions
-from ml.evaluation.intervals import holds, join
+from ml.evaluation.intervals import bin_coverage, join
 from ml.serving.interval import LEVEL, IntervalModel
 from ml.training.default_model import EngineSettings
-from ml.training.held_out_summary import Judged, study_intervals
+from ml.training.held_out_summary import HeldOutSummary, study_intervals
 from tools.live import PROJECT
 
 SMALL = EngineSettings(n_estimators=60, n_networks=1)
 
 
-def _holds_as_stated(judged: list[Judged]) -> None:
+def _holds_as_stated(judged: list[HeldOutSummary]) -> None:
     found = study_intervals(judged)
-    error = np.sqrt(LEVEL * (1 - LEVEL) / found.n_groups)
+    error = np.sqrt(LEVEL * (1 - LEVEL) / found.n_bins)
     assert found.coverage > LEVEL - 2.5 * error
     # the check can fail: intervals of no width do not hold
-    groups = join([one.groups for one in judged])
+    groups = join([one.bins for one in judged])
     groups.spread[:] = 0
-    assert holds(groups, IntervalModel()).mean() < found.coverage
+    assert bin_coverage(groups, IntervalModel()).mean() < found.coverage
 
 
 @pytest.fixture(scope="module")

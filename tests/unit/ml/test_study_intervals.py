@@ -6,13 +6,20 @@ import numpy as np
 import pytest
 
 from ml.evaluation.calibration import cross_fitted, fit_calibration
-from ml.evaluation.intervals import HeldOutGroups, by_fold, checked, fit_interval, held_out_groups, holds, join
+from ml.evaluation.intervals import (
+    HeldOutBins,
+    bin_coverage,
+    bin_held_out,
+    cross_fitted_coverage,
+    fit_interval,
+    fit_without_each_fold,
+    join,
+)
 from ml.serving.interval import LEVEL, IntervalModel
-from ml.training.default_model import EngineSettings
-from ml.training.group import folds_for
-from ml.training.group import prepare
-from ml.training.held_out_summary import interval_report, judge, study_intervals
-from ml.training.stacking import balanced_weight, equal_weights
+from ml.training.default_model import EngineSettings, equal_weights
+from ml.training.held_out_summary import interval_report, study_intervals, summarise_held_out
+from ml.training.preparation import encode_study, folds_for, prepare
+from ml.training.stacking import balanced_weight
 from tests.synthetic import recorded_study, synthetic_study
 
 QUICK = EngineSettings(n_estimators=20, n_networks=1)
@@ -21,13 +28,13 @@ QUICK = EngineSettings(n_estimators=20, n_networks=1)
 @pytest.fixture(scope="module", params=["survey", "records"])
 def prepared(request):
     study = synthetic_study() if request.param == "survey" else recorded_study(100, 200)
-    return prepare(study, QUICK, 3)
+    return prepare(encode_study(study), QUICK, 3)
 
 
 def test_a_species_is_judged_by_its_held_out_scores(prepared):
     blocks, stacking, absences = prepared.blocks, prepared.shared.stacking, prepared.group.absences
     held_out = blocks.held_out[1]
-    found = judge(held_out, blocks.fold, stacking, absences)
+    found = summarise_held_out(held_out, blocks.fold, stacking, absences)
     y = held_out.y
     scores = sum(weight * held_out.scores[name] for name, weight in stacking.weights.items())
     np.testing.assert_allclose(found.scores, scores)
@@ -36,45 +43,47 @@ def test_a_species_is_judged_by_its_held_out_scores(prepared):
     assert found.calibration == fit_calibration(y, found.scores, weight)
     honest, slope = cross_fitted(y, found.scores, weight, blocks.fold)
     np.testing.assert_array_equal(found.honest, honest)
-    assert found.groups.present.sum() == y.sum()
+    assert found.bins.present.sum() == y.sum()
     # the spread a record has when it is served, by the slope of the calibration that did not see it
     disagreement = sum(w * (held_out.scores[name] - scores) ** 2 for name, w in stacking.weights.items())
     spread = slope * np.sqrt(held_out.sampling + disagreement / len(stacking.weights))
-    expected = held_out_groups(y, honest, spread, weight, blocks.fold)
-    for name in HeldOutGroups.__dataclass_fields__:
-        np.testing.assert_allclose(getattr(found.groups, name), getattr(expected, name))
+    expected = bin_held_out(y, honest, spread, weight, blocks.fold)
+    for name in HeldOutBins.__dataclass_fields__:
+        np.testing.assert_allclose(getattr(found.bins, name), getattr(expected, name))
     assert (held_out.sampling > 0).mean() > 0.9
 
 
 def test_a_members_sure_difference_widens_the_groups_spread(prepared):
     blocks, stacking = prepared.blocks, prepared.shared.stacking
     held_out = blocks.held_out[0]
-    plain = judge(held_out, blocks.fold, stacking, prepared.group.absences)
+    plain = summarise_held_out(held_out, blocks.fold, stacking, prepared.group.absences)
     # one member says more and another less, so that the mean stays
     names = list(stacking.weights)[:2]
     scores = dict(held_out.scores)
     for name, sign in zip(names, (1, -1), strict=True):
         scores[name] = scores[name] + sign * 2 / stacking.weights[name]
-    apart = judge(replace(held_out, scores=scores), blocks.fold, stacking, prepared.group.absences)
+    apart = summarise_held_out(replace(held_out, scores=scores), blocks.fold, stacking, prepared.group.absences)
     np.testing.assert_allclose(apart.scores, plain.scores, atol=1e-9)
-    assert apart.groups.spread.mean() > plain.groups.spread.mean() + 0.1
-    np.testing.assert_array_equal(apart.groups.present, plain.groups.present)
+    assert apart.bins.spread.mean() > plain.bins.spread.mean() + 0.1
+    np.testing.assert_array_equal(apart.bins.present, plain.bins.present)
 
 
 def _judged(prepared):
     stacking, absences = prepared.shared.stacking, prepared.group.absences
-    return [judge(one, prepared.blocks.fold, stacking, absences) for one in prepared.blocks.held_out.values()]
+    return [
+        summarise_held_out(one, prepared.blocks.fold, stacking, absences) for one in prepared.blocks.held_out.values()
+    ]
 
 
 def test_a_studys_intervals_are_fitted_on_all_its_species(prepared):
     judged = _judged(prepared)
     found = study_intervals(judged)
     assert found == prepared.intervals
-    groups = join([one.groups for one in judged])
-    assert found.n_groups == len(groups) == sum(len(one.groups) for one in judged)
+    groups = join([one.bins for one in judged])
+    assert found.n_bins == len(groups) == sum(len(one.bins) for one in judged)
     assert found.model == fit_interval(groups)
     assert set(found.by_fold) == set(np.unique(prepared.blocks.fold))
-    assert found.coverage == pytest.approx(checked(groups, found.by_fold).mean())
+    assert found.coverage == pytest.approx(cross_fitted_coverage(groups, found.by_fold).mean())
     assert 0.75 < found.coverage <= 1
 
 
@@ -86,7 +95,7 @@ def test_a_species_of_a_study_is_told_with_the_studys_figures(prepared):
     assert all("all species" in r.note for r in reports)
     # the species' own coverages make the study's
     groups = [r.groups for r in reports]
-    assert sum(groups) == reports[0].pooled_groups == study.n_groups
+    assert sum(groups) == reports[0].pooled_groups == study.n_bins
     assert np.average([r.coverage for r in reports], weights=groups) == pytest.approx(study.coverage)
 
 
@@ -95,27 +104,27 @@ def test_a_species_judged_in_folds_of_its_own_is_checked_by_the_studys_model(pre
     wide = replace(study, model=IntervalModel(5.0, 5.0))
     other = interval_report(one, wide, False)
     assert (other.scale, other.place) == (5, 5)
-    assert other.coverage == pytest.approx(holds(one.groups, wide.model).mean())
+    assert other.coverage == pytest.approx(bin_coverage(one.bins, wide.model).mean())
 
 
 def test_a_species_alone_is_told_with_its_own_figures(prepared):
     one = _judged(prepared)[0]
     report = interval_report(one, None, False)
-    model = fit_interval(one.groups)
+    model = fit_interval(one.bins)
     assert (report.scale, report.place) == (model.scale, model.place)
-    assert report.coverage == pytest.approx(checked(one.groups, by_fold(one.groups)).mean())
-    assert (report.pooled_coverage, report.pooled_groups, report.groups) == (None, None, len(one.groups))
+    assert report.coverage == pytest.approx(cross_fitted_coverage(one.bins, fit_without_each_fold(one.bins)).mean())
+    assert (report.pooled_coverage, report.pooled_groups, report.groups) == (None, None, len(one.bins))
     assert "own held-out records" in report.note
 
 
 def test_a_study_of_one_species_has_no_pooled_intervals():
     study = recorded_study(100, 200)
     alone = replace(study, species=study.species[:1], presence=study.presence.iloc[:, :1])
-    ready = prepare(alone, QUICK, 3)
+    ready = prepare(encode_study(alone), QUICK, 3)
     assert ready.intervals is None
     judged, _ = folds_for(ready, 0, 3, QUICK)
     stacking = equal_weights(list(judged.held_out[0].scores))
-    found = judge(judged.held_out[0], judged.fold, stacking, False)
+    found = summarise_held_out(judged.held_out[0], judged.fold, stacking, False)
     report = interval_report(found, ready.intervals, False)
     assert report.pooled_coverage is None
     assert 0.6 < report.coverage <= 1

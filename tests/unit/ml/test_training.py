@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from ml.serving.artifact import load_artifact
-from ml.training.card_parts import fingerprint
-from ml.training.provenance import TrainingOptions
+from ml.training.provenance import TrainingOptions, fingerprint
 from ml.training.train import TrainingError, train_species, train_study
 from ml.workers import workers
 from tests.synthetic import recorded_study, synthetic_study

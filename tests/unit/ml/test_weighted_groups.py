@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.evaluation.intervals import fit_interval, held_out_groups, holds, join
+from ml.evaluation.intervals import bin_coverage, bin_held_out, fit_interval, join
 from ml.kernels.logit import logistic
 from ml.serving.interval import LEVEL, IntervalModel
 from ml.training.stacking import balanced_weight
@@ -48,21 +48,21 @@ KINDS = ["even", "by place", "at random", "a few that weigh much"]
 @pytest.mark.parametrize("weights", KINDS)
 def test_weighted_background_is_counted_as_much_as_it_is_worth(weights):
     """The density ratio is known exactly: counts differ from it by luck alone."""
-    groups = join([held_out_groups(*_parts(seed, weights)) for seed in range(8)])
+    groups = join([bin_held_out(*_parts(seed, weights)) for seed in range(8)])
     away = _surprise(groups)
     assert away.mean() == pytest.approx(0, abs=4 / np.sqrt(len(away)))
     assert away.std() == pytest.approx(1, abs=0.15)
     assert fit_interval(groups).place < 0.2
-    agreed = holds(groups, IntervalModel(1.0, 0.0))
+    agreed = bin_coverage(groups, IntervalModel(1.0, 0.0))
     assert agreed.mean() == pytest.approx(LEVEL, abs=4 * agreed.std() / np.sqrt(len(groups)) + 0.01)
 
 
 @pytest.mark.parametrize("weights", KINDS[:3])
 def test_background_counted_by_the_head_would_show(weights):
-    groups = join([held_out_groups(*_parts(seed, weights)) for seed in range(8)])
+    groups = join([bin_held_out(*_parts(seed, weights)) for seed in range(8)])
     wrong = replace(groups, offset=np.zeros(len(groups)))
     assert fit_interval(wrong).place > 0.5
-    assert holds(wrong, IntervalModel(1.0, 0.0)).mean() < 0.7
+    assert bin_coverage(wrong, IntervalModel(1.0, 0.0)).mean() < 0.7
 
 
 def _parts(seed, weights):
@@ -73,7 +73,7 @@ def _parts(seed, weights):
 @pytest.mark.parametrize("weights", KINDS)
 def test_the_offset_turns_shares_of_weight_into_shares_of_counts(weights):
     y, logit, weight, fold = _recorded(0, weights)
-    groups = held_out_groups(y, logit, np.ones(len(y)), weight, fold)
+    groups = bin_held_out(y, logit, np.ones(len(y)), weight, fold)
     assert groups.present.sum() == y.sum()
     # Kish's number is never above the number of records, but for rounding
     for f in range(5):
