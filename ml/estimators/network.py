@@ -126,7 +126,7 @@ class MultiSpeciesNetwork(BaseEstimator):
                 chosen = np.sort(draw.choice(others, self.max_background, replace=False))
             used = np.concatenate((places, chosen))
             counted = weight[used].copy()
-            # the points drawn stand for all
+            # The drawn points get the weight of all points.
             if len(chosen):
                 counted[len(places) :] *= weight[others].sum() / weight[chosen].sum()
             layers.append(self._fit_one(inputs[used], recorded[used], counted / counted.sum(), draw))
@@ -135,7 +135,7 @@ class MultiSpeciesNetwork(BaseEstimator):
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Logarithm of each species' density ratio to the background.
+        """Return the logarithm of the density ratio of each species to the background.
 
         Parameters
         ----------
