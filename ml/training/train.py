@@ -145,8 +145,9 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         )
     assessed, random = folds_for(prepared, species, options.n_folds, settings)
     held_out = assessed.held_out[species]
-    shared = _shared_with(prepared.shared, held_out)
-    stacking = shared.stacking or equal_weights(list(held_out.scores))
+    stacking = _stacking_of(prepared.shared, held_out)
+    network = prepared.shared.network if "network" in stacking.weights else None
+    shared = replace(prepared.shared, network=network, stacking=stacking)
     summary = summarise_held_out(held_out, assessed.fold, stacking, group.absences)
     scores, calibration = summary.scores, summary.calibration
     suitability, honest = calibration.apply(scores), logistic(summary.honest)
@@ -190,16 +191,15 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
     return path
 
 
-def _shared_with(shared: GroupModel, held_out: HeldOutScores) -> GroupModel:
-    """Return the shared parts that one species uses: the model that is served has the members that were assessed.
+def _stacking_of(shared: GroupModel, held_out: HeldOutScores) -> Stacking:
+    """Return the weights of one species' members: the members that are served are those that were assessed.
 
-    A species without a group, or one assessed in folds of its own, has no held-out scores of the network. It is served
-    without the network and with equal weights.
+    The network has no held-out scores for a species without a group, or for one that is assessed in folds of its own.
+    Such a species is served without the network and with equal weights.
     """
     if shared.stacking is not None and set(shared.stacking.weights) == set(held_out.scores):
-        return shared
-    network = shared.network if "network" in held_out.scores else None
-    return replace(shared, network=network, stacking=equal_weights(list(held_out.scores)))
+        return shared.stacking
+    return equal_weights(list(held_out.scores))
 
 
 def _optimism(y: Labels, scores: Floats, stacking: Stacking, random: HeldOutScores | None) -> Optimism | None:
