@@ -18,7 +18,7 @@ from ml.card import ModelCard
 from ml.predictors.encoding import encode_column
 from ml.serving.blend import Blend
 from ml.serving.contributions import Explanation, explain
-from ml.serving.interval import IntervalModel, Z
+from ml.serving.interval import IntervalModel, Z, member_spread
 from ml.serving.memory import arrays_in
 from ml.serving.novelty import Area, Novelty, NoveltyGauge
 from ml.serving.threshold import OWN, Cutoff, HeldOutSuitability
@@ -259,18 +259,10 @@ class FastPredictor:
         return 1 / (1 + math.exp(-min(max(x, -700.0), 700.0)))
 
     def _spread(self, found: Explanation) -> tuple[tuple[float, float], dict[str, float]]:
-        """The interval and where it comes from.
-
-        The members learn from the same records, so the forest's spread between half samples stands for all of them.
-        """
-        steep = (self.blend.slope * self._interval.scale) ** 2
-        parts = {
-            "records": steep * found.sampling,
-            "members": steep * found.disagreement / self._n_members,
-            "places": self._interval.place**2,
-        }
-        total = sum(parts.values())
-        # on the logit scale; the score's own unit is `slope` times smaller
-        margin = Z * math.sqrt(total) / self.blend.slope
-        sources = {name: part / total if total > 0 else 0.0 for name, part in parts.items()}
+        """Return the interval, and the shares of its variance by source."""
+        slope, n_members = self.blend.slope, self._n_members
+        spread = member_spread(np.asarray(found.sampling), np.asarray(found.disagreement), n_members, slope)
+        # The deviation is on the logit scale; the unit of the score is `slope` times smaller.
+        margin = Z * float(self._interval.deviation(spread)) / slope
+        sources = self._interval.sources(slope**2 * found.sampling, slope**2 * found.disagreement / n_members)
         return (self._suitability(found.score - margin), self._suitability(found.score + margin)), sources

@@ -17,7 +17,7 @@ from ml.evaluation.intervals import (
     fit_without_each_fold,
     join,
 )
-from ml.serving.interval import LEVEL, IntervalModel
+from ml.serving.interval import LEVEL, IntervalModel, member_spread
 from ml.training.cross_validation import HeldOutScores
 from ml.training.default_model import Stacking
 from ml.training.stacking import balanced_weight
@@ -93,9 +93,9 @@ def summarise_held_out(
     y, scores = held_out.y, stacking.mean(held_out.scores)
     weight = np.ones(len(y)) if absences else balanced_weight(y, held_out.weight)
     n_members = sum(value > 0 for value in stacking.weights.values())
-    disagreement = sum(w * (held_out.scores[name] - scores) ** 2 for name, w in stacking.weights.items())
+    disagreement = np.asarray(sum(w * (held_out.scores[name] - scores) ** 2 for name, w in stacking.weights.items()))
     honest, slope = cross_fitted(y, scores, weight, fold)
-    spread = slope * np.sqrt(held_out.sampling + disagreement / n_members)
+    spread = member_spread(held_out.sampling, disagreement, n_members, slope)
     bins = bin_held_out(y, honest, spread, weight, fold)
     return HeldOutSummary(scores, weight, fit_calibration(y, scores, weight), honest, bins)
 
