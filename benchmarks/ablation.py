@@ -26,9 +26,9 @@ from ml.datasets import load_study
 from ml.estimators.maxent import Maxent
 from ml.evaluation.metrics import auc_roc
 from ml.training.background_weight import ShareChoice, background_weight
-from ml.training.cross_validation import held_out_networks
+from ml.training.cross_validation import held_out_network
 from ml.training.default_model import EngineSettings, Group, GroupModel, fit_species
-from ml.training.group import prepare
+from ml.training.preparation import encode_study, prepare
 from ml.training.target_group import block_scores
 
 Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ def _species(group: Group, s: int, folds: NDArray[np.int64], share: float) -> di
             continue
         rows, y = group.rows[~test], group.recorded[~test, s]
         weight = background_weight(group.recorded[~test], share, s, group.absences)
-        fitted = fit_species(group, s, GroupModel(ShareChoice(share, {})), settings, ~test)
+        fitted = fit_species(group, s, GroupModel(ShareChoice(share)), settings, ~test)
         scores = fitted.members(group.rows[test])
         variants: dict[str, Callable[[], Maxent]] = {
             "maxent": lambda: settings.maxent(asked.categorical),
@@ -73,7 +73,7 @@ def _all_scores(group: Group, folds: NDArray[np.int64], share: float, network: b
     found = list(tqdm(run, total=n_species, unit="species", file=sys.stderr, disable=quiet))
     scores = {name: np.column_stack([one[name] for one in found]) for name in found[0]}
     if network:
-        scores["network"] = held_out_networks(group, folds, share, EngineSettings())
+        scores["network"] = held_out_network(group, folds, share, EngineSettings().network(group.categorical))
     return scores
 
 
@@ -133,7 +133,7 @@ def main() -> None:
         whole = "forest + maxent + network" if share > 0 else "forest + maxent"
         _print(f"NCEAS, {title}, {len(figures[whole])} species", figures, whole)
     if options.raw:
-        prepared = prepare(load_study("mediterranean-birds", options.raw), EngineSettings(), 5)
+        prepared = prepare(encode_study(load_study("mediterranean-birds", options.raw)), EngineSettings(), 5)
         group, fold = prepared.group, prepared.blocks.fold
         blends = _blends(_all_scores(group, fold, 0.0, True, options.jobs), None)
         figures = {

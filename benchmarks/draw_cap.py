@@ -22,9 +22,9 @@ from ml.estimators.forest import DownSampledForest
 from ml.evaluation.metrics import auc_roc
 from ml.serving.arrays import ModelArrays, pack
 from ml.serving.blend import Blend
+from ml.training.cross_validation import study_folds
 from ml.training.export import flatten_forest
-from ml.training.folds import choose_folds
-from ml.training.group import make_group
+from ml.training.preparation import encode_study
 
 CAPS = (100, 200, 400, 800, None)
 
@@ -59,9 +59,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     study = load_study("banana-slug", options.raw)
-    _, group = make_group(study)
+    group = encode_study(study).group
     y = group.recorded[:, 0]
-    folds, _ = choose_folds(study, y, 5, 0)
+    folds, _ = study_folds(study, y, 5, 0)
     draw = np.random.default_rng(0)
     made_up = draw.normal(size=(16_000, 12)).astype(np.float32)
     wish = made_up[:, 0] - made_up[:, 1] ** 2 / 2 + draw.normal(size=len(made_up))

@@ -46,8 +46,9 @@ from ml.benchmark.run import SCORES, SIZES, read_regions, shared_models, size_cl
 from ml.evaluation import metrics
 from ml.predictors.levels import recode
 from ml.serving.arrays import ModelArrays, pack
-from ml.training.default_model import EngineSettings, GroupModel, SpeciesModel, fit_group, fit_species
+from ml.training.default_model import EngineSettings, GroupModel, SpeciesModel, fit_species
 from ml.training.export import flatten_model
+from ml.training.group import fit_group
 
 _REPEATS = 200
 BACKGROUNDS = ("random", "target group")

@@ -1,7 +1,7 @@
 """How often intervals hold on held-out folds: the demo studies and a region of the NCEAS benchmark, from training data.
 
 Run it with ``.venv/bin/python -m benchmarks.intervals --raw instance/raw --data ../shared/data/nceas --regions AWT``.
-Every group of held-out records is judged by intervals that were fitted without its fold. Beside them ("plain") stand
+Every group of held-out records is summaries by intervals that were fitted without its fold. Beside them ("plain") stand
 those that were not fitted: the spread of half samples and members alone.
 """
 
@@ -16,50 +16,52 @@ from joblib import Parallel, delayed, parallel_backend
 
 from ml.benchmark.run import blocks_of, read_regions
 from ml.datasets import DEMO_STUDIES, load_study
-from ml.evaluation.intervals import holds, join
+from ml.evaluation.intervals import bin_coverage, join
 from ml.kernels.logit import logistic
 from ml.serving.interval import IntervalModel, Z
-from ml.training.cross_validation import held_out_members, held_out_networks
-from ml.training.default_model import EngineSettings, fit_group
-from ml.training.folds import folds_for
-from ml.training.group import prepare
-from ml.training.held_out_summary import Judged, judge, study_intervals
-from ml.training.stacking import equal_weights, fit_stacking
+from ml.training.cross_validation import held_out_members, held_out_network
+from ml.training.default_model import EngineSettings, equal_weights
+from ml.training.group import fit_group
+from ml.training.held_out_summary import HeldOutSummary, study_intervals, summarise_held_out
+from ml.training.preparation import encode_study, folds_for, prepare
+from ml.training.stacking import fit_stacking
 
 _FOLDS = 5
 
 
-def demo_studies(raw: Path, settings: EngineSettings) -> Iterator[tuple[str, list[Judged]]]:
+def demo_studies(raw: Path, settings: EngineSettings) -> Iterator[tuple[str, list[HeldOutSummary]]]:
     """Judge every species of every demo study as training does."""
     for name in DEMO_STUDIES:
-        prepared = prepare(load_study(name, raw), settings, _FOLDS)
-        judged = []
+        prepared = prepare(encode_study(load_study(name, raw)), settings, _FOLDS)
+        summaries = []
         for species in range(prepared.group.recorded.shape[1]):
             folds, _ = folds_for(prepared, species, _FOLDS, settings)
             held_out = folds.held_out[species]
             stacking = prepared.shared.stacking
             if stacking is None or set(stacking.weights) != set(held_out.scores):
                 stacking = equal_weights(list(held_out.scores))
-            judged.append(judge(held_out, folds.fold, stacking, prepared.group.absences))
-        yield name, judged
+            summaries.append(summarise_held_out(held_out, folds.fold, stacking, prepared.group.absences))
+        yield name, summaries
 
 
 def regions(
     data: Path, names: list[str], settings: EngineSettings, quick: bool = False
-) -> Iterator[tuple[str, list[Judged]]]:
+) -> Iterator[tuple[str, list[HeldOutSummary]]]:
     """Judge the species of every group of a region on spatial blocks of its training data.
 
     `quick` takes six of each group and does not choose how much of the background is target group: one half is.
     """
     for region in names:
-        judged = []
+        summaries = []
         for group in read_regions(data, [region]):
             fold = blocks_of(group)
             shared = fit_group(group.records, None if quick else fold, settings)
-            network = held_out_networks(group.records, fold, shared.choice.share, settings)
+            share, network = shared.choice.share, None
+            if group.records.has_network:
+                network = held_out_network(group.records, fold, share, settings.network(group.records.categorical))
             held_out = Parallel()(
                 delayed(held_out_members)(
-                    group.records, s, fold, shared.choice.share, settings, None if network is None else network[:, s]
+                    group.records, s, fold, share, settings, None if network is None else network[:, s]
                 )
                 for s in range(len(group.species[: 6 if quick else None]))
             )
@@ -67,21 +69,21 @@ def regions(
             complete = [one for one in held_out if np.isfinite(stacking.mean(one.scores)).all()]
             if len(complete) < len(held_out):
                 print(f"{region} {group.name}: {len(held_out) - len(complete)} species with an empty fold left out")
-            judged += [judge(one, fold, stacking, group.records.absences) for one in complete]
-        yield f"NCEAS {region}", judged
+            summaries += [summarise_held_out(one, fold, stacking, group.records.absences) for one in complete]
+        yield f"NCEAS {region}", summaries
 
 
-def row(name: str, judged: list[Judged]) -> str:
+def row(name: str, summaries: list[HeldOutSummary]) -> str:
     """One line of the table."""
-    found = study_intervals(judged)
-    groups = join([one.groups for one in judged])
-    plain = holds(groups, IntervalModel()).mean()
-    margin = Z * found.model.deviation(groups.spread)
-    width = logistic(groups.logit + margin) - logistic(groups.logit - margin)
+    found = study_intervals(summaries)
+    bins = join([one.bins for one in summaries])
+    plain = bin_coverage(bins, IntervalModel()).mean()
+    margin = Z * found.model.deviation(bins.spread)
+    width = logistic(bins.logit + margin) - logistic(bins.logit - margin)
     low, middle, high = np.quantile(width, [0.1, 0.5, 0.9])
-    error = np.sqrt(found.coverage * (1 - found.coverage) / found.n_groups)
+    error = np.sqrt(found.coverage * (1 - found.coverage) / found.n_bins)
     return (
-        f"{name:<22} {len(judged):>7} {found.n_groups:>6}   {found.coverage:.3f} ± {error:.3f}   {plain:.3f}   "
+        f"{name:<22} {len(summaries):>7} {found.n_bins:>6}   {found.coverage:.3f} ± {error:.3f}   {plain:.3f}   "
         f"{found.model.scale:>5.2f} {found.model.between_place_sd:>6.2f}   {middle:.2f} ({low:.2f} to {high:.2f})"
     )
 
@@ -101,11 +103,11 @@ def main() -> None:
         f"{'held-out folds of':<22} {'species':>7} {'groups':>6}   {'hold':<13}   {'plain':<5}   scale  place   width"
     )
     with parallel_backend("loky", n_jobs=options.jobs):
-        for name, judged in demo_studies(options.raw, settings):
-            print(row(name, judged), flush=True)
+        for name, summaries in demo_studies(options.raw, settings):
+            print(row(name, summaries), flush=True)
         if options.data:
-            for name, judged in regions(options.data, options.regions.split(","), settings):
-                print(row(name, judged), flush=True)
+            for name, summaries in regions(options.data, options.regions.split(","), settings):
+                print(row(name, summaries), flush=True)
 
 
 if __name__ == "__main__":

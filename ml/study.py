@@ -1,4 +1,4 @@
-"""What a loaded study looks like before training: one table of places, one column a species."""
+"""A loaded study before training: environment and presences in one table of places."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class StudyData:
     Attributes
     ----------
     description : StudyDescription
-        Title, sources, licence, limits: shown wherever the data is.
+        Title, sources, licence and limits.
     predictors : list of Predictor
-        Names, labels, units and transforms; ranges and medians are filled in at training.
+        Names, labels, units and transforms; training adds ranges and medians.
     environment : DataFrame, shape (n_sites, n_predictors)
-        One row a site, record or background point, in natural units; columns are the predictors' names.
+        One row for each site, record or background point, in natural units; columns are the predictors' names.
     species : list of SpeciesDescription
         Species with enough presences to be trained.
     presence : DataFrame, shape (n_sites, n_species)
@@ -30,7 +30,7 @@ class StudyData:
     coordinates : ndarray, shape (n_sites, 2), or None
         Longitude and latitude in decimal degrees.
     projected : ndarray, shape (n_sites, 2), or None
-        Easting and northing in metres where the source has them; used for spatial blocks before `coordinates`.
+        Easting and northing in metres where the source has them; spatial blocks prefer them to `coordinates`.
     dropped : dict
         Records left out, counted by reason.
     """

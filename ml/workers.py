@@ -17,20 +17,20 @@ class SchedulerError(ValueError):
 
 @contextmanager
 def workers(jobs: int, scheduler: str | None = None) -> Iterator[None]:
-    """Send what `joblib.Parallel` runs inside to local processes or to a cluster.
+    """Run every `joblib.Parallel` of the block in local processes or on a cluster.
 
     Parameters
     ----------
     jobs : int
-        Local processes; a cluster brings its own number.
+        Number of local processes; a cluster uses all its workers.
     scheduler : str, optional
-        Address of a Dask scheduler, such as ``tcp://10.0.0.5:8786``. Its workers need this library, and for training a
-        disk that they share.
+        Address of a Dask scheduler, such as ``tcp://10.0.0.5:8786``. Its workers need this library and, for training,
+        a shared disk.
 
     Raises
     ------
     SchedulerError
-        Nothing answers there, or no worker has joined.
+        The scheduler does not answer, or it has no workers.
     """
     if scheduler is None:
         with parallel_config(backend="loky", n_jobs=jobs):
@@ -38,11 +38,11 @@ def workers(jobs: int, scheduler: str | None = None) -> Iterator[None]:
         return
     if not re.fullmatch(r"tcp://[^/:\s]+:\d+", scheduler):
         raise SchedulerError(f"{scheduler} is not the address of a Dask scheduler, such as tcp://10.0.0.5:8786")
-    # a second of imports that local training does without
+    # The import takes a second, which local training does not need.
     from distributed import Client
 
     try:
-        client = Client(scheduler, timeout=_CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
+        client = Client(scheduler, timeout=_CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]  # distributed has no types for it
     except (OSError, ValueError) as error:
         raise SchedulerError(f"no Dask scheduler answers at {scheduler}") from error
     try:
@@ -51,4 +51,4 @@ def workers(jobs: int, scheduler: str | None = None) -> Iterator[None]:
         with parallel_config(backend="dask", n_jobs=-1, client=client):
             yield
     finally:
-        client.close()  # type: ignore[no-untyped-call]
+        client.close()  # type: ignore[no-untyped-call]  # distributed has no types for it

@@ -1,10 +1,8 @@
-"""The NCEAS benchmark's files as published in the R package disdat.
+"""Files of the NCEAS benchmark as published in the R package disdat (Elith et al. 2020, Biodiv. Informatics 15: 69-80).
 
-Elith et al. 2020, Biodiversity Informatics 15: 69-80.
-
-Six regions of anonymised species: presence-only records and 10,000 background points to train on, and independent
-presence-absence surveys to be judged by. The surveys' presences and absences are read by `read_survey` alone, which
-nothing calls before all predictions are made.
+Six regions of anonymised species have presence-only records and 10,000 background points for training, and independent
+presence-absence surveys for testing. Only `read_survey` reads presences and absences of the surveys, and it is called
+after all predictions are made.
 """
 
 from __future__ import annotations
@@ -26,18 +24,18 @@ CATEGORICAL = frozenset({"ontveg", "vegsys", "age", "toxicats", "calc"})
 GEOGRAPHIC = frozenset({"SA"})
 """Regions whose coordinates are degrees; the others are in metres."""
 _NOT_PREDICTORS = frozenset({"siteid", "spid", "x", "y", "occ", "group"})
-# nsw30 has two training records and is left out by the benchmark's users (Valavi et al. 2022)
+# nsw30 has two training records; published results leave it out (Valavi et al. 2022).
 _LEFT_OUT = frozenset({"nsw30"})
 _NEEDED_RECORDS = ("spid", "x", "y")
 
 
 class NceasError(ValueError):
-    """A file is missing or not what the benchmark publishes; the message names it."""
+    """A file is missing or differs from the published format; the message names the file."""
 
 
 @dataclass(frozen=True)
 class RegionGroup:
-    """One biotic group of a region, ready to train on and to predict.
+    """Training records and test sites of one biotic group of a region.
 
     Attributes
     ----------
@@ -49,15 +47,15 @@ class RegionGroup:
     records : Group
         Distinct places of records, then background points.
     places : ndarray, shape (n, 2)
-        Coordinates of `records`; for folds only, never predictors.
+        Coordinates of `records`, for folds only; they are never predictors.
     geographic : bool
-        Whether they are degrees.
+        Whether `places` are in degrees; otherwise they are in metres.
     sites : list of str
         Ids of the test sites.
     test_rows : ndarray of float32, shape (n_sites, n_predictors)
     unseen : dict of str to int
-        Test sites whose level of a categorical predictor the training data lack, by predictor. They are answered as
-        the most common level.
+        Number of test sites whose level of a categorical predictor is missing from the training data, by predictor.
+        They get the most common level.
     """
 
     region: str
@@ -150,7 +148,7 @@ def _group(
     data: Path, region: str, name: str, records: pd.DataFrame, background: pd.DataFrame, predictors: list[str]
 ) -> RegionGroup:
     species = sorted(records["spid"].unique())
-    # records of several species at one place are one visit to it
+    # Records of several species at one place count as one visit.
     visit = records.groupby(["x", "y"], sort=True).ngroup().to_numpy()
     first = records.assign(visit=visit).drop_duplicates("visit").sort_values("visit")
     n_places = len(first)
@@ -169,14 +167,14 @@ def _group(
             rows[:, j] = _numbers(table[predictor], predictor, region)
             test_rows[:, j] = _numbers(test[predictor], predictor, file.name)
             continue
-        known, asked = _levels(table[predictor]), _levels(test[predictor])
+        known, tested = _levels(table[predictor]), _levels(test[predictor])
         levels = sorted(known.unique())
         codes = {level: code for code, level in enumerate(levels)}
         rows[:, j] = known.map(codes)
-        new = ~asked.isin(levels)
+        new = ~tested.isin(levels)
         if new.any():
             unseen[predictor] = int(new.sum())
-        test_rows[:, j] = asked.map(codes).fillna(codes[known.mode().iloc[0]])
+        test_rows[:, j] = tested.map(codes).fillna(codes[known.mode().iloc[0]])
     return RegionGroup(
         region=region,
         name=name,
@@ -193,7 +191,7 @@ def _group(
 
 
 def _test_file(data: Path, region: str, kind: str, group: str) -> Path:
-    """The group's own file where there is one, the region's otherwise."""
+    """Return the group's own file where there is one, and the region's file otherwise."""
     own = data / f"{region}test_{kind}_{group}.rds"
     return own if group and own.exists() else data / f"{region}test_{kind}.rds"
 
@@ -203,7 +201,7 @@ def _read(file: Path) -> pd.DataFrame:
         raise NceasError(f"{file} is missing")
     try:
         with warnings.catch_warnings():
-            # disdat's factors and row names have no Python class; their values are read all the same
+            # Factors and row names have no Python class, of which rdata warns; it reads their values correctly.
             warnings.simplefilter("ignore")
             table = rdata.read_rds(file)
     except (EOFError, OSError, ValueError, NotImplementedError, LookupError, ArithmeticError, zlib.error) as error:
@@ -222,7 +220,7 @@ def _check(table: pd.DataFrame, file: Path, columns: list[str]) -> None:
 
 
 def _levels(column: pd.Series) -> pd.Series:
-    """Levels as text, the same whether a file stores 2, 2.0 or a factor."""
+    """Return levels as text, the same for 2, 2.0 and a factor."""
     numbers = pd.to_numeric(column.astype(str), errors="coerce")
     return column.astype(str) if numbers.isna().any() else numbers.map("{:.15g}".format)
 

@@ -1,10 +1,10 @@
-"""The NCEAS benchmark: every test site predicted from training data alone, then scored by the survey."""
+"""The NCEAS benchmark: every test site is predicted from training data alone, and then scored by the survey."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from ml.benchmark.nceas import RegionGroup, read_region, read_survey
 from ml.evaluation import metrics
-from ml.evaluation.splits import TooCloseError, spatial_blocks
 from ml.kernels.logit import logistic
-from ml.training.background_weight import ShareChoice
-from ml.training.cross_validation import held_out_members, held_out_networks
-from ml.training.default_model import EngineSettings, GroupModel, fit_group, fit_species
-from ml.training.stacking import HeldOut, fit_stacking
+from ml.training.cross_validation import choose_folds, largest_first
+from ml.training.default_model import EngineSettings, GroupModel, fit_species
+from ml.training.group import fit_groups
 
 N_FOLDS = 5
 SCORES = ("auc_roc", "auc_prg", "cor")
@@ -31,7 +29,16 @@ SIZES = (("under 30", 0, 29), ("30 to 100", 30, 100), ("over 100", 101, 10**9))
 
 @dataclass(frozen=True)
 class Predicted:
-    """One species' suitability at its group's test sites, and what it took."""
+    """Suitability of one species at the test sites of its group.
+
+    Attributes
+    ----------
+    group, species : int
+        Number of the group, and of the species in it.
+    suitability : ndarray, shape (n_sites,)
+    fit_seconds, predict_seconds : float
+        Seconds of work; fitting includes the species' part of what its group shares.
+    """
 
     group: int
     species: int
@@ -56,10 +63,10 @@ def read_regions(data: Path, regions: list[str]) -> list[RegionGroup]:
 
 
 def blocks_of(group: RegionGroup) -> NDArray[np.int64]:
-    """Spatial blocks of a group's records and background, shape (n,)."""
-    visited = group.records.recorded.any(axis=1).astype(np.int64)
-    folds, _ = spatial_blocks(group.places, visited, N_FOLDS, geographic=group.geographic)
-    return folds
+    """Return the spatial blocks of a group's records and background, shape (n,), the same for every seed."""
+    visited = np.asarray(group.records.recorded.any(axis=1), dtype=np.int64)
+    fold, _ = choose_folds(group.places, visited, N_FOLDS, 0, group.geographic)
+    return fold
 
 
 def predict_groups(
@@ -69,24 +76,25 @@ def predict_groups(
     on_shared: Callable[[RegionGroup, GroupModel], None] | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Iterator[Predicted]:
-    """Fit and predict every species of every group; yields them as they are done.
+    """Fit and predict every species of every group.
+
+    Work goes to the joblib backend in force (`ml.workers`). The numbers do not depend on it.
 
     Parameters
     ----------
     groups : list of RegionGroup
     settings : EngineSettings
     target_group : bool
-        Whether the other species' records may be used.
+        Whether a species may use the records of the other species of its group.
     on_shared : callable, optional
-        Told each group's shared model as it is ready.
+        Called with each group and its shared model.
     on_step : callable, optional
-        Told what is done, once for each group and once for each species' held-out scores.
-
-    Work goes to the joblib backend in force (`ml.workers`). The numbers do not depend on it.
+        Called with a message for each group whose background is chosen and for each species with held-out scores.
 
     Yields
     ------
     Predicted
+        In the order in which they end.
     """
     shared: list[GroupModel] = []
     seconds: list[float] = []
@@ -96,7 +104,7 @@ def predict_groups(
         if on_shared:
             on_shared(group, model)
     run = Parallel(return_as="generator_unordered")
-    tasks = _tasks(groups)
+    tasks = largest_first([group.records for group in groups])
     yield from run(delayed(_predict_one)(groups[g], g, s, shared[g], settings, seconds[g]) for g, s in tasks)
 
 
@@ -106,14 +114,14 @@ def shared_models(
     target_group: bool = True,
     on_step: Callable[[str], None] | None = None,
 ) -> list[tuple[GroupModel, float]]:
-    """Fit what the species of each group share: background, network and the members' weights.
+    """Fit what the species of each group share, as training for serving does.
 
     Parameters
     ----------
     groups : list of RegionGroup
     settings : EngineSettings
     target_group : bool
-        Whether the other species' records may be used; without them nothing is shared.
+        Whether a species may use the records of the other species of its group; otherwise nothing is shared.
     on_step : callable, optional
         As in `predict_groups`.
 
@@ -123,53 +131,18 @@ def shared_models(
         With the seconds of work.
     """
     if not target_group:
-        return [(GroupModel(ShareChoice(0.0, {})), 0.0) for _ in groups]
-    tell = on_step or (lambda _: None)
-    run = Parallel(return_as="generator")
-    found = []
-    for group, one in zip(groups, run(delayed(_share)(group, settings) for group in groups), strict=True):
-        found.append(one)
-        tell(f"{group.region} {group.name}: background chosen")
-    tasks = [(g, s) for g, s in _tasks(groups) if found[g][1] is not None]
-    scored: list[dict[int, HeldOut]] = [{} for _ in groups]
-    seconds = [taken for *_, taken in found]
-    work = run(delayed(_held_out)(groups[g], s, found[g][0], found[g][1], settings) for g, s in tasks)
-    for (g, s), (held_out, taken) in zip(tasks, work, strict=True):
-        scored[g][s] = held_out
-        seconds[g] += taken
-        tell(f"{groups[g].species[s]}: scored on held-out blocks")
-    return [
-        (replace(model, stacking=fit_stacking([held_out[s] for s in sorted(held_out)]) if held_out else None), taken)
-        for (model, *_), held_out, taken in zip(found, scored, seconds, strict=True)
-    ]
+        return [(GroupModel(), 0.0) for _ in groups]
 
+    def fitted(g: int) -> None:
+        if on_step:
+            on_step(f"{groups[g].region} {groups[g].name}: background chosen")
 
-def _tasks(groups: list[RegionGroup]) -> list[tuple[int, int]]:
-    """Group and species, the largest species first, so that no process is left with one of them at the end."""
-    tasks = [(g, s) for g, group in enumerate(groups) for s in range(len(group.species))]
-    return sorted(tasks, key=lambda task: -groups[task[0]].n_presences[task[1]])
+    def scored(g: int, species: int) -> None:
+        if on_step:
+            on_step(f"{groups[g].species[species]}: scored on held-out blocks")
 
-
-def _share(group: RegionGroup, settings: EngineSettings) -> tuple[GroupModel, NDArray[np.float64] | None, float]:
-    started = time.perf_counter()
-    if not group.records.has_target_group:
-        return GroupModel(ShareChoice(0.0, {})), None, time.perf_counter() - started
-    try:
-        folds = blocks_of(group)
-    except TooCloseError:
-        # nothing can be chosen: half of the background is target group, and the members weigh the same
-        return fit_group(group.records, None, settings), None, time.perf_counter() - started
-    model = fit_group(group.records, folds, settings)
-    network = held_out_networks(group.records, folds, model.choice.share, settings)
-    return model, network, time.perf_counter() - started
-
-
-def _held_out(
-    group: RegionGroup, s: int, model: GroupModel, network: NDArray[np.float64], settings: EngineSettings
-) -> tuple[HeldOut, float]:
-    started = time.perf_counter()
-    held_out = held_out_members(group.records, s, blocks_of(group), model.choice.share, settings, network[:, s])
-    return held_out, time.perf_counter() - started
+    with_folds = [(group.records, blocks_of(group) if group.records.has_network else None) for group in groups]
+    return [(one.model, one.seconds) for one in fit_groups(with_folds, settings, fitted, scored)]
 
 
 def _predict_one(
@@ -184,7 +157,7 @@ def _predict_one(
 
 
 def summarise(groups: list[RegionGroup], predicted: list[Predicted], data: Path) -> pd.DataFrame:
-    """Score predictions by the surveys.
+    """Score predictions by the surveys, which are read here for the first time.
 
     Parameters
     ----------
@@ -196,8 +169,8 @@ def summarise(groups: list[RegionGroup], predicted: list[Predicted], data: Path)
     Returns
     -------
     DataFrame
-        `SUMMARY_COLUMNS`, a row for each species in the order of the groups. A score that a survey with one class only
-        cannot give is empty.
+        `SUMMARY_COLUMNS`, a row for each species in the order of the groups. Scores are empty where a survey has one
+        class only.
     """
     surveys = [read_survey(data, group) for group in groups]
     rows = []
@@ -221,7 +194,7 @@ def summarise(groups: list[RegionGroup], predicted: list[Predicted], data: Path)
 
 
 def predictions_table(groups: list[RegionGroup], predicted: list[Predicted]) -> pd.DataFrame:
-    """All predictions as one table with `PREDICTION_COLUMNS`, in the order of groups, species and sites."""
+    """Return all predictions as one table with `PREDICTION_COLUMNS`, in the order of groups, species and sites."""
     parts = [
         pd.DataFrame(
             {
@@ -238,12 +211,12 @@ def predictions_table(groups: list[RegionGroup], predicted: list[Predicted]) -> 
 
 
 def size_class(n_presences: int) -> str:
-    """Name of the class of `SIZES` a species falls in."""
+    """Return the name of the class of `SIZES` that contains a number of records."""
     return next(name for name, low, high in SIZES if low <= n_presences <= high)
 
 
 def means_table(summary: pd.DataFrame) -> str:
-    """Mean scores by region and by number of records, as text."""
+    """Return a text table of mean scores by region and by number of records."""
     table = summary.assign(size=summary["n_presences"].map(size_class))
     lines = [f"{'':<12} {'species':>7} {'AUC-ROC':>8} {'AUC-PRG':>8} {'COR':>6} {'fit s':>7} {'predict s':>9}"]
     parts = [(str(region), part) for region, part in table.groupby("region", sort=False)]

@@ -65,13 +65,13 @@ def run(options: argparse.Namespace, started: float) -> int:
     steps = total + (total + len(groups) if shared else 0)
     with tqdm(total=steps, unit="step", disable=not terminal, file=sys.stderr) as bar:
 
-        def stepped(what: str) -> None:
-            bar.set_postfix_str(what)
+        def report_step(message: str) -> None:
+            bar.set_postfix_str(message)
             bar.update()
             if not terminal:
-                print(what, flush=True)
+                print(message, flush=True)
 
-        def told(group: RegionGroup, model: GroupModel) -> None:
+        def report_shared(group: RegionGroup, model: GroupModel) -> None:
             bar.write(
                 f"{group.region} {group.name}: {len(group.species)} species, "
                 f"{model.choice.share:.0%} of the background is target group; weights {_weights(model)}"
@@ -79,11 +79,11 @@ def run(options: argparse.Namespace, started: float) -> int:
 
         with workers(options.jobs, options.scheduler):
             settings = EngineSettings(seed=options.seed)
-            for one in predict_groups(groups, settings, shared, told, stepped):
+            for one in predict_groups(groups, settings, shared, report_shared, report_step):
                 predicted.append(one)
                 name = groups[one.group].species[one.species]
-                stepped(f"{len(predicted)}/{total} {name}: predicted")
-    # written before any survey is opened
+                report_step(f"{len(predicted)}/{total} {name}: predicted")
+    # Predictions are written before any survey is opened.
     write_csv(predictions_table(groups, predicted), options.output / "predictions.csv")
     summary = summarise(groups, predicted, options.data)
     write_csv(summary, options.output / "summary.csv")
@@ -93,5 +93,5 @@ def run(options: argparse.Namespace, started: float) -> int:
 
 
 def _weights(model: GroupModel) -> str:
-    given = model.stacking.weights if model.stacking else {}
-    return ", ".join(f"{name} {weight:.2f}" for name, weight in given.items()) or "equal"
+    weights = model.stacking.weights if model.stacking else {}
+    return ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()) or "equal"

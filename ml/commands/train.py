@@ -48,8 +48,8 @@ def add_parser(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace, started: float) -> int:
-    """Train the studies asked for; 1 when a species could not be trained."""
-    # training pulls in joblib and scikit-learn, which the other commands do without
+    """Train the chosen studies; return 1 when a species could not be trained."""
+    # Training imports joblib and scikit-learn, which the other commands do not need.
     from ml.training.provenance import TrainingOptions
     from ml.training.train import Trained, train_study
     from ml.workers import workers
@@ -64,12 +64,12 @@ def run(options: argparse.Namespace, started: float) -> int:
     if unknown:
         raise ValueError(f"no study {unknown[0]}; there are {', '.join(DEMO_STUDIES)}")
     studies = [load_study(slug, options.raw) for slug in slugs]
-    wanted = {s: _chosen(study, options.species) for s, study in zip(slugs, studies, strict=True)}
+    species = {s: _chosen(study, options.species) for s, study in zip(slugs, studies, strict=True)}
     for name in options.species or []:
         if not any(_chosen(study, [name]) for study in studies):
             raise ValueError(f"no species {name} in {', '.join(slugs)}")
     settings = TrainingOptions(options.trees, options.folds, options.seed)
-    total = sum(len(species) for species in wanted.values())
+    total = sum(map(len, species.values()))
     results: list[Trained] = []
     terminal = sys.stderr.isatty()
     with (
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace, started: float) -> int:
         workers(options.jobs, options.scheduler),
     ):
         for slug, study in zip(slugs, studies, strict=True):
-            for result in train_study(study, options.models, settings, wanted[slug]):
+            for result in train_study(study, options.models, settings, species[slug]):
                 results.append(result)
                 bar.set_postfix_str(result.species)
                 bar.update()
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace, started: float) -> int:
 
 
 def _chosen(study: StudyData, names: list[str] | None) -> list[str]:
-    """Slugs of the species named, each by its slug or by its scientific name however it is spelt."""
+    """Return the slugs of the named species; a name is a slug or a scientific name in any spelling."""
     slugs = [species.slug for species in study.species]
     if not names:
         return slugs

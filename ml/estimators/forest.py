@@ -1,4 +1,4 @@
-"""The down-sampled random forest, and what every two-class estimator of this library shares."""
+"""The down-sampled random forest."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from ml.estimators.presence import PresenceClassifier
 
 
 class DownSampledForest(PresenceClassifier):
-    """Random forest whose every tree sees as many absences (or background points) as presences.
+    """Random forest in which every tree is grown on as many absences (or background points) as presences.
 
     Without down-sampling a forest on few presences against thousands of background points is among the worst
     methods of the field; with it among the best (Valavi et al. 2021, doi 10.1111/ecog.05615).
 
-    The trees come in groups. All trees of a group draw from one random half of the training records, so that the
-    spread between groups measures what another sample of records would have answered, as in the bags
-    of Sexton & Laake (2009, doi 10.1016/j.csda.2008.08.007) and Athey et al. (2019, doi 10.1214/18-AOS1709).
+    All trees of a half sample draw from one random half of the training records, so that the spread between half
+    samples measures how much the answer depends on the sample of records, as in the bags of Sexton & Laake
+    (2009, doi 10.1016/j.csda.2008.08.007) and Athey et al. (2019, doi 10.1214/18-AOS1709).
 
     Parameters
     ----------
     n_estimators : int
         Number of trees.
-    n_groups : int
-        Number of half samples; `n_estimators` is shared out evenly between them.
+    n_half_samples : int
+        Number of half samples, which have equal numbers of trees.
     min_samples_leaf : int
         Smallest number of drawn records in a leaf.
     max_features : {"sqrt"} or float or int
         Predictors tried at each split.
     max_draw : int or None
-        Largest number of presences a tree draws. None: as many as there are.
+        Largest number of presences that a tree draws. None: as many as there are.
     random_state : int, RandomState or None
         Seed.
 
@@ -45,8 +45,8 @@ class DownSampledForest(PresenceClassifier):
         The second one is presence.
     estimators_ : list of DecisionTreeRegressor
         Fitted on 0/1, whose squared error splits exactly as the Gini index does for two classes.
-    group_ : ndarray of int, shape (n_estimators,)
-        Group of each tree.
+    half_sample_ : ndarray of int, shape (n_estimators,)
+        Half sample of each tree.
     feature_importances_ : ndarray, shape (n_features,)
         Mean decrease in impurity; sums to 1 unless no tree could split.
     """
@@ -54,14 +54,14 @@ class DownSampledForest(PresenceClassifier):
     def __init__(
         self,
         n_estimators: int = 500,
-        n_groups: int = 50,
+        n_half_samples: int = 50,
         min_samples_leaf: int = 3,
         max_features: str | float | int = "sqrt",
         max_draw: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_estimators = n_estimators
-        self.n_groups = n_groups
+        self.n_half_samples = n_half_samples
         self.min_samples_leaf = min_samples_leaf
         self.max_features = max_features
         self.max_draw = max_draw
@@ -86,26 +86,26 @@ class DownSampledForest(PresenceClassifier):
         Raises
         ------
         ValueError
-            Anything but two classes, or missing or infinite values.
+            The labels are not two classes, or values are missing or infinite.
         """
         rows_in, present, weight = self._read(X, y, background_weight)
-        if self.n_estimators < 1 or self.n_groups < 1 or self.min_samples_leaf < 1:
-            raise ValueError("n_estimators, n_groups and min_samples_leaf must be at least 1")
+        if self.n_estimators < 1 or self.n_half_samples < 1 or self.min_samples_leaf < 1:
+            raise ValueError("n_estimators, n_half_samples and min_samples_leaf must be at least 1")
 
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         draw = np.random.default_rng(seed)
         presences, absences = np.flatnonzero(present), np.flatnonzero(weight > 0)
         n_draw = min(len(presences), len(absences), self.max_draw or len(presences))
-        n_groups = min(self.n_groups, self.n_estimators)
-        self.group_ = np.sort(np.arange(self.n_estimators) % n_groups)
+        n_half_samples = min(self.n_half_samples, self.n_estimators)
+        self.half_sample_ = np.sort(np.arange(self.n_estimators) % n_half_samples)
         target = present.astype(np.float64)
         even = bool(np.ptp(weight[absences]) == 0)
-        halves = [(_half(presences, draw), _half(absences, draw)) for _ in range(n_groups)]
+        halves = [(_half(presences, draw), _half(absences, draw)) for _ in range(n_half_samples)]
         self.estimators_ = []
-        # the trees' parameters and data are checked once above, not five hundred times
+        # Parameters and data are checked once above and need no check in every tree.
         with sklearn.config_context(skip_parameter_validation=True, assume_finite=True):
-            for group in self.group_:
-                half_presences, half_absences = halves[group]
+            for half_sample in self.half_sample_:
+                half_presences, half_absences = halves[half_sample]
                 drawn = (
                     draw.choice(half_absences, n_draw)
                     if even
@@ -121,7 +121,7 @@ class DownSampledForest(PresenceClassifier):
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Mean over the trees of the share of presences in the leaf.
+        """Return the mean over the trees of the share of presences in the leaf.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class DownSampledForest(PresenceClassifier):
 
 
 def _half(rows: NDArray[np.int64], draw: np.random.Generator) -> NDArray[np.int64]:
-    """A random half, without replacement and never empty."""
+    """Draw a random half without replacement; it is never empty."""
     return draw.choice(rows, (len(rows) + 1) // 2, replace=False)
 
 

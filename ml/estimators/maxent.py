@@ -24,9 +24,9 @@ from ml.kernels.terms import CATEGORY, FALLING, LINEAR, PRODUCT, QUADRATIC, RISI
 _SMOOTH = ([0, 10, 30, 100], [2.6, 1.6, 0.9, 0.55])
 _LEVELS = ([0, 10, 17], [0.65, 0.5, 0.25])
 _HINGE = 0.5
-# A term that happens to be constant at the presences still costs this share of its spread over the background.
+# Least penalty of a term that is constant at the presences, as a share of its spread over the background.
 _LEAST_SPREAD = 0.1
-# Presences also count as background, with this weight in all, so that the ratio stays finite where only they are.
+# Presences also count as background, with this total weight, so that the ratio is finite where only presences are.
 _PRESENCES_IN_BACKGROUND = 1e-3
 _WORKING_SET = 200
 _TOLERANCE = 1e-6
@@ -54,12 +54,12 @@ class Maxent(PresenceClassifier):
     Attributes
     ----------
     classes_ : ndarray, shape (2,)
-    terms_ : structured ndarray of `ml.members.TERM`, shape (n_terms,)
+    terms_ : structured ndarray of `ml.kernels.terms.TERM`, shape (n_terms,)
     coef_ : ndarray, shape (n_terms,)
     centre_ : ndarray, shape (n_terms,)
         Mean of each term over the background.
     low_, span_ : ndarray, shape (n_features,)
-        Ranges of the training rows, to which rows are held.
+        Lower ends and widths of the training ranges, to which rows are clamped.
     offset_ : float
     n_iter_ : int
     """
@@ -97,7 +97,7 @@ class Maxent(PresenceClassifier):
         Raises
         ------
         ValueError
-            Anything but two classes, or missing or infinite values.
+            The labels are not two classes, values are missing or infinite, or a parameter is not above 0.
         """
         rows, present, weight = self._read(X, y, background_weight)
         if self.regularization <= 0 or self.n_knots < 1 or self.max_iter < 1:
@@ -131,7 +131,7 @@ class Maxent(PresenceClassifier):
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Logarithm of the density ratio of presences to background.
+        """Return the logarithm of the density ratio of presences to background.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class Maxent(PresenceClassifier):
         return self._expand(rows) @ self.coef_ - self.offset_
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Share of presences where presences and background weigh the same.
+        """Return the share of presences where presences and background have equal weight.
 
         Parameters
         ----------
@@ -169,8 +169,8 @@ class Maxent(PresenceClassifier):
         if self.products:
             terms += [(PRODUCT, j, k, 0.0) for j in varying for k in varying if j < k]
         for j in varying:
-            held = (rows[:, j] - self.low_[j]) / self.span_[j]
-            knots = np.unique(np.quantile(held, np.linspace(0, 1, self.n_knots + 2)))
+            scaled = (rows[:, j] - self.low_[j]) / self.span_[j]
+            knots = np.unique(np.quantile(scaled, np.linspace(0, 1, self.n_knots + 2)))
             terms += [(RISING, j, j, float(knot)) for knot in knots[:-1] if knot < 1]
             terms += [(FALLING, j, j, float(knot)) for knot in knots[1:] if knot > 0]
         for j in self.categorical:
@@ -179,13 +179,13 @@ class Maxent(PresenceClassifier):
         return np.array(terms, dtype=TERM)
 
     def _expand(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        # column by column, as the solver reads it
+        # The solver reads whole columns.
         out = np.empty((len(rows), len(self.terms_)), order="F")
         expand_terms(self.terms_, self.low_, self.span_, np.ascontiguousarray(rows), out)
         return out
 
     def _factors(self, n: int) -> NDArray[np.float64]:
-        """Penalty of each term in standard errors, shape (n_terms,)."""
+        """Return the penalty of each term in standard errors, shape (n_terms,)."""
         kind = self.terms_["kind"]
         factor = np.full(len(kind), np.interp(n, *_SMOOTH))
         factor[(kind == RISING) | (kind == FALLING)] = _HINGE
@@ -196,7 +196,7 @@ class Maxent(PresenceClassifier):
 def _solve(
     table: NDArray[np.float64],
     share: NDArray[np.float64],
-    wanted: NDArray[np.float64],
+    target: NDArray[np.float64],
     penalty: NDArray[np.float64],
     max_iter: int,
 ) -> tuple[NDArray[np.float64], float, int]:
@@ -207,7 +207,7 @@ def _solve(
     table : ndarray, shape (n_background, n_terms)
     share : ndarray, shape (n_background,)
         Sums to 1.
-    wanted : ndarray, shape (n_terms,)
+    target : ndarray, shape (n_terms,)
         Mean of each term at the presences.
     penalty : ndarray, shape (n_terms,)
         Above 0.
@@ -224,7 +224,7 @@ def _solve(
     scores = np.zeros(len(table))
     normaliser, tilted = _tilt(scores, share)
     for step in range(1, max_iter + 1):  # noqa: B007  the last step's number is returned
-        gradient = tilted @ table - wanted
+        gradient = tilted @ table - target
         active = coefficients != 0
         violation = np.where(
             active, np.abs(gradient + penalty * np.sign(coefficients)), np.maximum(np.abs(gradient) - penalty, 0)
@@ -238,16 +238,16 @@ def _solve(
         mean = tilted @ columns
         weighted = columns * np.sqrt(tilted)[:, None]
         curvature = weighted.T @ weighted - np.outer(mean, mean)
-        target = _descend(curvature, mean - wanted[chosen], coefficients[chosen], penalty[chosen])
-        change = target - coefficients[chosen]
+        solution = _descend(curvature, mean - target[chosen], coefficients[chosen], penalty[chosen])
+        change = solution - coefficients[chosen]
         moved = columns @ change
-        before = normaliser - wanted @ coefficients + penalty @ np.abs(coefficients)
+        before = normaliser - target @ coefficients + penalty @ np.abs(coefficients)
         length = 1.0
         while True:
             trial = coefficients.copy()
             trial[chosen] += length * change
             trial_normaliser, trial_tilted = _tilt(scores + length * moved, share)
-            after = trial_normaliser - wanted @ trial + penalty @ np.abs(trial)
+            after = trial_normaliser - target @ trial + penalty @ np.abs(trial)
             if after <= before or length < 1e-4:
                 break
             length /= 2
@@ -261,7 +261,7 @@ def _solve(
 
 
 def _tilt(scores: NDArray[np.float64], share: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    """Logarithm of the mean of exp(scores), and the background's weights tilted by it."""
+    """Return the logarithm of the mean of exp(scores), and the background's weights tilted by exp(scores)."""
     highest = scores.max()
     weight = share * np.exp(scores - highest)
     total = weight.sum()

@@ -1,10 +1,10 @@
-"""A multi-species network: one model of all species of a group, so that rare species learn from common ones.
+"""A multi-species network: one model of all species of a group, which helps species with few records.
 
-Small fully connected networks whose hidden layers are shared by the species and whose outputs are the logarithms of
-density ratios, one a species, fitted with the normalised Poisson likelihood that Maxent maximises
-(DeepMaxent, arXiv 2412.19217; shared layers as in multi-species distribution models, Ovaskainen et al. 2017,
-doi 10.1111/ele.12757). Dropout (Srivastava et al. 2014, JMLR 15: 1929-1958) keeps them from learning single records,
-and the mean of several networks from different starts is the model.
+The species share the hidden layers of small fully connected networks. Each species has an output, the logarithm of its
+density ratio. The networks maximise the normalised Poisson likelihood, as Maxent does (DeepMaxent, arXiv 2412.19217;
+shared layers as in multi-species distribution models, Ovaskainen et al. 2017, doi 10.1111/ele.12757). Dropout
+(Srivastava et al. 2014, JMLR 15: 1929-1958) reduces overfitting. The model is the mean of several networks with
+different random starts.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ class MultiSpeciesNetwork(BaseEstimator):
     width : int
         Units in each of the two hidden layers.
     n_networks : int
-        Networks, from different random starts.
+        Number of networks, which have different random starts.
     n_steps : int
-        Adam steps on all rows, at a learning rate that falls to zero along a cosine.
+        Adam steps on all rows; the learning rate falls to zero along a cosine.
     learning_rate : float
     weight_decay : float
-        Shrinks the weights at each step by this share of the learning rate (Loshchilov & Hutter 2019).
+        Share of the learning rate by which each step shrinks the weights (Loshchilov & Hutter 2019).
     dropout : float
         Share of hidden units left out at each step.
     max_background : int
-        Random background points used by one network; each network draws its own.
+        Largest number of random background points of one network; each network draws its own.
     categorical : tuple of int
-        Columns that hold level codes 0, 1, 2, ...
+        Columns of level codes 0, 1, 2, ...
     random_state : int
         Seed.
 
@@ -52,7 +52,7 @@ class MultiSpeciesNetwork(BaseEstimator):
     mean_, scale_ : ndarray, shape (n_features,)
     n_levels_ : ndarray of int32, shape (n_features,)
     hidden_1_ : ndarray of float32, shape (n_networks, n_inputs + 1, width)
-        Last row: bias.
+        The last row is the bias.
     hidden_2_ : ndarray of float32, shape (n_networks, width + 1, width)
     output_ : ndarray of float32, shape (n_networks, width + 1, n_species)
     """
@@ -87,10 +87,10 @@ class MultiSpeciesNetwork(BaseEstimator):
         X : array-like, shape (n_samples, n_features)
             Encoded predictors.
         y : array-like of 0/1, shape (n_samples, n_species)
-            1 where the species was recorded. Rows without any 1 are random background; a species that was recorded
-            nowhere gets a flat output.
+            1 where the species was recorded. Rows without any 1 are random background. The output of a species
+            without records is 0 everywhere.
         background_weight : array-like, shape (n_samples,), optional
-            What a row counts as background, places of records included.
+            Weight of each row as background, places of records included.
 
         Returns
         -------
@@ -99,7 +99,7 @@ class MultiSpeciesNetwork(BaseEstimator):
         Raises
         ------
         ValueError
-            Shapes that do not fit, values other than 0 and 1, no records, or missing values.
+            Shapes do not fit, `y` has values other than 0 and 1 or no records, or values are missing.
         """
         rows = validate_data(self, X, dtype=np.float32)
         recorded = check_array(y, dtype=np.float32, ensure_2d=True)
@@ -126,7 +126,7 @@ class MultiSpeciesNetwork(BaseEstimator):
                 chosen = np.sort(draw.choice(others, self.max_background, replace=False))
             used = np.concatenate((places, chosen))
             counted = weight[used].copy()
-            # the points drawn stand for all
+            # The drawn points get the weight of all points.
             if len(chosen):
                 counted[len(places) :] *= weight[others].sum() / weight[chosen].sum()
             layers.append(self._fit_one(inputs[used], recorded[used], counted / counted.sum(), draw))
@@ -135,7 +135,7 @@ class MultiSpeciesNetwork(BaseEstimator):
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Logarithm of each species' density ratio to the background.
+        """Return the logarithm of the density ratio of each species to the background.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class MultiSpeciesNetwork(BaseEstimator):
         return np.mean([self._forward(inputs, number) for number in range(self.n_networks)], axis=0)
 
     def _forward(self, inputs: NDArray[np.float64], number: int) -> NDArray[np.float64]:
-        """Outputs of one network, shape (n, n_species); in double precision, as served."""
+        """Return the outputs of one network, shape (n, n_species), in double precision as in serving."""
         hidden = inputs
         for layer in (self.hidden_1_[number], self.hidden_2_[number]):
             hidden = np.maximum(hidden @ layer[:-1].astype(np.float64) + layer[-1], 0)
@@ -158,9 +158,9 @@ class MultiSpeciesNetwork(BaseEstimator):
         return np.asarray(hidden @ output[:-1] + output[-1])
 
     def _standardise(self, inputs: Floats32, weight: NDArray[np.float64], recorded: Floats32) -> None:
-        """Shift each output so that the mean density ratio over the background is 1: the likelihood leaves it open.
+        """Shift each output so that the mean density ratio over the background is 1, which the likelihood leaves open.
 
-        Without records of a species, or without anything that varies, its outputs are 0.
+        Outputs of a species without records are 0, and so are all outputs where no predictor varies.
         """
         self.output_[:, :, ~recorded.any(axis=0)] = 0
         if (inputs == inputs[0]).all():
@@ -204,9 +204,9 @@ class MultiSpeciesNetwork(BaseEstimator):
     def _fit_one(
         self, inputs: Floats32, recorded: Floats32, weight: NDArray[np.float64], draw: np.random.Generator
     ) -> tuple[Floats32, Floats32, Floats32]:
-        """One network by Adam (Kingma & Ba 2015) with gradients written out; layers with the bias as last row."""
+        """Fit one network by Adam (Kingma & Ba 2015); return its layers, with the bias as last row."""
         sizes = [inputs.shape[1], self.width, self.width, self.n_species_]
-        # He et al. 2015 for the hidden layers; small outputs, so that all species start flat
+        # Gains of He et al. 2015 for the hidden layers; small ones for the outputs, which start near 0.
         gain = [2.0, 2.0, 0.1]
         weights = [
             draw.normal(0, np.sqrt(gain[i] / sizes[i]), (sizes[i], sizes[i + 1])).astype(np.float32) for i in range(3)
@@ -216,8 +216,8 @@ class MultiSpeciesNetwork(BaseEstimator):
         first = [np.zeros_like(p) for p in parameters]
         second = [np.zeros_like(p) for p in parameters]
         counts = recorded.sum(axis=0)
-        wanted = recorded / np.maximum(counts, 1)
-        # every record counts the same, as in the likelihood of a Poisson process
+        target = recorded / np.maximum(counts, 1)
+        # Every record has the same weight, as in the likelihood of a Poisson process.
         importance = (counts / counts.sum()).astype(np.float32)
         log_weight = np.where(weight > 0, np.log(np.maximum(weight, 1e-30)), -1e9).astype(np.float32)[:, None]
         keep = np.float32(1 - self.dropout)
@@ -238,7 +238,7 @@ class MultiSpeciesNetwork(BaseEstimator):
             tilted -= tilted.max(axis=0)
             np.exp(tilted, out=tilted)
             tilted /= tilted.sum(axis=0)
-            slope = (tilted - wanted) * importance
+            slope = (tilted - target) * importance
             gradients: list[Floats32] = []
             for i in (2, 1, 0):
                 gradients = [layers[i].T @ slope, slope.sum(axis=0), *gradients]

@@ -1,4 +1,4 @@
-"""What the two-class estimators of this library share."""
+"""Base class of the estimators of two classes, presence and absence or background."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 
 class PresenceClassifier(ClassifierMixin, BaseEstimator):
-    """Base of estimators that tell presences from absences or background: two classes, the larger label is presence."""
+    """Base of classifiers of two classes, of which the larger label is presence."""
 
     def __sklearn_tags__(self) -> Any:
-        """Declare that only two classes are understood."""
+        """Declare that only two classes are supported."""
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
@@ -23,14 +23,19 @@ class PresenceClassifier(ClassifierMixin, BaseEstimator):
     def _read(
         self, X: ArrayLike, y: ArrayLike, background_weight: ArrayLike | None
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]:
-        """Check the arguments of `fit`; sets `classes_`.
+        """Validate the arguments of `fit`, and set `classes_`.
 
         Returns
         -------
         rows : ndarray of float32, shape (n_samples, n_features)
         present : ndarray of bool, shape (n_samples,)
         weight : ndarray of float64, shape (n_samples,)
-            0 at presences; sums to 1.
+            0 at presences; the sum is 1.
+
+        Raises
+        ------
+        ValueError
+            The labels are not two classes, or a value or weight is invalid.
         """
         rows, labels = validate_data(self, X, y, dtype=np.float32)
         check_classification_targets(labels)
@@ -52,7 +57,7 @@ class PresenceClassifier(ClassifierMixin, BaseEstimator):
         return rows, present, weight / weight.sum()
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Class with the larger share.
+        """Return the class with the larger share.
 
         Parameters
         ----------

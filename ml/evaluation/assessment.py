@@ -1,4 +1,4 @@
-"""How good a model is on records it has not seen: scores and thresholds from cross-validation."""
+"""Assessment of a model by cross-validation: scores and thresholds from held-out records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RESAMPLES = 500
 
 @dataclass(frozen=True)
 class Assessment:
-    """Scores and thresholds as they stand in the card."""
+    """Scores and thresholds of a model card, by name."""
 
     metrics: dict[str, Metric]
     thresholds: dict[str, Threshold]
@@ -41,28 +41,27 @@ def assess(
         Each record's suitability from the model that did not see its fold.
     folds : ndarray of int, shape (n,)
         Fold of each record. The TSS of a fold is taken at the threshold chosen on the other folds, so that the
-        threshold has not seen the records it is judged on either.
+        threshold does not depend on the records it is assessed on.
     records : {"presence-absence", "presence-background"}
-        Brier's score is given for true absences only.
+        The Brier score is given for true absences only.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
     probability : ndarray, shape (n,), optional
-        What Brier's score is of: suitabilities calibrated on the other folds. `held_out` when left out.
+        Suitabilities calibrated on the other folds, for the Brier score; by default `held_out`.
 
     Returns
     -------
     Assessment
     """
-
-    judged = partial(_score, y=y, held_out=held_out, seed=seed)
-    # a presence-absence survey's own sites are the available environment; background points are a sample of it
+    scored = partial(_score, y=y, held_out=held_out, seed=seed)
+    # The sites of a survey are the available environment; background points are a sample of it.
     available = held_out if records == "presence-absence" else held_out[y == 0]
     scores: dict[str, Metric | None] = {
-        "auc_roc": judged(metrics.auc_roc),
-        "auc_prg": judged(metrics.auc_prg, resampled=False),
-        "cor": judged(metrics.cor),
+        "auc_roc": scored(metrics.auc_roc),
+        "auc_prg": scored(metrics.auc_prg, resampled=False),
+        "cor": scored(metrics.cor),
         "tss": Metric(value=_cross_fitted_tss(y, held_out, folds)),
-        "cbi": judged(lambda labels, score: metrics.cbi(score[labels == 1], available), resampled=False),
+        "cbi": scored(lambda labels, score: metrics.cbi(score[labels == 1], available), resampled=False),
         "brier": None,
     }
     if records == "presence-absence":
@@ -83,7 +82,7 @@ def _score(
     seed: int,
     resampled: bool = True,
 ) -> Metric | None:
-    """One metric, or none where it is undefined, as for a model that answers the same everywhere."""
+    """Return one metric; None where it is undefined, as for a model with the same suitability everywhere."""
     try:
         value = score(y, held_out)
         if not resampled:

@@ -1,4 +1,4 @@
-"""From a score to a suitability that means the same for every species, fitted on held-out records."""
+"""Calibration: from a score to a suitability that means the same for every species, fitted to held-out records."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ml.card import ReliabilityBin
 from ml.kernels.logit import logistic
 
 Floats = NDArray[np.float64]
-# Held-out records that do not support any difference still leave the order of the scores visible.
 LEAST_SLOPE, LARGEST_SLOPE = 0.05, 4.0
+"""Bounds of the slope: even where held-out records show no difference, the order of the scores stays visible."""
 _BINS = 10
 _FEWEST_IN_BIN = 15
 
@@ -26,7 +26,7 @@ class Calibration:
     slope: float
 
     def apply(self, score: Floats) -> Floats:
-        """Turn scores into suitabilities; any shape."""
+        """Return the suitabilities of scores; any shape."""
         return logistic(self.intercept + self.slope * score)
 
 
@@ -37,10 +37,10 @@ def fit_calibration(y: NDArray[np.int64], score: Floats, weight: Floats) -> Cali
     ----------
     y : ndarray of 0/1, shape (n,)
     score : ndarray, shape (n,)
-        From models that did not see the record.
+        From models that were fitted without the record.
     weight : ndarray, shape (n,)
-        Ones make suitability the chance of presence in such a survey. Weights that sum to the same for presences and
-        background make it the share of presences where both are equally common, however many records there are.
+        With ones, suitability is the probability of presence in such a survey. With weights of equal total for
+        presences and background, it is the share of presences where both are equally common.
 
     Returns
     -------
@@ -49,12 +49,12 @@ def fit_calibration(y: NDArray[np.int64], score: Floats, weight: Floats) -> Cali
 
     References
     ----------
-    Platt 1999; with the targets of Lin et al. 2007, doi 10.1007/s10994-007-5018-6, which keep few records from
-    certainty.
+    Platt 1999; with the targets of Lin et al. 2007, doi 10.1007/s10994-007-5018-6, which keep suitabilities of few
+    records away from 0 and 1.
     """
     n1, n0 = int(y.sum()), int(len(y) - y.sum())
     target = np.where(y == 1, (n1 + 1) / (n1 + 2), 1 / (n0 + 2))
-    # centred, so that the two parameters can be found one almost apart from the other
+    # Centred scores make the two parameters nearly independent, which the optimiser needs.
     centre = float(weight @ score / weight.sum())
     intercept, slopes = weighted_logistic(
         (score - centre)[:, None], target, weight, [(LEAST_SLOPE, LARGEST_SLOPE)], start=[1.0]
@@ -86,21 +86,21 @@ def weighted_logistic(
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         score = parameters[0] + rows @ parameters[1:]
-        away = w * (logistic(score) - target)
+        residual = w * (logistic(score) - target)
         value = w @ (np.logaddexp(0, score) - target * score)
-        return float(value), np.concatenate(([away.sum()], rows.T @ away))
+        return float(value), np.concatenate(([residual.sum()], rows.T @ residual))
 
     share = float(np.clip(w @ target, 1e-9, 1 - 1e-9))
     begin = np.array([np.log(share / (1 - share)), *start])
     options = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000}
-    found = minimize(loss, begin, jac=True, bounds=[(None, None), *bounds], method="L-BFGS-B", options=options)
-    return float(found.x[0]), np.asarray(found.x[1:])
+    fit = minimize(loss, begin, jac=True, bounds=[(None, None), *bounds], method="L-BFGS-B", options=options)
+    return float(fit.x[0]), np.asarray(fit.x[1:])
 
 
 def cross_fitted(
     y: NDArray[np.int64], score: Floats, weight: Floats, folds: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    """Calibrate each fold's scores on the other folds, so that the result can be judged.
+    """Calibrate the scores of each fold on the other folds.
 
     Parameters
     ----------
@@ -112,21 +112,21 @@ def cross_fitted(
     Returns
     -------
     logit : ndarray, shape (n,)
-        Of the suitability.
+        Logit of the suitability.
     slope : ndarray, shape (n,)
-        Of the calibration that made it.
+        Slope of the calibration that gave the logit.
     """
     logit, slope = np.empty(len(y)), np.empty(len(y))
     for fold in np.unique(folds):
         test = folds == fold
-        found = fit_calibration(y[~test], score[~test], weight[~test])
-        logit[test] = found.intercept + found.slope * score[test]
-        slope[test] = found.slope
+        calibration = fit_calibration(y[~test], score[~test], weight[~test])
+        logit[test] = calibration.intercept + calibration.slope * score[test]
+        slope[test] = calibration.slope
     return logit, slope
 
 
 def reliability(y: NDArray[np.int64], suitability: Floats) -> list[ReliabilityBin]:
-    """Compare suitabilities with what was found, in bins of as equal a number of records as can be.
+    """Compare suitabilities with the observed share of presences, in bins of nearly equal numbers of records.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def reliability(y: NDArray[np.int64], suitability: Floats) -> list[ReliabilityBi
     Returns
     -------
     list of ReliabilityBin
-        From the lowest suitability to the highest; up to 10, of at least 15 records each.
+        From the lowest suitability to the highest; up to 10 bins of at least 15 records each.
     """
     n_bins = max(1, min(_BINS, len(y) // _FEWEST_IN_BIN))
     order = np.argsort(suitability, kind="stable")

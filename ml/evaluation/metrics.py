@@ -1,8 +1,8 @@
 """Scores of a species distribution model, and the bootstrap interval around them.
 
-Every function takes ``y_true`` of shape (n,) holding 0 and 1 (1 = presence) and ``score`` of shape (n,), higher meaning
-more suitable. Wrong shapes, NaN, empty input or a single class raise ``ValueError``; what constant scores give is said
-in each docstring.
+Every function takes ``y_true`` of shape (n,) with 0 and 1 (1 = presence) and ``score`` of shape (n,), where higher is
+more suitable. Wrong shapes, NaN, empty input or a single class raise ``ValueError``. Each docstring states the result
+for constant scores.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 MetricFunction = Callable[[NDArray[np.int64], Floats], float]
 
 
-def checked(y_true: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.int64], Floats]:
-    """Validate labels and scores and return them as arrays of int and float.
+def validated(y_true: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.int64], Floats]:
+    """Return labels and scores as arrays of int and float, after validation.
 
     Parameters
     ----------
@@ -30,6 +30,11 @@ def checked(y_true: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.int64], Flo
     -------
     y_true : ndarray of int, shape (n,)
     score : ndarray of float, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        Shapes differ, there are no records, a score is not finite, or a class is missing.
     """
     labels = np.asarray(y_true)
     scores = np.asarray(score, dtype=np.float64)
@@ -48,7 +53,7 @@ def checked(y_true: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.int64], Flo
 
 
 def auc_roc(y_true: ArrayLike, score: ArrayLike) -> float:
-    """Area under the ROC curve: the chance that a presence scores above an absence, ties counting half.
+    """Return the area under the ROC curve: the probability that a presence scores above an absence, ties counting half.
 
     Constant scores give 0.5.
 
@@ -61,7 +66,7 @@ def auc_roc(y_true: ArrayLike, score: ArrayLike) -> float:
     ----------
     Hanley & McNeil 1982, Radiology 143: 29-36.
     """
-    y, s = checked(y_true, score)
+    y, s = validated(y_true, score)
     absent, present = np.sort(s[y == 0]), s[y == 1]
     below = np.searchsorted(absent, present, side="left")
     not_above = np.searchsorted(absent, present, side="right")
@@ -69,7 +74,7 @@ def auc_roc(y_true: ArrayLike, score: ArrayLike) -> float:
 
 
 def auc_prg(y_true: ArrayLike, score: ArrayLike) -> float:
-    """Area under the precision-recall-gain curve.
+    """Return the area under the precision-recall-gain curve.
 
     Precision gain is ``1 - n1·FP / (n0·TP)`` and recall gain ``1 - n1·FN / (n0·TP)`` with n1 presences and n0 absences.
     Records of equal score enter together. Where the curve crosses recall gain 0 a point is interpolated on the counts
@@ -86,7 +91,7 @@ def auc_prg(y_true: ArrayLike, score: ArrayLike) -> float:
     ----------
     Flach & Kull 2015, Precision-Recall-Gain Curves: PR Analysis Done Right, NIPS 28.
     """
-    y, s = checked(y_true, score)
+    y, s = validated(y_true, score)
     n1, n0 = int(y.sum()), int((1 - y).sum())
     order = np.argsort(-s, kind="stable")
     last_of_tie = np.append(np.flatnonzero(np.diff(s[order])), y.size - 1)
@@ -107,7 +112,7 @@ def auc_prg(y_true: ArrayLike, score: ArrayLike) -> float:
 
 
 def cor(y_true: ArrayLike, score: ArrayLike) -> float:
-    """Point-biserial correlation of score with presence (Elith et al. 2006, Ecography 29: 129-151).
+    """Return the point-biserial correlation of score with presence (Elith et al. 2006, Ecography 29: 129-151).
 
     Constant scores give 0.
 
@@ -116,10 +121,10 @@ def cor(y_true: ArrayLike, score: ArrayLike) -> float:
     y_true : array-like, shape (n,)
     score : array-like, shape (n,)
     """
-    y, s = checked(y_true, score)
+    y, s = validated(y_true, score)
     if s.min() == s.max():
         return 0.0
-    # scaled first, so that neither tiny nor huge scores under- or overflow when squared
+    # Scores are scaled first, so that squares of tiny or huge scores do not under- or overflow.
     s = (s - s.min()) / (s.max() - s.min())
     from_mean, presence = s - s.mean(), y - y.mean()
     spread = float(np.sqrt((from_mean**2).sum() * (presence**2).sum()))
@@ -127,7 +132,7 @@ def cor(y_true: ArrayLike, score: ArrayLike) -> float:
 
 
 def sensitivity_specificity(y_true: ArrayLike, score: ArrayLike, threshold: float) -> tuple[float, float]:
-    """Share of presences at or above `threshold`, and share of absences (or background) below it.
+    """Return the share of presences at or above `threshold`, and of absences (or background) below it.
 
     Parameters
     ----------
@@ -136,7 +141,7 @@ def sensitivity_specificity(y_true: ArrayLike, score: ArrayLike, threshold: floa
     threshold : float
         Suitable when ``score >= threshold``.
     """
-    y, s = checked(y_true, score)
+    y, s = validated(y_true, score)
     if np.isnan(threshold):
         raise ValueError("threshold is NaN")
     suitable = s >= threshold
@@ -144,7 +149,7 @@ def sensitivity_specificity(y_true: ArrayLike, score: ArrayLike, threshold: floa
 
 
 def tss(y_true: ArrayLike, score: ArrayLike, threshold: float) -> float:
-    """Sensitivity + specificity - 1 at `threshold` (Allouche et al. 2006, J. Appl. Ecol. 43: 1223-1232).
+    """Return sensitivity + specificity - 1 at `threshold` (Allouche et al. 2006, J. Appl. Ecol. 43: 1223-1232).
 
     Parameters
     ----------
@@ -158,7 +163,7 @@ def tss(y_true: ArrayLike, score: ArrayLike, threshold: float) -> float:
 
 
 def brier(y_true: ArrayLike, score: ArrayLike) -> float:
-    """Mean squared difference of probability and outcome (Brier 1950). Only meaningful with true absences.
+    """Return the mean squared difference of probability and outcome (Brier 1950), meaningful with true absences only.
 
     Parameters
     ----------
@@ -166,21 +171,21 @@ def brier(y_true: ArrayLike, score: ArrayLike) -> float:
     score : array-like, shape (n,)
         Probabilities in 0..1; anything outside raises ValueError.
     """
-    y, s = checked(y_true, score)
+    y, s = validated(y_true, score)
     if s.min() < 0.0 or s.max() > 1.0:
         raise ValueError("the Brier score needs probabilities between 0 and 1")
     return float(np.mean((s - y) ** 2))
 
 
 def _ranks(values: Floats) -> Floats:
-    """Ranks from 1, ties sharing their mean rank; shape (n,) in and out."""
+    """Return ranks from 1, with the mean rank for ties; shape (n,) in and out."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return ((2 * last - counts + 1) / 2.0)[inverse]
 
 
 def cbi(presence: ArrayLike, background: ArrayLike, n_bins: int = 101, window: float = 0.1) -> float:
-    """Continuous Boyce index: does the share of presences to background rise with the score?
+    """Return the continuous Boyce index, which measures whether presences per background rise with the score.
 
     A window of width `window` × the score range slides over the range in `n_bins` steps; in each, the share of
     presences is divided by the share of background. The index is the Spearman correlation of that ratio with the
@@ -201,7 +206,12 @@ def cbi(presence: ArrayLike, background: ArrayLike, n_bins: int = 101, window: f
     Returns
     -------
     float
-        0.0 when every window has the same ratio. ValueError for empty, non-finite or constant scores.
+        0.0 when every window has the same ratio.
+
+    Raises
+    ------
+    ValueError
+        Scores are empty, not finite or constant.
 
     References
     ----------
@@ -216,7 +226,7 @@ def cbi(presence: ArrayLike, background: ArrayLike, n_bins: int = 101, window: f
     low, high = min(p[0], b[0]), max(p[-1], b[-1])
     if low == high:
         raise ValueError("the Boyce index is undefined for constant scores")
-    # on 0..1 both ends of the range are met exactly
+    # On 0..1 the windows meet both ends of the range exactly.
     p, b = (p - low) / (high - low), (b - low) / (high - low)
     start = np.linspace(0.0, 1.0 - window, n_bins)
     end = np.minimum(start + window, 1.0)
@@ -238,9 +248,9 @@ def cbi(presence: ArrayLike, background: ArrayLike, n_bins: int = 101, window: f
 
 
 def _fast_auc_samples(present: Floats, absent: Floats, n: int, rng: np.random.Generator) -> Floats:
-    """AUC of `n` stratified resamples, shape (n,).
+    """Return the AUC of `n` stratified resamples, shape (n,).
 
-    A resample is only a count of how often each distinct score is drawn: after one sort its AUC is linear work.
+    A resample is represented by how often each distinct score is drawn; after one sort its AUC takes linear time.
     """
     levels, inverse = np.unique(np.concatenate([present, absent]), return_inverse=True)
     of_present, of_absent = inverse[: present.size], inverse[present.size :]
@@ -256,12 +266,12 @@ def _fast_auc_samples(present: Floats, absent: Floats, n: int, rng: np.random.Ge
 def bootstrap_interval(
     metric: MetricFunction, y_true: ArrayLike, score: ArrayLike, n: int = 500, seed: int = 0, level: float = 0.95
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of a metric, resampling presences and absences apart (Efron & Tibshirani 1993).
+    """Return the percentile bootstrap interval of a metric, resampled within each class (Efron & Tibshirani 1993).
 
     Parameters
     ----------
     metric : callable
-        ``metric(y_true, score) -> float``; `auc_roc` takes a faster road to the same numbers.
+        ``metric(y_true, score) -> float``; `auc_roc` is computed by a faster method with the same result.
     y_true : array-like, shape (n_records,)
     score : array-like, shape (n_records,)
     n, seed : int
@@ -272,10 +282,14 @@ def bootstrap_interval(
     Returns
     -------
     low, high : float
-        Resamples for which the metric is undefined (ValueError) are left out; if it is undefined for half of them or
-        more, ValueError is raised.
+        Resamples for which the metric is undefined (ValueError) are left out.
+
+    Raises
+    ------
+    ValueError
+        The metric is undefined for half of the resamples or more.
     """
-    y, s = checked(y_true, score)
+    y, s = validated(y_true, score)
     if n < 1 or not 0.0 < level < 1.0:
         raise ValueError("n must be at least 1 and level between 0 and 1")
     rng = np.random.default_rng(seed)

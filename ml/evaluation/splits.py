@@ -1,7 +1,7 @@
-"""Folds for honest cross-validation: by location where records have one, stratified where they have none.
+"""Folds for cross-validation: spatial blocks for records with coordinates, stratified random folds for others.
 
-Random folds flatter a model of clustered records, because a held-out record has its near twin in the training set
-(Roberts et al. 2017, Ecography 40: 913-929). Blocks keep neighbours together.
+Random folds overestimate a model of clustered records, because a held-out record has near neighbours among the training
+records (Roberts et al. 2017, Ecography 40: 913-929). Blocks keep neighbours in one fold.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 EARTH_RADIUS_M = 6_371_007.2
 """Radius of the sphere with the surface of the WGS 84 ellipsoid, metres."""
 BLOCKS_PER_FOLD = 4
-"""At least this many blocks with presences for each fold, unless the records lie too close together for it."""
+"""Least number of blocks with presences for each fold, unless the records lie too close together."""
 HALVINGS = 24
-"""How often the block size may be halved in search of enough blocks."""
+"""Largest number of times that the block size is halved to get enough blocks."""
 
 Labels = NDArray[np.int64]
 
@@ -36,22 +36,26 @@ def _labels(y: ArrayLike) -> Labels:
 
 
 def stratified_folds(y: ArrayLike, n_folds: int = 5, seed: int = 0) -> Labels:
-    """Random folds with as equal a share of presences and absences as can be.
+    """Draw random folds with nearly equal shares of presences and absences.
 
     Parameters
     ----------
     y : array-like, shape (n,)
         1 present, 0 absent or background.
     n_folds : int
-        Folds wanted; fewer are made when there are fewer presences or absences than that.
+        Number of folds; fewer are made when there are fewer presences or absences.
     seed : int
         The same seed gives the same folds.
 
     Returns
     -------
     ndarray of int, shape (n,)
-        Fold of each record, from 0. Every fold has a presence and an absence. ValueError when two such folds cannot
-        be made.
+        Fold of each record, from 0. Every fold has a presence and an absence.
+
+    Raises
+    ------
+    ValueError
+        Not even two such folds can be made.
     """
     labels = _labels(y)
     smaller_class = int(min(labels.sum(), labels.size - labels.sum()))
@@ -64,17 +68,17 @@ def stratified_folds(y: ArrayLike, n_folds: int = 5, seed: int = 0) -> Labels:
     fold = np.empty(labels.size, dtype=np.int64)
     for value in (1, 0):
         members = rng.permutation(np.flatnonzero(labels == value))
-        # dealt from opposite ends, so that the remainders of both classes do not pile up in the first folds
+        # The classes are dealt from opposite ends, so that the first folds do not get the remainders of both.
         dealt = np.arange(members.size) % n_folds
         fold[members] = dealt if value else n_folds - 1 - dealt
     return fold
 
 
 def equal_area_metres(lonlat: ArrayLike) -> NDArray[np.float64]:
-    """Project degrees to metres on a cylindrical equal-area map whose true parallel runs through the records.
+    """Project degrees to metres by a cylindrical equal-area projection with its true parallel at the records.
 
-    The map is cut where the records leave the widest gap in longitude, so that records on both sides of the
-    antimeridian stay neighbours.
+    The map is cut at the widest gap in the records' longitudes, so that records on both sides of the antimeridian stay
+    neighbours.
 
     Parameters
     ----------
@@ -85,6 +89,11 @@ def equal_area_metres(lonlat: ArrayLike) -> NDArray[np.float64]:
     -------
     ndarray, shape (n, 2)
         Easting and northing in metres.
+
+    Raises
+    ------
+    ValueError
+        A latitude is beyond 90°.
     """
     degrees = np.asarray(lonlat, dtype=np.float64)
     longitude, latitude = degrees[:, 0] % 360.0, degrees[:, 1]
@@ -93,7 +102,7 @@ def equal_area_metres(lonlat: ArrayLike) -> NDArray[np.float64]:
     distinct = np.unique(longitude)
     gaps = np.diff(np.append(distinct, distinct[0] + 360.0))
     east_of_gap = distinct[(int(np.argmax(gaps)) + 1) % distinct.size]
-    # the true parallel; near the poles the map would be stretched beyond use
+    # Near the poles a true parallel would stretch the map beyond use.
     parallel = np.cos(np.radians(min(float(np.abs(latitude).mean()), 75.0)))
     x = EARTH_RADIUS_M * np.radians((longitude - east_of_gap) % 360.0) * parallel
     y = EARTH_RADIUS_M * np.sin(np.radians(latitude)) / parallel
@@ -101,7 +110,7 @@ def equal_area_metres(lonlat: ArrayLike) -> NDArray[np.float64]:
 
 
 def block_ids(metres: NDArray[np.float64], size: float) -> Labels:
-    """Block of each record on a grid of squares that starts at the records' lower left corner.
+    """Number the squares of a grid that starts at the records' lower left corner, and return the square of each record.
 
     Parameters
     ----------
@@ -121,24 +130,24 @@ def block_ids(metres: NDArray[np.float64], size: float) -> Labels:
 
 
 def _choose_size(metres: NDArray[np.float64], labels: Labels, n_folds: int) -> float:
-    """Side of a block in metres: the largest halving of the presences' extent giving enough blocks with presences."""
+    """Return the side of a block in metres: the presences' extent, halved until enough blocks hold presences."""
     present = metres[labels == 1]
     extent = float(np.ptp(present, axis=0).max())
     if extent <= 0.0:
         raise TooCloseError("all presences are at one place: spatial blocks cannot be made")
-    wanted = min(BLOCKS_PER_FOLD * n_folds, int(np.unique(present, axis=0).shape[0]))
+    n_blocks = min(BLOCKS_PER_FOLD * n_folds, int(np.unique(present, axis=0).shape[0]))
     size = extent
     for _ in range(HALVINGS):
         size /= 2.0
-        if np.unique(block_ids(metres, size)[labels == 1]).size >= wanted:
+        if np.unique(block_ids(metres, size)[labels == 1]).size >= n_blocks:
             break
     return float(f"{size:.3g}")
 
 
 def _assign(block: Labels, labels: Labels, n_folds: int, rng: np.random.Generator) -> Labels | None:
-    """Deal whole blocks to folds, the largest first, each to the fold with the least; None if a class is missing.
+    """Assign blocks to folds, the largest first, each to the fold with the least; None if a fold lacks a class.
 
-    Presences and background count as shares of their own total, so that neither swamps the other.
+    Presences and background count as shares of their own totals, so that both classes have the same influence.
     """
     n_blocks = int(block.max()) + 1
     present = np.bincount(block, weights=labels, minlength=n_blocks) / labels.sum()
@@ -147,7 +156,7 @@ def _assign(block: Labels, labels: Labels, n_folds: int, rng: np.random.Generato
     order = shuffled[np.argsort(-(present + absent)[shuffled], kind="stable")]
     load = np.zeros((n_folds, 2))
     fold_of_block = np.empty(n_blocks, dtype=np.int64)
-    # blocks with presences first: they are the scarcer kind, background-only blocks then even out the rest
+    # Blocks with presences come first because they are scarcer; blocks of background alone then even out the folds.
     for b in np.concatenate([order[present[order] > 0], order[present[order] == 0]]):
         shares = np.array([present[b], absent[b]])
         added = ((load + shares) ** 2 - load**2).sum(axis=1)
@@ -165,11 +174,11 @@ def spatial_blocks(
     block_size: float | None = None,
     geographic: bool = True,
 ) -> tuple[Labels, float]:
-    """Folds of whole square blocks on the ground.
+    """Make folds of square blocks on the ground.
 
     Without `block_size`, the side starts at half the longer side of the presences' extent and is halved until at least
-    four blocks for each fold hold presences. Blocks are dealt to folds from the fullest down, each to the fold whose
-    presences and background it evens out best.
+    four blocks for each fold hold presences. Blocks are assigned to folds from the fullest to the emptiest, each to the
+    fold whose presences and background it evens out best.
 
     Parameters
     ----------
@@ -178,8 +187,8 @@ def spatial_blocks(
     y : array-like, shape (n,)
         1 present, 0 absent or background.
     n_folds : int
-        Folds wanted; fewer are made when there are fewer blocks with presences, or when a fold would be left without
-        presences or background.
+        Number of folds; fewer are made when there are fewer blocks with presences, or when a fold would have no
+        presences or no background.
     seed : int
         Breaks ties between blocks; the same seed gives the same folds.
     block_size : float, optional
@@ -190,9 +199,16 @@ def spatial_blocks(
     Returns
     -------
     fold : ndarray of int, shape (n,)
-        Fold of each record, from 0. ValueError when not even 2 folds with presences and background can be made.
+        Fold of each record, from 0.
     block_size_km : float
         Side of the blocks.
+
+    Raises
+    ------
+    TooCloseError
+        Not even 2 folds with presences and background can be made.
+    ValueError
+        Shapes, labels, coordinates or settings are invalid.
     """
     labels = _labels(y)
     points = np.asarray(xy, dtype=np.float64)
@@ -217,12 +233,12 @@ def spatial_blocks(
 
 
 class SpatialBlockFold:
-    """Scikit-learn splitter over spatial blocks: pass coordinates as `groups`.
+    """scikit-learn splitter over spatial blocks; the coordinates are passed as `groups`.
 
     Parameters
     ----------
     n_splits : int
-        Folds.
+        Number of folds.
     block_size : float, optional
         Side of a block in metres.
     random_state : int

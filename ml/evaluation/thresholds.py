@@ -1,7 +1,7 @@
-"""Rules that turn a suitability into a yes or no: suitable when ``score >= threshold``.
+"""Threshold rules: a place is suitable when ``score >= threshold``.
 
-Each rule takes ``y_true`` of shape (n,) holding 0 and 1 and ``score`` of shape (n,); the value returned is always one
-of the scores, so that no rounding moves a record across it.
+Each rule takes ``y_true`` of shape (n,) with 0 and 1 and ``score`` of shape (n,). The threshold is always one of the
+scores, so that rounding moves no record across it. Invalid arguments raise ``ValueError``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ml.evaluation.metrics import checked
+from ml.evaluation.metrics import validated
 
 
 def max_sss(y_true: ArrayLike, score: ArrayLike) -> float:
-    """Threshold of maximum sensitivity + specificity; of several that tie, the highest (the more cautious yes).
+    """Return the threshold of maximum sensitivity + specificity; the highest of several with equal sums.
 
     Parameters
     ----------
@@ -26,18 +26,18 @@ def max_sss(y_true: ArrayLike, score: ArrayLike) -> float:
     ----------
     Liu, White & Newell 2013, J. Biogeography 40: 778-789.
     """
-    y, s = checked(y_true, score)
+    y, s = validated(y_true, score)
     levels = np.unique(s)
     present, absent = np.sort(s[y == 1]), np.sort(s[y == 0])
     missed = np.searchsorted(present, levels, side="left")
     rejected = np.searchsorted(absent, levels, side="left")
-    # whole numbers, so that thresholds that tie do so exactly
+    # Whole numbers make ties exact.
     gain = rejected * present.size - missed * absent.size
     return float(levels[np.flatnonzero(gain == gain.max())[-1]])
 
 
 def p10(y_true: ArrayLike, score: ArrayLike) -> float:
-    """Tenth-percentile presence: the highest presence score that keeps at least 90 % of presences suitable.
+    """Return the tenth-percentile presence: the highest presence score that leaves 90 % of presences suitable.
 
     Parameters
     ----------
@@ -48,20 +48,20 @@ def p10(y_true: ArrayLike, score: ArrayLike) -> float:
     ----------
     Pearson et al. 2007, J. Biogeography 34: 102-117.
     """
-    y, s = checked(y_true, score)
+    y, s = validated(y_true, score)
     present = np.sort(s[y == 1])
     return float(present[present.size // 10])
 
 
 def mtp(y_true: ArrayLike, score: ArrayLike) -> float:
-    """Minimum training presence: the lowest score of a presence (Pearson et al. 2007).
+    """Return the minimum training presence: the lowest score of a presence (Pearson et al. 2007).
 
     Parameters
     ----------
     y_true : array-like, shape (n,)
     score : array-like, shape (n,)
     """
-    y, s = checked(y_true, score)
+    y, s = validated(y_true, score)
     return float(s[y == 1].min())
 
 

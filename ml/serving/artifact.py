@@ -113,18 +113,10 @@ def load_artifact(path: Path) -> Artifact:
     ArtifactError
         A file is missing or was changed, the format version is unknown, or the content is not valid.
     """
-    manifest = _manifest(path)
-    hashes = manifest["sha256"]
-    card = _card(path, hashes)
-    name = _ARRAYS[manifest["format_version"]]
-    arrays = _unchanged(path, name, hashes)
-    if manifest["model_id"] != _model_id(card.species.slug, hashes):
-        raise ArtifactError(f"{path / 'manifest.json'} has the id of another model")
-    if card.threshold_rule not in card.thresholds:
-        raise ArtifactError(f"{path / 'card.json'} has no threshold for its own rule {card.threshold_rule}")
+    model_id, card, name, arrays = _verified(path)
     model = move_to_block(_open_arrays(path / name, arrays, card))
     predictor = FastPredictor(card, model.blend, model.reference, model.area, model.held_out)
-    return Artifact(manifest["model_id"], card, predictor, path)
+    return Artifact(model_id, card, predictor, path)
 
 
 def find_artifacts(root: Path) -> list[Path]:
@@ -162,6 +154,36 @@ def read_card(path: Path) -> ModelCard:
         As `load_artifact`.
     """
     return _card(path, _manifest(path)["sha256"])
+
+
+def verify_artifact(path: Path) -> None:
+    """Compare a model's files with the hashes in its manifest, without opening the model.
+
+    Parameters
+    ----------
+    path : Path
+        The model's directory.
+
+    Raises
+    ------
+    ArtifactError
+        Something is missing, of another format version, or changed since it was written.
+    """
+    _verified(path)
+
+
+def _verified(path: Path) -> tuple[str, ModelCard, str, bytes]:
+    """Return the model's id, its card, and the name and content of its file of arrays, all checked by hash."""
+    manifest = _manifest(path)
+    hashes = manifest["sha256"]
+    card = _card(path, hashes)
+    name = _ARRAYS[manifest["format_version"]]
+    arrays = _unchanged(path, name, hashes)
+    if manifest["model_id"] != _model_id(card.species.slug, hashes):
+        raise ArtifactError(f"{path / 'manifest.json'} has the id of another model")
+    if card.threshold_rule not in card.thresholds:
+        raise ArtifactError(f"{path / 'card.json'} has no threshold for its own rule {card.threshold_rule}")
+    return manifest["model_id"], card, name, arrays
 
 
 def _unchanged(path: Path, name: str, hashes: dict[str, str]) -> bytes:

@@ -31,15 +31,51 @@ class IntervalModel:
     between_place_sd: float = 0.0
 
     def deviation(self, spread: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the standard deviation of calibrated logits.
+        """Standard deviation on the logit scale; any shape."""
+        return np.asarray(np.sqrt((self.scale * spread) ** 2 + self.between_place_sd**2))
+
+    def sources(self, records: float, members: float) -> dict[str, float]:
+        """Return the parts of the variance that come from records, members and places, as shares.
 
         Parameters
         ----------
-        spread : ndarray, any shape
-            Standard deviation between half samples and members, on the logit scale.
+        records, members : float
+            Variances of a calibrated logit over samples of records and over members, whose sum is `spread` squared.
 
         Returns
         -------
-        ndarray, same shape
+        dict of str to float
+            Shares that sum to 1; all 0 where there is no variance.
         """
-        return np.asarray(np.sqrt((self.scale * spread) ** 2 + self.between_place_sd**2))
+        parts = {
+            "records": self.scale**2 * records,
+            "members": self.scale**2 * members,
+            "places": self.between_place_sd**2,
+        }
+        total = sum(parts.values())
+        return {name: part / total if total > 0 else 0.0 for name, part in parts.items()}
+
+
+def member_spread(
+    sampling: NDArray[np.float64], disagreement: NDArray[np.float64], n_members: int, slope: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """Return the spread of a calibrated logit over samples of records and over members.
+
+    The members learn from the same records, so the forest's variance between half samples stands for all of them.
+
+    Parameters
+    ----------
+    sampling : ndarray, any shape
+        Variance of the forest's score over samples of records.
+    disagreement : ndarray, same shape
+        Weighted variance of the members' scores.
+    n_members : int
+        Members whose weight is above 0.
+    slope : ndarray of the same shape, or float
+        Slope of the calibration.
+
+    Returns
+    -------
+    ndarray, same shape
+    """
+    return np.asarray(slope * np.sqrt(sampling + disagreement / n_members))

@@ -7,7 +7,6 @@ that whenever it writes a model.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from ml.card import ModelCard
 from ml.predictors.encoding import encode_column
 from ml.serving.blend import Blend
 from ml.serving.contributions import Explanation, explain
-from ml.serving.interval import IntervalModel, Z
+from ml.serving.interval import IntervalModel, Z, member_spread
 from ml.serving.memory import arrays_in
 from ml.serving.novelty import Area, Novelty, NoveltyGauge
 from ml.serving.threshold import OWN, Cutoff, HeldOutSuitability
@@ -317,19 +316,11 @@ class FastPredictor:
         )
 
     def _interval_of(self, explanation: Explanation) -> tuple[tuple[float, float], dict[str, float]]:
-        """Return the interval and the shares of its variance by source.
-
-        The members are fitted to the same records, so the forest's spread between half samples represents all of them.
-        """
-        steep = (self.blend.slope * self._interval.scale) ** 2
-        parts = {
-            "records": steep * explanation.sampling,
-            "members": steep * explanation.disagreement / self._n_members,
-            "places": self._interval.between_place_sd**2,
-        }
-        total = sum(parts.values())
-        # From the logit scale to that of the score, which is `slope` times smaller.
-        margin = Z * math.sqrt(total) / self.blend.slope
-        sources = {name: part / total if total > 0 else 0.0 for name, part in parts.items()}
+        """Return the interval and the shares of its variance by source."""
+        slope, n_members = self.blend.slope, self._n_members
+        sampling, disagreement = explanation.sampling, explanation.disagreement
+        spread = member_spread(np.asarray(sampling), np.asarray(disagreement), n_members, slope)
+        # The deviation is on the logit scale; the unit of the score is `slope` times smaller.
+        margin = Z * float(self._interval.deviation(spread)) / slope
         low, high = (self.blend.suitability_at(end) for end in (explanation.score - margin, explanation.score + margin))
-        return (low, high), sources
+        return (low, high), self._interval.sources(slope**2 * sampling, slope**2 * disagreement / n_members)

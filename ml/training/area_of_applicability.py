@@ -1,4 +1,4 @@
-"""Fitting the area of applicability: what matters to a model, and how far its records reach in that."""
+"""Fitting the area of applicability: importance of the predictors, and distances between training rows."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ml.serving.novelty import Area
 Rows = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
-#: Most training rows that an area keeps; a query looks at every one of them.
 MOST_POINTS = 4000
+"""Largest number of training rows that an area keeps; a query is compared with every one of them."""
 _MOST_EXPLAINED = 400
 _CHUNK = 500
 
 
 def mean_effects(blend: Blend, rows: Rows, seed: int) -> Floats:
-    """How much each predictor moves the score over the training rows.
+    """Return how much each predictor changes the score over the training rows.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def mean_effects(blend: Blend, rows: Rows, seed: int) -> Floats:
     Returns
     -------
     ndarray, shape (n_predictors,)
-        Mean absolute contribution, as shares that sum to 1; equal shares where nothing moves the score.
+        Mean absolute contribution, as shares that sum to 1; equal shares where no predictor changes the score.
     """
     chosen = np.arange(len(rows))
     if len(rows) > _MOST_EXPLAINED:
@@ -53,7 +53,7 @@ def fit_area(
     seed: int,
     most: int = MOST_POINTS,
 ) -> tuple[Area, AreaReport]:
-    """Measure how far apart training rows of different folds are, and take the threshold from that.
+    """Fit the distance of the area, and its threshold from distances between training rows of different folds.
 
     Parameters
     ----------
@@ -61,19 +61,21 @@ def fit_area(
         Encoded.
     y : ndarray of 0/1, shape (n,)
     fold : ndarray of int, shape (n,)
-        Of the cross-validation that the model is judged by.
+        Folds of the cross-validation by which the model is assessed.
     weights : ndarray, shape (n_predictors,)
-        Importance of each predictor, 0 and up.
+        Importance of each predictor, at least 0.
     categorical : tuple of int
+        Columns of level codes.
     seed : int
-        Of the sample of rows where there are more than `most`.
+        Seed of the sample of rows where there are more than `most`.
     most : int
+        Largest number of rows that the area keeps.
 
     Returns
     -------
     area : Area
     report : AreaReport
-        For the card.
+        Description for the card.
 
     References
     ----------
@@ -88,7 +90,7 @@ def fit_area(
     spread = sample.std(axis=0)
     scale = np.where(continuous & (spread > 0), weights / np.where(spread > 0, spread, 1), 0.0)
     scale[~continuous] = 1.0
-    # two standardised values are 2 apart, squared, on average; so are two different levels
+    # The mean squared distance of two standardised values is 2, and so is that of two different levels.
     penalty = np.where(continuous, 0.0, np.maximum(2 * weights**2, 1e-12))
     centre = np.where(continuous, sample.mean(axis=0), 0.0)
     mean, training = _training_distances((sample - centre) * scale, penalty, fold)
@@ -96,7 +98,7 @@ def fit_area(
     scale[continuous] /= unit
     index = training / unit
     threshold = upper_whisker(index)
-    # placed as a query will be, so that a training row lies on itself
+    # Training rows are transformed in the same precision as a query, so that a training row has distance 0 from itself.
     centre_32, scale_32 = centre.astype(np.float32), scale.astype(np.float32)
     area = Area(
         points=np.ascontiguousarray(((rows[chosen] - centre_32) * scale_32).T, np.float32),
@@ -115,13 +117,13 @@ def fit_area(
 
 
 def upper_whisker(values: Floats) -> float:
-    """The largest value that is no more than 1.5 interquartile ranges above the third quartile."""
+    """Return the largest value that is no more than 1.5 interquartile ranges above the third quartile."""
     low, high = np.quantile(values, [0.25, 0.75])
     return float(values[values <= high + 1.5 * (high - low)].max())
 
 
 def _sample(y: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
-    """Rows to keep: of too many, as many presences as fit into half of them, and a random sample of the others."""
+    """Choose the rows to keep: of more than `most`, presences up to half of them and a random sample of the others."""
     if len(y) <= most:
         return np.arange(len(y))
     draw = np.random.default_rng(seed)
@@ -133,7 +135,7 @@ def _sample(y: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
 
 
 def _training_distances(points: Floats, penalty: Floats, fold: NDArray[np.int64]) -> tuple[float, Floats]:
-    """Mean distance of all pairs, and each row's distance from the nearest row of another fold."""
+    """Return the mean distance of all pairs, and the distance of each row from the nearest row of another fold."""
     n = len(points)
     continuous = penalty == 0
     total = 0.0

@@ -1,54 +1,54 @@
-"""How much each row weighs as background."""
+"""The weight of each row as background, and the share of target-group background."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 FEWEST_PLACES = 50
-"""With fewer places of other species' records than this, the background stays random."""
+"""With fewer places of records in a group than this, the background stays random."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ShareChoice:
-    """The share of target-group background and why.
+    """The share of target-group background and the scores by which it was chosen.
 
     Attributes
     ----------
     share : float
         0..1; the rest is random background.
     scores : dict of float to float
-        Cross-validated score of each share tried; empty where nothing was tried.
+        Cross-validated score of each share that was tried; empty where none was tried.
     """
 
-    share: float
-    scores: dict[float, float]
+    share: float = 0.0
+    scores: dict[float, float] = field(default_factory=dict)
 
 
 def background_weight(
     recorded: NDArray[np.int64], share: float, without: int | None = None, absences: bool = False
 ) -> Floats:
-    """Weight of each row as background.
+    """Return the weight of each row as background.
 
     Parameters
     ----------
     recorded : ndarray of 0/1, shape (n, n_species)
         Rows without any 1 are random background.
     share : float
-        Of the target group.
+        Share of target-group background.
     without : int, optional
-        Species whose own places do not count.
+        Species (column) whose own records do not count as background.
     absences : bool
-        Whether 0 means looked for and not found; all such rows then count the same.
+        Whether 0 means that the species was looked for and not found; all such rows then count the same.
 
     Returns
     -------
     ndarray, shape (n,)
-        Sums to 1. Where one kind of row is missing, the other has all the weight.
+        Sums to 1. Where one kind of row is missing, the other kind has all the weight.
     """
     others = np.ones(len(recorded), bool) if without is None else recorded[:, without] == 0
     if absences:

@@ -1,58 +1,25 @@
-"""What the card says of the records themselves: their fingerprint, example conditions, and where they lie."""
+"""Parts of the model card that describe the records: example conditions, places, background, calibration, notes."""
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ml.card import BackgroundReport, CalibrationReport, Conditions, Predictor
 from ml.evaluation.calibration import Calibration, reliability
 from ml.serving.threshold import thinned
 from ml.study import StudyData
-from ml.training.group import Prepared
+from ml.training.preparation import Prepared
 
 _MOST_PLACES = 800
 _MOST_REFERENCE = 2000
 _FEW = 15
 
 
-def fingerprint(study: StudyData, slug: str, with_group: bool = False) -> str:
-    """Hash the training table of one species.
-
-    Parameters
-    ----------
-    study : StudyData
-    slug : str
-    with_group : bool
-        Whether the other species' presences are part of the training data too.
-
-    Returns
-    -------
-    str
-        SHA-256 over descriptions, predictors, environment, presences and coordinates, in their order.
-    """
-    digest = hashlib.sha256()
-    digest.update(study.description.model_dump_json().encode())
-    for part in (*study.predictors, *(s for s in study.species if s.slug == slug)):
-        digest.update(part.model_dump_json().encode())
-    columns = [*(study.environment[p.name] for p in study.predictors), study.presence[slug]]
-    if with_group:
-        columns += [study.presence[name] for name in study.presence.columns]
-    for column in columns:
-        digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
-    for places in (study.coordinates, study.projected):
-        digest.update(b"-" if places is None else np.ascontiguousarray(places, np.float64).tobytes())
-    digest.update(repr(sorted(study.dropped.items())).encode())
-    return digest.hexdigest()
-
-
 def starting_points(
     study: StudyData, predictors: list[Predictor], y: NDArray[np.int64], held_out: NDArray[np.float64]
 ) -> list[Conditions]:
-    """Choose conditions to start from: typical ones, and those of a middling presence and a middling absence.
+    """Choose example conditions: typical ones, and those of the median presence and the median absence.
 
     Parameters
     ----------
@@ -61,7 +28,7 @@ def starting_points(
         With medians.
     y : ndarray of 0/1, shape (n,)
     held_out : ndarray, shape (n,)
-        Cross-validated suitability; the record in the middle is taken, not the most flattering one.
+        Cross-validated suitability; the record of median suitability is taken.
 
     Returns
     -------
@@ -75,8 +42,8 @@ def starting_points(
     if study.description.records == "presence-background":
         absence = "a background point"
     points = [Conditions(label="typical conditions (median)", environment=typical)]
-    for label, wanted in (("a place where it was recorded", 1), (absence, 0)):
-        rows = np.flatnonzero(y == wanted)
+    for label, value in (("a place where it was recorded", 1), (absence, 0)):
+        rows = np.flatnonzero(y == value)
         row = rows[np.argsort(held_out[rows], kind="stable")[len(rows) // 2]]
         values = study.environment.iloc[row]
         environment: dict[str, float | str] = {
@@ -88,7 +55,7 @@ def starting_points(
 
 
 def thinned_reference(study: StudyData, predictors: list[Predictor]) -> list[NDArray[np.float32]]:
-    """Sorted training values of each predictor, by which novelty is measured.
+    """Return the sorted training values of each predictor, which novelty is measured against.
 
     Parameters
     ----------
@@ -98,23 +65,23 @@ def thinned_reference(study: StudyData, predictors: list[Predictor]) -> list[NDA
     Returns
     -------
     list of ndarray of float32
-        In natural units; of more than 2,000 values, that many evenly spaced ranks with both ends, which moves no
+        In natural units. Of more than 2,000 values, 2,000 at evenly spaced ranks with both ends, which changes no
         percentage by more than 0.1. Empty for a categorical predictor.
     """
-    out = []
+    reference = []
     for p in predictors:
         values = np.zeros(0, np.float32)
         if p.type == "continuous":
             values = np.sort(study.environment[p.name].to_numpy(np.float32))
             values = thinned(values, _MOST_REFERENCE)
-        out.append(values)
-    return out
+        reference.append(values)
+    return reference
 
 
 def calibration_report(
     y: NDArray[np.int64], honest: NDArray[np.float64], calibration: Calibration, absences: bool
 ) -> CalibrationReport:
-    """Say what a suitability means and, where absences allow it, how well it kept to that on held-out records.
+    """Describe what a suitability means and, with true absences, how reliable it is on held-out records.
 
     Parameters
     ----------
@@ -122,8 +89,9 @@ def calibration_report(
     honest : ndarray, shape (n,)
         Held-out suitabilities, calibrated on the other folds.
     calibration : Calibration
-        The one that is served.
+        The calibration that is served.
     absences : bool
+        Whether 0 means that the species was looked for and not found.
 
     Returns
     -------
@@ -144,29 +112,25 @@ def calibration_report(
 
 
 def with_levels_in_order(predictors: list[Predictor], order: dict[int, NDArray[np.int64]]) -> list[Predictor]:
-    """List predictors with their levels in the order of a model's codes.
+    """Return the predictors with their levels in the order of a model's codes.
 
     Parameters
     ----------
     predictors : list of Predictor
     order : dict of int to ndarray of int
-        By column, the new code of each old one.
+        New code of each old code, by column.
 
     Returns
     -------
     list of Predictor
     """
-    out = list(predictors)
+    reordered = list(predictors)
     for j, new in order.items():
         levels = [""] * len(new)
-        for old, level in enumerate(out[j].levels or []):
+        for old, level in enumerate(predictors[j].levels or []):
             levels[new[old]] = level
-        out[j] = out[j].model_copy(update={"levels": levels})
-    return out
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
+        reordered[j] = predictors[j].model_copy(update={"levels": levels})
+    return reordered
 
 
 def recorded_places(study: StudyData, y: NDArray[np.int64]) -> list[tuple[float, float]]:
@@ -185,12 +149,12 @@ def recorded_places(study: StudyData, y: NDArray[np.int64]) -> list[tuple[float,
     if study.coordinates is None:
         return []
     places = np.unique(np.round(study.coordinates[y == 1], 2), axis=0)
-    keep = np.linspace(0, len(places) - 1, min(len(places), _MOST_PLACES)).astype(int)
-    return [(float(lon), float(lat)) for lon, lat in places[keep]]
+    ranks = np.linspace(0, len(places) - 1, min(len(places), _MOST_PLACES)).astype(int)
+    return [(float(lon), float(lat)) for lon, lat in places[ranks]]
 
 
 def describe_background(prepared: Prepared) -> BackgroundReport:
-    """Say what presences were compared with, and why."""
+    """Describe what presences were compared with, and why."""
     group, choice = prepared.group, prepared.shared.choice
     if group.absences:
         return BackgroundReport(kind="absences", note="Sites where the species was looked for and not found.")
@@ -213,10 +177,27 @@ def describe_background(prepared: Prepared) -> BackgroundReport:
 
 
 def remarks(prepared: Prepared, species: int, network: bool) -> list[str]:
-    """Remarks for one species' card."""
+    """List the notes for the card of one species.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    species : int
+        Column of the group.
+    network : bool
+        Whether the network is a member of the species' model.
+
+    Returns
+    -------
+    list of str
+    """
     n = int(prepared.group.recorded[:, species].sum())
     notes = list(prepared.notes)
     if n < _FEW:
         help_text = " The network lends it what it learned from the other species." if network else ""
         notes.append(f"Only {n} presences: scores and thresholds may change much with one more record.{help_text}")
     return notes
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -1,4 +1,4 @@
-"""The default model: a down-sampled forest with the companions that its records allow.
+"""The default model: a down-sampled forest and, where the records allow it, companions.
 
 | records | members |
 |---|---|
@@ -7,9 +7,9 @@
 | presences and absences, one species | forest |
 | presences and absences, a group of species | forest, multi-species network |
 
-Each member estimates the logarithm of the density ratio of presences to background. They err differently, so a mean of
-them is better than any; what each weighs is stacked on held-out blocks. A row's score depends on the fitted members and
-that row alone.
+Each member estimates the logarithm of the density ratio of presences to background. Their errors differ, so a mean of
+the members predicts better than each alone. The weights of that mean are stacked on held-out blocks
+(`ml.training.stacking`). The score of a row depends on the fitted members and on that row alone.
 """
 
 from __future__ import annotations
@@ -27,8 +27,6 @@ from ml.estimators.network import MultiSpeciesNetwork
 from ml.kernels.logit import share_logit
 from ml.predictors.levels import level_order, recode
 from ml.training.background_weight import FEWEST_PLACES, ShareChoice, background_weight
-from ml.training.stacking import Stacking, equal_weights
-from ml.training.target_group import choose_share
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
@@ -37,19 +35,20 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """Settings of the default model; the defaults are what users get.
+    """Settings of the default model; the defaults are those of training for serving.
 
     Attributes
     ----------
     n_estimators : int
         Trees of the forest.
     max_draw : int
-        Most presences one tree draws, which bounds the size of a model.
+        Largest number of presences that one tree draws, which bounds the size of a model.
     regularization : float
         Multiplier of Maxent's penalties.
     n_networks : int
-        Networks averaged.
+        Networks that are averaged.
     seed : int
+        Seed of every random draw.
     """
 
     n_estimators: int = 500
@@ -80,11 +79,11 @@ class Group:
     Attributes
     ----------
     rows : ndarray of float32, shape (n, n_predictors)
-        Encoded predictors; levels by their place in the predictor's list.
+        Encoded predictors; a level is coded by its position in the predictor's list of levels.
     recorded : ndarray of 0/1, shape (n, n_species)
         Rows without any 1 are random background (or, with `absences`, sites where no species was found).
     categorical : tuple of int
-        Columns that hold level codes.
+        Columns of level codes.
     absences : bool
         Whether 0 means that the species was looked for and not found.
     """
@@ -96,7 +95,7 @@ class Group:
 
     @property
     def has_network(self) -> bool:
-        """Whether there are species and places enough to learn from each other."""
+        """Whether the group has several species and enough places for a shared network."""
         return self.recorded.shape[1] > 1 and int(self.recorded.any(axis=1).sum()) >= FEWEST_PLACES
 
     @property
@@ -106,41 +105,68 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Stacking:
+    """Weights of the members and the calibration that was fitted with them.
+
+    Attributes
+    ----------
+    weights : dict of str to float
+        By member; their sum is 1.
+    intercept, slope : float
+        The logistic function of intercept + slope · weighted mean is the share of presences where presences and
+        background are equally common.
+    """
+
+    weights: dict[str, float]
+    intercept: float = 0.0
+    slope: float = 1.0
+
+    def mean(self, scores: dict[str, Floats]) -> Floats:
+        """Return the weighted mean of the members' scores; any shape."""
+        return np.asarray(sum(weight * scores[name] for name, weight in self.weights.items()))
+
+
+def equal_weights(members: list[str]) -> Stacking:
+    """Return equal weights for the members."""
+    return Stacking({name: 1 / len(members) for name in members})
+
+
+@dataclass(frozen=True)
 class GroupModel:
-    """What the species of a group share.
+    """The parts of a model that the species of a group share; by default nothing is shared.
 
     Attributes
     ----------
     choice : ShareChoice
-        Of target-group background; 0 where there is no target group.
+        Share of target-group background; 0 where there is no target group.
     network : MultiSpeciesNetwork or None
-        None where a species stands alone.
+        None for a species without a group.
     stacking : Stacking or None
-        The members' weights; equal where None.
+        Weights of the members; None for equal weights.
     """
 
-    choice: ShareChoice
+    choice: ShareChoice = field(default_factory=ShareChoice)
     network: MultiSpeciesNetwork | None = None
     stacking: Stacking | None = None
 
 
 @dataclass(frozen=True)
 class SpeciesModel:
-    """One species' fitted members.
+    """The fitted members of one species.
 
     Attributes
     ----------
     forest : DownSampledForest
     maxent : Maxent or None
-        None for presences and absences, where it did not help.
+        None for presences and absences, where it did not improve the model.
     network : MultiSpeciesNetwork or None
     species : int
-        The species' column in the network.
+        Column of the species in the network.
     order : dict of int to ndarray of int
-        For each categorical column the new code of each level: levels in the order of their share of presences, so that
-        one split of a tree can separate any useful grouping of them (Breiman et al. 1984).
+        New code of each level by categorical column: levels in the order of their share of presences, so that one
+        split of a tree can separate any useful grouping of levels (Breiman et al. 1984).
     stacking : Stacking or None
-        Weights; equal where None.
+        Weights of the members; None for equal weights.
     """
 
     forest: DownSampledForest
@@ -152,23 +178,23 @@ class SpeciesModel:
 
     @property
     def weights(self) -> Stacking:
-        """The members' weights, equal where none were stacked."""
+        """Weights of the members; equal where none were stacked."""
         names = ["forest", "maxent", "network"]
         members = (self.forest, self.maxent, self.network)
         return self.stacking or equal_weights([n for n, m in zip(names, members, strict=True) if m is not None])
 
     def members(self, rows: Rows) -> dict[str, Floats]:
-        """Each member's score.
+        """Return the score of each member.
 
         Parameters
         ----------
         rows : ndarray of float32, shape (n, n_predictors)
-            Coded as in the group.
+            Level codes are those of the group.
 
         Returns
         -------
         dict of str to ndarray, shape (n,)
-            Logarithms of density ratios.
+            Logarithms of density ratios by member.
         """
         recoded = recode(rows, self.order)
         scores = {"forest": share_logit(self.forest.predict_proba(recoded)[:, 1])}
@@ -179,36 +205,8 @@ class SpeciesModel:
         return scores
 
     def score(self, rows: Rows) -> Floats:
-        """Weighted mean of the members' scores, shape (n,)."""
+        """Return the weighted mean of the members' scores, shape (n,)."""
         return self.weights.mean(self.members(rows))
-
-
-def fit_group(group: Group, folds: Labels | None, settings: EngineSettings) -> GroupModel:
-    """Choose the share of target-group background and fit the network.
-
-    Parameters
-    ----------
-    group : Group
-    folds : ndarray of int, shape (n,), or None
-        Spatial blocks; without them the share is one half, which no data has chosen.
-    settings : EngineSettings
-
-    Returns
-    -------
-    GroupModel
-    """
-    if not group.has_network:
-        return GroupModel(ShareChoice(0.0, {}))
-    with threadpool_limits(1):
-        if not group.has_target_group:
-            choice = ShareChoice(0.0, {})
-        elif folds is None:
-            choice = ShareChoice(0.5, {})
-        else:
-            choice = choose_share(group.rows, group.recorded, folds, settings.network(group.categorical, 1))
-        weight = background_weight(group.recorded, choice.share, absences=group.absences)
-        network = settings.network(group.categorical).fit(group.rows, group.recorded, weight)
-    return GroupModel(choice, network)
 
 
 def fit_species(
@@ -218,7 +216,7 @@ def fit_species(
     settings: EngineSettings,
     train: NDArray[np.bool_] | None = None,
 ) -> SpeciesModel:
-    """Fit one species' own members.
+    """Fit the members of one species that it does not share with its group.
 
     Parameters
     ----------
@@ -226,7 +224,7 @@ def fit_species(
     species : int
         Column of the group's `recorded`.
     shared : GroupModel
-        Of the same training rows.
+        Fitted to the same training rows.
     settings : EngineSettings
     train : ndarray of bool, shape (n,), optional
         Rows to fit on; all when left out.
@@ -238,14 +236,14 @@ def fit_species(
     Raises
     ------
     ValueError
-        No presence, or nothing to compare presences with.
+        There is no presence, or no absence or background to compare presences with.
     """
     chosen = np.ones(len(group.rows), bool) if train is None else train
     rows, recorded = group.rows[chosen], group.recorded[chosen]
     y = recorded[:, species]
     weight = background_weight(recorded, shared.choice.share, species, group.absences)
     order = level_order(rows, y, weight, group.categorical)
-    # whatever BLAS does with more threads, the model stays the same to the last bit
+    # With one thread of BLAS the model is the same to the last bit on every machine.
     with threadpool_limits(1):
         forest = settings.forest().fit(recode(rows, order), y, weight)
         maxent = None if group.absences else settings.maxent(group.categorical).fit(rows, y, weight)
@@ -253,5 +251,5 @@ def fit_species(
 
 
 def describe(settings: EngineSettings) -> dict[str, Any]:
-    """Settings as they stand in the card, which names the seed apart."""
+    """Return the settings that the card lists as parameters; the card has its own field for the seed."""
     return {name: value for name, value in asdict(settings).items() if name != "seed"}

@@ -17,7 +17,7 @@ from ml.training.default_model import SpeciesModel
 
 
 def flatten_model(model: SpeciesModel, reference: NDArray[np.float32], intercept: float, slope: float) -> Blend:
-    """Lay a species' fitted members out, all of them reading the species' own level codes.
+    """Store the fitted members of a species as arrays that all use the species' own level codes.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def flatten_model(model: SpeciesModel, reference: NDArray[np.float32], intercept
     reference : ndarray of float32, shape (n_predictors,)
         Typical conditions in the group's codes.
     intercept, slope : float
-        Calibration.
+        Calibration of the weighted mean of the members' scores.
 
     Returns
     -------
@@ -36,13 +36,13 @@ def flatten_model(model: SpeciesModel, reference: NDArray[np.float32], intercept
     if model.network is not None:
         network = flatten_network(model.network, model.species, reference, model.order)
     maxent = None if model.maxent is None else flatten_maxent(model.maxent, model.order)
-    given = model.weights.weights
-    weights = (given["forest"], given.get("maxent", 0.0), given.get("network", 0.0))
+    by_member = model.weights.weights
+    weights = (by_member["forest"], by_member.get("maxent", 0.0), by_member.get("network", 0.0))
     return Blend(flatten_forest(model.forest), maxent, network, weights, intercept, slope)
 
 
 def flatten_maxent(fitted: Maxent, order: dict[int, NDArray[np.int64]]) -> MaxentTerms:
-    """Keep the terms that are not zero.
+    """Store the terms whose coefficients are not zero.
 
     Parameters
     ----------
@@ -54,20 +54,20 @@ def flatten_maxent(fitted: Maxent, order: dict[int, NDArray[np.int64]]) -> Maxen
     -------
     MaxentTerms
     """
-    kept = np.flatnonzero(fitted.coef_)
-    terms = fitted.terms_[kept].copy()
+    nonzero = np.flatnonzero(fitted.coef_)
+    terms = fitted.terms_[nonzero].copy()
     for j, new in order.items():
-        here = (terms["kind"] == CATEGORY) & (terms["first"] == j)
-        terms["knot"][here] = new[terms["knot"][here].astype(np.int64)]
+        of_column = (terms["kind"] == CATEGORY) & (terms["first"] == j)
+        terms["knot"][of_column] = new[terms["knot"][of_column].astype(np.int64)]
     return MaxentTerms(
-        terms, fitted.coef_[kept], fitted.centre_[kept], fitted.low_, fitted.span_, float(fitted.offset_)
+        terms, fitted.coef_[nonzero], fitted.centre_[nonzero], fitted.low_, fitted.span_, float(fitted.offset_)
     )
 
 
 def flatten_network(
     fitted: MultiSpeciesNetwork, species: int, reference: NDArray[np.float32], order: dict[int, NDArray[np.int64]]
 ) -> Network:
-    """Take one species' output from the multi-species network.
+    """Store the multi-species network with the output of one species.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def flatten_network(
 
 
 def flatten_forest(forest: DownSampledForest) -> Forest:
-    """Lay a fitted forest's trees out one after the other.
+    """Store the trees of a fitted forest one after the other.
 
     Parameters
     ----------
@@ -108,8 +108,13 @@ def flatten_forest(forest: DownSampledForest) -> Forest:
     Returns
     -------
     Forest
-        Equal to `forest.predict_proba` within 1e-6: leaf values are rounded to single precision, and thresholds are
-        rounded down to it, which changes no comparison with a single-precision predictor.
+        Equal to `forest.predict_proba` within 1e-6: leaf values are rounded to single precision. Thresholds are rounded
+        down to single precision, which changes no comparison with a single-precision predictor.
+
+    Raises
+    ------
+    RuntimeError
+        scikit-learn stores trees in another order than depth first.
     """
     pieces = []
     roots = [0]
@@ -126,7 +131,7 @@ def flatten_forest(forest: DownSampledForest) -> Forest:
         nodes["value"] = np.clip(tree.value[:, 0, 0], 0, 1)
         pieces.append(nodes)
         roots.append(roots[-1] + tree.node_count)
-    return Forest.of_nodes(np.concatenate(pieces), np.array(roots, np.int32), forest.group_.astype(np.int32))
+    return Forest.of_nodes(np.concatenate(pieces), np.array(roots, np.int32), forest.half_sample_.astype(np.int32))
 
 
 def _round_down(thresholds: np.ndarray) -> np.ndarray:

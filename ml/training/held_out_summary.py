@@ -1,4 +1,4 @@
-"""One species judged by its held-out scores: calibration, suitabilities, and groups by which intervals are checked."""
+"""What held-out scores show about one species: its calibration, honest suitabilities, and intervals."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from numpy.typing import NDArray
 
 from ml.card import IntervalReport
 from ml.evaluation.calibration import Calibration, cross_fitted, fit_calibration
-from ml.evaluation.intervals import HeldOutGroups, by_fold, checked, fit_interval, held_out_groups, join
-from ml.serving.interval import INTERVAL_LEVEL, IntervalModel
-from ml.training.stacking import HeldOut, Stacking, balanced_weight
+from ml.evaluation.intervals import (
+    HeldOutBins,
+    bin_held_out,
+    cross_fitted_coverage,
+    fit_interval,
+    fit_without_each_fold,
+    join,
+)
+from ml.serving.interval import INTERVAL_LEVEL, IntervalModel, member_spread
+from ml.training.cross_validation import HeldOutScores
+from ml.training.default_model import Stacking
+from ml.training.stacking import balanced_weight
 
 Floats = NDArray[np.float64]
 
@@ -20,110 +29,114 @@ _ALONE = "Fitted on the species' own held-out records."
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What held-out scores say of one species.
+class HeldOutSummary:
+    """Calibration and interval bins of one species, from its held-out scores.
 
     Attributes
     ----------
     scores : ndarray, shape (n,)
         Weighted means of the members' held-out scores.
     weight : ndarray, shape (n,)
-        As the calibration was fitted with.
+        Weights that the calibration was fitted with.
     calibration : Calibration
-        Fitted on all held-out scores: the one that is served.
+        Fitted to all held-out scores: the one that is served.
     honest : ndarray, shape (n,)
-        Logits calibrated on the other folds.
-    groups : HeldOutGroups
+        Logits that were calibrated on the other folds.
+    bins : HeldOutBins
     """
 
     scores: Floats
     weight: Floats
     calibration: Calibration
     honest: Floats
-    groups: HeldOutGroups
+    bins: HeldOutBins
 
 
 @dataclass(frozen=True)
 class StudyIntervals:
-    """Intervals fitted on all species of a study.
+    """Intervals fitted to all species of a study.
 
     Attributes
     ----------
     model : IntervalModel
     by_fold : dict of int to IntervalModel
-        Fitted without each fold.
+        Model that was fitted without each fold.
     coverage : float
-    n_groups : int
+        Mean coverage of bins by models that were fitted without their fold.
+    n_bins : int
     """
 
     model: IntervalModel
     by_fold: dict[int, IntervalModel]
     coverage: float
-    n_groups: int
+    n_bins: int
 
 
-def judge(held_out: HeldOut, fold: NDArray[np.int64], stacking: Stacking, absences: bool) -> Judged:
-    """Judge one species.
+def summarise_held_out(
+    held_out: HeldOutScores, fold: NDArray[np.int64], stacking: Stacking, absences: bool
+) -> HeldOutSummary:
+    """Calibrate one species on its held-out scores, and bin its records.
 
     Parameters
     ----------
-    held_out : HeldOut
-        Every record scored.
+    held_out : HeldOutScores
+        Without NaN.
     fold : ndarray of int, shape (n,)
     stacking : Stacking
     absences : bool
+        Whether 0 means that the species was looked for and not found.
 
     Returns
     -------
-    Judged
+    HeldOutSummary
     """
     y, scores = held_out.y, stacking.mean(held_out.scores)
     weight = np.ones(len(y)) if absences else balanced_weight(y, held_out.weight)
     n_members = sum(value > 0 for value in stacking.weights.values())
-    disagreement = sum(w * (held_out.scores[name] - scores) ** 2 for name, w in stacking.weights.items())
+    disagreement = np.asarray(sum(w * (held_out.scores[name] - scores) ** 2 for name, w in stacking.weights.items()))
     honest, slope = cross_fitted(y, scores, weight, fold)
-    spread = slope * np.sqrt(held_out.sampling + disagreement / n_members)
-    groups = held_out_groups(y, honest, spread, weight, fold)
-    return Judged(scores, weight, fit_calibration(y, scores, weight), honest, groups)
+    spread = member_spread(held_out.sampling, disagreement, n_members, slope)
+    bins = bin_held_out(y, honest, spread, weight, fold)
+    return HeldOutSummary(scores, weight, fit_calibration(y, scores, weight), honest, bins)
 
 
-def study_intervals(judged: list[Judged]) -> StudyIntervals:
-    """Fit one interval model for all species of a study, which one of them alone has too few records for."""
-    groups = join([one.groups for one in judged])
-    models = by_fold(groups)
-    return StudyIntervals(fit_interval(groups), models, float(checked(groups, models).mean()), len(groups))
+def study_intervals(summaries: list[HeldOutSummary]) -> StudyIntervals:
+    """Fit one interval model to all species of a study; one species alone has too few records."""
+    bins = join([one.bins for one in summaries])
+    models = fit_without_each_fold(bins)
+    return StudyIntervals(fit_interval(bins), models, float(cross_fitted_coverage(bins, models).mean()), len(bins))
 
 
-def interval_report(judged: Judged, study: StudyIntervals | None, same_folds: bool) -> IntervalReport:
-    """Say how a species' intervals were fitted and how often they held.
+def interval_report(summary: HeldOutSummary, study: StudyIntervals | None, same_folds: bool) -> IntervalReport:
+    """Describe for the card how the intervals of a species were fitted and how many held-out bins they cover.
 
     Parameters
     ----------
-    judged : Judged
+    summary : HeldOutSummary
     study : StudyIntervals or None
-        None for a species that stands alone.
+        None for a species without a group.
     same_folds : bool
-        Whether the species was judged in the folds that the study's intervals were fitted in.
+        Whether the species was assessed in the folds that the study's intervals were fitted in.
 
     Returns
     -------
     IntervalReport
     """
-    groups = judged.groups
+    bins = summary.bins
     if study is None:
-        model, models = fit_interval(groups), by_fold(groups)
+        model, models = fit_interval(bins), fit_without_each_fold(bins)
     elif same_folds:
         model, models = study.model, study.by_fold
     else:
-        # the species was not among those that the study's model was fitted on
-        model, models = study.model, dict.fromkeys((int(f) for f in np.unique(groups.fold)), study.model)
+        # The species was not among those that the study's model was fitted to, so that model is honest in all folds.
+        model, models = study.model, dict.fromkeys((int(f) for f in np.unique(bins.fold)), study.model)
     return IntervalReport(
         level=INTERVAL_LEVEL,
         scale=model.scale,
         place=model.between_place_sd,
-        coverage=float(checked(groups, models).mean()),
-        groups=len(groups),
+        coverage=float(cross_fitted_coverage(bins, models).mean()),
+        groups=len(bins),
         pooled_coverage=study.coverage if study else None,
-        pooled_groups=study.n_groups if study else None,
+        pooled_groups=study.n_bins if study else None,
         note=_POOLED if study else _ALONE,
     )

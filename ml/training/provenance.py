@@ -1,22 +1,23 @@
-"""What a model was trained with, and whether one that was trained with the same is there."""
+"""The data, settings and versions that a model was trained with, and the search for a model that had the same."""
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import sklearn
 
 from ml.card import Training
-from ml.serving.artifact import ArtifactError, find_artifacts, load_artifact, read_card
+from ml.serving.artifact import ArtifactError, find_artifacts, read_card, verify_artifact
 from ml.study import StudyData
-from ml.training.card_parts import fingerprint
 from ml.training.default_model import EngineSettings, describe
 
-#: Rises whenever a change of this library would train another model from the same data.
 ENGINE = "3"
+"""Version of the training code; it rises whenever a change would train another model from the same data."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,13 @@ class TrainingOptions:
     Attributes
     ----------
     n_estimators : int
-        Trees in a forest, the same in every fold and in the model that is served.
+        Trees of the forest, the same in every fold and in the model that is served.
     n_folds : int
         Cross-validation folds; fewer where there are fewer presences.
     seed : int
+        Seed of every random draw.
     n_networks : int
-        Networks averaged, where species share one.
+        Networks that are averaged, where species share a network.
     """
 
     n_estimators: int = 500
@@ -45,8 +47,53 @@ class TrainingOptions:
         return EngineSettings(n_estimators=self.n_estimators, n_networks=self.n_networks, seed=self.seed)
 
 
+def fingerprint(study: StudyData, slug: str, with_group: bool = False) -> str:
+    """Hash the training data of one species.
+
+    Parameters
+    ----------
+    study : StudyData
+    slug : str
+    with_group : bool
+        Whether the presences of the other species are training data too.
+
+    Returns
+    -------
+    str
+        SHA-256 of descriptions, predictors, environment, presences and coordinates, in their order.
+    """
+    digest = hashlib.sha256()
+    digest.update(study.description.model_dump_json().encode())
+    for part in (*study.predictors, *(s for s in study.species if s.slug == slug)):
+        digest.update(part.model_dump_json().encode())
+    columns = [*(study.environment[p.name] for p in study.predictors), study.presence[slug]]
+    if with_group:
+        columns += [study.presence[name] for name in study.presence.columns]
+    for column in columns:
+        digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
+    for places in (study.coordinates, study.projected):
+        digest.update(b"-" if places is None else np.ascontiguousarray(places, np.float64).tobytes())
+    digest.update(repr(sorted(study.dropped.items())).encode())
+    return digest.hexdigest()
+
+
 def training_of(study: StudyData, slug: str, network: bool, options: TrainingOptions) -> Training:
-    """Return what a card says of how its model was trained; equal where the models are."""
+    """Return the training description of a card; models with equal descriptions are equal.
+
+    Parameters
+    ----------
+    study : StudyData
+        As loaded.
+    slug : str
+        One of the study's species.
+    network : bool
+        Whether the species share a network.
+    options : TrainingOptions
+
+    Returns
+    -------
+    Training
+    """
     members = ["down-sampled random forest"]
     if study.description.records == "presence-background":
         members.append("MaxEnt-type model")
@@ -66,16 +113,30 @@ def training_of(study: StudyData, slug: str, network: bool, options: TrainingOpt
     )
 
 
-def trained_already(
-    study: StudyData, slug: str, network: bool, models_dir: Path, options: TrainingOptions
-) -> Path | None:
-    """Return a model that was trained with the same from the same; None where there is none, or a damaged one."""
-    wanted = training_of(study, slug, network, options)
+def find_trained(study: StudyData, slug: str, network: bool, models_dir: Path, options: TrainingOptions) -> Path | None:
+    """Find an intact model that was trained from the same data with the same settings and versions.
+
+    The card's training description is compared, and the files with the hashes in the manifest. No model is opened.
+
+    Parameters
+    ----------
+    study, slug, network, options
+        As for `training_of`.
+    models_dir : Path
+        Root of the artifacts.
+
+    Returns
+    -------
+    Path or None
+        The artifact's directory. None where there is no such model, or only a damaged one.
+    """
+    training = training_of(study, slug, network, options)
     for path in find_artifacts(models_dir / study.description.slug / slug):
         try:
-            if read_card(path).training == wanted and load_artifact(path):
+            if read_card(path).training == training:
+                verify_artifact(path)
                 return path
         except ArtifactError:
-            # a damaged model is trained anew
+            # A damaged model is trained again.
             continue
     return None

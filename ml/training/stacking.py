@@ -1,70 +1,27 @@
-"""How much each member weighs in the blend, from its scores on held-out records.
+"""Stacking: the weights of the members in the blend, fitted to their held-out scores.
 
-Members that fit closely are too sure of themselves on new ground, and in a mean of logits the surest speaks loudest.
-Stacking weighs them by what they are worth on records that they did not see (Wolpert 1992,
-doi 10.1016/S0893-6080(05)80023-1; Breiman 1996, doi 10.1007/BF00117832, for the weights' being at least 0). One set of
-weights serves a group: a single species has too few records to tell members apart.
+A member that fits its training records closely gives extreme scores on new records, and a plain mean of logits follows
+the most extreme member. Stacking weighs members by how well they predict records that they were not fitted to
+(Wolpert 1992, doi 10.1016/S0893-6080(05)80023-1) with weights of at least 0 (Breiman 1996, doi 10.1007/BF00117832). A
+group has one set of weights: a single species has too few records to compare members.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.evaluation.calibration import weighted_logistic
+from ml.training.cross_validation import HeldOutScores
+from ml.training.default_model import Stacking, equal_weights
 
 Floats = NDArray[np.float64]
 FEWEST_PRESENCES = 300
-"""With fewer held-out presences in all, the members weigh the same."""
-
-
-@dataclass(frozen=True)
-class Stacking:
-    """Weights of the members and the calibration that came with them.
-
-    Attributes
-    ----------
-    weights : dict of str to float
-        By member; they sum to 1.
-    intercept, slope : float
-        The logistic function of intercept + slope · weighted mean is the share of presences where presences and
-        background are equally common.
-    """
-
-    weights: dict[str, float]
-    intercept: float = 0.0
-    slope: float = 1.0
-
-    def mean(self, scores: dict[str, Floats]) -> Floats:
-        """Weighted mean of the members' scores; any shape."""
-        return np.asarray(sum(weight * scores[name] for name, weight in self.weights.items()))
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """One species' held-out scores.
-
-    Attributes
-    ----------
-    scores : dict of str to ndarray, shape (n,)
-        By member; NaN where a record was not scored.
-    y : ndarray of 0/1, shape (n,)
-    weight : ndarray, shape (n,)
-        Of the background or absences; entries of presences are not used.
-    sampling : ndarray, shape (n,)
-        Variance of the forest's score over samples of records; NaN where a record was not scored.
-    """
-
-    scores: dict[str, Floats]
-    y: NDArray[np.int64]
-    weight: Floats
-    sampling: Floats = field(default_factory=lambda: np.zeros(0))
+"""With fewer held-out presences over all species, the members have equal weights."""
 
 
 def balanced_weight(y: NDArray[np.int64], background: Floats) -> Floats:
-    """Weights by which presences and background count the same in all.
+    """Return weights under which presences and background have the same total weight.
 
     Parameters
     ----------
@@ -80,27 +37,22 @@ def balanced_weight(y: NDArray[np.int64], background: Floats) -> Floats:
     return np.asarray(np.where(y == 1, 1 / y.sum(), background / background[y == 0].sum()))
 
 
-def equal_weights(members: list[str]) -> Stacking:
-    """Every member the same."""
-    return Stacking({name: 1 / len(members) for name in members})
-
-
-def fit_stacking(held_out: list[HeldOut]) -> Stacking:
+def fit_stacking(held_out: list[HeldOutScores]) -> Stacking:
     """Fit one set of weights for all species of a group by the log score.
 
-    Presences and background of a species weigh the same in all, and a species weighs as the square root of its number
-    of presences.
+    Presences and background of a species have the same total weight, and the weight of a species is the square root of
+    its number of presences.
 
     Parameters
     ----------
-    held_out : list of HeldOut
+    held_out : list of HeldOutScores
 
     Returns
     -------
     Stacking
         Equal weights with fewer than `FEWEST_PRESENCES` presences, or when no member helps.
     """
-    # the species with too few records to be held out have no scores of their own members
+    # A species with too few records to be held out has no scores of its own members.
     members = list(max(held_out, key=lambda one: len(one.scores)).scores)
     table, labels, weights = [], [], []
     for one in held_out:

@@ -1,8 +1,8 @@
-"""Target-group background: how much of the background is drawn where other species of the group were recorded.
+"""The choice of how much of the background is target-group background.
 
-Records lie where people looked. Places of other species' records share that bias, so that a background drawn there
-cancels it (Phillips et al. 2009, doi 10.1890/07-2153.1), while random points tell the species' conditions from land
-that nobody visited. How much of each is chosen by spatial block cross-validation within the training data.
+Records lie where people looked. Records of other species share this sampling bias, so background drawn at their places
+cancels it (Phillips et al. 2009, doi 10.1890/07-2153.1). Random background covers the land that nobody visited. The
+share of each is chosen by spatial block cross-validation within the training data.
 """
 
 from __future__ import annotations
@@ -12,35 +12,31 @@ from numpy.typing import NDArray
 
 from ml.estimators.network import MultiSpeciesNetwork
 from ml.evaluation.metrics import auc_roc
-from ml.training.background_weight import ShareChoice, background_weight
+from ml.training.background_weight import ShareChoice
+from ml.training.cross_validation import held_out_network
+from ml.training.default_model import Group
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the background that are tried."""
 
-Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 
-def choose_share(
-    rows: NDArray[np.float32],
-    recorded: NDArray[np.int64],
-    folds: NDArray[np.int64],
-    network: MultiSpeciesNetwork,
-) -> ShareChoice:
+def choose_share(group: Group, folds: NDArray[np.int64], network: MultiSpeciesNetwork) -> ShareChoice:
     """Choose the share of target-group background that predicts held-out blocks best.
 
-    A share is scored by the mean over species of two AUC: held-out records against the other places where the group was
-    recorded, which is free of sampling bias, and against random background, which covers the land that was not
-    visited. A survey lies between the two.
+    The score of a share is the mean over species of two AUC: held-out records against the other places where the group
+    was recorded, which is free of sampling bias, and held-out records against random background, which covers the land
+    that was not visited. The conditions of a survey lie between the two.
 
     Parameters
     ----------
-    rows : ndarray of float32, shape (n, n_features)
-    recorded : ndarray of 0/1, shape (n, n_species)
+    group : Group
+        Presences of several species and random background.
     folds : ndarray of int, shape (n,)
         Spatial blocks.
     network : MultiSpeciesNetwork
-        Its settings are used; it is not fitted itself.
+        Gives the settings; it is not fitted itself.
 
     Returns
     -------
@@ -48,53 +44,27 @@ def choose_share(
     """
     scores: dict[float, float] = {}
     for share in SHARES:
-        held_out = held_out_scores(rows, recorded, folds, share, network)
-        scores[share] = round(float(np.mean(block_scores(recorded, folds, held_out))), 6)
-    # of shares that tie, the larger corrects more
+        held_out = held_out_network(group, folds, share, network)
+        scores[share] = round(float(np.mean(block_scores(group.recorded, folds, held_out))), 6)
+    # Of shares with equal scores the larger one corrects more bias.
     return ShareChoice(max(SHARES, key=lambda share: (scores[share], share)), scores)
 
 
-def held_out_scores(
-    rows: NDArray[np.float32],
-    recorded: NDArray[np.int64],
-    folds: NDArray[np.int64],
-    share: float,
-    network: MultiSpeciesNetwork,
-    absences: bool = False,
-) -> Floats:
-    """Scores of each row by the network that did not see its fold.
+def block_scores(recorded: NDArray[np.int64], folds: NDArray[np.int64], held_out: Floats) -> Floats:
+    """Score held-out records against the group's other places and against random background.
 
     Parameters
     ----------
-    rows, recorded, folds, network
-        As `choose_share`.
-    share : float
-        Of the target group.
-    absences : bool
-        As `background_weight`.
+    recorded : ndarray of 0/1, shape (n, n_species)
+    folds : ndarray of int, shape (n,)
+    held_out : ndarray, shape (n, n_species)
+        Held-out scores; NaN where a row was not scored.
 
     Returns
     -------
-    ndarray, shape (n, n_species)
-        NaN in folds without which nothing is recorded.
-    """
-    out = np.full(recorded.shape, np.nan)
-    for fold in np.unique(folds):
-        test = folds == fold
-        if not recorded[~test].any():
-            continue
-        fitted = MultiSpeciesNetwork(**network.get_params()).fit(
-            rows[~test], recorded[~test], background_weight(recorded[~test], share, absences=absences)
-        )
-        out[test] = fitted.decision_function(rows[test])
-    return out
-
-
-def block_scores(recorded: NDArray[np.int64], folds: NDArray[np.int64], held_out: Floats) -> Floats:
-    """Score held-out records against the group's other places and against random background, shape (n_species, 2).
-
-    Each is the AUC within a fold, averaged over folds by the number of records. Species that are recorded in one fold
-    only are left out.
+    ndarray, shape (n_scored_species, 2)
+        AUC within a fold, averaged over folds by the number of records. Species with records in one fold only are
+        left out.
     """
     visited = recorded.any(axis=1)
     rows = []

@@ -1,4 +1,4 @@
-"""One study in, one artifact a species out: fold, assess, fit, write, check."""
+"""Training a study: each species is assessed, fitted, written as an artifact, and checked against what was written."""
 
 from __future__ import annotations
 
@@ -31,25 +31,38 @@ from ml.training.card_parts import (
     thinned_reference,
     with_levels_in_order,
 )
-from ml.training.default_model import SpeciesModel, fit_species
+from ml.training.cross_validation import Floats, HeldOutScores, Labels
+from ml.training.default_model import GroupModel, SpeciesModel, Stacking, equal_weights, fit_species
 from ml.training.export import flatten_model
-from ml.training.group import Prepared, folds_for, make_group, prepare
-from ml.training.held_out_summary import interval_report, judge
-from ml.training.provenance import TrainingOptions, trained_already, training_of
-from ml.training.stacking import equal_weights
+from ml.training.held_out_summary import interval_report, summarise_held_out
+from ml.training.preparation import EncodedStudy, Prepared, encode_study, folds_for, prepare
+from ml.training.provenance import TrainingOptions, find_trained, training_of
 
 _PARITY_ROWS = 200
 _PARITY = 1e-6
 _FEWEST = 4
+"""Fewest presences, and fewest absences or background points, that a species is trained on."""
 
 
 class TrainingError(ValueError):
-    """The records cannot be trained on; the message says why."""
+    """The records cannot be used for training; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One species' outcome: its artifact, or why there is none."""
+    """The result for one species.
+
+    Attributes
+    ----------
+    study, species : str
+        Slugs.
+    path : Path or None
+        The artifact's directory; None where the species could not be trained.
+    fresh : bool
+        Whether the model was trained now; False for one that was there already.
+    problem : str
+        Why the species could not be trained; empty where it could.
+    """
 
     study: str
     species: str
@@ -87,21 +100,36 @@ def train_species(
     Raises
     ------
     TrainingError
-        Too few records, no such species, or predictors that cannot be used.
+        There are too few records, there is no such species, or a predictor cannot be used.
     """
     options = TrainingOptions(n_estimators, n_folds, seed, n_networks)
-    return _train_prepared(_prepared(study, [slug], options), slug, models_dir, options)
+    if not _has_species(study, slug):
+        raise TrainingError(_no_species(study, slug))
+    return _train_prepared(_prepare(_encode(study, [slug]), [slug], options), slug, models_dir, options)
 
 
-def _prepared(study: StudyData, slugs: list[str], options: TrainingOptions) -> Prepared:
-    """Check the study and prepare what its species share; TrainingError where that cannot be done."""
-    for slug in slugs:
-        if slug not in study.presence or not any(s.slug == slug for s in study.species):
-            raise TrainingError(f"{study.description.slug} has no species {slug}")
+def _encode(study: StudyData, slugs: list[str]) -> EncodedStudy:
+    """Check and encode a study; TrainingError where that is not possible."""
     if not study.presence.isin([0, 1]).all(axis=None):
         raise TrainingError(f"{study.description.slug}: presence must be 0 or 1 everywhere")
     try:
-        return prepare(study, options.engine, options.n_folds)
+        return encode_study(study)
+    except ValueError as error:
+        raise TrainingError(f"{', '.join(slugs)}: {error}") from error
+
+
+def _has_species(study: StudyData, slug: str) -> bool:
+    return slug in study.presence and any(s.slug == slug for s in study.species)
+
+
+def _no_species(study: StudyData, slug: str) -> str:
+    return f"{study.description.slug} has no species {slug}"
+
+
+def _prepare(encoded: EncodedStudy, slugs: list[str], options: TrainingOptions) -> Prepared:
+    """Fit what the species share; TrainingError where that is not possible."""
+    try:
+        return prepare(encoded, options.engine, options.n_folds)
     except ValueError as error:
         raise TrainingError(f"{', '.join(slugs)}: {error}") from error
 
@@ -115,32 +143,25 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         raise TrainingError(
             f"{slug}: {n_presences} presences and {n_absences} absences; at least {_FEWEST} of each are needed"
         )
-    judged, random = folds_for(prepared, species, options.n_folds, settings)
-    held_out = judged.held_out[species]
-    stacking, shared = prepared.shared.stacking, prepared.shared
-    if stacking is None or set(stacking.weights) != set(held_out.scores):
-        # alone, or judged in folds of its own, for which no network was fitted: what is served is what was judged
-        stacking = equal_weights(list(held_out.scores))
-        shared = replace(shared, network=shared.network if "network" in held_out.scores else None, stacking=stacking)
-    found = judge(held_out, judged.fold, stacking, group.absences)
-    scores, calibration = found.scores, found.calibration
-    suitability, honest = calibration.apply(scores), logistic(found.honest)
-    # Brier's score is of a calibration that has not seen the record
+    assessed, random = folds_for(prepared, species, options.n_folds, settings)
+    held_out = assessed.held_out[species]
+    stacking = _stacking_of(prepared.shared, held_out)
+    network = prepared.shared.network if "network" in stacking.weights else None
+    shared = replace(prepared.shared, network=network, stacking=stacking)
+    summary = summarise_held_out(held_out, assessed.fold, stacking, group.absences)
+    scores, calibration = summary.scores, summary.calibration
+    suitability, honest = calibration.apply(scores), logistic(summary.honest)
+    # The Brier score needs suitabilities whose calibration has not seen the record.
     brier_of = honest if group.absences else None
-    assessment = assess(y, suitability, judged.fold, study.description.records, options.seed, brier_of)
-    optimism = None
-    flattering = stacking.mean(random.held_out[species].scores) if random is not None else np.array([np.nan])
-    # the few presences of a rare species can all fall into one random fold, and are then not scored
-    if np.isfinite(flattering).all():
-        optimism = Optimism(auc_roc_spatial=auc_roc(y, scores), auc_roc_random=auc_roc(y, flattering))
+    assessment = assess(y, suitability, assessed.fold, study.description.records, options.seed, brier_of)
 
     model = fit_species(group, species, shared, settings)
     blend = flatten_model(model, prepared.typical(), calibration.intercept, calibration.slope)
-    predictors = with_levels_in_order(prepared.predictors, model.order)
+    predictors = with_levels_in_order(prepared.encoded.predictors, model.order)
     used = (y == 1) | (held_out.weight > 0)
     rows = recode(group.rows[used], model.order)
     importance = mean_effects(blend, rows, settings.seed)
-    area, area_report = fit_area(rows, y[used], judged.fold[used], importance, group.categorical, settings.seed)
+    area, area_report = fit_area(rows, y[used], assessed.fold[used], importance, group.categorical, settings.seed)
     card = ModelCard(
         study=study.description,
         species=next(s for s in study.species if s.slug == slug),
@@ -149,18 +170,18 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         n_absences=n_absences,
         dropped=study.dropped,
         metrics=assessment.metrics,
-        validation=judged.validation,
+        validation=assessed.validation,
         thresholds=assessment.thresholds,
         importance={p.name: float(v) for p, v in zip(predictors, importance, strict=True)},
         starting_points=starting_points(study, predictors, y, suitability),
         places=recorded_places(study, y),
-        training=training_of(prepared.source, slug, group.has_network, options),
+        training=training_of(prepared.encoded.source, slug, group.has_network, options),
         background=describe_background(prepared),
         calibration=calibration_report(y, honest, calibration, group.absences),
-        optimism=optimism,
+        optimism=_optimism(y, scores, stacking, None if random is None else random.held_out[species]),
         members=stacking.weights,
         area=area_report,
-        interval=interval_report(found, prepared.intervals, judged is prepared.blocks),
+        interval=interval_report(summary, prepared.intervals, assessed is prepared.blocks),
         collinear=prepared.collinear,
         notes=remarks(prepared, species, "network" in stacking.weights),
     )
@@ -170,23 +191,46 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
     return path
 
 
+def _stacking_of(shared: GroupModel, held_out: HeldOutScores) -> Stacking:
+    """Return the weights of one species' members: the members that are served are those that were assessed.
+
+    The network has no held-out scores for a species without a group, or for one that is assessed in folds of its own.
+    Such a species is served without the network and with equal weights.
+    """
+    if shared.stacking is not None and set(shared.stacking.weights) == set(held_out.scores):
+        return shared.stacking
+    return equal_weights(list(held_out.scores))
+
+
+def _optimism(y: Labels, scores: Floats, stacking: Stacking, random: HeldOutScores | None) -> Optimism | None:
+    """Compare the AUC in spatial blocks with the AUC in random folds; None without random folds."""
+    if random is None:
+        return None
+    random_scores = stacking.mean(random.scores)
+    # All presences of a rare species can lie in one random fold, which then has no scores.
+    if not np.isfinite(random_scores).all():
+        return None
+    return Optimism(auc_roc_spatial=auc_roc(y, scores), auc_roc_random=auc_roc(y, random_scores))
+
+
 def train_study(
     study: StudyData,
     models_dir: Path,
     options: TrainingOptions | None = None,
     species: list[str] | None = None,
 ) -> Iterator[Trained]:
-    """Train every species of a study, several at a time; those already trained from the same data are passed over.
+    """Train the species of a study, several at a time; species that are trained already are passed over.
+
+    Work goes to the joblib backend in force (`ml.workers`); the models do not depend on it.
 
     Parameters
     ----------
     study : StudyData
     models_dir : Path
+        Root of the artifacts.
     options : TrainingOptions, optional
     species : list of str, optional
-        Slugs; all of the study's when left out.
-
-    Work goes to the joblib backend in force (`ml.workers`); the model does not depend on it.
+        Slugs; by default all species of the study.
 
     Yields
     ------
@@ -194,34 +238,33 @@ def train_study(
         In the order in which they end.
     """
     options = options or TrainingOptions()
-    wanted = species if species is not None else [s.slug for s in study.species]
-    open_ones: list[str] = []
-    network: bool | None = None
-    for slug in wanted:
-        ready = None
-        if slug in study.presence:
-            try:
-                network = make_group(study)[1].has_network if network is None else network
-                ready = trained_already(study, slug, network, models_dir, options)
-            except ValueError:
-                # what is wrong is said when it is trained
-                ready = None
-        if ready is not None:
-            yield Trained(study.description.slug, slug, ready, fresh=False)
-        else:
-            open_ones.append(slug)
-    if not open_ones:
+    slugs = species if species is not None else [s.slug for s in study.species]
+    name = study.description.slug
+    for slug in slugs:
+        if not _has_species(study, slug):
+            yield Trained(name, slug, None, problem=_no_species(study, slug))
+    slugs = [slug for slug in slugs if _has_species(study, slug)]
+    if not slugs:
         return
+    untrained: list[str] = []
     try:
-        prepared = _prepared(study, open_ones, options)
+        encoded = _encode(study, slugs)
+        for slug in slugs:
+            path = find_trained(study, slug, encoded.group.has_network, models_dir, options)
+            if path is None:
+                untrained.append(slug)
+            else:
+                yield Trained(name, slug, path, fresh=False)
+        if not untrained:
+            return
+        prepared = _prepare(encoded, untrained, options)
     except TrainingError as error:
-        for slug in open_ones:
-            yield Trained(study.description.slug, slug, None, problem=str(error))
+        for slug in untrained or slugs:
+            yield Trained(name, slug, None, problem=str(error))
         return
-    run = Parallel(return_as="generator_unordered")
     columns = list(prepared.study.presence.columns)
-    yield from run(
-        delayed(_train_one)(prepared.only(columns.index(slug)), slug, models_dir, options) for slug in open_ones
+    yield from Parallel(return_as="generator_unordered")(
+        delayed(_train_one)(prepared.only(columns.index(slug)), slug, models_dir, options) for slug in untrained
     )
 
 
@@ -235,7 +278,7 @@ def _train_one(prepared: Prepared, slug: str, models_dir: Path, options: Trainin
 
 
 def _check(path: Path, model: SpeciesModel, calibration: Calibration, X: NDArray[np.float32]) -> None:
-    """Open what was written and compare it with what was fitted; a model that differs is not left behind."""
+    """Open the artifact and compare it with the fitted model; an artifact that differs is deleted."""
     rows = X[:: max(1, len(X) // _PARITY_ROWS)]
     served = load_artifact(path).predictor.predict_encoded(recode(rows, model.order))
     if np.abs(served - calibration.apply(model.score(rows))).max() > _PARITY:

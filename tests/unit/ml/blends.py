@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from ml.serving.blend import Blend
-from ml.training.default_model import EngineSettings, Group, SpeciesModel, fit_group, fit_species
+from ml.training.default_model import EngineSettings, Group, SpeciesModel, Stacking, fit_species
 from ml.training.export import flatten_model
-from ml.training.stacking import Stacking
+from ml.training.group import fit_group
 
 QUICK = EngineSettings(n_estimators=20, n_networks=2)
 N_LEVELS = 4

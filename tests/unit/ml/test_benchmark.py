@@ -9,9 +9,23 @@ import pandas as pd
 import pytest
 
 from ml.__main__ import main
-from ml.benchmark.run import PREDICTION_COLUMNS, SUMMARY_COLUMNS, means_table, size_class
+from ml.benchmark.nceas import read_region
+from ml.benchmark.run import (
+    PREDICTION_COLUMNS,
+    SUMMARY_COLUMNS,
+    means_table,
+    predict_groups,
+    shared_models,
+    size_class,
+)
+from ml.card import Predictor, SpeciesDescription
 from ml.evaluation.metrics import auc_prg, auc_roc, cor
-from ml.training import default_model
+from ml.kernels.logit import logistic
+from ml.serving.artifact import load_artifact
+from ml.study import StudyData
+from ml.training import default_model, stacking
+from ml.training.train import train_species
+from tests.synthetic import recorded_study
 from tests.unit.ml.fake_regions import AWT, N_SITES, NZ, make_regions, read, write
 
 KEYS = ["region", "group", "species", "siteid"]
@@ -167,6 +181,35 @@ def test_random_background_shares_nothing_between_species(published, tmp_path, s
     table = _predictions(tmp_path)
     assert tuple(table.columns) == PREDICTION_COLUMNS
     assert len(table) == 8 * N_SITES
+
+
+def _as_study(group):
+    """Return a benchmark group as a study that can be trained for serving."""
+    names, species = group.predictors, group.species
+    return StudyData(
+        description=recorded_study().description,
+        predictors=[Predictor(name=name, label=name) for name in names],
+        environment=pd.DataFrame(group.records.rows, columns=names),
+        species=[SpeciesDescription(slug=name, scientific_name=name) for name in species],
+        presence=pd.DataFrame(group.records.recorded, columns=species),
+        projected=group.places,
+    )
+
+
+def test_the_benchmark_predicts_what_a_model_trained_for_serving_predicts(published, tmp_path, monkeypatch):
+    # The made-up groups have fewer presences than weights are normally fitted to.
+    monkeypatch.setattr(stacking, "FEWEST_PRESENCES", 20)
+    settings = default_model.EngineSettings(n_estimators=20, n_networks=1)
+    group = read_region(published, "AWT")[0]
+    [(shared, _)] = shared_models([group], settings)
+    assert len(set(shared.stacking.weights.values())) > 1
+    predicted = next(one for one in predict_groups([group], settings) if one.species == 0)
+    trained = load_artifact(train_species(_as_study(group), group.species[0], tmp_path, 20, n_networks=1))
+    assert trained.card.members == shared.stacking.weights
+    assert trained.card.background.target_group_share == shared.choice.share
+    score = trained.predictor.blend.score(group.test_rows)
+    expected = logistic(shared.stacking.intercept + shared.stacking.slope * score)
+    np.testing.assert_allclose(predicted.suitability, expected, rtol=0, atol=1e-6)
 
 
 def _one_line(capsys):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from ml.training.default_model import EngineSettings, Group, fit_group, fit_species
+from ml.training.default_model import EngineSettings, Group, fit_species
+from ml.training.group import fit_group
 
 QUICK = EngineSettings(n_estimators=20, n_networks=1)
 

@@ -10,7 +10,10 @@ from ml.estimators.forest import DownSampledForest
 
 
 @parametrize_with_checks(
-    [DownSampledForest(n_estimators=20, n_groups=5), DownSampledForest(n_estimators=12, max_draw=8, min_samples_leaf=1)]
+    [
+        DownSampledForest(n_estimators=20, n_half_samples=5),
+        DownSampledForest(n_estimators=12, max_draw=8, min_samples_leaf=1),
+    ]
 )
 def test_scikit_learns_own_checks(estimator, check, monkeypatch):
     # the array-API check is skipped unless SciPy is told to take part; told so, it runs like the others
@@ -62,7 +65,7 @@ def test_the_same_seed_gives_the_same_forest(seed):
 
 def test_groups_share_the_trees_evenly():
     X, y = _imbalanced(0, 300)
-    assert set(np.bincount(DownSampledForest(n_estimators=60, n_groups=12).fit(X, y).group_)) == {5}
+    assert set(np.bincount(DownSampledForest(n_estimators=60, n_half_samples=12).fit(X, y).half_sample_)) == {5}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_anything_but_two_classes_is_refused(labels, message):
         DownSampledForest().fit(np.arange(20.0).reshape(10, 2), labels)
 
 
-@pytest.mark.parametrize("setting", ["n_estimators", "n_groups", "min_samples_leaf"])
+@pytest.mark.parametrize("setting", ["n_estimators", "n_half_samples", "min_samples_leaf"])
 def test_settings_below_one_are_refused(setting):
     with pytest.raises(ValueError, match="at least 1"):
         DownSampledForest(**{setting: 0}).fit([[0.0], [1.0]], [0, 1])

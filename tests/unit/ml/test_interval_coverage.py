@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 
 from benchmarks.intervals import demo_studies, regions
-from ml.evaluation.intervals import holds, join
+from ml.evaluation.intervals import bin_coverage, join
 from ml.serving.interval import INTERVAL_LEVEL, IntervalModel
 from ml.training.default_model import EngineSettings
-from ml.training.held_out_summary import Judged, study_intervals
+from ml.training.held_out_summary import HeldOutSummary, study_intervals
 from tools.live import PROJECT
 
 SMALL = EngineSettings(n_estimators=60, n_networks=1)
 
 
-def _holds_as_stated(judged: list[Judged]) -> None:
-    found = study_intervals(judged)
-    error = np.sqrt(INTERVAL_LEVEL * (1 - INTERVAL_LEVEL) / found.n_groups)
+def _covered_as_stated(summaries: list[HeldOutSummary]) -> None:
+    found = study_intervals(summaries)
+    error = np.sqrt(INTERVAL_LEVEL * (1 - INTERVAL_LEVEL) / found.n_bins)
     assert found.coverage > INTERVAL_LEVEL - 2.5 * error
     # the check can fail: intervals of no width do not hold
-    groups = join([one.groups for one in judged])
-    groups.spread[:] = 0
-    assert holds(groups, IntervalModel()).mean() < found.coverage
+    bins = join([one.bins for one in summaries])
+    bins.spread[:] = 0
+    assert bin_coverage(bins, IntervalModel()).mean() < found.coverage
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,10 @@ def demo():
 
 @pytest.mark.parametrize("study", ["mediterranean-birds", "banana-slug", "staghorn-coral"])
 def test_on_the_demo_studies(demo, study):
-    _holds_as_stated(demo[study])
+    _covered_as_stated(demo[study])
 
 
 def test_on_a_region_of_the_benchmark(nceas):
-    ((_, judged),) = regions(nceas, ["AWT"], SMALL, quick=True)
-    assert len(judged) == 12
-    _holds_as_stated(judged)
+    ((_, summaries),) = regions(nceas, ["AWT"], SMALL, quick=True)
+    assert len(summaries) == 12
+    _covered_as_stated(summaries)

@@ -1,4 +1,4 @@
-"""Intervals fitted and checked on held-out groups: known spreads come back, and the check can fail."""
+"""Intervals fitted to held-out bins: known spreads are recovered, and the coverage finds intervals that are wrong."""
 
 from dataclasses import replace
 
@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
-from ml.evaluation.intervals import HeldOutGroups, by_fold, checked, fit_interval, held_out_groups, holds, join
+from ml.evaluation.intervals import (
+    HeldOutBins,
+    bin_coverage,
+    bin_held_out,
+    cross_fitted_coverage,
+    fit_interval,
+    fit_without_each_fold,
+    join,
+)
 from ml.kernels.logit import logistic
 from ml.serving.interval import INTERVAL_LEVEL, IntervalModel, Z
 from ml.training.stacking import balanced_weight
@@ -16,106 +24,106 @@ from ml.training.stacking import balanced_weight
 seeds = st.integers(0, 10_000)
 
 
-def _groups(seed, n_groups=1000, size=40, scale=1.0, place=0.0, folds=5, spreads=(0.05, 0.3, 0.9)):
-    """Groups whose counts come from the model itself."""
+def _bins(seed, n_bins=1000, size=40, scale=1.0, place=0.0, folds=5, spreads=(0.05, 0.3, 0.9)):
+    """Return bins whose counts are drawn from the model itself."""
     draw = np.random.default_rng(seed)
-    logit, offset = draw.uniform(-2, 2, n_groups), draw.uniform(-0.5, 0.5, n_groups)
-    spread = draw.choice(spreads, n_groups)
+    logit, offset = draw.uniform(-2, 2, n_bins), draw.uniform(-0.5, 0.5, n_bins)
+    spread = draw.choice(spreads, n_bins)
     deviation = np.sqrt((scale * spread) ** 2 + place**2)
-    share = logistic(logit + offset + deviation * draw.normal(size=n_groups))
+    share = logistic(logit + offset + deviation * draw.normal(size=n_bins))
     present = draw.binomial(size, share)
-    return HeldOutGroups(np.arange(n_groups) % folds, present, size - present, logit, offset, spread)
+    return HeldOutBins(np.arange(n_bins) % folds, present, size - present, logit, offset, spread)
 
 
 @pytest.mark.parametrize(("scale", "place"), [(1.0, 0.0), (1.0, 0.4), (1.0, 1.5), (2.0, 0.0), (2.0, 0.5), (1.2, 0.2)])
-def test_known_figures_come_back(scale, place):
-    found = fit_interval(_groups(0, scale=scale, place=place))
+def test_known_scale_and_spread_are_recovered(scale, place):
+    found = fit_interval(_bins(0, scale=scale, place=place))
     assert found.scale == pytest.approx(scale, abs=0.2)
     assert found.between_place_sd == pytest.approx(place, abs=0.1)
 
 
 @pytest.mark.parametrize(("size", "place"), [(10, 0.4), (10, 1.0), (100, 0.4), (100, 1.0)])
-def test_a_known_spread_between_places_comes_back_from_small_groups_and_large(size, place):
-    found = fit_interval(_groups(1, 400, size, place=place, spreads=(0.05,)))
+def test_a_known_spread_between_places_is_recovered_from_small_and_large_bins(size, place):
+    found = fit_interval(_bins(1, 400, size, place=place, spreads=(0.05,)))
     assert found.deviation(np.array(0.05)) == pytest.approx(place, rel=0.12)
 
 
 @pytest.mark.parametrize(("size", "place"), [(100, 2.0), (1000, 1.0), (3000, 0.6)])
-def test_a_known_spread_between_places_comes_back_where_counts_tell_it_sharply(size, place):
-    found = fit_interval(_groups(1, 400, size, place=place, spreads=(0.05,)))
+def test_a_known_spread_between_places_is_recovered_from_very_large_bins(size, place):
+    found = fit_interval(_bins(1, 400, size, place=place, spreads=(0.05,)))
     assert found.deviation(np.array(0.05)) == pytest.approx(place, rel=0.12)
 
 
-def test_a_large_scale_comes_back():
-    assert fit_interval(_groups(0, 800, 200, scale=3.0, place=1.0)).scale == pytest.approx(3, abs=0.3)
+def test_a_large_scale_is_recovered():
+    assert fit_interval(_bins(0, 800, 200, scale=3.0, place=1.0)).scale == pytest.approx(3, abs=0.3)
 
 
 def test_a_scale_below_one_is_never_fitted():
-    """Errors that differ from row to row cancel in a group: counts never show an interval to be too wide."""
-    found = fit_interval(_groups(0, scale=0.2))
+    """Errors that differ from row to row cancel in a bin: counts never show an interval to be too wide."""
+    found = fit_interval(_bins(0, scale=0.2))
     assert found.scale == 1
     assert found.between_place_sd == pytest.approx(0, abs=0.05)
 
 
 @pytest.mark.parametrize(("scale", "place"), [(1.0, 0.0), (1.0, 0.7), (2.0, 0.3), (4.0, 2.0)])
 @pytest.mark.parametrize("size", [1, 10, 40, 200])
-def test_intervals_that_are_right_hold_as_often_as_they_say(size, scale, place):
-    groups = _groups(2, 3000, size, scale, place)
-    agreed = holds(groups, IntervalModel(scale, place))
+def test_correct_intervals_cover_as_many_counts_as_their_level(size, scale, place):
+    bins = _bins(2, 3000, size, scale, place)
+    agreed = bin_coverage(bins, IntervalModel(scale, place))
     assert ((agreed >= 0) & (agreed <= 1)).all()
     assert agreed.mean() == pytest.approx(INTERVAL_LEVEL, abs=4 * agreed.std() / np.sqrt(3000) + 0.01)
 
 
-def test_counts_as_expected_always_agree():
-    groups = _groups(3, 300, 1000)
-    present = np.round(1000 * logistic(groups.logit + groups.offset)).astype(int)
-    perfect = replace(groups, present=present, other=1000 - present)
-    assert holds(perfect, IntervalModel(1.0, 0.0)).min() == pytest.approx(1)
-    assert holds(perfect, fit_interval(perfect)).mean() >= INTERVAL_LEVEL
+def test_expected_counts_are_always_covered():
+    bins = _bins(3, 300, 1000)
+    present = np.round(1000 * logistic(bins.logit + bins.offset)).astype(int)
+    perfect = replace(bins, present=present, other=1000 - present)
+    assert bin_coverage(perfect, IntervalModel(1.0, 0.0)).min() == pytest.approx(1)
+    assert bin_coverage(perfect, fit_interval(perfect)).mean() >= INTERVAL_LEVEL
 
 
 @pytest.mark.parametrize("place", [0.6, 1.5])
-def test_intervals_that_are_too_narrow_are_found_out(place):
-    groups = _groups(4, 1000, 60, place=place)
-    agreed = holds(groups, IntervalModel(1.0, 0.0)).mean()
+def test_intervals_that_are_too_narrow_cover_too_few_counts(place):
+    bins = _bins(4, 1000, 60, place=place)
+    agreed = bin_coverage(bins, IntervalModel(1.0, 0.0)).mean()
     assert agreed < INTERVAL_LEVEL - 0.08
-    assert agreed < holds(groups, IntervalModel(1.0, place)).mean() - 0.08
+    assert agreed < bin_coverage(bins, IntervalModel(1.0, place)).mean() - 0.08
     # three times too wide agrees nearly always
-    assert holds(groups, IntervalModel(3.0, 3 * place)).mean() > 0.97
+    assert bin_coverage(bins, IntervalModel(3.0, 3 * place)).mean() > 0.97
 
 
-def test_logits_that_are_off_are_found_out():
-    groups = _groups(5, 1000, 60)
-    moved = replace(groups, logit=groups.logit + 0.9)
-    assert holds(moved, IntervalModel(1.0, 0.0)).mean() < INTERVAL_LEVEL - 0.1
-    assert fit_interval(moved).between_place_sd > 0.6
+def test_shifted_logits_are_covered_too_rarely():
+    bins = _bins(5, 1000, 60)
+    moved = replace(bins, logit=bins.logit + 0.9)
+    assert bin_coverage(moved, IntervalModel(1.0, 0.0)).mean() < INTERVAL_LEVEL - 0.1
+    assert fit_interval(moved).place > 0.6
 
 
-def _holds_by_simulation(group, model, n=40_000):
+def _coverage_by_simulation(one, model, n=40_000):
     """Chance that the count falls between the 5th and 95th percentiles of counts, by drawing them."""
     draw = np.random.default_rng(0)
-    total = int(group.present[0] + group.other[0])
-    deviation = model.deviation(group.spread)[0]
-    counts = draw.binomial(total, logistic(group.logit[0] + group.offset[0] + deviation * draw.normal(size=n)))
-    below, at = np.mean(counts < group.present[0]), np.mean(counts == group.present[0])
+    total = int(one.present[0] + one.other[0])
+    deviation = model.deviation(one.spread)[0]
+    counts = draw.binomial(total, logistic(one.logit[0] + one.offset[0] + deviation * draw.normal(size=n)))
+    below, at = np.mean(counts < one.present[0]), np.mean(counts == one.present[0])
     inside = max(0.0, min(below + at, 0.95) - max(below, 0.05))
     return inside / at if at > 0 else float(0.05 <= below <= 0.95)
 
 
-def test_holding_is_what_a_simulation_says():
-    groups, model = _groups(6, 60, 12, 1.5, 0.4), IntervalModel(1.5, 0.4)
-    found = holds(groups, model)
+def test_coverage_equals_that_of_a_simulation():
+    bins, model = _bins(6, 60, 12, 1.5, 0.4), IntervalModel(1.5, 0.4)
+    found = bin_coverage(bins, model)
     for i in range(60):
-        one = groups.pick(np.arange(60) == i)
-        assert found[i] == pytest.approx(_holds_by_simulation(one, model), abs=0.06)
+        one = bins.pick(np.arange(60) == i)
+        assert found[i] == pytest.approx(_coverage_by_simulation(one, model), abs=0.06)
 
 
 def test_without_any_spread_the_count_is_binomial():
-    groups = HeldOutGroups(*np.array([[0, 0, 0], [5, 9, 10], [5, 1, 0]]), np.zeros(3), np.zeros(3), np.zeros(3))
+    bins = HeldOutBins(*np.array([[0, 0, 0], [5, 9, 10], [5, 1, 0]]), np.zeros(3), np.zeros(3), np.zeros(3))
     # P(X < 5) = 0.377 and P(X ≤ 5) = 0.623: all of it inside; nine is split by the edge, ten is beyond
     below, upto = binom.cdf(8, 10, 0.5), binom.cdf(9, 10, 0.5)
     share = max(0.0, (0.95 - below) / (upto - below))
-    np.testing.assert_allclose(holds(groups, IntervalModel(1.0, 0.0)), [1, share, 0], atol=1e-9)
+    np.testing.assert_allclose(bin_coverage(bins, IntervalModel(1.0, 0.0)), [1, share, 0], atol=1e-9)
 
 
 @settings(max_examples=40, deadline=None)
@@ -141,105 +149,105 @@ def test_every_used_record_is_counted_once(seed, n, folds, steps):
     fold, spread = draw.integers(0, folds, n), draw.uniform(0.1, 1, n)
     weight = np.where((y == 0) & (draw.random(n) < 0.3), 0.0, 1.0)
     weight[1] = 1
-    groups = held_out_groups(y, logit, spread, weight, fold)
+    bins = bin_held_out(y, logit, spread, weight, fold)
     used = weight > 0
     for f in range(folds):
-        assert groups.present[groups.fold == f].sum() == y[fold == f].sum()
-        assert groups.other[groups.fold == f].sum() == ((y == 0) & used & (fold == f)).sum()
-    assert len(groups) <= folds * 10
-    size = groups.present + groups.other
+        assert bins.present[bins.fold == f].sum() == y[fold == f].sum()
+        assert bins.other[bins.fold == f].sum() == ((y == 0) & used & (fold == f)).sum()
+    assert len(bins) <= folds * 10
+    size = bins.present + bins.other
     assert (size > 0).all()
     # with weights of one the expected share is the mean suitability, and nothing is to be corrected
-    np.testing.assert_allclose(groups.offset, 0, atol=1e-12)
-    assert (size * logistic(groups.logit)).sum() == pytest.approx(logistic(logit[used]).sum())
-    assert (size * groups.spread**2).sum() == pytest.approx((spread[used] ** 2).sum())
+    np.testing.assert_allclose(bins.offset, 0, atol=1e-12)
+    assert (size * logistic(bins.logit)).sum() == pytest.approx(logistic(logit[used]).sum())
+    assert (size * bins.spread**2).sum() == pytest.approx((spread[used] ** 2).sum())
 
 
-def test_groups_hold_records_of_similar_suitability():
+def test_bins_hold_records_of_similar_suitability():
     draw = np.random.default_rng(0)
     logit = draw.normal(size=1000)
     y = (draw.random(1000) < logistic(logit)).astype(int)
-    groups = held_out_groups(y, logit, np.zeros(1000), np.ones(1000), np.arange(1000) % 4)
+    bins = bin_held_out(y, logit, np.zeros(1000), np.ones(1000), np.arange(1000) % 4)
     # one bin for 25 presences, ten at most
-    assert len(groups) == 40
-    assert (np.diff(groups.logit[groups.fold == 2]) > 0).all()
-    assert (groups.present + groups.other).min() > 10
-    few = held_out_groups(y[:100], logit[:100], np.zeros(100), np.ones(100), np.arange(100) % 4)
+    assert len(bins) == 40
+    assert (np.diff(bins.logit[bins.fold == 2]) > 0).all()
+    assert (bins.present + bins.other).min() > 10
+    few = bin_held_out(y[:100], logit[:100], np.zeros(100), np.ones(100), np.arange(100) % 4)
     assert len(few) == 4 * max(2, y[:100].sum() // 25)
 
 
-def test_groups_by_hand():
+def test_bins_by_hand():
     """Two folds and two halves of the same weight: background counts 0.8 each in the lower one, 0.5 in the upper."""
     y = np.array([1, 1, 0, 0, 0, 1, 0, 0, 0, 0])
     logit = np.array([1.0, 2, 1.5, 3, 1.2, 2.5, -1, -2, -3, -1.5])
     fold = np.array([0, 0, 0, 0, 0, 1, 0, 0, 0, 1])
     spread = np.linspace(0.1, 1, 10)
     weight = np.where(y == 1, 1.0, np.where(logit > 0, 0.5, 0.8))
-    groups = held_out_groups(y, logit, spread, weight, fold)
-    np.testing.assert_array_equal(groups.fold, [0, 0, 1, 1])
-    np.testing.assert_array_equal(groups.present, [0, 2, 0, 1])
-    np.testing.assert_array_equal(groups.other, [3, 3, 1, 0])
+    bins = bin_held_out(y, logit, spread, weight, fold)
+    np.testing.assert_array_equal(bins.fold, [0, 0, 1, 1])
+    np.testing.assert_array_equal(bins.present, [0, 2, 0, 1])
+    np.testing.assert_array_equal(bins.other, [3, 3, 1, 0])
     # the last group has no background to weigh
-    np.testing.assert_allclose(groups.offset[:3], np.log([0.8, 0.5, 0.8]))
-    assert np.log(0.5) <= groups.offset[3] <= np.log(0.8)
+    np.testing.assert_allclose(bins.offset[:3], np.log([0.8, 0.5, 0.8]))
+    assert np.log(0.5) <= bins.offset[3] <= np.log(0.8)
     for i, (f, high) in enumerate([(0, False), (0, True), (1, False), (1, True)]):
         here = (fold == f) & ((logit > 0) == high)
         expected = np.average(logistic(logit[here]), weights=weight[here])
-        assert logistic(groups.logit[i]) == pytest.approx(expected)
-        assert groups.spread[i] ** 2 == pytest.approx(np.average(spread[here] ** 2, weights=weight[here]))
+        assert logistic(bins.logit[i]) == pytest.approx(expected)
+        assert bins.spread[i] ** 2 == pytest.approx(np.average(spread[here] ** 2, weights=weight[here]))
 
 
-def test_a_group_of_one_kind_alone_is_no_trouble():
-    """Scores that separate everything leave groups of presences only and of background only."""
+def test_a_bin_of_presences_or_background_alone_is_valid():
+    """Scores that separate everything leave bins of presences only and of background only."""
     y = np.repeat([0, 1], 60)
     logit = np.where(y == 1, 3.0, -3.0) + np.linspace(-0.1, 0.1, 120)
     for weight in (np.ones(120), balanced_weight(y, np.linspace(0.1, 3, 120))):
-        groups = held_out_groups(y, logit, np.full(120, 0.2), weight, np.arange(120) % 3)
-        assert (groups.present[groups.other == 0] > 0).any()
-        assert (groups.other[groups.present == 0] > 0).any()
-        assert np.isfinite([groups.logit, groups.offset, groups.spread]).all()
-        found = fit_interval(groups)
+        bins = bin_held_out(y, logit, np.full(120, 0.2), weight, np.arange(120) % 3)
+        assert (bins.present[bins.other == 0] > 0).any()
+        assert (bins.other[bins.present == 0] > 0).any()
+        assert np.isfinite([bins.logit, bins.offset, bins.spread]).all()
+        found = fit_interval(bins)
         assert 1 <= found.scale < 6 and 0 <= found.between_place_sd < 6
-        agreed = holds(groups, found)
+        agreed = bin_coverage(bins, found)
         assert np.isfinite(agreed).all()
         assert agreed.mean() > 0.8
 
 
-def test_suitabilities_of_nothing_and_everything_are_no_trouble():
+def test_suitabilities_of_0_and_1_are_valid():
     y = np.r_[np.ones(30, int), np.zeros(30, int)]
     for logit in (np.full(60, 40.0), np.full(60, -40.0), np.zeros(60)):
-        groups = held_out_groups(y, logit, np.zeros(60), np.ones(60), np.arange(60) % 3)
-        assert len(groups) == 3
-        found = fit_interval(groups)
+        bins = bin_held_out(y, logit, np.zeros(60), np.ones(60), np.arange(60) % 3)
+        assert len(bins) == 3
+        found = fit_interval(bins)
         assert np.isfinite([found.scale, found.between_place_sd]).all()
-        assert np.isfinite(holds(groups, found)).all()
+        assert np.isfinite(bin_coverage(bins, found)).all()
 
 
 def test_a_folds_own_counts_do_not_change_the_model_it_is_checked_by():
-    groups = _groups(7, 200, 20, place=0.5, folds=4)
-    other = groups.fold == 2
-    turned = replace(groups, present=np.where(other, groups.other, groups.present))
-    turned = replace(turned, other=np.where(other, groups.present, groups.other))
-    before, after = by_fold(groups), by_fold(turned)
+    bins = _bins(7, 200, 20, place=0.5, folds=4)
+    other = bins.fold == 2
+    turned = replace(bins, present=np.where(other, bins.other, bins.present))
+    turned = replace(turned, other=np.where(other, bins.present, bins.other))
+    before, after = fit_without_each_fold(bins), fit_without_each_fold(turned)
     assert set(before) == {0, 1, 2, 3}
-    assert before[2] == after[2] == fit_interval(groups.pick(~other))
+    assert before[2] == after[2] == fit_interval(bins.pick(~other))
     for f in (0, 1, 3):
         assert before[f] != after[f]
 
 
-def test_every_group_is_checked_by_the_model_of_its_own_fold():
-    groups = _groups(8, 90, 30, place=1.0, folds=3)
+def test_every_bin_is_compared_with_the_model_of_its_own_fold():
+    bins = _bins(8, 90, 30, place=1.0, folds=3)
     models = {0: IntervalModel(1.0, 0.0), 1: IntervalModel(1.0, 1.0), 2: IntervalModel(6.0, 6.0)}
-    agreed = checked(groups, models)
+    agreed = cross_fitted_coverage(bins, models)
     for f, model in models.items():
-        here = groups.fold == f
-        np.testing.assert_array_equal(agreed[here], holds(groups, model)[here])
-    assert agreed[groups.fold == 0].mean() < agreed[groups.fold == 1].mean() < agreed[groups.fold == 2].mean()
+        here = bins.fold == f
+        np.testing.assert_array_equal(agreed[here], bin_coverage(bins, model)[here])
+    assert agreed[bins.fold == 0].mean() < agreed[bins.fold == 1].mean() < agreed[bins.fold == 2].mean()
 
 
-def test_joined_groups_are_those_of_all_species():
-    one, two = _groups(0, 10), _groups(1, 7)
+def test_joined_bins_are_those_of_all_species():
+    one, two = _bins(0, 10), _bins(1, 7)
     both = join([one, two])
     assert len(both) == 17
-    for name in HeldOutGroups.__dataclass_fields__:
+    for name in HeldOutBins.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(both, name), np.r_[getattr(one, name), getattr(two, name)])

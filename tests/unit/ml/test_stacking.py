@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from ml.kernels.logit import logistic
-from ml.training.stacking import FEWEST_PRESENCES, HeldOut, equal_weights, fit_stacking
+from ml.training.cross_validation import HeldOutScores
+from ml.training.default_model import equal_weights
+from ml.training.stacking import FEWEST_PRESENCES, fit_stacking
 
 
 def _species(seed, n=4000, good=1.0, noise=1.0, sure=1.0):
@@ -13,7 +15,7 @@ def _species(seed, n=4000, good=1.0, noise=1.0, sure=1.0):
     truth = draw.normal(size=n)
     y = (draw.random(n) < logistic(truth - 1)).astype(int)
     scores = {"forest": good * truth, "network": sure * noise * draw.normal(size=n)}
-    return HeldOut(scores, y, np.ones(n))
+    return HeldOutScores(scores, y, np.ones(n))
 
 
 def test_a_member_that_guesses_weighs_almost_nothing():
@@ -43,7 +45,7 @@ def test_a_member_that_is_too_sure_is_scaled_back():
 def test_the_weights_do_not_depend_on_the_number_of_background_points():
     one = _species(2)
     twice = np.concatenate((np.arange(4000), np.flatnonzero(one.y == 0)))
-    again = HeldOut({name: s[twice] for name, s in one.scores.items()}, one.y[twice], one.weight[twice])
+    again = HeldOutScores({name: s[twice] for name, s in one.scores.items()}, one.y[twice], one.weight[twice])
     first, second = fit_stacking([one]), fit_stacking([again])
     assert first.weights == pytest.approx(second.weights, abs=1e-3)
     assert (first.intercept, first.slope) == pytest.approx((second.intercept, second.slope), abs=1e-3)
@@ -51,12 +53,12 @@ def test_the_weights_do_not_depend_on_the_number_of_background_points():
 
 def test_records_that_were_not_scored_or_do_not_count_are_left_out():
     one = _species(3)
-    unscored = HeldOut({name: s.copy() for name, s in one.scores.items()}, one.y.copy(), one.weight.copy())
+    unscored = HeldOutScores({name: s.copy() for name, s in one.scores.items()}, one.y.copy(), one.weight.copy())
     unscored.scores["forest"][:50] = np.nan
     unscored.weight[50:90] = 0
     kept = np.arange(len(one.y)) >= 50
     kept[50:90] = one.y[50:90] == 1
-    plain = HeldOut({name: s[kept] for name, s in one.scores.items()}, one.y[kept], one.weight[kept])
+    plain = HeldOutScores({name: s[kept] for name, s in one.scores.items()}, one.y[kept], one.weight[kept])
     assert fit_stacking([unscored]).weights == pytest.approx(fit_stacking([plain]).weights, abs=1e-9)
 
 
@@ -65,13 +67,13 @@ def test_members_weigh_the_same_where_nothing_can_be_told(case):
     if case == "few":
         one = _species(0)
         keep = np.cumsum(one.y) < FEWEST_PRESENCES - 1
-        one = HeldOut({name: s[keep] for name, s in one.scores.items()}, one.y[keep], one.weight[keep])
+        one = HeldOutScores({name: s[keep] for name, s in one.scores.items()}, one.y[keep], one.weight[keep])
     elif case == "useless":
         one = _species(0, good=-1)
         one.scores["network"] = one.scores["forest"].copy()
     else:
         one = _species(0)
-        one = HeldOut(one.scores, np.zeros_like(one.y), one.weight)
+        one = HeldOutScores(one.scores, np.zeros_like(one.y), one.weight)
     assert fit_stacking([one]) == equal_weights(["forest", "network"])
 
 

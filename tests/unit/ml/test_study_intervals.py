@@ -1,4 +1,4 @@
-"""A species and a study judged by held-out scores: which figures of their intervals a card tells."""
+"""Summaries of held-out scores: calibration and intervals of a species, intervals of its study, and their report."""
 
 from dataclasses import replace
 
@@ -6,12 +6,20 @@ import numpy as np
 import pytest
 
 from ml.evaluation.calibration import cross_fitted, fit_calibration
-from ml.evaluation.intervals import HeldOutGroups, by_fold, checked, fit_interval, held_out_groups, holds, join
+from ml.evaluation.intervals import (
+    HeldOutBins,
+    bin_coverage,
+    bin_held_out,
+    cross_fitted_coverage,
+    fit_interval,
+    fit_without_each_fold,
+    join,
+)
 from ml.serving.interval import INTERVAL_LEVEL, IntervalModel
-from ml.training.default_model import EngineSettings
-from ml.training.group import folds_for, prepare
-from ml.training.held_out_summary import interval_report, judge, study_intervals
-from ml.training.stacking import balanced_weight, equal_weights
+from ml.training.default_model import EngineSettings, equal_weights
+from ml.training.held_out_summary import interval_report, study_intervals, summarise_held_out
+from ml.training.preparation import encode_study, folds_for, prepare
+from ml.training.stacking import balanced_weight
 from tests.synthetic import recorded_study, synthetic_study
 
 QUICK = EngineSettings(n_estimators=20, n_networks=1)
@@ -20,13 +28,13 @@ QUICK = EngineSettings(n_estimators=20, n_networks=1)
 @pytest.fixture(scope="module", params=["survey", "records"])
 def prepared(request):
     study = synthetic_study() if request.param == "survey" else recorded_study(100, 200)
-    return prepare(study, QUICK, 3)
+    return prepare(encode_study(study), QUICK, 3)
 
 
-def test_a_species_is_judged_by_its_held_out_scores(prepared):
+def test_a_summary_is_computed_from_held_out_scores(prepared):
     blocks, stacking, absences = prepared.blocks, prepared.shared.stacking, prepared.group.absences
     held_out = blocks.held_out[1]
-    found = judge(held_out, blocks.fold, stacking, absences)
+    found = summarise_held_out(held_out, blocks.fold, stacking, absences)
     y = held_out.y
     scores = sum(weight * held_out.scores[name] for name, weight in stacking.weights.items())
     np.testing.assert_allclose(found.scores, scores)
@@ -35,93 +43,95 @@ def test_a_species_is_judged_by_its_held_out_scores(prepared):
     assert found.calibration == fit_calibration(y, found.scores, weight)
     honest, slope = cross_fitted(y, found.scores, weight, blocks.fold)
     np.testing.assert_array_equal(found.honest, honest)
-    assert found.groups.present.sum() == y.sum()
-    # the spread a record has when it is served, by the slope of the calibration that did not see it
+    assert found.bins.present.sum() == y.sum()
+    # The spread of a served record, with the slope of the calibration that was fitted without the record.
     disagreement = sum(w * (held_out.scores[name] - scores) ** 2 for name, w in stacking.weights.items())
     spread = slope * np.sqrt(held_out.sampling + disagreement / len(stacking.weights))
-    expected = held_out_groups(y, honest, spread, weight, blocks.fold)
-    for name in HeldOutGroups.__dataclass_fields__:
-        np.testing.assert_allclose(getattr(found.groups, name), getattr(expected, name))
+    expected = bin_held_out(y, honest, spread, weight, blocks.fold)
+    for name in HeldOutBins.__dataclass_fields__:
+        np.testing.assert_allclose(getattr(found.bins, name), getattr(expected, name))
     assert (held_out.sampling > 0).mean() > 0.9
 
 
-def test_a_members_sure_difference_widens_the_groups_spread(prepared):
+def test_disagreement_of_members_widens_the_spread_of_bins(prepared):
     blocks, stacking = prepared.blocks, prepared.shared.stacking
     held_out = blocks.held_out[0]
-    plain = judge(held_out, blocks.fold, stacking, prepared.group.absences)
-    # one member says more and another less, so that the mean stays
+    plain = summarise_held_out(held_out, blocks.fold, stacking, prepared.group.absences)
+    # One member scores higher and another lower, so that the mean is the same.
     names = list(stacking.weights)[:2]
     scores = dict(held_out.scores)
     for name, sign in zip(names, (1, -1), strict=True):
         scores[name] = scores[name] + sign * 2 / stacking.weights[name]
-    apart = judge(replace(held_out, scores=scores), blocks.fold, stacking, prepared.group.absences)
+    apart = summarise_held_out(replace(held_out, scores=scores), blocks.fold, stacking, prepared.group.absences)
     np.testing.assert_allclose(apart.scores, plain.scores, atol=1e-9)
-    assert apart.groups.spread.mean() > plain.groups.spread.mean() + 0.1
-    np.testing.assert_array_equal(apart.groups.present, plain.groups.present)
+    assert apart.bins.spread.mean() > plain.bins.spread.mean() + 0.1
+    np.testing.assert_array_equal(apart.bins.present, plain.bins.present)
 
 
-def _judged(prepared):
+def _summaries(prepared):
     stacking, absences = prepared.shared.stacking, prepared.group.absences
-    return [judge(one, prepared.blocks.fold, stacking, absences) for one in prepared.blocks.held_out.values()]
+    return [
+        summarise_held_out(one, prepared.blocks.fold, stacking, absences) for one in prepared.blocks.held_out.values()
+    ]
 
 
-def test_a_studys_intervals_are_fitted_on_all_its_species(prepared):
-    judged = _judged(prepared)
-    found = study_intervals(judged)
+def test_intervals_of_a_study_are_fitted_to_all_its_species(prepared):
+    summaries = _summaries(prepared)
+    found = study_intervals(summaries)
     assert found == prepared.intervals
-    groups = join([one.groups for one in judged])
-    assert found.n_groups == len(groups) == sum(len(one.groups) for one in judged)
-    assert found.model == fit_interval(groups)
+    bins = join([one.bins for one in summaries])
+    assert found.n_bins == len(bins) == sum(len(one.bins) for one in summaries)
+    assert found.model == fit_interval(bins)
     assert set(found.by_fold) == set(np.unique(prepared.blocks.fold))
-    assert found.coverage == pytest.approx(checked(groups, found.by_fold).mean())
+    assert found.coverage == pytest.approx(cross_fitted_coverage(bins, found.by_fold).mean())
     assert 0.75 < found.coverage <= 1
 
 
-def test_a_species_of_a_study_is_told_with_the_studys_figures(prepared):
-    judged, study = _judged(prepared), prepared.intervals
-    reports = [interval_report(one, study, True) for one in judged]
+def test_the_card_of_a_species_in_a_study_reports_the_studys_interval(prepared):
+    summaries, study = _summaries(prepared), prepared.intervals
+    reports = [interval_report(one, study, True) for one in summaries]
     assert {(r.scale, r.place) for r in reports} == {(study.model.scale, study.model.between_place_sd)}
     assert all(r.level == INTERVAL_LEVEL and r.pooled_coverage == study.coverage for r in reports)
     assert all("all species" in r.note for r in reports)
-    # the species' own coverages make the study's
-    groups = [r.groups for r in reports]
-    assert sum(groups) == reports[0].pooled_groups == study.n_groups
-    assert np.average([r.coverage for r in reports], weights=groups) == pytest.approx(study.coverage)
+    # The study's coverage is the mean over its species.
+    sizes = [r.groups for r in reports]
+    assert sum(sizes) == reports[0].pooled_groups == study.n_bins
+    assert np.average([r.coverage for r in reports], weights=sizes) == pytest.approx(study.coverage)
 
 
-def test_a_species_judged_in_folds_of_its_own_is_checked_by_the_studys_model(prepared):
-    one, study = _judged(prepared)[0], prepared.intervals
+def test_a_species_with_folds_of_its_own_is_compared_with_the_studys_model(prepared):
+    one, study = _summaries(prepared)[0], prepared.intervals
     wide = replace(study, model=IntervalModel(5.0, 5.0))
     other = interval_report(one, wide, False)
     assert (other.scale, other.place) == (5, 5)
-    assert other.coverage == pytest.approx(holds(one.groups, wide.model).mean())
+    assert other.coverage == pytest.approx(bin_coverage(one.bins, wide.model).mean())
 
 
-def test_a_species_alone_is_told_with_its_own_figures(prepared):
-    one = _judged(prepared)[0]
+def test_the_card_of_a_species_alone_reports_its_own_interval(prepared):
+    one = _summaries(prepared)[0]
     report = interval_report(one, None, False)
-    model = fit_interval(one.groups)
+    model = fit_interval(one.bins)
     assert (report.scale, report.place) == (model.scale, model.between_place_sd)
-    assert report.coverage == pytest.approx(checked(one.groups, by_fold(one.groups)).mean())
-    assert (report.pooled_coverage, report.pooled_groups, report.groups) == (None, None, len(one.groups))
+    assert report.coverage == pytest.approx(cross_fitted_coverage(one.bins, fit_without_each_fold(one.bins)).mean())
+    assert (report.pooled_coverage, report.pooled_groups, report.groups) == (None, None, len(one.bins))
     assert "own held-out records" in report.note
 
 
 def test_a_study_of_one_species_has_no_pooled_intervals():
     study = recorded_study(100, 200)
     alone = replace(study, species=study.species[:1], presence=study.presence.iloc[:, :1])
-    ready = prepare(alone, QUICK, 3)
+    ready = prepare(encode_study(alone), QUICK, 3)
     assert ready.intervals is None
     judged, _ = folds_for(ready, 0, 3, QUICK)
     stacking = equal_weights(list(judged.held_out[0].scores))
-    found = judge(judged.held_out[0], judged.fold, stacking, False)
+    found = summarise_held_out(judged.held_out[0], judged.fold, stacking, False)
     report = interval_report(found, ready.intervals, False)
     assert report.pooled_coverage is None
     assert 0.6 < report.coverage <= 1
 
 
 @pytest.mark.parametrize("kind", ["survey", "records"])
-def test_a_trained_model_serves_the_interval_its_card_tells(request, kind):
+def test_a_trained_model_has_the_interval_of_its_card(request, kind):
     artifact = request.getfixturevalue(kind)
     report = artifact.card.interval
     assert report.level == INTERVAL_LEVEL

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from ml.estimators.network import MultiSpeciesNetwork
 from ml.training.background_weight import background_weight
-from ml.training.target_group import SHARES, block_scores, choose_share, held_out_scores
+from ml.training.cross_validation import held_out_network
+from ml.training.default_model import Group
+from ml.training.target_group import SHARES, block_scores, choose_share
 
 # two places of species 0, one of both, one of species 1, four random points
 RECORDED = np.array([[1, 0], [1, 0], [1, 1], [0, 1], [0, 0], [0, 0], [0, 0], [0, 0]])
@@ -99,19 +101,24 @@ def _valleys(seed, effort=0.0, likes=(1, -1, 1, -1)):
     return environment[rows].astype(np.float32), recorded, (east[rows] * 3).astype(int)
 
 
+def _chosen_share(*args, **options):
+    rows, recorded, folds = _valleys(*args, **options)
+    return choose_share(Group(rows, recorded), folds, QUICK).share
+
+
 def test_a_target_group_is_chosen_where_effort_is_uneven_and_not_where_all_species_need_the_same():
-    uneven = [choose_share(*_valleys(seed, effort=3.0), QUICK).share for seed in range(3)]
-    alike = [choose_share(*_valleys(seed, likes=(1, 1, 1, 1)), QUICK).share for seed in range(3)]
+    uneven = [_chosen_share(seed, effort=3.0) for seed in range(3)]
+    alike = [_chosen_share(seed, likes=(1, 1, 1, 1)) for seed in range(3)]
     assert min(uneven) > 0
     assert np.mean(uneven) > np.mean(alike) + 0.2
 
 
 def test_the_choice_is_the_best_of_the_shares_tried_and_keeps_its_scores():
     rows, recorded, folds = _valleys(0, effort=3.0)
-    choice = choose_share(rows, recorded, folds, QUICK)
+    choice = choose_share(Group(rows, recorded), folds, QUICK)
     assert tuple(choice.scores) == SHARES
     assert choice.scores[choice.share] == max(choice.scores.values())
-    held_out = held_out_scores(rows, recorded, folds, choice.share, QUICK)
+    held_out = held_out_network(Group(rows, recorded), folds, choice.share, QUICK)
     mean = np.mean(block_scores(recorded, folds, held_out))
     assert choice.scores[choice.share] == pytest.approx(mean, abs=1e-6)
     assert not hasattr(QUICK, "output_")
@@ -119,10 +126,10 @@ def test_the_choice_is_the_best_of_the_shares_tried_and_keeps_its_scores():
 
 def test_held_out_scores_do_not_know_their_fold():
     rows, recorded, folds = _valleys(1)
-    before = held_out_scores(rows, recorded, folds, 0.5, QUICK)
+    before = held_out_network(Group(rows, recorded), folds, 0.5, QUICK)
     changed = recorded.copy()
     changed[folds == 0] = np.random.default_rng(0).permutation(changed[folds == 0])
-    after = held_out_scores(rows, changed, folds, 0.5, QUICK)
+    after = held_out_network(Group(rows, changed), folds, 0.5, QUICK)
     np.testing.assert_array_equal(before[folds == 0], after[folds == 0])
     assert not np.array_equal(before[folds == 1], after[folds == 1])
 
@@ -130,6 +137,6 @@ def test_held_out_scores_do_not_know_their_fold():
 def test_a_fold_that_holds_all_records_cannot_be_judged():
     rows, recorded, _ = _valleys(2)
     folds = (~recorded.any(axis=1)).astype(int)
-    scores = held_out_scores(rows, recorded, folds, 0.5, QUICK)
+    scores = held_out_network(Group(rows, recorded), folds, 0.5, QUICK)
     assert np.isnan(scores[folds == 0]).all()
     assert np.isfinite(scores[folds == 1]).all()

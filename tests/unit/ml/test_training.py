@@ -1,12 +1,14 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ml.predictors.pipeline import FeaturePipeline
+from ml.serving import artifact as artifacts
 from ml.serving.artifact import load_artifact
-from ml.training.card_parts import fingerprint
-from ml.training.provenance import TrainingOptions
+from ml.training.provenance import TrainingOptions, fingerprint
 from ml.training.train import TrainingError, train_species, train_study
 from ml.workers import workers
 from tests.synthetic import recorded_study, synthetic_study
@@ -115,6 +117,57 @@ def test_what_is_trained_already_is_passed_over_and_what_is_damaged_is_not(tmp_p
     assert all(r.fresh for r in train_study(study, tmp_path, replace(QUICK, seed=1)))
     changed = replace(study, environment=study.environment + 1)
     assert all(r.fresh for r in train_study(changed, tmp_path, QUICK))
+
+
+def test_a_trained_model_is_recognised_without_opening_it(tmp_path, monkeypatch):
+    study = synthetic_study(n_species=2)
+    list(train_study(study, tmp_path, QUICK))
+
+    def fail(*_):
+        raise AssertionError("a model was opened")
+
+    monkeypatch.setattr(artifacts, "_open_arrays", fail)
+    assert not any(r.fresh for r in train_study(study, tmp_path, QUICK))
+
+
+@pytest.mark.parametrize("file", ["card.json", "model.npz", "manifest.json"])
+@pytest.mark.parametrize("damage", ["changed", "missing"])
+def test_a_model_with_a_damaged_file_is_trained_again(tmp_path, trained, file, damage):
+    study = synthetic_study()
+    options = TrainingOptions(n_estimators=12, n_networks=1)
+    home = tmp_path / study.description.slug / SLUG / trained.name
+    shutil.copytree(trained, home)
+    assert [r.fresh for r in train_study(study, tmp_path, options, [SLUG])] == [False]
+    if damage == "missing":
+        (home / file).unlink()
+    else:
+        content = bytearray((home / file).read_bytes())
+        content[len(content) // 2] ^= 1
+        (home / file).write_bytes(content)
+    [result] = train_study(study, tmp_path, options, [SLUG])
+    assert result.fresh
+    assert result.path == home
+    load_artifact(home)
+
+
+def test_a_study_is_encoded_once(tmp_path, monkeypatch):
+    calls = []
+    transform = FeaturePipeline.transform
+
+    def counted(self, X):
+        calls.append(len(X))
+        return transform(self, X)
+
+    monkeypatch.setattr(FeaturePipeline, "transform", counted)
+    assert all(r.fresh for r in train_study(synthetic_study(n_species=2), tmp_path, QUICK))
+    assert len(calls) == 1
+
+
+def test_an_unknown_species_does_not_stop_the_others(tmp_path):
+    results = {r.species: r for r in train_study(synthetic_study(n_species=1), tmp_path, QUICK, ["nobody", SLUG])}
+    assert results["nobody"].path is None
+    assert results["nobody"].problem == "test-hills has no species nobody"
+    assert results[SLUG].fresh and results[SLUG].path
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.evaluation.intervals import fit_interval, held_out_groups, holds, join
+from ml.evaluation.intervals import bin_coverage, bin_held_out, fit_interval, join
 from ml.kernels.logit import logistic
 from ml.serving.interval import INTERVAL_LEVEL, IntervalModel
 from ml.training.stacking import balanced_weight
@@ -35,11 +35,11 @@ def _recorded(seed, weights, n_presences=600, n_background=3000):
     return y, logit, balanced_weight(y, weigh(x)), draw.integers(0, 5, len(y))
 
 
-def _surprise(groups):
+def _surprise(bins):
     """How far counts are from what is expected, in standard deviations."""
-    total = groups.present + groups.other
-    share = logistic(groups.logit + groups.offset)
-    return (groups.present - total * share) / np.sqrt(total * share * (1 - share))
+    total = bins.present + bins.other
+    share = logistic(bins.logit + bins.offset)
+    return (bins.present - total * share) / np.sqrt(total * share * (1 - share))
 
 
 KINDS = ["even", "by place", "at random", "a few that weigh much"]
@@ -48,21 +48,21 @@ KINDS = ["even", "by place", "at random", "a few that weigh much"]
 @pytest.mark.parametrize("weights", KINDS)
 def test_weighted_background_is_counted_as_much_as_it_is_worth(weights):
     """The density ratio is known exactly: counts differ from it by luck alone."""
-    groups = join([held_out_groups(*_parts(seed, weights)) for seed in range(8)])
-    away = _surprise(groups)
+    bins = join([bin_held_out(*_parts(seed, weights)) for seed in range(8)])
+    away = _surprise(bins)
     assert away.mean() == pytest.approx(0, abs=4 / np.sqrt(len(away)))
     assert away.std() == pytest.approx(1, abs=0.15)
-    assert fit_interval(groups).between_place_sd < 0.2
-    agreed = holds(groups, IntervalModel(1.0, 0.0))
-    assert agreed.mean() == pytest.approx(INTERVAL_LEVEL, abs=4 * agreed.std() / np.sqrt(len(groups)) + 0.01)
+    assert fit_interval(bins).place < 0.2
+    agreed = bin_coverage(bins, IntervalModel(1.0, 0.0))
+    assert agreed.mean() == pytest.approx(INTERVAL_LEVEL, abs=4 * agreed.std() / np.sqrt(len(bins)) + 0.01)
 
 
 @pytest.mark.parametrize("weights", KINDS[:3])
 def test_background_counted_by_the_head_would_show(weights):
-    groups = join([held_out_groups(*_parts(seed, weights)) for seed in range(8)])
-    wrong = replace(groups, offset=np.zeros(len(groups)))
-    assert fit_interval(wrong).between_place_sd > 0.5
-    assert holds(wrong, IntervalModel(1.0, 0.0)).mean() < 0.7
+    bins = join([bin_held_out(*_parts(seed, weights)) for seed in range(8)])
+    wrong = replace(bins, offset=np.zeros(len(bins)))
+    assert fit_interval(wrong).place > 0.5
+    assert bin_coverage(wrong, IntervalModel(1.0, 0.0)).mean() < 0.7
 
 
 def _parts(seed, weights):
@@ -73,12 +73,12 @@ def _parts(seed, weights):
 @pytest.mark.parametrize("weights", KINDS)
 def test_the_offset_turns_shares_of_weight_into_shares_of_counts(weights):
     y, logit, weight, fold = _recorded(0, weights)
-    groups = held_out_groups(y, logit, np.ones(len(y)), weight, fold)
-    assert groups.present.sum() == y.sum()
+    bins = bin_held_out(y, logit, np.ones(len(y)), weight, fold)
+    assert bins.present.sum() == y.sum()
     # Kish's number is never above the number of records, but for rounding
     for f in range(5):
-        assert groups.other[groups.fold == f].sum() <= ((y == 0) & (fold == f)).sum() + len(groups) / 5
-    np.testing.assert_allclose(groups.spread, 1)
+        assert bins.other[bins.fold == f].sum() <= ((y == 0) & (fold == f)).sum() + len(bins) / 5
+    np.testing.assert_allclose(bins.spread, 1)
     # what the counts are worth in weight gives back half and half
-    each = np.exp(groups.offset) / y.sum()
-    assert (each * groups.other).sum() == pytest.approx(1, rel=0.05)
+    each = np.exp(bins.offset) / y.sum()
+    assert (each * bins.other).sum() == pytest.approx(1, rel=0.05)
