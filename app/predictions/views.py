@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, request
 
 from app.catalogue import snapshot
-from app.catalogue.snapshot import KnownSpecies
+from app.catalogue.snapshot import SpeciesEntry
 from app.database.replica import from_replica
 from app.errors import OutsideArea, ValidationFailed
 from app.predictions import curves, service, stored
@@ -89,7 +89,7 @@ def browse() -> Reply:
     return Reply(stored.browse(read_query(PredictionsQuery)))
 
 
-def _example(species: KnownSpecies) -> Reply:
+def _example(species: SpeciesEntry) -> Reply:
     form, environment = forms.filled(species, request.args.get("from", ""))
     if species.model is None:
         form.errors["species"] = "There is no model for this species yet"
