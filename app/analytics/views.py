@@ -6,9 +6,10 @@ from flask import Blueprint
 
 from app.analytics import service
 from app.analytics.presentation import present
-from app.analytics.schemas import PERIODS, AnalyticsQuery
+from app.analytics.schemas import PERIODS, Analytics, AnalyticsQuery
 from app.database.replica import from_replica
 from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.operations import Operation
 from app.web.reading import read_query
 
 api = Blueprint("analytics_api", __name__, url_prefix=API_PREFIX)
@@ -17,6 +18,14 @@ pages = Blueprint("analytics", __name__)
 
 @api.get("/analytics")
 @pages.get("/analytics")
+@Operation(
+    "analytics",
+    tag="analytics",
+    summary="Read what was asked in a period",
+    query=AnalyticsQuery,
+    answer=Analytics,
+    problems=(422,),
+)
 @faces(page="analytics/page.html", fragment="analytics/_report.html")
 @from_replica
 def look_back() -> Reply:

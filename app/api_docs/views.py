@@ -1,16 +1,21 @@
-"""The interactive API reference, served from the installed Swagger UI: no CDN, no inline script."""
+"""The OpenAPI document and its interactive reference, served from the installed Swagger UI without a CDN."""
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 
-from flask import Blueprint, Response, jsonify, render_template, send_from_directory
-from werkzeug.exceptions import NotFound as NotHere
+from flask import Blueprint, Response, abort, current_app, jsonify, render_template, send_from_directory
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.api_docs import openapi
+from app.catalogue import snapshot
+from app.errors import Unavailable
+from app.predictions.schemas import PredictionQuery
 from app.registry import service as registry
 
+log = logging.getLogger(__name__)
 pages = Blueprint("docs", __name__)
 
 _ASSETS = frozenset(
@@ -41,16 +46,26 @@ def reference() -> Response:
 def asset(name: str) -> Response:
     """Send one file of Swagger UI."""
     if name not in _ASSETS:
-        raise NotHere
+        abort(404)
     return send_from_directory(_assets(), name, max_age=86400)
 
 
 @pages.get("/openapi.json")
 def document() -> Response:
-    """Send the OpenAPI document, its example taken from a model that answers."""
-    version = registry.best_active()
-    example = None
-    if version is not None:
-        typical = registry.card_of(version).starting_points[0].environment
-        example = {"species": version.species.slug, "environment": dict(typical)}
-    return jsonify(openapi.build(example))
+    """Send the OpenAPI document, with an example that the best model answers."""
+    example = _example()
+    return jsonify(openapi.build(current_app, {PredictionQuery: example} if example else None))
+
+
+def _example() -> dict[str, object] | None:
+    """Return typical conditions of the best model; None where there is no model that can be opened."""
+    try:
+        best = snapshot.current().best()
+        if best is None or best.model is None:
+            return None
+        environment = registry.card_of(best.model).starting_points[0].environment
+    except (Unavailable, SQLAlchemyError) as error:
+        # without a snapshot file the database is read
+        log.warning("the OpenAPI document has no example: %s", type(error).__name__)
+        return None
+    return {"species": best.slug, "environment": dict(environment)}

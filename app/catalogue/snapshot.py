@@ -30,7 +30,7 @@ _NAME = "active.json"
 
 
 @dataclass(frozen=True)
-class KnownStudy:
+class StudyEntry:
     """A study, named."""
 
     slug: str
@@ -38,7 +38,7 @@ class KnownStudy:
 
 
 @dataclass(frozen=True)
-class KnownModel:
+class ModelEntry:
     """The model that answers for a species."""
 
     id: str
@@ -48,34 +48,34 @@ class KnownModel:
 
 
 @dataclass(frozen=True)
-class KnownSpecies:
+class SpeciesEntry:
     """A species and the model that answers for it, if any."""
 
     id: int
     slug: str
     scientific_name: str
     vernacular_name: str
-    study: KnownStudy
-    model: KnownModel | None
+    study: StudyEntry
+    model: ModelEntry | None
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """All species of the registry."""
 
-    species: list[KnownSpecies] = field(default_factory=list)
-    by_slug: dict[str, KnownSpecies] = field(default_factory=dict)
-    by_name: dict[str, list[KnownSpecies]] = field(default_factory=dict)
+    species: list[SpeciesEntry] = field(default_factory=list)
+    by_slug: dict[str, SpeciesEntry] = field(default_factory=dict)
+    by_name: dict[str, list[SpeciesEntry]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, species: list[KnownSpecies]) -> Snapshot:
+    def of(cls, species: list[SpeciesEntry]) -> Snapshot:
         """Index some species."""
-        by_name: dict[str, list[KnownSpecies]] = {}
+        by_name: dict[str, list[SpeciesEntry]] = {}
         for one in species:
             by_name.setdefault(fold(one.scientific_name), []).append(one)
         return cls(species, {one.slug: one for one in species}, by_name)
 
-    def resolve(self, name: str) -> KnownSpecies:
+    def resolve(self, name: str) -> SpeciesEntry:
         """Return the species meant by a slug or a scientific name, with or without authorship.
 
         Raises
@@ -97,7 +97,7 @@ class Snapshot:
         shown = wanted if len(wanted) <= 60 else wanted[:60] + "…"
         raise ValidationFailed([("/species", f"no species is called “{shown}”")])
 
-    def best(self) -> KnownSpecies | None:
+    def best(self) -> SpeciesEntry | None:
         """Return the species whose model has the highest AUC: a stable pick for the example a first visitor sees."""
         answering = [one for one in self.species if one.model is not None]
         return min(answering, key=_rank) if answering else None
@@ -108,7 +108,7 @@ class Snapshot:
         return sum(one.model is not None for one in self.species)
 
 
-def _rank(one: KnownSpecies) -> tuple[bool, float, str]:
+def _rank(one: SpeciesEntry) -> tuple[bool, float, str]:
     model = one.model
     auc = model.auc if model else None
     return auc is None, -(auc or 0.0), model.id if model else ""
@@ -173,10 +173,10 @@ def current() -> Snapshot:
     return snapshot_file().current()
 
 
-def _from_row(row: Any) -> KnownSpecies:
-    model = None if row.model_id is None else KnownModel(row.model_id, row.version, row.path, row.auc)
-    study = KnownStudy(row.study_slug, row.study_title)
-    return KnownSpecies(row.id, row.slug, row.scientific_name, row.vernacular_name, study, model)
+def _from_row(row: Any) -> SpeciesEntry:
+    model = None if row.model_id is None else ModelEntry(row.model_id, row.version, row.path, row.auc)
+    study = StudyEntry(row.study_slug, row.study_title)
+    return SpeciesEntry(row.id, row.slug, row.scientific_name, row.vernacular_name, study, model)
 
 
 def _stamp(file: Path) -> tuple[int, int, int]:
@@ -188,7 +188,7 @@ def _read(file: Path) -> Snapshot:
     return Snapshot.of([_known(entry) for entry in orjson.loads(file.read_bytes())])
 
 
-def _known(entry: dict[str, Any]) -> KnownSpecies:
+def _known(entry: dict[str, Any]) -> SpeciesEntry:
     model = entry.pop("model")
-    study = KnownStudy(**entry.pop("study"))
-    return KnownSpecies(**entry, study=study, model=KnownModel(**model) if model else None)
+    study = StudyEntry(**entry.pop("study"))
+    return SpeciesEntry(**entry, study=study, model=ModelEntry(**model) if model else None)

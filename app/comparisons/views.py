@@ -12,14 +12,18 @@ from app.comparisons import service, subjects, versions
 from app.comparisons.form import CompareForm
 from app.comparisons.schemas import (
     MOST_COLUMNS,
+    ConditionsComparison,
     ConditionsComparisonQuery,
+    ModelsComparison,
     ModelsComparisonQuery,
     PageChoice,
+    SpeciesComparison,
     SpeciesComparisonQuery,
 )
 from app.errors import AppError, OutsideArea, ValidationFailed
 from app.predictions.schemas import ALSO_IN_ADDRESS
 from app.web.faces import API_PREFIX, Reply, faces
+from app.web.operations import Operation
 from app.web.reading import read_json, read_query, validate
 
 api = Blueprint("comparisons_api", __name__, url_prefix=f"{API_PREFIX}/comparisons")
@@ -29,6 +33,7 @@ pages = Blueprint("comparisons", __name__, url_prefix="/compare")
 _WHOLE = {"HX-Retarget": "#compare", "HX-Reswap": "outerHTML"}
 # A form that shows messages aims at itself, so the same address has two fragments.
 _VARY = {"Vary": "HX-Request, HX-Target"}
+_NOT_STORED = "Nothing is kept and no answer gets an id: ask for a prediction to keep one."
 
 
 @pages.get("")
@@ -39,6 +44,16 @@ def front() -> Reply:
 
 
 @api.post("/species")
+@Operation(
+    "compareSpecies",
+    tag="comparisons",
+    summary="Rank the species of a study for one set of conditions",
+    description=f"Rank the species of a study for one set of conditions. {_NOT_STORED}",
+    body=SpeciesComparisonQuery,
+    also_in_address=ALSO_IN_ADDRESS,
+    answer=SpeciesComparison,
+    problems=(400, 409, 413, 415, 422, 503),
+)
 @faces()
 def species() -> Reply:
     """Rank species for one set of conditions."""
@@ -47,6 +62,16 @@ def species() -> Reply:
 
 
 @api.post("/conditions")
+@Operation(
+    "compareConditions",
+    tag="comparisons",
+    summary="Ask about several sets of conditions for one species",
+    description=f"Ask about several sets of conditions for one species. {_NOT_STORED}",
+    body=ConditionsComparisonQuery,
+    also_in_address=ALSO_IN_ADDRESS,
+    answer=ConditionsComparison,
+    problems=(400, 409, 413, 415, 422, 503),
+)
 @faces()
 def conditions() -> Reply:
     """Ask one species about several sets of conditions."""
@@ -55,6 +80,16 @@ def conditions() -> Reply:
 
 
 @api.get("/models")
+@Operation(
+    "compareModels",
+    tag="comparisons",
+    summary="Put two versions of a model side by side",
+    description="Put two versions of a model side by side; with one id the other is the version before it. "
+    f"{_NOT_STORED}",
+    query=ModelsComparisonQuery,
+    answer=ModelsComparison,
+    problems=(404, 422),
+)
 @faces()
 def models() -> Reply:
     """Put two versions of a model side by side."""

@@ -20,6 +20,7 @@ from app.health.probe import Probe
 from app.outbox.outbox import outbox
 from app.outbox.spool import SpoolError
 from app.web.faces import Reply, faces
+from app.web.operations import Operation
 
 log = logging.getLogger(__name__)
 pages = Blueprint("health", __name__, url_prefix="/health")
@@ -75,6 +76,14 @@ def init_app(app: Flask) -> None:
 
 
 @pages.get("/live")
+@Operation(
+    "live",
+    tag="health",
+    summary="Is the process alive",
+    answer=Live,
+    answers={200: "Yes."},
+    limited=False,
+)
 @faces()
 def live() -> Reply:
     """Say that the process lives; asks nothing of anything else."""
@@ -82,6 +91,14 @@ def live() -> Reply:
 
 
 @pages.get("/ready")
+@Operation(
+    "ready",
+    tag="health",
+    summary="Can it answer",
+    answer=Ready,
+    answers={200: "Yes.", 503: "No; the components say why."},
+    limited=False,
+)
 @faces()
 def ready() -> Reply:
     """Say whether predictions can be answered, and which part is down."""

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from app.catalogue.refs import ModelRef, SpeciesRef
-from app.catalogue.snapshot import KnownSpecies
+from app.catalogue.snapshot import SpeciesEntry
 from app.catalogue.species import Species
 from app.predictions.conditions import Canonical
 from app.predictions.schemas import Computed, Extrapolation, Novelty, PredictionAnswer, Stored, ThresholdUsed
@@ -126,7 +126,7 @@ class Answer:
         }
 
 
-def refs_of(species: Species | KnownSpecies, model_id: str, version: int) -> AnswerRefs:
+def refs_of(species: Species | SpeciesEntry, model_id: str, version: int) -> AnswerRefs:
     """Return what an answer says of a species and of a model of it."""
     about = SpeciesRef(slug=species.slug, scientific_name=species.scientific_name)
     return AnswerRefs(about, species.study.slug, ModelRef(id=model_id, version=version))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from app.cache import answers
 from app.catalogue import snapshot
-from app.catalogue.snapshot import KnownSpecies
+from app.catalogue.snapshot import SpeciesEntry
 from app.errors import Unavailable, ValidationFailed
 from app.predictions import inference, tables
 from app.predictions.conditions import Canonical, cache_key, read_environment
@@ -28,8 +28,8 @@ Outcome = Literal["kept", "passed over", "away"]
 class Plan:
     """What to compute, by species, so that each model is opened once."""
 
-    asked: list[tuple[KnownSpecies, list[Canonical]]]
-    beginnings: list[KnownSpecies]
+    asked: list[tuple[SpeciesEntry, list[Canonical]]]
+    beginnings: list[SpeciesEntry]
 
     @property
     def steps(self) -> int:
@@ -77,7 +77,7 @@ def carry_out(work: Plan) -> Iterator[Counter[Outcome]]:
         yield _begin(species)
 
 
-def _begin(species: KnownSpecies) -> Counter[Outcome]:
+def _begin(species: SpeciesEntry) -> Counter[Outcome]:
     try:
         points = _opened(species).card.starting_points
     except Unavailable:
@@ -85,7 +85,7 @@ def _begin(species: KnownSpecies) -> Counter[Outcome]:
     return Counter(_keep(species, dict(point.environment)) for point in points)
 
 
-def _keep(species: KnownSpecies, given: Canonical) -> Outcome:
+def _keep(species: SpeciesEntry, given: Canonical) -> Outcome:
     try:
         artifact = _opened(species)
         environment = read_environment(dict(given), artifact.card)
@@ -95,6 +95,6 @@ def _keep(species: KnownSpecies, given: Canonical) -> Outcome:
     return "kept" if answers.put_now(cache_key(artifact.model_id, environment), held) else "away"
 
 
-def _opened(species: KnownSpecies) -> Artifact:
+def _opened(species: SpeciesEntry) -> Artifact:
     assert species.model is not None  # noqa: S101 (a plan holds no other)
     return registry.opened(species.model)

@@ -14,6 +14,7 @@ from app.species import service as species_service
 from app.species.curve_drawing import Drawing, draw
 from app.species.schemas import CurvesQuery, ResponseCurves
 from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.operations import Operation
 from app.web.reading import read_query
 
 api = Blueprint("curves_api", __name__, url_prefix=API_PREFIX)
@@ -24,6 +25,14 @@ _POINTS = 25
 
 @api.get("/species/<slug:slug>/response-curves")
 @pages.get("/species/<slug:slug>/response-curves")
+@Operation(
+    "getResponseCurves",
+    tag="species",
+    summary="How each condition moves the suitability",
+    query=CurvesQuery,
+    answer=ResponseCurves,
+    problems=(404, 422, 503),
+)
 @faces(page="species/curves.html", fragment="species/curves.html")
 def curves(slug: str) -> Reply:
     """Show how each predictor moves the suitability around typical conditions or those of a prediction.

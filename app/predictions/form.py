@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from app.catalogue import snapshot
-from app.catalogue.snapshot import KnownSpecies
+from app.catalogue.snapshot import SpeciesEntry
 from app.errors import AppError, ValidationFailed
 from app.predictions.conditions import NUMBER, Canonical, number_text
 from app.predictions.schemas import PredictForm
@@ -21,12 +21,12 @@ OPTIONS = ("threshold", "own_threshold", "extrapolation")
 _LONGEST = 200
 
 
-def filled(species: KnownSpecies, start: str = "") -> tuple[PredictForm, Canonical]:
+def filled(species: SpeciesEntry, start: str = "") -> tuple[PredictForm, Canonical]:
     """Return the form of a species with starting values, and those values.
 
     Parameters
     ----------
-    species : KnownSpecies
+    species : SpeciesEntry
     start : str
         Number or label of a starting point; the first one where it is neither.
     """
@@ -119,5 +119,5 @@ def _shown(value: float | str) -> str:
     return value if isinstance(value, str) else number_text(value)
 
 
-def _shown_name(species: KnownSpecies) -> str:
+def _shown_name(species: SpeciesEntry) -> str:
     return species.vernacular_name or species.scientific_name

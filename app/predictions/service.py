@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import orjson
 
 from app.catalogue import snapshot
-from app.catalogue.snapshot import KnownModel, KnownSpecies
+from app.catalogue.snapshot import ModelEntry, SpeciesEntry
 from app.errors import Unavailable
 from app.outbox.outbox import outbox
 from app.predictions import tables, usage
@@ -28,7 +28,7 @@ class AnswerWithCard:
     """An answer, whom it is about and the card of the model that gave it."""
 
     answer: Answer
-    species: KnownSpecies
+    species: SpeciesEntry
     card: ModelCard
 
 
@@ -85,7 +85,7 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     return AnswerWithCard(answer, species, artifact.card)
 
 
-def example(species: KnownSpecies, model: KnownModel, environment: Canonical) -> PredictionAnswer:
+def example(species: SpeciesEntry, model: ModelEntry, environment: Canonical) -> PredictionAnswer:
     """Answer without keeping anything: what the page shows before a visitor has asked."""
     artifact = registry.opened(model)
     checked = read_environment(dict(environment), artifact.card)

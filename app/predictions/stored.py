@@ -9,7 +9,7 @@ from typing import Any
 
 from app.catalogue import snapshot
 from app.catalogue import versions as registry_tables
-from app.catalogue.snapshot import KnownModel
+from app.catalogue.snapshot import ModelEntry
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
 from app.errors import NotFound, Unavailable
@@ -81,7 +81,7 @@ class StoredAnswer:
     """An answer given before, and its model where that can be looked up."""
 
     answer: PredictionAnswer
-    model: ModelVersion | KnownModel | None
+    model: ModelVersion | ModelEntry | None
 
 
 def found(prediction_id: str) -> StoredAnswer | None:
@@ -105,7 +105,7 @@ def _on_its_way(row: dict[str, Any]) -> StoredAnswer | None:
     return StoredAnswer(answer, model_of(species.slug, row["model_id"]))
 
 
-def model_of(slug: str, model_id: str) -> ModelVersion | KnownModel | None:
+def model_of(slug: str, model_id: str) -> ModelVersion | ModelEntry | None:
     """Return a model of a species: from the snapshot while it answers, otherwise from the database."""
     species = snapshot.current().by_slug.get(slug)
     if species is not None and species.model is not None and species.model.id == model_id:

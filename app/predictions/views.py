@@ -5,15 +5,23 @@ from __future__ import annotations
 from flask import Blueprint, request
 
 from app.catalogue import snapshot
-from app.catalogue.snapshot import KnownSpecies
+from app.catalogue.snapshot import SpeciesEntry
 from app.database.replica import from_replica
 from app.errors import OutsideArea, ValidationFailed
 from app.predictions import curves, service, stored
 from app.predictions import form as forms
 from app.predictions.presentation import present
-from app.predictions.schemas import ALSO_IN_ADDRESS, PredictForm, PredictionAnswer, PredictionQuery, PredictionsQuery
+from app.predictions.schemas import (
+    ALSO_IN_ADDRESS,
+    PredictForm,
+    PredictionAnswer,
+    PredictionPage,
+    PredictionQuery,
+    PredictionsQuery,
+)
 from app.registry import service as registry
 from app.web.faces import API_PREFIX, Reply, face, faces, site_root
+from app.web.operations import Operation
 from app.web.reading import read_json, read_query, validate
 from ml.card import ModelCard
 
@@ -64,6 +72,15 @@ def predict_form() -> Reply:
 
 
 @api.post("/predictions")
+@Operation(
+    "predict",
+    tag="predictions",
+    summary="Ask how suitable conditions are",
+    body=PredictionQuery,
+    also_in_address=ALSO_IN_ADDRESS,
+    answer=PredictionAnswer,
+    problems=(400, 409, 413, 415, 422, 503),
+)
 @faces()
 def predict() -> Reply:
     """Answer a JSON query."""
@@ -73,6 +90,14 @@ def predict() -> Reply:
 
 @api.get("/predictions/<slug:prediction_id>")
 @pages.get("/predictions/<slug:prediction_id>")
+@Operation(
+    "getPrediction",
+    tag="predictions",
+    summary="Read one prediction",
+    path={"id": {"type": "string", "format": "uuid"}},
+    answer=PredictionAnswer,
+    problems=(404,),
+)
 @faces(page="predictions/permalink.html", fragment="predictions/_answer.html")
 @from_replica
 def detail(prediction_id: str) -> Reply:
@@ -82,6 +107,14 @@ def detail(prediction_id: str) -> Reply:
 
 
 @api.get("/predictions")
+@Operation(
+    "listPredictions",
+    tag="predictions",
+    summary="List answers, latest first",
+    query=PredictionsQuery,
+    answer=PredictionPage,
+    problems=(422,),
+)
 @faces()
 @from_replica
 def browse() -> Reply:
@@ -89,7 +122,7 @@ def browse() -> Reply:
     return Reply(stored.browse(read_query(PredictionsQuery)))
 
 
-def _example(species: KnownSpecies) -> Reply:
+def _example(species: SpeciesEntry) -> Reply:
     form, environment = forms.filled(species, request.args.get("from", ""))
     if species.model is None:
         form.errors["species"] = "There is no model for this species yet"

@@ -13,7 +13,7 @@ from app.catalogue import species as species_tables
 from app.catalogue import studies as study_tables
 from app.catalogue.names import fold
 from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
-from app.catalogue.snapshot import KnownModel
+from app.catalogue.snapshot import ModelEntry
 from app.catalogue.species import Species
 from app.catalogue.studies import Study
 from app.catalogue.versions import Activation, ModelVersion
@@ -153,9 +153,9 @@ def detail(model_id: str) -> ModelDetail:
     return ModelDetail(**_item(row), card=card_of(row))
 
 
-def card_of(version: ModelVersion | KnownModel) -> ModelCard:
+def card_of(version: ModelVersion | ModelEntry) -> ModelCard:
     """Return the card of a model; one that is known from the snapshot alone is opened for it."""
-    return opened(version).card if isinstance(version, KnownModel) else ModelCard.model_validate(version.card)
+    return opened(version).card if isinstance(version, ModelEntry) else ModelCard.model_validate(version.card)
 
 
 def auc_by_model(model_ids: list[str]) -> dict[str, Metric]:
@@ -172,7 +172,7 @@ def predictors_of_study(study_id: int) -> list[Predictor]:
     return card_of(version).predictors if version is not None else []
 
 
-def scores_of(version: ModelVersion | KnownModel) -> ModelScores:
+def scores_of(version: ModelVersion | ModelEntry) -> ModelScores:
     """Return what held-out records say about a model."""
     card = card_of(version)
     return ModelScores(
@@ -198,7 +198,7 @@ def has_active(species_id: int) -> bool:
     return versions.active_for(species_id) is not None
 
 
-def opened(version: ModelVersion | KnownModel) -> Artifact:
+def opened(version: ModelVersion | ModelEntry) -> Artifact:
     """Return a model, opened."""
     return component(Loader).get(version.id, version.path)
 

@@ -9,10 +9,11 @@ from flask import Blueprint, Response
 from app.catalogue import scores
 from app.database.replica import from_replica
 from app.registry import reports, service
-from app.registry.schemas import ModelsQuery
+from app.registry.schemas import ModelDetail, ModelPage, ModelsQuery
 from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.operations import Operation
 from app.web.reading import read_query
-from ml.odmap import to_markdown
+from ml.odmap import OdmapReport, to_markdown
 
 api = Blueprint("registry_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("registry", __name__)
@@ -20,6 +21,14 @@ pages = Blueprint("registry", __name__)
 
 @api.get("/models")
 @pages.get("/models")
+@Operation(
+    "listModels",
+    tag="models",
+    summary="List models",
+    query=ModelsQuery,
+    answer=ModelPage,
+    problems=(422,),
+)
 @faces(page="registry/list.html", fragment="registry/_results.html")
 @from_replica
 def browse() -> Reply:
@@ -37,6 +46,13 @@ def browse() -> Reply:
 
 @api.get("/models/<slug:model_id>")
 @pages.get("/models/<slug:model_id>")
+@Operation(
+    "getModel",
+    tag="models",
+    summary="Read one model",
+    answer=ModelDetail,
+    problems=(404,),
+)
 @faces(page="registry/detail.html", fragment="registry/_model.html")
 def detail(model_id: str) -> Reply:
     """Show one model: its card, its ODMAP report and its species' other versions.
@@ -58,6 +74,13 @@ def detail(model_id: str) -> Reply:
 
 
 @api.get("/models/<slug:model_id>/odmap")
+@Operation(
+    "getReport",
+    tag="models",
+    summary="Read one report",
+    answer=OdmapReport,
+    problems=(404,),
+)
 @faces()
 def odmap(model_id: str) -> Reply:
     """Return a model's ODMAP report."""

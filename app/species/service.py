@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.catalogue import names, snapshot, species
 from app.catalogue import versions as registry_tables
 from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
-from app.catalogue.snapshot import KnownModel, KnownSpecies
+from app.catalogue.snapshot import ModelEntry, SpeciesEntry
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
 from app.errors import NotFound, ValidationFailed
@@ -74,7 +74,7 @@ def with_model(slug: str) -> tuple[Species, ModelVersion | None]:
     return row, registry_tables.active_for(row.id)
 
 
-def describe(row: Species | KnownSpecies, version: ModelVersion | KnownModel | None) -> SpeciesDetail:
+def describe(row: Species | SpeciesEntry, version: ModelVersion | ModelEntry | None) -> SpeciesDetail:
     """Return a species as the API and the pages show it."""
     predictors = registry.card_of(version).predictors if version is not None else []
     return SpeciesDetail(
@@ -88,7 +88,7 @@ def describe(row: Species | KnownSpecies, version: ModelVersion | KnownModel | N
 
 
 def curves_of(
-    version: ModelVersion | KnownModel, environment: dict[str, float | str], points: int = 41
+    version: ModelVersion | ModelEntry, environment: dict[str, float | str], points: int = 41
 ) -> list[CurveData]:
     """Return how a model's answer to some conditions moves with each of them.
 
@@ -118,7 +118,7 @@ def starting_curves(row: Species, version: ModelVersion, start: int = 0, points:
 
 
 def curves_around(
-    row: Species, version: ModelVersion | KnownModel, at: str, environment: dict[str, float | str], points: int
+    row: Species, version: ModelVersion | ModelEntry, at: str, environment: dict[str, float | str], points: int
 ) -> ResponseCurves:
     """Return a species' curves around given conditions."""
     return ResponseCurves(

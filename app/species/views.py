@@ -12,8 +12,9 @@ from app.errors import Unavailable
 from app.registry import service as registry
 from app.species import service
 from app.species.curve_drawing import Drawing, draw
-from app.species.schemas import SpeciesQuery
+from app.species.schemas import SpeciesDetail, SpeciesPage, SpeciesQuery
 from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.operations import Operation
 from app.web.reading import read_query
 from ml.card import Metric
 
@@ -23,6 +24,14 @@ pages = Blueprint("species", __name__)
 
 @api.get("/species")
 @pages.get("/species")
+@Operation(
+    "listSpecies",
+    tag="species",
+    summary="Find species by name",
+    query=SpeciesQuery,
+    answer=SpeciesPage,
+    problems=(422,),
+)
 @faces(page="species/list.html", fragment="species/_results.html")
 @from_replica
 def browse() -> Reply:
@@ -43,6 +52,13 @@ def browse() -> Reply:
 
 @api.get("/species/<slug:slug>")
 @pages.get("/species/<slug:slug>")
+@Operation(
+    "getSpecies",
+    tag="species",
+    summary="Read one species",
+    answer=SpeciesDetail,
+    problems=(404,),
+)
 @faces(page="species/detail.html", fragment="species/detail.html")
 def detail(slug: str) -> Reply:
     """Show one species and what its model is worth.

@@ -6,14 +6,24 @@ from flask import Blueprint
 
 from app.database.replica import from_replica
 from app.studies import service
+from app.studies.schemas import StudyDetail, StudyPage
 from app.web.faces import API_PREFIX, Reply, faces
 from app.web.fields import PageQuery
+from app.web.operations import Operation
 from app.web.reading import read_query
 
 api = Blueprint("studies_api", __name__, url_prefix=API_PREFIX)
 
 
 @api.get("/studies")
+@Operation(
+    "listStudies",
+    tag="studies",
+    summary="List studies",
+    query=PageQuery,
+    answer=StudyPage,
+    problems=(422,),
+)
 @faces()
 @from_replica
 def browse() -> Reply:
@@ -22,6 +32,13 @@ def browse() -> Reply:
 
 
 @api.get("/studies/<slug:slug>")
+@Operation(
+    "getStudy",
+    tag="studies",
+    summary="Read one study",
+    answer=StudyDetail,
+    problems=(404,),
+)
 @faces()
 def detail(slug: str) -> Reply:
     """Show one study."""

@@ -12,9 +12,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from sqlalchemy.exc import OperationalError
 
 from app import create_app
+from app.api_docs.openapi import build
 from app.config.settings import PROJECT
 from app.database.db import db
 from app.registry import service as registry
+from app.web.operations import operation_of
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 
 DEAD_REDIS = "redis://127.0.0.1:1/0"
@@ -189,6 +191,25 @@ def test_openapi_is_valid_and_true(app, client):
     assert documented == routed
     body = document["paths"]["/api/v1/predictions"]["post"]["requestBody"]["content"]["application/json"]
     assert client.post("/api/v1/predictions", json=body["example"]).status_code == 200
+
+
+def test_every_route_of_the_api_declares_its_operation(app):
+    views = [
+        app.view_functions[rule.endpoint]
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith(("/api/v1", "/health"))
+    ]
+    undeclared = [f"{view.__module__}.{view.__name__}" for view in views if operation_of(view) is None]
+    assert not undeclared
+    ids = [operation_of(view).id for view in views]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_route_without_an_operation_stops_the_document(tmp_path):
+    app = create_app(make_settings(tmp_path))
+    app.add_url_rule("/api/v1/undeclared/<slug:model_id>", view_func=lambda model_id: model_id, endpoint="undeclared")
+    with pytest.raises(LookupError, match=r"GET /api/v1/undeclared/\{id\} has no declared operation"):
+        build(app)
 
 
 def test_activate_and_rollback_are_seen_at_the_next_request(artifacts, newer_model, tmp_path, environment):

@@ -1,0 +1,80 @@
+"""The OpenAPI description of an API view, declared as a decorator directly below its routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel
+
+Tag = Literal["predictions", "comparisons", "species", "studies", "models", "analytics", "health"]
+Schema = dict[str, Any]
+View = TypeVar("View", bound=Callable[..., object])
+
+#: Schema of a parameter in the path, unless the operation declares another.
+SLUG: Schema = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,149}$"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the API as the OpenAPI document describes it.
+
+    Attributes
+    ----------
+    id : str
+        The ``operationId``, unique in the document.
+    tag : str
+        The section of the document.
+    summary : str
+    answer : type of BaseModel
+        Schema of the answer.
+    description : str
+        More than the summary says; left out of the document when empty.
+    body : type of BaseModel, optional
+        Schema of a required JSON body.
+    also_in_address : tuple of str
+        Members of the body that may be query parameters instead.
+    query : type of BaseModel, optional
+        Schema of the query parameters.
+    path : mapping of str to dict
+        JSON schemas of path parameters that are not slugs, by their names in the document.
+    problems : tuple of int
+        Statuses of the errors that the operation describes.
+    answers : mapping of int to str
+        Statuses that carry the answer, and what each means.
+    limited : bool
+        Whether the rate limit applies: its headers and status 429 are described then.
+    """
+
+    id: str
+    tag: Tag
+    summary: str
+    answer: type[BaseModel]
+    description: str = ""
+    body: type[BaseModel] | None = None
+    also_in_address: tuple[str, ...] = ()
+    query: type[BaseModel] | None = None
+    path: Mapping[str, Schema] = field(default_factory=dict)
+    problems: tuple[int, ...] = ()
+    answers: Mapping[int, str] = field(default_factory=lambda: {200: "The answer."})
+    limited: bool = True
+
+    def __call__(self, view: View) -> View:
+        """Declare that a view performs this operation; the decorator stands directly below the routes."""
+        _BY_VIEW[view] = self
+        return view
+
+
+_BY_VIEW: dict[Callable[..., object], Operation] = {}
+
+
+def operation_of(view: Callable[..., object]) -> Operation | None:
+    """Return the operation that is declared for a view, or None.
+
+    Parameters
+    ----------
+    view : callable
+        The function that Flask calls, as in ``app.view_functions``.
+    """
+    return _BY_VIEW.get(view)
