@@ -25,7 +25,7 @@ stop() {
     if [ -n "$busy" ] && [ -n "${!-}" ]; then
         # before the new session exists, there is only the process
         kill -s TERM -- "-$!" 2>/dev/null || kill -s TERM "$!" 2>/dev/null || true
-        wait "$!" || true
+        wait "$!" 2>/dev/null || true
         for _ in 1 2 3 4 5 6 7 8 9 10; do
             kill -s 0 -- "-$!" 2>/dev/null || break
             sleep 0.2
