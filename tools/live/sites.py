@@ -45,8 +45,8 @@ def app_environ(data_dir: Path, **changes: str) -> dict[str, str]:
     return environ | changes
 
 
-def flask(environ: dict[str, str], *arguments: str | Path, fails: bool = False) -> str:
-    """Run a ``flask`` command of the application and return its output.
+def flask(environ: dict[str, str], *arguments: str | Path, fails: bool = False, project: Path = PROJECT) -> str:
+    """Run a ``flask`` command of the application, or of another checkout of it, and return its output.
 
     Raises
     ------
@@ -55,18 +55,18 @@ def flask(environ: dict[str, str], *arguments: str | Path, fails: bool = False) 
     """
     command = [sys.executable, "-m", "flask", "--app", "wsgi", *map(str, arguments)]
     result = subprocess.run(
-        command, cwd=PROJECT, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        command, cwd=project, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
     assert (result.returncode != 0) == fails, f"{command[2:]}: {result.stderr}\n{result.stdout}"
     return result.stdout + result.stderr
 
 
-def prepare(data_dir: Path, models: Path, **changes: str) -> dict[str, str]:
+def prepare(data_dir: Path, models: Path, *, project: Path = PROJECT, **changes: str) -> dict[str, str]:
     """Copy models into a data directory, migrate the database and register the models; returns the environment."""
     shutil.copytree(models, data_dir / "models")
     environ = app_environ(data_dir, **changes)
-    flask(environ, "db", "upgrade")
-    flask(environ, "models", "register", data_dir / "models", "--activate")
+    flask(environ, "db", "upgrade", project=project)
+    flask(environ, "models", "register", data_dir / "models", "--activate", project=project)
     return environ
 
 
@@ -82,8 +82,8 @@ def copy_site(prepared: Path, data_dir: Path, **changes: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(environ: dict[str, str], **changes: str) -> Iterator[Site]:
-    """Run gunicorn with the shipped gunicorn.conf.py and two workers.
+def serving(environ: dict[str, str], *, project: Path = PROJECT, **changes: str) -> Iterator[Site]:
+    """Run gunicorn with the gunicorn.conf.py of the project, or of another checkout of it, and two workers.
 
     At the end it is killed, because an orderly end takes as long as a start. Tests of the orderly end stop it before.
     """
@@ -93,9 +93,8 @@ def serving(environ: dict[str, str], **changes: str) -> Iterator[Site]:
     metrics = Path(tempfile.mkdtemp(prefix="metrics-", dir=data_dir))
     settings = environ | {"PORT": str(port), "WEB_CONCURRENCY": "2", "PROMETHEUS_MULTIPROC_DIR": str(metrics)} | changes
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
-    with running(
-        command, data_dir / f"gunicorn-{port}.log", port, environ=settings, stop_signal=signal.SIGKILL
-    ) as program:
+    log = data_dir / f"gunicorn-{port}.log"
+    with running(command, log, port, environ=settings, cwd=project, stop_signal=signal.SIGKILL) as program:
         url = f"http://127.0.0.1:{port}"
 
         def is_live() -> bool:
