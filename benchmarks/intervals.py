@@ -1,8 +1,8 @@
-"""How often intervals hold on held-out folds: the demo studies and a region of the NCEAS benchmark, from training data.
+"""Coverage of the intervals on held-out folds of the demo studies and of NCEAS regions, from training data.
 
 Run it with ``.venv/bin/python -m benchmarks.intervals --raw instance/raw --data ../shared/data/nceas --regions AWT``.
-Every group of held-out records is judged by intervals that were fitted without its fold. Beside them ("plain") stand
-those that were not fitted: the spread of half samples and members alone.
+Every group of held-out records is compared with intervals that were fitted without its fold. The column "plain" has the
+coverage of intervals without a fitted scale, from the spread of half samples and members alone.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from ml.kernels.logit import logistic
 from ml.serving.interval import IntervalModel, Z
 from ml.training.cross_validation import held_out_members, held_out_networks
 from ml.training.default_model import EngineSettings, fit_group
-from ml.training.folds import folds_for
-from ml.training.group import prepare
+from ml.training.group import folds_for, prepare
 from ml.training.held_out_summary import Judged, judge, study_intervals
 from ml.training.stacking import equal_weights, fit_stacking
 
@@ -30,7 +29,7 @@ _FOLDS = 5
 
 
 def demo_studies(raw: Path, settings: EngineSettings) -> Iterator[tuple[str, list[Judged]]]:
-    """Judge every species of every demo study as training does."""
+    """Yield the held-out summaries of all species of each demo study, made as in training."""
     for name in DEMO_STUDIES:
         prepared = prepare(load_study(name, raw), settings, _FOLDS)
         judged = []
@@ -47,9 +46,9 @@ def demo_studies(raw: Path, settings: EngineSettings) -> Iterator[tuple[str, lis
 def regions(
     data: Path, names: list[str], settings: EngineSettings, quick: bool = False
 ) -> Iterator[tuple[str, list[Judged]]]:
-    """Judge the species of every group of a region on spatial blocks of its training data.
+    """Yield the held-out summaries of all species of each region, on spatial blocks of its training data.
 
-    `quick` takes six of each group and does not choose how much of the background is target group: one half is.
+    With `quick`, six species of each group are used, and half of the background is target group without a choice.
     """
     for region in names:
         judged = []
@@ -72,28 +71,30 @@ def regions(
 
 
 def row(name: str, judged: list[Judged]) -> str:
-    """One line of the table."""
-    found = study_intervals(judged)
+    """Return one line of the table."""
+    intervals = study_intervals(judged)
     groups = join([one.groups for one in judged])
     plain = holds(groups, IntervalModel()).mean()
-    margin = Z * found.model.deviation(groups.spread)
+    margin = Z * intervals.model.deviation(groups.spread)
     width = logistic(groups.logit + margin) - logistic(groups.logit - margin)
     low, middle, high = np.quantile(width, [0.1, 0.5, 0.9])
-    error = np.sqrt(found.coverage * (1 - found.coverage) / found.n_groups)
+    error = np.sqrt(intervals.coverage * (1 - intervals.coverage) / intervals.n_groups)
     return (
-        f"{name:<22} {len(judged):>7} {found.n_groups:>6}   {found.coverage:.3f} ± {error:.3f}   {plain:.3f}   "
-        f"{found.model.scale:>5.2f} {found.model.place:>6.2f}   {middle:.2f} ({low:.2f} to {high:.2f})"
+        f"{name:<22} {len(judged):>7} {intervals.n_groups:>6}   {intervals.coverage:.3f} ± {error:.3f}   {plain:.3f}   "
+        f"{intervals.model.scale:>5.2f} {intervals.model.place:>6.2f}   {middle:.2f} ({low:.2f} to {high:.2f})"
     )
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description="How often intervals hold on held-out folds.")
-    parser.add_argument("--raw", type=Path, default=Path("instance/raw"), help="fetched demo data")
-    parser.add_argument("--data", type=Path, help="NCEAS data; left out when not given")
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.intervals", description="Coverage of the intervals on held-out folds."
+    )
+    parser.add_argument("--raw", type=Path, default=Path("instance/raw"), help="fetched demo data (%(default)s)")
+    parser.add_argument("--data", type=Path, help="NCEAS data (without it, demo studies only)")
     parser.add_argument("--regions", default="AWT", help="regions, separated by commas (default: AWT)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
     options = parser.parse_args()
     settings = EngineSettings(seed=options.seed)
     print("90 % should hold; ± is the standard error of a share, groups taken as independent")
