@@ -1,8 +1,8 @@
-"""gunicorn's settings: threads for the waiting, processes for the cores, metrics shared between workers.
+"""Settings of gunicorn: worker processes pinned to cores, threads in each, metrics shared between workers.
 
-SIGHUP reloads without losing a request: new workers start, old ones stop accepting, answer what they hold, and keep an
-idle connection for two more seconds. nginx closes its idle ones after one (nginx/nginx.conf), so none of its requests
-meets a closed connection.
+SIGHUP reloads without losing a request. New workers start; old workers stop accepting connections, answer the requests
+that they have, and keep idle connections open for two more seconds. nginx closes its idle connections after one second
+(nginx/nginx.conf), so it never sends a request on a connection that gunicorn has closed.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-# The workers' counters meet in this directory. prometheus_client decides as it is imported whether processes share
-# counters, so the variable has to stand before anything of the application is.
+# The workers share their counters through files in this directory. prometheus_client reads the variable when it is
+# imported, so it must be set before the application is imported.
 _metrics = Path(os.environ.get("DATA_DIR") or Path(__file__).parent / "instance").absolute() / "metrics"
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(_metrics))
 
@@ -33,21 +33,22 @@ bind = f"127.0.0.1:{_settings.port}"
 worker_class = "gthread"
 workers = _settings.web_concurrency
 threads = 4
-# A worker whose main loop is stuck is replaced; one that is told to stop has this long for what it holds, less than a
-# container is given (stop_grace_period).
+# A worker whose main loop is stuck is replaced after this time.
 timeout = 60
+# A worker that must stop has this long to answer its requests: less than the container's stop_grace_period.
 graceful_timeout = 20
-# longer than nginx keeps an idle connection (keepalive_timeout of its upstream): the one that sends closes first
+# Longer than nginx keeps an idle connection to its upstream (keepalive_timeout), so that nginx always closes first.
 keepalive = 5
-# workers do not grow, and a restart costs a warm-up
+# The memory of workers does not grow, and a new worker has to load its models again.
 max_requests = 0
-# a little more than nginx passes on (large_client_header_buffers), which answers what is longer in the caller's format
+# A little more than nginx accepts (large_client_header_buffers). nginx answers longer requests itself, in the format
+# that the client accepts.
 limit_request_line = 8190
 limit_request_field_size = 8190
 limit_request_fields = 120
-# the heartbeat is a file: on a disk that stalls, workers would be taken for dead
+# The heartbeat is a file. On a disk that stalls, gunicorn would take its workers for dead.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None  # noqa: S108
-# a socket for commands in the home directory that nothing here uses
+# Nothing uses gunicorn's control socket, which it would create in the home directory.
 control_socket_disable = True
 accesslog = None
 errorlog = "-"
@@ -56,24 +57,35 @@ proc_name = "ecopredict"
 
 
 def on_starting(server: Any) -> None:
-    """Clear the counters of an earlier run, which would be counted again."""
+    """Delete the counters of an earlier run and format gunicorn's own log lines like all others."""
     directory = os.environ["PROMETHEUS_MULTIPROC_DIR"]
     if directory == str(_metrics):
         shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory, exist_ok=True)  # noqa: PTH103
-    # gunicorn's own lines in the form of all others, and like them without addresses
     for handler in server.log.error_log.handlers:
         handler.setFormatter(formatter(_settings.environment))
 
 
 def when_ready(server: Any) -> None:
-    """Say where to point the browser."""
+    """Print the address of the server and release the lock of `make run`."""
     address = server.LISTENERS[0] if server.LISTENERS else bind
     print(f"EcoPredict is ready: {_url(str(address))}", flush=True)
+    _release_start_lock()
+
+
+def _release_start_lock() -> None:
+    """Close the lock file that was inherited from tools/start.py: the server listens now, so the port is taken."""
+    descriptor = os.environ.pop("START_LOCK_FD", None)
+    if descriptor is None:
+        return
+    with contextlib.suppress(OSError):
+        # a master that gunicorn starts after SIGUSR2 has the variable, but not the file
+        if os.path.samestat(os.fstat(int(descriptor)), (_settings.data_dir / ".start.lock").stat()):
+            os.close(int(descriptor))
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Choose the worker's cores: each has its share, so that two never queue for one core while another is idle."""
+    """Assign cores to the worker, so that two workers never wait for one core while another core is idle."""
     shares = _shares_of_cores(server.cfg.workers)
     taken = Counter(getattr(other, "share", None) for other in server.WORKERS.values())
     worker.share = min(range(len(shares)), key=lambda share: taken[share])
@@ -81,37 +93,37 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Stay on these cores; where that is not possible, the kernel places the worker as it likes."""
+    """Pin the worker to its cores where the system allows it."""
     with contextlib.suppress(AttributeError, OSError):
         os.sched_setaffinity(0, worker.cores)
 
 
-def _shares_of_cores(workers_wanted: int) -> list[set[int]]:
-    """The cores this process may use, split between workers; with fewer cores than workers, several share one."""
+def _shares_of_cores(n_workers: int) -> list[set[int]]:
+    """Split the available cores between the workers; with fewer cores than workers, several workers share one."""
     try:
         cores = sorted(os.sched_getaffinity(0))
     except (AttributeError, OSError):
         return [set()]
-    count = max(1, min(workers_wanted, len(cores)))
+    count = max(1, min(n_workers, len(cores)))
     return [set(cores[share::count]) for share in range(count)]
 
 
 def post_worker_init(worker: Any) -> None:
-    """Load what the first visitor would otherwise wait for."""
+    """Load the models, and start writing answers to the database, before the first request."""
     from app.components import components
     from app.outbox.outbox import Outbox
     from app.registry.service import warm
 
     warm(worker.wsgi)
-    # what an earlier run could not bring to the database is on its way before the first request
+    # the spool may contain answers of an earlier run
     components(worker.wsgi).get(Outbox).start()
-    # What is there by now stays: the collector need not look through it again and again.
+    # These objects live as long as the worker. Frozen, they are not visited by every garbage collection.
     gc.collect()
     gc.freeze()
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Take a worker that is gone out of the gauges."""
+    """Remove the gauges of a worker that has ended."""
     from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMetrics
 
     GunicornInternalPrometheusMetrics.mark_process_dead_on_child_exit(worker.pid)

@@ -1,4 +1,4 @@
-"""The application, for ``flask --app wsgi`` and ``gunicorn wsgi:app``."""
+"""The WSGI application, for ``flask --app wsgi`` and ``gunicorn wsgi:app``."""
 
 from app import create_app
 

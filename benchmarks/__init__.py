@@ -1,1 +1,1 @@
-"""Measurements that anyone can repeat; each prints ratios of variants that ran side by side."""
+"""Repeatable measurements, most of which compare variants within one run. Each module is a command."""

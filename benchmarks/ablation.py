@@ -1,10 +1,10 @@
-"""What each ingredient of the default model is worth, on held-out blocks within the training data alone.
+"""The contribution of each part of the default model, on held-out blocks of the training data.
 
     .venv/bin/python -m benchmarks.ablation --data ../shared/data/nceas
 
-This is what the design was chosen by; no test site is read. Each held-out record is ranked against the group's
-other held-out places, which is free of sampling bias, and against held-out random background; the figure is the mean
-of the two AUC. With ``--raw`` the birds of the demo, which have true absences, are taken too.
+The design was chosen by these figures, without reading a test site. Each held-out record is ranked against the other
+held-out sites of its group, which is free of sampling bias, and against held-out random background. The figure is the
+mean of both AUC. ``--raw`` adds the birds of the demo, which have true absences.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _TREES = 200
 
 
 def _species(group: Group, s: int, folds: NDArray[np.int64], share: float) -> dict[str, Floats]:
-    """Held-out scores of one species' own members and of variants of them."""
+    """Return the held-out scores of one species by its members and by variants of them."""
     settings = EngineSettings(n_estimators=_TREES)
-    # with absences the engine leaves MaxEnt out; here it is what is asked about
-    asked = replace(group, absences=False) if group.absences else group
+    # the default model has no MaxEnt member for data with absences; this measures what it would add
+    maxent_group = replace(group, absences=False) if group.absences else group
     out: dict[str, Floats] = {}
     for fold in np.unique(folds):
         test = folds == fold
@@ -50,10 +50,10 @@ def _species(group: Group, s: int, folds: NDArray[np.int64], share: float) -> di
         fitted = fit_species(group, s, GroupModel(ShareChoice(share)), settings, ~test)
         scores = fitted.members(group.rows[test])
         variants: dict[str, Callable[[], Maxent]] = {
-            "maxent": lambda: settings.maxent(asked.categorical),
-            "MaxEnt, penalty 1": lambda: Maxent(1.0, categorical=asked.categorical),
-            "MaxEnt, penalty 2": lambda: Maxent(2.0, categorical=asked.categorical),
-            "MaxEnt, no products": lambda: Maxent(products=False, categorical=asked.categorical),
+            "maxent": lambda: settings.maxent(maxent_group.categorical),
+            "MaxEnt, penalty 1": lambda: Maxent(1.0, categorical=maxent_group.categorical),
+            "MaxEnt, penalty 2": lambda: Maxent(2.0, categorical=maxent_group.categorical),
+            "MaxEnt, no products": lambda: Maxent(products=False, categorical=maxent_group.categorical),
         }
         with threadpool_limits(1):
             for name, make in variants.items():
@@ -65,20 +65,21 @@ def _species(group: Group, s: int, folds: NDArray[np.int64], share: float) -> di
 
 
 def _all_scores(group: Group, folds: NDArray[np.int64], share: float, network: bool, jobs: int) -> dict[str, Floats]:
+    """Return the held-out scores of all species: one column for each species, by variant."""
     n_species = group.recorded.shape[1]
     run = Parallel(n_jobs=jobs, return_as="generator")(
         delayed(_species)(group, s, folds, share) for s in range(n_species)
     )
     quiet = not sys.stderr.isatty()
-    found = list(tqdm(run, total=n_species, unit="species", file=sys.stderr, disable=quiet))
-    scores = {name: np.column_stack([one[name] for one in found]) for name in found[0]}
+    by_species = list(tqdm(run, total=n_species, unit="species", file=sys.stderr, disable=quiet))
+    scores = {name: np.column_stack([one[name] for one in by_species]) for name in by_species[0]}
     if network:
         scores["network"] = held_out_network(group, folds, share, EngineSettings().network(group.categorical))
     return scores
 
 
 def _standardised(scores: Floats, group: Group, folds: NDArray[np.int64]) -> Floats:
-    """By mean and spread over the fold's random background."""
+    """Standardise scores by the mean and standard deviation over the random background of each fold."""
     out = scores.copy()
     background = ~group.recorded.any(axis=1)
     for fold in np.unique(folds):
@@ -89,15 +90,16 @@ def _standardised(scores: Floats, group: Group, folds: NDArray[np.int64]) -> Flo
 
 
 def _blends(scores: dict[str, Floats], standardise: Callable[[Floats], Floats] | None) -> dict[str, Floats]:
+    """Return the scores and their blends: without one member, of all members, with one member twice."""
     names = [name for name in ("forest", "maxent", "network") if name in scores]
     out = dict(scores)
     for left_out in names if len(names) > 2 else []:
-        kept = [name for name in names if name != left_out]
-        out[" + ".join(kept)] = np.mean([scores[name] for name in kept], axis=0)
+        rest = [name for name in names if name != left_out]
+        out[" + ".join(rest)] = np.mean([scores[name] for name in rest], axis=0)
     out[" + ".join(names)] = np.mean([scores[name] for name in names], axis=0)
     if len(names) == 3:
-        for heavy in names:
-            out[f"all, {heavy} twice"] = np.mean([scores[name] for name in (*names, heavy)], axis=0)
+        for double in names:
+            out[f"all, {double} twice"] = np.mean([scores[name] for name in (*names, double)], axis=0)
     if standardise:
         out["all, standardised"] = np.mean([standardise(scores[name]) for name in names], axis=0)
     return out
@@ -112,13 +114,18 @@ def _print(title: str, figures: dict[str, Floats], against: str) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description="What each ingredient is worth, within the training data.")
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ablation",
+        description="The contribution of each part of the default model, on held-out blocks of the training data.",
+    )
     parser.add_argument("--data", type=Path, required=True, help="directory of the NCEAS .rds files")
-    parser.add_argument("--regions", default="AWT,NZ,SA")
-    parser.add_argument("--raw", type=Path, help="the fetched demo data, for the birds")
-    parser.add_argument("--share", type=float, default=0.5, help="of target group (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--regions", default="AWT,NZ,SA", help="separated by commas (%(default)s)")
+    parser.add_argument("--raw", type=Path, help="fetched demo data; adds its birds")
+    parser.add_argument(
+        "--share", type=float, default=0.5, help="share of the background that is target group (%(default)s)"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
     options = parser.parse_args()
     groups = read_regions(options.data, options.regions.split(","))
     for share, title in ((0.0, "random background"), (options.share, f"{options.share:.0%} target group")):
@@ -130,8 +137,8 @@ def main() -> None:
             for name, held_out in blends.items():
                 parts.setdefault(name, []).append(block_scores(group.records.recorded, folds, held_out).mean(axis=1))
         figures = {name: np.concatenate(values) for name, values in parts.items()}
-        whole = "forest + maxent + network" if share > 0 else "forest + maxent"
-        _print(f"NCEAS, {title}, {len(figures[whole])} species", figures, whole)
+        reference = "forest + maxent + network" if share > 0 else "forest + maxent"
+        _print(f"NCEAS, {title}, {len(figures[reference])} species", figures, reference)
     if options.raw:
         prepared = prepare(encode_study(load_study("mediterranean-birds", options.raw)), EngineSettings(), 5)
         group, fold = prepared.group, prepared.blocks.fold

@@ -1,9 +1,9 @@
-"""What capping the presences that a tree draws costs and saves, on a species with many records.
+"""The effect of a limit on the presences that a tree draws: accuracy, fitting time and stored size.
 
     .venv/bin/python -m benchmarks.draw_cap
 
-The banana slug's forest (fetched with the demo data) is cross-validated by spatial blocks with several caps, and its
-stored size is given; beside it the size and fitting time for a made-up species with 6,000 presences.
+The forest of the banana slug (part of the demo data) is cross-validated by spatial blocks with several limits. Fitting
+time and size are also measured for a made-up species with 6,000 presences.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from ml.training.cross_validation import study_folds
 from ml.training.export import flatten_forest
 from ml.training.preparation import encode_study
 
-CAPS = (100, 200, 400, 800, None)
+LIMITS = (100, 200, 400, 800, None)
 
 
 def _held_out(
     rows: NDArray[np.float32], y: NDArray[np.int64], folds: NDArray[np.int64], forest: DownSampledForest
 ) -> float:
+    """Return the AUC-ROC of a forest over held-out folds."""
     scores = np.empty(len(y))
     for fold in np.unique(folds):
         test = folds == fold
@@ -41,22 +42,27 @@ def _held_out(
 
 
 def _size(forest: DownSampledForest) -> float:
+    """Return the stored size in MB."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **pack(ModelArrays(Blend(flatten_forest(forest)), [])))
     return len(buffer.getvalue()) / 1e6
 
 
 def _fit(forest: DownSampledForest, rows: NDArray[np.float32], y: NDArray[np.int64]) -> tuple[float, float]:
+    """Fit a forest; return the CPU seconds and the stored size in MB."""
     started = time.process_time()
     forest.fit(rows, y)
     return time.process_time() - started, _size(forest)
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description="What capping the draw of a tree costs and saves.")
-    parser.add_argument("--raw", type=Path, default=Path("instance/raw"), help="the fetched data")
-    parser.add_argument("--seeds", type=int, default=3)
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.draw_cap",
+        description="The effect of a limit on the presences that a tree draws.",
+    )
+    parser.add_argument("--raw", type=Path, default=Path("instance/raw"), help="fetched demo data (%(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="forests for each limit (%(default)s)")
     options = parser.parse_args()
     study = load_study("banana-slug", options.raw)
     group = encode_study(study).group
@@ -64,19 +70,19 @@ def main() -> None:
     folds, _ = study_folds(study, y, 5, 0)
     draw = np.random.default_rng(0)
     made_up = draw.normal(size=(16_000, 12)).astype(np.float32)
-    wish = made_up[:, 0] - made_up[:, 1] ** 2 / 2 + draw.normal(size=len(made_up))
-    common = (wish >= np.sort(wish)[-6000]).astype(np.int64)
+    suitability = made_up[:, 0] - made_up[:, 1] ** 2 / 2 + draw.normal(size=len(made_up))
+    presence = (suitability >= np.sort(suitability)[-6000]).astype(np.int64)
     print(f"banana slug: {y.sum()} presences, mean of {options.seeds} seeds; made-up species: 6,000 presences")
-    print(f"{'cap':>6} {'held-out AUC':>13} {'fit CPU s':>10} {'MB':>6}   {'6,000: CPU s':>12} {'MB':>6}")
+    print(f"{'limit':>6} {'held-out AUC':>13} {'fit CPU s':>10} {'MB':>6}   {'6,000: CPU s':>12} {'MB':>6}")
     with threadpool_limits(1):
-        for cap in CAPS:
+        for limit in LIMITS:
             seeds = range(options.seeds)
-            forests = [DownSampledForest(max_draw=cap, random_state=seed) for seed in seeds]
+            forests = [DownSampledForest(max_draw=limit, random_state=seed) for seed in seeds]
             auc = np.mean([_held_out(group.rows, y, folds, forest) for forest in forests])
             seconds, size = _fit(forests[0], group.rows, y)
-            many_seconds, many_size = _fit(DownSampledForest(max_draw=cap, random_state=0), made_up, common)
-            own, many = f"{seconds:>10.1f} {size:>6.2f}", f"{many_seconds:>12.1f} {many_size:>6.2f}"
-            print(f"{cap or 'none':>6} {auc:>13.4f} {own}   {many}")
+            many_seconds, many_size = _fit(DownSampledForest(max_draw=limit, random_state=0), made_up, presence)
+            slug, large = f"{seconds:>10.1f} {size:>6.2f}", f"{many_seconds:>12.1f} {many_size:>6.2f}"
+            print(f"{limit or 'none':>6} {auc:>13.4f} {slug}   {large}")
 
 
 if __name__ == "__main__":

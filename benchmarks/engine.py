@@ -3,9 +3,9 @@
     .venv/bin/pip install -r benchmarks/requirements.txt
     .venv/bin/python -m benchmarks.engine --data ../shared/data/nceas
 
-Every method gets the same background, once random and once the target-group mixture that the engine chose within the
-training data. Methods that take no weights (the default forest, elapid) get 10,000 points drawn by them. Surveys are
-opened after all predictions are made. Differences are paired over species.
+Every method gets the same background: once a random one, and once the target-group mixture that the default model
+chose within the training data. Methods without weights (the default forest, elapid) get 10,000 points that are drawn by
+the weights. Surveys are read after all predictions were made. Differences are paired over species.
 """
 
 from __future__ import annotations
@@ -63,30 +63,30 @@ def run_species(
     seed: int,
     left_out: frozenset[str],
 ) -> list[dict[str, object]]:
-    """Every method with both backgrounds; one row a method."""
+    """Run every method with both backgrounds; return one row for each."""
     rows: list[dict[str, object]] = []
     for background in BACKGROUNDS:
         share = shared.choice.share if background == "target group" else 0.0
         problem = Problem(group, species, share, seed)
-        # the default forest is known to fail; once is enough for what takes longest
-        passed_over = left_out | ({DEFAULT} if background == "target group" else set())
+        # the default forest takes longest and is the least accurate, so it runs with one background only
+        skipped = left_out | ({DEFAULT} if background == "target group" else set())
         with threadpool_limits(1):
-            found = {name: call(problem) for name, call in ALONE.items() if name not in passed_over}
+            results = {name: call(problem) for name, call in ALONE.items() if name not in skipped}
         members = [DOWN, MAXENT]
         if background == "target group" and shared.network is not None:
             started = time.perf_counter()
             scores = shared.network.decision_function(group.test_rows)[:, species]
-            found[NETWORK] = (scores, group_seconds, time.perf_counter() - started)
+            results[NETWORK] = (scores, group_seconds, time.perf_counter() - started)
             members.append(NETWORK)
-            given = shared.stacking.weights if shared.stacking else {}
-            weights = {name: given.get(own, 1.0) for name, own in MEMBERS.items()}
-            found[EQUAL] = _mean(found, dict.fromkeys(members, 1.0))
+            by_member = shared.stacking.weights if shared.stacking else {}
+            weights = {name: by_member.get(own, 1.0) for name, own in MEMBERS.items()}
+            results[EQUAL] = _mean(results, dict.fromkeys(members, 1.0))
             for name, left in ((NO_NETWORK, NETWORK), (NO_FOREST, DOWN), (NO_MAXENT, MAXENT)):
-                found[name] = _mean(found, {one: weights[one] for one in members if one != left})
-            found[BLEND] = _mean(found, weights)
+                results[name] = _mean(results, {one: weights[one] for one in members if one != left})
+            results[BLEND] = _mean(results, weights)
         else:
-            found[BLEND] = _mean(found, dict.fromkeys(members, 1.0))
-        for name, (scores, fit, predict) in found.items():
+            results[BLEND] = _mean(results, dict.fromkeys(members, 1.0))
+        for name, (scores, fit, predict) in results.items():
             rows.append(
                 {
                     "g": g,
@@ -104,15 +104,16 @@ def run_species(
     return rows
 
 
-def _mean(found: dict[str, Scored], weights: dict[str, float]) -> Scored:
-    # members that were all but dropped still leave an order when the others are taken away
+def _mean(results: dict[str, Scored], weights: dict[str, float]) -> Scored:
+    """Return the weighted mean of some methods, with the sums of their times."""
+    # a member with a weight near zero still ranks the sites when the other members are left out
     weight = {name: max(value, 1e-6) for name, value in weights.items()}
-    scores = sum(value * found[name][0] for name, value in weight.items()) / sum(weight.values())
-    return scores, sum(found[name][1] for name in weight), sum(found[name][2] for name in weight)
+    scores = sum(value * results[name][0] for name, value in weight.items()) / sum(weight.values())
+    return scores, sum(results[name][1] for name in weight), sum(results[name][2] for name in weight)
 
 
 def _served(group: RegionGroup, species: int, shared: GroupModel, seed: int) -> tuple[int, float]:
-    """Size of the stored arrays, and CPU microseconds of one row's suitability."""
+    """Return the size of the stored arrays in bytes, and the CPU microseconds for the suitability of one row."""
     model: SpeciesModel = fit_species(group.records, species, shared, EngineSettings(seed=seed))
     blend = flatten_model(model, np.median(group.records.rows, axis=0), 0.0, 1.0)
     buffer = io.BytesIO()
@@ -126,7 +127,7 @@ def _served(group: RegionGroup, species: int, shared: GroupModel, seed: int) -> 
 
 
 def peak_memory(group: RegionGroup, species: int, name: str) -> float:
-    """Peak memory in MB that a method adds in a process of its own."""
+    """Return the peak memory in MB that a method adds in a new process."""
     context = multiprocessing.get_context("spawn")
     receive, send = context.Pipe(duplex=False)
     process = context.Process(target=_measure, args=(send, group, species, name))
@@ -139,7 +140,7 @@ def _measure(send: object, group: RegionGroup, species: int, name: str) -> None:
     problem = Problem(group, species, 0.0, 0)
     if name == ELAPID:
         import elapid  # noqa: F401
-    # forgets the peak that imports reached
+    # resets the peak, which the imports have raised
     Path("/proc/self/clear_refs").write_text("5")
     before = _peak()
     if name == BLEND:
@@ -151,13 +152,13 @@ def _measure(send: object, group: RegionGroup, species: int, name: str) -> None:
 
 
 def _peak() -> float:
-    """Highest resident memory of this process so far, MB."""
+    """Return the peak resident memory of this process, in MB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def score(table: pd.DataFrame, groups: list[RegionGroup], data: Path) -> pd.DataFrame:
-    """Open the surveys and score every row."""
+    """Read the surveys and compute the scores of every row."""
     surveys = [read_survey(data, group) for group in groups]
     for name in SCORES:
         table[name] = [
@@ -170,7 +171,7 @@ def score(table: pd.DataFrame, groups: list[RegionGroup], data: Path) -> pd.Data
 
 
 def paired(table: pd.DataFrame, background: str, method: str, against: str) -> str:
-    """Mean difference in AUC-ROC over species, with its standard error."""
+    """Return the mean difference of AUC-ROC over species with its standard error, as text."""
     wide = table[table["background"] == background].pivot(index=["g", "species"], columns="method", values="auc_roc")
     if method not in wide or against not in wide:
         return ""
@@ -180,7 +181,7 @@ def paired(table: pd.DataFrame, background: str, method: str, against: str) -> s
 
 
 def report(table: pd.DataFrame, memory: dict[str, float]) -> None:
-    """Print everything."""
+    """Print the tables."""
     columns = [
         *table["region"].unique(),
         *(name for name, *_ in SIZES if name in set(table["size"])),
@@ -216,14 +217,16 @@ def report(table: pd.DataFrame, memory: dict[str, float]) -> None:
 
 
 def main() -> None:
-    """Run and print."""
-    parser = argparse.ArgumentParser(description="The default model beside the field's methods on NCEAS.")
+    """Run every method and print the tables."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.engine", description="The default model beside the field's methods on NCEAS."
+    )
     parser.add_argument("--data", type=Path, required=True, help="directory of the benchmark's .rds files")
-    parser.add_argument("--regions", default="AWT,NZ,SA")
+    parser.add_argument("--regions", default="AWT,NZ,SA", help="separated by commas (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="without the default forest and elapid, which are slow")
-    parser.add_argument("--output", type=Path, help="CSV of every score")
+    parser.add_argument("--output", type=Path, help="write every score to a CSV file")
     options = parser.parse_args()
 
     left_out = frozenset({DEFAULT, ELAPID} if options.quick else ())
@@ -249,8 +252,8 @@ def main() -> None:
     )
     rows = [
         row
-        for found in tqdm(run, total=len(tasks), unit="species", file=sys.stderr, disable=not sys.stderr.isatty())
-        for row in found
+        for results in tqdm(run, total=len(tasks), unit="species", file=sys.stderr, disable=not sys.stderr.isatty())
+        for row in results
     ]
     table = score(pd.DataFrame(rows).sort_values(["g", "species"], kind="stable"), groups, options.data)
     if options.output:

@@ -1,8 +1,8 @@
-"""How often intervals hold on held-out folds: the demo studies and a region of the NCEAS benchmark, from training data.
+"""Coverage of the intervals on held-out folds of the demo studies and of NCEAS regions, from training data.
 
 Run it with ``.venv/bin/python -m benchmarks.intervals --raw instance/raw --data ../shared/data/nceas --regions AWT``.
-Every group of held-out records is summaries by intervals that were fitted without its fold. Beside them ("plain") stand
-those that were not fitted: the spread of half samples and members alone.
+Every bin of held-out records is compared with intervals that were fitted without its fold. The column "plain" has the
+coverage of intervals without a fitted scale, from the spread of half samples and members alone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FOLDS = 5
 
 
 def demo_studies(raw: Path, settings: EngineSettings) -> Iterator[tuple[str, list[HeldOutSummary]]]:
-    """Judge every species of every demo study as training does."""
+    """Yield the held-out summaries of all species of each demo study, made as in training."""
     for name in DEMO_STUDIES:
         prepared = prepare(encode_study(load_study(name, raw)), settings, _FOLDS)
         summaries = []
@@ -47,9 +47,9 @@ def demo_studies(raw: Path, settings: EngineSettings) -> Iterator[tuple[str, lis
 def regions(
     data: Path, names: list[str], settings: EngineSettings, quick: bool = False
 ) -> Iterator[tuple[str, list[HeldOutSummary]]]:
-    """Judge the species of every group of a region on spatial blocks of its training data.
+    """Yield the held-out summaries of all species of each region, on spatial blocks of its training data.
 
-    `quick` takes six of each group and does not choose how much of the background is target group: one half is.
+    With `quick`, six species of each group are used, and half of the background is target group without a choice.
     """
     for region in names:
         summaries = []
@@ -74,7 +74,7 @@ def regions(
 
 
 def row(name: str, summaries: list[HeldOutSummary]) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     found = study_intervals(summaries)
     bins = join([one.bins for one in summaries])
     plain = bin_coverage(bins, IntervalModel()).mean()
@@ -89,13 +89,15 @@ def row(name: str, summaries: list[HeldOutSummary]) -> str:
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description="How often intervals hold on held-out folds.")
-    parser.add_argument("--raw", type=Path, default=Path("instance/raw"), help="fetched demo data")
-    parser.add_argument("--data", type=Path, help="NCEAS data; left out when not given")
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.intervals", description="Coverage of the intervals on held-out folds."
+    )
+    parser.add_argument("--raw", type=Path, default=Path("instance/raw"), help="fetched demo data (%(default)s)")
+    parser.add_argument("--data", type=Path, help="NCEAS data (without it, demo studies only)")
     parser.add_argument("--regions", default="AWT", help="regions, separated by commas (default: AWT)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
     options = parser.parse_args()
     settings = EngineSettings(seed=options.seed)
     print("90 % should hold; ± is the standard error of a share, groups taken as independent")

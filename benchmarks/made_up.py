@@ -1,4 +1,4 @@
-"""A study with records drawn by chance, as large as is asked for."""
+"""A study of any size with random records."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def made_up_study(n_presences: int, n_predictors: int, seed: int) -> StudyData:
     draw = np.random.default_rng(seed)
     n = n_presences * 10
     table = pd.DataFrame(draw.normal(size=(n, n_predictors)), columns=[f"bio{j + 1}" for j in range(n_predictors)])
-    wish = table.bio1 - table.bio2**2 / 2 + draw.normal(size=n)
-    presence = {"species": (wish.rank(ascending=False) <= n_presences).astype(int)}
+    suitability = table.bio1 - table.bio2**2 / 2 + draw.normal(size=n)
+    presence = {"species": (suitability.rank(ascending=False) <= n_presences).astype(int)}
     for name, column in (("second", "bio2"), ("third", "bio3")):
         presence[name] = (table[column].rank(ascending=False) <= n_presences).astype(int)
     return StudyData(

@@ -1,4 +1,4 @@
-"""What `benchmarks.engine` compares: each method fits one species and predicts the sites of its surveys."""
+"""The methods that `benchmarks.engine` compares; each fits one species and predicts the survey sites."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Problem:
         self.drawn, self.drawn_y = records.rows[chosen], self.y[chosen]
 
     def timed(self, fit: Callable[[], object], predict: Callable[[object], Floats]) -> Scored:
-        """Fit and predict, with the seconds of both."""
+        """Fit and predict; return the scores and the seconds of both."""
         started = time.perf_counter()
         model = fit()
         fitted = time.perf_counter()
@@ -59,13 +59,13 @@ class Problem:
 
 
 def default_forest(p: Problem) -> Scored:
-    """scikit-learn's forest as it comes, 500 trees."""
+    """Return the scores of scikit-learn's forest with default settings and 500 trees."""
     forest = RandomForestClassifier(500, random_state=p.seed)
     return p.timed(lambda: forest.fit(p.drawn, p.drawn_y), lambda m: m.predict_proba(p.group.test_rows)[:, 1])
 
 
 def down_sampled(p: Problem) -> Scored:
-    """Our forest alone."""
+    """Return the scores of the down-sampled forest alone."""
     order = level_order(p.group.records.rows, p.y, p.weight, p.categorical)
     forest = EngineSettings(seed=p.seed).forest()
     return p.timed(
@@ -75,7 +75,7 @@ def down_sampled(p: Problem) -> Scored:
 
 
 def maxent(p: Problem, regularization: float = EngineSettings.regularization) -> Scored:
-    """Our MaxEnt-type model alone."""
+    """Return the scores of the MaxEnt-type model alone."""
     model = Maxent(regularization=regularization, categorical=p.categorical)
     return p.timed(
         lambda: model.fit(p.group.records.rows, p.y, p.weight), lambda m: m.decision_function(p.group.test_rows)
@@ -83,7 +83,7 @@ def maxent(p: Problem, regularization: float = EngineSettings.regularization) ->
 
 
 def elapid_maxent(p: Problem) -> Scored:
-    """The field's library, as it comes."""
+    """Return the scores of elapid's MaxEnt with default settings."""
     import elapid
 
     with warnings.catch_warnings():

@@ -1,7 +1,7 @@
-"""One row: scikit-learn beside the fast predictor, and what each part of an answer costs, in one run.
+"""CPU time for one row: scikit-learn beside the serving predictor, and each part of an answer.
 
-Run it with ``.venv/bin/python -m benchmarks.single_row``. Variants take turns in shuffled order, so that a noisy
-machine treats them alike; the ratio is taken within each round.
+Run it with ``.venv/bin/python -m benchmarks.single_row``. The variants take turns in a random order, so that other work
+on the machine affects all of them alike. Ratios are taken within a round.
 """
 
 from __future__ import annotations
@@ -28,24 +28,28 @@ from ml.training.train import train_species
 
 
 def _microseconds(call: Callable[[], object], seconds: float) -> float:
+    """Return the CPU microseconds of one call."""
     count, spent = 0, 0.0
     while spent < seconds:
-        begin = time.process_time()
+        started = time.process_time()
         for _ in range(10):
             call()
-        spent += time.process_time() - begin
+        spent += time.process_time() - started
         count += 10
     return spent / count * 1e6
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description="One row: scikit-learn beside the fast predictor.")
-    parser.add_argument("--trees", type=int, default=500)
-    parser.add_argument("--presences", type=int, default=200)
-    parser.add_argument("--predictors", type=int, default=12)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=0.3, help="CPU seconds for each variant and round")
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.single_row",
+        description="CPU time for one row: scikit-learn beside the serving predictor.",
+    )
+    parser.add_argument("--trees", type=int, default=500, help="of each forest (%(default)s)")
+    parser.add_argument("--presences", type=int, default=200, help="(%(default)s)")
+    parser.add_argument("--predictors", type=int, default=12, help="(%(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, help="(%(default)s)")
+    parser.add_argument("--seconds", type=float, default=0.3, help="CPU seconds of a variant in a round (%(default)s)")
     options = parser.parse_args()
 
     study = made_up_study(options.presences, options.predictors, 0)
@@ -54,7 +58,7 @@ def main() -> None:
     forest = DownSampledForest(options.trees, random_state=0).fit(X, study.presence["species"])
     flat = Blend(flatten_forest(forest), share_limit=1e-12)
     with tempfile.TemporaryDirectory() as folder:
-        # three made-up species, so that the whole blend is there: forest, MaxEnt-type model and network
+        # three made-up species, which train all members: forest, MaxEnt-type model and network
         fast = load_artifact(train_species(study, "species", Path(folder), options.trees)).predictor
     row, natural = X[:1], [float(v) for v in study.environment.iloc[0]]
     encoded, values = fast.encode(natural), np.array(natural, np.float32)
@@ -62,7 +66,7 @@ def main() -> None:
 
     y = study.presence["species"].to_numpy()
     share = np.where(y == 1, 0.5 / y.sum(), 0.5 / (len(y) - y.sum()))
-    # the same size of forest, as SCIENCE.md builds it from scikit-learn alone
+    # a forest of the same size from scikit-learn alone
     plain = RandomForestClassifier(
         options.trees, max_samples=2 * int(y.sum()), min_samples_leaf=forest.min_samples_leaf, random_state=0
     ).fit(X, y, sample_weight=share * len(y))

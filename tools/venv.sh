@@ -1,7 +1,7 @@
 #!/bin/sh
-# Make .venv hold exactly what a requirements file says: `sh tools/venv.sh runtime|dev`.
-# A stamp named after the file's content is written last. An interrupted installation leaves the mark
-# .installing behind and is begun anew, never taken for done.
+# Install the requirements of the application or of its development into .venv: `sh tools/venv.sh runtime|dev`.
+# A stamp that is named after the content of the requirements is written last. The file .venv/.installing marks an
+# installation that is under way: when it is still there, the installation was interrupted and .venv is made again.
 set -eu
 case "${1:-}" in
     runtime) files="requirements.txt" ;;
@@ -11,43 +11,79 @@ esac
 cd "$(dirname "$0")/.."
 python="${PYTHON:-python3}"
 
-# two makes at once take turns; the lock ends with this script
-if command -v flock >/dev/null 2>&1; then
-    exec 9<Makefile
-    flock 9
+# Every long command runs in a session of its own, so that a signal ends it together with the processes it started.
+# It runs in the background because a shell handles a signal only after its foreground command has ended.
+busy=""
+run() {
+    busy=yes
+    setsid "$@" &
+    wait $!
+    busy=""
+}
+stop() {
+    trap '' HUP INT TERM
+    if [ -n "$busy" ] && [ -n "${!-}" ]; then
+        # before the new session exists, there is only the process
+        kill -s TERM -- "-$!" 2>/dev/null || kill -s TERM "$!" 2>/dev/null || true
+        wait "$!" 2>/dev/null || true
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            kill -s 0 -- "-$!" 2>/dev/null || break
+            sleep 0.2
+        done
+        kill -s KILL -- "-$!" 2>/dev/null || true
+    fi
+    echo "Stopped. The next \`make\` starts this installation again." >&2
+    exit "$1"
+}
+trap 'stop 129' HUP
+trap 'stop 130' INT
+trap 'stop 143' TERM
+
+# The lock is on the open file, so it lasts until this script and the commands that it started have ended.
+exec 9<Makefile
+if ! flock -n 9; then
+    echo "Another \`make\` is installing into .venv; waiting for it"
+    run flock 9
 fi
 
-# no file above names the interpreter, so its version is part of the stamp
-version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || {
+version_of() {
+    "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
+}
+key_of() {
+    # the requirements do not name the interpreter, so its version is part of the key
+    (echo "$version"; cat "$@") | sha256sum | cut -c1-16
+}
+has_stamp() {
+    for stamp_file in .venv/.runtime-* .venv/.dev-*; do
+        [ ! -e "$stamp_file" ] || return 0
+    done
+    return 1
+}
+
+version=$(version_of "$python") || {
     echo "make: $python does not run; install Python 3.11 or name one with PYTHON=python3.11" >&2; exit 1; }
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     echo "make: Python 3.11 or later is needed, $python is $version; name one with PYTHON=python3.11" >&2; exit 1; }
-key=$( (echo "$version"; cat $files) | sha256sum | cut -c1-16)
-stamp=".venv/.$1-$key"
+# shellcheck disable=SC2086 # a list of files
+stamp=".venv/.$1-$(key_of $files)"
 if [ -e "$stamp" ] && [ ! -e .venv/.installing ] && .venv/bin/python -c '' 2>/dev/null; then
     exit 0
 fi
 "$python" -c 'import venv, ensurepip' 2>/dev/null || {
     echo "make: $python has no venv module; install the package python3-venv" >&2; exit 1; }
 
-# a virtual environment that is whole is brought up to date; anything else is made anew
-installed=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
-if [ -e .venv/.installing ] || [ "$installed" != "$version" ] || ! ls .venv/.runtime-* .venv/.dev-* >/dev/null 2>&1; then
+# A complete environment of the same Python is updated; any other is made again.
+installed=$(version_of .venv/bin/python || true)
+if [ -e .venv/.installing ] || [ "$installed" != "$version" ] || ! has_stamp; then
     echo "Making .venv with Python $version"
     rm -rf .venv
-    "$python" -m venv .venv
+    run "$python" -m venv .venv
 fi
 touch .venv/.installing
 last=${files##* }
 echo "Installing $last into .venv (the first time takes about a minute)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$last"
-# what was installed for other requirements is no longer known to be there, except that dev includes runtime
-if [ "$1" = dev ]; then
-    runtime=$( (echo "$version"; cat requirements.txt) | sha256sum | cut -c1-16)
-    rm -f .venv/.runtime-* .venv/.dev-*
-    touch ".venv/.runtime-$runtime"
-elif ! ls ".venv/.runtime-$key" >/dev/null 2>&1; then
-    rm -f .venv/.runtime-* .venv/.dev-*
-fi
-touch "$stamp"
+run .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$last"
+# The stamps of other requirements no longer hold. requirements-dev.txt includes requirements.txt.
+rm -f .venv/.runtime-* .venv/.dev-*
+touch ".venv/.runtime-$(key_of requirements.txt)" "$stamp"
 rm .venv/.installing

@@ -1,1 +1,1 @@
-"""The served application beside an empty route and beside what most teams build: ``python -m benchmarks.serving``."""
+"""The served application beside an empty route and the usual design: ``python -m benchmarks.serving``."""

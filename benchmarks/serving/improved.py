@@ -1,7 +1,7 @@
-"""EcoPredict's own parts under FastAPI: the same model, caches, limits, hand-over, counters and log lines.
+"""EcoPredict's own modules under FastAPI: the same model, caches, limits, outbox, counters and log lines.
 
-What differs is the framework and its server alone, so this says what Flask costs. Everything runs on the event loop:
-nothing in it waits for longer than a trip to Redis.
+Only the framework and its server differ, so this measures the cost of Flask. Everything runs on the event loop, because
+nothing in it waits longer than for a reply of Redis.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from app.telemetry import logs
 from app.telemetry.metrics import RequestMetrics
 from app.web import security
 from app.web.reading import validate
-from benchmarks.serving.questions import PATH
+from benchmarks.serving.workload import PATH
 
 inner = create_app()
 settings = inner.config["SETTINGS"]
@@ -44,7 +44,7 @@ HEADERS = dict(security._FOR_ALL)
 
 @asynccontextmanager
 async def begin(_: FastAPI) -> AsyncIterator[None]:
-    """Open the models and start the drainer, as gunicorn's workers do."""
+    """Load the models and start the outbox, as gunicorn's workers do."""
     warm(inner)
     components(inner).get(Outbox).start()
     yield
@@ -59,7 +59,7 @@ async def predict(request: Request) -> Response:
     """Answer a JSON query."""
     began = time.perf_counter()
     request_id = request.headers.get("X-Request-ID") or uuid.uuid4().hex
-    # nginx's word for the caller, as behind TRUSTED_PROXIES
+    # nginx sets the client's address, as with TRUSTED_PROXIES=1
     address = request.headers.get("X-Forwarded-For", "127.0.0.1")
     headers = {**HEADERS, "X-Request-ID": request_id}
     count, ends = counts.take(limit.key_for(address), limit.amount, limit.get_expiry())
@@ -68,10 +68,10 @@ async def predict(request: Request) -> Response:
     headers["RateLimit-Reset"] = str(max(1, math.ceil(ends - time.monotonic())))
     if count > limit.amount:
         return Response(status_code=429, headers=headers)
-    sent = await request.body()
+    content = await request.body()
     with inner.app_context():
         try:
-            query = validate(PredictionQuery, orjson.loads(sent))
+            query = validate(PredictionQuery, orjson.loads(content))
             body, status = service.predict(query).answer.text(), 200
         except AppError as error:
             body, status = orjson.dumps({"detail": error.detail}), error.status
@@ -79,15 +79,15 @@ async def predict(request: Request) -> Response:
     seconds = time.perf_counter() - began
     latency.observe(seconds)
     total.inc()
-    told = {"request_id": request_id, "method": "POST", "route": PATH, "status": status}
+    fields = {"request_id": request_id, "method": "POST", "route": PATH, "status": status}
     if logs.access.isEnabledFor(logging.INFO):
         record = logging.LogRecord(logs.access.name, logging.INFO, __file__, 0, "request", None, None)
-        record.request = {**told, "latency_ms": round(1000 * seconds, 2), **noted}
+        record.request = {**fields, "latency_ms": round(1000 * seconds, 2), **noted}
         logs.access.handle(record)
     return Response(body, status, headers, "application/json")
 
 
 @app.get("/health/live")
 async def live() -> dict[str, str]:
-    """Say that the server runs."""
+    """Report that the server runs."""
     return {"status": "ok"}

@@ -1,17 +1,42 @@
-"""What came out, as tables: medians of the rounds, and of ratios taken within each round."""
+"""Tables of the results: medians of the rounds, and ratios that are taken within each round."""
 
 from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
 
-#: What is aimed at, by scenario: of the empty route, times the usual design, p95 of the usual design's.
+#: Targets by share of repeated requests: times the rate of the empty route, times the rate of the usual design, times
+#: the p95 of the usual design.
 TARGETS = {0.9: (0.65, 5.0, 0.20), 0.0: (0.40, 9.0, 0.13)}
+#: The variant that `--against` adds.
+BEFORE = "before"
+_FIGURES = {
+    "rate": "requests/s",
+    "p50": "p50",
+    "p95": "p95",
+    "cpu_own": "CPU a request, server",
+    "cpu_total": "CPU a request, server and services",
+    "memory": "memory of the server",
+}
 
 
 @dataclass
 class Round:
-    """One variant in one round."""
+    """The results of one variant in one round.
+
+    Attributes
+    ----------
+    rate : float
+        Answers a second.
+    p50, p95, p99 : float
+        Percentiles of the latency, ms.
+    cpu_own, cpu_services : float
+        CPU microseconds a request, of the server with its nginx and of PostgreSQL with Redis.
+    rows_pending : int
+        Answers that were not stored yet when the round ended.
+    memory : float
+        Proportional memory (PSS) of the server after the round, MB.
+    """
 
     rate: float
     p50: float
@@ -19,7 +44,13 @@ class Round:
     p99: float
     cpu_own: float
     cpu_services: float
-    waiting: int
+    rows_pending: int
+    memory: float = 0.0
+
+    @property
+    def cpu_total(self) -> float:
+        """CPU microseconds a request, of all processes."""
+        return self.cpu_own + self.cpu_services
 
 
 @dataclass
@@ -28,30 +59,31 @@ class Series:
 
     rounds: list[Round] = field(default_factory=list)
 
-    def of(self, name: str) -> list[float]:
+    def values(self, name: str) -> list[float]:
         """Return one figure of every round."""
         return [getattr(one, name) for one in self.rounds]
 
 
 def spread(values: list[float], form: str) -> str:
-    """Write a median with the lowest and the highest value."""
+    """Format a median with the lowest and the highest value."""
     middle = statistics.median(values)
     return f"{middle:{form}} ({min(values):{form}}–{max(values):{form}})"
 
 
 def paired(values: list[float], others: list[float]) -> list[float]:
-    """Return ratios within each round."""
+    """Return the ratio within each round."""
     return [a / b for a, b in zip(values, others, strict=True)]
 
 
-def table(repeated: float, found: dict[str, Series]) -> list[str]:
-    """Return the lines of one scenario's table.
+def table(repeated: float, results: dict[str, Series]) -> list[str]:
+    """Return the lines of one scenario's tables.
 
     Parameters
     ----------
     repeated : float
-        Share of requests that were asked before.
-    found : dict of str to Series
+        Share of repeated requests.
+    results : dict of str to Series
+        By variant.
     """
     lines = [
         f"### {repeated:.0%} repeated",
@@ -60,37 +92,56 @@ def table(repeated: float, found: dict[str, Series]) -> list[str]:
         "| CPU µs a request: server | and services |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, series in found.items():
-        cells = [name, spread(series.of("rate"), ".0f")]
-        for other in ("empty", "usual"):
-            against = found.get(other)
-            known = against is not None and name != other
-            cells.append(spread(paired(series.of("rate"), against.of("rate")), ".2f") if known and against else "")
-        cells += [f"{statistics.median(series.of(p)):.1f}" for p in ("p50", "p95", "p99")]
-        usual = found.get("usual")
-        cells.append(spread(paired(series.of("p95"), usual.of("p95")), ".2f") if usual and name != "usual" else "")
-        cells += [f"{statistics.median(series.of(part)):.0f}" for part in ("cpu_own", "cpu_services")]
+    for name, series in results.items():
+        cells = [name, spread(series.values("rate"), ".0f")]
+        cells += [_ratio(results, name, other, "rate") for other in ("empty", "usual")]
+        cells += [f"{statistics.median(series.values(p)):.1f}" for p in ("p50", "p95", "p99")]
+        cells.append(_ratio(results, name, "usual", "p95"))
+        cells += [f"{statistics.median(series.values(part)):.0f}" for part in ("cpu_own", "cpu_services")]
         lines.append("| " + " | ".join(cells) + " |")
-    return [*lines, "", *_targets(repeated, found), ""]
+    return [*lines, "", *_comparison(results), *_targets(repeated, results), ""]
 
 
-def _targets(repeated: float, found: dict[str, Series]) -> list[str]:
-    """Say of each target whether it was met."""
-    ours, empty, usual = found.get("ecopredict"), found.get("empty"), found.get("usual")
+def _ratio(results: dict[str, Series], name: str, other: str, figure: str) -> str:
+    """Format the ratio of two variants; empty when there is no other one."""
+    if other not in results or name == other:
+        return ""
+    return spread(paired(results[name].values(figure), results[other].values(figure)), ".2f")
+
+
+def _comparison(results: dict[str, Series]) -> list[str]:
+    """Return the table that compares EcoPredict with another checkout of it."""
+    if BEFORE not in results or "ecopredict" not in results:
+        return []
+    lines = ["| figure | before | ecopredict | ecopredict ÷ before |", "|---|---|---|---|"]
+    after, before = results["ecopredict"], results[BEFORE]
+    for name, title in _FIGURES.items():
+        ratios = paired(after.values(name), before.values(name))
+        medians = [f"{statistics.median(series.values(name)):.1f}" for series in (before, after)]
+        lines.append(f"| {title} | {medians[0]} | {medians[1]} | {spread(ratios, '.3f')} |")
+    return [*lines, ""]
+
+
+def _targets(repeated: float, results: dict[str, Series]) -> list[str]:
+    """State for each target whether it was met."""
+    ours, empty, usual = results.get("ecopredict"), results.get("empty"), results.get("usual")
     if ours is None or repeated not in TARGETS:
         return []
-    share, times, slow = TARGETS[repeated]
+    of_empty, of_usual, p95_of_usual = TARGETS[repeated]
     lines = []
     if empty is not None:
-        lines.append(_verdict("of an empty route", paired(ours.of("rate"), empty.of("rate")), share, more=True))
+        ratios = paired(ours.values("rate"), empty.values("rate"))
+        lines.append(_verdict("of an empty route", ratios, of_empty, at_least=True))
     if usual is not None:
-        lines.append(_verdict("times the usual design", paired(ours.of("rate"), usual.of("rate")), times, more=True))
-        lines.append(_verdict("p95 of the usual design's", paired(ours.of("p95"), usual.of("p95")), slow, more=False))
+        ratios = paired(ours.values("rate"), usual.values("rate"))
+        lines.append(_verdict("times the usual design", ratios, of_usual, at_least=True))
+        ratios = paired(ours.values("p95"), usual.values("p95"))
+        lines.append(_verdict("p95 of the usual design's", ratios, p95_of_usual, at_least=False))
     return lines
 
 
-def _verdict(what: str, ratios: list[float], wanted: float, *, more: bool) -> str:
-    reached = statistics.median(ratios)
-    met = reached >= wanted if more else reached <= wanted
-    bound = "at least" if more else "at most"
-    return f"- {what}: {reached:.2f}, wanted {bound} {wanted:g}: {'met' if met else 'missed'}"
+def _verdict(title: str, ratios: list[float], target: float, *, at_least: bool) -> str:
+    median = statistics.median(ratios)
+    met = median >= target if at_least else median <= target
+    bound = "at least" if at_least else "at most"
+    return f"- {title}: {median:.2f}, target {bound} {target:g}: {'met' if met else 'missed'}"

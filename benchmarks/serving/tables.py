@@ -10,11 +10,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    """Tables."""
+    """Base of the tables."""
 
 
 class Prediction(Base):
-    """One answer that was given."""
+    """One stored prediction."""
 
     __tablename__ = "predictions"
 

@@ -1,8 +1,9 @@
-"""The usual design, written here as most teams write it: FastAPI, a pickled scikit-learn forest, Redis, one insert.
+"""The usual design: FastAPI, a pickled scikit-learn forest, a cache in Redis, one insert for each request.
 
-A plain ``def`` route, which FastAPI runs in its pool of threads, an answer with the suitability alone, a cache in Redis
-that is asked first, one SQLAlchemy session and commit for each request. With ``FULL=1`` it also limits (slowapi on the
-same Redis), counts (prometheus-fastapi-instrumentator) and writes a line of JSON a request, as EcoPredict always does.
+The route is a plain ``def``, which FastAPI runs in its thread pool. It returns the suitability alone, reads the cache
+first, and opens one SQLAlchemy session with one commit for each request. With ``FULL=1`` it also has rate limits
+(slowapi on the same Redis), metrics (prometheus-fastapi-instrumentator) and one JSON log line for each request, which
+EcoPredict always has.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from redis import Redis
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from benchmarks.serving.questions import PATH
 from benchmarks.serving.tables import Prediction
+from benchmarks.serving.workload import PATH
 
 with Path(os.environ["FOREST"]).open("rb") as file:
-    bundle = pickle.load(file)  # made by this benchmark a moment ago
+    bundle = pickle.load(file)  # written by this benchmark
 engine = create_engine(os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg2://"))
 session = sessionmaker(engine)
 redis = Redis.from_url(os.environ["REDIS_URL"])
@@ -65,14 +66,14 @@ app = FastAPI()
 
 
 def predict(query: Query, opened: Session) -> Answer:
-    """Ask the cache, then the forest, and insert the answer."""
+    """Read the cache or compute the suitability, and store the answer."""
     missing = [name for name in bundle["predictors"] if name not in query.environment]
     if query.species != bundle["species"] or missing:
         raise HTTPException(422, f"unknown species or missing {missing}")
     key = "usual:" + hashlib.sha256(json.dumps(query.model_dump(), sort_keys=True).encode()).hexdigest()
-    kept = redis.get(key)
-    if kept is not None:
-        suitability = json.loads(kept)["suitability"]
+    cached = redis.get(key)
+    if cached is not None:
+        suitability = json.loads(cached)["suitability"]
     else:
         row = np.array([[query.environment[name] for name in bundle["predictors"]]])
         suitability = float(bundle["forest"].predict_proba(row)[0, 1])
@@ -82,7 +83,7 @@ def predict(query: Query, opened: Session) -> Answer:
         species=query.species,
         suitability=suitability,
         suitable=suitability >= bundle["threshold"],
-        cached=kept is not None,
+        cached=cached is not None,
         created_at=datetime.now(UTC),
     )
     opened.add(
@@ -100,7 +101,7 @@ def predict(query: Query, opened: Session) -> Answer:
 
 @app.get("/health/live")
 def live() -> dict[str, str]:
-    """Say that the server runs."""
+    """Report that the server runs."""
     return {"status": "ok"}
 
 
@@ -123,14 +124,14 @@ if os.environ.get("FULL"):
 
     @app.middleware("http")
     async def write_line(request: Request, call_next: Any) -> Any:
-        """Write one line of JSON a request, with an id."""
-        began = time.perf_counter()
+        """Write one JSON log line for each request, with a request id."""
+        started = time.perf_counter()
         request_id = request.headers.get("X-Request-ID") or uuid.uuid4().hex
         response = await call_next(request)
         response.headers["X-Request-ID"] = request_id
-        told = {"request_id": request_id, "method": request.method, "path": request.url.path}
-        latency = round(1000 * (time.perf_counter() - began), 2)
-        log.info("request", extra={**told, "status": response.status_code, "latency_ms": latency})
+        fields = {"request_id": request_id, "method": request.method, "path": request.url.path}
+        latency = round(1000 * (time.perf_counter() - started), 2)
+        log.info("request", extra={**fields, "status": response.status_code, "latency_ms": latency})
         return response
 
     @app.post(PATH)
@@ -138,7 +139,7 @@ if os.environ.get("FULL"):
     def full(
         request: Request, response: Response, query: Query, opened: Annotated[Session, Depends(database)]
     ) -> Answer:
-        """Predict, limited."""
+        """Predict with a rate limit."""
         return predict(query, opened)
 
 else:

@@ -27,7 +27,7 @@ _FLAGS = [
 def url(prepared: Path, workroom: Path) -> Iterator[str]:
     if not (live.PROJECT / "app/static/vendor/htmx.min.js").exists():
         pytest.fail("app/static/vendor/htmx.min.js is missing; get it with `make fetch`")
-    with live.serving(live.copied(prepared, workroom / "browser")) as site:
+    with live.serving(live.copy_site(prepared, workroom / "browser")) as site:
         yield site.url
 
 

@@ -132,7 +132,7 @@ def on_services(
 ) -> Callable[..., live.Site]:
     """Start the application on PostgreSQL and Valkey; each call is one more instance on the same database."""
     folder = workroom / f"site-{next(_numbers)}"
-    environ = live.copied(prepared, folder, DATABASE_URL=database, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0")
+    environ = live.copy_site(prepared, folder, DATABASE_URL=database, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0")
     return lambda **changes: stack.enter_context(live.serving(environ, **changes))
 
 

@@ -27,7 +27,7 @@ QUICKLY = {"OTEL_BSP_SCHEDULE_DELAY": "100"}
 
 @pytest.fixture(scope="module")
 def environ(workroom: Path, prepared: Path) -> dict[str, str]:
-    return live.copied(prepared, workroom / "collectors", ENVIRONMENT="production", TRUSTED_PROXIES="1")
+    return live.copy_site(prepared, workroom / "collectors", ENVIRONMENT="production", TRUSTED_PROXIES="1")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tools import live
 
 @pytest.fixture(scope="module")
 def environ(workroom: Path, prepared: Path) -> dict[str, str]:
-    return live.copied(prepared, workroom / "gunicorn")
+    return live.copy_site(prepared, workroom / "gunicorn")
 
 
 @pytest.fixture(scope="module")

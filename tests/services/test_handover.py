@@ -34,7 +34,7 @@ def server(stocked: Path, workroom: Path) -> Iterator[live.Postgres]:
 def own(server: live.Postgres, prepared: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of a site with a database of its own on that server."""
     url = create_database(server.url, f"h{time.time_ns()}", STOCKED)
-    yield live.copied(prepared, tmp_path / "handover", DATABASE_URL=url)
+    yield live.copy_site(prepared, tmp_path / "handover", DATABASE_URL=url)
     drop_database(url)
 
 

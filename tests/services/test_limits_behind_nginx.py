@@ -18,7 +18,7 @@ _numbers = itertools.count()
 def ports(prepared: Path, redis: live.Program, workroom: Path, stack: ExitStack) -> tuple[int, int]:
     """The ports of nginx and of what is behind it."""
     folder = workroom / f"limits-{next(_numbers)}"
-    environ = live.copied(prepared, folder, RATE_LIMIT="6/hour", TRUSTED_PROXIES="1")
+    environ = live.copy_site(prepared, folder, RATE_LIMIT="6/hour", TRUSTED_PROXIES="1")
     site = stack.enter_context(live.serving(environ, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0"))
     front = stack.enter_context(live.nginx(folder / "nginx", site.program.port))
     return front.port, site.program.port

@@ -47,7 +47,7 @@ def primary(stocked: Path, workroom: Path) -> Iterator[live.Postgres]:
 
 @pytest.fixture(scope="module")
 def environ(primary: live.Postgres, workroom: Path, prepared: Path) -> dict[str, str]:
-    return live.copied(prepared, workroom / "replica-site", DATABASE_URL=primary.url)
+    return live.copy_site(prepared, workroom / "replica-site", DATABASE_URL=primary.url)
 
 
 @pytest.fixture(scope="module")

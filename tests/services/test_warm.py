@@ -103,7 +103,7 @@ def test_without_redis_it_says_so(start_instance: Start) -> None:
 
 
 def test_a_terminal_gets_a_bar_and_a_pipe_plain_lines(prepared: Path, tmp_path: Path, address: str) -> None:
-    environ = live.copied(prepared, tmp_path / "site", REDIS_URL=address)
+    environ = live.copy_site(prepared, tmp_path / "site", REDIS_URL=address)
     assert "\r" not in live.flask(environ, "predictions", "warm")
     ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, 80))

@@ -18,7 +18,7 @@ from tools import live
 
 @pytest.fixture(scope="module")
 def site(workroom: Path, prepared: Path) -> Iterator[live.Site]:
-    environ = live.copied(prepared, workroom / "workers", ENVIRONMENT="production")
+    environ = live.copy_site(prepared, workroom / "workers", ENVIRONMENT="production")
     with live.serving(environ) as running:
         yield running
 

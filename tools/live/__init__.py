@@ -1,11 +1,11 @@
-"""Real programs for tests: started on free loopback ports, ended by process id, also when a test fails."""
+"""Real programs for tests and benchmarks, on free loopback ports; each is ended also when a test fails."""
 
 from tools.live.caches import cluster, sentinel, valkey
 from tools.live.front import Front, nginx, nginx_binary
 from tools.live.ports import free_port
 from tools.live.postgres import Postgres, connect, connected, make_postgres, make_standby, postgresql
 from tools.live.programs import PROJECT, SITE, Program, UnusableError, listens, machine, nobody, running, wait_until
-from tools.live.sites import NO_PROXY, Site, app_environ, copied, flask, prepare, serving
+from tools.live.sites import NO_PROXY, Site, app_environ, copy_site, flask, prepare, serving
 
 __all__ = [
     "NO_PROXY",
@@ -20,7 +20,7 @@ __all__ = [
     "cluster",
     "connect",
     "connected",
-    "copied",
+    "copy_site",
     "flask",
     "free_port",
     "listens",

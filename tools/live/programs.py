@@ -1,4 +1,4 @@
-"""Programs started for tests: waited for, and ended by process id, also when a test fails."""
+"""Programs that are started for tests, waited for, and ended by process id also when a test fails."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ SITE = Path(sysconfig.get_paths()["purelib"])
 
 
 class UnusableError(RuntimeError):
-    """A program from a wheel does not work on this machine; the message says which and why."""
+    """A program does not work on this machine; the message names the program and the reason."""
 
 
 def wait_until(check: Callable[[], bool], seconds: float = 15.0, what: str = "the condition") -> None:
+    """Call ``check`` until it returns true; raise `TimeoutError` with the text ``what`` after some seconds."""
     deadline = time.monotonic() + seconds
     while not check():
         if time.monotonic() > deadline:
@@ -32,6 +33,7 @@ def wait_until(check: Callable[[], bool], seconds: float = 15.0, what: str = "th
 
 
 def listens(port: int) -> bool:
+    """Return whether a program accepts connections on a loopback port."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -39,23 +41,27 @@ def listens(port: int) -> bool:
 
 @dataclass
 class Program:
-    """A running program and its output."""
+    """A running program that listens on a port."""
 
     process: subprocess.Popen[bytes]
     log: Path
     port: int
 
     def output(self) -> str:
+        """Return what the program has written to standard output and standard error."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def stop(self, how: int = signal.SIGTERM, patience: float = 15.0) -> int:
-        """End it and wait; what does not go in time, or is to be killed, is killed with its group."""
-        if self.process.poll() is None and how == signal.SIGKILL:
-            os.killpg(self.process.pid, how)
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 15.0) -> int:
+        """Send a signal, wait, and return the exit code.
+
+        SIGKILL goes to the process group. A program that has not ended after ``seconds`` is killed with its group.
+        """
+        if self.process.poll() is None and number == signal.SIGKILL:
+            os.killpg(self.process.pid, number)
         elif self.process.poll() is None:
-            self.process.send_signal(how)
+            self.process.send_signal(number)
         try:
-            return self.process.wait(patience)
+            return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -73,6 +79,28 @@ def running(
     as_nobody: bool = False,
     stop_signal: int = signal.SIGTERM,
 ) -> Iterator[Program]:
+    """Run a program from the moment it listens until the end of the block.
+
+    Parameters
+    ----------
+    command : sequence of str or Path
+    log : Path
+        File for standard output and standard error.
+    port : int
+        The port that the program listens on.
+    environ : dict, optional
+        The environment of this process by default.
+    cwd : Path
+    as_nobody : bool
+        Whether root starts the program as the user nobody.
+    stop_signal : int
+        The signal that ends it.
+
+    Raises
+    ------
+    UnusableError
+        The program ended, or did not listen within 30 s.
+    """
     with log.open("wb") as out:
         process = subprocess.Popen(
             command,
@@ -97,7 +125,7 @@ def running(
 
 
 def nobody() -> dict[str, object]:
-    """Arguments that run a program as nobody when we are root: PostgreSQL refuses root."""
+    """Return arguments of `Popen` that run a program of root as the user nobody: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     entry = pwd.getpwnam("nobody")
@@ -105,4 +133,5 @@ def nobody() -> dict[str, object]:
 
 
 def machine() -> str:
+    """Return the name of the processor architecture as wheels use it."""
     return {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())

@@ -1,4 +1,4 @@
-"""The application as it is served: prepared by its own commands, run by gunicorn with the shipped settings."""
+"""The application, prepared by its own commands and served by gunicorn with the shipped settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.live.ports import free_port
@@ -30,73 +30,81 @@ class Site:
     environ: dict[str, str]
     data_dir: Path
     metrics: Path
-    extra: dict[str, str] = field(default_factory=dict)
 
 
 def app_environ(data_dir: Path, **changes: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR", "NUMBA_CACHE_DIR")}
-    kept |= {
+    """Return an environment for the application: settings for tests, and ``changes`` to them."""
+    environ = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR", "NUMBA_CACHE_DIR")}
+    environ |= {
         "DATA_DIR": str(data_dir),
         "ENVIRONMENT": "testing",
         "SECRET_KEY": "for-tests-only",
         "RATE_LIMIT": "100000/second",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    return kept | changes
+    return environ | changes
 
 
-def flask(environ: dict[str, str], *arguments: str | Path, fails: bool = False) -> str:
+def flask(environ: dict[str, str], *arguments: str | Path, fails: bool = False, project: Path = PROJECT) -> str:
+    """Run a ``flask`` command of the application, or of another checkout of it, and return its output.
+
+    Raises
+    ------
+    AssertionError
+        It failed, or with ``fails`` did not fail.
+    """
     command = [sys.executable, "-m", "flask", "--app", "wsgi", *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd=PROJECT, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    result = subprocess.run(
+        command, cwd=project, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
-    assert (done.returncode != 0) == fails, f"flask {' '.join(map(str, arguments))}: {done.stderr}\n{done.stdout}"
-    return done.stdout + done.stderr
+    assert (result.returncode != 0) == fails, f"{command[2:]}: {result.stderr}\n{result.stdout}"
+    return result.stdout + result.stderr
 
 
-def prepare(data_dir: Path, models: Path, **changes: str) -> dict[str, str]:
-    """Migrate a database and register every model."""
+def prepare(data_dir: Path, models: Path, *, project: Path = PROJECT, **changes: str) -> dict[str, str]:
+    """Copy models into a data directory, migrate the database and register the models; returns the environment."""
     shutil.copytree(models, data_dir / "models")
     environ = app_environ(data_dir, **changes)
-    flask(environ, "db", "upgrade")
-    flask(environ, "models", "register", data_dir / "models", "--activate")
+    flask(environ, "db", "upgrade", project=project)
+    flask(environ, "models", "register", data_dir / "models", "--activate", project=project)
     return environ
 
 
-def copied(prepared: Path, data_dir: Path, **changes: str) -> dict[str, str]:
-    """What ``prepare`` made once, for another site, in a second less for each of its commands.
+def copy_site(prepared: Path, data_dir: Path, **changes: str) -> dict[str, str]:
+    """Copy a prepared data directory for another site and return its environment.
 
-    The folder's name begins like ``data_dir``: a fixture of a module is made twice in one process when one of the
-    module's tests runs alone.
+    This saves the seconds that the commands of `prepare` take. The new folder's name begins with that of ``data_dir``,
+    because a module's fixture is made twice in one process when one of the module's tests runs alone.
     """
-    own = Path(tempfile.mkdtemp(prefix=f"{data_dir.name}-", dir=data_dir.parent))
-    shutil.copytree(prepared, own, dirs_exist_ok=True)
-    return app_environ(own, **changes)
+    copy = Path(tempfile.mkdtemp(prefix=f"{data_dir.name}-", dir=data_dir.parent))
+    shutil.copytree(prepared, copy, dirs_exist_ok=True)
+    return app_environ(copy, **changes)
 
 
 @contextlib.contextmanager
-def serving(environ: dict[str, str], **changes: str) -> Iterator[Site]:
-    """Gunicorn with the shipped gunicorn.conf.py and two workers.
+def serving(environ: dict[str, str], *, project: Path = PROJECT, **changes: str) -> Iterator[Site]:
+    """Run gunicorn with the gunicorn.conf.py of the project, or of another checkout of it, and two workers.
 
-    In the end it is killed: three interpreters that clear up take as long as a start. Tests of the end stop it first.
+    At the end it is killed, because an orderly end takes as long as a start. Tests of the orderly end stop it before.
     """
     port = free_port()
     data_dir = Path(environ["DATA_DIR"])
-    # a port may come again, a folder never: an earlier run's counters would be counted once more
+    # a new folder: the counters of an earlier run would be counted again
     metrics = Path(tempfile.mkdtemp(prefix="metrics-", dir=data_dir))
-    full = environ | {"PORT": str(port), "WEB_CONCURRENCY": "2", "PROMETHEUS_MULTIPROC_DIR": str(metrics)} | changes
+    settings = environ | {"PORT": str(port), "WEB_CONCURRENCY": "2", "PROMETHEUS_MULTIPROC_DIR": str(metrics)} | changes
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
-    with running(command, data_dir / f"gunicorn-{port}.log", port, environ=full, stop_signal=signal.SIGKILL) as program:
+    log = data_dir / f"gunicorn-{port}.log"
+    with running(command, log, port, environ=settings, cwd=project, stop_signal=signal.SIGKILL) as program:
         url = f"http://127.0.0.1:{port}"
 
-        def lives() -> bool:
+        def is_live() -> bool:
             try:
                 return NO_PROXY.open(f"{url}/health/live", timeout=10).status == 200
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 return False
 
         try:
-            wait_until(lives, 30, "gunicorn answers")
+            wait_until(is_live, 30, "gunicorn answers")
         except TimeoutError as error:
             raise AssertionError(f"{error}\n{program.output()[-3000:]}") from None
-        yield Site(program, url, full, data_dir, metrics)
+        yield Site(program, url, settings, data_dir, metrics)

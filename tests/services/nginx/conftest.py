@@ -63,7 +63,7 @@ def workers(site: live.Site) -> set[int]:
 
 @pytest.fixture(scope="package")
 def environ(workroom: Path, prepared: Path) -> dict[str, str]:
-    return live.copied(prepared, workroom / "behind-nginx", TRUSTED_PROXIES="1")
+    return live.copy_site(prepared, workroom / "behind-nginx", TRUSTED_PROXIES="1")
 
 
 @pytest.fixture(scope="package")

@@ -85,7 +85,7 @@ def names() -> Iterator[NameServer]:
 
 
 def test_an_application_that_moves_is_found_again(site: live.Site, workroom: Path, names: NameServer) -> None:
-    with live.nginx(workroom / "nginx-names", site.program.port, names=names.port) as front:
+    with live.nginx(workroom / "nginx-names", site.program.port, name_server=names.port) as front:
         # gunicorn is not at this address
         assert ask(front.port, "/health/live").status == 503
         names.address = "127.0.0.1"
