@@ -8,6 +8,7 @@ language = "en"
 extensions = ["myst_parser"]
 exclude_patterns = ["_build"]
 nitpicky = True
+myst_enable_extensions = ["deflist"]
 
 # headings to the third level can be linked to as page.md#the-heading
 myst_heading_anchors = 3
