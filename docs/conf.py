@@ -5,10 +5,11 @@ from __future__ import annotations
 project = "EcoPredict"
 author = "The EcoPredict authors"
 language = "en"
+# two dashes begin an option, so they must stay two
+smartquotes = False
 extensions = ["myst_parser"]
 exclude_patterns = ["_build"]
 nitpicky = True
-myst_enable_extensions = ["deflist"]
 
 # headings to the third level can be linked to as page.md#the-heading
 myst_heading_anchors = 3
@@ -18,10 +19,12 @@ html_title = "EcoPredict"
 html_static_path = ["_static"]
 html_show_sourcelink = False
 html_copy_source = False
+html_show_copyright = False
 html_sidebars = {"**": ["about.html", "searchfield.html", "navigation.html"]}
 html_theme_options = {
     "description": "Species distribution models that say how far they can be trusted",
     "fixed_sidebar": False,
+    "show_powered_by": False,
     "page_width": "70rem",
     "sidebar_width": "16rem",
     "font_family": "system-ui, sans-serif",

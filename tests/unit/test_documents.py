@@ -118,7 +118,7 @@ def test_every_flask_command_is_documented(app: Flask) -> None:
     commands = dict(flask_commands(app))
     assert {"models register", "predictions prune"} <= set(commands)
     for command, options in commands.items():
-        entry = section(page, rf"^`flask --app wsgi {command}\b", r"^(`flask|#)")
+        entry = section(page, rf"^- `flask --app wsgi {command}\b", r"^(- `flask|#)")
         assert not [option for option in options if option != "--help" and option not in entry], command
 
 
