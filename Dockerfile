@@ -1,6 +1,6 @@
 # The application, and nginx with its static files (target `front`); docker-compose.yml puts them beside PostgreSQL and
 # Redis. The application is the last stage, which is built when no target is named.
-# Linted by tests/unit/tools; never built where this was written, which has no container engine.
+# Linted by tests/unit/tools, and built once with a container engine on a stand-in base image (docs/how-to/deploy.md).
 FROM python:3.11-slim-bookworm AS install
 WORKDIR /srv
 COPY requirements.txt ./

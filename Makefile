@@ -6,7 +6,7 @@ VENV := .venv/bin
 export PYTHON PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint unit fetch clean
+.PHONY: help run test check lint docs fetch clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
@@ -29,10 +29,15 @@ lint:
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 
+docs: ## build the documentation into docs/_build/html; a warning is an error
+	@sh tools/venv.sh dev
+	$(VENV)/python -m sphinx --builder html --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@echo "The documentation is in docs/_build/html/index.html"
+
 fetch:
 	@sh tools/venv.sh runtime
 	@$(VENV)/python tools/fetch.py
 
 clean: ## remove .venv, caches and everything that was fetched or trained (the database too)
-	rm -rf .venv instance app/static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
+	rm -rf .venv instance docs/_build app/static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""The queries that the README gives to operators, asked of Prometheus' own engine."""
+"""The queries that the documentation gives to operators, run by Prometheus' own engine."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def _series(name: str, label: str, per_hour: dict[str, int], **labels: str) -> l
         (1, '{predictor="trees", study="hills"}', 0.15),
     ],
 )
-def test_the_queries_of_the_readme(promtool: str, tmp_path: Path, query: int, labels: str, value: float) -> None:
-    queries = re.findall(r"```promql\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
+def test_the_queries_of_the_documentation(promtool: str, tmp_path: Path, query: int, labels: str, value: float) -> None:
+    queries = re.findall(r"```promql\n(.*?)```", (PROJECT / "docs/how-to/read-drift.md").read_text(), re.DOTALL)
     assert len(queries) == 2
     # rounded, because Prometheus extrapolates to the ends of its window
     expected: dict[str, Any] = {"labels": labels, "value": value}
