@@ -1,4 +1,4 @@
-"""How many questions one address may ask: counted in Redis when there is one, in this process otherwise."""
+"""Rate limits by client address, counted in Redis where there is one and otherwise in this process."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from app.web.faces import API_PREFIX
 
 
 def init_app(app: Flask) -> None:
-    """Limit the API, the predict form and the comparisons, by client address and together."""
+    """Limit the API, the predict form and the comparisons: one count for each client address."""
     settings = app.config["SETTINGS"]
     if settings.trusted_proxies:
-        # Behind nginx every caller has nginx's address. Believed only as far as the operator says, because anyone
-        # can send the header.
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+        # Behind nginx every client has the address of nginx. The header is trusted only for as many proxies as the
+        # operator sets, because any client can send it.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # Flask documents this as the way to add middleware
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies
         )
     options: dict[str, Any] = {"store": components(app).find(RedisClient)}
@@ -41,8 +41,8 @@ def init_app(app: Flask) -> None:
     limiter.init_app(app)
 
 
-class _Met(NamedTuple):
-    """The limit that a request met: of several the one that it breaks, or the one with the shortest window."""
+class _Usage(NamedTuple):
+    """The limit that the headers report: the one that is exceeded, otherwise the one with the shortest window."""
 
     limit: int
     remaining: int
@@ -52,8 +52,8 @@ class _Met(NamedTuple):
 class OneLimit(Limiter):
     """Flask-Limiter for limits that are the same at every address.
 
-    It looks limits up by application, blueprint, route and decorator for each request, and that takes longer than
-    counting does. Here there is one setting.
+    Flask-Limiter resolves limits by application, blueprint, route and decorator for each request, which takes longer
+    than counting.
     """
 
     _items: list[RateLimitItem]
@@ -64,36 +64,38 @@ class OneLimit(Limiter):
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
         """Count this request."""
-        asked = request_ctx.request
-        if _exempt(asked):
+        request = request_ctx.request
+        if _exempt(request):
             return
-        address = asked.remote_addr or "127.0.0.1"
-        storage = cast("counts.SharedCounts", self.storage)
+        address = request.remote_addr or "127.0.0.1"
+        storage = cast("counts.RequestCounts", self.storage)
         for item in self._items:
-            count, ends = storage.take(item.key_for(address), item.amount, item.get_expiry())
-            met = _Met(item.amount, max(0, item.amount - count), ends)
-            if count > item.amount:
-                g.limit_met = met
+            window = storage.hit(item, address)
+            exceeded = window.count > item.amount
+            if exceeded or item is self._items[0]:
+                g.rate_limit = _Usage(item.amount, max(0, item.amount - window.count), window.ends)
+            if exceeded:
                 raise TooManyRequests
-            if item is self._items[0]:
-                g.limit_met = met
 
 
-def _exempt(asked: Request) -> bool:
-    path = asked.path
-    # a page that compares asks as many models as a hundred predictions
-    asks = path.startswith((API_PREFIX + "/", "/compare/")) or path.endswith("/response-curves")
-    # an address with conditions is answered like the form
-    predicts = path == "/" and (asked.method == "POST" or any(name.startswith("env.") for name in asked.args))
-    return not (asks or predicts) or asked.method == "OPTIONS"
+def _exempt(request: Request) -> bool:
+    """Return whether a request is not counted."""
+    path = request.path
+    # One comparison page runs as many models as a hundred predictions.
+    computes = path.startswith((API_PREFIX + "/", "/compare/")) or path.endswith("/response-curves")
+    # A link with conditions is answered like the form.
+    predicts = path == "/" and (request.method == "POST" or any(name.startswith("env.") for name in request.args))
+    return not (computes or predicts) or request.method == "OPTIONS"
 
 
 def _add_headers(response: Response) -> Response:
-    met: _Met | None = g.get("limit_met")
-    if met is not None:
-        wait = str(max(1, math.ceil(met.ends - time.monotonic())))
-        told = [("RateLimit-Limit", str(met.limit)), ("RateLimit-Remaining", str(met.remaining))]
-        response.headers.extend([*told, ("RateLimit-Reset", wait)])
+    """Add ``RateLimit-*`` and, to a 429, ``Retry-After``."""
+    usage: _Usage | None = g.get("rate_limit")
+    if usage is not None:
+        seconds = str(max(1, math.ceil(usage.ends - time.monotonic())))
+        response.headers["RateLimit-Limit"] = str(usage.limit)
+        response.headers["RateLimit-Remaining"] = str(usage.remaining)
+        response.headers["RateLimit-Reset"] = seconds
         if response.status_code == 429:
-            response.headers["Retry-After"] = wait
+            response.headers["Retry-After"] = seconds
     return response

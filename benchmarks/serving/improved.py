@@ -21,7 +21,7 @@ from limits import parse
 from app import create_app
 from app.components import components
 from app.errors import AppError
-from app.limits.counts import SharedCounts
+from app.limits.counts import RequestCounts
 from app.outbox.outbox import Outbox
 from app.predictions import service
 from app.predictions.schemas import PredictionQuery
@@ -35,7 +35,7 @@ from benchmarks.serving.questions import PATH
 
 inner = create_app()
 settings = inner.config["SETTINGS"]
-counts = SharedCounts(store=components(inner).find(RedisClient))
+counts = RequestCounts(store=components(inner).find(RedisClient))
 limit = parse(settings.rate_limit)
 latency = components(inner).get(RequestMetrics)._latency.labels("POST", PATH, "200")
 total = components(inner).get(RequestMetrics)._total.labels("POST", "200")
@@ -62,11 +62,11 @@ async def predict(request: Request) -> Response:
     # nginx's word for the caller, as behind TRUSTED_PROXIES
     address = request.headers.get("X-Forwarded-For", "127.0.0.1")
     headers = {**HEADERS, "X-Request-ID": request_id}
-    count, ends = counts.take(limit.key_for(address), limit.amount, limit.get_expiry())
+    window = counts.hit(limit, address)
     headers["RateLimit-Limit"] = str(limit.amount)
-    headers["RateLimit-Remaining"] = str(max(0, limit.amount - count))
-    headers["RateLimit-Reset"] = str(max(1, math.ceil(ends - time.monotonic())))
-    if count > limit.amount:
+    headers["RateLimit-Remaining"] = str(max(0, limit.amount - window.count))
+    headers["RateLimit-Reset"] = str(max(1, math.ceil(window.ends - time.monotonic())))
+    if window.count > limit.amount:
         return Response(status_code=429, headers=headers)
     sent = await request.body()
     with inner.app_context():

@@ -151,7 +151,7 @@ def test_limits_go_back_to_redis_when_it_comes_back(
         assert [i.predict().headers["RateLimit-Remaining"] for i in (one, other, one)] == ["5", "4", "3"]
     # gone again: each counts on where it stood
     assert [i.predict().headers["RateLimit-Remaining"] for i in (one, other)] == ["4", "4"]
-    said = [record.getMessage() for record in caplog.records if record.name == "app.redis_store"]
+    said = [record.getMessage() for record in caplog.records if record.name == "app.redis_client"]
     assert said.count("Redis is back") == 2
     assert len([text for text in said if text.startswith("Redis unavailable")]) == 2
 
