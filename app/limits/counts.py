@@ -16,11 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from limits import RateLimitItem
-from limits.storage import Storage
 
 from app.redis_client import RedisClient, RedisUnavailable
 
-SCHEME = "ecopredict"
 _PREFIX = "ecopredict-limits:"
 # With fewer windows than this, expired ones are not worth a search.
 _FEW = 1000
@@ -85,10 +83,6 @@ class _ExpiringEntries(Generic[_Entry]):
             self._entries = {each: one for each, one in self._entries.items() if one.ends > now}
             self._limit = 2 * len(self._entries) + _FEW
 
-    def delete(self, key: str | None = None) -> int:
-        keys = list(self._entries) if key is None else [key]
-        return sum(self._entries.pop(each, None) is not None for each in keys)
-
 
 class LocalCounts:
     """Request counts of this process."""
@@ -104,17 +98,6 @@ class LocalCounts:
             window = Window(amount, now + seconds) if current is None else Window(current.count + amount, current.ends)
             self._windows.put(key, window, now)
         return window
-
-    def find(self, key: str) -> Window:
-        """Return the current window of a key."""
-        now = time.monotonic()
-        with self._windows.lock:
-            return self._windows.get(key, now) or Window(0, now)
-
-    def delete(self, key: str | None = None) -> int:
-        """Delete one window or all, and return how many there were."""
-        with self._windows.lock:
-            return self._windows.delete(key)
 
 
 @dataclass
@@ -159,55 +142,19 @@ class _Lots:
         return Window(window.count - amount + 1 if granted > 0 else limit + 1, window.ends)
 
 
-class RequestCounts(Storage):
-    """A storage of the library ``limits`` that always counts.
+class RequestCounts:
+    """Request counts that are always available.
 
     Parameters
     ----------
-    uri : str
-        Required by the library, unused.
     store : RedisClient, optional
         The Redis in which all instances count together.
     """
 
-    STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 (the library reads it when the class is created)
-
-    def __init__(
-        self, uri: str | None = None, *, store: RedisClient | None = None, wrap_exceptions: bool = False
-    ) -> None:
-        super().__init__(uri, wrap_exceptions=wrap_exceptions)
+    def __init__(self, store: RedisClient | None = None) -> None:
         self._store = store
         self._local = LocalCounts()
         self._lots = _Lots()
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """Return the exceptions that the library may wrap."""
-        return RedisUnavailable
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count requests and return the new count."""
-        return (self._hit_redis(key, expiry, amount) or self._local.hit(key, expiry, amount)).count
-
-    def get(self, key: str) -> int:
-        """Return the count of this process."""
-        return self._local.find(key).count
-
-    def get_expiry(self, key: str) -> float:
-        """Return when the window of this process ends, in seconds of ``time.monotonic``."""
-        return self._local.find(key).ends
-
-    def check(self) -> bool:
-        """Return True: the counts of this process are always available."""
-        return True
-
-    def reset(self) -> int | None:
-        """Delete the counts of this process."""
-        return self._local.delete()
-
-    def clear(self, key: str) -> None:
-        """Delete one count of this process."""
-        self._local.delete(key)
 
     def hit(self, item: RateLimitItem, address: str) -> Window:
         """Count one request of a client towards a limit.

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-from flask import Flask, Request, Response, g
-from flask.globals import request_ctx
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
-from limits import RateLimitItem, parse_many
+from flask import Flask, Request, Response, g, request
+from limits import parse_many
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.components import components
-from app.limits import counts
+from app.limits.counts import RequestCounts
 from app.redis_client import RedisClient
 from app.web.faces import API_PREFIX
 
@@ -29,16 +26,9 @@ def init_app(app: Flask) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # Flask documents this as the way to add middleware
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies
         )
-    options: dict[str, Any] = {"store": components(app).find(RedisClient)}
-    limiter = OneLimit(
-        get_remote_address,
-        storage_uri=f"{counts.SCHEME}://",
-        storage_options=options,
-        strategy="fixed-window",
-    )
-    limiter.limit_to(settings.rate_limit)
+    limiter = Limiter(settings.rate_limit, RequestCounts(components(app).find(RedisClient)))
+    app.before_request(limiter.count)
     app.after_request(_add_headers)
-    limiter.init_app(app)
 
 
 class _Usage(NamedTuple):
@@ -49,31 +39,41 @@ class _Usage(NamedTuple):
     ends: float
 
 
-class OneLimit(Limiter):
-    """Flask-Limiter for limits that are the same at every address.
+class Limiter:
+    """Limits that are the same for every route.
 
-    Flask-Limiter resolves limits by application, blueprint, route and decorator for each request, which takes longer
-    than counting.
+    The notation of limits and their keys are those of the library ``limits``. Its extension for Flask is not used: it
+    resolves limits by application, blueprint, route and decorator for each request, which takes several times as long
+    as counting.
+
+    Parameters
+    ----------
+    setting : str
+        Such as ``10/second`` or ``10/second;1000/hour``.
+    counts : RequestCounts
     """
 
-    _items: list[RateLimitItem]
+    def __init__(self, setting: str, counts: RequestCounts) -> None:
+        # The shortest window is first.
+        self._limits = sorted(parse_many(setting))
+        self._counts = counts
 
-    def limit_to(self, setting: str) -> None:
-        """Set the limits, such as ``10/second`` or ``10/second;1000/hour``."""
-        self._items = sorted(parse_many(setting))
+    def count(self) -> None:
+        """Count the current request.
 
-    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
-        """Count this request."""
-        request = request_ctx.request
+        Raises
+        ------
+        TooManyRequests
+            It exceeds a limit.
+        """
         if _exempt(request):
             return
         address = request.remote_addr or "127.0.0.1"
-        storage = cast("counts.RequestCounts", self.storage)
-        for item in self._items:
-            window = storage.hit(item, address)
-            exceeded = window.count > item.amount
-            if exceeded or item is self._items[0]:
-                g.rate_limit = _Usage(item.amount, max(0, item.amount - window.count), window.ends)
+        for limit in self._limits:
+            window = self._counts.hit(limit, address)
+            exceeded = window.count > limit.amount
+            if exceeded or limit is self._limits[0]:
+                g.rate_limit = _Usage(limit.amount, max(0, limit.amount - window.count), window.ends)
             if exceeded:
                 raise TooManyRequests
 

@@ -35,7 +35,7 @@ from benchmarks.serving.questions import PATH
 
 inner = create_app()
 settings = inner.config["SETTINGS"]
-counts = RequestCounts(store=components(inner).find(RedisClient))
+counts = RequestCounts(components(inner).find(RedisClient))
 limit = parse(settings.rate_limit)
 latency = components(inner).get(RequestMetrics)._latency.labels("POST", PATH, "200")
 total = components(inner).get(RequestMetrics)._total.labels("POST", "200")
