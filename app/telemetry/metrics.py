@@ -17,7 +17,6 @@ from sqlalchemy.pool import QueuePool
 from app.components import component, components
 from app.config.settings import app_version
 from app.database.db import db
-from app.telemetry import metric_files
 
 # most answers take a few milliseconds, so the usual buckets, which begin at 5 ms, would say nothing
 _REQUEST = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -84,7 +83,6 @@ class RequestMetrics:
 
 def init_app(app: Flask) -> None:
     """Make the metrics and their address."""
-    metric_files.install()
     kind = GunicornInternalPrometheusMetrics if os.environ.get("PROMETHEUS_MULTIPROC_DIR") else PrometheusMetrics
     # A registry of its own, so that tests can make many applications in one process.
     registry = CollectorRegistry()
