@@ -1,8 +1,9 @@
-"""Computed answers in Redis, where all processes find them.
+"""The cache of computed answers in Redis, shared by all processes.
 
-What is read there anyone may have written: it is data, never code, and no more of it is read than an answer can have.
-A trip to Redis costs a good part of what an answer of the model does. So no request waits for one to be written, and
-where nearly everything asked is new, one in sixteen waits for one to be looked for.
+Entries are untrusted: they are JSON, and no more of an entry is read than an answer can have. A round trip to Redis
+takes a good part of the time of a prediction, so no request waits until an answer is written.
+
+Where nearly all answers are new, only one request in sixteen reads from Redis.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from app.worker_thread import WorkerThread
 
 Entry = dict[str, Any]
 _PREFIX = "ecopredict:"
-# Many times an answer with as many predictors as a query may have.
+# In bytes; many times an answer with the largest number of predictors.
 _LONGEST = 256 * 1024
-# Answers on their way to Redis, and how many go at a time.
-_MOST_WAITING, _BATCH = 2_000, 100
-# What is asked again within this time on another worker is computed again; waking a thread for each answer costs more.
+# Entries that wait to be written, and how many are written at a time.
+_MAX_WAITING, _BATCH = 2_000, 100
+# Another worker computes the same answer again within this time: cheaper than to wake a thread for each answer.
 _PAUSE_S = 0.02
-# Below this share of answers found, Redis is asked for one in so many.
+# Below this share of hits, one request in so many reads from Redis.
 _WORTH, _ONE_IN = 0.05, 16
-# How much the latest counts in that share: it takes some two hundred new answers in a row to come below.
+# Weight of the latest read in that share: about two hundred misses in a row bring it below.
 _NEW = 1 / 64
 
 
@@ -80,14 +81,14 @@ class _Lazy:
 
 
 class SharedAnswers:
-    """The layer in Redis: written by a thread of its own, and asked while that pays.
+    """The layer in Redis, written by a background thread.
 
     Parameters
     ----------
     app : Flask
     store : RedisClient
     seconds : int
-        For how long an answer is kept.
+        How long an entry is stored.
     """
 
     def __init__(self, app: Flask, store: RedisClient, seconds: int) -> None:
@@ -102,15 +103,15 @@ class SharedAnswers:
             raise RuntimeError("the answer cache must write JSON")
         self._app = app
         self._store = store
-        self._waiting: deque[tuple[str, Entry]] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[tuple[str, Entry]] = deque(maxlen=_MAX_WAITING)
         self._writing = threading.Lock()
-        self._background = WorkerThread("answer cache", self.write_waiting, _PAUSE_S)
-        # the share of answers that were there when Redis was asked, of late
+        self._writer = WorkerThread("answer cache", self.write_waiting, _PAUSE_S)
+        # share of hits among recent reads
         self._found = 1.0
         self._passed_over = 0
 
     def read(self, key: str) -> Any:
-        """Return what is under a key, None where nothing is or where it was not worth asking."""
+        """Return the entry of a key, or None where there is none, Redis is unavailable or the read is skipped."""
         if self._found < _WORTH and self._passed_over < _ONE_IN - 1:
             self._passed_over += 1
             return None
@@ -123,27 +124,27 @@ class SharedAnswers:
         return entry
 
     def write_soon(self, key: str, entry: Entry) -> None:
-        """Keep an entry, in a moment; where Redis is slower than answers come, the oldest are let go."""
+        """Write an entry a moment later. Where Redis is too slow, the oldest entries are dropped."""
         self._waiting.append((key, entry))
-        self._background.wake()
+        self._writer.wake()
 
     def write_waiting(self) -> None:
-        """Write what waits."""
+        """Write the entries that wait."""
         with self._writing:
             while self._waiting:
-                some = dict(self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting))))
-                if not self.write(some):
-                    # it will not be back within moments, and there is nothing here that cannot be computed again
+                batch = dict(self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting))))
+                if not self.write(batch):
+                    # Redis will not be back within moments, and every answer can be computed again.
                     self._waiting.clear()
 
     def write(self, entries: dict[str, Entry]) -> bool:
-        """Write entries by their keys and return whether Redis took all of them."""
+        """Write entries by their keys, and return whether Redis stored all of them."""
 
-        def hand_over() -> int:
+        def set_many() -> int:
             with self._app.app_context():
                 return len(cache.set_many(entries))
 
         try:
-            return self._store.ask(hand_over) == len(entries)
+            return self._store.ask(set_many) == len(entries)
         except RedisUnavailable:
             return False
