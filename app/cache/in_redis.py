@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from datetime import timedelta
 from typing import Any
 
-from cachelib.serializers import BaseSerializer
 from flask import Flask
-from flask_caching.backends import RedisCache
+from flask_caching.backends.base import BaseCache
 from orjson import JSONDecodeError, dumps, loads
 
 from app.components import components
@@ -36,48 +36,62 @@ _WORTH, _ONE_IN = 0.05, 16
 _NEW = 1 / 64
 
 
-class JsonSerializer(BaseSerializer):
-    """Writes JSON, so that nothing read from a cache is ever executed."""
+class JsonBackend(BaseCache):
+    """A backend of Flask-Caching that stores JSON in Redis, so that nothing read from it is executed.
 
-    def dumps(self, value: Any, protocol: int = 0) -> bytes:
-        """Return the value as JSON."""
-        return dumps(value)
+    Parameters
+    ----------
+    store : RedisClient
+    prefix : str
+        Begins every key.
+    default_timeout : int
+        How long a value is stored, in seconds.
+    """
 
-    def loads(self, bvalue: bytes) -> Any:
-        """Return the value; ValueError where the bytes are something else."""
-        return loads(bvalue)
-
-
-class Backend(RedisCache):
-    """Flask-Caching's Redis, which reads no more of a value than an answer can have."""
+    def __init__(self, store: RedisClient, prefix: str, default_timeout: int) -> None:
+        super().__init__(default_timeout)
+        self._store = store
+        self._prefix = prefix
 
     @classmethod
-    def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> Backend:
-        """Return a backend on the application's own client."""
-        return cls(_Lazy(components(app).get(RedisClient)), key_prefix=config["CACHE_KEY_PREFIX"], **kwargs)
+    def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> JsonBackend:
+        """Return a backend that uses the application's Redis client."""
+        store = components(app).get(RedisClient)
+        return cls(store, config["CACHE_KEY_PREFIX"], config["CACHE_DEFAULT_TIMEOUT"])
 
     def get(self, key: str) -> Any:
-        """Return a value, or None where there is none; an empty one where what is there is no answer of ours."""
-        found = self._read_client.getrange(self._get_prefix() + key, 0, _LONGEST)
-        if found in (b"", None):
+        """Return a value, None where there is none, or an empty one where the content is not a value."""
+        content = self._store.client().getrange(self._prefix + key, 0, _LONGEST)
+        if content in (b"", None):
             return None
-        # the server did its part: it must not be left alone for this
-        if not isinstance(found, bytes) or len(found) > _LONGEST:
+        # Not an exception: the server works, and the client must not pause because of the content.
+        if not isinstance(content, bytes) or len(content) > _LONGEST:
             return {}
         try:
-            return self.serializer.loads(found)
+            return loads(content)
         except (JSONDecodeError, RecursionError):
             return {}
 
+    def set(self, key: str, value: Any, timeout: int | timedelta | None = None) -> bool:
+        """Store a value, and return whether it is stored."""
+        return self.set_many({key: value}, timeout) == [key]
 
-class _Lazy:
-    """A client that is made at the first command."""
+    def set_many(self, mapping: dict[str, Any], timeout: int | timedelta | None = None) -> list[str]:
+        """Store values by their keys in one round trip, and return the keys of those that are stored."""
+        expiry = self.default_timeout if timeout is None else timeout
+        # A cluster has no transactions over several nodes.
+        pipeline = self._store.client().pipeline(transaction=False)
+        for key, value in mapping.items():
+            pipeline.set(self._prefix + key, dumps(value), ex=expiry)
+        return [key for key, stored in zip(mapping, pipeline.execute(), strict=True) if stored]
 
-    def __init__(self, store: RedisClient) -> None:
-        self._store = store
+    def delete(self, key: str) -> bool:
+        """Delete a value, and return whether there was one."""
+        return bool(self._store.client().delete(self._prefix + key))
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store.client(), name)
+    def has(self, key: str) -> bool:
+        """Return whether there is a value."""
+        return bool(self._store.client().exists(self._prefix + key))
 
 
 class SharedAnswers:
@@ -93,14 +107,11 @@ class SharedAnswers:
 
     def __init__(self, app: Flask, store: RedisClient, seconds: int) -> None:
         config: dict[str, Any] = {
-            "CACHE_TYPE": f"{__name__}.{Backend.__name__}",
+            "CACHE_TYPE": f"{__name__}.{JsonBackend.__name__}",
             "CACHE_DEFAULT_TIMEOUT": seconds,
             "CACHE_KEY_PREFIX": _PREFIX,
-            "CACHE_SERIALIZER": JsonSerializer,
         }
         cache.init_app(app, config)
-        if not isinstance(app.extensions["cache"][cache].serializer, JsonSerializer):
-            raise RuntimeError("the answer cache must write JSON")
         self._app = app
         self._store = store
         self._waiting: deque[tuple[str, Entry]] = deque(maxlen=_MAX_WAITING)
