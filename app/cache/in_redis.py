@@ -2,8 +2,6 @@
 
 Entries are untrusted: they are JSON, and no more of an entry is read than an answer can have. A round trip to Redis
 takes a good part of the time of a prediction, so no request waits until an answer is written.
-
-Where nearly all answers are new, only one request in sixteen reads from Redis.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from app.extensions import cache
 from app.redis_client import RedisClient, RedisUnavailable
 from app.worker_thread import WorkerThread
 
-Entry = dict[str, Any]
+Entry = dict[str, object]
 _PREFIX = "ecopredict:"
 # In bytes; many times an answer with the largest number of predictors.
 _LONGEST = 256 * 1024
@@ -30,10 +28,6 @@ _LONGEST = 256 * 1024
 _MAX_WAITING, _BATCH = 2_000, 100
 # Another worker computes the same answer again within this time: cheaper than to wake a thread for each answer.
 _PAUSE_S = 0.02
-# Below this share of hits, one request in so many reads from Redis.
-_WORTH, _ONE_IN = 0.05, 16
-# Weight of the latest read in that share: about two hundred misses in a row bring it below.
-_NEW = 1 / 64
 
 
 class JsonBackend(BaseCache):
@@ -117,22 +111,13 @@ class SharedAnswers:
         self._waiting: deque[tuple[str, Entry]] = deque(maxlen=_MAX_WAITING)
         self._writing = threading.Lock()
         self._writer = WorkerThread("answer cache", self.write_waiting, _PAUSE_S)
-        # share of hits among recent reads
-        self._found = 1.0
-        self._passed_over = 0
 
-    def read(self, key: str) -> Any:
-        """Return the entry of a key, or None where there is none, Redis is unavailable or the read is skipped."""
-        if self._found < _WORTH and self._passed_over < _ONE_IN - 1:
-            self._passed_over += 1
-            return None
-        self._passed_over = 0
+    def read(self, key: str) -> object:
+        """Return the entry of a key, or None where there is none or Redis is unavailable."""
         try:
-            entry = self._store.ask(lambda: cache.get(key))
+            return self._store.ask(lambda: cache.get(key))
         except RedisUnavailable:
             return None
-        self._found += ((entry is not None) - self._found) * _NEW
-        return entry
 
     def write_soon(self, key: str, entry: Entry) -> None:
         """Write an entry a moment later. Where Redis is too slow, the oldest entries are dropped."""

@@ -197,10 +197,6 @@ def test_a_count_and_its_headers_cost_redis_one_command(
     }
 
 
-def _calls(client: redis_client.Redis, command: str) -> int:
-    return int(client.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
-
-
 def test_a_high_limit_is_reached_and_never_exceeded(start_instance: Start, address: str) -> None:
     """Eight threads send requests to two instances until each request was refused."""
     limit = 400
@@ -233,21 +229,3 @@ def test_requests_that_others_count_are_seen_at_once(
     (key,) = client.keys("ecopredict-limits:*")
     client.incrby(key, 1000)
     assert [instance.predict().status_code for _ in range(2)] == [429, 429]
-
-
-def test_redis_is_asked_less_while_everything_is_new_and_again_when_it_is_not(
-    start_instance: Start, address: str, client: redis_client.Redis
-) -> None:
-    one, other = start_instance(address), start_instance(address)
-    for step in range(260):
-        one.predict(trees=step / 10)
-    # some two hundred in a row, then one in sixteen
-    assert 190 <= _calls(client, "getrange") <= 215
-    assert one.predict(trees=99.5).json["cached"] is False
-    for step in range(260):
-        other.predict(trees=50 + step / 10)
-    # what another process knows is found out again
-    asked = _calls(client, "getrange")
-    cached = [one.predict(trees=50 + step / 10).json["cached"] for step in range(260)]
-    assert cached.count(True) > 200
-    assert _calls(client, "getrange") - asked > 200
