@@ -125,10 +125,7 @@ def write(request: Request, response: Response, seconds: float) -> None:
             "status": response.status_code,
             "latency_ms": round(1000 * seconds, 2),
         }
-        # Created directly, because logging would search the stack for the caller.
-        record = logging.LogRecord(access.name, logging.INFO, __file__, 0, "request", None, None)
-        record.request = fields | noted()
-        access.handle(record)
+        access.info("request", extra={"request": fields | noted()})
         return
     # In development the path is more useful than the rule. No line contains a query string.
     path = request.path.encode("unicode_escape").decode("ascii")[:200]
