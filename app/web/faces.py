@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from flask import Response, current_app, render_template, request
 from pydantic import BaseModel
-from werkzeug.datastructures import Headers
 
 API_PREFIX = "/api/v1"
 FRAGMENT = "fragment"
@@ -93,16 +92,8 @@ def to_json(data: BaseModel | None, status: int = 200) -> Response:
     return _json(data.model_dump_json() if data is not None else "null", status)
 
 
-class FinalResponse(Response):
-    """A response that is complete as it is made: its headers are neither copied nor gone through once more."""
-
-    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
-        """Return the headers; the length of the body is among them."""
-        return self.headers
-
-
 def _json(body: str | bytes, status: int) -> Response:
-    return FinalResponse(body, status=status, content_type="application/json")
+    return Response(body, status=status, content_type="application/json")
 
 
 def site_root() -> str:
