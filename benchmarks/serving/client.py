@@ -97,7 +97,7 @@ def ask_for(port: int, requests: Iterator[bytes], connections: int, seconds: flo
     port : int
         On loopback.
     requests : iterator of bytes
-        FinalResponse requests; there must be enough of them.
+        Complete requests; there must be enough of them.
     connections : int
     seconds : float
 
