@@ -24,27 +24,7 @@ _LOG_PAGES = 16_384
 _TABLES = (
     "waiting (place INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, body BLOB NOT NULL, at REAL NOT NULL)",
     "rejected (id TEXT PRIMARY KEY, body BLOB NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL)",
-    "starts (start TEXT PRIMARY KEY, believed REAL NOT NULL)",
 )
-
-
-def _running() -> float:
-    """For how long the host has run."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
-def _started(connection: sqlite3.Connection) -> float:
-    """When the host was started, as the first who asked after that believed; the clock may have been set since."""
-    believed = time.time() - _running()
-    try:
-        start = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        # no Linux: whoever begins when the clock was set meanwhile counts for himself
-        start = f"{believed:.0f}"
-    found = connection.execute("SELECT believed FROM starts WHERE start = ?", (start,)).fetchone()
-    if found is None:
-        connection.execute("INSERT INTO starts (start, believed) VALUES (?, ?)", (start, believed))
-    return float(found[0]) if found else believed
 
 
 class SpoolError(Exception):
@@ -60,7 +40,9 @@ class Depth:
     rows : int
         Rows that wait.
     waited : float
-        For how many seconds the oldest row has waited; 0 where no row waits.
+        For how many seconds the oldest row has waited, by the wall clock; 0 where no row waits. When the clock is set
+        forward, rows that wait at that moment appear older by the change; when it is set back, they appear to have
+        waited for 0 s until the clock reaches the time at which they were added. No row is lost or sent twice by this.
     rejected : int
         Rows that the database refused; they stay in the file for inspection.
     """
@@ -95,7 +77,7 @@ class Spool:
         """
         try:
             connection = self._connection()
-            row = (row_id, body, self._now())
+            row = (row_id, body, time.time())
             connection.execute("INSERT OR IGNORE INTO waiting (id, body, at) VALUES (?, ?, ?)", row)
         except (sqlite3.Error, OSError) as error:
             self._forget()
@@ -141,8 +123,7 @@ class Spool:
         with self._usable() as connection:
             rows, oldest = connection.execute("SELECT count(*), min(at) FROM waiting").fetchone()
             (rejected,) = connection.execute("SELECT count(*) FROM rejected").fetchone()
-        # rows from before the host was started may have been kept by another clock
-        return Depth(rows, max(0.0, self._now() - oldest) if rows else 0.0, rejected)
+        return Depth(rows, max(0.0, time.time() - oldest) if rows else 0.0, rejected)
 
     @contextlib.contextmanager
     def _usable(self) -> Iterator[sqlite3.Connection]:
@@ -172,13 +153,8 @@ class Spool:
             connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             for table in _TABLES:
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {table}")
-            self._local.started = _started(connection)
         self._local.connection, self._local.owner = connection, pid
         return connection
-
-    def _now(self) -> float:
-        """Return the moment in seconds since 1970, by a clock that does not jump and that all processes share."""
-        return self._local.started + _running()
 
     def _forget(self) -> None:
         """Close the connection, so that the next call opens the file again: the failure may be temporary."""
