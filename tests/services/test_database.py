@@ -35,7 +35,7 @@ def test_the_server_is_told_what_a_statement_may_take(database: str, tmp_path: P
 def test_a_server_that_falls_silent_within_a_statement_is_given_up(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.database.ANSWER_S", 0.5)
+    monkeypatch.setattr("app.database.connections.ANSWER_S", 0.5)
     app = create_app(make_settings(tmp_path, database_url=database.replace("postgresql:", "postgresql+psycopg2:")))
     with app.app_context():
         began = time.monotonic()
