@@ -92,17 +92,19 @@ def watch(engine: Engine) -> None:
         return
     extensions.set_wait_callback(_wait)
     event.listen(engine, "do_connect", _Gate())
-    ping = engine.dialect.do_ping
+    # The pool tests a connection before it reports the checkout. This test needs a shorter limit than a statement.
+    event.listen(engine, "checkout", _expect_statements)
+    event.listen(engine, "checkin", _expect_test)
 
-    def short_ping(connection: Any) -> bool:
-        # asking whether a connection lives is not worth waiting as long as for an answer
-        patience, connection.patience = connection.patience, CONNECT_S
-        try:
-            return ping(connection)
-        finally:
-            connection.patience = patience
 
-    engine.dialect.do_ping = short_ping  # type: ignore[method-assign,assignment]
+def _expect_statements(connection: Any, _record: Any, _proxy: Any) -> None:
+    connection.patience = ANSWER_S
+
+
+def _expect_test(connection: Any, _record: Any) -> None:
+    # None stands for a connection that broke.
+    if connection is not None:
+        connection.patience = CONNECT_S
 
 
 def take_time(connection: Connection) -> None:
@@ -159,7 +161,6 @@ class _Gate:
             self._closed_until = ended + _AGAIN_S if ended - began > CONNECT_S / 2 else 0.0
             raise
         self._closed_until = 0.0
-        connection.patience = ANSWER_S
         return connection
 
 
