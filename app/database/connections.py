@@ -16,9 +16,8 @@ from contextvars import ContextVar
 from typing import Any
 
 import psycopg2
-from flask_sqlalchemy.session import Session
 from psycopg2 import extensions
-from sqlalchemy import UpdateBase, event
+from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, make_url
 
 from app.config.settings import Settings
@@ -49,19 +48,6 @@ class PatientConnection(extensions.connection):
     patience: float | None = CONNECT_S
 
 
-class RoutingSession(Session):
-    """Reads from the replica within :func:`reading_replica`, and from the primary otherwise; always writes there."""
-
-    def get_bind(
-        self, mapper: Any | None = None, clause: Any | None = None, bind: Any | None = None, **kwargs: Any
-    ) -> Any:
-        """Return the engine for a statement."""
-        writes = self._flushing or isinstance(clause, UpdateBase)
-        if bind is None and _reading_replica.get() and not writes:
-            return self._db.engines[REPLICA]
-        return super().get_bind(mapper=mapper, clause=clause, bind=bind, **kwargs)
-
-
 @contextmanager
 def reading_replica(replica: bool = True) -> Iterator[None]:
     """Read from the replica within a ``with`` statement or, with False, from the primary within such a statement."""
@@ -70,6 +56,11 @@ def reading_replica(replica: bool = True) -> Iterator[None]:
         yield
     finally:
         _reading_replica.reset(token)
+
+
+def reads_replica() -> bool:
+    """Return whether reads go to the replica."""
+    return _reading_replica.get()
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
