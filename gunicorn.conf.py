@@ -9,16 +9,33 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hashlib
 import os
 import shutil
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-# The workers share their counters through files in this directory. prometheus_client reads the variable when it is
-# imported, so it must be set before the application is imported.
-_metrics = Path(os.environ.get("DATA_DIR") or Path(__file__).parent / "instance").absolute() / "metrics"
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(_metrics))
+_shm = Path("/dev/shm") if os.access("/dev/shm", os.W_OK | os.X_OK) else None  # noqa: S108
+
+
+def _metrics_directory() -> Path:
+    """Return the directory of the workers' counters: in memory where the system has /dev/shm, else under DATA_DIR.
+
+    prometheus_client writes into mapped sparse files. On a full disk the kernel ends a process that writes into one.
+    """
+    data_dir = Path(os.environ.get("DATA_DIR") or Path(__file__).parent / "instance").absolute()
+    if _shm is None:
+        return data_dir / "metrics"
+    instance = f"{socket.gethostname()} {data_dir} {os.environ.get('PORT', '')}"
+    return _shm / f"ecopredict-metrics-{hashlib.sha256(instance.encode()).hexdigest()[:16]}"
+
+
+# prometheus_client reads the variable when it is imported, so it is set before the application is imported.
+_metrics = _metrics_directory()
+if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
 from app.config.settings import SettingsError, load_settings  # noqa: E402
 from app.telemetry.logs import formatter  # noqa: E402
@@ -47,7 +64,7 @@ limit_request_line = 8190
 limit_request_field_size = 8190
 limit_request_fields = 120
 # The heartbeat is a file. On a disk that stalls, gunicorn would take its workers for dead.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None  # noqa: S108
+worker_tmp_dir = str(_shm) if _shm is not None else None
 # Nothing uses gunicorn's control socket, which it would create in the home directory.
 control_socket_disable = True
 accesslog = None
@@ -58,10 +75,16 @@ proc_name = "ecopredict"
 
 def on_starting(server: Any) -> None:
     """Delete the counters of an earlier run and format gunicorn's own log lines like all others."""
-    directory = os.environ["PROMETHEUS_MULTIPROC_DIR"]
-    if directory == str(_metrics):
+    directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    if directory == _metrics:
         shutil.rmtree(directory, ignore_errors=True)
-    os.makedirs(directory, exist_ok=True)  # noqa: PTH103
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            directory.mkdir(mode=0o700)
+        except FileExistsError:
+            # in /dev/shm another user may have created it
+            raise SystemExit(f"EcoPredict cannot start: {directory} exists and cannot be removed") from None
+    directory.mkdir(parents=True, exist_ok=True)
     for handler in server.log.error_log.handlers:
         handler.setFormatter(formatter(_settings.environment))
 
@@ -127,6 +150,12 @@ def child_exit(server: Any, worker: Any) -> None:
     from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMetrics
 
     GunicornInternalPrometheusMetrics.mark_process_dead_on_child_exit(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Remove the counters from memory."""
+    if os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(_metrics):
+        shutil.rmtree(_metrics, ignore_errors=True)
 
 
 def _url(address: str) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from flask import Flask
 
 from app import components, redis_client
@@ -33,14 +30,6 @@ from app.telemetry import requests
 from app.web import bodies, problems, security, templating
 
 
-class Application(Flask):
-    """Flask without coroutines: none of our views is one, so no function is looked at whether it is."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function."""
-        return func
-
-
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the application.
 
@@ -59,7 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         except SettingsError as error:
             raise SystemExit(f"EcoPredict cannot start: {error}") from None
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    app = Application(__name__, instance_path=str(settings.data_dir.resolve()))
+    app = Flask(__name__, instance_path=str(settings.data_dir.resolve()))
     app.config.from_mapping(
         SETTINGS=settings,
         SECRET_KEY=settings.secret_key,

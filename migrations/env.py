@@ -1,4 +1,4 @@
-"""How Alembic meets the application: its engine, its tables, and one upgrade at a time beside those who serve."""
+"""Alembic's environment: the engine and tables of the application, and one upgrade at a time while others serve."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _arguments = {"compare_type": True, **_migrate.configure_args}
 
 log = logging.getLogger("app.migrations")
 
-# "eco-mig" as a number: what everybody who migrates this database agrees to lock
-_LOCK = 0x65636F2D6D6967
-# A statement that wants a table for itself lets nobody pass while it waits, so it must not wait long. Shorter than what
-# the application's own statements may take.
+# "eco-mig" as a number: the advisory lock of every upgrade of a database.
+_LOCK_ID = 0x65636F2D6D6967
+# A statement that waits for an exclusive lock blocks all later statements on the table, so it must not wait long. Less
+# than the limit of the application's statements.
 _LOCK_TIMEOUT_S = 4
 _LOCK_NOT_AVAILABLE = "55P03"
 _WAITING = "another upgrade is running; waiting for it"
 
 
 def run_offline() -> None:
-    """Write the statements instead of running them."""
+    """Print the statements instead of running them."""
     url = _migrate.db.engine.url.render_as_string(hide_password=False)
     context.configure(url=url, target_metadata=_metadata, literal_binds=True, **_arguments)
     with context.begin_transaction():
@@ -40,8 +40,8 @@ def run_offline() -> None:
 
 
 def run_online() -> None:
-    """Run the statements, each migration in a transaction of its own."""
-    with _migrate.db.engine.connect() as connection, _alone(connection):
+    """Run the statements, each migration in its own transaction."""
+    with _migrate.db.engine.connect() as connection, _exclusively(connection):
         context.configure(
             connection=connection, target_metadata=_metadata, transaction_per_migration=True, **_arguments
         )
@@ -57,14 +57,14 @@ def run_online() -> None:
 
 
 @contextlib.contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    """Let one upgrade run at a time."""
+def _exclusively(connection: Connection) -> Iterator[None]:
+    """Run one upgrade at a time."""
     if connection.dialect.name == "postgresql":
-        _take_turns(connection)
+        _lock(connection)
         try:
             yield
         finally:
-            # the lock and the settings end with the connection, which nobody else gets
+            # The lock and the settings end with the connection.
             connection.invalidate()
     else:
         with _file_lock(connection):
@@ -73,17 +73,17 @@ def _alone(connection: Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _file_lock(connection: Connection) -> Iterator[None]:
-    """Wait for whoever else is migrating an SQLite file.
+    """Wait for another upgrade of an SQLite file.
 
-    SQLite has no lock that outlives a transaction, and each migration is one of its own. The system releases this one
-    when a process dies in whatever way. It lies beside the database and is left there: who waits for a file that
-    another deletes would wait for nothing.
+    A lock of SQLite ends with its transaction, and each migration has its own transaction. The operating system
+    releases this lock when the process ends. The lock file stays beside the database: if it were deleted, two upgrades
+    could lock two different files.
     """
     file = connection.exec_driver_sql("PRAGMA database_list").first()[2]
-    # Alembic begins transactions only where none is open
+    # Alembic begins a transaction only where none is open.
     connection.commit()
     if not file:
-        # in memory, and nobody else's
+        # The database is in memory, so no other process uses it.
         yield
         return
     with Path(f"{file}.migrating").open("w") as lock:
@@ -95,14 +95,14 @@ def _file_lock(connection: Connection) -> Iterator[None]:
         yield
 
 
-def _take_turns(connection: Connection) -> None:
-    """Wait for whoever else is migrating, and be patient with statements and impatient with locks."""
+def _lock(connection: Connection) -> None:
+    """Wait for another upgrade; then allow long statements and short waits for locks."""
     take_time(connection)
-    if not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK})").scalar():
+    if not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK_ID})").scalar():
         log.warning(_WAITING)
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK_ID})")
     connection.exec_driver_sql(f"SET lock_timeout = '{_LOCK_TIMEOUT_S}s'")
-    # Alembic begins transactions only where none is open
+    # Alembic begins a transaction only where none is open.
     connection.commit()
 
 

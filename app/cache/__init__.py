@@ -1,1 +1,1 @@
-"""Computed answers, kept for an hour in each process and in Redis."""
+"""Cached answers: for CACHE_TTL in each process and in Redis."""

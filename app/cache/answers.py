@@ -1,8 +1,7 @@
-"""Computed answers kept for CACHE_TTL: in this process, behind that in Redis where there is one.
+"""The cache of computed answers: in this process and, where there is one, in Redis.
 
-What this process holds is the checked answer itself, so that finding it costs neither JSON nor a schema. What comes
-from Redis is text that anyone may have written: it is data, never code, and is checked before it is believed. A request
-never fails because of a cache.
+The process layer stores validated answers, so that a hit costs neither JSON nor validation. Entries read from Redis are
+untrusted and validated before use. A request never fails because of a cache.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, cast
 
 from cachetools import TLRUCache
 from flask import Flask
 from orjson import Fragment
 
-from app.cache.in_redis import SharedAnswers
+from app.cache.in_redis import Entry, SharedAnswers
 from app.components import component, components
 from app.redis_client import RedisClient
 from app.telemetry.logs import note
@@ -29,38 +28,48 @@ log = logging.getLogger(__name__)
 
 
 class Value(Protocol):
-    """What can be kept: its text is JSON."""
+    """A value of the cache."""
 
     @property
     def text(self) -> bytes:
-        """Return it."""
+        """Return the value as JSON."""
         ...
 
 
 T = TypeVar("T", bound=Value)
 Layer = Literal["process", "redis", "none"]
-# With twelve predictors an answer, its key and its entry take some 6 kB: this is 30 MB a worker.
-_KEPT = 5_000
+# An answer with twelve predictors, its key and its entry take about 6 kB: 30 MB for each worker.
+_MAX_ENTRIES = 5_000
 _malformed = ThrottledLog(log)
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _Expiring:
     value: Value
-    #: By this process' steady clock.
+    #: In seconds of ``time.monotonic``.
     ends: float
 
 
 @dataclass
 class AnswersInProcess:
-    """The layer in this process; cachetools leaves locking to its users."""
+    """The layer of this process.
+
+    Attributes
+    ----------
+    seconds : int
+        How long a value is stored at most.
+    entries : TLRUCache
+        Each entry has its own end: one that was read from Redis ends when it ends there.
+    lock : Lock
+        cachetools leaves locking to its users.
+    """
 
     seconds: int
-    entries: TLRUCache[str, _Entry] = field(init=False)
+    entries: TLRUCache[str, _Expiring] = field(init=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.entries = TLRUCache(_KEPT, lambda _key, entry, _now: entry.ends)
+        self.entries = TLRUCache(_MAX_ENTRIES, lambda _key, entry, _now: entry.ends)
 
     def get(self, key: str) -> Value | None:
         """Return a value that has not expired."""
@@ -69,14 +78,14 @@ class AnswersInProcess:
         return entry.value if entry is not None else None
 
     def put(self, key: str, value: Value, seconds: float) -> None:
-        """Keep a value."""
-        entry = _Entry(value, time.monotonic() + min(seconds, self.seconds))
+        """Store a value for a time, at most for ``self.seconds``."""
+        entry = _Expiring(value, time.monotonic() + min(seconds, self.seconds))
         with self.lock:
             self.entries[key] = entry
 
 
 def init_app(app: Flask) -> None:
-    """Make the layers."""
+    """Create the layers."""
     seconds = app.config["SETTINGS"].cache_ttl
     parts = components(app)
     parts.add(AnswersInProcess(seconds))
@@ -85,14 +94,14 @@ def init_app(app: Flask) -> None:
         parts.add(SharedAnswers(app, store, seconds))
 
 
-def get(key: str, read: Callable[[Any], T]) -> T | None:
-    """Return what is kept under a key.
+def get(key: str, read: Callable[[object], T]) -> T | None:
+    """Return the value of a key.
 
     Parameters
     ----------
     key : str
     read : callable
-        Checks what Redis held and returns the answer, or raises ValueError.
+        Validates the value of an entry in Redis and returns it as a ``Value``, or raises ValueError.
 
     Returns
     -------
@@ -105,61 +114,63 @@ def get(key: str, read: Callable[[Any], T]) -> T | None:
 
 
 def put(key: str, value: Value) -> None:
-    """Keep an answer for CACHE_TTL seconds: here at once, in Redis in a moment."""
-    entry, shared = _keep(key, value), _shared()
+    """Store a value for CACHE_TTL seconds: at once in this process, a moment later in Redis."""
+    entry, shared = _put_in_process(key, value), _shared()
     if shared is not None:
         shared.write_soon(key, entry)
 
 
 def put_now(key: str, value: Value) -> bool:
-    """Keep an answer for CACHE_TTL seconds, and return whether Redis has it too."""
-    entry, shared = _keep(key, value), _shared()
+    """Store a value for CACHE_TTL seconds, and return whether it is stored in Redis too."""
+    entry, shared = _put_in_process(key, value), _shared()
     return shared is not None and shared.write({key: entry})
 
 
-def _keep(key: str, value: Value) -> dict[str, Any]:
-    here = _process()
-    here.put(key, value, here.seconds)
-    return {"key": key, "until": time.time() + here.seconds, "answer": Fragment(value.text)}
-
-
 def shared_for() -> int | None:
-    """Return for how many seconds an answer is kept where other processes find it; None where there is no Redis."""
+    """Return for how many seconds other processes find a value, or None without Redis."""
     return _process().seconds if _shared() is not None else None
 
 
 def state() -> Literal["in process", "up", "down"]:
-    """Return how the shared layer is doing; ``in process`` where there is none."""
+    """Return the state of the shared layer; ``in process`` where there is none."""
     store = components().find(RedisClient)
     if store is None:
         return "in process"
     return "up" if store.up() else "down"
 
 
-def _find(key: str, read: Callable[[Any], T]) -> tuple[T | None, Layer]:
-    here = _process()
-    value = here.get(key)
-    if value is not None:
-        return value, "process"  # type: ignore[return-value]
+def _find(key: str, read: Callable[[object], T]) -> tuple[T | None, Layer]:
+    process = _process()
+    cached = process.get(key)
+    if cached is not None:
+        # The key of a value determines its type.
+        return cast("T", cached), "process"
     shared = _shared()
     entry = shared.read(key) if shared is not None else None
     if entry is None:
         return None, "none"
     try:
-        # The key is within the entry too: a client that is out of step reads another question's answer.
+        # The entry repeats its key: a client that is out of step reads the entry of another key.
         if not isinstance(entry, dict) or entry.get("key") != key or not isinstance(entry.get("until"), int | float):
             raise ValueError
-        # Redis' clock was put back, or ours is ahead: it is kept anew, for CACHE_TTL from now
+        # Redis still returns an expired entry where its clock was set back or this one is ahead.
         left = entry["until"] - time.time()
         if left <= 0:
             return None, "none"
-        found = read(entry.get("answer"))
+        value = read(entry.get("answer"))
     except ValueError:
         _malformed.warning("ignored a malformed cache entry")
         return None, "none"
-    # not longer than Redis keeps it, nor, where the clocks of two hosts disagree, than CACHE_TTL
-    here.put(key, found, left)
-    return found, "redis"
+    # No longer than in Redis and, where the clocks of two hosts differ, no longer than CACHE_TTL.
+    process.put(key, value, left)
+    return value, "redis"
+
+
+def _put_in_process(key: str, value: Value) -> Entry:
+    """Store a value in this process, and return its entry for Redis."""
+    process = _process()
+    process.put(key, value, process.seconds)
+    return {"key": key, "until": time.time() + process.seconds, "answer": Fragment(value.text)}
 
 
 def _process() -> AnswersInProcess:

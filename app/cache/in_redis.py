@@ -1,19 +1,18 @@
-"""Computed answers in Redis, where all processes find them.
+"""The cache of computed answers in Redis, shared by all processes.
 
-What is read there anyone may have written: it is data, never code, and no more of it is read than an answer can have.
-A trip to Redis costs a good part of what an answer of the model does. So no request waits for one to be written, and
-where nearly everything asked is new, one in sixteen waits for one to be looked for.
+Entries are untrusted: they are JSON, and no more of an entry is read than an answer can have. A round trip to Redis
+takes a good part of the time of a prediction, so no request waits until an answer is written.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from datetime import timedelta
 from typing import Any
 
-from cachelib.serializers import BaseSerializer
 from flask import Flask
-from flask_caching.backends import RedisCache
+from flask_caching.backends.base import BaseCache
 from orjson import JSONDecodeError, dumps, loads
 
 from app.components import components
@@ -21,129 +20,127 @@ from app.extensions import cache
 from app.redis_client import RedisClient, RedisUnavailable
 from app.worker_thread import WorkerThread
 
-Entry = dict[str, Any]
+Entry = dict[str, object]
 _PREFIX = "ecopredict:"
-# Many times an answer with as many predictors as a query may have.
+# In bytes; many times an answer with the largest number of predictors.
 _LONGEST = 256 * 1024
-# Answers on their way to Redis, and how many go at a time.
-_MOST_WAITING, _BATCH = 2_000, 100
-# What is asked again within this time on another worker is computed again; waking a thread for each answer costs more.
+# Entries that wait to be written, and how many are written at a time.
+_MAX_WAITING, _BATCH = 2_000, 100
+# Another worker computes the same answer again within this time: cheaper than to wake a thread for each answer.
 _PAUSE_S = 0.02
-# Below this share of answers found, Redis is asked for one in so many.
-_WORTH, _ONE_IN = 0.05, 16
-# How much the latest counts in that share: it takes some two hundred new answers in a row to come below.
-_NEW = 1 / 64
 
 
-class JsonSerializer(BaseSerializer):
-    """Writes JSON, so that nothing read from a cache is ever executed."""
+class JsonBackend(BaseCache):
+    """A backend of Flask-Caching that stores JSON in Redis, so that nothing read from it is executed.
 
-    def dumps(self, value: Any, protocol: int = 0) -> bytes:
-        """Return the value as JSON."""
-        return dumps(value)
+    Parameters
+    ----------
+    store : RedisClient
+    prefix : str
+        Begins every key.
+    default_timeout : int
+        How long a value is stored, in seconds.
+    """
 
-    def loads(self, bvalue: bytes) -> Any:
-        """Return the value; ValueError where the bytes are something else."""
-        return loads(bvalue)
-
-
-class Backend(RedisCache):
-    """Flask-Caching's Redis, which reads no more of a value than an answer can have."""
+    def __init__(self, store: RedisClient, prefix: str, default_timeout: int) -> None:
+        super().__init__(default_timeout)
+        self._store = store
+        self._prefix = prefix
 
     @classmethod
-    def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> Backend:
-        """Return a backend on the application's own client."""
-        return cls(_Lazy(components(app).get(RedisClient)), key_prefix=config["CACHE_KEY_PREFIX"], **kwargs)
+    def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> JsonBackend:
+        """Return a backend that uses the application's Redis client."""
+        store = components(app).get(RedisClient)
+        return cls(store, config["CACHE_KEY_PREFIX"], config["CACHE_DEFAULT_TIMEOUT"])
 
     def get(self, key: str) -> Any:
-        """Return a value, or None where there is none; an empty one where what is there is no answer of ours."""
-        found = self._read_client.getrange(self._get_prefix() + key, 0, _LONGEST)
-        if found in (b"", None):
+        """Return a value, None where there is none, or an empty one where the content is not a value."""
+        content = self._store.client().getrange(self._prefix + key, 0, _LONGEST)
+        if content in (b"", None):
             return None
-        # the server did its part: it must not be left alone for this
-        if not isinstance(found, bytes) or len(found) > _LONGEST:
+        # Not an exception: the server works, and the client must not pause because of the content.
+        if not isinstance(content, bytes) or len(content) > _LONGEST:
             return {}
         try:
-            return self.serializer.loads(found)
+            return loads(content)
         except (JSONDecodeError, RecursionError):
             return {}
 
+    def set(self, key: str, value: Any, timeout: int | timedelta | None = None) -> bool:
+        """Store a value, and return whether it is stored."""
+        return self.set_many({key: value}, timeout) == [key]
 
-class _Lazy:
-    """A client that is made at the first command."""
+    def set_many(self, mapping: dict[str, Any], timeout: int | timedelta | None = None) -> list[str]:
+        """Store values by their keys in one round trip, and return the keys of those that are stored."""
+        expiry = self.default_timeout if timeout is None else timeout
+        # A cluster has no transactions over several nodes.
+        pipeline = self._store.client().pipeline(transaction=False)
+        for key, value in mapping.items():
+            pipeline.set(self._prefix + key, dumps(value), ex=expiry)
+        return [key for key, stored in zip(mapping, pipeline.execute(), strict=True) if stored]
 
-    def __init__(self, store: RedisClient) -> None:
-        self._store = store
+    def delete(self, key: str) -> bool:
+        """Delete a value, and return whether there was one."""
+        return bool(self._store.client().delete(self._prefix + key))
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store.client(), name)
+    def has(self, key: str) -> bool:
+        """Return whether there is a value."""
+        return bool(self._store.client().exists(self._prefix + key))
 
 
 class SharedAnswers:
-    """The layer in Redis: written by a thread of its own, and asked while that pays.
+    """The layer in Redis, written by a background thread.
 
     Parameters
     ----------
     app : Flask
     store : RedisClient
     seconds : int
-        For how long an answer is kept.
+        How long an entry is stored.
     """
 
     def __init__(self, app: Flask, store: RedisClient, seconds: int) -> None:
         config: dict[str, Any] = {
-            "CACHE_TYPE": f"{__name__}.{Backend.__name__}",
+            "CACHE_TYPE": f"{__name__}.{JsonBackend.__name__}",
             "CACHE_DEFAULT_TIMEOUT": seconds,
             "CACHE_KEY_PREFIX": _PREFIX,
-            "CACHE_SERIALIZER": JsonSerializer,
         }
         cache.init_app(app, config)
-        if not isinstance(app.extensions["cache"][cache].serializer, JsonSerializer):
-            raise RuntimeError("the answer cache must write JSON")
         self._app = app
         self._store = store
-        self._waiting: deque[tuple[str, Entry]] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[tuple[str, Entry]] = deque(maxlen=_MAX_WAITING)
         self._writing = threading.Lock()
-        self._background = WorkerThread("answer cache", self.write_waiting, _PAUSE_S)
-        # the share of answers that were there when Redis was asked, of late
-        self._found = 1.0
-        self._passed_over = 0
+        self._writer = WorkerThread("answer cache", self.write_waiting, _PAUSE_S)
 
-    def read(self, key: str) -> Any:
-        """Return what is under a key, None where nothing is or where it was not worth asking."""
-        if self._found < _WORTH and self._passed_over < _ONE_IN - 1:
-            self._passed_over += 1
-            return None
-        self._passed_over = 0
+    def read(self, key: str) -> object:
+        """Return the entry of a key, or None where there is none or Redis is unavailable."""
         try:
-            entry = self._store.ask(lambda: cache.get(key))
+            return self._store.ask(lambda: cache.get(key))
         except RedisUnavailable:
             return None
-        self._found += ((entry is not None) - self._found) * _NEW
-        return entry
 
     def write_soon(self, key: str, entry: Entry) -> None:
-        """Keep an entry, in a moment; where Redis is slower than answers come, the oldest are let go."""
+        """Write an entry a moment later. Where Redis is too slow, the oldest entries are dropped."""
         self._waiting.append((key, entry))
-        self._background.wake()
+        self._writer.wake()
 
     def write_waiting(self) -> None:
-        """Write what waits."""
+        """Write the entries that wait."""
         with self._writing:
             while self._waiting:
-                some = dict(self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting))))
-                if not self.write(some):
-                    # it will not be back within moments, and there is nothing here that cannot be computed again
+                batch = dict(self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting))))
+                if not self.write(batch):
+                    # Redis will not be back within moments, and every answer can be computed again.
                     self._waiting.clear()
 
     def write(self, entries: dict[str, Entry]) -> bool:
-        """Write entries by their keys and return whether Redis took all of them."""
+        """Write entries by their keys, and return whether Redis stored all of them."""
 
-        def hand_over() -> int:
+        def set_many() -> int:
             with self._app.app_context():
                 return len(cache.set_many(entries))
 
         try:
-            return self._store.ask(hand_over) == len(entries)
+            return self._store.ask(set_many) == len(entries)
         except RedisUnavailable:
             return False

@@ -1,8 +1,8 @@
-"""How PostgreSQL is reached: so many connections, none that waits for ever, and reads on a replica where one is given.
+"""PostgreSQL connections: a bounded pool, a time limit for every wait, and optionally a replica for reads.
 
-A server that takes a connection and falls silent (a frozen host, a firewall that forgot) would hold a thread for good:
-``statement_timeout`` is counted by that same server. So the client counts too. psycopg2 hands every wait, also of
-connecting and committing, to a callback, and ours gives up.
+A server that accepts a connection and stops answering (a frozen host, a firewall that dropped its state) would block a
+thread for ever, because ``statement_timeout`` is measured by that server. So the client has a limit too: psycopg2 calls
+a function for every wait, including those of connecting and committing, and the function here gives up in time.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from contextvars import ContextVar
 from typing import Any
 
 import psycopg2
-from flask_sqlalchemy.session import Session
 from psycopg2 import extensions
-from sqlalchemy import UpdateBase, event
+from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, make_url
 
 from app.config.settings import Settings
 
 REPLICA = "replica"
 CONNECT_S = 3.0
-# The server gives up first, with a better message; the client's limit is for servers that say nothing.
+# The server gives up first, with a better message. The limit of the client is for servers that do not answer.
 STATEMENT_S = 10
 ANSWER_S = STATEMENT_S + 2.0
-# longer than any request may be at work between two statements
+# Longer than a request works between two statements.
 _IDLE_IN_TRANSACTION_S = 60
 _POOL_S = 3.0
 _RECYCLE_S = 1800
@@ -38,75 +37,69 @@ _reading_replica: ContextVar[bool] = ContextVar("reading_replica", default=False
 
 
 class PatientConnection(extensions.connection):
-    """A connection whose waits end.
+    """A connection with a time limit for each wait.
 
     Attributes
     ----------
     patience : float or None
-        Seconds that one wait may take; None is for ever, which migrations want.
+        The limit in seconds; None means no limit, which migrations need.
     """
 
     patience: float | None = CONNECT_S
 
 
-class RoutingSession(Session):
-    """Reads from the replica within :func:`reading_replica`, and from the primary otherwise; always writes there."""
-
-    def get_bind(
-        self, mapper: Any | None = None, clause: Any | None = None, bind: Any | None = None, **kwargs: Any
-    ) -> Any:
-        """Return the engine for a statement."""
-        writes = self._flushing or isinstance(clause, UpdateBase)
-        if bind is None and _reading_replica.get() and not writes:
-            return self._db.engines[REPLICA]
-        return super().get_bind(mapper=mapper, clause=clause, bind=bind, **kwargs)
-
-
 @contextmanager
-def reading_replica(yes: bool = True) -> Iterator[None]:
-    """Send the reads within to the replica, or with False to the primary though a caller wanted the replica."""
-    before = _reading_replica.set(yes)
+def reading_replica(replica: bool = True) -> Iterator[None]:
+    """Read from the replica within a ``with`` statement or, with False, from the primary within such a statement."""
+    token = _reading_replica.set(replica)
     try:
         yield
     finally:
-        _reading_replica.reset(before)
+        _reading_replica.reset(token)
+
+
+def reads_replica() -> bool:
+    """Return whether reads go to the replica."""
+    return _reading_replica.get()
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
-    """Return what Flask-SQLAlchemy wants to know."""
-    found: dict[str, Any] = {
+    """Return the configuration of Flask-SQLAlchemy."""
+    config: dict[str, Any] = {
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": _options(settings.database_url, settings.database_pool_size),
     }
     url = settings.database_replica_url
     if url:
-        # what is taken for a replica may be a server that would let itself be written to
+        # The server behind the URL may accept writes by mistake.
         options = _options(url, settings.database_pool_size, "default_transaction_read_only=on")
-        found["SQLALCHEMY_BINDS"] = {REPLICA: {"url": url, **options}}
-    return found
+        config["SQLALCHEMY_BINDS"] = {REPLICA: {"url": url, **options}}
+    return config
 
 
 def watch(engine: Engine) -> None:
-    """Let no wait of an engine's connections last for ever."""
+    """Limit every wait of the connections of an engine."""
     if engine.dialect.name != "postgresql":
         return
     extensions.set_wait_callback(_wait)
     event.listen(engine, "do_connect", _Gate())
-    ping = engine.dialect.do_ping
+    # The pool tests a connection before it reports the checkout. This test needs a shorter limit than a statement.
+    event.listen(engine, "checkout", _expect_statements)
+    event.listen(engine, "checkin", _expect_test)
 
-    def short_ping(connection: Any) -> bool:
-        # asking whether a connection lives is not worth waiting as long as for an answer
-        patience, connection.patience = connection.patience, CONNECT_S
-        try:
-            return ping(connection)
-        finally:
-            connection.patience = patience
 
-    engine.dialect.do_ping = short_ping  # type: ignore[method-assign,assignment]
+def _expect_statements(connection: Any, _record: Any, _proxy: Any) -> None:
+    connection.patience = ANSWER_S
+
+
+def _expect_test(connection: Any, _record: Any) -> None:
+    # None stands for a connection that broke.
+    if connection is not None:
+        connection.patience = CONNECT_S
 
 
 def take_time(connection: Connection) -> None:
-    """Let the statements of a connection take as long as they need: for commands, where nobody waits for a page."""
+    """Remove the time limits of a connection, for commands."""
     if connection.dialect.name == "postgresql":
         driver: Any = connection.connection.dbapi_connection
         driver.patience = None
@@ -127,20 +120,20 @@ def _options(url: str, pool_size: int, *more: str) -> dict[str, object]:
         "options": " ".join(f"-c {setting}" for setting in server),
         "connection_factory": PatientConnection,
     }
-    # what the operator says in the address holds: a connection pooler in between may not bear `options`
-    given = make_url(url).query
+    # The URL has precedence: a connection pooler may not support `options`.
+    query = make_url(url).query
     return {
         "pool_size": pool_size,
         "max_overflow": 0,
         "pool_timeout": _POOL_S,
         "pool_pre_ping": True,
         "pool_recycle": _RECYCLE_S,
-        "connect_args": {name: value for name, value in arguments.items() if name not in given},
+        "connect_args": {name: value for name, value in arguments.items() if name not in query},
     }
 
 
 class _Gate:
-    """Connects, and after a server that did not answer lets one thread at a time find out whether it does again."""
+    """Connects. While the server does not answer, one thread at a time tries and the others fail at once."""
 
     def __init__(self) -> None:
         self._closed_until = 0.0
@@ -155,34 +148,33 @@ class _Gate:
             connection = dialect.connect(*arguments, **options)
         except psycopg2.OperationalError:
             ended = time.monotonic()
-            # being refused costs no time: the next one may ask at once
+            # A refused connection costs no time, so the next thread may try at once.
             self._closed_until = ended + _AGAIN_S if ended - began > CONNECT_S / 2 else 0.0
             raise
         self._closed_until = 0.0
-        connection.patience = ANSWER_S
         return connection
 
 
 def _wait(connection: Any) -> None:
-    """Wait for a connection's server, for as long as the connection is patient."""
+    """Wait for the server of a connection, within the limit of the connection."""
     patience = getattr(connection, "patience", None)
     deadline = None if patience is None else time.monotonic() + patience
     while True:
         state = connection.poll()
         if state == extensions.POLL_OK:
             return
-        # not select(), which knows no file beyond the 1024th
+        # select() does not support file descriptors above 1023.
         poller = select.poll()
         poller.register(connection.fileno(), select.POLLIN if state == extensions.POLL_READ else select.POLLOUT)
         left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
         if not poller.poll(left):
-            # psycopg2 closes the connection when this is raised, and the pool forgets it
+            # psycopg2 closes the connection when this is raised, and the pool discards it.
             raise psycopg2.OperationalError(f"the server did not answer within {patience:g} s")
 
 
 @event.listens_for(Engine, "connect")
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    """Give SQLite what PostgreSQL has by default: foreign keys, and readers that do not wait for a writer."""
+    """Set up SQLite like PostgreSQL: with foreign keys, and with readers that do not wait for a writer."""
     if isinstance(connection, sqlite3.Connection):
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys=ON")

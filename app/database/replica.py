@@ -1,4 +1,4 @@
-"""Views that read from the replica, and from the primary when the replica cannot tell."""
+"""Views that read from the replica, or from the primary where the replica fails or lacks a row."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from app.throttled_log import ThrottledLog
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
-_trouble = ThrottledLog(log)
+_failure = ThrottledLog(log)
 
 
 def from_replica(view: Callable[P, R]) -> Callable[P, R]:
-    """Let a view that only reads do so from the replica.
+    """Decorate a view that only reads, so that it reads from the replica.
 
-    Where the replica is down, or lacks what may have been written a moment ago, the view runs again on the primary,
-    which has the last word on what does not exist.
+    The view runs again on the primary where the replica is down, or lacks a row: the row may have been written a moment
+    ago.
     """
 
     @functools.wraps(view)
@@ -38,8 +38,8 @@ def from_replica(view: Callable[P, R]) -> Callable[P, R]:
         except NotFound:
             pass
         except SQLAlchemyError as error:
-            # also one that lags behind a migration; a mistake of ours happens again on the primary and is seen there
-            _complain(error)
+            # The replica may also lag behind a migration. A programming error occurs again on the primary.
+            _warn(error)
         db.session.rollback()
         return view(*args, **kwargs)
 
@@ -47,7 +47,7 @@ def from_replica(view: Callable[P, R]) -> Callable[P, R]:
 
 
 def state() -> Literal["up", "down", "none"]:
-    """Tell whether the replica answers; `none` where there is none."""
+    """Return whether the replica answers; ``none`` where there is none."""
     engine = db.engines.get(REPLICA)
     if engine is None:
         return "none"
@@ -55,10 +55,10 @@ def state() -> Literal["up", "down", "none"]:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
-        _complain(error)
+        _warn(error)
         return "down"
     return "up"
 
 
-def _complain(error: SQLAlchemyError) -> None:
-    _trouble.warning("the replica does not answer, the primary is read: %s", type(error).__name__)
+def _warn(error: SQLAlchemyError) -> None:
+    _failure.warning("the replica does not answer, the primary is read: %s", type(error).__name__)

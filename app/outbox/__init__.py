@@ -1,1 +1,1 @@
-"""Answers on their way to PostgreSQL: written to a spool file first, then copied by a background thread."""
+"""Answers that are not in PostgreSQL yet: written to a spool file, then copied by a background thread."""

@@ -1,6 +1,6 @@
-"""What is written down: JSON in production and readable lines otherwise, each with the id of its request.
+"""Log lines: JSON in production and text otherwise, each with the id of its request.
 
-No address, user agent, query string or condition is ever part of a line about a request.
+The line about a request contains no address, user agent, query string or condition.
 """
 
 from __future__ import annotations
@@ -10,21 +10,22 @@ import json
 import logging
 import re
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 from flask import Flask, Request, Response, current_app, g, has_app_context, has_request_context, request
 
 access = logging.getLogger("app.access")
-# asked by machines every few seconds, or once for each picture of a page
+#: Name of the application's own handler.
+HANDLER = "ecopredict"
+# Paths without a line: probes, scrapes and the files of a page.
 QUIET = ("/health/", "/metrics", "/static/", "/docs/assets/")
-# gunicorn writes who sent a malformed request, and the whole address where a worker fails outside the application
+# gunicorn logs the client address of a malformed request, and the URL where a worker fails outside the application.
 _SENDER = re.compile(r"\bip=\S+?(?=:?(?:\s|$))")
 _QUERY = re.compile(r"\?[^\s?=]+=\S*")
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, for machines that collect logs."""
+    """One JSON object for each line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON."""
@@ -42,12 +43,12 @@ class JsonFormatter(logging.Formatter):
             text = orjson.dumps(entry, default=str)
             if text.isascii():
                 return text.decode()
-        # escapes every character that could end a line, and takes half a surrogate pair too
+        # The json module escapes every character that could end a line, and accepts unpaired surrogates.
         return json.dumps(entry, ensure_ascii=True, default=str)
 
 
 class LineFormatter(logging.Formatter):
-    """One readable line, and none forged by what a visitor sent."""
+    """One line of text. Input of a client cannot forge a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text."""
@@ -56,19 +57,19 @@ class LineFormatter(logging.Formatter):
 
 
 def init_app(app: Flask) -> None:
-    """Give the application's logger one handler, and what other libraries warn about the same form."""
+    """Give the application's logger one handler, and warnings of other libraries the same format."""
     settings = app.config["SETTINGS"]
     form = formatter(settings.environment)
-    # no form names threads or processes, so they are not looked up for each line
+    # No format contains threads or processes, so logging need not look them up for each line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger("app")
     root.setLevel(settings.log_level)
-    if not any(getattr(handler, "ecopredict", False) for handler in root.handlers):
+    if not any(handler.name == HANDLER for handler in root.handlers):
         handler = logging.StreamHandler()
-        handler.ecopredict = True  # type: ignore[attr-defined]
+        handler.name = HANDLER
         root.addHandler(handler)
     for each in root.handlers:
-        if getattr(each, "ecopredict", False):
+        if each.name == HANDLER:
             each.setFormatter(form)
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(form)
@@ -81,14 +82,14 @@ def _clean(text: str) -> str:
 
 
 def formatter(environment: str) -> logging.Formatter:
-    """Return the form of lines: for machines in production, for people otherwise."""
+    """Return the formatter of an environment: JSON in production, text otherwise."""
     if environment == "production":
         return JsonFormatter()
     return LineFormatter("%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s")
 
 
 def ids() -> dict[str, str]:
-    """Return the ids of the request being answered; the trace's only where there is one."""
+    """Return the id of the current request and, where there is one, the id of its trace."""
     if not has_request_context():
         return {}
     trace = g.get("trace_id")
@@ -96,39 +97,36 @@ def ids() -> dict[str, str]:
 
 
 def route() -> str | None:
-    """Return the rule of the request being answered: an address has ids in it, a rule does not."""
+    """Return the URL rule of the current request. Unlike the URL it contains no ids."""
     return request.url_rule.rule if has_request_context() and request.url_rule is not None else None
 
 
-def note(**fields: Any) -> None:
-    """Add to the line about this request, such as which model answered it."""
+def note(**fields: str | int) -> None:
+    """Add fields to the line about the current request, such as the id of the model."""
     if has_app_context():
         g.setdefault("noted", {}).update(fields)
 
 
-def noted() -> dict[str, Any]:
-    """Return what was noted about the prediction that was answered; a comparison looks up many answers."""
-    found = g.get("noted", {})
-    return found if "model" in found else {}
+def noted() -> dict[str, str | int]:
+    """Return the fields of :func:`note`, where they are about one prediction: a comparison reads many answers."""
+    fields: dict[str, str | int] = g.get("noted", {})
+    return fields if "model" in fields else {}
 
 
-def write(asked: Request, response: Response, seconds: float) -> None:
-    """Write the line about a request that was answered."""
-    # A mistake of the caller is information; only our own failures are errors, logged where they happen.
-    if not access.isEnabledFor(logging.INFO) or asked.path.startswith(QUIET):
+def write(request: Request, response: Response, seconds: float) -> None:
+    """Write the line about a request."""
+    # A client error is information. Only failures of the server are errors, and they are logged where they happen.
+    if not access.isEnabledFor(logging.INFO) or request.path.startswith(QUIET):
         return
     if current_app.config["SETTINGS"].environment == "production":
-        told = {
-            "method": asked.method,
-            "route": asked.url_rule.rule if asked.url_rule is not None else None,
+        fields = {
+            "method": request.method,
+            "route": request.url_rule.rule if request.url_rule is not None else None,
             "status": response.status_code,
             "latency_ms": round(1000 * seconds, 2),
         }
-        # made here, because logging would look through the stack for who called
-        record = logging.LogRecord(access.name, logging.INFO, __file__, 0, "request", None, None)
-        record.request = told | noted()
-        access.handle(record)
+        access.info("request", extra={"request": fields | noted()})
         return
-    # an address in development is more use than a rule; in no line is there a query string
-    path = asked.path.encode("unicode_escape").decode("ascii")[:200]
-    access.info("%s %s %s %.1f ms", asked.method, path, response.status_code, 1000 * seconds)
+    # In development the path is more useful than the rule. No line contains a query string.
+    path = request.path.encode("unicode_escape").decode("ascii")[:200]
+    access.info("%s %s %s %.1f ms", request.method, path, response.status_code, 1000 * seconds)

@@ -1,11 +1,11 @@
-"""What is counted, for Prometheus. No label is a species, a model or an address: series must stay few."""
+"""Prometheus metrics. No label is a species, a model or an address, so that series stay few."""
 
 from __future__ import annotations
 
 import os
 import platform
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from flask import Flask, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -17,13 +17,12 @@ from sqlalchemy.pool import QueuePool
 from app.components import component, components
 from app.config.settings import app_version
 from app.database.db import db
-from app.telemetry import metric_files
 
-# most answers take a few milliseconds, so the usual buckets, which begin at 5 ms, would say nothing
+# Most responses take a few milliseconds, and the default buckets begin at 5 ms.
 _REQUEST = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _INFERENCE = (50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3)
 _LOAD = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-# gunicorn lets any word through as a method, and each would be a series of its own
+# gunicorn accepts any word as a method, and each would be another series.
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _UNCOUNTED = ("/static/", "/docs/assets/", "/metrics")
 CACHE_LAYERS = ("process", "redis", "none")
@@ -32,9 +31,9 @@ ERRORS = ("unhandled", "database", "model")
 
 @dataclass(frozen=True)
 class Counters:
-    """What this application counts; what is counted in each request is at hand without looking labels up."""
+    """The metrics of the application. Those of every request are stored by label, which saves a look-up."""
 
-    #: By whether the cache held the answer.
+    #: By whether the answer was cached.
     predictions: dict[bool, Counter]
     answers: Counter
     refused: Counter
@@ -54,7 +53,8 @@ class Counters:
 class RequestMetrics:
     """Rate and latency by route.
 
-    The exporter's own does this too, but looks four labels up for each request and takes any word as a method.
+    The metrics of prometheus_flask_exporter are not used: they look up four labels for each request and accept any word
+    as a method.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -66,27 +66,28 @@ class RequestMetrics:
             registry=registry,
         )
         self._total = Counter("flask_http_request_total", "Requests", ("method", "status"), registry=registry)
-        self._known: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
+        self._by_labels: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
 
-    def count(self, asked: Request, response: Response, seconds: float) -> None:
-        """Count a request that was answered."""
-        if asked.path.startswith(_UNCOUNTED):
+    def count(self, request: Request, response: Response, seconds: float) -> None:
+        """Count a request."""
+        if request.path.startswith(_UNCOUNTED):
             return
-        method = asked.method if asked.method in _METHODS else "other"
-        key = (method, asked.url_rule.rule if asked.url_rule is not None else "none", response.status_code)
-        found = self._known.get(key)
-        if found is None:
+        method = request.method if request.method in _METHODS else "other"
+        rule = request.url_rule.rule if request.url_rule is not None else "none"
+        metrics = self._by_labels.get((method, rule, response.status_code))
+        if metrics is None:
             status = str(response.status_code)
-            found = self._known[key] = self._latency.labels(*key[:2], status), self._total.labels(method, status)
-        found[0].observe(seconds)
-        found[1].inc()
+            metrics = self._latency.labels(method, rule, status), self._total.labels(method, status)
+            self._by_labels[method, rule, response.status_code] = metrics
+        latency, total = metrics
+        latency.observe(seconds)
+        total.inc()
 
 
 def init_app(app: Flask) -> None:
-    """Make the metrics and their address."""
-    metric_files.install()
+    """Create the metrics and their endpoint."""
     kind = GunicornInternalPrometheusMetrics if os.environ.get("PROMETHEUS_MULTIPROC_DIR") else PrometheusMetrics
-    # A registry of its own, so that tests can make many applications in one process.
+    # Each application has its own registry, because tests create several in one process.
     registry = CollectorRegistry()
     kind.for_app_factory(registry=registry, export_defaults=False).init_app(app)
     components(app).add(RequestMetrics(registry))
@@ -101,7 +102,7 @@ def counters() -> Counters:
 
 
 def failed(kind: str) -> None:
-    """Count a failure of ours; ``kind`` is one of ``ERRORS``."""
+    """Count a failure of the server; ``kind`` is one of ``ERRORS``."""
     counters().errors.labels(kind).inc()
 
 
@@ -109,7 +110,7 @@ def _counters(registry: CollectorRegistry) -> Counters:
     def counter(name: str, text: str, *labels: str) -> Counter:
         return Counter(f"ecopredict_{name}", text, labels, registry=registry)
 
-    def gauge(name: str, text: str, mode: Any) -> Gauge:
+    def gauge(name: str, text: str, mode: Literal["livesum", "livemostrecent"]) -> Gauge:
         return Gauge(f"ecopredict_{name}", text, registry=registry, multiprocess_mode=mode)
 
     def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
@@ -121,7 +122,7 @@ def _counters(registry: CollectorRegistry) -> Counters:
     cache = counter(
         "cache", "Answers looked for, by the layer of the cache that held them: process, redis or none", "layer"
     )
-    made = Counters(
+    metrics = Counters(
         predictions={cached: predictions.labels(str(cached).lower()) for cached in (True, False)},
         answers=counter(
             "answers",
@@ -144,7 +145,7 @@ def _counters(registry: CollectorRegistry) -> Counters:
             "part",
         ),
         cache={layer: cache.labels(layer) for layer in CACHE_LAYERS},
-        # only the process that drains knows these figures
+        # Only the process that drains the spool sets these.
         waiting=gauge("handover_rows", "Answers that wait for the database", "livemostrecent"),
         waiting_age=gauge("handover_oldest_seconds", "How long the oldest of them has waited", "livemostrecent"),
         rejected=gauge(
@@ -157,13 +158,13 @@ def _counters(registry: CollectorRegistry) -> Counters:
         models_bytes=gauge("models_open_bytes", "Memory of the models held open, summed over workers", "livesum"),
     )
     for kind in ERRORS:
-        # 0 and not absent, so that the first failure is an increase
-        made.errors.labels(kind)
-    return made
+        # 0 instead of absent, so that the first failure is an increase.
+        metrics.errors.labels(kind)
+    return metrics
 
 
 def _build_info(app: Flask, registry: CollectorRegistry) -> None:
-    # prometheus_client's Info is not for several processes
+    # prometheus_client's Info does not support several processes.
     info = Gauge(
         "ecopredict_build_info",
         "What runs: 1 with the version of this program and of Python",
@@ -189,22 +190,22 @@ def _watch_pool(app: Flask, registry: CollectorRegistry) -> None:
     taken = gauge("checked_out", "Connections to the database in use")
     beyond = gauge("overflow", "Connections to the database beyond those that are kept")
 
-    told: dict[Gauge, int] = {}
+    values: dict[Gauge, int] = {}
 
-    def tell(gauge: Gauge, value: int) -> None:
-        if told.get(gauge) != value:
-            told[gauge] = value
+    def set_gauge(gauge: Gauge, value: int) -> None:
+        if values.get(gauge) != value:
+            values[gauge] = value
             gauge.set(value)
 
     def update(change: int) -> None:
-        # asked of the pools at each turn: counting up and down would drift with the first connection that breaks
+        # Read from the pools each time: a count of events would be wrong after the first broken connection.
         pools = [engine.pool for engine in engines if isinstance(engine.pool, QueuePool)]
-        tell(taken, max(0, sum([pool.checkedout() for pool in pools]) + change))
-        tell(beyond, sum([max(0, pool.overflow()) for pool in pools]))
-        tell(size, sum([pool.size() for pool in pools]))
+        set_gauge(taken, max(0, sum([pool.checkedout() for pool in pools]) + change))
+        set_gauge(beyond, sum([max(0, pool.overflow()) for pool in pools]))
+        set_gauge(size, sum([pool.size() for pool in pools]))
 
     update(0)
     for engine in engines:
-        # a connection is still counted while it is handed back
+        # A connection is still counted while it is checked in.
         event.listen(engine, "checkout", lambda *_: update(0))
         event.listen(engine, "checkin", lambda *_: update(-1))

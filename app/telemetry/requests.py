@@ -1,4 +1,4 @@
-"""What happened: a request id on every response, one log line a request, metrics by route, traces and error reports."""
+"""Request ids, and the hooks that log, count and trace each request."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask, Response
-from flask.globals import app_ctx, request_ctx
+from flask import Flask, Response, g, request
 from prometheus_client import Histogram
 
 from app.components import components
@@ -23,7 +22,7 @@ __all__ = ["Counters", "counters", "init_app", "timed"]
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # https://www.w3.org/TR/trace-context/#traceparent-header
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
-# how long an ending process waits for collectors, for each of the two
+# Seconds that a process waits for each of the two collectors when it ends.
 _PATIENCE = 2.0
 
 
@@ -48,7 +47,7 @@ def init_app(app: Flask) -> None:
 
 
 def _hide_parameters(app: Flask) -> None:
-    """Keep what was asked out of the database's error messages, and with that out of logs and reports."""
+    """Keep the values of statements out of database errors, and so out of logs and reports."""
     with app.app_context():
         for engine in db.engines.values():
             engine.hide_parameters = True
@@ -56,7 +55,7 @@ def _hide_parameters(app: Flask) -> None:
 
 @contextmanager
 def timed(histogram: Histogram, name: str) -> Iterator[None]:
-    """Time a piece of work, as a span too where there are traces."""
+    """Time a piece of work, and record it as a span where traces are enabled."""
     traces = components().find(tracing.Traces)
     began = time.perf_counter()
     try:
@@ -70,28 +69,26 @@ def timed(histogram: Histogram, name: str) -> Iterator[None]:
 
 
 def _begin() -> None:
-    asked, kept = request_ctx.request, app_ctx.g
-    kept.began = time.perf_counter()
-    given = asked.headers.get("X-Request-ID", "")
-    kept.request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
-    parent = asked.headers.get("traceparent", "")
-    found = _TRACEPARENT.fullmatch(parent) if parent else None
-    if found:
-        kept.trace_id = found[1]
+    g.began = time.perf_counter()
+    request_id = request.headers.get("X-Request-ID", "")
+    g.request_id = request_id if _SANE_ID.fullmatch(request_id) else uuid.uuid4().hex
+    parent = request.headers.get("traceparent", "")
+    match = _TRACEPARENT.fullmatch(parent) if parent else None
+    if match:
+        g.trace_id = match[1]
     traces = components().find(tracing.Traces)
-    if traces is not None and not asked.path.startswith(logs.QUIET):
-        kept.trace_id = traces.begin(parent if found else "")
+    if traces is not None and not request.path.startswith(logs.QUIET):
+        g.trace_id = traces.begin(parent if match else "")
 
 
 def _finish(response: Response) -> Response:
-    asked, kept = request_ctx.request, app_ctx.g
-    response.headers["X-Request-ID"] = kept.get("request_id") or uuid.uuid4().hex
+    response.headers["X-Request-ID"] = g.get("request_id") or uuid.uuid4().hex
     now = time.perf_counter()
-    seconds = now - kept.get("began", now)
+    seconds = now - g.get("began", now)
     parts = components()
     traces = parts.find(tracing.Traces)
     if traces is not None:
         traces.finish(response)
-    parts.get(metrics.RequestMetrics).count(asked, response, seconds)
-    logs.write(asked, response, seconds)
+    parts.get(metrics.RequestMetrics).count(request, response, seconds)
+    logs.write(request, response, seconds)
     return response

@@ -1,7 +1,7 @@
-"""Our own failures, reported to Sentry. The package is imported only where a DSN is set.
+"""Error reports to Sentry. The package sentry_sdk is imported only where SENTRY_DSN is set.
 
-Whatever is logged as an error is reported: the kind of error, where in the code, on which route. The request itself is
-not: no address, header, body, variable or number from a message leaves with it.
+Every log record of level ERROR is reported with the type of the error, its place in the code and the route. A report
+contains no address, header, body or variable, and no number from a message.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 from app.config.settings import Settings, app_version
 from app.telemetry import logs
 
-# A database that is away fails every request: Sentry needs to hear of it once in a while.
+# Seconds between two reports of the same error: without a database every request fails.
 _EVERY = 1.0
-# a message may quote what was asked, an address, or a row of the database
+# A message may quote input, an address or a row of the database.
 _PRIVATE = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\d[\w.,:+-]*")
 
 
 class ErrorReports(logging.Handler):
-    """Reports what is logged as an error."""
+    """A log handler that reports errors to Sentry."""
 
     def __init__(self, settings: Settings) -> None:
         from sentry_sdk import Client
@@ -29,7 +29,7 @@ class ErrorReports(logging.Handler):
 
         super().__init__(logging.ERROR)
         self._event_from = event_from_exception
-        # No integration: each would patch something, and their views of a request hold what must not leave.
+        # No integrations: each patches a library, and their reports of a request contain private data.
         self._client: Any = Client(
             dsn=settings.sentry_dsn,
             release=f"ecopredict@{app_version()}",
@@ -48,7 +48,7 @@ class ErrorReports(logging.Handler):
         self._last: dict[tuple[object, ...], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Report, in another thread; a Sentry that is away costs nothing but the report."""
+        """Report a record from the background thread of sentry_sdk. Without Sentry the report is lost."""
         try:
             error = record.exc_info[1] if record.exc_info else None
             key = (record.pathname, record.lineno, type(error))
@@ -62,12 +62,12 @@ class ErrorReports(logging.Handler):
             self.handleError(record)
 
     def stop(self, patience: float) -> None:
-        """Send what waits and stop, in bounded time whatever Sentry does."""
+        """Send waiting reports and stop within a time limit."""
         self._client.close(timeout=patience)
 
 
 def init_app(settings: Settings) -> ErrorReports | None:
-    """Report errors where a DSN is set; the application made last decides, as for the form of log lines."""
+    """Report errors where a DSN is set. The last application of a process decides, as for the log format."""
     root = logging.getLogger("app")
     for handler in [each for each in root.handlers if isinstance(each, ErrorReports)]:
         root.removeHandler(handler)
@@ -79,14 +79,13 @@ def init_app(settings: Settings) -> ErrorReports | None:
 
 
 def _about(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what is known of a line besides the error: its wording without what was filled in, and the ids."""
-    found = logs.ids()
+    """Return the event of a record without its error: the message without its arguments, the route and the ids."""
     rule = logs.route()
     about: dict[str, Any] = {
         "level": record.levelname.lower().replace("critical", "fatal"),
         "logger": record.name,
         "logentry": {"message": record.msg if isinstance(record.msg, str) else type(record.msg).__name__},
-        "tags": found | ({"route": rule} if rule else {}),
+        "tags": logs.ids() | ({"route": rule} if rule else {}),
     }
     return about | ({"transaction": rule} if rule else {})
 

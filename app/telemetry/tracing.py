@@ -1,7 +1,7 @@
-"""Traces for an OTLP collector. Imported packages and threads exist only where an endpoint is set.
+"""Traces for an OTLP collector. OpenTelemetry is imported only where OTEL_EXPORTER_OTLP_ENDPOINT is set.
 
-OpenTelemetry's own instrumentation of Flask writes the caller's address, its user agent and the query string, which
-holds conditions, into every span; these few lines write none of them.
+OpenTelemetry's instrumentation of Flask is not used: it writes the address and user agent of the client and the query
+string, which contains conditions, into every span.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from app.config.settings import Settings, app_version
 from app.database.db import db
 from app.telemetry import logs
 
-# a collector that hangs holds up the thread that sends, and only that
+# In seconds. A collector that hangs blocks only the thread that sends.
 _TIMEOUT = 5
 _TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+\"?(\w+)", re.IGNORECASE)
 
 
 class Traces:
-    """Begins and ends spans, and sends them from a thread of its own.
+    """Spans of requests, sent by a background thread.
 
     Parameters
     ----------
     settings : Settings
-        With an endpoint. ``OTEL_TRACES_SAMPLER`` and ``OTEL_EXPORTER_OTLP_HEADERS`` are read from the environment, as
-        everywhere.
+        With an endpoint. OpenTelemetry reads ``OTEL_TRACES_SAMPLER`` and ``OTEL_EXPORTER_OTLP_HEADERS`` from the
+        environment.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -52,14 +52,14 @@ class Traces:
         )
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._exporter = OTLPSpanExporter(f"{settings.otel_exporter_otlp_endpoint}/v1/traces", timeout=_TIMEOUT)
-        # a full queue drops spans: memory stays bounded while the collector is away
+        # A full queue drops spans, so that memory is bounded without a collector.
         self._processor = BatchSpanProcessor(self._exporter)
         self._provider.add_span_processor(self._processor)
         self._tracer = self._provider.get_tracer("ecopredict", app_version())
 
     def begin(self, traceparent: str) -> str:
-        """Begin the span of a request; returns the id of its trace."""
-        # the caller's tracestate and baggage stay outside: they could hold anything
+        """Begin the span of the current request, and return the id of its trace."""
+        # tracestate and baggage of the client are ignored: they can contain anything.
         parent = self._propagator.extract({"traceparent": traceparent}) if traceparent else self._context.Context()
         rule = logs.route()
         name = f"{request.method} {rule}" if rule else request.method
@@ -73,13 +73,13 @@ class Traces:
         return self._trace.format_trace_id(span.get_span_context().trace_id)
 
     def finish(self, response: Response) -> None:
-        """Write the answer into the span of the request, and the span's id into the answer."""
+        """Add the status to the span of the request, and the id of the span to the response."""
         if "span" not in g:
             return
         span, _ = g.span
-        found = span.get_span_context()
-        ids = f"{self._trace.format_trace_id(found.trace_id)}-{self._trace.format_span_id(found.span_id)}"
-        response.headers["traceresponse"] = f"00-{ids}-{int(found.trace_flags) & 1:02x}"
+        context = span.get_span_context()
+        ids = f"{self._trace.format_trace_id(context.trace_id)}-{self._trace.format_span_id(context.span_id)}"
+        response.headers["traceresponse"] = f"00-{ids}-{int(context.trace_flags) & 1:02x}"
         if span.is_recording():
             span.set_attribute("http.response.status_code", response.status_code)
             for name, value in logs.noted().items():
@@ -96,7 +96,7 @@ class Traces:
 
     @contextlib.contextmanager
     def span(self, name: str) -> Iterator[None]:
-        """Make a span of what happens within, as a part of the request."""
+        """Record the body of a ``with`` statement as a part of the request."""
         span = self._inner(name)
         try:
             yield
@@ -107,7 +107,7 @@ class Traces:
             span.end()
 
     def watch_database(self) -> None:
-        """Make a span of every statement that a request sends to the database; its values are not part of it."""
+        """Record every database statement of a request, without its values."""
         engine = db.engine
         system = "postgresql" if engine.dialect.name == "postgresql" else engine.dialect.name
 
@@ -134,18 +134,18 @@ class Traces:
         event.listen(engine, "handle_error", fail)
 
     def close(self, patience: float) -> None:
-        """Send what waits and stop, in bounded time whatever the collector does."""
-        # the processor's own shutdown waits half a minute for a collector that hangs
+        """Send waiting spans and stop within a time limit."""
+        # The public shutdown() of the processor has no time limit of ours: it waits 30 s for a collector that hangs.
         self._processor._batch_processor.shutdown(timeout_millis=int(1000 * patience))
 
     def _inner(self, name: str) -> Any:
-        """Begin a span within that of the request; outside of a request nothing is recorded."""
+        """Begin a span within the span of the request. Without a request nothing is recorded."""
         if not self._trace.get_current_span().is_recording():
             return self._trace.INVALID_SPAN
         return self._tracer.start_span(name)
 
 
 def _fail(span: Any, error: BaseException, status: Any) -> None:
-    # its message may hold anything, also what was asked
+    # The message of the error may contain input.
     span.set_attribute("error.type", type(error).__name__)
     span.set_status(status)

@@ -1,1 +1,1 @@
-"""The web layer that all features share: page, fragment and JSON from one view, input, errors and headers."""
+"""The web layer of all features: page, fragment and JSON from one view, input, errors and headers."""

@@ -1,82 +1,82 @@
-"""What Flask leaves to the server about a request's body: its limit when it comes in pieces, and reading it to the end.
+"""WSGI middleware for request bodies: a limit for chunked bodies, and reading each body to its end.
 
-A body that is refused (too large, no such address, too many requests) is not read by whoever refuses it. A server that
-closes the connection on bytes it has not read resets it, and the answer is lost on the way: nginx then says 503 where
-we said 413.
+A view that refuses a request (body too large, no such URL, too many requests) does not read the body. A server that
+closes a connection with unread bytes resets it, and the response is lost: nginx then sends 503 instead of 413.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.exceptions import RequestEntityTooLarge
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import InputStream, StartResponse, WSGIApplication, WSGIEnvironment
 
-# less than this gunicorn reads on by itself (64 KiB), so that most requests are not asked
+# gunicorn reads up to 64 KiB itself. Bodies with a shorter Content-Length than this many digits are left to it.
 _DIGITS_OF_LARGE = 5
-# more than nginx passes on (client_max_body_size); who sends more without nginx may see the connection closed
-_MOST = 8 * 1024 * 1024
-_AT_ONCE = 64 * 1024
+# More than nginx passes on (client_max_body_size). Without nginx, the connection of a larger body is closed.
+_MAX_BYTES = 8 * 1024 * 1024
+_BLOCK = 64 * 1024
 
 
 def init_app(app: Flask) -> None:
-    """Wire it around everything else."""
-    app.wsgi_app = _minding(app.wsgi_app, app.config["MAX_CONTENT_LENGTH"])  # type: ignore[method-assign, assignment]
+    """Add the middleware as the outermost one."""
+    limit = app.config["MAX_CONTENT_LENGTH"]
+    app.wsgi_app = _middleware(app.wsgi_app, limit)  # type: ignore[method-assign, assignment]  # as Flask documents
 
 
-class _InPieces:
-    """A body whose length nobody has said; werkzeug would cut it at the limit and take that for all of it.
+class _ChunkedBody:
+    """A body of unknown length. werkzeug would cut it at the limit and treat the beginning as the whole body.
 
     Parameters
     ----------
-    stream : stream of bytes
-        Ends where the body does.
+    stream : binary stream
+        Ends at the end of the body.
     limit : int
-        Bytes; a body must be smaller.
+        In bytes; the body must be smaller.
     """
 
-    def __init__(self, stream: Any, limit: int) -> None:
+    def __init__(self, stream: InputStream, limit: int) -> None:
         self._stream = stream
         self._left = limit
 
     def read(self, size: int = -1) -> bytes:
-        """Read on.
+        """Read the next part.
 
         Raises
         ------
         RequestEntityTooLarge
-            The limit is reached.
+            The body reaches the limit.
         """
-        part: bytes = self._stream.read(size)
+        part = self._stream.read(size)
         self._left -= len(part)
         if self._left <= 0:
             raise RequestEntityTooLarge
         return part
 
 
-def _minding(inner: WSGIApplication, limit: int) -> WSGIApplication:
+def _middleware(inner: WSGIApplication, limit: int) -> WSGIApplication:
     def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        stream, in_pieces = environ["wsgi.input"], "HTTP_TRANSFER_ENCODING" in environ
-        if in_pieces:
-            environ["wsgi.input"] = _InPieces(stream, limit)
-        answer = inner(environ, start_response)
-        large = in_pieces or len(environ.get("CONTENT_LENGTH") or "") >= _DIGITS_OF_LARGE
-        # only a server that says where a body ends can be read to its end
+        stream, chunked = environ["wsgi.input"], "HTTP_TRANSFER_ENCODING" in environ
+        if chunked:
+            environ["wsgi.input"] = _ChunkedBody(stream, limit)
+        response = inner(environ, start_response)
+        large = chunked or len(environ.get("CONTENT_LENGTH") or "") >= _DIGITS_OF_LARGE
+        # Without this flag the server does not mark the end of a body.
         if large and environ.get("wsgi.input_terminated"):
-            _read_on(stream)
-        return answer
+            _read_rest(stream)
+        return response
 
     return outer
 
 
-def _read_on(stream: Any) -> None:
-    rest = _MOST
-    # a body that breaks off or is not well formed is no reason to withhold the answer; gunicorn closes after it
+def _read_rest(stream: InputStream) -> None:
+    rest = _MAX_BYTES
+    # A broken or malformed body is no reason to withhold the response. gunicorn closes the connection after it.
     with contextlib.suppress(Exception):
-        while rest > 0 and (part := stream.read(_AT_ONCE)):
+        while rest > 0 and (part := stream.read(_BLOCK)):
             rest -= len(part)

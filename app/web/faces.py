@@ -1,33 +1,35 @@
-"""How one view becomes page, HTMX fragment and JSON, and how input is read."""
+"""Page, HTMX fragment and JSON from one view."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, cast
 
 from flask import Response, current_app, render_template, request
 from pydantic import BaseModel
-from werkzeug.datastructures import Headers
+
+from app.config.settings import Settings
 
 API_PREFIX = "/api/v1"
 FRAGMENT = "fragment"
 Face = Literal["json", "fragment", "page"]
+P = ParamSpec("P")
 
 
 @dataclass
 class Reply:
-    """What a view found out; the wrapper decides how it looks.
+    """The result of a view, before it is rendered.
 
     Attributes
     ----------
     data : BaseModel or None
-        The answer; the whole of it in JSON, ``data`` in templates.
+        The result: the JSON response, and ``data`` in templates.
     text : bytes or None
-        Its JSON, where that is written already.
+        The result as JSON, where it is already serialized.
     context : dict
-        What only the templates need.
+        Further variables of the templates.
     page, fragment : str, optional
         Templates that replace those of the view.
     """
@@ -42,7 +44,7 @@ class Reply:
 
 
 def face(*, for_error: bool = False) -> Face:
-    """Tell which face the request asks for."""
+    """Return the face of the response to the current request."""
     path = request.path
     if path == API_PREFIX or path.startswith((API_PREFIX + "/", "/health/")) or path in ("/openapi.json", "/metrics"):
         return "json"
@@ -55,17 +57,17 @@ def face(*, for_error: bool = False) -> Face:
 
 
 def _prefers_json() -> bool:
-    accepted = request.accept_mimetypes
-    best = accepted.best_match(["text/html", "application/json", "application/problem+json"])
-    return best is not None and best != "text/html" and accepted[best] > accepted["text/html"]
+    types = request.accept_mimetypes
+    best = types.best_match(["text/html", "application/json", "application/problem+json"])
+    return best is not None and best != "text/html" and types[best] > types["text/html"]
 
 
-def faces(page: str = "", fragment: str = "") -> Callable[[Callable[..., Reply]], Callable[..., Response]]:
-    """Render the reply of a view in the face that was asked for."""
+def faces(page: str = "", fragment: str = "") -> Callable[[Callable[P, Reply]], Callable[P, Response]]:
+    """Decorate a view, so that its reply is rendered in the face of the request."""
 
-    def decorate(view: Callable[..., Reply]) -> Callable[..., Response]:
+    def decorate(view: Callable[P, Reply]) -> Callable[P, Response]:
         @functools.wraps(view)
-        def wrapper(*args: Any, **kwargs: Any) -> Response:
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> Response:
             return render(view(*args, **kwargs), page, fragment)
 
         return wrapper
@@ -75,41 +77,33 @@ def faces(page: str = "", fragment: str = "") -> Callable[[Callable[..., Reply]]
 
 def render(reply: Reply, page: str = "", fragment: str = "") -> Response:
     """Turn a reply into a response."""
-    asked = face()
-    if asked == "json":
+    kind = face()
+    if kind == "json":
         response = to_json(reply.data, reply.status) if reply.text is None else _json(reply.text, reply.status)
     else:
-        template = (reply.fragment or fragment) if asked == "fragment" else (reply.page or page)
+        template = (reply.fragment or fragment) if kind == "fragment" else (reply.page or page)
         body = render_template(template, data=reply.data, **reply.context)
         response = Response(body, status=reply.status, content_type="text/html; charset=utf-8")
-        # The same address answers a page or a fragment: caches must keep the two apart.
+        # The same URL returns a page or a fragment, and caches must distinguish the two.
         response.vary.add("HX-Request")
     response.headers.update(reply.headers)
     return response
 
 
 def to_json(data: BaseModel | None, status: int = 200) -> Response:
-    """Write a schema as JSON."""
+    """Return the JSON response of a schema."""
     return _json(data.model_dump_json() if data is not None else "null", status)
 
 
-class FinalResponse(Response):
-    """A response that is complete as it is made: its headers are neither copied nor gone through once more."""
-
-    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
-        """Return the headers; the length of the body is among them."""
-        return self.headers
-
-
 def _json(body: str | bytes, status: int) -> Response:
-    return FinalResponse(body, status=status, content_type="application/json")
+    return Response(body, status=status, content_type="application/json")
 
 
 def site_root() -> str:
-    """Return the address of this site as the caller sees it, without a trailing slash."""
+    """Return the URL of this site as the client sees it, without a trailing slash."""
     return request.host_url.rstrip("/")
 
 
-def settings() -> Any:
+def settings() -> Settings:
     """Return the settings of the current application."""
-    return current_app.config["SETTINGS"]
+    return cast("Settings", current_app.config["SETTINGS"])

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
-_UNTYPED = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def plain_text(value: str) -> str:
-    """Refuse what no database text can hold or no person types."""
-    if _UNTYPED.search(value):
+    """Refuse control characters and unpaired surrogates, which no database text can contain."""
+    if _CONTROL.search(value):
         raise ValueError("must not contain control characters")
     return value
 
@@ -21,7 +21,7 @@ Text = Annotated[str, Field(max_length=200), AfterValidator(plain_text)]
 
 
 class PageQuery(BaseModel):
-    """Where in a list, and how much of it."""
+    """The part of a list that a request wants."""
 
     limit: int = Field(20, ge=1, le=100, description="How many items at most.")
     cursor: str | None = Field(None, max_length=1000, description="The `next` of the page before.")

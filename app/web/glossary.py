@@ -1,4 +1,4 @@
-"""Every term of art in one sentence, for the disclosures on the pages."""
+"""The glossary: each technical term in one sentence, for the disclosures on the pages."""
 
 from __future__ import annotations
 

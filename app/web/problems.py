@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 
-from flask import Flask, Response, g, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
 from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
 def respond(
     status: int, detail: str, *, kind: str = "about:blank", title: str = "", errors: FieldErrors = ()
 ) -> Response:
-    """Build the response for an error in the face that was asked for."""
+    """Return the response to an error, in the face of the request."""
     title = title or HTTPStatus(status).phrase
     if face(for_error=True) == "json":
         problem: dict[str, object] = {
@@ -81,10 +81,9 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if isinstance(error, InternalServerError) and error.original_exception is not None:
         return _unexpected(error.original_exception)
-    if status < 400 and error.response is not None:  # a redirect raised by the router
-        return error.response  # type: ignore[return-value]
     if status < 400:
-        return error.get_response()  # type: ignore[return-value]
+        # The router raises redirects.
+        return current_app.make_response(error.get_response())
     response = respond(status, DETAILS.get(status) or error.description or HTTPStatus(status).phrase)
     allowed = getattr(error, "valid_methods", None)
     if allowed:
@@ -93,12 +92,12 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unreadable(error: Exception) -> Response:
-    # gunicorn reads a body only while a view asks for it, and then finds that its parts are not what they say
+    # gunicorn parses a chunked body while a view reads it.
     return respond(400, DETAILS[400])
 
 
 def _database_error(error: Exception) -> Response:
-    # The driver's message can hold addresses and statements: it goes to the log, never to the caller.
+    # The message of the driver can contain addresses and statements, so it is only logged.
     metrics.failed("database")
     log.error("database unavailable: %s", error.__class__.__name__, exc_info=error)
     return respond(503, DETAILS[503])

@@ -1,4 +1,4 @@
-"""How input is read: JSON bodies and query strings, validated against a schema."""
+"""Input: JSON bodies and query strings, validated against a schema."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import orjson
 from flask import request
-from flask.globals import request_ctx
 from pydantic import BaseModel, ValidationError
 
 from app.errors import MalformedBody, UnsupportedType, ValidationFailed
@@ -27,20 +26,23 @@ def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Sc
     ----------
     schema : type of BaseModel
     also_in_address : tuple of str
-        Members that may stand in the query string instead.
+        Members that may be query parameters instead.
+
+    Raises
+    ------
+    UnsupportedType, MalformedBody, ValidationFailed
     """
-    asked = request_ctx.request
-    mimetype = asked.mimetype
+    mimetype = request.mimetype
     if not (mimetype == "application/json" or mimetype.endswith("+json")):
         raise UnsupportedType("Send the body as application/json.")
     try:
-        body = _parse(asked.get_data(cache=False))
+        body = _parse(request.get_data(cache=False))
     except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise MalformedBody(f"The body is not valid JSON{where}.", [("", "not valid JSON")]) from None
     if not isinstance(body, dict):
         raise ValidationFailed([("", "expected a JSON object")])
-    for name in also_in_address if asked.query_string else ():
+    for name in also_in_address if request.query_string else ():
         values = request.args.getlist(name)
         if len(values) > 1 or (values and name in body):
             raise ValidationFailed([(pointer(name), "given more than once")])
@@ -49,21 +51,21 @@ def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Sc
     return validate(schema, body)
 
 
-def _parse(sent: bytes) -> Any:
-    """Parse JSON, at leisure where it is not the plain kind."""
+def _parse(body: bytes) -> Any:
+    """Parse JSON. The slower module json reports where an error is, and accepts NaN and Infinity."""
     try:
-        return orjson.loads(sent)
+        return orjson.loads(body)
     except orjson.JSONDecodeError:
         pass
-    # NaN and Infinity are let through here, because only the check of values can say which field held them.
-    body = json.loads(sent.decode("utf-8"))
-    # Half a surrogate pair is no text: no database and no response could hold it.
-    json.dumps(body, ensure_ascii=False).encode("utf-8")
-    return body
+    # NaN and Infinity are accepted here, because the validation of the schema names their fields.
+    parsed = json.loads(body.decode("utf-8"))
+    # An unpaired surrogate is not text: no database and no response can contain it.
+    json.dumps(parsed, ensure_ascii=False).encode("utf-8")
+    return parsed
 
 
 def _number_or_text(text: str) -> float | str:
-    """A member of the query string, where everything is text."""
+    """Return a query parameter as a number, where it is one."""
     try:
         return float(text)
     except ValueError:
@@ -71,22 +73,22 @@ def _number_or_text(text: str) -> float | str:
 
 
 def read_query(schema: type[Schema]) -> Schema:
-    """Read and validate the query string; parameters the schema does not know are left alone."""
-    given: dict[str, str] = {}
+    """Read and validate the query string. Parameters that the schema does not have are ignored."""
+    query: dict[str, str] = {}
     problems: list[tuple[str, str]] = []
     for name in schema.model_fields:
         values = request.args.getlist(name)
         if len(values) > 1:
             problems.append((pointer(name), "given more than once"))
         elif values:
-            given[name] = values[0]
+            query[name] = values[0]
     if problems:
         raise ValidationFailed(problems)
-    return validate(schema, given)
+    return validate(schema, query)
 
 
 def validate(schema: type[Schema], body: dict[str, Any]) -> Schema:
-    """Validate against a schema, naming each bad field by its JSON pointer."""
+    """Validate against a schema, and raise ValidationFailed with a JSON pointer for each invalid field."""
     try:
         return schema.model_validate(body)
     except ValidationError as error:

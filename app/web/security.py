@@ -1,4 +1,4 @@
-"""Headers that keep a browser safe, CORS for the API, and the check that a form was sent from this site."""
+"""Security headers, CORS for the API, and the refusal of forms from other sites."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POLICY = (
     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 POLICY = _POLICY.format(styles="")
-# Swagger UI writes style attributes into its markup; only its own page allows that.
+# Swagger UI writes style attributes into its markup. Only its page allows them.
 DOCS_POLICY = _POLICY.format(styles=" 'unsafe-inline'")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -35,20 +35,20 @@ _FOR_DOCS = [*_HEADERS.items(), ("Content-Security-Policy", DOCS_POLICY)]
 
 
 class NoSessions(SessionInterface):
-    """Nothing is kept in a cookie, so none is read, checked or written."""
+    """No sessions: no cookie is read or written."""
 
     _none = NullSession()
 
     def open_session(self, app: Flask, request: Request) -> NullSession:
-        """Return the session that says, when something is put into it, that there is none."""
+        """Return a session that raises an error when a view writes to it."""
         return self._none
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Never called: a null session is not saved."""
+        """Do nothing: Flask does not save a null session."""
 
 
 def init_app(app: Flask) -> None:
-    """Wire the checks and the headers."""
+    """Add the checks and the headers."""
     origins = app.config["SETTINGS"].cors_origins
     if origins:
         CORS(
@@ -63,7 +63,7 @@ def init_app(app: Flask) -> None:
 
 
 def _refuse_cross_site_forms() -> None:
-    """Refuse a form sent from another site; the API takes only JSON, which browsers do not send across unasked."""
+    """Refuse a form from another site. The API accepts only JSON, which browsers send to other sites only with CORS."""
     if request.method in ("GET", "HEAD", "OPTIONS") or request.path.startswith(API_PREFIX + "/"):
         return
     site = request.headers.get("Sec-Fetch-Site")
@@ -77,7 +77,7 @@ def _refuse_cross_site_forms() -> None:
 
 
 def _with_headers(inner: WSGIApplication) -> WSGIApplication:
-    """Add headers to every response, after Flask: no view sets any of these, so none needs to be looked for."""
+    """Add headers to every response after Flask. No view sets any of them."""
 
     def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ours = _FOR_DOCS if environ.get("PATH_INFO", "").rstrip("/") == "/docs" else _FOR_ALL

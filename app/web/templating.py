@@ -1,7 +1,8 @@
-"""What every template can use, and the form of a slug in an address."""
+"""Globals of the templates, and the URL converter of slugs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask, url_for
@@ -12,21 +13,21 @@ from app.web.glossary import GLOSSARY
 
 
 class SlugConverter(BaseConverter):
-    """A slug or an id; anything else is no address of ours and never reaches the database."""
+    """A slug or an id. Anything else is a 404 and does not reach the database."""
 
     regex = r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}"
 
 
 def init_app(app: Flask) -> None:
-    """Give templates the glossary, the version and the addresses of static files."""
+    """Give templates the glossary, the version and the URLs of static files."""
     app.jinja_env.globals.update(glossary=GLOSSARY, app_version=app_version(), asset=_asset(app))
 
 
-def _asset(app: Flask):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _asset(app: Flask) -> Callable[[str], str]:
     root = Path(app.static_folder or "static")
 
     def asset(name: str) -> str:
-        """Return the address of a static file; it changes with the file, so browsers may keep what they have."""
+        """Return the URL of a static file. It changes with the file, so that browsers may cache it."""
         file = root / name
         try:
             stamp = file.stat()

@@ -6,7 +6,6 @@ nothing in it waits longer than for a reply of Redis.
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 import uuid
@@ -21,7 +20,7 @@ from limits import parse
 from app import create_app
 from app.components import components
 from app.errors import AppError
-from app.limits.counts import SharedCounts
+from app.limits.counts import RequestCounts
 from app.outbox.outbox import Outbox
 from app.predictions import service
 from app.predictions.schemas import PredictionQuery
@@ -35,7 +34,7 @@ from benchmarks.serving.workload import PATH
 
 inner = create_app()
 settings = inner.config["SETTINGS"]
-counts = SharedCounts(store=components(inner).find(RedisClient))
+counts = RequestCounts(components(inner).find(RedisClient))
 limit = parse(settings.rate_limit)
 latency = components(inner).get(RequestMetrics)._latency.labels("POST", PATH, "200")
 total = components(inner).get(RequestMetrics)._total.labels("POST", "200")
@@ -62,11 +61,11 @@ async def predict(request: Request) -> Response:
     # nginx sets the client's address, as with TRUSTED_PROXIES=1
     address = request.headers.get("X-Forwarded-For", "127.0.0.1")
     headers = {**HEADERS, "X-Request-ID": request_id}
-    count, ends = counts.take(limit.key_for(address), limit.amount, limit.get_expiry())
+    window = counts.hit(limit, address)
     headers["RateLimit-Limit"] = str(limit.amount)
-    headers["RateLimit-Remaining"] = str(max(0, limit.amount - count))
-    headers["RateLimit-Reset"] = str(max(1, math.ceil(ends - time.monotonic())))
-    if count > limit.amount:
+    headers["RateLimit-Remaining"] = str(max(0, limit.amount - window.count))
+    headers["RateLimit-Reset"] = str(max(1, math.ceil(window.ends - time.monotonic())))
+    if window.count > limit.amount:
         return Response(status_code=429, headers=headers)
     content = await request.body()
     with inner.app_context():
@@ -80,10 +79,7 @@ async def predict(request: Request) -> Response:
     latency.observe(seconds)
     total.inc()
     fields = {"request_id": request_id, "method": "POST", "route": PATH, "status": status}
-    if logs.access.isEnabledFor(logging.INFO):
-        record = logging.LogRecord(logs.access.name, logging.INFO, __file__, 0, "request", None, None)
-        record.request = {**fields, "latency_ms": round(1000 * seconds, 2), **noted}
-        logs.access.handle(record)
+    logs.access.info("request", extra={"request": {**fields, "latency_ms": round(1000 * seconds, 2), **noted}})
     return Response(body, status, headers, "application/json")
 
 

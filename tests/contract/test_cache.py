@@ -149,7 +149,7 @@ def test_the_process_layer_is_bounded_and_safe_for_threads(asked, artifacts, env
         artifact = registry.opened(version)
         given = read_environment(environment, artifact.card)
         computed = inference.compute(artifact, given)
-    kept = answers._KEPT
+    kept = answers._MAX_ENTRIES
     failures: list[Exception] = []
 
     def fill(start: int) -> None:

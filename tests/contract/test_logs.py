@@ -22,7 +22,7 @@ def written(monkeypatch):
     """What the application's own handler writes."""
     stream = io.StringIO()
     for handler in logging.getLogger("app").handlers:
-        if getattr(handler, "ecopredict", False):
+        if handler.name == logs.HANDLER:
             monkeypatch.setattr(handler, "stream", stream)
             monkeypatch.setattr(handler, "formatter", handler.formatter)
     return lambda: stream.getvalue().splitlines()

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
 from app import create_app
+from app.database import connections
 from app.database.db import db
 from tests.contract.conftest import make_settings
 from tests.services.conftest import call
@@ -46,6 +48,18 @@ def test_a_server_that_falls_silent_within_a_statement_is_given_up(
         # the connection is not used again
         assert db.session.execute(sqlalchemy.text("SELECT 1")).scalar_one() == 1
         db.session.remove()
+
+
+def test_the_test_of_a_pooled_connection_has_a_shorter_limit_than_a_statement(database: str, tmp_path: Path) -> None:
+    app = create_app(make_settings(tmp_path, database_url=database.replace("postgresql:", "postgresql+psycopg2:")))
+    with app.app_context():
+        raw = db.engine.raw_connection()
+        driver: Any = raw.driver_connection
+        assert driver.patience == connections.ANSWER_S
+        # as a command does
+        driver.patience = None
+        raw.close()
+        assert driver.patience == connections.CONNECT_S
 
 
 def test_a_restarted_server_costs_no_request(database: str, on_services: Sites) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -56,16 +57,27 @@ def _workers(site: live.Site) -> set[int]:
     return {child.pid for child in psutil.Process(site.program.process.pid).children()}
 
 
+def _counters(worker: psutil.Process) -> Path:
+    """The directory that holds a worker's counters."""
+    maps = Path(f"/proc/{worker.pid}/maps").read_text().splitlines()
+    (directory,) = {Path(line.split()[-1]).parent for line in maps if "/ecopredict-metrics-" in line}
+    return directory
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_a_signal_leaves_nothing_behind(environ: dict[str, str], number: signal.Signals) -> None:
-    with live.serving(environ) as site:
+    with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as site:
         assert predict(site.url).status == 200
         master = psutil.Process(site.program.process.pid)
         family = [master, *master.children(recursive=True)]
         assert len(family) == 3
+        (counters,) = {_counters(worker) for worker in master.children()}
+        assert counters.parent == Path("/dev/shm")
+        assert stat.S_IMODE(counters.stat().st_mode) == 0o700
         assert site.program.stop(number) == 0, site.program.output()
         assert psutil.wait_procs(family, timeout=5)[1] == []
         assert not live.listens(site.program.port)
+        assert not counters.exists()
 
 
 def test_metrics_add_up_over_workers(site: live.Site, promtool: str) -> None:
