@@ -44,8 +44,7 @@ def ask(name: str, artifact: Artifact, environment: Canonical, asked: RequestOpt
     ValidationFailed
         The model has no threshold by the rule that was asked for.
     """
-    held, _ = inference.cached_or_computed(artifact, environment)
-    computed = held.computed()
+    computed, _ = inference.cached_or_computed(artifact, environment)
     threshold = inference.threshold_of(artifact, asked.threshold)
     verdict = judge(computed.suitability, computed.interval, threshold, computed.novelty, asked.extrapolation)
     return UnstoredAnswer(name, artifact, environment, computed, threshold, verdict)

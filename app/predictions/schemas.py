@@ -145,6 +145,11 @@ class Computed(BaseModel):
     contributions: list[Contribution]
     missing: list[str] = Field(default_factory=list)
 
+    @property
+    def text(self) -> bytes:
+        """Return this as JSON, which the shared cache stores."""
+        return self.model_dump_json().encode()
+
 
 class Stored(Computed):
     """An answer as it is kept: what was computed and how it was asked for."""

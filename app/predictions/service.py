@@ -12,7 +12,7 @@ from app.catalogue.snapshot import ModelEntry, SpeciesEntry
 from app.errors import Unavailable
 from app.outbox.outbox import outbox
 from app.predictions import tables, usage
-from app.predictions.answers import Answer, AppliedOptions, refs_of
+from app.predictions.answers import apply_options, assemble_answer, refs_of
 from app.predictions.conditions import Canonical, read_environment
 from app.predictions.inference import cached_or_computed, threshold_of
 from app.predictions.schemas import PredictionAnswer, PredictionQuery
@@ -27,7 +27,7 @@ from ml.card import ModelCard
 class AnswerWithCard:
     """An answer, whom it is about and the card of the model that gave it."""
 
-    answer: Answer
+    answer: PredictionAnswer
     species: SpeciesEntry
     card: ModelCard
 
@@ -59,21 +59,21 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
         raise Unavailable(f"There is no model for {species.scientific_name} yet.")
     artifact = registry.opened(model)
     environment = read_environment(query.environment, artifact.card)
-    held, cached = cached_or_computed(artifact, environment)
-    novelty = held.novelty
+    computed, cached = cached_or_computed(artifact, environment)
+    novelty = computed.novelty
     if query.extrapolation == "refuse" and not novelty.in_area_of_applicability:
         usage.count(artifact, environment, novelty, refused=True)
         refuse_outside(novelty, environment, artifact.card)
-    asked = AppliedOptions(threshold_of(artifact, query.threshold), query.extrapolation, cached)
-    told = refs_of(species, model.id, model.version)
-    answer = Answer(tables.new_id(), datetime.now(UTC), environment, held, asked, told)
+    stored = apply_options(computed, threshold_of(artifact, query.threshold), query.extrapolation, cached)
+    refs = refs_of(species, model.id, model.version)
+    answer = assemble_answer(tables.new_id(), environment, datetime.now(UTC), stored, refs)
     outbox().keep(
         {
             "id": answer.id,
             "species_id": species.id,
             "model_id": model.id,
             "environment": environment,
-            "answer": orjson.Fragment(answer.stored_text()),
+            "answer": orjson.Fragment(stored.model_dump_json()),
             "created_at": answer.created_at.isoformat(),
             # what the database would join to it; wanted while the row is on its way
             "told": {"species": species.slug, "version": model.version},
@@ -86,9 +86,9 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
 
 
 def example(species: SpeciesEntry, model: ModelEntry, environment: Canonical) -> PredictionAnswer:
-    """Answer without keeping anything: what the page shows before a visitor has asked."""
+    """Answer without storing the answer: what the page shows before the visitor sends the form."""
     artifact = registry.opened(model)
-    checked = read_environment(dict(environment), artifact.card)
-    held, cached = cached_or_computed(artifact, checked)
-    asked = AppliedOptions(threshold_of(artifact, None), "flag", cached)
-    return Answer("", datetime.now(UTC), checked, held, asked, refs_of(species, model.id, model.version)).whole()
+    conditions = read_environment(dict(environment), artifact.card)
+    computed, cached = cached_or_computed(artifact, conditions)
+    stored = apply_options(computed, threshold_of(artifact, None), "flag", cached)
+    return assemble_answer("", conditions, datetime.now(UTC), stored, refs_of(species, model.id, model.version))

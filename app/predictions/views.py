@@ -68,7 +68,7 @@ def predict_form() -> Reply:
         return Reply(None, 409, {"form": form, "view": None, "card": None, "no_models": False, "refusal": error})
     form, _ = forms.filled(given.species)
     forms.keep(form, request.form)
-    return _answered(given.answer.whole(), given.card, form=form)
+    return _answered(given.answer, given.card, form=form)
 
 
 @api.post("/predictions")
@@ -85,7 +85,7 @@ def predict_form() -> Reply:
 def predict() -> Reply:
     """Answer a JSON query."""
     given = service.predict(read_json(PredictionQuery, also_in_address=ALSO_IN_ADDRESS))
-    return Reply(text=given.answer.text())
+    return Reply(given.answer)
 
 
 @api.get("/predictions/<slug:prediction_id>")

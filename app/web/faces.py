@@ -26,8 +26,6 @@ class Reply:
     ----------
     data : BaseModel or None
         The result: the JSON response, and ``data`` in templates.
-    text : bytes or None
-        The result as JSON, where it is already serialized.
     context : dict
         Further variables of the templates.
     page, fragment : str, optional
@@ -40,7 +38,6 @@ class Reply:
     page: str | None = None
     fragment: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    text: bytes | None = None
 
 
 def face(*, for_error: bool = False) -> Face:
@@ -79,7 +76,7 @@ def render(reply: Reply, page: str = "", fragment: str = "") -> Response:
     """Turn a reply into a response."""
     kind = face()
     if kind == "json":
-        response = to_json(reply.data, reply.status) if reply.text is None else _json(reply.text, reply.status)
+        response = to_json(reply.data, reply.status)
     else:
         template = (reply.fragment or fragment) if kind == "fragment" else (reply.page or page)
         body = render_template(template, data=reply.data, **reply.context)

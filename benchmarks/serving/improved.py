@@ -71,7 +71,7 @@ async def predict(request: Request) -> Response:
     with inner.app_context():
         try:
             query = validate(PredictionQuery, orjson.loads(content))
-            body, status = service.predict(query).answer.text(), 200
+            body, status = service.predict(query).answer.model_dump_json(), 200
         except AppError as error:
             body, status = orjson.dumps({"detail": error.detail}), error.status
         noted = g.get("noted", {})
