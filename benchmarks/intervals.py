@@ -21,7 +21,8 @@ from ml.kernels.logit import logistic
 from ml.serving.interval import IntervalModel, Z
 from ml.training.cross_validation import held_out_members, held_out_networks
 from ml.training.default_model import EngineSettings, fit_group
-from ml.training.group import folds_for, prepare
+from ml.training.folds import folds_for
+from ml.training.group import prepare
 from ml.training.held_out_summary import Judged, judge, study_intervals
 from ml.training.stacking import equal_weights, fit_stacking
 
@@ -72,16 +73,16 @@ def regions(
 
 def row(name: str, judged: list[Judged]) -> str:
     """Return one line of the table."""
-    intervals = study_intervals(judged)
+    found = study_intervals(judged)
     groups = join([one.groups for one in judged])
     plain = holds(groups, IntervalModel()).mean()
-    margin = Z * intervals.model.deviation(groups.spread)
+    margin = Z * found.model.deviation(groups.spread)
     width = logistic(groups.logit + margin) - logistic(groups.logit - margin)
     low, middle, high = np.quantile(width, [0.1, 0.5, 0.9])
-    error = np.sqrt(intervals.coverage * (1 - intervals.coverage) / intervals.n_groups)
+    error = np.sqrt(found.coverage * (1 - found.coverage) / found.n_groups)
     return (
-        f"{name:<22} {len(judged):>7} {intervals.n_groups:>6}   {intervals.coverage:.3f} ± {error:.3f}   {plain:.3f}   "
-        f"{intervals.model.scale:>5.2f} {intervals.model.place:>6.2f}   {middle:.2f} ({low:.2f} to {high:.2f})"
+        f"{name:<22} {len(judged):>7} {found.n_groups:>6}   {found.coverage:.3f} ± {error:.3f}   {plain:.3f}   "
+        f"{found.model.scale:>5.2f} {found.model.place:>6.2f}   {middle:.2f} ({low:.2f} to {high:.2f})"
     )
 
 
