@@ -1,5 +1,5 @@
-# The application, and nginx with its static files (target `front`); docker-compose.yml puts them beside PostgreSQL and
-# Redis. The application is the last stage, which is built when no target is named.
+# Two images: the application (the last stage, which is the default), and nginx with the static files (target `front`).
+# docker-compose.yml runs both with PostgreSQL and Redis.
 # Linted by tests/unit/tools, and built once with a container engine on a stand-in base image (docs/how-to/deploy.md).
 FROM python:3.11-slim-bookworm AS install
 WORKDIR /srv
@@ -8,7 +8,7 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --requirement r
 COPY tools tools
 RUN mkdir -p app/static && /venv/bin/python tools/fetch.py --data-dir /fetched
 
-# what never changes between two builds, plain and packed, next to the configuration that serves it
+# the static files, plain and compressed
 FROM install AS static
 COPY app/static app/static
 RUN /venv/bin/python tools/compress.py app/static /packed
