@@ -17,7 +17,8 @@ Z = 1.6448536269514722
 class IntervalModel:
     """Two figures, fitted to held-out records, from which the width of every interval follows.
 
-    The standard deviation of a calibrated logit is ``sqrt((scale · spread)² + between_place_sd²)``.
+    The variance of a calibrated logit is ``(scale · spread)² + between_place_sd²``, and the spread of an answer is
+    ``slope · sqrt(sampling + disagreement / n_members)``.
 
     Attributes
     ----------
@@ -43,3 +44,29 @@ class IntervalModel:
         ndarray, same shape
         """
         return np.asarray(np.sqrt((self.scale * spread) ** 2 + self.between_place_sd**2))
+
+    def variances(self, slope: float, sampling: float, disagreement: float, n_members: int) -> dict[str, float]:
+        """Return the variance of one calibrated logit by source; the sum is the square of `deviation`.
+
+        Parameters
+        ----------
+        slope : float
+            Of the calibration.
+        sampling : float
+            Variance of the score over samples of records.
+        disagreement : float
+            Weighted variance of the members' scores.
+        n_members : int
+            Members with a weight above 0.
+
+        Returns
+        -------
+        dict of str to float
+            ``records``, ``members`` and ``places``.
+        """
+        factor = (slope * self.scale) ** 2
+        return {
+            "records": factor * sampling,
+            "members": factor * disagreement / n_members,
+            "places": self.between_place_sd**2,
+        }

@@ -321,12 +321,9 @@ class FastPredictor:
 
         The members are fitted to the same records, so the forest's spread between half samples represents all of them.
         """
-        steep = (self.blend.slope * self._interval.scale) ** 2
-        parts = {
-            "records": steep * explanation.sampling,
-            "members": steep * explanation.disagreement / self._n_members,
-            "places": self._interval.between_place_sd**2,
-        }
+        parts = self._interval.variances(
+            self.blend.slope, explanation.sampling, explanation.disagreement, self._n_members
+        )
         total = sum(parts.values())
         # From the logit scale to that of the score, which is `slope` times smaller.
         margin = Z * math.sqrt(total) / self.blend.slope
