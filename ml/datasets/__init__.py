@@ -1,4 +1,4 @@
-"""The demo studies: real survey data, loaded, cleaned and described."""
+"""The demo studies: loading, cleaning and description of real survey data."""
 
 from __future__ import annotations
 
@@ -23,14 +23,20 @@ def load_study(slug: str, raw: Path) -> StudyData:
     Parameters
     ----------
     slug : str
-        A key of `DEMO_STUDIES`; KeyError otherwise.
+        A key of `DEMO_STUDIES`.
     raw : Path
         Directory of the fetched files.
 
     Returns
     -------
     StudyData
-        FileNotFoundError when the study's files have not been fetched.
+
+    Raises
+    ------
+    KeyError
+        There is no such study.
+    FileNotFoundError
+        A file of the study has not been fetched.
     """
     if slug not in DEMO_STUDIES:
         raise KeyError(f"there is no study {slug!r}; there are {', '.join(DEMO_STUDIES)}")

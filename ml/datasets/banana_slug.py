@@ -102,7 +102,11 @@ def load_banana_slug(raw: Path) -> StudyData:
     Parameters
     ----------
     raw : Path
-        Directory holding ``ariolimax.gpkg``.
+        Directory of ``ariolimax.gpkg``.
+
+    Returns
+    -------
+    StudyData
     """
     path = raw / "ariolimax.gpkg"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Names of the 51 birds of the rpjdl survey: the source writes French without accents."""
+"""Names of the 51 birds of the rpjdl survey, whose columns are French names without accents."""
 
 from __future__ import annotations
 

@@ -60,14 +60,18 @@ def load_mediterranean_birds(raw: Path) -> StudyData:
     Parameters
     ----------
     raw : Path
-        Directory holding ``rpjdl.xlsx``.
+        Directory of ``rpjdl.xlsx``.
+
+    Returns
+    -------
+    StudyData
     """
     table = pd.read_excel(raw / "rpjdl.xlsx", index_col=0)
     unknown = set(table.columns) - set(BIRDS) - {column for column, *_ in _COVER}
     if unknown:
-        raise ValueError(f"rpjdl.xlsx has columns nobody has named: {', '.join(sorted(map(str, unknown)))}")
+        raise ValueError(f"rpjdl.xlsx has unknown columns: {', '.join(sorted(map(str, unknown)))}")
     environment = pd.DataFrame(
-        # stored as ln(x + 1); the covers were noted in whole per cent
+        # Stored as ln(x + 1) of covers in whole per cent.
         {name: np.round(np.expm1(table[column].to_numpy(dtype=np.float64)), 1) for column, name, *_ in _COVER}
     )
     species, presence = [], {}

@@ -17,11 +17,11 @@ from ml.study import StudyData
 
 EXTENT = Extent(west=30.0, south=-35.0, east=-130.0, north=35.0)
 N_BACKGROUND = 5_000
-#: Temperature and rain, their level and their swing: eight that people can name, of the fifteen that could be had.
+#: Level and seasonality of temperature and precipitation: eight of the fifteen variables in `LAYERS`.
 PREDICTORS = ("bio1", "bio4", "bio5", "bio6", "bio12", "bio14", "bio15", "bio18")
 #: A cell of the climate grid is 28 km wide at the equator.
 MAX_UNCERTAINTY_M = 25_000.0
-#: The outline of the land is coarse, and reefs fringe it: only records this far inland cannot be meant.
+# The land outline is coarse and reefs lie along it, so that only records this far inland are errors.
 _INLAND_DEGREES = 0.4
 _SEED = 20220210
 
@@ -32,7 +32,11 @@ def load_staghorn_coral(raw: Path) -> StudyData:
     Parameters
     ----------
     raw : Path
-        Directory holding ``AcDigitifera.zip``, the ERA5 climatology and ``naturalearth_lowres.shp``.
+        Directory of ``AcDigitifera.zip``, the ERA5 climatology and ``naturalearth_lowres.shp``.
+
+    Returns
+    -------
+    StudyData
     """
     archive, climate = raw / "AcDigitifera.zip", raw / "era5_global_climatology_2000_2025.nc"
     outline = raw / "naturalearth_lowres.shp"

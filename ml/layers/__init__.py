@@ -1,1 +1,1 @@
-"""Environmental layers, bioclimatic variables and background points."""
+"""Environmental layers: climatologies, bioclimatic variables and background points."""

@@ -1,4 +1,4 @@
-"""Background: a sample of the available environment inside a study's extent (Phillips et al. 2006)."""
+"""Background points: a sample of the available environment inside a study's extent (Phillips et al. 2006)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 class BackgroundError(ValueError):
-    """A background that cannot be drawn; the message says why."""
+    """The background cannot be drawn; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Extent:
             raise BackgroundError("west and east must differ, both within -180..180")
 
     def holds(self, longitude: ArrayLike, latitude: ArrayLike) -> NDArray[np.bool_]:
-        """Whether points lie inside, edges included; shape (n,) in and out."""
+        """Return which points lie inside, edges included; shape (n,) in and out."""
         lon = (np.asarray(longitude, dtype=np.float64) - self.west) % 360.0
         lat = np.asarray(latitude, dtype=np.float64)
         return (lon <= (self.east - self.west) % 360.0) & (lat >= self.south) & (lat <= self.north)
@@ -46,7 +46,17 @@ def read_land(path: Path) -> shapely.Geometry:
     Parameters
     ----------
     path : Path
-        A shapefile or anything else GDAL reads.
+        A shapefile or another format that GDAL reads.
+
+    Returns
+    -------
+    Geometry
+        Prepared for many tests of points.
+
+    Raises
+    ------
+    BackgroundError
+        The file cannot be read.
     """
     try:
         _, _, geometry, _ = pyogrio.raw.read(path, columns=[])
@@ -58,13 +68,14 @@ def read_land(path: Path) -> shapely.Geometry:
 
 
 def on_land(land: shapely.Geometry, longitude: ArrayLike, latitude: ArrayLike) -> NDArray[np.bool_]:
-    """Whether points lie on land.
+    """Return which points lie on land.
 
     Parameters
     ----------
     land : Geometry
         From `read_land`.
     longitude, latitude : array-like, shape (n,)
+        Degrees; any turn of longitude.
 
     Returns
     -------
@@ -81,12 +92,12 @@ def candidate_cells(
     surface: Literal["sea", "land", "any"] = "any",
     land: shapely.Geometry | None = None,
 ) -> Floats:
-    """Centres of a grid's cells inside an extent, on land or at sea.
+    """Return the centres of a grid's cells inside an extent, on land or at sea.
 
     Parameters
     ----------
     longitude : array-like, shape (n_columns,)
-        Cell centres; any turn.
+        Cell centres, degrees; any turn.
     latitude : array-like, shape (n_rows,)
     extent : Extent
     surface : {"sea", "land", "any"}
@@ -95,8 +106,13 @@ def candidate_cells(
 
     Returns
     -------
-    ndarray, shape (n_cells, 2)
+    ndarray of float64, shape (n_cells, 2)
         Longitude (-180 to below 180) and latitude, row by row.
+
+    Raises
+    ------
+    BackgroundError
+        There is no land outline to tell land from sea.
     """
     lon = (np.asarray(longitude, dtype=np.float64) + 180.0) % 360.0 - 180.0
     grid_lon, grid_lat = np.meshgrid(lon, np.asarray(latitude, dtype=np.float64))
@@ -118,21 +134,30 @@ def sample_background(cells: Floats, n: int, seed: int) -> Floats:
     cells : ndarray, shape (n_cells, 2)
         Longitude and latitude of the centres of cells of equal size in degrees.
     n : int
-        Cells wanted; all are taken when there are no more.
+        Number of cells to draw; all are taken when there are no more.
     seed : int
         The same seed gives the same cells.
 
     Returns
     -------
-    ndarray, shape (min(n, n_cells), 2)
+    ndarray of float64, shape (min(n, n_cells), 2)
         In the order of `cells`.
+
+    Raises
+    ------
+    BackgroundError
+        There are no cells, or `n` is below 1.
+
+    References
+    ----------
+    Phillips, Anderson & Schapire 2006, Ecological Modelling 190: 231-259, doi 10.1016/j.ecolmodel.2005.03.026.
     """
     if not len(cells):
         raise BackgroundError("no cell of the grid lies in the extent")
     if n < 1:
         raise BackgroundError("at least one background point is needed")
     area = np.cos(np.radians(cells[:, 1])).clip(min=0.0)
-    # a row at a pole has no area of its own
+    # The area of a cell centred at a pole is 0.
     possible = np.flatnonzero(area > 1e-12)
     if n >= possible.size:
         return cells[possible]

@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer as people meet it: label, unit and the limits beyond which a value is an error."""
+    """Description of a layer: label, unit, and the limits beyond which a value is an error."""
 
     name: str
     label: str
@@ -26,8 +26,8 @@ _T, _P = (-100.0, 70.0), (0.0, 50_000.0)
 _MEANS = "From monthly means."
 _QUARTER = "From monthly means; a quarter is any three months in a row, the turn of the year included."
 
-#: Bioclimatic variables that monthly mean temperature and monthly precipitation can give. bio2, bio3, bio8 and bio9 are
-#: left out: the first two need daily extremes, the others are known to jump in space.
+#: Bioclimatic variables that follow from monthly mean temperature and monthly precipitation. bio2 and bio3 are left out
+#: because they need daily extremes, bio8 and bio9 because they have discontinuities in space.
 LAYERS: dict[str, Layer] = {
     layer.name: layer
     for layer in (
@@ -65,7 +65,7 @@ LAYERS: dict[str, Layer] = {
 
 
 def bioclim(temperature: ArrayLike, precipitation: ArrayLike) -> dict[str, Floats]:
-    """Bioclimatic variables from monthly means.
+    """Compute the bioclimatic variables from monthly means.
 
     Parameters
     ----------
@@ -77,12 +77,17 @@ def bioclim(temperature: ArrayLike, precipitation: ArrayLike) -> dict[str, Float
     Returns
     -------
     dict of str to ndarray, shape (n,)
-        Every name in `LAYERS`. Definitions as in WorldClim and dismo's ``biovars``; of several quarters that tie, the
-        one beginning first in the year.
+        Every name in `LAYERS`, as defined by WorldClim and dismo's ``biovars``; if quarters tie, the one that begins
+        first in the year.
+
+    Raises
+    ------
+    ValueError
+        The shapes differ or are not (12, n).
 
     References
     ----------
-    Hijmans et al. 2005, Int. J. Climatology 25: 1965-1978.
+    Hijmans et al. 2005, International Journal of Climatology 25: 1965-1978, doi 10.1002/joc.1276.
     """
     t, p = np.asarray(temperature, dtype=np.float64), np.asarray(precipitation, dtype=np.float64)
     if t.shape != p.shape or t.ndim != 2 or t.shape[0] != 12:

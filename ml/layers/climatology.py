@@ -1,4 +1,4 @@
-"""Environmental layers: a gridded monthly climatology, read, checked for its units and sampled at points."""
+"""A gridded monthly climatology: reading, check of units, and sampling at points."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Floats = NDArray[np.float64]
 
 
 class LayerError(ValueError):
-    """A layer file that is not what it should be; the message says why."""
+    """A layer file is missing or not valid; the message says why."""
 
 
-#: SHA-256 of the layer files this library knows.
+#: SHA-256 of known layer files, by name.
 KNOWN_FILES: dict[str, str] = {
     "era5_global_climatology_2000_2025.nc": "217e261cdd048eb1d742e897489ff686f8377e50799daf770bf654e457389418",
 }
 
 
 def verify(path: Path) -> str:
-    """Hash a layer file and compare it with the registry.
+    """Hash a layer file and compare it with `KNOWN_FILES`.
 
     Parameters
     ----------
@@ -34,7 +34,12 @@ def verify(path: Path) -> str:
     Returns
     -------
     str
-        SHA-256 in hexadecimal. LayerError when the registry knows the name with another hash.
+        SHA-256 in hexadecimal.
+
+    Raises
+    ------
+    LayerError
+        The file is missing, or its name is known with another hash.
     """
     if not path.is_file():
         raise LayerError(f"there is no {path.name} in {path.parent}")
@@ -49,13 +54,18 @@ def verify(path: Path) -> str:
 class Climatology:
     """A monthly climatology on a regular longitude-latitude grid: ``t2m`` and ``tp`` of shape (12, rows, columns).
 
-    Only the axes are read on opening.
+    Only the axes are read when the file is opened.
 
     Parameters
     ----------
     path : Path
-        An HDF5 or NetCDF-4 file with the datasets ``latitude`` (falling), ``longitude`` (0 to below 360), ``t2m``
+        An HDF5 or NetCDF-4 file with the datasets ``latitude`` (descending), ``longitude`` (0 to below 360), ``t2m``
         and ``tp``.
+
+    Raises
+    ------
+    LayerError
+        The file cannot be read, or its grid is not regular and global.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,17 +90,22 @@ class Climatology:
             raise LayerError(f"{path.name}: the grid does not go round the globe")
 
     def rows_columns(self, longitude: ArrayLike, latitude: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Nearest cell of each point.
+        """Return row and column of the cell nearest to each point.
 
         Parameters
         ----------
         longitude : array-like, shape (n,)
-            Degrees, -180..180 or 0..360; wraps.
+            Degrees, -180..180 or 0..360.
         latitude : array-like, shape (n,)
 
         Returns
         -------
-        row, column : ndarray of int, shape (n,)
+        row, column : ndarray of int64, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            A coordinate is not finite, or a latitude is outside the grid.
         """
         lon, lat = np.asarray(longitude, dtype=np.float64), np.asarray(latitude, dtype=np.float64)
         if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
@@ -102,12 +117,12 @@ class Climatology:
         return row, column % self.longitude.size
 
     def cell_of(self, longitude: ArrayLike, latitude: ArrayLike) -> NDArray[np.int64]:
-        """Number of the nearest cell of each point, shape (n,)."""
+        """Return the number of the cell nearest to each point, shape (n,)."""
         row, column = self.rows_columns(longitude, latitude)
         return row * self.longitude.size + column
 
     def sample(self, longitude: ArrayLike, latitude: ArrayLike) -> dict[str, Floats]:
-        """Bioclimatic variables at points, from the nearest cell.
+        """Return the bioclimatic variables of the cell nearest to each point.
 
         Parameters
         ----------
@@ -128,7 +143,10 @@ class Climatology:
         return bioclim(self._celsius(t), self._millimetres(p))
 
     def _celsius(self, t: Floats) -> Floats:
-        """The values decide, not the units attribute: the ERA5 climatology at hand says K and holds °C."""
+        """Convert temperatures to °C; the unit is inferred from the values.
+
+        The units attribute is not reliable: that of the ERA5 climatology is K, but the values are °C.
+        """
         low, high = np.nanmin(t), np.nanmax(t)
         if low > 150.0:
             t, low, high = t - 273.15, low - 273.15, high - 273.15
@@ -137,7 +155,10 @@ class Climatology:
         return t
 
     def _millimetres(self, p: Floats) -> Floats:
-        """Likewise: the attribute says m, the values are mm a month. Metres would never exceed 1 a day or month."""
+        """Check that precipitation is in mm a month; the unit is inferred from the values.
+
+        The units attribute of the ERA5 climatology is m, but the values are mm. Values in metres never exceed 1.
+        """
         low, high = np.nanmin(p), np.nanmax(p)
         if low < -1e-3 or high <= 1.0 or high > 10_000.0:
             raise LayerError(f"{self.path.name}: precipitation from {low:g} to {high:g} is not in mm a month")

@@ -1,10 +1,10 @@
-"""What a run can say for the protocol's Model: settings, estimates, choices and thresholds."""
+"""Texts for the protocol\'s Model: settings, estimates, choices and thresholds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ml.odmap.wording import MEMBERS, SETTINGS, Run, Said, counted, joined, listed, number, percent, score, table
+from ml.odmap.wording import MEMBERS, SETTINGS, ElementText, Run, counted, joined, listed, number, percent, score, table
 
 _RULES = {
     "maxSSS": "the largest sum of sensitivity and specificity",
@@ -13,26 +13,26 @@ _RULES = {
 }
 
 
-def _preselection(run: Run) -> Said:
-    return Said(f"The run selected none: it was given {counted(len(run.card.predictors), 'predictor')} and used them.")
+def _preselection(run: Run) -> ElementText:
+    return ElementText(f"None by the run: it used all {counted(len(run.card.predictors), 'predictor')} of the study.")
 
 
-def _multicollinearity(run: Run) -> Said:
+def _multicollinearity(run: Run) -> ElementText:
     found = run.card.collinear
     if not found:
         if run.card.area is None:
-            return Said(
-                "Not looked at: the card, of an older format, does not tell which predictors go together.",
+            return ElementText(
+                "Not looked at: the card, of an older format, does not list collinear predictors.",
                 to_write="Say which predictors are correlated, and what was done about it.",
             )
-        return Said("The run looked for it and reports no predictors that cannot be told apart.")
+        return ElementText("The run checked it and found no predictors that cannot be told apart.")
     rows = []
     for one in found:
         pair = one.measure == "spearman"
         measure = "rank correlation (Spearman)" if pair else "variance inflation factor"
         value = score(one.value) if pair else number(one.value)
         rows.append([listed([run.label(name) for name in one.predictors]), measure, value])
-    return Said(
+    return ElementText(
         f"{counted(len(found), 'finding')} of predictors that cannot be told apart, judged by rank correlations and "
         "variance inflation factors (Dormann et al. 2013). They were reported and all kept.",
         tables=(table("Predictors that cannot be told apart", ["Predictors", "Measure", "Value"], rows, words=(0, 1)),),
@@ -40,11 +40,11 @@ def _multicollinearity(run: Run) -> Said:
     )
 
 
-def _settings(run: Run) -> Said:
+def _settings(run: Run) -> ElementText:
     training = run.card.training
     rows = [[name, _setting(value), _meaning(run, name)] for name, value in sorted(training.parameters.items())]
     rows.append(["seed", str(training.seed), "seed of every random draw"])
-    return Said(
+    return ElementText(
         joined(f"The estimator is: {training.estimator}"),
         tables=(table("Settings of the fit", ["Setting", "Value", "What it is"], rows, words=(0, 2)),),
     )
@@ -61,29 +61,29 @@ def _setting(value: float | int | str | None) -> str:
     return number(value) if isinstance(value, int | float) else str(value) if value is not None else "none"
 
 
-def _extrapolation(run: Run) -> Said:
+def _extrapolation(run: Run) -> ElementText:
     held = ["the forest answers as at the edge of it"] if run.has("forest") else []
     held += ["the MaxEnt-type model holds values at the edge (clamping)"] if run.has("maxent") else []
-    return Said(
+    return ElementText(
         joined(
             f"Beyond the training range {listed(held)}" if held else "",
-            "Answers there are marked, since no record can check them",
+            "Predictions there are marked, because no record supports them",
         )
     )
 
 
-def _coefficients(run: Run) -> Said:
-    return Said(
+def _coefficients(run: Run) -> ElementText:
+    return ElementText(
         "Not in the card: the model is described by what each predictor does to the answer (variable importance, and "
         "the contributions shown with every answer), not by coefficients."
     )
 
 
-def _parameter_uncertainty(run: Run) -> Said:
+def _parameter_uncertainty(run: Run) -> ElementText:
     interval = run.card.interval
     if interval is None:
-        return Said("Not in the card, which is of an older format.")
-    return Said(
+        return ElementText("Not in the card, which is of an older format.")
+    return ElementText(
         joined(
             "From how answers differ between half samples of the records"
             + (" and between the members" if run.several_members else "")
@@ -94,30 +94,30 @@ def _parameter_uncertainty(run: Run) -> Said:
     )
 
 
-def _importance(run: Run) -> Said:
+def _importance(run: Run) -> ElementText:
     shares = sorted(run.card.importance.items(), key=lambda item: (-item[1], item[0]))
     if not shares:
-        return Said("Not in the card.")
+        return ElementText("Not in the card.")
     how = (
         "The share of the forest's splitting gain (mean decrease in impurity) that fell to each predictor."
         if run.card.area is None
         else "The mean absolute contribution of each predictor over training rows, as shares."
     )
     rows = [[run.label(name), percent(share)] for name, share in shares]
-    return Said(how, tables=(table("Importance of the predictors", ["Predictor", "Share"], rows),))
+    return ElementText(how, tables=(table("Importance of the predictors", ["Predictor", "Share"], rows),))
 
 
-def _selection(run: Run) -> Said:
+def _selection(run: Run) -> ElementText:
     background = run.card.background
     if background is None or not background.share_scores:
-        return Said(
+        return ElementText(
             "The card names no setting that was chosen by score: all are given under model settings.",
         )
     rows = [
         [percent(float(share)), f"{value:.4f}", "chosen" if float(share) == background.target_group_share else "–"]
         for share, value in sorted(background.share_scores.items(), key=lambda item: float(item[0]))
     ]
-    return Said(
+    return ElementText(
         f"The share of the background that is target group was tuned: {counted(len(rows), 'share')} tried by "
         f"cross-validation within the training data, {percent(background.target_group_share)} chosen.",
         tables=(
@@ -131,15 +131,15 @@ def _selection(run: Run) -> Said:
     )
 
 
-def _averaging(run: Run) -> Said:
+def _averaging(run: Run) -> ElementText:
     weights = run.card.members
     if not run.several_members:
-        return Said("None: the model has one member.")
+        return ElementText("None: the model has one member.")
     if not weights:
-        return Said("The card does not say how much each member weighs.")
+        return ElementText("The card does not say how much each member weighs.")
     equal = max(weights.values()) - min(weights.values()) < 1e-9
     rows = [[MEMBERS.get(name, name), percent(weight)] for name, weight in weights.items()]
-    return Said(
+    return ElementText(
         "The members weigh the same in the mean of their scores."
         if equal
         else "The members' weights in the mean of their scores differ; they were found on held-out records.",
@@ -147,21 +147,21 @@ def _averaging(run: Run) -> Said:
     )
 
 
-def _ensembles(run: Run) -> Said:
+def _ensembles(run: Run) -> ElementText:
     parameters = run.card.training.parameters
     trees, networks = parameters.get("n_estimators"), parameters.get("n_networks")
     parts = [f"{trees} trees grown on different samples of the records"] if run.has("forest") and trees else []
     parts += [f"{networks} networks from different random starts"] if run.has("network") and networks else []
-    return Said(joined(f"Averaged within the members: {listed(parts)}" if parts else "None"))
+    return ElementText(joined(f"Averaged within the members: {listed(parts)}" if parts else "None"))
 
 
-def _spatial(run: Run) -> Said:
+def _spatial(run: Run) -> ElementText:
     optimism = run.card.optimism
     if not run.spatial:
-        return Said("Not corrected for, and it could not be: no whole areas could be held out. The scores may flatter.")
-    return Said(
+        return ElementText("Not corrected: no whole areas could be held out, so the scores may be too high.")
+    return ElementText(
         joined(
-            "Not modelled. Whole areas were held out for the scores, so that near neighbours cannot give answers away",
+            "Not modelled. Whole areas were held out for the scores, so that training records are not near held-out ones",
             f"With random folds the AUC would be {score(optimism.auc_roc_random)} instead of "
             f"{score(optimism.auc_roc_spatial)}"
             if optimism
@@ -170,11 +170,11 @@ def _spatial(run: Run) -> Said:
     )
 
 
-def _temporal(run: Run) -> Said:
-    return Said("Not looked at: the card holds no dates.")
+def _temporal(run: Run) -> ElementText:
+    return ElementText("Not looked at: the card holds no dates.")
 
 
-def _thresholds(run: Run) -> Said:
+def _thresholds(run: Run) -> ElementText:
     card = run.card
     rows = [
         [
@@ -186,7 +186,7 @@ def _thresholds(run: Run) -> Said:
         ]
         for rule, cut in card.thresholds.items()
     ]
-    return Said(
+    return ElementText(
         f"Every rule was applied to suitabilities of held-out records. In use: {card.threshold_rule}. Specificity is "
         f"the share of the {run.others} called unsuitable.",
         tables=(
@@ -202,7 +202,7 @@ def _thresholds(run: Run) -> Said:
 
 _ENSEMBLES = "Model selection, averaging and ensembles"
 
-ANSWERS: dict[tuple[str, str], Callable[[Run], Said]] = {
+TEXTS: dict[tuple[str, str], Callable[[Run], ElementText]] = {
     ("Variable pre-selection", "Variable pre-selection"): _preselection,
     ("Multicollinearity", "Multicollinearity"): _multicollinearity,
     ("Model settings", "Model settings (fitting)"): _settings,

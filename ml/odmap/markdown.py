@@ -1,4 +1,4 @@
-"""The report as a Markdown document that no name or label can break."""
+"""The report as Markdown, with all names and labels escaped."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ml.odmap.report import OdmapElement, OdmapReport
 from ml.odmap.wording import OdmapTable
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#$]|&(?=[#\w]+;))")
-#: At the beginning of a line these would open a list or underline a heading.
+# At the beginning of a line these would begin a list or underline a heading.
 _OPENING = re.compile(r"^(\d*)([-+=.)])")
-#: Control characters, and those that turn the direction of text and could make a sentence read as another.
+# Control characters, and characters that change the direction of text and could falsify a sentence.
 _UNSEEN = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 
 def escape(text: str) -> str:
-    """Write a text so that Markdown shows it as it is, in one line.
+    """Escape a text so that Markdown shows it literally, in one line.
 
     Parameters
     ----------

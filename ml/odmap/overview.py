@@ -1,24 +1,38 @@
-"""What a run can say for the protocol's Overview."""
+"""Texts for the protocol\'s Overview."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ml.odmap.wording import MEMBERS, Run, Said, counted, degrees, joined, listed, percent, score, sentence, table
+from ml.odmap.wording import (
+    MEMBERS,
+    ElementText,
+    Run,
+    counted,
+    degrees,
+    joined,
+    listed,
+    percent,
+    score,
+    sentence,
+    table,
+)
 
 _LIBRARIES = {"python": "Python", "numpy": "NumPy", "scikit-learn": "scikit-learn", "engine": "EcoPredict's engine"}
 
 
-def _title(run: Run) -> Said:
+def _title(run: Run) -> ElementText:
     version = f", version {run.version}" if run.version is not None else ""
-    return Said(f"Distribution model of {run.species}; study: {run.card.study.title}; model {run.model_id}{version}.")
+    return ElementText(
+        f"Distribution model of {run.species}; study: {run.card.study.title}; model {run.model_id}{version}."
+    )
 
 
-def _target(run: Run) -> Said:
+def _target(run: Run) -> ElementText:
     rule = run.card.threshold_rule
     cut = run.card.thresholds.get(rule)
     interval = run.card.interval
-    return Said(
+    return ElementText(
         joined(
             "A suitability from 0 to 1 for given conditions"
             + (f", with an interval that should hold in {percent(interval.level)} of cases" if interval else ""),
@@ -27,21 +41,21 @@ def _target(run: Run) -> Said:
     )
 
 
-def _taxon(run: Run) -> Said:
+def _taxon(run: Run) -> ElementText:
     others = run.card.species.other_names
-    return Said(joined(run.species, f"Also known as: {', '.join(others)}" if others else ""))
+    return ElementText(joined(run.species, f"Also known as: {', '.join(others)}" if others else ""))
 
 
-def _location(run: Run) -> Said:
-    return Said(joined(f"{run.card.study.title}: {run.card.study.description}"))
+def _location(run: Run) -> ElementText:
+    return ElementText(joined(f"{run.card.study.title}: {run.card.study.description}"))
 
 
-def _extent(run: Run) -> Said:
+def _extent(run: Run) -> ElementText:
     places = run.card.places
     if not places:
-        return Said("The card holds no coordinates.")
+        return ElementText("The card holds no coordinates.")
     longitudes, latitudes = zip(*places, strict=True)
-    return Said(
+    return ElementText(
         f"The {counted(len(places), 'place')} of presence that the card keeps, of "
         f"{counted(run.card.n_presences, 'presence')}, lie between longitudes {degrees(min(longitudes))} and "
         f"{degrees(max(longitudes))} and between latitudes {degrees(min(latitudes))} and {degrees(max(latitudes))}, "
@@ -49,27 +63,27 @@ def _extent(run: Run) -> Said:
     )
 
 
-def _response(run: Run) -> Said:
+def _response(run: Run) -> ElementText:
     if run.presence_only:
-        return Said("Presence only, compared with background points.")
-    return Said("Presence and absence.")
+        return ElementText("Presence only, compared with background points.")
+    return ElementText("Presence and absence.")
 
 
-def _kinds(run: Run) -> Said:
+def _kinds(run: Run) -> ElementText:
     continuous, categorical = run.of_type("continuous"), run.of_type("categorical")
     parts = [f"{len(continuous)} continuous ({run.labels(continuous)})"] if continuous else []
     parts += [f"{len(categorical)} categorical ({run.labels(categorical)})"] if categorical else []
-    return Said(joined(f"{counted(len(run.card.predictors), 'predictor')}: {listed(parts)}"))
+    return ElementText(joined(f"{counted(len(run.card.predictors), 'predictor')}: {listed(parts)}"))
 
 
-def _hypotheses(run: Run) -> Said:
-    return Said(
+def _hypotheses(run: Run) -> ElementText:
+    return ElementText(
         to_write="Say for each predictor what effect on the species is expected, in which direction, and why: "
         f"{'; '.join(p.label for p in run.card.predictors)}."
     )
 
 
-def _assumptions(run: Run) -> Said:
+def _assumptions(run: Run) -> ElementText:
     assumed = (
         "The species lives where its conditions are met, and the same conditions mean the same everywhere in the "
         "study area.",
@@ -79,21 +93,21 @@ def _assumptions(run: Run) -> Said:
         if run.presence_only
         else "A species that was not found is taken to be absent: detection is not modelled.",
     )
-    return Said("The model takes for granted:", points=assumed)
+    return ElementText("The model takes for granted:", points=assumed)
 
 
-def _techniques(run: Run) -> Said:
+def _techniques(run: Run) -> ElementText:
     weights = run.card.members
     named = f"The estimator is: {run.card.training.estimator}"
     if len(weights) > 1:
         shares = listed([f"{MEMBERS.get(name, name)} {percent(weight)}" for name, weight in weights.items()])
-        return Said(joined(named, f"The members weigh {shares} in their mean"))
-    return Said(joined(named))
+        return ElementText(joined(named, f"The members weigh {shares} in their mean"))
+    return ElementText(joined(named))
 
 
-def _complexity(run: Run) -> Said:
+def _complexity(run: Run) -> ElementText:
     n, k = run.card.n_presences, len(run.card.predictors)
-    return Said(
+    return ElementText(
         f"{counted(n, 'presence')} and {run.card.n_absences:,} {run.others} for {counted(k, 'predictor')}: "
         f"{n / k:.1f} presences for each predictor. The settings that bound the complexity stand under model settings."
         if k
@@ -101,15 +115,17 @@ def _complexity(run: Run) -> Said:
     )
 
 
-def _averaging(run: Run) -> Said:
+def _averaging(run: Run) -> ElementText:
     if not run.several_members:
-        return Said("None: the model has one member.")
+        return ElementText("None: the model has one member.")
     if not run.card.members:
-        return Said("The members' scores are averaged; the card does not say with which weights.")
-    return Said("The weighted mean of the members' scores; the weights stand under model selection and averaging.")
+        return ElementText("The members' scores are averaged; the card does not say with which weights.")
+    return ElementText(
+        "The weighted mean of the members' scores; the weights stand under model selection and averaging."
+    )
 
 
-def _workflow(run: Run) -> Said:
+def _workflow(run: Run) -> ElementText:
     card = run.card
     left_out = sum(card.dropped.values())
     transformed = [p for p in card.predictors if p.transform != "none"]
@@ -129,13 +145,13 @@ def _workflow(run: Run) -> Said:
         "area of applicability measured" if card.area else "",
     ]
     done = [step for step in steps if step]
-    return Said("In this order:", points=tuple(sentence(step[:1].upper() + step[1:]) for step in done))
+    return ElementText("In this order:", points=tuple(sentence(step[:1].upper() + step[1:]) for step in done))
 
 
-def _software(run: Run) -> Said:
+def _software(run: Run) -> ElementText:
     training = run.card.training
     rows = [[_LIBRARIES.get(name, name), version] for name, version in training.versions.items()]
-    return Said(
+    return ElementText(
         f"EcoPredict, with seed {training.seed}.",
         tables=(table("Versions of the programs that made the model", ["Program", "Version"], rows, words=(0, 1)),)
         if rows
@@ -143,8 +159,8 @@ def _software(run: Run) -> Said:
     )
 
 
-def _code(run: Run) -> Said:
-    return Said(
+def _code(run: Run) -> ElementText:
+    return ElementText(
         "EcoPredict's package ml. To repeat the fit, train "
         f"{run.card.species.slug} of the study {run.card.study.slug} on the same records with seed "
         f"{run.card.training.seed}, the settings under model settings and the versions under software; "
@@ -152,14 +168,14 @@ def _code(run: Run) -> Said:
     )
 
 
-def _data(run: Run) -> Said:
-    return Said(
+def _data(run: Run) -> ElementText:
+    return ElementText(
         f"The training table has the SHA-256 fingerprint {run.card.training.data_fingerprint}. The sources and their "
         "licences stand under the data sources of the biodiversity data."
     )
 
 
-ANSWERS: dict[tuple[str, str], Callable[[Run], Said]] = {
+TEXTS: dict[tuple[str, str], Callable[[Run], ElementText]] = {
     ("Authorship", "Study title"): _title,
     ("Model objective", "Target output"): _target,
     ("Focal taxon", "Focal taxon"): _taxon,

@@ -1,7 +1,7 @@
-"""The ODMAP protocol's questions, section by section, and what a human is asked where a run cannot answer.
+"""The elements of the ODMAP protocol by section, and what a human must write where a run cannot know.
 
 Sections, subsections and elements are those of the protocol's checklist (Zurell et al. 2020, Ecography 43: 1261-1277,
-doi 10.1111/ecog.04960, version 1.0); the requests are worded here for the model at hand.
+doi 10.1111/ecog.04960, version 1.0); the requests are our own words.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CITATION = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class ProtocolElement:
     """One element of the protocol.
 
     Attributes
@@ -27,7 +27,7 @@ class Asked:
     optional : bool
         Whether the protocol asks for it only where it applies.
     to_write : str
-        What a human is asked; empty where a run can answer alone.
+        Request to a human; empty if a run can fill in the element alone.
     """
 
     section: Section
@@ -38,95 +38,93 @@ class Asked:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Subsection and element, which name it within the protocol."""
+        """Subsection and element, unique within the protocol."""
         return self.subsection, self.element
 
 
 _Row = tuple[str, bool, str]
 
 
-def always(element: str, to_write: str = "") -> _Row:
-    """An element that every report has."""
+def _required(element: str, to_write: str = "") -> _Row:
     return element, False, to_write
 
 
-def maybe(element: str, to_write: str = "") -> _Row:
-    """An element for where it applies."""
+def _optional(element: str, to_write: str = "") -> _Row:
     return element, True, to_write
 
 
 _ROWS: dict[Section, dict[str, list[_Row]]] = {
     "Overview": {
         "Authorship": [
-            always("Study title"),
-            always("Author names", "Name everybody who made the study and the model, and what each did."),
-            always("Contact", "Give the e-mail address of a person who answers for the model."),
-            always("Study link", "Link the paper or report that this model belongs to, or say there is none."),
+            _required("Study title"),
+            _required("Author names", "Name everybody who made the study and the model, and what each did."),
+            _required("Contact", "Give the e-mail address of a person who answers for the model."),
+            _required("Study link", "Link the paper or report that this model belongs to, or say there is none."),
         ],
         "Model objective": [
-            always(
+            _required(
                 "Model objective",
                 "Say which question the model is to answer, for whom and for which decision, and whether that is "
                 "explanation, mapping within the study area, or transfer to other places or times.",
             ),
-            always("Target output"),
+            _required("Target output"),
         ],
         "Focal taxon": [
-            always("Focal taxon"),
+            _required("Focal taxon"),
         ],
         "Location": [
-            always("Location", "Name the study area so that it can be found on a map."),
+            _required("Location", "Name the study area so that it can be found on a map."),
         ],
         "Scale of analysis": [
-            always("Spatial extent", "Give the extent of the whole study area in longitude and latitude."),
-            maybe("Spatial resolution", "Give the size of the site or grid cell that one record stands for."),
-            always("Temporal extent", "Give the first and last year of the records."),
-            maybe("Temporal resolution", "Say over which season or span of time one record is taken to hold."),
-            always(
+            _required("Spatial extent", "Give the extent of the whole study area in longitude and latitude."),
+            _optional("Spatial resolution", "Give the size of the site or grid cell that one record stands for."),
+            _required("Temporal extent", "Give the first and last year of the records."),
+            _optional("Temporal resolution", "Say over which season or span of time one record is taken to hold."),
+            _required(
                 "Boundary",
                 "Say whether the study area ends at a natural or a political boundary or is a rectangle, and why "
                 "there.",
             ),
         ],
         "Biodiversity data": [
-            always(
+            _required(
                 "Observation type",
                 "Say how the records came about: standardised monitoring, field survey, museum specimens, citizen "
                 "science, tracking or a range map.",
             ),
-            always("Response data type"),
+            _required("Response data type"),
         ],
         "Predictors": [
-            always(
+            _required(
                 "Predictor types",
                 "Say of which kind each predictor is: climatic, topographic, edaphic, habitat or another.",
             ),
         ],
         "Hypotheses": [
-            always("Hypotheses", "For each predictor, say what effect on the species is expected and why."),
+            _required("Hypotheses", "For each predictor, say what effect on the species is expected and why."),
         ],
         "Assumptions": [
-            always(
+            _required(
                 "Model assumptions",
                 "Say how far these assumptions hold for this species: above all whether it lives wherever it could, "
                 "and whether what it needs is the same throughout the study area.",
             ),
         ],
         "Algorithms": [
-            always("Modelling techniques"),
-            always("Model complexity", "Say why this much complexity suits the question and the records."),
-            always("Model averaging"),
+            _required("Modelling techniques"),
+            _required("Model complexity", "Say why this much complexity suits the question and the records."),
+            _required("Model averaging"),
         ],
         "Workflow": [
-            always("Model workflow"),
+            _required("Model workflow"),
         ],
         "Software": [
-            always("Software"),
-            always(
+            _required("Software"),
+            _required(
                 "Code availability",
                 "Link the release or commit of the code that was run, in an archive that lasts.",
             ),
-            always(
+            _required(
                 "Data availability",
                 "Say where the training table with this fingerprint is kept, or why it cannot be shared.",
             ),
@@ -134,127 +132,127 @@ _ROWS: dict[Section, dict[str, list[_Row]]] = {
     },
     "Data": {
         "Biodiversity data": [
-            always("Taxon names"),
-            always(
+            _required("Taxon names"),
+            _required(
                 "Taxonomic reference system",
                 "Name the taxonomic backbone, with its version, and say how synonyms and splits were treated.",
             ),
-            always("Ecological level"),
-            always(
+            _required("Ecological level"),
+            _required(
                 "Data sources",
                 "Add the date of access and the version of each source where its citation lacks them.",
             ),
-            always("Sampling design", "Say how places and times were chosen, who looked, how and for how long."),
-            always("Sample size"),
-            maybe("Clipping", "If records were cut to a country, a region or a mask, name it."),
-            maybe("Scaling", "If records were thinned, gridded or moved before they came to the run, say how."),
-            maybe("Cleaning", "If records were cleaned before they came to the run, say how."),
-            always("Absence data"),
-            always("Background data"),
-            maybe(
+            _required("Sampling design", "Say how places and times were chosen, who looked, how and for how long."),
+            _required("Sample size"),
+            _optional("Clipping", "If records were cut to a country, a region or a mask, name it."),
+            _optional("Scaling", "If records were thinned, gridded or moved before they came to the run, say how."),
+            _optional("Cleaning", "If records were cleaned before they came to the run, say how."),
+            _required("Absence data"),
+            _required("Background data"),
+            _optional(
                 "Errors and biases",
                 "Say how often the species is overlooked or mistaken for another, how exact the places are, and where "
                 "people looked more than elsewhere.",
             ),
         ],
         "Data partitioning": [
-            always("Training data"),
-            always("Validation data"),
-            maybe("Test data", "If there are independent records, say where they come from."),
+            _required("Training data"),
+            _required("Validation data"),
+            _optional("Test data", "If there are independent records, say where they come from."),
         ],
         "Predictor variables": [
-            always("Predictor variables"),
-            always(
+            _required("Predictor variables"),
+            _required(
                 "Data sources",
                 "Say which source each predictor comes from, with its version and the date of access.",
             ),
-            always("Spatial extent", "Give the extent of the predictors' raw data."),
-            always("Spatial resolution", "Give the resolution of the predictors' raw data."),
-            always(
+            _required("Spatial extent", "Give the extent of the predictors' raw data."),
+            _required("Spatial resolution", "Give the resolution of the predictors' raw data."),
+            _required(
                 "Coordinate reference system",
                 "Give the coordinate reference system of records and predictors, as an EPSG code; say so if there is "
                 "none.",
             ),
-            always("Temporal extent", "Give the years that each predictor describes."),
-            maybe("Temporal resolution", "If a predictor changes with time, say in which steps."),
-            maybe(
+            _required("Temporal extent", "Give the years that each predictor describes."),
+            _optional("Temporal resolution", "If a predictor changes with time, say in which steps."),
+            _optional(
                 "Data processing",
                 "Say how the predictors were made from raw data: resampling, aggregation, reclassification.",
             ),
-            maybe("Errors and biases", "Say what is known of errors in measuring each predictor."),
-            maybe("Dimension reduction"),
+            _optional("Errors and biases", "Say what is known of errors in measuring each predictor."),
+            _optional("Dimension reduction"),
         ],
         "Transfer data": [
-            maybe(
+            _optional(
                 "Data sources",
                 "If the model is used for another place or time, name the data it is used on, with version and date of "
                 "access.",
             ),
-            maybe("Spatial extent"),
-            maybe("Spatial resolution"),
-            maybe("Temporal extent"),
-            maybe("Temporal resolution"),
-            maybe("Models and scenarios"),
-            maybe("Data processing"),
-            maybe("Quantification of novelty"),
+            _optional("Spatial extent"),
+            _optional("Spatial resolution"),
+            _optional("Temporal extent"),
+            _optional("Temporal resolution"),
+            _optional("Models and scenarios"),
+            _optional("Data processing"),
+            _optional("Quantification of novelty"),
         ],
     },
     "Model": {
         "Variable pre-selection": [
-            maybe(
+            _optional(
                 "Variable pre-selection",
                 "Say why these predictors were offered to the model and which others were considered.",
             ),
         ],
         "Multicollinearity": [
-            always("Multicollinearity"),
+            _required("Multicollinearity"),
         ],
         "Model settings": [
-            always("Model settings (fitting)"),
-            maybe("Model settings (extrapolation)"),
+            _required("Model settings (fitting)"),
+            _optional("Model settings (extrapolation)"),
         ],
         "Model estimates": [
-            always("Coefficients"),
-            maybe("Parameter uncertainty"),
-            maybe("Variable importance"),
+            _required("Coefficients"),
+            _optional("Parameter uncertainty"),
+            _optional("Variable importance"),
         ],
         "Model selection, averaging and ensembles": [
-            maybe("Model selection"),
-            maybe("Model averaging"),
-            maybe("Model ensembles"),
+            _optional("Model selection"),
+            _optional("Model averaging"),
+            _optional("Model ensembles"),
         ],
         "Analysis and correction of non-independence": [
-            always(
+            _required(
                 "Spatial autocorrelation",
                 "Say whether what the model leaves unexplained is alike at neighbouring places, or why that was not "
                 "looked at.",
             ),
-            maybe(
+            _optional(
                 "Temporal autocorrelation",
                 "If the records span years, say whether records of one time are alike in what the model leaves "
                 "unexplained.",
             ),
-            maybe(
+            _optional(
                 "Nested data",
                 "If records are nested in regions, observers or visits, say how that was taken into account.",
             ),
         ],
         "Threshold selection": [
-            always("Threshold selection"),
+            _required("Threshold selection"),
         ],
     },
     "Assessment": {
         "Performance statistics": [
-            always("Performance on training data"),
-            always("Performance on validation data"),
-            maybe("Performance on test data", "If there are independent records, give the scores on them."),
+            _required("Performance on training data"),
+            _required("Performance on validation data"),
+            _optional("Performance on test data", "If there are independent records, give the scores on them."),
         ],
         "Plausibility check": [
-            always(
+            _required(
                 "Response shapes",
                 "Look at the response curve of every predictor and say whether its shape makes sense for the species.",
             ),
-            always(
+            _required(
                 "Expert judgement",
                 "Let somebody who knows the species look at answers for places they know, and say what they found.",
             ),
@@ -262,21 +260,21 @@ _ROWS: dict[Section, dict[str, list[_Row]]] = {
     },
     "Prediction": {
         "Prediction output": [
-            always("Prediction unit"),
-            maybe("Post-processing"),
+            _required("Prediction unit"),
+            _optional("Post-processing"),
         ],
         "Uncertainty quantification": [
-            maybe("Algorithmic uncertainty"),
-            maybe("Input data uncertainty", "Say how errors in the predictors would change the answers."),
-            maybe("Parameter uncertainty"),
-            maybe("Scenario uncertainty"),
-            maybe("Novel environments"),
+            _optional("Algorithmic uncertainty"),
+            _optional("Input data uncertainty", "Say how errors in the predictors would change the answers."),
+            _optional("Parameter uncertainty"),
+            _optional("Scenario uncertainty"),
+            _optional("Novel environments"),
         ],
     },
 }
 
-PROTOCOL: tuple[Asked, ...] = tuple(
-    Asked(section, subsection, *row)
+PROTOCOL: tuple[ProtocolElement, ...] = tuple(
+    ProtocolElement(section, subsection, *row)
     for section, subsections in _ROWS.items()
     for subsection, rows in subsections.items()
     for row in rows

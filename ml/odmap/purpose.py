@@ -1,4 +1,4 @@
-"""What a model is for, what it must not be used for, and its known limits."""
+"""Purpose of a model: what it is for, what it must not be used for, and its known limits."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from ml.card import Metric
 from ml.odmap.wording import Run, counted, interval, joined, listed, percent, score, sentence
 from ml.score_words import AucGrade, grade_auc
 
-#: Presences below which every figure rests on few records.
+#: Models with fewer presences get a warning.
 FEW_PRESENCES = 30
-#: How far intervals may fall short of their level before that is a limit, and held-out groups that are few.
+# A coverage this far below the level is a limit, and so are fewer held-out groups than this.
 _SHORT, _FEW_GROUPS = 0.05, 20
-#: An optimism gap from which random folds would have told another story.
+# An optimism gap from which the effect of random folds is a limit.
 _GAP = 0.05
 
 
 def summary(run: Run) -> str:
-    """Say in one line what the model rests on and how good it is.
+    """Return the number of records and the AUC in one line.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def summary(run: Run) -> str:
 
 
 def intended_use(run: Run) -> list[str]:
-    """Say what the model is for.
+    """List what the model is for.
 
     Parameters
     ----------
@@ -48,7 +48,9 @@ def intended_use(run: Run) -> list[str]:
     """
     name = run.card.species.scientific_name
     if not grade_auc(run.card.metrics.get("auc_roc")).better_than_chance:
-        return [f"Showing how little these records and predictors tell about {name}. It is no basis for more."]
+        return [
+            f"Showing how little these records and predictors tell about {name}. It must not be used for anything else."
+        ]
     within = "within its area of applicability" if run.card.area else "within the ranges seen in training"
     if run.presence_only or run.card.calibration is None:
         first = f"Ranking conditions, or places of the study area, by how suitable they are for {name}, {within}."
@@ -56,13 +58,13 @@ def intended_use(run: Run) -> list[str]:
         first = f"Saying in how many of such surveys {name} would be found under given conditions, {within}."
     return [
         first,
-        "Finding which conditions go with more records of it, as questions for field work.",
-        "Standing beside other evidence and the judgement of people who know the species.",
+        "Finding conditions that go with more records of it, as hypotheses for field work.",
+        "Use together with other evidence and the judgement of people who know the species.",
     ]
 
 
 def not_for(run: Run) -> list[str]:
-    """Say what the model must not be used for.
+    """List what the model must not be used for.
 
     Parameters
     ----------
@@ -71,7 +73,7 @@ def not_for(run: Run) -> list[str]:
     Returns
     -------
     list of str
-        Sentences, the gravest first.
+        Sentences, the most important first.
     """
     card = run.card
     auc = card.metrics.get("auc_roc")
@@ -85,31 +87,27 @@ def not_for(run: Run) -> list[str]:
         out.append(f"Decisions that rest on it alone: its AUC of {_with_interval(auc)} is {grade}.")
     if run.presence_only:
         out.append(
-            "Saying how likely the species is to be found somewhere: nobody recorded where it was not, so suitability "
+            "Saying how likely the species is to be found somewhere: there are no records of absence, so suitability "
             "ranks places and is not a chance."
         )
     else:
-        out.append(
-            "Saying how likely the species is to be found by another kind of survey than the one it learnt from."
-        )
+        out.append("Saying how likely the species is to be found by another kind of survey than that of the records.")
     out.append("Proof that the species is absent: low suitability is no absence.")
-    out.append("Numbers of individuals, survival or breeding: the records say where the species was, not how it fared.")
+    out.append("Numbers of individuals, survival or breeding: the records say only where the species was found.")
     if not run.spatial:
         out.append(
-            "Places away from those surveyed: it could not be tested by place, so how it does elsewhere is not known."
+            "Places away from those surveyed: it could not be tested by place, so its quality elsewhere is not known."
         )
     out.append("Other regions, other years or a changed climate: the run tested none of them.")
     if card.area is None:
-        out.append(
-            "Combinations of conditions that no record had: the card does not tell where the model's reach ends."
-        )
+        out.append("Combinations of conditions that no record has: the card has no area of applicability.")
     else:
-        out.append("Conditions outside its area of applicability: answers there are guesses.")
+        out.append("Conditions outside its area of applicability: predictions there are not supported by records.")
     if card.collinear:
         names = list(dict.fromkeys(name for one in card.collinear for name in one.predictors))
         labels = listed([run.label(name) for name in names])
         out.append(f"Telling apart the effects of predictors that go together: {labels}.")
-    out.append("Telling causes: what goes with the records need not be what the species needs.")
+    out.append("Identifying causes: a correlation with the records need not be a requirement of the species.")
     return out
 
 
@@ -123,12 +121,12 @@ def known_limits(run: Run) -> list[str]:
     Returns
     -------
     list of str
-        Sentences without doubles.
+        Sentences without repetitions.
     """
     card = run.card
-    found = [*_poor_scores(run), *_folds(run), *_few(run), *_intervals(run), *_lacking(run)]
-    # remarks on predictors that go together can be many, and come last
-    return list(dict.fromkeys(sentence(text) for text in [*card.study.limits, *found, *card.notes] if text.strip()))
+    limits = [*_poor_scores(run), *_folds(run), *_few(run), *_intervals(run), *_lacking(run)]
+    # The card's notes come last, because there can be many on collinear predictors.
+    return list(dict.fromkeys(sentence(text) for text in [*card.study.limits, *limits, *card.notes] if text.strip()))
 
 
 def _with_interval(metric: Metric) -> str:
@@ -169,29 +167,29 @@ def _folds(run: Run) -> list[str]:
 
 def _few(run: Run) -> list[str]:
     n = run.card.n_presences
-    told = any(note.startswith(f"Only {n} presences") for note in run.card.notes)
-    if n >= FEW_PRESENCES or told:
+    noted = any(note.startswith(f"Only {n} presences") for note in run.card.notes)
+    if n >= FEW_PRESENCES or noted:
         return []
     return [f"Only {counted(n, 'presence')}: every score, threshold and interval rests on few records."]
 
 
 def _intervals(run: Run) -> list[str]:
-    told = run.card.interval
-    if told is None:
+    report = run.card.interval
+    if report is None:
         return []
     out = []
-    if told.coverage < told.level - _SHORT:
+    if report.coverage < report.level - _SHORT:
         out.append(
-            f"Intervals are too narrow for this species: {percent(told.coverage)} of its held-out groups lay where "
-            f"they should, instead of {percent(told.level)}."
+            f"Intervals are too narrow for this species: {percent(report.coverage)} of its held-out groups lay where "
+            f"they should, instead of {percent(report.level)}."
         )
-    if told.groups < _FEW_GROUPS:
-        out.append(f"Intervals were checked on only {counted(told.groups, 'held-out group')} of this species.")
+    if report.groups < _FEW_GROUPS:
+        out.append(f"Intervals were checked on only {counted(report.groups, 'held-out group')} of this species.")
     return out
 
 
 def _lacking(run: Run) -> list[str]:
-    """What cards of older formats do not hold."""
+    """List what a card of an older format lacks."""
     card = run.card
     return [
         text

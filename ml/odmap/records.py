@@ -1,59 +1,59 @@
-"""What a run can say for the protocol's Data: records, folds and predictors."""
+"""Texts for the protocol\'s Data: records, folds and predictors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ml.card import Predictor
-from ml.odmap.wording import Run, Said, counted, joined, listed, number, percent, sentence, table
+from ml.odmap.wording import ElementText, Run, counted, joined, listed, number, percent, sentence, table
 from ml.records.duplicates import DUPLICATE_REASONS
 
 _TRANSFORMS = {"log1p": "ln(x + 1)", "none": "none"}
 _NO_PROJECTION = "The run makes no projection."
 
 
-def _names(run: Run) -> Said:
-    return Said(joined(run.card.species.scientific_name))
+def _names(run: Run) -> ElementText:
+    return ElementText(joined(run.card.species.scientific_name))
 
 
-def _level(run: Run) -> Said:
-    return Said("Species.")
+def _level(run: Run) -> ElementText:
+    return ElementText("Species.")
 
 
-def _sources(run: Run) -> Said:
+def _sources(run: Run) -> ElementText:
     listing = [
         joined(s.title, s.citation, f"Licence: {s.licence}") + (f" {s.url}" if s.url else "")
         for s in run.card.study.sources
     ]
     if not listing:
-        return Said("The card names no source.")
-    return Said(f"{counted(len(listing), 'source')} of records and predictors:", points=tuple(listing))
+        return ElementText("The card names no source.")
+    return ElementText(f"{counted(len(listing), 'source')} of records and predictors:", points=tuple(listing))
 
 
-def _design(run: Run) -> Said:
-    return Said(joined(f"The study describes itself so: {run.card.study.description}"))
+def _design(run: Run) -> ElementText:
+    return ElementText(joined(f"Description of the study: {run.card.study.description}"))
 
 
-def _size(run: Run) -> Said:
+def _size(run: Run) -> ElementText:
     n, m = run.card.n_presences, run.card.n_absences
     share = f", which is a prevalence of {percent(n / (n + m))}" if n + m and not run.presence_only else ""
-    return Said(f"{counted(n, 'presence')} and {m:,} {run.others}{share}.")
+    return ElementText(f"{counted(n, 'presence')} and {m:,} {run.others}{share}.")
 
 
-def _scaling(run: Run) -> Said:
+def _scaling(run: Run) -> ElementText:
     thinned = {reason: n for reason, n in run.card.dropped.items() if reason in DUPLICATE_REASONS}
-    return Said(
+    return ElementText(
         " ".join(f"{counted(n, 'record')} left out because there was {reason}." for reason, n in thinned.items())
     )
 
 
-def _cleaning(run: Run) -> Said:
+def _cleaning(run: Run) -> ElementText:
     left_out = {_reason(reason): n for reason, n in run.card.dropped.items() if n}
     if not left_out:
-        return Said("The card lists no records that were left out.")
+        return ElementText("The card lists no records that were left out.")
     kept = f"{counted(run.card.n_presences, 'presence')} and {run.card.n_absences:,} {run.others} were kept"
     rows = [[reason, f"{n:,}"] for reason, n in sorted(left_out.items(), key=lambda item: (-item[1], item[0]))]
-    return Said(
+    return ElementText(
         f"{counted(sum(left_out.values()), 'record')} left out while the study's records were cleaned; {kept}.",
         tables=(table("Records left out", ["Reason", "Records"], rows),),
     )
@@ -63,27 +63,27 @@ def _reason(reason: str) -> str:
     return reason.replace("_", " ")
 
 
-def _absences(run: Run) -> Said:
+def _absences(run: Run) -> ElementText:
     if run.presence_only:
-        return Said("Not applicable: no absences were recorded.")
+        return ElementText("Not applicable: no absences were recorded.")
     note = run.card.background.note if run.card.background else ""
-    return Said(
+    return ElementText(
         joined(counted(run.card.n_absences, "absence"), note),
         to_write="Say how long and how often each site was searched, and how likely the species was to be found there.",
     )
 
 
-def _background(run: Run) -> Said:
+def _background(run: Run) -> ElementText:
     background = run.card.background
     if not run.presence_only:
-        return Said("Not applicable: presences were compared with absences.")
+        return ElementText("Not applicable: presences were compared with absences.")
     if background is None:
-        return Said(
+        return ElementText(
             f"{counted(run.card.n_absences, 'background point')}. The card, of an older format, does not say how they "
             "were drawn.",
             to_write="Say how and from which area the background points were drawn.",
         )
-    return Said(
+    return ElementText(
         joined(
             f"{counted(run.card.n_absences, 'background point')}; kind: {background.kind}; "
             f"share of target group: {percent(background.target_group_share)}",
@@ -93,37 +93,37 @@ def _background(run: Run) -> Said:
     )
 
 
-def _errors(run: Run) -> Said:
+def _errors(run: Run) -> ElementText:
     limits = tuple(sentence(limit) for limit in run.card.study.limits)
-    return Said("The study names these limits:" if limits else "", points=limits)
+    return ElementText("The study names these limits:" if limits else "", points=limits)
 
 
-def _training(run: Run) -> Said:
-    return Said(
+def _training(run: Run) -> ElementText:
+    return ElementText(
         f"The model that answers was fitted to all {run.card.n_presences:,} presences and "
         f"{run.card.n_absences:,} {run.others}; folds serve the scores alone. SHA-256 of the training table: "
         f"{run.card.training.data_fingerprint}."
     )
 
 
-def _validation(run: Run) -> Said:
+def _validation(run: Run) -> ElementText:
     used = run.card.validation
     size = f" of {number(used.block_size_km)} km" if used.block_size_km else ""
-    return Said(joined(f"Cross-validation with {used.folds} folds, {used.method}{size}", used.note))
+    return ElementText(joined(f"Cross-validation with {used.folds} folds, {used.method}{size}", used.note))
 
 
-def _test(run: Run) -> Said:
-    return Said("None: the card holds no scores on independent records.")
+def _test(run: Run) -> ElementText:
+    return ElementText("None: the card holds no scores on independent records.")
 
 
-def _predictors(run: Run) -> Said:
+def _predictors(run: Run) -> ElementText:
     rows = [
         [f"{p.label} ({p.name})", p.unit or "–", _range(p), number(p.median), _limits(p), _TRANSFORMS[p.transform]]
         for p in run.card.predictors
     ]
     columns = ["Predictor", "Unit", "Range in training", "Median", "Physical limits", "Transform"]
     points = [joined(f"{p.label}: {_described(p)}") for p in run.card.predictors if _described(p)]
-    return Said(
+    return ElementText(
         joined(counted(len(rows), "predictor")),
         points=tuple(points),
         tables=(table("Predictors with unit, range and transform", columns, rows, words=(0, 1, 5)),),
@@ -147,48 +147,48 @@ def _limits(p: Predictor) -> str:
     return f"{number(p.lowest_possible)} to {number(p.highest_possible)}"
 
 
-def _predictor_sources(run: Run) -> Said:
+def _predictor_sources(run: Run) -> ElementText:
     titles = "; ".join(source.title for source in run.card.study.sources)
-    return Said(joined(f"Among the sources of the study: {titles}" if titles else ""))
+    return ElementText(joined(f"Among the sources of the study: {titles}" if titles else ""))
 
 
-def _crs(run: Run) -> Said:
+def _crs(run: Run) -> ElementText:
     if run.card.places:
-        return Said("The card gives presences in degrees of longitude and latitude.")
-    return Said("The card holds no coordinates.")
+        return ElementText("The card gives presences in degrees of longitude and latitude.")
+    return ElementText("The card holds no coordinates.")
 
 
-def _processing(run: Run) -> Said:
+def _processing(run: Run) -> ElementText:
     logged = [p for p in run.card.predictors if p.transform == "log1p"]
     if not logged:
-        return Said("No predictor was transformed before the fit.")
+        return ElementText("No predictor was transformed before the fit.")
     rest = len(run.card.predictors) - len(logged)
-    return Said(
+    return ElementText(
         f"ln(x + 1) was taken of {run.labels(logged)} before the fit"
         + (f"; the other {counted(rest, 'predictor')} went in as measured." if rest else ".")
     )
 
 
-def _reduction(run: Run) -> Said:
-    return Said(
+def _reduction(run: Run) -> ElementText:
+    return ElementText(
         f"None in the run: the {counted(len(run.card.predictors), 'predictor')} went into the fit one by one."
         if run.card.predictors
         else ""
     )
 
 
-def _no_projection(run: Run) -> Said:
-    return Said(_NO_PROJECTION)
+def _no_projection(run: Run) -> ElementText:
+    return ElementText(_NO_PROJECTION)
 
 
-def _novelty(run: Run) -> Said:
+def _novelty(run: Run) -> ElementText:
     area = run.card.area
     if area is None:
-        return Said(
+        return ElementText(
             "Not measured: the card, of an older format, has no area of applicability. Single values outside their "
             "training range can be told, new combinations of familiar values cannot."
         )
-    return Said(
+    return ElementText(
         f"By the area of applicability (Meyer & Pebesma 2021): conditions are compared with {area.n_points:,} training "
         f"rows, and those with a dissimilarity index above {area.threshold:.3f} lie outside. "
         f"{percent(area.training_inside)} of the training rows lie inside when each is measured without its own of "
@@ -196,7 +196,7 @@ def _novelty(run: Run) -> Said:
     )
 
 
-ANSWERS: dict[tuple[str, str], Callable[[Run], Said]] = {
+TEXTS: dict[tuple[str, str], Callable[[Run], ElementText]] = {
     ("Biodiversity data", "Taxon names"): _names,
     ("Biodiversity data", "Ecological level"): _level,
     ("Biodiversity data", "Data sources"): _sources,

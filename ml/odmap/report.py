@@ -1,4 +1,4 @@
-"""The report itself: every element of the protocol with what the run says and what a human must write."""
+"""The report: every element of the protocol with its text from the run and what a human must still write."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Literal
 from pydantic import Field
 
 from ml.card import ModelCard, Part
-from ml.odmap import fitting, judged, overview, records
-from ml.odmap.protocol import CITATION, PROTOCOL, Asked, Section
+from ml.odmap import assessment, fitting, overview, records
+from ml.odmap.protocol import CITATION, PROTOCOL, ProtocolElement, Section
 from ml.odmap.purpose import intended_use, known_limits, not_for, summary
-from ml.odmap.wording import OdmapTable, Run, Said
+from ml.odmap.wording import ElementText, OdmapTable, Run
 
 __all__ = ["OdmapElement", "OdmapReport", "OdmapTable", "build_report"]
 
-_ANSWERS = overview.ANSWERS | records.ANSWERS | fitting.ANSWERS | judged.ANSWERS
+_TEXTS = overview.TEXTS | records.TEXTS | fitting.TEXTS | assessment.TEXTS
 
 
 class OdmapElement(Part):
@@ -33,13 +33,13 @@ class OdmapElement(Part):
 
     @property
     def anchor(self) -> str:
-        """A name for it in addresses."""
+        """Fragment identifier for links to the element."""
         words = f"{self.section} {self.subsection} {self.element}".lower()
         return "odmap-" + re.sub(r"[^a-z0-9]+", "-", words).strip("-")
 
     @property
     def place(self) -> str:
-        """Where it stands within its section."""
+        """Subsection and element, as a title within the section."""
         return ", ".join(dict.fromkeys([self.subsection, self.element]))
 
 
@@ -68,18 +68,18 @@ def build_report(card: ModelCard, model_id: str, version: int | None = None) -> 
     Parameters
     ----------
     card : ModelCard
-        Of any format; what an older one lacks is said to be missing.
+        Of any format; the report says what a card of an older format lacks.
     model_id : str
     version : int, optional
-        Its number in a registry.
+        Number of the version in a registry.
 
     Returns
     -------
     OdmapReport
-        The same card gives the same report.
+        The same arguments give the same report.
     """
     run = Run(card, model_id, version)
-    elements = [_element(asked, run) for asked in PROTOCOL]
+    elements = [_element(element, run) for element in PROTOCOL]
     return OdmapReport(
         protocol=CITATION,
         title=f"{run.species}: model card and ODMAP report",
@@ -98,20 +98,20 @@ def build_report(card: ModelCard, model_id: str, version: int | None = None) -> 
     )
 
 
-def _element(asked: Asked, run: Run) -> OdmapElement:
-    answer = _ANSWERS.get(asked.key)
-    said = answer(run) if answer else Said()
-    to_write = asked.to_write if said.to_write is None else said.to_write
-    by_run = bool(said.text or said.points or said.tables)
+def _element(element: ProtocolElement, run: Run) -> OdmapElement:
+    text_of = _TEXTS.get(element.key)
+    text = text_of(run) if text_of else ElementText()
+    to_write = element.to_write if text.to_write is None else text.to_write
+    by_run = bool(text.text or text.points or text.tables)
     source: Literal["run", "human", "both"] = "both" if by_run and to_write else "run" if by_run else "human"
     return OdmapElement(
-        section=asked.section,
-        subsection=asked.subsection,
-        element=asked.element,
-        optional=asked.optional,
+        section=element.section,
+        subsection=element.subsection,
+        element=element.element,
+        optional=element.optional,
         source=source,
-        text=said.text,
-        points=list(said.points),
-        tables=list(said.tables),
+        text=text.text,
+        points=list(text.points),
+        tables=list(text.tables),
         to_write=to_write,
     )

@@ -1,4 +1,4 @@
-"""The run as the report's sentences need it, and how figures are put into words."""
+"""The model as the report's texts need it, and the formatting of figures and sentences."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SETTINGS = {
     "n_networks": ("networks averaged", "network"),
     "n_folds": ("cross-validation folds asked for", ""),
 }
-#: What the estimator's name in the card calls each member, by which a setting's use is told.
-_CALLED = {"forest": "forest", "maxent": "MaxEnt", "network": "network"}
+# How the estimator's name in a card without members names each member.
+_ESTIMATOR_NAMES = {"forest": "forest", "maxent": "MaxEnt", "network": "network"}
 
 
 class OdmapTable(Part):
-    """Figures of an element; the cells are formatted, the model card holds them in full precision."""
+    """A table of an element, with formatted cells; the model card has the full precision."""
 
     caption: str
     columns: list[str]
@@ -36,18 +36,18 @@ class OdmapTable(Part):
 
 
 @dataclass(frozen=True)
-class Said:
-    """What is to be written into one element.
+class ElementText:
+    """The text of one element.
 
     Attributes
     ----------
     text : str
-        Plain sentences; empty where the run cannot know.
+        Sentences; empty if the run cannot know.
     points : tuple of str
-        More sentences, to be read one by one.
+        More sentences, shown as a list.
     tables : tuple of OdmapTable
     to_write : str or None
-        What a human must add; the protocol's own request where None.
+        What a human must add; the protocol's own request if None.
     """
 
     text: str = ""
@@ -58,14 +58,14 @@ class Said:
 
 @dataclass(frozen=True)
 class Run:
-    """One trained model, with what its card implies.
+    """One trained model.
 
     Attributes
     ----------
     card : ModelCard
     model_id : str
     version : int or None
-        None for a model that no registry holds.
+        None for a model that is not in a registry.
     """
 
     card: ModelCard
@@ -89,7 +89,7 @@ class Run:
 
     @property
     def species(self) -> str:
-        """Scientific name, with the common one."""
+        """Scientific name, with the common name if there is one."""
         about = self.card.species
         return f"{about.scientific_name} ({about.vernacular_name})" if about.vernacular_name else about.scientific_name
 
@@ -102,7 +102,7 @@ class Run:
         """Tell whether the model has a member."""
         if self.card.members:
             return member in self.card.members
-        return _CALLED[member].lower() in self.card.training.estimator.lower()
+        return _ESTIMATOR_NAMES[member].lower() in self.card.training.estimator.lower()
 
     def label(self, name: str) -> str:
         """Return a predictor's label."""
@@ -127,7 +127,11 @@ def table(caption: str, columns: list[str], rows: list[list[str]], words: tuple[
     rows : list of list of str
         Formatted cells.
     words : tuple of int
-        Which columns hold words; the rest hold figures.
+        Columns of words; the others are columns of figures.
+
+    Returns
+    -------
+    OdmapTable
     """
     figures = [j not in words for j in range(len(columns))]
     return OdmapTable(caption=caption, columns=columns, figures=figures, rows=rows)
@@ -166,7 +170,7 @@ def counted(n: int, one: str, several: str = "") -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Join words as in a sentence; by semicolons where they hold commas themselves."""
+    """Join words as in a sentence; with semicolons if they contain commas."""
     if any("," in word for word in words):
         return "; ".join(words)
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

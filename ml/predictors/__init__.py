@@ -1,1 +1,1 @@
-"""From columns of values to the encoded matrix that models are trained on."""
+"""Predictors: encoding, order of levels, the feature pipeline and collinearity."""

@@ -1,4 +1,4 @@
-"""Predictors that cannot be told apart: pairs that rise and fall together, and ones that the others determine."""
+"""Collinear predictors: strongly correlated pairs, and predictors that the others determine."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from scipy.stats import rankdata
 
 from ml.card import Collinear, Predictor
 
-#: Rank correlation from which estimates of single effects are distorted (Dormann et al. 2013).
+#: Absolute rank correlation from which single effects are estimated badly (Dormann et al. 2013).
 PAIR = 0.7
-#: Variance inflation factor from which the others determine a predictor.
+#: Variance inflation factor from which the other predictors determine a predictor.
 INFLATION = 10.0
 _LARGEST_FACTOR = 1e6
 
@@ -21,7 +21,7 @@ def find_collinear(rows: NDArray[np.float32], predictors: list[Predictor]) -> li
     Parameters
     ----------
     rows : ndarray of float32, shape (n, n_predictors)
-        Encoded; only continuous predictors that vary are looked at.
+        Encoded. Categorical and constant predictors are ignored.
     predictors : list of Predictor
 
     Returns
@@ -77,7 +77,10 @@ def _determined(label: str, factor: float) -> str:
 
 
 def _inflation(values: NDArray[np.float64]) -> list[float]:
-    """Variance inflation factor of each column, at most a million."""
+    """Return the variance inflation factor of each column, at most a million.
+
+    `values` is a float64 array of shape (n, n_predictors) without constant columns.
+    """
     standard = (values - values.mean(axis=0)) / values.std(axis=0)
     out = []
     for j in range(values.shape[1]):

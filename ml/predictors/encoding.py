@@ -1,4 +1,4 @@
-"""How a predictor in its natural unit becomes the number a forest splits on. Shared by training and serving."""
+"""Encoding: from a predictor in its natural unit to the number that models use, in training and in serving."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class EnvironmentValueError(ValueError):
     predictor : str
         Name of the predictor.
     detail : str
-        What is wrong, as a sentence for the person who typed it.
+        What is wrong, as a sentence for the user.
     """
 
     def __init__(self, predictor: str, detail: str) -> None:
@@ -26,7 +26,7 @@ class EnvironmentValueError(ValueError):
 
 
 def encode_column(predictor: Predictor, values: ArrayLike) -> NDArray[np.float32]:
-    """Encode one predictor's values for the forest.
+    """Encode the values of one predictor.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ def encode_column(predictor: Predictor, values: ArrayLike) -> NDArray[np.float32
     Returns
     -------
     ndarray of float32, shape (n,)
-        Trees compare in single precision, so the rounding happens here, once, in training and serving alike.
+        Trees compare in single precision; this is the only place where values are rounded to it.
 
     Raises
     ------
     EnvironmentValueError
-        A missing or infinite number, or a level the training data does not have.
+        A number is missing, infinite or too large, or the training data do not have the level.
     """
     if predictor.type == "categorical":
         codes = {level: float(code) for code, level in enumerate(predictor.levels or [])}

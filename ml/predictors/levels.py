@@ -1,4 +1,4 @@
-"""The order of a categorical predictor's levels, which decides what one split of a tree can separate."""
+"""The order of a categorical predictor's levels, which determines the groups that one split of a tree can separate."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ Rows = NDArray[np.float32]
 def level_order(
     rows: Rows, y: NDArray[np.int64], weight: NDArray[np.float64], categorical: tuple[int, ...]
 ) -> dict[int, NDArray[np.int64]]:
-    """Order the levels of categorical columns by how much more often presences have them than the background.
+    """Order the levels of categorical columns by the ratio of their frequency among presences and background.
 
     Parameters
     ----------
     rows : ndarray of float32, shape (n, n_predictors)
     y : ndarray of 0/1, shape (n,)
-    weight : ndarray, shape (n,)
-        Of the background.
+    weight : ndarray of float64, shape (n,)
+        Weights of the background.
     categorical : tuple of int
+        Columns.
 
     Returns
     -------
-    dict of int to ndarray of int
-        By column, the new code of each old one.
+    dict of int to ndarray of int64, shape (n_levels,)
+        By column, the new code of each old code.
     """
     order = {}
     n = int(y.sum())
@@ -33,7 +34,7 @@ def level_order(
         n_levels = int(codes.max()) + 1
         present = np.bincount(codes[y == 1], minlength=n_levels)
         expected = n * np.bincount(codes, weights=weight, minlength=n_levels) / weight.sum()
-        # one pseudo-record on each side keeps rare levels in the middle
+        # One pseudo-record on each side keeps rare levels in the middle.
         ratio = (present + 1) / (expected + 1)
         new = np.empty(n_levels, np.int64)
         new[np.lexsort((np.arange(n_levels), ratio))] = np.arange(n_levels)
@@ -42,7 +43,7 @@ def level_order(
 
 
 def recode(rows: Rows, order: dict[int, NDArray[np.int64]]) -> Rows:
-    """Replace level codes by their new ones; codes beyond the known ones stay."""
+    """Return rows with level codes replaced by `level_order`; unknown codes stay."""
     if not order:
         return rows
     out = rows.copy()

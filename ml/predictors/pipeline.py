@@ -1,4 +1,4 @@
-"""From names and tables to numbers: the species encoder and the feature pipeline."""
+"""The feature pipeline: a scikit-learn transformer from a table of predictors to encoded rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ml.predictors.encoding import EnvironmentValueError, encode_column
 
 
 class FeaturePipeline(TransformerMixin, BaseEstimator):
-    """Turn a table of environmental predictors into the forest's matrix, and learn each predictor's range.
+    """Encode a table of environmental predictors, and learn each predictor's range or levels.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class FeaturePipeline(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     predictors_ : list of Predictor
-        The same with minimum, maximum and median (natural units) or levels filled in.
+        `predictors` with minimum, maximum and median (natural units) or levels filled in.
     """
 
     def __init__(self, predictors: list[Predictor]) -> None:
@@ -43,6 +43,11 @@ class FeaturePipeline(TransformerMixin, BaseEstimator):
         Returns
         -------
         FeaturePipeline
+
+        Raises
+        ------
+        EnvironmentValueError
+            A column or value is missing, or a value is infinite.
         """
         self._check_columns(X)
         learned = []

@@ -1,1 +1,1 @@
-"""Occurrence records: formats, cleaning and scientific names."""
+"""Occurrence records: file formats, cleaning, duplicates and scientific names."""

@@ -1,4 +1,4 @@
-"""Records of occurrence, cleaned: every row that is left out has one reason."""
+"""Cleaning of occurrence records: every record left out is counted under one reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["CleaningRules", "OccurrenceError", "clean", "licence_class", "read_a
 Floats = NDArray[np.float64]
 CellOf = Callable[[Floats, Floats], NDArray[np.int64]]
 
-#: Flags of GBIF's interpretation that put the place itself in doubt.
+#: Flags of GBIF's interpretation that make the coordinates doubtful.
 _SERIOUS_ISSUES = frozenset(
     {
         "ZERO_COORDINATE",
@@ -33,19 +33,20 @@ _OBSCURED = re.compile(r"coordinat|georef|localit|location|obscur|geoprivacy", r
 
 @dataclass(frozen=True)
 class CleaningRules:
-    """What is let through.
+    """Which records are kept.
 
     Attributes
     ----------
     allow_non_commercial : bool
         Keep records under CC BY-NC.
     max_uncertainty_m : float or None
-        Largest coordinate uncertainty, metres; a record that states none is kept.
+        Largest coordinate uncertainty, metres; a record without one is kept.
     implausible : pair of str and callable, or None
-        A reason, and a function of longitudes and latitudes, shape (n,), that says which places it applies to; called
-        with finite coordinates only.
+        A reason, and a function from longitudes and latitudes, shape (n,), to bool, shape (n,): True for places that
+        are left out. It is called with finite coordinates only.
     cell_of : callable or None
-        Longitudes and latitudes, shape (n,), to cell numbers, shape (n,): one record a cell is kept, the first.
+        A function from longitudes and latitudes, shape (n,), to cell numbers, shape (n,). The first record of each cell
+        is kept.
     """
 
     allow_non_commercial: bool = False
@@ -55,7 +56,7 @@ class CleaningRules:
 
 
 def licence_class(text: str) -> str:
-    """Short name of a licence however it was written.
+    """Return the short name of a licence, for any usual spelling.
 
     Parameters
     ----------
@@ -86,17 +87,17 @@ def _numbers(values: pd.Series) -> Floats:
 
 
 def clean(records: pd.DataFrame, rules: CleaningRules | None = None) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Leave out records that say nothing reliable, or may not be used.
+    """Leave out records that are unreliable or may not be used.
 
-    The checks run in the order of the reasons below and each row counts once, for the first that applies: no
-    coordinates, coordinates out of range, coordinates at 0, 0, fossil, recorded as absent, licence not allowed,
-    coordinate uncertainty too large, location flagged as suspect, coordinates obscured, the rules' own
-    implausible places, another record in the same cell. A check whose column the file does not have is skipped.
+    The checks run in this order, and each record counts once, for the first that applies: no coordinates, coordinates
+    out of range, coordinates at 0, 0, fossil, recorded as absent, licence not allowed, coordinate uncertainty too
+    large, location flagged as suspect, coordinates obscured, implausible place, another record in the same cell. A
+    check is skipped if the file does not have its column.
 
     Parameters
     ----------
     records : DataFrame, shape (n_records, n_terms)
-        As from `read_occurrences`: text, with Darwin Core's short names as columns.
+        As `read_occurrences` returns them: text, with Darwin Core's short names as columns.
     rules : CleaningRules, optional
 
     Returns
@@ -105,6 +106,11 @@ def clean(records: pd.DataFrame, rules: CleaningRules | None = None) -> tuple[pd
         With ``longitude`` and ``latitude`` as numbers and ``license_class``, in the order of the file.
     dropped : dict
         Reason to number of rows; ``len(kept) + sum(dropped.values())`` is the number of records.
+
+    Raises
+    ------
+    OccurrenceError
+        A coordinate column is missing.
     """
     rules = rules or CleaningRules()
     n = len(records)
@@ -140,25 +146,27 @@ def clean(records: pd.DataFrame, rules: CleaningRules | None = None) -> tuple[pd
         ("location flagged as suspect", flagged),
         ("coordinates obscured", obscured),
     ]
-    left = np.ones(n, dtype=bool)
+    remaining = np.ones(n, dtype=bool)
     dropped: dict[str, int] = {}
 
     def drop(reason: str, failing: ArrayLike) -> None:
-        hit = left & np.asarray(failing, dtype=bool)
+        hit = remaining & np.asarray(failing, dtype=bool)
         if hit.any():
             dropped[reason] = int(hit.sum())
-            left[hit] = False
+            remaining[hit] = False
 
     for reason, failing in checks:
         drop(reason, failing)
     if rules.implausible is not None:
         reason, is_implausible = rules.implausible
-        rows, wrong = np.flatnonzero(left), np.zeros(n, dtype=bool)
+        rows, wrong = np.flatnonzero(remaining), np.zeros(n, dtype=bool)
         wrong[rows] = is_implausible(longitude[rows], latitude[rows])
         drop(reason, wrong)
-    if rules.cell_of is not None and left.any():
-        rows, repeated = np.flatnonzero(left), np.zeros(n, dtype=bool)
+    if rules.cell_of is not None and remaining.any():
+        rows, repeated = np.flatnonzero(remaining), np.zeros(n, dtype=bool)
         repeated[rows] = duplicates(rules.cell_of(longitude[rows], latitude[rows]))
         drop(SAME_CELL, repeated)
-    kept = records.loc[left].assign(longitude=longitude[left], latitude=latitude[left], license_class=licence[left])
+    kept = records.loc[remaining].assign(
+        longitude=longitude[remaining], latitude=latitude[remaining], license_class=licence[remaining]
+    )
     return kept.reset_index(drop=True), dropped

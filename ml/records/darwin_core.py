@@ -1,4 +1,4 @@
-"""Darwin Core files, read into a table of text: archives (a zip with a meta.xml) and plain CSV or TSV."""
+"""Darwin Core files, read into a table of text: archives (a zip file with a meta.xml), CSV and TSV."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from xml.parsers import expat
 
 import pandas as pd
 
+#: Largest size of a file after decompression, bytes.
 MAX_UNCOMPRESSED = 500_000_000
-"""Bytes a file may have once unzipped."""
 _MAX_META = 1_000_000
 _NAMESPACE = "{http://rs.tdwg.org/dwc/text/}"
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\r\\n": "\r\n"}
 
 
 class OccurrenceError(ValueError):
-    """A file of records that cannot be read; the message says why, for the person who brought it."""
+    """A file of records cannot be read; the message tells the user why."""
 
 
 @dataclass(frozen=True)
 class _Core:
-    """What meta.xml says of the core: where it is and how to read it."""
+    """The core file as meta.xml describes it."""
 
     locations: list[str]
     encoding: str
@@ -46,13 +46,17 @@ def read_occurrences(path: Path, max_uncompressed: int = MAX_UNCOMPRESSED) -> pd
     ----------
     path : Path
     max_uncompressed : int
-        Limit on the bytes read.
+        Largest number of bytes that are read.
 
     Returns
     -------
     DataFrame, shape (n_records, n_terms)
-        All text, "" where a value is missing; columns are Darwin Core's short names, as ``decimalLatitude``. Has
-        ``decimalLatitude`` and ``decimalLongitude``, else OccurrenceError.
+        Text, "" where a value is missing; columns are Darwin Core's short names, as ``decimalLatitude``.
+
+    Raises
+    ------
+    OccurrenceError
+        The file cannot be read, or has no ``decimalLatitude`` or ``decimalLongitude``.
     """
     if not path.is_file():
         raise OccurrenceError(f"{path.name}: no such file")
@@ -65,18 +69,23 @@ def read_occurrences(path: Path, max_uncompressed: int = MAX_UNCOMPRESSED) -> pd
 
 
 def read_archive(path: Path, max_uncompressed: int = MAX_UNCOMPRESSED) -> pd.DataFrame:
-    """Read the core of a Darwin Core Archive as its meta.xml describes it; nothing is unpacked to disk.
+    """Read the core of a Darwin Core Archive as its meta.xml describes it, in memory.
 
     Parameters
     ----------
     path : Path
     max_uncompressed : int
-        Limit on the bytes read.
+        Largest number of bytes that are read.
 
     Returns
     -------
     DataFrame, shape (n_records, n_terms)
         As `read_occurrences`.
+
+    Raises
+    ------
+    OccurrenceError
+        The archive is damaged, encrypted or too large, or meta.xml does not describe a core of occurrences.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -98,7 +107,7 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
         info = archive.getinfo(name)
     except KeyError:
         raise OccurrenceError(f"there is no {name} in the archive: is it a Darwin Core Archive?") from None
-    # zipfile never reads past the size the directory states, so that size can be judged before anything is unzipped
+    # zipfile does not read more than the stated size, so that the limit can be checked before decompression.
     if info.file_size > limit:
         raise OccurrenceError(f"{name} would be {info.file_size:,} bytes unzipped; at most {limit:,} are read")
     return archive.read(info)
@@ -109,12 +118,12 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def _parse_xml(content: bytes) -> ElementTree.Element:
-    """Parse XML that may hold no DOCTYPE, hence no entities to expand or fetch."""
+    """Parse XML without a DOCTYPE, so that there are no entities to expand or fetch."""
     guard = expat.ParserCreate()
     guard.StartDoctypeDeclHandler = _refuse_doctype
     try:
         guard.Parse(content, True)
-        return ElementTree.fromstring(content)  # noqa: S314 - the guard let it pass
+        return ElementTree.fromstring(content)  # noqa: S314 - the guard accepted it
     except (expat.ExpatError, ElementTree.ParseError, LookupError, ValueError) as error:
         if isinstance(error, OccurrenceError):
             raise
@@ -122,7 +131,7 @@ def _parse_xml(content: bytes) -> ElementTree.Element:
 
 
 def _short(term: str) -> str:
-    """Last part of a term's address: ``…/terms/decimalLatitude`` and ``dwc:decimalLatitude`` → ``decimalLatitude``."""
+    """Return a term's local name: ``decimalLatitude`` for ``…/terms/decimalLatitude`` and ``dwc:decimalLatitude``."""
     return term.strip().rstrip("/").replace("#", "/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
 
 
@@ -183,7 +192,7 @@ def _rows(
             skiprows=skip,
             header=0 if names else None,
             dtype=str,
-            # otherwise Namibia's country code and the words "null" and "None" would be missing values
+            # Otherwise NA, Namibia's country code, and the words "null" and "None" would be missing values.
             keep_default_na=False,
             na_filter=False,
         )
@@ -219,7 +228,7 @@ def _read_plain(path: Path, limit: int) -> pd.DataFrame:
     text = _text(path.read_bytes(), "UTF-8", path.name).replace("\r\n", "\n")
     header = text.split("\n", 1)[0]
     delimiter = next((d for d in "\t;" if d in header), ",")
-    # GBIF's tab-separated downloads know no quoting: a lone quotation mark there is only a mark
+    # GBIF's tab-separated downloads do not quote, so that a quotation mark is a plain character.
     rows = _rows(text, delimiter, "" if delimiter == "\t" else '"', "\n", 0, "first line", path.name)
     rows.columns = pd.Index([_short(str(name)) for name in rows.columns])
     if rows.columns.has_duplicates:

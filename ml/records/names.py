@@ -1,4 +1,4 @@
-"""Scientific names: their canonical form, slugs and codes."""
+"""Scientific names: canonical form, slugs and codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RANKS = {"subsp", "ssp", "var", "f", "cf", "aff"}
 
 
 def canonical_name(name: str) -> str:
-    """Reduce a scientific name to genus and epithets, without authorship, year or rank markers.
+    """Return genus and epithets of a scientific name, without authorship, year and rank markers.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def canonical_name(name: str) -> str:
     for word in words[1:]:
         if word.rstrip(".").lower() in _RANKS:
             continue
-        # authorship begins at the first word that is not a lower-case epithet
+        # Authorship begins at the first word that is not a lower-case epithet.
         if not re.fullmatch(r"[a-z][a-z-]+", word):
             break
         kept.append(word)
@@ -42,7 +42,7 @@ def canonical_name(name: str) -> str:
 
 
 def species_slug(name: str) -> str:
-    """Turn a scientific name into the slug used in addresses and file names.
+    """Return the slug of a scientific name, for addresses and file names.
 
     Parameters
     ----------
@@ -59,14 +59,14 @@ def species_slug(name: str) -> str:
 
 
 class SpeciesEncoder(TransformerMixin, BaseEstimator):
-    """Encode species names as integers, reading different spellings of one name as one species.
+    """Encode species names as integers; different spellings of a name get the same code.
 
-    Authorship, rank markers and letter case are ignored, so that records of several sources meet.
+    Authorship, rank markers and letter case are ignored, so that records of several sources can be combined.
 
     Parameters
     ----------
     unknown : {"error", "ignore"}
-        A name not met in `fit` raises, or becomes -1.
+        A name that `fit` did not see raises ValueError, or becomes -1.
 
     Attributes
     ----------

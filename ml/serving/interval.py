@@ -17,7 +17,8 @@ Z = 1.6448536269514722
 class IntervalModel:
     """Two figures, fitted to held-out records, from which the width of every interval follows.
 
-    The standard deviation of a calibrated logit is ``sqrt((scale · spread)² + between_place_sd²)``.
+    The variance of a calibrated logit is ``(scale · spread)² + between_place_sd²``, and the spread of an answer is
+    ``slope · sqrt(sampling + disagreement / n_members)``.
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.odmap.records import ANSWERS
+from ml.odmap.records import TEXTS
 from ml.odmap.wording import Run
 from ml.records.duplicates import DUPLICATE_REASONS, SAME_CELL, SAME_PLACE, duplicates
 from tests.unit.cards import CARD
@@ -26,7 +26,7 @@ def test_the_reasons_are_those_of_stored_cards():
 
 @pytest.mark.parametrize("reason", DUPLICATE_REASONS)
 def test_the_report_counts_them_as_scaling(reason):
-    scaling = ANSWERS["Biodiversity data", "Scaling"]
+    scaling = TEXTS["Biodiversity data", "Scaling"]
     card = CARD.model_copy(update={"dropped": {reason: 7, "another reason": 3}})
     assert scaling(Run(card, "m", None)).text == f"7 records left out because there was {reason}."
     assert scaling(Run(CARD, "m", None)).text == ""

@@ -1,10 +1,10 @@
-"""What a run can say for the protocol's Assessment and Prediction: scores, what a suitability means, intervals."""
+"""Texts for the protocol\'s Assessment and Prediction: scores, what a suitability means, intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ml.odmap.wording import OdmapTable, Run, Said, counted, interval, joined, percent, score, table
+from ml.odmap.wording import ElementText, OdmapTable, Run, counted, interval, joined, percent, score, table
 
 _SCORES = {
     "auc_roc": ("AUC-ROC", "0.5 is chance, 1 is perfect"),
@@ -16,11 +16,11 @@ _SCORES = {
 }
 
 
-def _training(run: Run) -> Said:
-    return Said("Not given: a model's answers on its own training records are too good.")
+def _training(run: Run) -> ElementText:
+    return ElementText("Not given: scores on training records are too high.")
 
 
-def _held_out(run: Run) -> Said:
+def _held_out(run: Run) -> ElementText:
     card = run.card
     names = [name for name in _SCORES if name in card.metrics] + [name for name in card.metrics if name not in _SCORES]
     rows = []
@@ -38,7 +38,7 @@ def _held_out(run: Run) -> Said:
         flattery = "The card holds no score under random folds, so the optimism gap is not known"
     else:
         flattery = "There is no optimism gap to give: no whole areas could be held out, and the scores may flatter"
-    return Said(
+    return ElementText(
         joined(
             "Every score is of records that the model had not seen" if rows else "The card holds no scores", flattery
         ),
@@ -65,11 +65,11 @@ def _reliability(run: Run) -> tuple[OdmapTable, ...]:
     return (table(caption, ["Suitability", "Had the species", "Sites"], rows, words=()),)
 
 
-def _test(run: Run) -> Said:
-    return Said("None: the card holds no scores on independent records.")
+def _test(run: Run) -> ElementText:
+    return ElementText("None: the card holds no scores on independent records.")
 
 
-def _unit(run: Run) -> Said:
+def _unit(run: Run) -> ElementText:
     calibration = run.card.calibration
     if calibration is not None:
         meaning = calibration.meaning
@@ -77,7 +77,7 @@ def _unit(run: Run) -> Said:
         meaning = (
             "The card, of an older format, does not say what a suitability means, so it ranks conditions and no more"
         )
-    return Said(
+    return ElementText(
         joined(
             "A suitability from 0 (unsuitable) to 1 (suitable)",
             meaning,
@@ -88,10 +88,10 @@ def _unit(run: Run) -> Said:
     )
 
 
-def _processing(run: Run) -> Said:
+def _processing(run: Run) -> ElementText:
     calibration = run.card.calibration
     cut = run.card.thresholds.get(run.card.threshold_rule)
-    return Said(
+    return ElementText(
         joined(
             "The score becomes a suitability by a logistic function fitted to held-out records, with intercept "
             f"{score(calibration.intercept)} and slope {score(calibration.slope)}"
@@ -102,61 +102,62 @@ def _processing(run: Run) -> Said:
     )
 
 
-def _algorithms(run: Run) -> Said:
+def _algorithms(run: Run) -> ElementText:
     if run.card.interval is None:
-        return Said("Not in the card, which is of an older format.")
+        return ElementText("Not in the card, which is of an older format.")
     if run.several_members:
-        return Said("What the members disagree on widens the interval of every answer.")
-    return Said("Not quantified: the model has one member, so there is nothing that could disagree with it.")
+        return ElementText("Disagreement of the members widens the interval of every answer.")
+    return ElementText("Not quantified: the model has one member.")
 
 
-def _input_data(run: Run) -> Said:
+def _input_data(run: Run) -> ElementText:
     if run.card.interval is None:
-        return Said("Not in the card, which is of an older format.")
-    return Said(
-        "That other records would have made another model is part of every interval. Errors in the predictors are not."
+        return ElementText("Not in the card, which is of an older format.")
+    return ElementText(
+        "Every interval includes the uncertainty from the sample of records. "
+        "It does not include errors in the predictors."
     )
 
 
-def _intervals(run: Run) -> Said:
-    told = run.card.interval
-    if told is None:
-        return Said(
+def _intervals(run: Run) -> ElementText:
+    report = run.card.interval
+    if report is None:
+        return ElementText(
             "Intervals were never checked against held-out records: the card, of an older format, has no check."
         )
     pooled = (
-        f"Over all species of the study {percent(told.pooled_coverage)} of {told.pooled_groups:,} groups did"
-        if told.pooled_coverage is not None and told.pooled_groups is not None
+        f"Over all species of the study {percent(report.pooled_coverage)} of {report.pooled_groups:,} groups did"
+        if report.pooled_coverage is not None and report.pooled_groups is not None
         else ""
     )
-    return Said(
+    return ElementText(
         joined(
-            f"Every answer has an interval that should hold in {percent(told.level)} of cases",
-            f"Of {counted(told.groups, 'held-out group')} of this species {percent(told.coverage)} lay where intervals "
-            "fitted without their fold said",
+            f"Every answer has an interval that should hold in {percent(report.level)} of cases",
+            f"Of {counted(report.groups, 'held-out group')} of this species {percent(report.coverage)} lay where "
+            "intervals fitted without their fold said",
             pooled,
-            told.note,
+            report.note,
         )
     )
 
 
-def _scenarios(run: Run) -> Said:
-    return Said("None: the run uses no scenarios.")
+def _scenarios(run: Run) -> ElementText:
+    return ElementText("None: the run uses no scenarios.")
 
 
-def _novel(run: Run) -> Said:
+def _novel(run: Run) -> ElementText:
     area = run.card.area
     if area is None:
-        return Said(
+        return ElementText(
             "Only single values outside the training range can be marked; the card has no area of applicability."
         )
-    return Said(
+    return ElementText(
         f"Answers outside the area of applicability (dissimilarity index above {score(area.threshold)}) are marked as "
         "such."
     )
 
 
-ANSWERS: dict[tuple[str, str], Callable[[Run], Said]] = {
+TEXTS: dict[tuple[str, str], Callable[[Run], ElementText]] = {
     ("Performance statistics", "Performance on training data"): _training,
     ("Performance statistics", "Performance on validation data"): _held_out,
     ("Performance statistics", "Performance on test data"): _test,
