@@ -76,7 +76,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.init_app(app)
     templating.init_app(app)
     parts.add(Loader(settings.models_dir.resolve(), settings.model_memory))
-    outbox.init_app(app, predictions_tables.insert, predictions_tables.insert_written)
+    outbox.init_app(app, predictions_tables.insert, predictions_tables.insert_json)
     usage.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
     health.init_app(app)

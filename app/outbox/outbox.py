@@ -1,4 +1,4 @@
-"""Keeping answers: at once in SQLite, through the spool and a drainer in PostgreSQL."""
+"""The outbox of predictions: written at once to SQLite, and through a spool and a drainer thread to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,111 +11,112 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import orjson
 from flask import Flask
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from app.components import component, components
 from app.database.db import db
 from app.errors import Unavailable
+from app.outbox.row import QueuedRow
 from app.outbox.spool import Depth, Spool, SpoolError
 from app.telemetry.metrics import counters
 from app.throttled_log import ThrottledLog
 
 log = logging.getLogger(__name__)
 
-Row = dict[str, Any]
-Insert = Callable[[list[Row]], None]
-InsertWritten = Callable[[list[bytes]], None]
+Insert = Callable[[list[QueuedRow]], None]
+InsertJson = Callable[[list[bytes]], None]
 
 _BATCH = 500
 _IDLE_S = 0.1
 _LOCKED_S = 0.5
 _LONGEST_PAUSE_S = 5.0
-# for how long a spool that refused an answer is said to be down
+# In seconds: how long the spool is reported as down after it refused a row.
 _REFUSED_S = 10.0
 
 
 class Outbox:
-    """Takes rows over from requests and brings them to the database.
+    """Takes rows from requests and writes them to the database.
 
     Parameters
     ----------
     app : Flask
     spool : Spool or None
-        None where rows are written to the database at once, as into the embedded SQLite.
+        None where rows are written to the database at once, as with SQLite.
     folder : Path
-        Where the lock of the drainer lies.
+        The folder of the drainer's lock.
     insert : callable
-        Writes rows into the database, passing over those that are there already, and commits.
-    insert_written : callable
-        Does the same with rows as they wait in the spool, which are JSON.
+        Inserts rows into the database, ignores those that are there already, and commits.
+    insert_json : callable
+        Does the same with rows as JSON, as they are in the spool.
     """
 
-    def __init__(
-        self, app: Flask, spool: Spool | None, folder: Path, insert: Insert, insert_written: InsertWritten
-    ) -> None:
+    def __init__(self, app: Flask, spool: Spool | None, folder: Path, insert: Insert, insert_json: InsertJson) -> None:
         self.spool = spool
         self._app = app
         self._folder = folder
         self._insert = insert
-        self._insert_written = insert_written
+        self._insert_json = insert_json
         self._starting = threading.Lock()
         self._drainer: tuple[int, threading.Thread] | None = None
         self._stop = threading.Event()
-        self._away, self._trouble = ThrottledLog(log), ThrottledLog(log)
+        self._database_failure, self._spool_failure = ThrottledLog(log), ThrottledLog(log)
         self._refused = -math.inf
 
-    def keep(self, row: Row) -> None:
-        """Keep a row for good; what this returns from is stored exactly once, sooner or later.
+    def keep(self, row: QueuedRow) -> None:
+        """Store a row, now or later, exactly once.
+
+        The row survives the death of this process as soon as this returns. A power failure can lose it while it is in
+        the spool, and the drainer moves a row that the database refuses to the rejected rows of the spool.
 
         Parameters
         ----------
-        row : dict
-            With an ``id``; parts of it may be JSON already, as ``orjson.Fragment``.
+        row : QueuedRow
 
         Raises
         ------
         Unavailable
-            It could be kept nowhere.
+            Neither the spool nor the database accepts the row.
         sqlalchemy.exc.SQLAlchemyError
-            There is no spool, and the database does not take it.
+            There is no spool, and the database does not accept the row.
         """
-        body = orjson.dumps(row)
         if self.spool is None:
-            self._insert([orjson.loads(body)])
+            self._insert([row])
             return
         self.start()
         try:
-            self.spool.append(row["id"], body)
+            self.spool.append(row.id, row.to_json())
         except SpoolError as error:
             self._refused = time.monotonic()
-            log.error("the spool does not take answers (%s): writing to the database at once", error)
+            log.error("the spool refuses rows (%s): writing to the database at once", error)
             try:
-                self._insert([orjson.loads(body)])
-            except SQLAlchemyError as also:
+                self._insert([row])
+            except SQLAlchemyError as database_error:
                 db.session.rollback()
-                raise Unavailable("The answer could not be kept, so it is not given. Try again in a moment.") from also
+                message = "The answer could not be kept, so it is not given. Try again in a moment."
+                raise Unavailable(message) from database_error
 
-    def find(self, row_id: str) -> Row | None:
-        """Return a row that has not arrived yet."""
+    def find(self, row_id: str) -> QueuedRow | None:
+        """Return a row that waits in the spool."""
         if self.spool is None:
             return None
         try:
             body = self.spool.find(row_id)
+            return QueuedRow.from_json(body) if body is not None else None
         except SpoolError:
             return None
-        return orjson.loads(body) if body is not None else None
+        except ValueError:
+            log.error("row %s in the spool is malformed", row_id)
+            return None
 
     @property
     def refuses(self) -> bool:
-        """Whether the spool did not take an answer of this process a moment ago."""
+        """Whether the spool refused a row of this process a moment ago."""
         return time.monotonic() - self._refused < _REFUSED_S
 
     def depth(self) -> Depth | None:
-        """Return how much waits; None where nothing ever does.
+        """Return how many rows wait, or None without a spool.
 
         Raises
         ------
@@ -125,34 +126,34 @@ class Outbox:
         return self.spool.depth() if self.spool is not None else None
 
     def start(self) -> None:
-        """Let this process drain as well; of all processes on the host the one that holds the lock does."""
+        """Start the drainer of this process. Of all processes on a host, the one with the lock drains the spool."""
         if self.spool is None:
             return
-        here = os.getpid()
-        if self._drainer is not None and self._drainer[0] == here and self._drainer[1].is_alive():
+        pid = os.getpid()
+        if self._drainer is not None and self._drainer[0] == pid and self._drainer[1].is_alive():
             return
         with self._starting:
-            if self._drainer is not None and self._drainer[0] == here and self._drainer[1].is_alive():
+            if self._drainer is not None and self._drainer[0] == pid and self._drainer[1].is_alive():
                 return
             self._stop = threading.Event()
             thread = threading.Thread(target=self._run, name="drainer", daemon=True)
-            self._drainer = (here, thread)
+            self._drainer = (pid, thread)
             thread.start()
 
     def stop(self, patience: float = 5.0) -> None:
-        """End this process' drainer after the batch in hand; what waits stays on disk."""
+        """Stop the drainer of this process after its current batch. The other rows stay in the spool."""
         self._stop.set()
         if self._drainer is not None and self._drainer[0] == os.getpid():
             self._drainer[1].join(patience)
 
     def drain_once(self) -> int:
-        """Bring one batch to the database; returns how many rows left the spool."""
-        assert self.spool is not None  # noqa: S101 (only called where there is one)
+        """Write one batch to the database, and return the number of rows that left the spool."""
+        assert self.spool is not None  # noqa: S101 (only called with a spool)
         waiting = self.spool.batch(_BATCH)
         if not waiting:
             return 0
         try:
-            self._insert_written([body for _, body in waiting])
+            self._insert_json([body for _, body in waiting])
         except (IntegrityError, DataError):
             db.session.rollback()
             self._one_by_one(waiting)
@@ -162,15 +163,15 @@ class Outbox:
         return len(waiting)
 
     def _one_by_one(self, waiting: list[tuple[str, bytes]]) -> None:
-        """Find the rows that the database will never take: one of them must not hold up all others."""
-        assert self.spool is not None  # noqa: S101
+        """Write each row of a batch alone, so that a row that the database refuses does not block the others."""
+        assert self.spool is not None  # noqa: S101 (only called with a spool)
         for row_id, body in waiting:
             try:
-                self._insert_written([body])
+                self._insert_json([body])
             except (IntegrityError, DataError) as error:
                 db.session.rollback()
                 reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
-                log.error("answer %s is put aside, the database will not take it: %s", row_id, reason)
+                log.error("answer %s is rejected, the database refuses it: %s", row_id, reason)
                 self.spool.reject(row_id, reason)
             else:
                 self.spool.remove([row_id])
@@ -178,36 +179,36 @@ class Outbox:
     def _run(self) -> None:
         pause = _IDLE_S
         while not self._stop.is_set():
-            with self._alone() as alone:
-                while alone and not self._stop.is_set():
+            with self._lock() as locked:
+                while locked and not self._stop.is_set():
                     try:
                         with self._app.app_context():
-                            self._tell()
+                            self._set_gauges()
                             moved = self.drain_once()
                         pause = 0.0 if moved == _BATCH else _IDLE_S
                     except SpoolError as error:
-                        # what arrived and could not be taken out of the spool is handed over once more, and passed over
+                        # A row that is in the database and still in the spool is inserted again and then ignored.
                         pause = min(_LONGEST_PAUSE_S, max(0.2, pause * 2))
-                        self._trouble.warning("the spool cannot be read or written: %s", error)
+                        self._spool_failure.warning("the spool cannot be read or written: %s", error)
                     except (DBAPIError, SQLAlchemyError, OSError) as error:
-                        # the database is away: what waits, waits
+                        # The rows wait until the database is back.
                         pause = min(_LONGEST_PAUSE_S, max(0.2, pause * 2))
-                        self._away.warning("answers wait for the database: %s", type(error).__name__)
+                        self._database_failure.warning("answers wait for the database: %s", type(error).__name__)
                     except Exception:
-                        log.exception("the drainer met something unexpected and goes on")
+                        log.exception("unexpected error in the drainer, it continues")
                         pause = _LONGEST_PAUSE_S
                     self._stop.wait(pause)
             self._stop.wait(_LOCKED_S)
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[bool]:
-        """Hold the lock of the drainer, which the system releases when a process dies in whatever way."""
+    def _lock(self) -> Iterator[bool]:
+        """Hold the lock of the drainer, if it is free. The operating system releases it when the process ends."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = (self._folder / ".drainer").open("w")
         except OSError as error:
-            # a disk that is full or cannot be written now may be well again later
-            self._trouble.warning("nobody can drain the spool: %s", error.strerror)
+            # The disk may be writable again later.
+            self._spool_failure.warning("the spool cannot be drained: %s", error.strerror)
             yield False
             return
         with lock:
@@ -218,7 +219,7 @@ class Outbox:
                 return
             yield True
 
-    def _tell(self) -> None:
+    def _set_gauges(self) -> None:
         depth = self.depth()
         if depth is not None:
             counters().waiting.set(depth.rows)
@@ -226,21 +227,21 @@ class Outbox:
             counters().rejected.set(depth.rejected)
 
 
-def init_app(app: Flask, insert: Insert, insert_written: InsertWritten) -> None:
-    """Wire the hand-over: with a spool where the database is PostgreSQL, at once where it is the embedded SQLite.
+def init_app(app: Flask, insert: Insert, insert_json: InsertJson) -> None:
+    """Add the outbox: with a spool for PostgreSQL, without one for SQLite.
 
     Parameters
     ----------
     app : Flask
-    insert, insert_written : callable
-        Write rows, and rows that are JSON, into the database, passing over those that are there already, and commit.
+    insert, insert_json : callable
+        See :class:`Outbox`.
     """
     settings = app.config["SETTINGS"]
     folder = settings.data_dir.resolve() / "spool"
     spool = None
     if not settings.database_url.startswith("sqlite"):
         spool = Spool(folder / "predictions.db", settings.spool_limit)
-    components(app).add(Outbox(app, spool, folder, insert, insert_written))
+    components(app).add(Outbox(app, spool, folder, insert, insert_json))
 
 
 def outbox() -> Outbox:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import orjson
-
 from app.catalogue import snapshot
 from app.catalogue.snapshot import ModelEntry, SpeciesEntry
 from app.errors import Unavailable
 from app.outbox.outbox import outbox
+from app.outbox.row import QueuedRow
 from app.predictions import tables, usage
 from app.predictions.answers import apply_options, assemble_answer, refs_of
 from app.predictions.conditions import Canonical, read_environment
@@ -68,16 +67,16 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     refs = refs_of(species, model.id, model.version)
     answer = assemble_answer(tables.new_id(), environment, datetime.now(UTC), stored, refs)
     outbox().keep(
-        {
-            "id": answer.id,
-            "species_id": species.id,
-            "model_id": model.id,
-            "environment": environment,
-            "answer": orjson.Fragment(stored.model_dump_json()),
-            "created_at": answer.created_at.isoformat(),
-            # what the database would join to it; wanted while the row is on its way
-            "told": {"species": species.slug, "version": model.version},
-        }
+        QueuedRow(
+            id=answer.id,
+            species_id=species.id,
+            model_id=model.id,
+            environment=environment,
+            answer=stored.model_dump_json().encode(),
+            created_at=answer.created_at,
+            species=species.slug,
+            version=model.version,
+        )
     )
     note(model=model.id, version=model.version)
     counters().predictions[cached].inc()

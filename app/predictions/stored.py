@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from app.catalogue import snapshot
 from app.catalogue import versions as registry_tables
@@ -14,6 +13,7 @@ from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
 from app.errors import NotFound, Unavailable
 from app.outbox.outbox import outbox
+from app.outbox.row import QueuedRow
 from app.predictions import tables, usage
 from app.predictions.answers import assemble_answer, refs_of
 from app.predictions.conditions import Canonical
@@ -95,14 +95,13 @@ def found(prediction_id: str) -> StoredAnswer | None:
     return StoredAnswer(stored_answer(row), row.model) if row is not None else None
 
 
-def _on_its_way(row: dict[str, Any]) -> StoredAnswer | None:
-    species = snapshot.current().by_slug.get(row["told"]["species"])
+def _on_its_way(row: QueuedRow) -> StoredAnswer | None:
+    species = snapshot.current().by_slug.get(row.species)
     if species is None:
         return None
-    told = refs_of(species, row["model_id"], row["told"]["version"])
-    created = datetime.fromisoformat(row["created_at"])
-    answer = assemble_answer(row["id"], row["environment"], created, Stored.model_validate(row["answer"]), told)
-    return StoredAnswer(answer, model_of(species.slug, row["model_id"]))
+    refs = refs_of(species, row.model_id, row.version)
+    answer = assemble_answer(row.id, row.environment, row.created_at, Stored.model_validate_json(row.answer), refs)
+    return StoredAnswer(answer, model_of(species.slug, row.model_id))
 
 
 def model_of(slug: str, model_id: str) -> ModelVersion | ModelEntry | None:

@@ -18,6 +18,7 @@ from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
 from app.database.db import db
 from app.database.types import UtcDateTime
+from app.outbox.row import QueuedRow
 
 
 class Prediction(db.Model):  # type: ignore[name-defined]
@@ -60,18 +61,22 @@ def clock_ahead() -> timedelta:
     return datetime.now(UTC) - theirs
 
 
-def insert(rows: list[dict[str, Any]]) -> None:
-    """Write predictions that are not there yet, and commit.
+def insert(rows: list[QueuedRow]) -> None:
+    """Insert predictions that are not there yet, and commit.
 
     Parameters
     ----------
-    rows : list of dict
-        As they were handed over; the moment is text, and what is no column is left out.
+    rows : list of QueuedRow
     """
-    columns = set(Prediction.__table__.columns.keys())
     values = [
-        {name: value for name, value in row.items() if name in columns}
-        | {"created_at": datetime.fromisoformat(row["created_at"])}
+        {
+            "id": row.id,
+            "species_id": row.species_id,
+            "model_id": row.model_id,
+            "environment": row.environment,
+            "answer": json.loads(row.answer),
+            "created_at": row.created_at,
+        }
         for row in rows
     ]
     dialect = db.session.get_bind().dialect.name
@@ -91,8 +96,8 @@ _WRITTEN = text("""
 """)
 
 
-def insert_written(rows: list[bytes]) -> None:
-    """Do as `insert` with rows that are JSON, on PostgreSQL, which reads it itself."""
+def insert_json(rows: list[bytes]) -> None:
+    """Insert rows as JSON into PostgreSQL, which parses them itself; otherwise like `insert`."""
     db.session.execute(_WRITTEN, {"rows": (b"[" + b",".join(rows) + b"]").decode()})
     db.session.commit()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, request
@@ -13,9 +11,6 @@ from flask_cors import CORS
 from app.errors import CrossSite
 from app.web.faces import API_PREFIX
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
 _POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'{styles}; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -23,15 +18,13 @@ _POLICY = (
 POLICY = _POLICY.format(styles="")
 # Swagger UI writes style attributes into its markup. Only its page allows them.
 DOCS_POLICY = _POLICY.format(styles=" 'unsafe-inline'")
-_HEADERS = {
+HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-_FOR_ALL = [*_HEADERS.items(), ("Content-Security-Policy", POLICY)]
-_FOR_DOCS = [*_HEADERS.items(), ("Content-Security-Policy", DOCS_POLICY)]
 
 
 class NoSessions(SessionInterface):
@@ -59,7 +52,7 @@ def init_app(app: Flask) -> None:
         )
     app.session_interface = NoSessions()
     app.before_request(_refuse_cross_site_forms)
-    app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    app.after_request(_add_headers)
 
 
 def _refuse_cross_site_forms() -> None:
@@ -76,15 +69,8 @@ def _refuse_cross_site_forms() -> None:
         raise CrossSite("This form was sent from another site. Open the page here and send it again.")
 
 
-def _with_headers(inner: WSGIApplication) -> WSGIApplication:
-    """Add headers to every response after Flask. No view sets any of them."""
-
-    def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        ours = _FOR_DOCS if environ.get("PATH_INFO", "").rstrip("/") == "/docs" else _FOR_ALL
-
-        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            return start_response(status, headers + ours, *error)
-
-        return inner(environ, start)
-
-    return outer
+def _add_headers(response: Response) -> Response:
+    """Add the security headers to a response."""
+    response.headers.extend(HEADERS)
+    response.headers["Content-Security-Policy"] = DOCS_POLICY if request.path.rstrip("/") == "/docs" else POLICY
+    return response

@@ -38,7 +38,7 @@ counts = RequestCounts(components(inner).find(RedisClient))
 limit = parse(settings.rate_limit)
 latency = components(inner).get(RequestMetrics)._latency.labels("POST", PATH, "200")
 total = components(inner).get(RequestMetrics)._total.labels("POST", "200")
-HEADERS = dict(security._FOR_ALL)
+HEADERS = {**security.HEADERS, "Content-Security-Policy": security.POLICY}
 
 
 @asynccontextmanager

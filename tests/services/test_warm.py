@@ -16,6 +16,7 @@ import pytest
 import redis as redis_client
 
 from app.catalogue import snapshot
+from app.outbox.row import QueuedRow
 from app.predictions import tables
 from tests.services.conftest import ENVIRONMENT, WHEATEAR, Instance, predict
 from tools import live
@@ -41,9 +42,11 @@ def _asked(instance: Instance, *questions: tuple[str, dict[str, Any]]) -> None:
         for slug, changes in questions:
             species = snapshot.current().by_slug[slug]
             assert species.model is not None
-            row = {"id": tables.new_id(), "species_id": species.id, "model_id": species.model.id, "answer": {}}
-            row |= {"environment": {**ENVIRONMENT, **changes}, "created_at": datetime.now(UTC).isoformat()}
-            tables.insert([row])
+            model, environment = species.model, {**ENVIRONMENT, **changes}
+            now = datetime.now(UTC)
+            tables.insert(
+                [QueuedRow(tables.new_id(), species.id, model.id, environment, b"{}", now, slug, model.version)]
+            )
 
 
 def _warm(instance: Instance, *arguments: str) -> tuple[int, str]:
