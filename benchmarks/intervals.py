@@ -21,8 +21,7 @@ from ml.kernels.logit import logistic
 from ml.serving.interval import IntervalModel, Z
 from ml.training.cross_validation import held_out_members, held_out_networks
 from ml.training.default_model import EngineSettings, fit_group
-from ml.training.folds import folds_for
-from ml.training.group import prepare
+from ml.training.group import folds_for, prepare
 from ml.training.held_out_summary import Judged, judge, study_intervals
 from ml.training.stacking import equal_weights, fit_stacking
 

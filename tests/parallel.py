@@ -21,10 +21,11 @@ WORKERS = 2
 # The longest files run first, so that no worker is left with a long file while the other one is idle.
 LONGEST_FIRST = (
     "tests/services/",
-    *(
-        f"tests/unit/ml/test_{name}.py"
-        for name in ("training", "interval_coverage", "benchmark", "workers", "commands")
-    ),
+    "tests/unit/ml/training/test_train.py",
+    "tests/unit/ml/evaluation/test_interval_coverage.py",
+    "tests/unit/ml/benchmark/test_run.py",
+    "tests/unit/ml/test_workers.py",
+    "tests/unit/ml/commands/test_commands.py",
     "tests/browser/",
     "tests/contract/",
 )

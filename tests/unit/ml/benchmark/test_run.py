@@ -12,7 +12,7 @@ from ml.__main__ import main
 from ml.benchmark.run import PREDICTION_COLUMNS, SUMMARY_COLUMNS, means_table, size_class
 from ml.evaluation.metrics import auc_prg, auc_roc, cor
 from ml.training import default_model
-from tests.unit.ml.fake_regions import AWT, N_SITES, NZ, make_regions, read, write
+from tests.unit.ml.benchmark.fake_regions import AWT, N_SITES, NZ, make_regions, read, write
 
 KEYS = ["region", "group", "species", "siteid"]
 
