@@ -1,4 +1,4 @@
-"""Stand-ins on loopback for what the application reports to: an OTLP collector, a Sentry, a server that is silent."""
+"""Local replacements for an OTLP collector and a Sentry server, and a server that never answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass
 class Collector:
-    """A server that keeps what is posted to it, by path."""
+    """A server that stores POST requests as pairs of path and body."""
 
     port: int
     posted: list[tuple[str, bytes]] = field(default_factory=list)
@@ -32,24 +32,24 @@ class Collector:
 
     @property
     def spans(self) -> list[Any]:
-        found = []
+        spans = []
         for path, body in self.posted:
             if path == "/v1/traces":
                 for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                    found += [span for scope in resource.scope_spans for span in scope.spans]
-        return found
+                    spans += [span for scope in resource.scope_spans for span in scope.spans]
+        return spans
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        found = []
+        events = []
         for path, body in self.posted:
             if path.endswith("/envelope/"):
-                # an envelope is a line about it, then for each item a line about that and the item
+                # an envelope is a header line, and for each item a header line and the item
                 lines = body.splitlines()
-                found += [
+                events += [
                     json.loads(item) for head, item in zip(lines[1::2], lines[2::2], strict=True) if b'"event"' in head
                 ]
-        return found
+        return events
 
 
 @contextlib.contextmanager
@@ -81,12 +81,12 @@ def collecting() -> Iterator[Collector]:
 
 @contextlib.contextmanager
 def silence() -> Iterator[int]:
-    """A server that accepts and never says a word; yields its port."""
+    """Run a server that accepts connections and never answers; yields its port."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
-        # the kernel accepts for it
+        # the kernel accepts the connections
         yield server.getsockname()[1]
 
 
 def attributes(span: Any) -> dict[str, Any]:
-    """What a span says."""
+    """Return the attributes of a span."""
     return {pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in span.attributes}

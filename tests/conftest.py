@@ -1,4 +1,4 @@
-"""Shared by every layer: tiny real models, what is missing and how to get it, the time each layer took."""
+"""Fixtures of every layer: small real models and system programs; the report of the time of each layer."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tools.live import PROJECT
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL", "") not in ("", "0")
 LAYERS = ("unit", "contract", "services", "browser")
-_GET = {
+_INSTALL = {
     "chromium": "Chromium is not installed; get it with `apt-get install chromium`",
     "openssl": "openssl is not installed; get it with `apt-get install openssl`",
     "promtool": "promtool is not installed; get it with `apt-get install prometheus`",
 }
-_spent: dict[str, list[float]] = {}
+_times: dict[str, list[float]] = {}
 _summaries: list[tuple[str, str]] = []
 pytest_plugins = ["tests.parallel"]
 Once = Callable[[str, Callable[[Path], object]], Path]
-# how long an example takes depends on what else the machine does
+# the time of an example depends on the load of the machine
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 
-def _must_not_skip(report: Any) -> None:
+def _fail_skipped(report: Any) -> None:
     if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         report.outcome = "failed"
@@ -41,23 +41,23 @@ def _must_not_skip(report: Any) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report = yield
-    _must_not_skip(report)
+    _fail_skipped(report)
     return report
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     report = yield
-    _must_not_skip(report)
+    _fail_skipped(report)
     return report
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     parts = report.nodeid.split("/")
     layer = parts[1] if len(parts) > 2 and parts[1] in LAYERS else "other"
-    spent = _spent.setdefault(layer, [0, 0.0])
-    spent[0] += report.when == "call"
-    spent[1] += report.duration
+    times = _times.setdefault(layer, [0, 0.0])
+    times[0] += report.when == "call"
+    times[1] += report.duration
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -68,7 +68,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    # a worker that died has left nothing
+    # a worker that crashed has no output
     _summaries.extend(tuple(one) for one in getattr(node, "workeroutput", {}).get("summaries", ()))
 
 
@@ -76,27 +76,27 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for title, text in _summaries:
         terminalreporter.section(title)
         terminalreporter.write_line(text)
-    if not _spent:
+    if not _times:
         return
     terminalreporter.section("layers")
     terminalreporter.write_line(f"{'layer':<10} {'tests':>6} {'seconds':>8}")
     for layer in (*LAYERS, "other"):
-        if layer in _spent:
-            count, seconds = _spent[layer]
+        if layer in _times:
+            count, seconds = _times[layer]
             terminalreporter.write_line(f"{layer:<10} {int(count):>6} {seconds:>8.1f}")
 
 
 def system_program(name: str) -> str:
-    """Path of a program of the system, or skip the test saying how to get it."""
+    """Return the path of a system program, or skip the test with the command that installs it."""
     path = shutil.which(name)
     if path is None:
-        pytest.skip(_GET[name])
+        pytest.skip(_INSTALL[name])
     return path
 
 
 @pytest.fixture(scope="session")
 def record_summary() -> Callable[[str, str], None]:
-    """Keep a text to be printed after the tests."""
+    """Return a function that has a text printed after the tests."""
     return lambda title, text: _summaries.append((title, text))
 
 
@@ -112,7 +112,7 @@ def openssl() -> str:
 
 @pytest.fixture(scope="session")
 def nceas() -> Path:
-    """The benchmark's data, in the folder that developers share."""
+    """The folder of the NCEAS data, which developers share."""
     folder = PROJECT.parent / "shared" / "data" / "nceas"
     if not folder.is_dir():
         pytest.skip(f"the NCEAS data is not at {folder}")
@@ -121,7 +121,7 @@ def nceas() -> Path:
 
 @pytest.fixture(scope="session")
 def workroom() -> Iterator[Path]:
-    """A folder that other users may enter: pytest's own is closed to the user PostgreSQL runs as."""
+    """A folder that other users can read, such as the one that PostgreSQL runs as; pytest's own cannot be read."""
     folder = Path(tempfile.mkdtemp(prefix="ecopredict-test-"))
     folder.chmod(0o755)
     yield folder
@@ -130,7 +130,7 @@ def workroom() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def model_tree(once: Once) -> Path:
-    """Small forests trained for real: four birds with a categorical predictor and coordinates."""
+    """Small models of four birds, with a categorical predictor and coordinates."""
     from ml.training.train import train_species
     from tests.synthetic import synthetic_study
 
@@ -144,7 +144,7 @@ def model_tree(once: Once) -> Path:
 
 @pytest.fixture(scope="session")
 def newer_model(once: Once) -> Path:
-    """The folder of another model of the black-eared wheatear, in a tree like the other one's."""
+    """The folder of a second model of the black-eared wheatear."""
     from ml.training.train import train_species
     from tests.synthetic import synthetic_study
 
@@ -158,5 +158,5 @@ def newer_model(once: Once) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared(model_tree: Path, once: Once) -> Path:
-    """The models, registered in a migrated database: whoever serves them starts from a copy."""
+    """A data directory with the models registered in a migrated database; tests use copies of it."""
     return once("prepared", lambda folder: live.prepare(folder, model_tree))

@@ -1,4 +1,4 @@
-"""Models made into what an older format would have held, and files signed anew, for tests of what is opened."""
+"""Models converted to older formats, and manifests with new hashes, for tests of opening artifacts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def resign(path: Path) -> None:
-    """What a forger without knowledge of the arrays would do: write matching hashes."""
+    """Write hashes and an id that match the files, as a forger would."""
     manifest = json.loads((path / "manifest.json").read_text())
     manifest["sha256"] = {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in manifest["sha256"]}
     content = "".join(f"{name}:{manifest['sha256'][name]}" for name in sorted(manifest["sha256"]))
@@ -26,18 +26,18 @@ def arrays_of(path: Path) -> dict[str, Any]:
 
 
 def make_older(path: Path, version: int) -> dict[str, Any]:
-    """Make a model what it would have been in an older format, and return its arrays."""
+    """Convert a model to an older format, and return its arrays."""
     arrays = {name: a for name, a in arrays_of(path).items() if not name.startswith(("area_", "held_out_"))}
-    later = ["area", "interval", "collinear"]
+    newer_parts = ["area", "interval", "collinear"]
     if version == 1:
-        later += ["members", "background", "calibration", "optimism", "notes"]
-        kept = ("nodes", "roots", "group")
-        arrays = {name: a for name, a in arrays.items() if name in kept or name.startswith("reference_")}
+        newer_parts += ["members", "background", "calibration", "optimism", "notes"]
+        names = ("nodes", "roots", "group")
+        arrays = {name: a for name, a in arrays.items() if name in names or name.startswith("reference_")}
     (path / "model.npz").unlink()
     name = "forest.npz" if version == 1 else "model.npz"
     np.savez_compressed(path / name, **arrays)
     card = json.loads((path / "card.json").read_text())
-    for part in later:
+    for part in newer_parts:
         del card[part]
     (path / "card.json").write_text(json.dumps(card))
     manifest = json.loads((path / "manifest.json").read_text())

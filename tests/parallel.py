@@ -1,4 +1,4 @@
-"""Tests on two cores: which run side by side, what is made once for all, and how all of it ends."""
+"""Tests in two processes: the order of files, folders that are made once, tests that run alone, and an orderly end."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ import psutil
 import pytest
 
 WORKERS = 2
-# the longest first, so that no worker is left with a long file while the other has nothing to do
-BY_LENGTH = (
+# The longest files run first, so that no worker is left with a long file while the other one is idle.
+LONGEST_FIRST = (
     "tests/services/",
-    *(
-        f"tests/unit/ml/test_{name}.py"
-        for name in ("training", "interval_coverage", "benchmark", "workers", "commands")
-    ),
+    "tests/unit/ml/training/test_train.py",
+    "tests/unit/ml/evaluation/test_interval_coverage.py",
+    "tests/unit/ml/benchmark/test_run.py",
+    "tests/unit/ml/test_workers.py",
+    "tests/unit/ml/commands/test_commands.py",
     "tests/browser/",
     "tests/contract/",
 )
-# files whose tests share something that is dear to start
+# Folders whose files share a fixture that takes long to set up.
 TOGETHER = ("tests/services/nginx/",)
-_rooms: list[Path] = []
+_folders: list[Path] = []
 
 
 def worker_of(config: pytest.Config) -> dict[str, Any] | None:
-    """What this process was told if it is a worker of pytest-xdist."""
+    """Return the input of this process if it is a worker of pytest-xdist, else None."""
     return getattr(config, "workerinput", None)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two workers for folders of tests, none for single files, whose tests are over before a worker has started."""
+    """Use two workers for folders of tests, and none for single files, which take less time than starting a worker."""
     cores = len(os.sched_getaffinity(0))
     folders = any(Path(argument).is_dir() for argument in config.args)
     return WORKERS if cores >= WORKERS and folders else 0
@@ -51,7 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            if nodeid in _alone_in(common_room(config)):
+            if nodeid in _tests_alone(shared_folder(config)):
                 return "alone"
             return next((folder for folder in TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
 
@@ -59,150 +60,143 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    def place(item: pytest.Item) -> tuple[bool, int]:
-        found = (at for at, start in enumerate(BY_LENGTH) if item.nodeid.startswith(start))
-        return _is_alone(item), next(found, len(BY_LENGTH))
+    def rank(item: pytest.Item) -> tuple[bool, int]:
+        ranks = (number for number, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start))
+        return _is_alone(item), next(ranks, len(LONGEST_FIRST))
 
     if worker_of(config) is not None:
-        items.sort(key=place)
-        # for the scheduler, which has never seen the tests
-        _list_of_alone(common_room(config)).write_text("\n".join(item.nodeid for item in items if _is_alone(item)))
+        items.sort(key=rank)
+        # for the scheduler in the controller, which does not collect the tests and so knows no markers
+        alone = "\n".join(item.nodeid for item in items if _is_alone(item))
+        (shared_folder(config) / "alone").write_text(alone)
 
 
 def _is_alone(item: pytest.Item) -> bool:
     return item.get_closest_marker("alone") is not None
 
 
-def _list_of_alone(room: Path) -> Path:
-    return room / "alone"
-
-
 @functools.cache
-def _alone_in(room: Path) -> frozenset[str]:
-    return frozenset(_list_of_alone(room).read_text().splitlines())
+def _tests_alone(folder: Path) -> frozenset[str]:
+    return frozenset((folder / "alone").read_text().splitlines())
 
 
-# a room that all workers share
-
-
-def common_room(config: pytest.Config) -> Path:
-    told = worker_of(config)
-    if told is not None:
-        return Path(told["common_room"])
-    if not _rooms:
-        room = Path(tempfile.mkdtemp(prefix="ecopredict-tests-"))
-        # other users may enter: PostgreSQL does not run as root
-        room.chmod(0o755)
-        _rooms.append(room)
-    return _rooms[0]
+def shared_folder(config: pytest.Config) -> Path:
+    """Return a folder that the controller and all workers share."""
+    worker = worker_of(config)
+    if worker is not None:
+        return Path(worker["shared_folder"])
+    if not _folders:
+        folder = Path(tempfile.mkdtemp(prefix="ecopredict-tests-"))
+        # PostgreSQL does not run as root, and must be able to read it
+        folder.chmod(0o755)
+        _folders.append(folder)
+    return _folders[0]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    node.workerinput["common_room"] = str(common_room(node.config))
+    node.workerinput["shared_folder"] = str(shared_folder(node.config))
 
 
 @pytest.fixture(scope="session")
 def once(request: pytest.FixtureRequest) -> Callable[[str, Callable[[Path], object]], Path]:
-    """Have a folder made by whichever worker comes first; others wait for it."""
-    room = common_room(request.config)
+    """Return a function that has a folder made by the first worker that needs it; the others wait."""
+    shared = shared_folder(request.config)
 
-    def have(name: str, make: Callable[[Path], object]) -> Path:
-        folder, unfinished = room / name, room / f"{name}.unfinished"
-        with _locked(room / f"{name}.lock", fcntl.LOCK_EX):
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, unfinished = shared / name, shared / f"{name}.unfinished"
+        with _locked(shared / f"{name}.lock", fcntl.LOCK_EX):
             if not folder.exists():
                 shutil.rmtree(unfinished, ignore_errors=True)
                 make(unfinished)
                 unfinished.rename(folder)
         return folder
 
-    return have
+    return made
 
 
 @contextlib.contextmanager
-def _locked(file: Path, how: int) -> Iterator[None]:
+def _locked(file: Path, mode: int) -> Iterator[None]:
     with file.open("a") as lock:
-        fcntl.flock(lock, how)
+        fcntl.flock(lock, mode)
         yield
 
 
-# tests that measure time are alone while they do
-
-
 @contextlib.contextmanager
-def _company(item: pytest.Item, alone: bool) -> Iterator[None]:
-    """Be among other tests, or alone: then no other begins any more, and those that have begun are waited for."""
+def _turn(item: pytest.Item, alone: bool) -> Iterator[None]:
+    """Run a phase of a test together with others, or alone.
+
+    A phase that runs alone keeps the lock ``next`` while it waits for the others to end, so that no other one starts.
+    """
     if worker_of(item.config) is None:
         yield
         return
-    room = common_room(item.config)
-    with contextlib.ExitStack() as inside:
-        with _locked(room / "door", fcntl.LOCK_EX):
-            inside.enter_context(_locked(room / "inside", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
+    shared = shared_folder(item.config)
+    with contextlib.ExitStack() as stack:
+        with _locked(shared / "next", fcntl.LOCK_EX):
+            stack.enter_context(_locked(shared / "running", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
         yield
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    with _company(item, alone=False):
+    with _turn(item, alone=False):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    with _company(item, alone=_is_alone(item)):
+    with _turn(item, alone=_is_alone(item)):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    with _company(item, alone=False):
+    with _turn(item, alone=False):
         return (yield)
 
 
-# the end
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    """Being told to stop runs the fixtures' ends, so that no server is left behind."""
-    config.addinivalue_line("markers", "alone: no other test runs meanwhile, because this one measures time")
+    """Let SIGTERM and SIGHUP end the tests as Ctrl-C does, so that fixtures end their servers."""
+    config.addinivalue_line("markers", "alone: no other test runs at the same time, because this one measures time")
     signals = [signal.SIGTERM, signal.SIGHUP]
     if worker_of(config) is not None:
         signals.append(signal.SIGINT)
 
     def stop(number: int, _frame: object) -> None:
         if worker_of(config) is not None:
-            # the terminal, the controller and pytest-xdist may all say so: the ends are not to be interrupted
-            for one in signals:
-                signal.signal(one, signal.SIG_IGN)
+            # the terminal, the controller and pytest-xdist may send more, which must not interrupt the fixtures
+            for other in signals:
+                signal.signal(other, signal.SIG_IGN)
         raise KeyboardInterrupt(f"signal {number}")
 
     for number in signals:
         signal.signal(number, stop)
     if config.getoption("tx", None):
-        # read as numpy is imported, in the workers that start from here: they share the cores out among themselves
+        # read when the workers import numpy; each of them has one core
         os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Let workers end their servers: pytest-xdist gives them seconds, and then kills them but not their servers."""
+    """Wait until workers have ended their servers: pytest-xdist would kill the workers after a few seconds."""
     if exitstatus != pytest.ExitCode.INTERRUPTED or not session.config.getoption("tx", None):
         return
-    room, workers = common_room(session.config), psutil.Process().children()
+    folder, workers = shared_folder(session.config), psutil.Process().children()
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and any(w.is_running() and not _ended(room, w.pid).exists() for w in workers):
+    while time.monotonic() < deadline and any(w.is_running() and not _ended(folder, w.pid).exists() for w in workers):
         time.sleep(0.05)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if worker_of(config) is not None:
-        _ended(common_room(config), os.getpid()).touch()
-    while _rooms:
-        shutil.rmtree(_rooms.pop(), ignore_errors=True)
+        _ended(shared_folder(config), os.getpid()).touch()
+    while _folders:
+        shutil.rmtree(_folders.pop(), ignore_errors=True)
 
 
-def _ended(room: Path, pid: int) -> Path:
-    return room / f"ended-{pid}"
+def _ended(folder: Path, pid: int) -> Path:
+    """Return the file that a worker creates when it has ended its servers."""
+    return folder / f"ended-{pid}"

@@ -1,4 +1,4 @@
-"""A small study made of numbers, for tests that need real models in seconds."""
+"""Small synthetic studies, on which real models are trained in seconds."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def synthetic_study(
     ]
     presence = {}
     for i, one in enumerate(species):
-        wish = (rock - trees) * (1 if i % 2 == 0 else -1) / 40 + (temperature - 14) / 6 + draw.normal(0, 0.7, n_sites)
-        presence[one.slug] = (wish > np.quantile(wish, 0.65)).astype(int)
+        score = (rock - trees) * (1 if i % 2 == 0 else -1) / 40 + (temperature - 14) / 6 + draw.normal(0, 0.7, n_sites)
+        presence[one.slug] = (score > np.quantile(score, 0.65)).astype(int)
     return StudyData(
         description=StudyDescription(
             slug=slug,
@@ -76,7 +76,7 @@ def recorded_study(n_places: int = 150, n_background: int = 400, seed: int = 0, 
     base = synthetic_study(n_places + n_background, 3, seed, categorical=categorical)
     draw = np.random.default_rng(seed + 1)
     presence = base.presence.copy()
-    # people keep to warm places, whatever lives there
+    # observers prefer warm places, whichever species live there
     effort = base.environment["temperature"].rank(ascending=False).to_numpy() + draw.normal(
         scale=150, size=len(presence)
     )

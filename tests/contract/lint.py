@@ -1,4 +1,4 @@
-"""What every page must have, whoever wrote it."""
+"""Checks that every page must pass."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Reader(HTMLParser):
         for name in ("src", "href"):
             value = attributes.get(name) or ""
             if tag in {"script", "link", "img"} and value.startswith(("http:", "https:", "//")):
-                self.problems.append(f"{tag} from elsewhere: {value}")
+                self.problems.append(f"{tag} from another host: {value}")
         if tag not in VOID:
             self.open.append(tag)
 
@@ -52,7 +52,7 @@ class _Reader(HTMLParser):
 
 
 def lint_page(html: str, *, whole: bool = True) -> None:
-    """Fail on what a person or a screen reader would stumble over."""
+    """Fail on errors of structure, accessibility or security; ``whole`` is false for fragments."""
     reader = _Reader()
     reader.feed(html)
     problems = reader.problems
@@ -77,7 +77,7 @@ def lint_page(html: str, *, whole: bool = True) -> None:
         if tag == "img" and "alt" not in attributes:
             problems.append("img without alt")
         for name in ("aria-describedby", "aria-labelledby", "aria-controls", "for"):
-            for wanted in (attributes.get(name) or "").split():
-                if wanted not in ids and whole:
-                    problems.append(f"{name} names {wanted}, which is not there")
+            for target in (attributes.get(name) or "").split():
+                if target not in ids and whole:
+                    problems.append(f"{name} refers to {target}, which does not exist")
     assert not problems, problems

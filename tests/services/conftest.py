@@ -1,4 +1,4 @@
-"""A PostgreSQL for the layer with a database of its own for each test that wants one, and a Valkey for each."""
+"""One PostgreSQL for all tests, with a new database for each test that needs one, and a Valkey for each."""
 
 from __future__ import annotations
 
@@ -82,17 +82,17 @@ def postgres(stocked: Path, workroom: Path) -> Iterator[str]:
 
 
 def create_database(url: str, name: str, template: str = "template1") -> str:
-    """Make a database beside that of the address; returns its address."""
-    _alone(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    """Create a database on the server of an address; return the address of the new database."""
+    _execute(url, f"CREATE DATABASE {name} TEMPLATE {template}")
     return url.rsplit("/", 1)[0] + f"/{name}"
 
 
 def drop_database(url: str) -> None:
-    _alone(url.rsplit("/", 1)[0] + "/postgres", f"DROP DATABASE {url.rsplit('/', 1)[1]} WITH (FORCE)")
+    _execute(url.rsplit("/", 1)[0] + "/postgres", f"DROP DATABASE {url.rsplit('/', 1)[1]} WITH (FORCE)")
 
 
-def _alone(url: str, statement: str) -> None:
-    """Outside of a transaction."""
+def _execute(url: str, statement: str) -> None:
+    """Execute a statement outside a transaction."""
     engine = live.connect(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(statement)
@@ -108,7 +108,7 @@ def empty_database(postgres: str) -> Iterator[str]:
 
 @pytest.fixture
 def database(postgres: str) -> Iterator[str]:
-    """A database of its own with the tables and the registered models."""
+    """A new database with the tables and the registered models."""
     url = create_database(postgres, f"test_{next(_numbers)}", STOCKED)
     yield url
     drop_database(url)
@@ -130,7 +130,7 @@ def stack() -> Iterator[ExitStack]:
 def on_services(
     database: str, redis: live.Program, prepared: Path, workroom: Path, stack: ExitStack
 ) -> Callable[..., live.Site]:
-    """Start the application on PostgreSQL and Valkey; each call is one more instance on the same database."""
+    """Return a function that starts an instance of the application; all instances share a PostgreSQL and a Valkey."""
     folder = workroom / f"site-{next(_numbers)}"
     environ = live.copy_site(prepared, folder, DATABASE_URL=database, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0")
     return lambda **changes: stack.enter_context(live.serving(environ, **changes))
@@ -138,14 +138,14 @@ def on_services(
 
 @dataclass
 class Instance:
-    """An application of its own, with a database of its own: all that it shares with others is Redis."""
+    """An application with its own database, which shares only Redis with other instances."""
 
     app: Flask
 
     def predict(self, **changes: Any) -> Any:
-        """Ask, and wait until Redis has what came of it."""
-        asked = {"species": WHEATEAR, "environment": {**ENVIRONMENT, **changes}}
-        answer = self.app.test_client().post("/api/v1/predictions", json=asked)
+        """Request a prediction, and wait until it is written to Redis."""
+        query = {"species": WHEATEAR, "environment": {**ENVIRONMENT, **changes}}
+        answer = self.app.test_client().post("/api/v1/predictions", json=query)
         shared = components(self.app).find(SharedAnswers)
         if shared is not None:
             shared.write_waiting()
@@ -154,10 +154,10 @@ class Instance:
     def cache(self) -> str:
         return self.app.test_client().get("/health/ready").json["components"]["cache"]
 
-    def found_in(self, layer: str) -> int:
+    def hits_in(self, layer: str) -> int:
         text = self.app.test_client().get("/metrics").get_data(as_text=True)
-        found = re.search(rf'^ecopredict_cache_total{{layer="{layer}"}} ([0-9.]+)$', text, re.MULTILINE)
-        return int(float(found[1])) if found else 0
+        match = re.search(rf'^ecopredict_cache_total{{layer="{layer}"}} ([0-9.]+)$', text, re.MULTILINE)
+        return int(float(match[1])) if match else 0
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Clients that go on asking, and write down every answer they were given."""
+"""Clients that send predictions until they are stopped, and record every answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools import live
 
 @dataclass
 class Load:
-    """Threads that predict until they are told to stop.
+    """Threads that request predictions until they are stopped.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Load:
     refused : dict of int to int
         Other statuses, counted.
     broken : int
-        Connections that ended without a whole answer.
+        Connections that ended without a complete answer.
     """
 
     url: str
@@ -55,20 +55,20 @@ class Load:
             thread.join(30)
 
     def until(self, answers: int, seconds: float = 30) -> None:
-        """Wait until so many answers more were given."""
-        wanted = len(self.given) + answers
-        live.wait_until(lambda: len(self.given) >= wanted, seconds, f"{answers} answers more")
+        """Wait for a number of further answers."""
+        target = len(self.given) + answers
+        live.wait_until(lambda: len(self.given) >= target, seconds, f"{answers} further answers")
 
     def _ask(self, number: int) -> None:
         draw = random.Random(number)
-        place = urlsplit(self.url)
+        address = urlsplit(self.url)
         connection: http.client.HTTPConnection | None = None
         while not self._stop.is_set():
             environment = {**ENVIRONMENT, "trees": round(draw.uniform(0, 100), 3)}
             body = json.dumps({"species": WHEATEAR, "environment": environment})
             try:
                 if connection is None:
-                    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=15)
+                    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=15)
                 connection.request("POST", "/api/v1/predictions", body, {"Content-Type": "application/json"})
                 response = connection.getresponse()
                 text = response.read()
@@ -86,5 +86,5 @@ class Load:
                 else:
                     self.refused[response.status] = self.refused.get(response.status, 0) + 1
             if self.pause:
-                # a load that lasts shares the cores with other tests
+                # a long load shares the cores with other tests
                 time.sleep(self.pause)

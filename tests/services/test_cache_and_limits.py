@@ -41,7 +41,7 @@ def test_each_layer_is_counted_and_the_nearest_one_answers(start_instance: Start
     one, other, alone = start_instance(address), start_instance(address), start_instance()
     asked = [instance.predict(trees=41.5).json["cached"] for instance in (one, one, other, other, alone, alone)]
     assert asked == [False, True, True, True, False, True]
-    found = [[instance.found_in(layer) for layer in ("none", "redis", "process")] for instance in (one, other, alone)]
+    found = [[instance.hits_in(layer) for layer in ("none", "redis", "process")] for instance in (one, other, alone)]
     assert found == [[1, 0, 1], [0, 1, 1], [1, 0, 1]]
 
 
@@ -118,7 +118,7 @@ def test_a_poisoned_entry_is_computed_anew_and_said_once_a_minute(
     assert [record.getMessage() for record in caplog.records].count("ignored a malformed cache entry") == 1
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
     # and the server was never left alone for it
-    assert instance.found_in("none") == tried + 3
+    assert instance.hits_in("none") == tried + 3
     _forget(instance)
     assert instance.predict(trees=43.5).json["cached"] is True
 

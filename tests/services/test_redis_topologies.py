@@ -109,7 +109,7 @@ def test_answers_and_limits_are_shared_and_outlive_the_servers(
     assert (again.status_code, again.json["cached"]) == (200, True)
     assert again.json["suitability"] == first.json["suitability"]
     assert other.predict(temperature=15.25).json["cached"] is True
-    assert (other.found_in("redis"), other.found_in("process")) == (1, 1)
+    assert (other.hits_in("redis"), other.hits_in("process")) == (1, 1)
     # three of eight are used up
     rest = [instance.predict() for _ in range(3) for instance in (one, other)]
     assert [answer.status_code for answer in rest] == [200] * 5 + [429]

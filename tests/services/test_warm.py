@@ -71,7 +71,7 @@ def test_the_most_asked_conditions_and_each_beginning_are_found_afterwards(
     assert len(client.keys("ecopredict:prediction:*")) == 2 + 4 * 3 + 1
     with other.app.app_context():
         assert other.app.test_client().get("/").status_code == 200
-    assert other.found_in("redis") == 3
+    assert other.hits_in("redis") == 3
     # what was there lives on
     (key, *_) = client.keys("ecopredict:prediction:*")
     client.expire(key, 5)

@@ -15,7 +15,7 @@ from ml.training.provenance import TrainingOptions
 from ml.training.train import train_study
 from ml.workers import SchedulerError, workers
 from tests.synthetic import synthetic_study
-from tests.unit.ml.fake_regions import NZ, make_region
+from tests.unit.ml.benchmark.fake_regions import NZ, make_region
 
 QUICK = TrainingOptions(n_estimators=20, n_folds=3, n_networks=1)
 

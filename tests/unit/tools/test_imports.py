@@ -1,4 +1,4 @@
-"""Benchmarks and tools can be used without the tests: they never import them."""
+"""Arrows between tests, benchmarks and tools: nothing imports the tests, and paths in the tests' own settings exist."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.parallel import LONGEST_FIRST, TOGETHER
 from tools.live import PROJECT
 
 
@@ -23,3 +24,7 @@ def test_nothing_outside_of_the_tests_imports_them(folder: str) -> None:
     files = sorted((PROJECT / folder).rglob("*.py"))
     assert files
     assert [file for file in files if "tests" in imported(file)] == []
+
+
+def test_the_order_of_test_files_names_existing_ones() -> None:
+    assert [path for path in (*LONGEST_FIRST, *TOGETHER) if not (PROJECT / path).exists()] == []

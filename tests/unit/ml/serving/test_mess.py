@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.ml.novel import gauge_of, mess_by_the_paper, rows_of
+from tests.unit.ml.serving.novel import gauge_of, mess_by_the_paper, rows_of
 
 numbers = st.floats(-100, 100, width=32) | st.integers(-5, 5).map(float)
 

@@ -9,7 +9,7 @@ import numpy as np
 from ml.serving.arrays import ModelArrays, pack
 from ml.serving.novelty import Area
 from ml.serving.threshold import HeldOutSuitability
-from tests.unit.ml.blends import fitted
+from tests.unit.ml.serving.blends import fitted
 
 REFERENCE = [np.linspace(-2, 2, 9, dtype=np.float32)] * 2 + [np.empty(0, np.float32), np.full(3, 5, np.float32)]
 

@@ -11,7 +11,7 @@ from ml.predictors.encoding import EnvironmentValueError
 from ml.serving.blend import Blend
 from ml.serving.predictor import FastPredictor
 from ml.training.export import flatten_forest
-from tests.unit.ml.novel import mess_by_the_paper
+from tests.unit.ml.serving.novel import mess_by_the_paper
 
 
 class _Card:

@@ -5,7 +5,7 @@ import pytest
 
 from ml.kernels.terms import CATEGORY, FALLING, LINEAR, RISING
 from ml.serving.arrays import InvalidArraysError, unpack
-from tests.unit.ml.packed import arrays_of, stored
+from tests.unit.ml.serving.packed import arrays_of, stored
 
 
 def _forge(arrays, name, index, value):

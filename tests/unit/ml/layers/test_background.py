@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.layers.background import BackgroundError, Extent, candidate_cells, on_land, read_land, sample_background
-from tests.unit.ml.raw_files import RAW, needs
+from tests.unit.ml.datasets.raw_files import RAW, needs
 
 LON, LAT = np.arange(0, 360, 5.0), np.arange(90, -91, -5.0)
 

@@ -12,7 +12,7 @@ from ml.kernels.trees import NODE
 from ml.serving.blend import Blend
 from ml.serving.forest import Forest
 from ml.training.area_of_applicability import fit_area, mean_effects, upper_whisker
-from tests.unit.ml.blends import fitted, group, without
+from tests.unit.ml.serving.blends import fitted, group, without
 
 seeds = st.integers(0, 10_000)
 WEIGHTS = np.array([0.4, 0.3, 0.2, 0.1])

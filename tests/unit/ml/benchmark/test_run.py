@@ -26,7 +26,7 @@ from ml.study import StudyData
 from ml.training import default_model, stacking
 from ml.training.train import train_species
 from tests.synthetic import recorded_study
-from tests.unit.ml.fake_regions import AWT, N_SITES, NZ, make_regions, read, write
+from tests.unit.ml.benchmark.fake_regions import AWT, N_SITES, NZ, make_regions, read, write
 
 KEYS = ["region", "group", "species", "siteid"]
 

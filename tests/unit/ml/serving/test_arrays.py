@@ -10,8 +10,8 @@ from ml.kernels.trees import walk_rows
 from ml.predictors.levels import level_order, recode
 from ml.serving.arrays import unpack
 from ml.serving.blend import Blend
-from tests.unit.ml.blends import INTERCEPT, SLOPE, elsewhere, fitted, group, typical, without
-from tests.unit.ml.packed import AREA, HELD_OUT, REFERENCE, arrays_of, stored
+from tests.unit.ml.serving.blends import INTERCEPT, SLOPE, elsewhere, fitted, group, typical, without
+from tests.unit.ml.serving.packed import AREA, HELD_OUT, REFERENCE, arrays_of, stored
 
 
 @pytest.mark.parametrize("parts", [(), ("maxent",), ("network",), ("maxent", "network")])

@@ -7,7 +7,7 @@ import pytest
 
 from ml.datasets import DEMO_STUDIES, load_study
 from ml.datasets.bird_names import BIRDS
-from tests.unit.ml.raw_files import RAW, needs
+from tests.unit.ml.datasets.raw_files import RAW, needs
 
 BIRD_FILE, SLUG_FILE = "rpjdl.xlsx", "ariolimax.gpkg"
 CORAL_FILES = ("AcDigitifera.zip", "era5_global_climatology_2000_2025.nc", "naturalearth_lowres.shp")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ml.serving.novelty import Area
 from ml.training.area_of_applicability import fit_area
-from tests.unit.ml.novel import gauge_of, rows_of
+from tests.unit.ml.serving.novel import gauge_of, rows_of
 
 seeds = st.integers(0, 10_000)
 

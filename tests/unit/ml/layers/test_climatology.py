@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ml.layers.bioclim import LAYERS, bioclim
 from ml.layers.climatology import KNOWN_FILES, Climatology, LayerError, verify
-from tests.unit.ml.raw_files import RAW, needs
+from tests.unit.ml.datasets.raw_files import RAW, needs
 
 ERA5 = "era5_global_climatology_2000_2025.nc"
 T = np.array([1, 2, 3, 4, 5, 6, 12, 11, 10, 4, 3, 2], dtype=float)

@@ -11,7 +11,7 @@ import rdata
 from ml.__main__ import main
 from ml.benchmark.nceas import NceasError, read_region, read_survey
 from ml.benchmark.run import blocks_of
-from tests.unit.ml.fake_regions import AWT, N_BACKGROUND, make_regions, read, write
+from tests.unit.ml.benchmark.fake_regions import AWT, N_BACKGROUND, make_regions, read, write
 
 
 @pytest.fixture(scope="module")

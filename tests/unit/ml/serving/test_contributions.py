@@ -14,7 +14,7 @@ from ml.predictors.levels import recode
 from ml.serving.blend import Blend, maxent_logit, network_logit, sampling_variance
 from ml.serving.contributions import explain
 from ml.serving.forest import Forest
-from tests.unit.ml.blends import QUICK, elsewhere, fitted, group, without
+from tests.unit.ml.serving.blends import QUICK, elsewhere, fitted, group, without
 
 MODEL, BLEND = fitted()
 values = st.floats(-(2.0**40), 2.0**40, width=32) | st.floats(-3, 3, width=32)
