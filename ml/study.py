@@ -1,4 +1,4 @@
-"""What a loaded study looks like before training: one table of places, one column a species."""
+"""A loaded study before training: one table of places, with one column for each species."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class StudyData:
     Attributes
     ----------
     description : StudyDescription
-        Title, sources, licence, limits: shown wherever the data is.
+        Title, sources, licence and limits.
     predictors : list of Predictor
         Names, labels, units and transforms; ranges and medians are filled in at training.
     environment : DataFrame, shape (n_sites, n_predictors)
-        One row a site, record or background point, in natural units; columns are the predictors' names.
+        One row for each site, record or background point, in natural units; columns are the predictors' names.
     species : list of SpeciesDescription
         Species with enough presences to be trained.
     presence : DataFrame, shape (n_sites, n_species)
