@@ -1,6 +1,6 @@
-"""What a model says about itself: the card stored beside every forest and shown wherever the model is used.
+"""The model card: the description of a model that is stored with it and shown wherever it is used.
 
-A card holds no time of day and no machine name, so that the same data, settings and seed give the same bytes.
+A card contains no time and no machine name, so that the same data, settings and seed give the same bytes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 
 class Part(BaseModel):
-    """Base of every part of the card: closed, and finite numbers only."""
+    """Base of every part of the card: no other members, and finite numbers only."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Predictor(Part):
-    """One environmental predictor as users meet it: in its natural unit, before any transform."""
+    """One environmental predictor in its natural unit, before any transform."""
 
     name: str
     label: str
@@ -36,7 +36,7 @@ class Predictor(Part):
 
 
 class Source(Part):
-    """Where data came from and on what terms."""
+    """A source of data, with its licence."""
 
     title: str
     citation: str
@@ -73,7 +73,7 @@ class Metric(Part):
 
 
 class Threshold(Part):
-    """A cut-off on suitability and how held-out records fall on either side of it."""
+    """A threshold on suitability, with its sensitivity and specificity on held-out records."""
 
     value: float
     sensitivity: float
@@ -81,7 +81,7 @@ class Threshold(Part):
 
 
 class Validation(Part):
-    """How the scores were obtained."""
+    """How the records were divided for cross-validation."""
 
     method: Literal["spatial blocks", "stratified"]
     folds: int
@@ -90,7 +90,7 @@ class Validation(Part):
 
 
 class ReliabilityBin(Part):
-    """Held-out records of similar suitability, and how many of them had the species."""
+    """Held-out records of similar suitability, and the share of them with the species."""
 
     suitability: float
     observed: float
@@ -98,7 +98,7 @@ class ReliabilityBin(Part):
 
 
 class CalibrationReport(Part):
-    """What a suitability means, and how it was made to."""
+    """The calibration, and what a calibrated suitability means."""
 
     meaning: str
     intercept: float
@@ -107,7 +107,7 @@ class CalibrationReport(Part):
 
 
 class BackgroundReport(Part):
-    """What presences were compared with."""
+    """The absences or background points that presences were compared with."""
 
     kind: Literal["absences", "target group", "random"]
     target_group_share: float = Field(0.0, ge=0, le=1, description="share of the background from other species' places")
@@ -118,14 +118,14 @@ class BackgroundReport(Part):
 
 
 class Optimism(Part):
-    """The AUC under random folds beside that under spatial blocks: the gap is how much random folds flatter."""
+    """The AUC under random folds and under spatial blocks; the difference is the optimism of random folds."""
 
     auc_roc_spatial: float
     auc_roc_random: float
 
 
 class AreaReport(Part):
-    """The area of applicability (Meyer & Pebesma 2021): how far the records reach."""
+    """The area of applicability (Meyer & Pebesma 2021, doi 10.1111/2041-210X.13650)."""
 
     threshold: float = Field(description="the largest dissimilarity index that counts as inside")
     training_inside: float = Field(description="share of training rows inside, each measured without its own fold")
@@ -134,7 +134,7 @@ class AreaReport(Part):
 
 
 class Collinear(Part):
-    """Two predictors that rise and fall together, or one that the others determine."""
+    """Two strongly correlated predictors, or a predictor that the others determine."""
 
     predictors: list[str]
     measure: Literal["spearman", "vif"]
@@ -143,7 +143,7 @@ class Collinear(Part):
 
 
 class IntervalReport(Part):
-    """How intervals were fitted, and how often they were right about held-out records."""
+    """The fitted figures of the intervals, and their coverage on held-out records."""
 
     level: float = Field(description="what share of intervals should hold")
     scale: float = Field(description="multiplies the spread between half samples and between members")
@@ -159,9 +159,9 @@ class IntervalReport(Part):
 
 
 class Places(Sequence[tuple[float, float]]):
-    """Pairs of longitude and latitude that take 16 bytes each, where a list of tuples takes 128.
+    """Pairs of longitude and latitude that take 16 bytes each; a list of tuples takes 128.
 
-    Hundreds of them would be most of the memory of a card, and a card is kept with every opened model.
+    A card has up to 800 of them, which as tuples would be most of its memory, and every opened model keeps its card.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ class Places(Sequence[tuple[float, float]]):
 
 
 class Conditions(Part):
-    """A named set of starting values for the form."""
+    """A named set of values that a form can start from."""
 
     label: str
     environment: dict[str, float | str]
@@ -215,7 +215,7 @@ class Training(Part):
 
 
 class ModelCard(Part):
-    """The whole card."""
+    """The model card."""
 
     study: StudyDescription
     species: SpeciesDescription
@@ -240,12 +240,12 @@ class ModelCard(Part):
         default_factory=Places, description="up to 800 presences as (longitude, latitude); empty without coordinates"
     )
     training: Training
-    # format 1, a forest alone, had none of these
+    # Format 1, a forest alone, has none of these.
     members: dict[str, float] = Field(default_factory=dict, description="weight of each member in their mean")
     background: BackgroundReport | None = None
     calibration: CalibrationReport | None = None
     optimism: Optimism | None = None
-    # format 2 had none of these
+    # Format 2 has none of these.
     area: AreaReport | None = None
     interval: IntervalReport | None = None
     collinear: list[Collinear] = Field(default_factory=list, description="predictors that cannot be told apart")

@@ -1,4 +1,4 @@
-"""A loaded study before training: environment and presences in one table of places."""
+"""A loaded study before training: one table of places, with one column for each species."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def _spatial(run: Run) -> ElementText:
         return ElementText("Not corrected: no whole areas could be held out, so the scores may be too high.")
     return ElementText(
         joined(
-            "Not modelled. Whole areas were held out for the scores, so that training records are not near held-out ones",
+            "Not modelled. Whole areas were held out for the scores, so that held-out records have no near neighbours",
             f"With random folds the AUC would be {score(optimism.auc_roc_random)} instead of "
             f"{score(optimism.auc_roc_spatial)}"
             if optimism
