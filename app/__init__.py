@@ -1,4 +1,4 @@
-"""EcoPredict's web application: the list of what is wired, nothing else."""
+"""The application factory of EcoPredict."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from app.web import bodies, problems, security, templating
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Make the application.
+    """Create the application.
 
     Parameters
     ----------
     settings : Settings, optional
-        Read from the environment by default; a mistake in it stops the start with one line.
+        Read from the environment by default. An invalid setting ends the process with one line.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SETTINGS=settings,
         SECRET_KEY=settings.secret_key,
         TESTING=settings.environment == "testing",
-        # Also in tests an unexpected error is answered as it would be in production.
+        # Tests see the same response to an unexpected error as production.
         PROPAGATE_EXCEPTIONS=False,
         **connections.configuration(settings),
         MAX_CONTENT_LENGTH=settings.max_content_length,

@@ -13,19 +13,19 @@ _KEY = "ecopredict"
 class Components:
     """A typed container: one object for each class.
 
-    ``create_app`` fills it. A part that is optional, such as the Redis client, is simply not added.
+    ``create_app`` fills it. Optional objects, such as the Redis client, may be absent.
     """
 
     def __init__(self) -> None:
         self._by_class: dict[type, object] = {}
 
     def add(self, component: T) -> T:
-        """Add an object under its own class and return it.
+        """Add an object under its class and return it.
 
         Raises
         ------
         ValueError
-            There is one of this class already.
+            The container has an object of this class already.
         """
         if type(component) in self._by_class:
             raise ValueError(f"there is a {type(component).__name__} already")
@@ -38,7 +38,7 @@ class Components:
         Raises
         ------
         LookupError
-            There is none.
+            The application has none.
         """
         component = self._by_class.get(kind)
         if component is None:
@@ -46,12 +46,12 @@ class Components:
         return cast("T", component)
 
     def find(self, kind: type[T]) -> T | None:
-        """Return the object of a class, or None where the application has none."""
+        """Return the object of a class, or None."""
         return cast("T | None", self._by_class.get(kind))
 
 
 def init_app(app: Flask) -> Components:
-    """Give an application its container."""
+    """Add an empty container to an application."""
     container = Components()
     app.extensions[_KEY] = container
     return container

@@ -1,4 +1,4 @@
-"""The error tree and its two faces: problem+json for programs, the error page or fragment for people."""
+"""The exceptions of the application."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ FieldErrors = Sequence[tuple[str, str]]
 
 
 class AppError(Exception):
-    """Base of the errors this application raises on purpose."""
+    """Base of the errors that are responses.
+
+    Attributes
+    ----------
+    status : int
+        HTTP status.
+    kind, title, detail : str
+        ``type``, ``title`` and ``detail`` of the problem document (RFC 9457).
+    errors : list of (str, str)
+        JSON pointers and messages of invalid fields.
+    """
 
     status = 500
     kind = "about:blank"
@@ -21,25 +31,25 @@ class AppError(Exception):
 
 
 class NotFound(AppError):
-    """What was asked for does not exist."""
+    """The requested object does not exist."""
 
     status = 404
 
 
 class MalformedBody(AppError):
-    """The body could not be read at all."""
+    """The body cannot be parsed."""
 
     status = 400
 
 
 class UnsupportedType(AppError):
-    """The body is in a format this address does not read."""
+    """The body has an unsupported media type."""
 
     status = 415
 
 
 class ValidationFailed(AppError):
-    """The input was read but is not acceptable; every problem names its field as a JSON pointer."""
+    """The input is invalid. Every error has the JSON pointer of its field."""
 
     status = 422
     kind = "urn:ecopredict:problem:validation"
@@ -50,7 +60,7 @@ class ValidationFailed(AppError):
 
 
 class OutsideArea(AppError):
-    """The conditions lie outside the model's area of applicability, and the caller wanted no answer there."""
+    """The conditions lie outside the area of applicability, and the request refuses extrapolation."""
 
     status = 409
     kind = "urn:ecopredict:problem:outside-area-of-applicability"
@@ -64,6 +74,6 @@ class CrossSite(AppError):
 
 
 class Unavailable(AppError):
-    """Something this answer needs is down for now."""
+    """A part of the service that the request needs is down."""
 
     status = 503

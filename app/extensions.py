@@ -1,4 +1,4 @@
-"""Flask extensions that several packages use, made here and bound to an application in ``create_app``."""
+"""Flask extensions that several packages use. ``create_app`` binds them to an application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one Redis of an application, for answers and rate limits alike: how it is reached, and a rest when it is away."""
+"""The Redis client of the application, for cached answers and rate limits, with a pause after each failure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar, cast
 
 from flask import Flask
 from redis import Redis
@@ -24,18 +25,61 @@ from app.throttled_log import ThrottledLog
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# A server that hangs must cost a request no more than this.
+# In seconds: the longest wait for a server that does not answer.
 TIMEOUT = 0.5
-# A list of thirty species asks thirty times: a server that is away must not be waited for each time.
-REST = 1.0
+# In seconds. A page of thirty species sends thirty commands, and must not wait thirty times for a server that is down.
+PAUSE_S = 1.0
 
 
 class RedisUnavailable(Exception):
-    """Redis was not asked, did not answer, or answered what cannot be used."""
+    """Redis is paused, did not answer, or sent an unusable answer."""
+
+
+class Pipeline(Protocol):
+    """Commands that are sent together."""
+
+    def set(self, name: str, value: bytes, ex: int | timedelta) -> object:
+        """Add a SET."""
+        ...
+
+    def execute(self) -> list[object]:
+        """Send the commands and return their answers."""
+        ...
+
+
+class Commands(Protocol):
+    """The commands that the application uses, of redis-py's clients for a server and for a cluster.
+
+    Answers are untrusted: a server may send any type.
+    """
+
+    def ping(self) -> object:
+        """Send PING."""
+        ...
+
+    def eval(self, script: str, numkeys: int, *keys_and_args: str | int) -> object:
+        """Send EVAL."""
+        ...
+
+    def getrange(self, key: str, start: int, end: int) -> object:
+        """Send GETRANGE."""
+        ...
+
+    def delete(self, key: str) -> object:
+        """Send DEL."""
+        ...
+
+    def exists(self, key: str) -> object:
+        """Send EXISTS."""
+        ...
+
+    def pipeline(self, transaction: bool) -> Pipeline:
+        """Return a pipeline."""
+        ...
 
 
 class RedisClient:
-    """A client that is made when it is first needed, so that an application starts without its Redis.
+    """A client that connects when it is first used, so that the application starts without Redis.
 
     Parameters
     ----------
@@ -44,123 +88,120 @@ class RedisClient:
 
     def __init__(self, url: RedisUrl) -> None:
         self._url = url
-        self._client: Any = None
-        self._making = threading.Lock()
+        self._client: Commands | None = None
+        self._connecting = threading.Lock()
         self._lock = threading.Lock()
         self._down = False
-        self._rests_until = 0.0
-        self._away = ThrottledLog(log)
-        self._refused = ThrottledLog(log)
+        self._paused_until = 0.0
+        self._failure = ThrottledLog(log)
+        self._refusal = ThrottledLog(log)
 
-    def client(self) -> Any:
-        """Return the client; a cluster is asked for its nodes as this is first done."""
+    def client(self) -> Commands:
+        """Return the client. The first call reads the nodes of a cluster."""
         if self._client is None:
-            with self._making:
+            with self._connecting:
                 if self._client is None:
                     self._client = connect(self._url)
         return self._client
 
-    def ask(self, question: Callable[[], T]) -> T:
-        """Ask, unless Redis rests.
+    def ask(self, command: Callable[[], T]) -> T:
+        """Run a command, unless Redis is paused.
 
         Parameters
         ----------
-        question : callable
-            Uses the client and returns what came of it.
+        command : callable
+            Uses the client.
 
         Returns
         -------
         object
-            What the question returned.
+            The result of the command.
 
         Raises
         ------
         RedisUnavailable
-            Redis rests or failed. While it fails, one thread tries each second and the others are not kept waiting.
+            Redis is paused or failed. While it fails, one thread tries each second and the others do not wait.
         """
-        if not self._may_ask():
+        if not self._may_try():
             raise RedisUnavailable
-        came_back = False
+        answered = False
         try:
-            answer = question()
-            came_back = True
+            result = command()
+            answered = True
         except ResponseError as error:
-            # A server that refuses one command is there; it must not be left alone for that.
-            came_back = not isinstance(error, ClusterError)
-            if came_back:
-                self._refused.warning("Redis refused a command, answering without it: %s", type(error).__name__)
+            # A server that refuses a command works, so there is no pause.
+            answered = not isinstance(error, ClusterError)
+            if answered:
+                self._refusal.warning("Redis refused a command, answering without it: %s", type(error).__name__)
             else:
-                self._say_away(error)
+                self._warn(error)
             raise RedisUnavailable from None
         except Exception as error:
-            # Not narrower: what answers in Redis' place makes the client's parser raise anything at all.
-            self._say_away(error)
+            # Any exception: the parser of the client raises various ones when another program answers.
+            self._warn(error)
             raise RedisUnavailable from None
         finally:
-            self._settle(came_back)
-        return answer
+            self._record(answered)
+        return result
 
     def up(self) -> bool:
-        """Return whether Redis answers."""
+        """Return whether Redis answers a PING."""
         try:
             return bool(self.ask(lambda: self.client().ping()))
         except RedisUnavailable:
             return False
 
-    def _may_ask(self) -> bool:
+    def _may_try(self) -> bool:
         if not self._down:
             return True
         with self._lock:
-            if self._down and time.monotonic() < self._rests_until:
+            if self._down and time.monotonic() < self._paused_until:
                 return False
-            # until this thread knows, no other tries
-            self._rests_until = math.inf
+            # No other thread tries until this one has a result.
+            self._paused_until = math.inf
             return True
 
-    def _settle(self, came_back: bool) -> None:
-        if came_back and not self._down:
+    def _record(self, answered: bool) -> None:
+        if answered and not self._down:
             return
         with self._lock:
-            if came_back and self._down:
+            if answered and self._down:
                 log.info("Redis is back")
-            self._down = not came_back
-            self._rests_until = time.monotonic() + REST
+            self._down = not answered
+            self._paused_until = time.monotonic() + PAUSE_S
 
-    def _say_away(self, error: Exception) -> None:
-        self._away.warning("Redis unavailable, answering and limiting without it: %s", type(error).__name__)
+    def _warn(self, error: Exception) -> None:
+        self._failure.warning("Redis unavailable, answering and limiting without it: %s", type(error).__name__)
 
 
 def init_app(app: Flask) -> None:
-    """Add the client of REDIS_URL, where that is set."""
+    """Add the client, where REDIS_URL is set."""
     url = app.config["SETTINGS"].redis_url
     if url:
         components(app).add(RedisClient(parse(url)))
 
 
-def connect(url: RedisUrl) -> Any:
-    """Return a client of redis-py.
-
-    None retries: the caller has an answer of its own, and a client that tries again keeps a visitor waiting again.
-    """
-    # The older protocol: every server and proxy speaks it, and nothing here needs more.
+def connect(url: RedisUrl) -> Commands:
+    """Return a client of redis-py that does not retry, because every caller can do without Redis."""
+    # Every server and proxy supports version 2 of the protocol.
     common: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "protocol": 2}
     if url.kind == "cluster":
-        nodes = [ClusterNode(host, port) for host, port in url.hosts]  # type: ignore[no-untyped-call]
-        return RedisCluster(startup_nodes=nodes, retry=_once(), **common, **url.options)
+        nodes = [ClusterNode(host, port) for host, port in url.hosts]  # type: ignore[no-untyped-call]  # redis-py
+        return cast("Commands", RedisCluster(startup_nodes=nodes, retry=_once(), **common, **url.options))
     if url.kind == "sentinel":
-        sentinels = Sentinel(  # type: ignore[no-untyped-call]
+        sentinels = Sentinel(  # type: ignore[no-untyped-call]  # redis-py
             url.hosts,
             sentinel_kwargs={**common, "retry": _once(), **url.sentinel_options},
             retry=_once(),
             **common,
             **url.options,
         )
-        # Answers are read from the primary too: what a replica does not have yet would be computed again.
-        return sentinels.master_for(url.service)  # type: ignore[no-untyped-call]
-    where: dict[str, Any] = {}
+        # Reads go to the primary too: a replica may not have the latest answers.
+        return cast("Commands", sentinels.master_for(url.service))  # type: ignore[no-untyped-call]  # redis-py
+    server: dict[str, Any] = {}
     if url.hosts:
-        where["host"], where["port"] = url.hosts[0]
-    return Redis(retry=_once(), **where, **common, **url.options)
+        server["host"], server["port"] = url.hosts[0]
+    return cast("Commands", Redis(retry=_once(), **server, **common, **url.options))
 
 
 def _once() -> Retry:

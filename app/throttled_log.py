@@ -1,4 +1,4 @@
-"""Warnings about a trouble that lasts: said once a minute, not once a request."""
+"""Warnings about lasting problems, logged once a minute instead of once a request."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import logging
 import threading
 import time
 
+# In seconds.
 EVERY = 60.0
 
 
 class ThrottledLog:
-    """One kind of warning.
+    """A logger for one kind of warning.
 
     Parameters
     ----------
     log : logging.Logger
-        Where it is said.
     """
 
     def __init__(self, log: logging.Logger) -> None:
@@ -24,7 +24,7 @@ class ThrottledLog:
         self._next = 0.0
 
     def warning(self, message: str, *args: object) -> None:
-        """Say it, unless it was said within the last minute."""
+        """Log a warning, unless one was logged within the last minute."""
         now = time.monotonic()
         with self._lock:
             if now < self._next:

@@ -1,4 +1,4 @@
-"""Work that no request waits for: a thread of this process that runs soon after it is asked to."""
+"""Background work: a daemon thread that works soon after it is woken."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ log = logging.getLogger(__name__)
 
 
 class WorkerThread:
-    """A daemon thread that is started when it is first needed, and again after a fork.
+    """A daemon thread that starts when it is first woken, and again after a fork.
 
     Parameters
     ----------
     name : str
     work : callable
-        Does all there is to do. What it raises is logged, and it is called again the next time.
+        Does all the waiting work. Its exceptions are logged, and it is called again the next time.
     pause : float
-        Seconds from one time to the next, in which more work may come together; the first time it is done at once.
+        Seconds between two calls, so that work is done in batches. The first call is immediate.
     """
 
     def __init__(self, name: str, work: Callable[[], object], pause: float = 0.0) -> None:
@@ -32,7 +32,7 @@ class WorkerThread:
         self._thread: tuple[int, threading.Thread] | None = None
 
     def wake(self) -> None:
-        """See to it that the work is done, if it is not about to be."""
+        """Start the work soon, unless it is about to start."""
         if self._woken.is_set() and self._runs():
             return
         with self._starting:
@@ -54,4 +54,4 @@ class WorkerThread:
             try:
                 self._work()
             except Exception:
-                log.exception("%s met something unexpected and goes on", self._name)
+                log.exception("unexpected error in the thread %s, it continues", self._name)

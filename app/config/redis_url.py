@@ -1,6 +1,6 @@
-"""Where Redis is: one server, the sentinels that know a service's primary, or a cluster. Read from REDIS_URL.
+"""The URL of Redis: one server, the sentinels of a service, or a cluster.
 
-A URL may hold a password, so no message repeats any part of one.
+A URL can contain a password, so no message repeats any part of it.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ _DATABASE = re.compile(r"[0-9]{1,4}")
 
 @dataclass(frozen=True)
 class RedisUrl:
-    """A URL taken apart."""
+    """The parts of a URL."""
 
     kind: Kind
     hosts: tuple[tuple[str, int], ...] = ()
     service: str = ""
-    #: What redis-py needs to talk to the servers: user, password, database, socket path, TLS.
+    #: Options of redis-py for the servers: user, password, database, socket path, TLS.
     options: dict[str, Any] = field(default_factory=dict, repr=False)
-    #: What the sentinels ask for themselves.
+    #: Options of redis-py for the sentinels.
     sentinel_options: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def parse(text: str) -> RedisUrl:
-    """Take a URL apart.
+    """Parse a URL.
 
     Parameters
     ----------
     text : str
-        In one of ``FORMS``. User and password stand before an ``@``, percent-encoded where they hold other
-        characters than letters and digits.
+        In one of ``FORMS``. User and password are before an ``@``; characters other than letters and digits are
+        percent-encoded.
 
     Returns
     -------
@@ -65,11 +65,11 @@ def parse(text: str) -> RedisUrl:
     Raises
     ------
     ValueError
-        With one line that repeats nothing of the URL.
+        The message is one line and repeats nothing of the URL.
     """
     scheme, url = _split(text)
     kind = _SCHEMES[scheme]
-    given = _options(url, scheme)
+    query = _options(url, scheme)
     options: dict[str, Any] = {}
     if url.username:
         options["username"] = unquote(url.username)
@@ -79,7 +79,7 @@ def parse(text: str) -> RedisUrl:
         if not url.path.startswith("/") or url.hostname:
             raise ValueError("a unix:// URL needs the absolute path of a socket, as in unix:///path/to.sock")
         options["unix_socket_path"] = unquote(url.path)
-        options["db"] = _database(given.get("db", ""))
+        options["db"] = _database(query.get("db", ""))
         return RedisUrl("single", options=options)
     hosts = _hosts(url, _PORTS[kind])
     parts = [unquote(part) for part in url.path.removeprefix("/").rstrip("/").split("/")]
@@ -87,22 +87,22 @@ def parse(text: str) -> RedisUrl:
         if len(parts) > 2 or not _SERVICE.fullmatch(parts[0]):
             raise ValueError("a redis+sentinel:// URL needs the name of the service: redis+sentinel://host:26379/name")
         options["db"] = _database(parts[1] if len(parts) == 2 else "")
-        own = {name.removeprefix("sentinel_"): value for name, value in given.items()}
+        own = {name.removeprefix("sentinel_"): value for name, value in query.items()}
         return RedisUrl(kind, hosts, parts[0], options, own)
     if len(parts) > 1:
         raise ValueError("expected nothing behind the host but the number of a database, as in redis://host:6379/0")
-    number = _database(parts[0] or given.get("db", ""))
+    number = _database(parts[0] or query.get("db", ""))
     if kind == "cluster":
         if number:
             raise ValueError("a cluster has no database but 0")
         return RedisUrl(kind, hosts, options=options)
     if len(hosts) > 1:
         raise ValueError("several hosts need a redis+sentinel:// or redis+cluster:// URL")
-    tls: dict[str, Any] = {name: value for name, value in given.items() if name in _TLS}
+    tls: dict[str, Any] = {name: value for name, value in query.items() if name in _TLS}
     if tls.get("ssl_cert_reqs", "required") not in ("required", "optional", "none"):
         raise ValueError("ssl_cert_reqs: expected required, optional or none")
     if "ssl_check_hostname" in tls:
-        tls["ssl_check_hostname"] = _boolean(given["ssl_check_hostname"])
+        tls["ssl_check_hostname"] = _boolean(query["ssl_check_hostname"])
     if scheme == "rediss":
         options["ssl"] = True
     return RedisUrl(kind, hosts, options={**options, **tls, "db": number})
@@ -127,7 +127,7 @@ def _split(text: str) -> tuple[str, SplitResult]:
 def _options(url: SplitResult, scheme: str) -> dict[str, str]:
     pairs = parse_qsl(url.query, keep_blank_values=True)
     known = _OPTIONS[scheme]
-    # a name that is not known may be the rest of a password with a question mark
+    # An unknown name may be the rest of a password with a question mark.
     if any(name not in known or not value for name, value in pairs) or len(dict(pairs)) != len(pairs):
         raise ValueError(
             "unknown, empty or repeated option behind the ?; "
@@ -137,17 +137,17 @@ def _options(url: SplitResult, scheme: str) -> dict[str, str]:
 
 
 def _hosts(url: SplitResult, default_port: int) -> tuple[tuple[str, int], ...]:
-    found = []
+    hosts = []
     for part in url.netloc.rpartition("@")[2].split(","):
         try:
-            one = urlsplit(f"//{part.strip()}")
-            host, port = one.hostname, one.port
+            server = urlsplit(f"//{part.strip()}")
+            host, port = server.hostname, server.port
         except ValueError:
             host, port = None, None
         if host is None or not _HOST.fullmatch(host) or port == 0:
             raise ValueError(f"a host or port is missing or malformed; expected {FORMS}")
-        found.append((host, port or default_port))
-    return tuple(found)
+        hosts.append((host, port or default_port))
+    return tuple(hosts)
 
 
 def _database(text: str) -> int:

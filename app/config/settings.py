@@ -1,4 +1,4 @@
-"""Typed settings from the environment: read once, checked once, one clear line when something is wrong."""
+"""Typed settings from the environment, validated once; an error is one line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 import limits
@@ -30,7 +30,7 @@ class SettingsError(ValueError):
 
 
 class Settings(BaseModel):
-    """Every setting of the application; the field name in capitals is the environment variable."""
+    """The settings of the application. The environment variable is the name of a field in capitals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -77,10 +77,10 @@ class Settings(BaseModel):
     @field_validator("database_replica_url")
     @classmethod
     def _replica(cls, value: str | None) -> str | None:
-        found = cls._database(value) if value else None
-        if found and not found.startswith("postgresql"):
+        url = cls._database(value) if value else None
+        if url and not url.startswith("postgresql"):
             raise ValueError("expected a postgresql:// URL")
-        return found
+        return url
 
     @field_validator("redis_url")
     @classmethod
@@ -136,7 +136,7 @@ class Settings(BaseModel):
 
     @property
     def models_dir(self) -> Path:
-        """Where artifacts live."""
+        """The folder of the models."""
         return self.data_dir / "models"
 
 
@@ -146,7 +146,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Parameters
     ----------
     environ : mapping, optional
-        Where to read from; the process environment by default.
+        Environment variables; by default those of the process.
 
     Returns
     -------
@@ -155,27 +155,27 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises
     ------
     SettingsError
-        With one line that names the setting and what is wrong with it.
+        The message is one line with the name of the setting and the error.
     """
     source = os.environ if environ is None else environ
     _refuse_unknown(source)
-    given: dict[str, Any] = {}
+    values: dict[str, str] = {}
     for field in Settings.model_fields:
         value = _read(source, field.upper())
         if value is not None:
-            given[field] = value
+            values[field] = value
     try:
-        settings = Settings(**given)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = str(first["loc"][0]).upper()
         message = first["msg"].removeprefix("Value error, ")
         raise SettingsError(f"{name}: {message}") from None
-    updates: dict[str, Any] = {}
+    updates: dict[str, str] = {}
     if not settings.database_url:
         updates["database_url"] = f"sqlite:///{settings.data_dir / 'ecopredict.db'}"
     if settings.database_replica_url and not settings.database_url.startswith("postgresql"):
-        raise SettingsError("DATABASE_REPLICA_URL: needs a DATABASE_URL that is PostgreSQL's as well")
+        raise SettingsError("DATABASE_REPLICA_URL: needs a DATABASE_URL of PostgreSQL too")
     if not settings.secret_key:
         updates["secret_key"] = _own_secret(settings)
     return settings.model_copy(update=updates)
@@ -188,7 +188,7 @@ def _refuse_unknown(source: Mapping[str, str]) -> None:
 
 
 def _read(source: Mapping[str, str], name: str) -> str | None:
-    """One value, or the content of the file that NAME_FILE points to; an empty value counts as not set."""
+    """Return the value of a variable or the content of its NAME_FILE. An empty value counts as not set."""
     value = source.get(name) or None
     path = source.get(f"{name}_FILE") if name in SECRETS else None
     if not path:
@@ -205,32 +205,32 @@ def _read(source: Mapping[str, str], name: str) -> str | None:
 
 
 def _http_url(value: str) -> SplitResult | None:
-    """Return the parts of a web address, or None where it is not one."""
+    """Return the parts of a URL of HTTP, or None where it is not one."""
     try:
         url = urlsplit(value)
-        # a port that is no number is noticed only when it is asked for
-        fine = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        # `port` raises ValueError where it is not a number.
+        valid = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
     except ValueError:
         return None
-    return url if fine and not re.search(r"\s", value) else None
+    return url if valid and not re.search(r"\s", value) else None
 
 
 def _own_secret(settings: Settings) -> str:
-    """Return the development key, made once; two workers starting together agree on it."""
+    """Return the key of a development server. It is created once, also when two workers start together."""
     if settings.environment != "development":
         raise SettingsError("SECRET_KEY: required outside development (or SECRET_KEY_FILE)")
     path = settings.data_dir / "secret_key"
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            mine = path.with_name(f".secret_key.{os.getpid()}.{secrets.token_hex(4)}")
-            handle = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            draft = path.with_name(f".secret_key.{os.getpid()}.{secrets.token_hex(4)}")
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w") as stream:
                 stream.write(secrets.token_urlsafe(48))
-            # A hard link either appears whole or not at all, and never replaces the winner's key.
+            # A hard link is atomic and never replaces the key of another worker.
             with contextlib.suppress(FileExistsError):
-                os.link(mine, path)
-            mine.unlink()
+                os.link(draft, path)
+            draft.unlink()
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise SettingsError(f"DATA_DIR: cannot keep a secret key in {settings.data_dir} ({error.strerror})") from None

@@ -36,7 +36,7 @@ _AGAIN_S = 2.0
 _reading_replica: ContextVar[bool] = ContextVar("reading_replica", default=False)
 
 
-class PatientConnection(extensions.connection):
+class PatientConnection(extensions.connection):  # type: ignore[misc, unused-ignore]  # psycopg2 has no types
     """A connection with a time limit for each wait.
 
     Attributes

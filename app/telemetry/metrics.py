@@ -85,9 +85,9 @@ class RequestMetrics:
 
 
 def init_app(app: Flask) -> None:
-    """Create the metrics and their endpoint."""
+    """Make the metrics and their address."""
     kind = GunicornInternalPrometheusMetrics if os.environ.get("PROMETHEUS_MULTIPROC_DIR") else PrometheusMetrics
-    # Each application has its own registry, because tests create several in one process.
+    # A registry of its own, so that tests can make many applications in one process.
     registry = CollectorRegistry()
     kind.for_app_factory(registry=registry, export_defaults=False).init_app(app)
     components(app).add(RequestMetrics(registry))

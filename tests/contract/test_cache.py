@@ -193,7 +193,7 @@ def test_a_redis_that_babbles_changes_no_answer(asked, babbling, right, caplog):
             babbling(babble, greets=greets)
             store._client = None
             # as if a second had passed
-            store._rests_until = 0.0
+            store._paused_until = 0.0
             components(ask.app).get(AnswersInProcess).entries.clear()
             answer = ask(trees=55.5)
             left -= 1
@@ -216,13 +216,13 @@ def test_a_redis_that_hangs_is_left_alone_for_a_moment(asked, hanging):
     began = len(accepted)
     assert ask(trees=20.0).status_code == 200
     assert len(accepted) - began == 1
-    store._rests_until = time.monotonic() + 600
+    store._paused_until = time.monotonic() + 600
     for number in range(20):
         assert ask(trees=21.0 + number).status_code == 200
     assert ask.app.test_client().get("/health/ready").json["components"]["cache"] == "down"
     assert len(accepted) - began == 1
     # afterwards one request asks again, whatever else comes at the same time
-    store._rests_until = 0.0
+    store._paused_until = 0.0
     together = threading.Barrier(6)
     statuses: list[int] = []
 

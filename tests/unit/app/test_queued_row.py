@@ -51,11 +51,11 @@ def test_a_row_of_the_earlier_release_is_read():
     [{"told": None}, {"told": {}}, {"told": 3}, {"species_id": "x"}, {"created_at": "soon"}, {"environment": 1}],
 )
 def test_anything_else_is_refused(changes):
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError):
         QueuedRow.from_json(json.dumps({**FORMER, **changes}).encode())
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"null", b"{"])
 def test_what_is_no_object_with_an_answer_is_refused(body):
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError):
         QueuedRow.from_json(body)
