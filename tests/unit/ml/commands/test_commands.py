@@ -12,7 +12,7 @@ from ml.serving.artifact import find_artifacts, load_artifact
 from ml.training import provenance
 from ml.training.train import train_species
 from tests.synthetic import synthetic_study
-from tests.unit.ml.raw_files import ROOT
+from tests.unit.ml.datasets.raw_files import ROOT
 
 SLUG = "oenanthe-hispanica"
 
