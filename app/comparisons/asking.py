@@ -9,7 +9,7 @@ from app.errors import OutsideArea
 from app.predictions import inference
 from app.predictions.conditions import Canonical
 from app.predictions.schemas import Computed, RequestOptions, ThresholdUsed, Verdict
-from app.predictions.verdict import judge, refuse_outside
+from app.predictions.verdict import refuse_outside, verdict_for
 from ml.serving.artifact import Artifact
 
 
@@ -36,7 +36,9 @@ class UnstoredAnswer:
         return self.computed.suitability >= self.threshold.value
 
 
-def ask(name: str, artifact: Artifact, environment: Canonical, asked: RequestOptions) -> UnstoredAnswer:
+def answer_without_storing(
+    name: str, artifact: Artifact, environment: Canonical, asked: RequestOptions
+) -> UnstoredAnswer:
     """Ask a model, or the cache, about conditions that were checked.
 
     Raises
@@ -47,7 +49,7 @@ def ask(name: str, artifact: Artifact, environment: Canonical, asked: RequestOpt
     held, _ = inference.cached_or_computed(artifact, environment)
     computed = held.computed()
     threshold = inference.threshold_of(artifact, asked.threshold)
-    verdict = judge(computed.suitability, computed.interval, threshold, computed.novelty, asked.extrapolation)
+    verdict = verdict_for(computed.suitability, computed.interval, threshold, computed.novelty, asked.extrapolation)
     return UnstoredAnswer(name, artifact, environment, computed, threshold, verdict)
 
 

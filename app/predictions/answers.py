@@ -13,7 +13,7 @@ from app.catalogue.snapshot import KnownSpecies
 from app.catalogue.species import Species
 from app.predictions.conditions import Canonical
 from app.predictions.schemas import Computed, Extrapolation, Novelty, PredictionAnswer, Stored, ThresholdUsed
-from app.predictions.verdict import judge
+from app.predictions.verdict import verdict_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Answer:
 
     def whole(self) -> PredictionAnswer:
         """Return it as a schema, for pages."""
-        return put_together(self.id, self.environment, self.created_at, self.stored(), self.told)
+        return assemble_answer(self.id, self.environment, self.created_at, self.stored(), self.told)
 
     def stored_text(self) -> bytes:
         """Return `stored` as JSON."""
@@ -107,7 +107,7 @@ class Answer:
             "environment": self.environment,
             "model": {"id": told.model.id, "version": told.model.version},
             "created_at": self.created_at,
-            "verdict": judge(held.suitability, held.interval, asked.threshold, held.novelty, asked.extrapolation),
+            "verdict": verdict_for(held.suitability, held.interval, asked.threshold, held.novelty, asked.extrapolation),
         }
         return _joined(head | self._as_asked(), held.text)
 
@@ -132,7 +132,7 @@ def refs_of(species: Species | KnownSpecies, model_id: str, version: int) -> Ans
     return AnswerRefs(about, species.study.slug, ModelRef(id=model_id, version=version))
 
 
-def put_together(
+def assemble_answer(
     answer_id: str, environment: Canonical, created_at: datetime, stored: Stored, told: AnswerRefs
 ) -> PredictionAnswer:
     """Return an answer from what is stored of it, with the word that its numbers come to."""
@@ -143,7 +143,9 @@ def put_together(
         environment=environment,
         model=told.model,
         created_at=created_at,
-        verdict=judge(stored.suitability, stored.interval, stored.threshold, stored.novelty, stored.extrapolation),
+        verdict=verdict_for(
+            stored.suitability, stored.interval, stored.threshold, stored.novelty, stored.extrapolation
+        ),
         **dict(stored),
     )
 

@@ -15,7 +15,7 @@ from app.catalogue.versions import ModelVersion
 from app.errors import NotFound, Unavailable
 from app.outbox.outbox import outbox
 from app.predictions import tables, usage
-from app.predictions.answers import put_together, refs_of
+from app.predictions.answers import assemble_answer, refs_of
 from app.predictions.conditions import Canonical
 from app.predictions.schemas import Kind, PredictionAnswer, PredictionPage, PredictionsQuery, Stored
 from app.predictions.tables import Prediction
@@ -68,7 +68,7 @@ def stored_answer(row: Prediction) -> PredictionAnswer:
     """Return an answer from its row."""
     species, model = row.model.species, row.model
     told = refs_of(species, model.id, model.version)
-    return put_together(row.id, row.environment, row.created_at, Stored.model_validate(row.answer), told)
+    return assemble_answer(row.id, row.environment, row.created_at, Stored.model_validate(row.answer), told)
 
 
 def _ids_of(since: datetime, until: datetime) -> tuple[str, str]:
@@ -101,7 +101,7 @@ def _on_its_way(row: dict[str, Any]) -> StoredAnswer | None:
         return None
     told = refs_of(species, row["model_id"], row["told"]["version"])
     created = datetime.fromisoformat(row["created_at"])
-    answer = put_together(row["id"], row["environment"], created, Stored.model_validate(row["answer"]), told)
+    answer = assemble_answer(row["id"], row["environment"], created, Stored.model_validate(row["answer"]), told)
     return StoredAnswer(answer, model_of(species.slug, row["model_id"]))
 
 
