@@ -7,7 +7,7 @@ from typing import Any
 from app.catalogue.refs import ModelRef, StudyRef
 from app.catalogue.studies import Study
 from app.catalogue.versions import ModelVersion
-from app.comparisons.asking import UnstoredAnswer, ask, refuse_any_outside
+from app.comparisons.asking import UnstoredAnswer, answer_without_storing, refuse_any_outside
 from app.comparisons.schemas import (
     ComparedConditions,
     ConditionsComparison,
@@ -40,7 +40,7 @@ def compare_species(panel: Panel, query: SpeciesComparisonQuery) -> SpeciesCompa
     """
     environments = _read_for_each(panel.subjects, query.environment)
     answers = [
-        (one, ask(one.species.scientific_name, one.artifact, environment, query))
+        (one, answer_without_storing(one.species.scientific_name, one.artifact, environment, query))
         for one, environment in zip(panel.subjects, environments, strict=True)
     ]
     if query.extrapolation == "refuse":
@@ -69,7 +69,8 @@ def compare_conditions(one: Subject, query: ConditionsComparisonQuery) -> Condit
     environments = _read_each(query, one)
     labels = [given.label or f"Conditions {at}" for at, given in enumerate(query.environments, 1)]
     answers = [
-        ask(label, one.artifact, environment, query) for label, environment in zip(labels, environments, strict=True)
+        answer_without_storing(label, one.artifact, environment, query)
+        for label, environment in zip(labels, environments, strict=True)
     ]
     if query.extrapolation == "refuse":
         refuse_any_outside((pointer("environments", at), judged) for at, judged in enumerate(answers))

@@ -9,7 +9,7 @@ from app.catalogue.refs import PredictorRange, StudyRef
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
 from app.comparisons import tables
-from app.comparisons.asking import ask
+from app.comparisons.asking import answer_without_storing
 from app.comparisons.schemas import (
     ComparedModel,
     ModelAnswers,
@@ -213,5 +213,5 @@ def _says(
         fields = [(at.rsplit("/", 1)[-1], text) for at, text in error.errors]
         notes.append(f"{name} cannot answer: {'; '.join(f'{predictors.get(f, f)}: {text}' for f, text in fields)}.")
         return None
-    judged = ask(name, artifact, known, RequestOptions())
+    judged = answer_without_storing(name, artifact, known, RequestOptions())
     return ModelSays(suitability=judged.computed.suitability, interval=judged.computed.interval, verdict=judged.verdict)

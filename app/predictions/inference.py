@@ -1,17 +1,13 @@
-"""What a model computes from some conditions, from the cache or by running the model."""
+"""The answer of a model to conditions, from the cache or computed."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from app.cache import answers
 from app.errors import ValidationFailed
 from app.predictions.conditions import Canonical, cache_key
-from app.predictions.schemas import (
-    Computed,
-    Contribution,
-    Novelty,
-    ThresholdUsed,
-    Uncertainty,
-)
+from app.predictions.schemas import Computed, ThresholdUsed
 from app.telemetry.metrics import counters
 from app.telemetry.requests import timed
 from ml.serving.artifact import Artifact
@@ -19,9 +15,9 @@ from ml.serving.interval import INTERVAL_LEVEL
 
 
 def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[Computed, bool]:
-    """Return what a model computes from some conditions, and whether the cache had it."""
+    """Return the answer of a model to conditions, and whether it came from the cache."""
     key = cache_key(artifact.model_id, environment)
-    cached = answers.get(key, lambda value: _validate_cached(value, environment))
+    cached = answers.get(key, lambda entry: _read_cached(entry, environment))
     if cached is not None:
         return cached, True
     computed = compute(artifact, environment)
@@ -30,40 +26,43 @@ def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[Comp
 
 
 def compute(artifact: Artifact, environment: Canonical) -> Computed:
-    """Run the model on some conditions."""
+    """Compute the answer of a model to conditions."""
     with timed(counters().inference, "model"):
-        answer = artifact.predictor.answer([environment[p.name] for p in artifact.card.predictors])
-    report, novelty = artifact.card.interval, answer.novelty
-    return Computed(
-        suitability=answer.suitability,
-        interval=answer.interval,
-        uncertainty=Uncertainty(
-            level=report.level if report else INTERVAL_LEVEL,
-            coverage=report.coverage if report else None,
-            groups=report.groups if report else None,
-            study_coverage=report.pooled_coverage if report else None,
-            study_groups=report.pooled_groups if report else None,
-            sources=answer.sources,
-        ),
-        novelty=Novelty(
-            in_area_of_applicability=novelty.inside,
-            kind=novelty.kind,
-            dissimilarity_index=novelty.index,
-            dissimilarity_threshold=novelty.threshold,
-            mess=novelty.mess,
-            most_dissimilar=novelty.most_dissimilar,
-            outside_range=novelty.outside_range,
-        ),
-        baseline=answer.baseline,
-        contributions=[
-            Contribution(predictor=name, value=value, effect=effect) for name, value, effect in answer.contributions
-        ],
-        missing=artifact.predictor.missing,
+        output = artifact.predictor.answer([environment[p.name] for p in artifact.card.predictors])
+    checked = artifact.card.interval
+    # validating one dictionary takes less time than constructing each nested model
+    return Computed.model_validate(
+        {
+            "suitability": output.suitability,
+            "interval": output.interval,
+            "uncertainty": {
+                "level": checked.level if checked else INTERVAL_LEVEL,
+                "coverage": checked.coverage if checked else None,
+                "groups": checked.groups if checked else None,
+                "study_coverage": checked.pooled_coverage if checked else None,
+                "study_groups": checked.pooled_groups if checked else None,
+                "sources": output.sources,
+            },
+            "novelty": {
+                "in_area_of_applicability": output.novelty.inside,
+                "kind": output.novelty.kind,
+                "dissimilarity_index": output.novelty.index,
+                "dissimilarity_threshold": output.novelty.threshold,
+                "mess": output.novelty.mess,
+                "most_dissimilar": output.novelty.most_dissimilar,
+                "outside_range": output.novelty.outside_range,
+            },
+            "baseline": output.baseline,
+            "contributions": [
+                {"predictor": name, "value": value, "effect": effect} for name, value, effect in output.contributions
+            ],
+            "missing": artifact.predictor.missing,
+        }
     )
 
 
-def threshold_of(artifact: Artifact, option: float | str | None) -> ThresholdUsed:
-    """Return the threshold that a request chooses: a number, a rule, or None for the model's own rule.
+def threshold_of(artifact: Artifact, requested: float | str | None) -> ThresholdUsed:
+    """Return the threshold that a query requests: a number, a rule, or None for the model's own rule.
 
     Raises
     ------
@@ -71,9 +70,9 @@ def threshold_of(artifact: Artifact, option: float | str | None) -> ThresholdUse
         The model has no such rule.
     """
     try:
-        threshold = artifact.predictor.cutoff(option)
+        threshold = artifact.predictor.cutoff(requested)
     except KeyError:
-        raise ValidationFailed([("/threshold", f"this model has no threshold by the rule {option}")]) from None
+        raise ValidationFailed([("/threshold", f"this model has no threshold by the rule {requested}")]) from None
     return ThresholdUsed(
         value=threshold.value,
         rule=threshold.rule,
@@ -82,17 +81,17 @@ def threshold_of(artifact: Artifact, option: float | str | None) -> ThresholdUse
     )
 
 
-def _validate_cached(value: object, environment: Canonical) -> Computed:
+def _read_cached(entry: Any, environment: Canonical) -> Computed:
     """Validate an entry of the shared cache, which is untrusted.
 
     Raises
     ------
     ValueError
-        It is no answer to these conditions.
+        The entry is not an answer to these conditions.
     """
-    computed = Computed.model_validate(value)
+    computed = Computed.model_validate(entry)
     low, high = computed.interval
-    values = {one.predictor: one.value for one in computed.contributions}
+    values = {item.predictor: item.value for item in computed.contributions}
     if not 0 <= low <= high <= 1 or values != environment or len(computed.contributions) != len(values):
         raise ValueError("no answer to these conditions")
     return computed

@@ -135,7 +135,12 @@ class Contribution(BaseModel):
 
 
 class Computed(BaseModel):
-    """The part of an answer that depends on nothing but the model and the conditions: what the cache keeps."""
+    """The part of an answer that depends only on the model and the conditions: the cached part.
+
+    Requests share a cached object, so it is frozen.
+    """
+
+    model_config = ConfigDict(frozen=True)
 
     suitability: float = Field(ge=0, le=1)
     interval: tuple[float, float]
@@ -147,12 +152,12 @@ class Computed(BaseModel):
 
     @property
     def text(self) -> bytes:
-        """Return this as JSON, which the shared cache stores."""
+        """The object as JSON, for the shared cache."""
         return self.model_dump_json().encode()
 
 
 class Stored(Computed):
-    """An answer as it is kept: what was computed and how it was asked for."""
+    """The stored part of an answer: the computed part and the options of the request."""
 
     suitable: bool
     threshold: ThresholdUsed

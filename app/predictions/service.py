@@ -1,4 +1,4 @@
-"""Answering: the conditions are checked, the model or the cache answers, the answer is kept."""
+"""Answer a query: validate the conditions, get the answer from the cache or the model, store it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.errors import Unavailable
 from app.outbox.outbox import outbox
 from app.outbox.row import QueuedRow
 from app.predictions import tables, usage
-from app.predictions.answers import apply_options, assemble_answer, refs_of
+from app.predictions.answers import assemble_answer, refs_of, stored_part
 from app.predictions.conditions import Canonical, read_environment
 from app.predictions.inference import cached_or_computed, threshold_of
 from app.predictions.schemas import PredictionAnswer, PredictionQuery
@@ -24,7 +24,7 @@ from ml.card import ModelCard
 
 @dataclass(frozen=True)
 class AnswerWithCard:
-    """An answer, whom it is about and the card of the model that gave it."""
+    """An answer, its species and the card of the model that gave it."""
 
     answer: PredictionAnswer
     species: SpeciesEntry
@@ -32,7 +32,7 @@ class AnswerWithCard:
 
 
 def predict(query: PredictionQuery) -> AnswerWithCard:
-    """Answer a query and keep the answer. The database is not asked: it may be away.
+    """Answer a query and store the answer through the outbox, without a query to the database.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     Returns
     -------
     AnswerWithCard
-        Its answer has an id of its own and was handed over for good.
+        The answer has an id and is in the outbox.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     OutsideArea
         The conditions lie outside the area of applicability and the query refuses extrapolation.
     Unavailable
-        The species has no model, it cannot be opened, or the answer could be kept nowhere.
+        The species has no model, it cannot be opened, or the outbox cannot take the answer.
     """
     species = snapshot.current().resolve(query.species)
     model = species.model
@@ -63,7 +63,7 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     if query.extrapolation == "refuse" and not novelty.in_area_of_applicability:
         usage.count(artifact, environment, novelty, refused=True)
         refuse_outside(novelty, environment, artifact.card)
-    stored = apply_options(computed, threshold_of(artifact, query.threshold), query.extrapolation, cached)
+    stored = stored_part(computed, threshold_of(artifact, query.threshold), query.extrapolation, cached=cached)
     refs = refs_of(species, model.id, model.version)
     answer = assemble_answer(tables.new_id(), environment, datetime.now(UTC), stored, refs)
     outbox().keep(
@@ -85,9 +85,9 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
 
 
 def example(species: SpeciesEntry, model: ModelEntry, environment: Canonical) -> PredictionAnswer:
-    """Answer without storing the answer: what the page shows before the visitor sends the form."""
+    """Return an answer that is not stored: the example on the page."""
     artifact = registry.opened(model)
-    conditions = read_environment(dict(environment), artifact.card)
-    computed, cached = cached_or_computed(artifact, conditions)
-    stored = apply_options(computed, threshold_of(artifact, None), "flag", cached)
-    return assemble_answer("", conditions, datetime.now(UTC), stored, refs_of(species, model.id, model.version))
+    checked = read_environment(dict(environment), artifact.card)
+    computed, cached = cached_or_computed(artifact, checked)
+    stored = stored_part(computed, threshold_of(artifact, None), "flag", cached=cached)
+    return assemble_answer("", checked, datetime.now(UTC), stored, refs_of(species, model.id, model.version))

@@ -58,7 +58,7 @@ class _Seen(NamedTuple):
     environment: Canonical
 
 
-class Tally:
+class UsageCounter:
     """Counts requests, a little later than they are answered.
 
     Parameters
@@ -72,7 +72,7 @@ class Tally:
         self._models: WeakKeyDictionary[FastPredictor, _Model] = WeakKeyDictionary()
         self._waiting: deque[_Seen] = deque(maxlen=_MOST_WAITING)
         self._lock = threading.Lock()
-        self._background = WorkerThread("tally", self.count, _EVERY_S)
+        self._background = WorkerThread("usage counter", self.count, _EVERY_S)
 
     def add(self, artifact: Artifact, environment: Canonical, novelty: Novelty, *, refused: bool) -> None:
         """Take one request."""
@@ -95,15 +95,15 @@ class Tally:
 
 
 def init_app(app: Flask) -> None:
-    """Make the tally, and count what waits before this process is scraped or ends."""
-    tally = components(app).add(Tally(components(app).get(Counters)))
+    """Create the usage counter, and count what waits before this process is scraped or ends."""
+    usage_counter = components(app).add(UsageCounter(components(app).get(Counters)))
 
     def before_a_scrape() -> None:
         if request.path == "/metrics":
-            tally.count()
+            usage_counter.count()
 
     app.before_request(before_a_scrape)
-    atexit.register(tally.count)
+    atexit.register(usage_counter.count)
 
 
 def kind_of(kind: str | None, inside: bool | None) -> Kind:
@@ -116,7 +116,7 @@ def kind_of(kind: str | None, inside: bool | None) -> Kind:
 
 def count(artifact: Artifact, environment: Canonical, novelty: Novelty, *, refused: bool) -> None:
     """Count one request that a model could judge."""
-    component(Tally).add(artifact, environment, novelty, refused=refused)
+    component(UsageCounter).add(artifact, environment, novelty, refused=refused)
 
 
 def _count(model: _Model, several: list[_Seen]) -> None:

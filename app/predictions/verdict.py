@@ -8,7 +8,7 @@ from app.web.reading import pointer
 from ml.card import ModelCard, Predictor
 
 
-def judge(
+def verdict_for(
     suitability: float,
     interval: tuple[float, float],
     threshold: ThresholdUsed,

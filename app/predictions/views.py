@@ -59,16 +59,16 @@ def predict_form() -> Reply:
     """Answer the form; template context as for the page, the fragment is the answer alone."""
     try:
         query = validate(PredictionQuery, forms.sent(request.form))
-        given = service.predict(query)
+        result = service.predict(query)
     except ValidationFailed as error:
         return _refused(forms.refused(request.form, error))
     except OutsideArea as error:
         form, _ = forms.filled(snapshot.current().resolve(query.species))
         forms.keep(form, request.form)
         return Reply(None, 409, {"form": form, "view": None, "card": None, "no_models": False, "refusal": error})
-    form, _ = forms.filled(given.species)
+    form, _ = forms.filled(result.species)
     forms.keep(form, request.form)
-    return _answered(given.answer, given.card, form=form)
+    return _answered(result.answer, result.card, form=form)
 
 
 @api.post("/predictions")
@@ -84,8 +84,8 @@ def predict_form() -> Reply:
 @faces()
 def predict() -> Reply:
     """Answer a JSON query."""
-    given = service.predict(read_json(PredictionQuery, also_in_address=ALSO_IN_ADDRESS))
-    return Reply(given.answer)
+    result = service.predict(read_json(PredictionQuery, also_in_address=ALSO_IN_ADDRESS))
+    return Reply(result.answer)
 
 
 @api.get("/predictions/<slug:prediction_id>")

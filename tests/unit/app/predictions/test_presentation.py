@@ -12,7 +12,7 @@ from app.catalogue.scores import sentence_for
 from app.errors import ValidationFailed
 from app.predictions.presentation import curl, outside_ranges, reason_for, value_text, width_of
 from app.predictions.schemas import Novelty, PredictionAnswer, ThresholdUsed, Uncertainty
-from app.predictions.verdict import judge
+from app.predictions.verdict import verdict_for
 from app.web.paging import read_cursor, write_cursor
 from ml.card import Metric, Predictor
 
@@ -39,7 +39,7 @@ def answer(
         suitability=suitability,
         interval=interval,
         uncertainty=None,
-        verdict=judge(suitability, interval, used, novelty, extrapolation),
+        verdict=verdict_for(suitability, interval, used, novelty, extrapolation),
         suitable=suitability >= threshold,
         threshold=used,
         novelty=novelty,
