@@ -1,4 +1,4 @@
-"""A full disk under the spool, the metrics and the log, on a small file system of its own."""
+"""A disk that is really full, under the spool, the metrics and the log: a small file system of the server's own."""
 
 from __future__ import annotations
 

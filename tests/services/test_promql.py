@@ -1,4 +1,4 @@
-"""The queries in the documentation for operators, run by the engine of Prometheus."""
+"""The queries that the README gives to operators, asked of Prometheus' own engine."""
 
 from __future__ import annotations
 
