@@ -14,9 +14,10 @@ python="${PYTHON:-python3}"
 # Every long command runs in a session of its own, so that a signal ends it together with the processes it started.
 # It runs in the background because a shell handles a signal only after its foreground command has ended.
 busy=""
+session=$(command -v setsid || true)
 run() {
     busy=yes
-    setsid "$@" &
+    $session "$@" &
     wait $!
     busy=""
 }
@@ -40,8 +41,9 @@ trap 'stop 130' INT
 trap 'stop 143' TERM
 
 # The lock is on the open file, so it lasts until this script and the commands that it started have ended.
+# Systems other than Linux may lack flock and setsid.
 exec 9<Makefile
-if ! flock -n 9; then
+if command -v flock >/dev/null && ! flock -n 9; then
     echo "Another \`make\` is installing into .venv; waiting for it"
     run flock 9
 fi

@@ -1,4 +1,4 @@
-"""Debian's Chromium on a live site with small real models; a page fails on any console error."""
+"""Debian's Chromium on a running site with small real models; a test fails on any console error."""
 
 from __future__ import annotations
 

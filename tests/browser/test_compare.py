@@ -1,4 +1,4 @@
-"""Comparing in a browser: as one types, by keyboard, and without JavaScript."""
+"""Comparisons in a browser: while typing, by keyboard, and without JavaScript."""
 
 from __future__ import annotations
 

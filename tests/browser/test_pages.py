@@ -1,4 +1,4 @@
-"""Every page: accessible in light and dark, and no wider than a small phone."""
+"""Every page is accessible in the light and the dark scheme, and no wider than a small phone."""
 
 from __future__ import annotations
 

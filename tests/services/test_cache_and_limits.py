@@ -1,4 +1,4 @@
-"""The layers of the cache and the counts of the rate limit with a real Valkey, also one that somebody else wrote to."""
+"""The cache layers and the rate limit counts with a real Valkey, including one with foreign entries."""
 
 from __future__ import annotations
 

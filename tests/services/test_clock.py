@@ -1,4 +1,4 @@
-"""The clock jumps under a serving gunicorn; PostgreSQL and Valkey keep the right time."""
+"""Clock jumps of a serving gunicorn, while PostgreSQL and Valkey keep the right time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traces and error reports, sent to real servers on loopback; and to servers that are away or silent."""
+"""Traces and error reports with real local servers, and with servers that are down or do not answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparisons on PostgreSQL and Valkey, whose queries are the stricter ones."""
+"""Comparisons on PostgreSQL and Valkey; PostgreSQL is stricter about queries than SQLite."""
 
 from __future__ import annotations
 

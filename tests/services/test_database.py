@@ -1,4 +1,4 @@
-"""Connections to a real PostgreSQL: how many, and for how long one waits."""
+"""Connections to a real PostgreSQL: the size of the pool and the time limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gunicorn with the shipped settings, and nginx in front of it with the shipped configuration."""
+"""gunicorn with the shipped settings, and nginx in front of it with the shipped configuration."""
 
 from __future__ import annotations
 

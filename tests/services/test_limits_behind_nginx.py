@@ -1,4 +1,4 @@
-"""The rate limit as clients meet it: behind the shipped nginx, with two workers that count in one Valkey."""
+"""The rate limit behind the shipped nginx, with two workers that count in one Valkey."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Migrations run up, down and up again, describe the same tables as the code, and leave those who serve alone."""
+"""Migrations up, down and up again; they match the tables of the code and do not disturb a running server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shipped rules and dashboard: understood by Prometheus, true to what is exported, raised when they should be."""
+"""The shipped alert rules and dashboard: valid, about exported metrics, and raised when they should be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pruning tens of thousands of stored predictions on a real PostgreSQL, while new ones are given and stored."""
+"""Pruning tens of thousands of predictions on a real PostgreSQL while new ones are stored."""
 
 from __future__ import annotations
 

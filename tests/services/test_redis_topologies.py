@@ -1,4 +1,4 @@
-"""One server, a socket, TLS, sentinels and a cluster: answers and limits are shared through each, and outlive each."""
+"""Answers and limits shared through one server, a socket, TLS, sentinels and a cluster, and without them."""
 
 from __future__ import annotations
 

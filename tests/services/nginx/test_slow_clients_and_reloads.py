@@ -1,4 +1,4 @@
-"""Slow callers hold up nobody, and a reload under load fails no request."""
+"""Slow clients do not delay others, and a reload under load fails no request."""
 
 from __future__ import annotations
 

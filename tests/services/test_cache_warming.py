@@ -1,4 +1,4 @@
-"""`flask predictions warm`: the shared cache is filled before anyone asks."""
+"""`flask predictions warm` fills the shared cache before the first request."""
 
 from __future__ import annotations
 

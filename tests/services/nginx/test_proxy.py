@@ -1,4 +1,4 @@
-"""What nginx passes on, on its port for pages and on the one for the API."""
+"""Requests that nginx passes to the application, on the ports for pages and for the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers given equal rows stored, each exactly once, whatever dies in between."""
+"""Every answer is stored exactly once, whichever process or service ends in between."""
 
 from __future__ import annotations
 

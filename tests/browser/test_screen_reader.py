@@ -1,4 +1,4 @@
-"""The answer as a screen reader has it: the fragment's accessibility tree, in reading order, without noise."""
+"""The answer in a screen reader: the accessibility tree of the fragment, in reading order, without noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asking and who is behind: forged headers, callers one by one, an application that moves."""
+"""Client addresses and upstreams: forged headers, limits for each client, an application that moves."""
 
 from __future__ import annotations
 
