@@ -18,7 +18,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine import Connection, Dialect, Engine, make_url
 
 from app.config.settings import Settings
 
@@ -88,11 +88,11 @@ def watch(engine: Engine) -> None:
     event.listen(engine, "checkin", _expect_test)
 
 
-def _expect_statements(connection: Any, _record: Any, _proxy: Any) -> None:
+def _expect_statements(connection: PatientConnection, _record: object, _proxy: object) -> None:
     connection.patience = ANSWER_S
 
 
-def _expect_test(connection: Any, _record: Any) -> None:
+def _expect_test(connection: PatientConnection | None, _record: object) -> None:
     # None stands for a connection that broke.
     if connection is not None:
         connection.patience = CONNECT_S
@@ -138,7 +138,7 @@ class _Gate:
     def __init__(self) -> None:
         self._closed_until = 0.0
 
-    def __call__(self, dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+    def __call__(self, dialect: Dialect, _record: object, arguments: list[Any], options: dict[str, Any]) -> object:
         began = time.monotonic()
         if began < self._closed_until:
             raise psycopg2.OperationalError("the server did not answer a moment ago")
@@ -155,7 +155,7 @@ class _Gate:
         return connection
 
 
-def _wait(connection: Any) -> None:
+def _wait(connection: PatientConnection) -> None:
     """Wait for the server of a connection, within the limit of the connection."""
     patience = getattr(connection, "patience", None)
     deadline = None if patience is None else time.monotonic() + patience
@@ -173,7 +173,7 @@ def _wait(connection: Any) -> None:
 
 
 @event.listens_for(Engine, "connect")
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(connection: object, _record: object) -> None:
     """Set up SQLite like PostgreSQL: with foreign keys, and with readers that do not wait for a writer."""
     if isinstance(connection, sqlite3.Connection):
         cursor = connection.cursor()

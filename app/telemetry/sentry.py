@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.config.settings import Settings, app_version
 from app.telemetry import logs
+
+if TYPE_CHECKING:
+    from sentry_sdk.types import Event
 
 # Seconds between two reports of the same error: without a database every request fails.
 _EVERY = 1.0
@@ -78,10 +81,10 @@ def init_app(settings: Settings) -> ErrorReports | None:
     return reports
 
 
-def _about(record: logging.LogRecord) -> dict[str, Any]:
+def _about(record: logging.LogRecord) -> dict[str, object]:
     """Return the event of a record without its error: the message without its arguments, the route and the ids."""
     rule = logs.route()
-    about: dict[str, Any] = {
+    about: dict[str, object] = {
         "level": record.levelname.lower().replace("critical", "fatal"),
         "logger": record.name,
         "logentry": {"message": record.msg if isinstance(record.msg, str) else type(record.msg).__name__},
@@ -90,7 +93,7 @@ def _about(record: logging.LogRecord) -> dict[str, Any]:
     return about | ({"transaction": rule} if rule else {})
 
 
-def _redact(event: Any, _hint: Any) -> Any:
+def _redact(event: Event, _hint: object) -> Event:
     for value in event.get("exception", {}).get("values", ()):
         value["value"] = _PRIVATE.sub("…", value.get("value") or "")
     return event

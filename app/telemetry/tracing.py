@@ -9,14 +9,18 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
 from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
 
 from app.config.settings import Settings, app_version
 from app.database.db import db
 from app.telemetry import logs
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span, StatusCode
 
 # In seconds. A collector that hangs blocks only the thread that sends.
 _TIMEOUT = 5
@@ -111,7 +115,7 @@ class Traces:
         engine = db.engine
         system = "postgresql" if engine.dialect.name == "postgresql" else engine.dialect.name
 
-        def begin(_connection: Any, _cursor: Any, statement: str, _values: Any, context: Any, _many: bool) -> None:
+        def begin(_connection: object, _cursor: object, statement: str, _values: object, context: Any, _: bool) -> None:
             verb = statement.lstrip("( \n").split(None, 1)[0].upper() if statement.strip() else "SQL"
             table = _TABLE.search(statement)
             span = self._inner(f"{verb} {table[1]}" if table else verb)
@@ -120,10 +124,10 @@ class Traces:
                 span.set_attribute("db.operation.name", verb)
             context.ecopredict_span = span
 
-        def end(_connection: Any, _cursor: Any, _statement: str, _values: Any, context: Any, _many: bool) -> None:
+        def end(_connection: object, _cursor: object, _statement: str, _values: object, context: Any, _: bool) -> None:
             context.ecopredict_span.end()
 
-        def fail(failure: Any) -> None:
+        def fail(failure: ExceptionContext) -> None:
             span = getattr(failure.execution_context, "ecopredict_span", None)
             if span is not None:
                 _fail(span, failure.original_exception, self._trace.StatusCode.ERROR)
@@ -138,14 +142,14 @@ class Traces:
         # The public shutdown() of the processor has no time limit of ours: it waits 30 s for a collector that hangs.
         self._processor._batch_processor.shutdown(timeout_millis=int(1000 * patience))
 
-    def _inner(self, name: str) -> Any:
+    def _inner(self, name: str) -> Span:
         """Begin a span within the span of the request. Without a request nothing is recorded."""
         if not self._trace.get_current_span().is_recording():
             return self._trace.INVALID_SPAN
         return self._tracer.start_span(name)
 
 
-def _fail(span: Any, error: BaseException, status: Any) -> None:
+def _fail(span: Span, error: BaseException, status: StatusCode) -> None:
     # The message of the error may contain input.
     span.set_attribute("error.type", type(error).__name__)
     span.set_status(status)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import TypeVar
 
 import orjson
 from flask import request
@@ -51,7 +52,7 @@ def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Sc
     return validate(schema, body)
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes) -> object:
     """Parse JSON. The slower module json reports where an error is, and accepts NaN and Infinity."""
     try:
         return orjson.loads(body)
@@ -87,7 +88,7 @@ def read_query(schema: type[Schema]) -> Schema:
     return validate(schema, query)
 
 
-def validate(schema: type[Schema], body: dict[str, Any]) -> Schema:
+def validate(schema: type[Schema], body: Mapping[str, object]) -> Schema:
     """Validate against a schema, and raise ValidationFailed with a JSON pointer for each invalid field."""
     try:
         return schema.model_validate(body)
