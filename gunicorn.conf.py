@@ -100,9 +100,9 @@ def post_worker_init(worker: Any) -> None:
     """Load what the first visitor would otherwise wait for."""
     from app.components import components
     from app.outbox.outbox import Outbox
-    from app.registry.service import warm
+    from app.registry.service import preload
 
-    warm(worker.wsgi)
+    preload(worker.wsgi)
     # what an earlier run could not bring to the database is on its way before the first request
     components(worker.wsgi).get(Outbox).start()
     # What is there by now stays: the collector need not look through it again and again.

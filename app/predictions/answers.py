@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from app.catalogue.entries import SpeciesEntry
 from app.catalogue.refs import ModelRef, SpeciesRef
-from app.catalogue.snapshot import SpeciesEntry
 from app.catalogue.species import Species
 from app.predictions.conditions import Canonical
 from app.predictions.schemas import Computed, Extrapolation, Novelty, PredictionAnswer, Stored, ThresholdUsed

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import orjson
 
 from app.catalogue import snapshot
-from app.catalogue.snapshot import ModelEntry, SpeciesEntry
+from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.errors import Unavailable
 from app.outbox.outbox import outbox
 from app.predictions import tables, usage

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import orjson
 
 from app.errors import ValidationFailed
+
+Row = TypeVar("Row")
 
 
 def write_cursor(*place: str | int) -> str:
@@ -15,7 +19,7 @@ def write_cursor(*place: str | int) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(place)).rstrip(b"=").decode()
 
 
-def read_cursor(cursor: str | None, *kinds: type) -> tuple | None:
+def read_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     """Return the place a cursor marks, or None for the beginning.
 
     Parameters
@@ -41,3 +45,27 @@ def read_cursor(cursor: str | None, *kinds: type) -> tuple | None:
     ):
         raise ValidationFailed([("/cursor", "not a cursor this list has given out")])
     return tuple(place)
+
+
+def cut(
+    rows: Sequence[Row], limit: int, place: Callable[[Row], tuple[str | int, ...]]
+) -> tuple[Sequence[Row], str | None]:
+    """Return a page of rows and the cursor of the next page.
+
+    Parameters
+    ----------
+    rows : sequence
+        One row more than the limit where another page follows.
+    limit : int
+        Rows of a page.
+    place : callable
+        Returns the place of a row in the list, as the cursor stores it.
+
+    Returns
+    -------
+    page : sequence
+    cursor : str or None
+        None on the last page.
+    """
+    page = rows[:limit]
+    return page, write_cursor(*place(page[-1])) if len(rows) > limit else None

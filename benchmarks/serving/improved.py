@@ -26,7 +26,7 @@ from app.outbox.outbox import Outbox
 from app.predictions import service
 from app.predictions.schemas import PredictionQuery
 from app.redis_client import RedisClient
-from app.registry.service import warm
+from app.registry.service import preload
 from app.telemetry import logs
 from app.telemetry.metrics import RequestMetrics
 from app.web import security
@@ -45,7 +45,7 @@ HEADERS = dict(security._FOR_ALL)
 @asynccontextmanager
 async def begin(_: FastAPI) -> AsyncIterator[None]:
     """Open the models and start the drainer, as gunicorn's workers do."""
-    warm(inner)
+    preload(inner)
     components(inner).get(Outbox).start()
     yield
     components(inner).get(Outbox).stop()
