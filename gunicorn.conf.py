@@ -135,9 +135,9 @@ def post_worker_init(worker: Any) -> None:
     """Load the models, and start writing answers to the database, before the first request."""
     from app.components import components
     from app.outbox.outbox import Outbox
-    from app.registry.service import warm
+    from app.registry.service import preload
 
-    warm(worker.wsgi)
+    preload(worker.wsgi)
     # the spool may contain answers of an earlier run
     components(worker.wsgi).get(Outbox).start()
     # These objects live as long as the worker. Frozen, they are not visited by every garbage collection.

@@ -23,7 +23,7 @@ from app.predictions import tables as predictions_tables
 from app.predictions import views as predictions
 from app.registry import cli as registry_cli
 from app.registry import views as registry
-from app.registry.loader import Loader
+from app.registry.model_cache import ModelCache
 from app.species import views as species
 from app.studies import views as studies
 from app.telemetry import requests
@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     bodies.init_app(app)
     problems.init_app(app)
     templating.init_app(app)
-    parts.add(Loader(settings.models_dir.resolve(), settings.model_memory))
+    parts.add(ModelCache(settings.models_dir.resolve(), settings.model_memory))
     outbox.init_app(app, predictions_tables.insert, predictions_tables.insert_json)
     usage.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))

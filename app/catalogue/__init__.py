@@ -1,1 +1,1 @@
-"""What every feature refers to: studies, species and model versions, as tables and as a snapshot file."""
+"""Studies, species and model versions, which every feature refers to: as tables and as a snapshot in files."""

@@ -44,5 +44,5 @@ class PredictorRange(BaseModel):
 
     @classmethod
     def of(cls, predictor: Predictor) -> Self:
-        """Return what outsiders see of a card's predictor."""
+        """Return the public part of a predictor of a model card."""
         return cls(**{name: getattr(predictor, name) for name in cls.model_fields})

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import JSON, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database.db import db
+from app.database.db import Base, db
 
 
-class Study(db.Model):  # type: ignore[name-defined]
+class Study(Base):
     """One area, one set of predictors, one or more species."""
 
     __tablename__ = "studies"
@@ -27,7 +27,7 @@ def find(slug: str) -> Study | None:
 
 
 def after(title: str, slug: str, limit: int) -> list[Study]:
-    """Return studies in the order of their titles, from behind a place in it."""
+    """Return studies in the order of their titles, starting after one of them."""
     statement = select(Study).order_by(Study.title, Study.slug).limit(limit)
     if slug:
         statement = statement.where((Study.title > title) | ((Study.title == title) & (Study.slug > slug)))

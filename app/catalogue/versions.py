@@ -1,21 +1,21 @@
-"""The tables of model versions and of which of them answered when."""
+"""The tables of model versions and of their activations, and the queries on them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, false, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.catalogue.species import Species
 from app.catalogue.studies import Study
-from app.database.db import db
+from app.database.db import Base, db
 from app.database.types import UtcDateTime, now
 
 
-class ModelVersion(db.Model):  # type: ignore[name-defined]
+class ModelVersion(Base):
     """One trained model of one species."""
 
     __tablename__ = "model_versions"
@@ -42,8 +42,8 @@ class ModelVersion(db.Model):  # type: ignore[name-defined]
     species: Mapped[Species] = relationship(lazy="joined", innerjoin=True)
 
 
-class Activation(db.Model):  # type: ignore[name-defined]
-    """That a model began to answer for its species; withdrawn when it was rolled back."""
+class Activation(Base):
+    """The start of a model answering for its species; withdrawn when it was rolled back."""
 
     __tablename__ = "activations"
 
@@ -66,25 +66,32 @@ def active_for(species_id: int) -> ModelVersion | None:
     )
 
 
-def active_by_species(species_ids: Iterable[int]) -> dict[int, tuple[str, int]]:
-    """Return id and version of the model that answers for each of some species."""
-    rows = db.session.execute(
-        select(ModelVersion.species_id, ModelVersion.id, ModelVersion.version).where(
-            ModelVersion.species_id.in_(list(species_ids)), ModelVersion.active.is_(True)
-        )
-    )
-    return {species_id: (model_id, version) for species_id, model_id, version in rows}
+class SpeciesRow(NamedTuple):
+    """A species with its study and the model that answers for it, if any."""
+
+    id: int
+    slug: str
+    scientific_name: str
+    vernacular_name: str
+    other_names: list[str]
+    study_slug: str
+    study_title: str
+    model_id: str | None
+    version: int | None
+    path: str | None
+    auc: float | None
 
 
-def species_and_models() -> list[Any]:
-    """Return every species with its study and, where one answers, its model: id, slug, names, study, model, AUC."""
+def species_and_models() -> list[SpeciesRow]:
+    """Return every species by slug, with its study and the model that answers for it."""
     auc = ModelVersion.card["metrics"]["auc_roc"]["value"].as_float()
-    wanted = (
+    query = (
         select(
             Species.id,
             Species.slug,
             Species.scientific_name,
             Species.vernacular_name,
+            Species.other_names,
             Study.slug.label("study_slug"),
             Study.title.label("study_title"),
             ModelVersion.id.label("model_id"),
@@ -96,24 +103,17 @@ def species_and_models() -> list[Any]:
         .outerjoin(ModelVersion, (ModelVersion.species_id == Species.id) & ModelVersion.active.is_(True))
         .order_by(Species.slug)
     )
-    return list(db.session.execute(wanted))
-
-
-def best_active(metric: str) -> ModelVersion | None:
-    """Return the active model with the highest value of a metric; of equals the first by id."""
-    value = ModelVersion.card["metrics"][metric]["value"].as_float()
-    wanted = select(ModelVersion).where(ModelVersion.active).order_by(value.is_(None), value.desc(), ModelVersion.id)
-    return db.session.scalars(wanted.limit(1)).first()
+    return [SpeciesRow(*row) for row in db.session.execute(query)]
 
 
 def any_active_of_study(study_id: int) -> ModelVersion | None:
     """Return the first model by id that answers for a species of a study."""
-    wanted = select(ModelVersion).join(Species).where(ModelVersion.active, Species.study_id == study_id)
-    return db.session.scalars(wanted.order_by(ModelVersion.id).limit(1)).first()
+    query = select(ModelVersion).join(Species).where(ModelVersion.active, Species.study_id == study_id)
+    return db.session.scalars(query.order_by(ModelVersion.id).limit(1)).first()
 
 
 def after(model_id: str, limit: int, species: str | None = None) -> list[ModelVersion]:
-    """Return models in the order of their ids, from behind one of them."""
+    """Return models in the order of their ids, starting after one of them."""
     statement = select(ModelVersion).where(ModelVersion.id > model_id).order_by(ModelVersion.id).limit(limit)
     if species is not None:
         statement = statement.join(Species, Species.id == ModelVersion.species_id).where(Species.slug == species)
@@ -122,15 +122,15 @@ def after(model_id: str, limit: int, species: str | None = None) -> list[ModelVe
 
 def versions_of(species_id: int, limit: int) -> list[ModelVersion]:
     """Return the models of a species, latest version first."""
-    wanted = select(ModelVersion).where(ModelVersion.species_id == species_id)
-    return list(db.session.scalars(wanted.order_by(ModelVersion.version.desc()).limit(limit)))
+    query = select(ModelVersion).where(ModelVersion.species_id == species_id)
+    return list(db.session.scalars(query.order_by(ModelVersion.version.desc()).limit(limit)))
 
 
 def species_with_models() -> list[tuple[str, str]]:
     """Return slug and scientific name of every species that has a model, by name."""
     has_model = select(ModelVersion.id).where(ModelVersion.species_id == Species.id).exists()
-    wanted = select(Species.slug, Species.scientific_name).where(has_model)
-    return [(slug, name) for slug, name in db.session.execute(wanted.order_by(Species.scientific_name, Species.slug))]
+    query = select(Species.slug, Species.scientific_name).where(has_model)
+    return [(slug, name) for slug, name in db.session.execute(query.order_by(Species.scientific_name, Species.slug))]
 
 
 def standing_activations(species_id: int) -> list[Activation]:
@@ -152,6 +152,6 @@ def latest_version(species_id: int) -> int:
 
 def metric_of(model_ids: Iterable[str], metric: str) -> dict[str, dict[str, Any]]:
     """Read one metric out of each model's card, leaving the rest of the card in the database."""
-    # a card is tens of kilobytes, most of it places; a list shows one number of each
-    wanted = select(ModelVersion.id, ModelVersion.card["metrics"][metric]).where(ModelVersion.id.in_(list(model_ids)))
-    return {model_id: found for model_id, found in db.session.execute(wanted) if found}
+    # a card is tens of kilobytes, and a list shows one number of each
+    query = select(ModelVersion.id, ModelVersion.card["metrics"][metric]).where(ModelVersion.id.in_(list(model_ids)))
+    return {model_id: score for model_id, score in db.session.execute(query) if score}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.catalogue.entries import ModelEntry, StudyEntry
 from app.catalogue.refs import ModelRef, StudyRef
 from app.catalogue.studies import Study
 from app.catalogue.versions import ModelVersion
@@ -180,9 +181,9 @@ def _compared(judged: UnstoredAnswer, first: Computed | None) -> ComparedConditi
     )
 
 
-def _model(version: ModelVersion) -> ModelRef:
+def _model(version: ModelVersion | ModelEntry) -> ModelRef:
     return ModelRef(id=version.id, version=version.version)
 
 
-def _ref(study: Study) -> StudyRef:
+def _ref(study: Study | StudyEntry) -> StudyRef:
     return StudyRef(slug=study.slug, title=study.title)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.catalogue import names as naming
+from app.catalogue import snapshot
 from app.catalogue import studies as study_tables
-from app.catalogue import versions as registry_tables
+from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.catalogue.species import Species
 from app.catalogue.studies import Study
 from app.catalogue.versions import ModelVersion
@@ -16,7 +17,6 @@ from app.comparisons.tables import Choice
 from app.errors import Unavailable, ValidationFailed
 from app.predictions.conditions import Canonical
 from app.registry import service as registry
-from app.species import service as species_service
 from app.web.reading import pointer
 from ml.card import Predictor
 from ml.serving.artifact import Artifact
@@ -28,8 +28,8 @@ Row = tuple[Species, ModelVersion | None]
 class Subject:
     """A species and its opened model."""
 
-    species: Species
-    version: ModelVersion
+    species: Species | SpeciesEntry
+    version: ModelVersion | ModelEntry
     artifact: Artifact
 
 
@@ -115,11 +115,10 @@ def open_species(name: str) -> Subject:
     Unavailable
         The species has no model, or it cannot be opened.
     """
-    species = species_service.resolve(name)
-    version = registry_tables.active_for(species.id)
-    if version is None:
+    species = snapshot.current().resolve(name)
+    if species.model is None:
         raise Unavailable(f"There is no model for {species.scientific_name} yet.")
-    return Subject(species, version, registry.opened(version))
+    return Subject(species, species.model, registry.opened(species.model))
 
 
 def studies() -> list[tuple[Study, int]]:
@@ -139,8 +138,8 @@ def choices(*, answering: bool = False) -> list[Choice]:
 
 def example() -> str:
     """Return the species a first visitor sees; empty while no model answers."""
-    version = registry.best_active()
-    return version.species.slug if version is not None else ""
+    best = snapshot.current().best()
+    return best.slug if best is not None else ""
 
 
 def with_versions(found: list[Choice]) -> str:
@@ -148,7 +147,7 @@ def with_versions(found: list[Choice]) -> str:
     return next((choice.slug for choice in found if choice.versions > 1), found[0].slug if found else "")
 
 
-def name_of(species: Species) -> NamedSpecies:
+def name_of(species: Species | SpeciesEntry) -> NamedSpecies:
     """Return a species by its names."""
     return NamedSpecies(
         slug=species.slug, scientific_name=species.scientific_name, vernacular_name=species.vernacular_name

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.catalogue import snapshot
 from app.catalogue import versions as registry_tables
+from app.catalogue.entries import SpeciesEntry
 from app.catalogue.refs import PredictorRange, StudyRef
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
@@ -24,7 +26,6 @@ from app.errors import NotFound, Unavailable, ValidationFailed
 from app.predictions.conditions import Canonical, read_environment
 from app.predictions.schemas import RequestOptions
 from app.registry import service as registry
-from app.species import service as species_service
 from ml.card import Conditions, Metric, ModelCard
 from ml.serving.artifact import Artifact
 
@@ -36,7 +37,7 @@ Pair = tuple[ModelVersion, ModelVersion]
 class Shelf:
     """The versions of a species' model, latest first."""
 
-    species: Species
+    species: Species | SpeciesEntry
     versions: list[ModelVersion]
 
     @property
@@ -58,7 +59,7 @@ def shelf_of(query: ModelsComparisonQuery, name: str) -> Shelf | None:
     model_id = query.first or query.second
     if not model_id and not name:
         return None
-    species = _find(model_id).species if model_id else species_service.resolve(name)
+    species = _find(model_id).species if model_id else snapshot.current().resolve(name)
     return Shelf(species, tables.versions_of(species.id))
 
 

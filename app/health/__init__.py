@@ -1,1 +1,1 @@
-"""Health: is the process alive, and can it answer."""
+"""Health: whether the process is alive, and whether it can answer predictions."""

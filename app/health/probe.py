@@ -1,4 +1,4 @@
-"""Checks that keep nobody waiting: a part that hangs is down, whatever it hangs in."""
+"""Health checks with a time limit: a component whose check does not end in time is down."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ T = TypeVar("T")
 class _Run(Generic[T]):
     """One run of a check."""
 
-    found: T
+    result: T
     done: threading.Event = field(default_factory=threading.Event)
 
 
 class Probe(Generic[T]):
-    """One check, in a thread of its own; all who ask while it runs wait for the same run.
+    """One check in its own thread; requests that arrive while it runs share the run.
 
     Parameters
     ----------
     check : callable
-    otherwise : object
-        What is told where the check does not end in time, or fails.
+    fallback : object
+        The result of a check that fails or does not end in time.
     """
 
-    def __init__(self, check: Callable[[], T], otherwise: T) -> None:
+    def __init__(self, check: Callable[[], T], fallback: T) -> None:
         self._check = check
-        self._otherwise = otherwise
+        self._fallback = fallback
         self._lock = threading.Lock()
         self._run: _Run[T] | None = None
 
-    def begin(self, app: Flask) -> Callable[[float], T]:
-        """Start the check unless it runs already.
+    def start(self, app: Flask) -> Callable[[float], T]:
+        """Start the check unless it is running.
 
         Parameters
         ----------
@@ -49,26 +49,26 @@ class Probe(Generic[T]):
         Returns
         -------
         callable
-            Waits until a moment of the steady clock, and returns what was found until then.
+            Takes a time of ``time.monotonic``, waits until then at most, and returns the result.
         """
         with self._lock:
             run = self._run
             if run is None or run.done.is_set():
-                run = self._run = _Run(self._otherwise)
-                # a daemon, so that a check that hangs does not keep the process from ending
+                run = self._run = _Run(self._fallback)
+                # a daemon thread, so that a check that hangs does not keep the process from ending
                 threading.Thread(target=self._work, args=(app, run), name="probe", daemon=True).start()
-        started = run
+        current = run
 
         def wait(until: float) -> T:
-            started.done.wait(max(0.0, until - time.monotonic()))
-            return started.found
+            current.done.wait(max(0.0, until - time.monotonic()))
+            return current.result
 
         return wait
 
     def _work(self, app: Flask, run: _Run[T]) -> None:
         try:
             with app.app_context():
-                run.found = self._check()
+                run.result = self._check()
         except Exception:
             log.exception("a check of the health failed")
         finally:

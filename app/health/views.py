@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can answer."""
+"""Routes of the health checks: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ from app.web.operations import Operation
 log = logging.getLogger(__name__)
 pages = Blueprint("health", __name__, url_prefix="/health")
 
-
 Handover = Literal["direct", "up", "behind", "down"]
 _BEHIND_S = 60.0
-# shorter than whoever asks waits: Docker's and nginx's checks give up after some seconds
-_PATIENCE_S = 2.0
+# shorter than the time limits of Docker's and nginx's checks
+_TIME_LIMIT_S = 2.0
 
 
 class Live(BaseModel):
@@ -71,7 +70,7 @@ class Probes:
 
 
 def init_app(app: Flask) -> None:
-    """Add the checks."""
+    """Add the checks to the application."""
     components(app).add(Probes())
 
 
@@ -86,7 +85,7 @@ def init_app(app: Flask) -> None:
 )
 @faces()
 def live() -> Reply:
-    """Say that the process lives; asks nothing of anything else."""
+    """Return that the process is alive, without a look at any component."""
     return Reply(Live(), headers={"Cache-Control": "no-store"})
 
 
@@ -101,28 +100,32 @@ def live() -> Reply:
 )
 @faces()
 def ready() -> Reply:
-    """Say whether predictions can be answered, and which part is down."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    """Return whether predictions can be answered, and which component is down."""
+    # the probes' threads need the application itself, not the proxy of this context
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # werkzeug's LocalProxy, typed as Flask
     probes = component(Probes)
-    until = time.monotonic() + _PATIENCE_S
-    # all at once, since each may hang
-    of_database, of_replica = probes.database.begin(app), probes.replica.begin(app)
-    of_cache, of_models = probes.cache.begin(app), probes.models.begin(app)
-    handed, waiting = _handover()
-    database, cache = of_database(until), of_cache(until)
+    until = time.monotonic() + _TIME_LIMIT_S
+    # all of them start before the first wait, because each may hang
+    database_result, replica_result = probes.database.start(app), probes.replica.start(app)
+    cache_result, models_result = probes.cache.start(app), probes.models.start(app)
+    handover, waiting = _handover()
+    database, cache = database_result(until), cache_result(until)
     parts = Components(
         database=database,
-        replica=of_replica(until),
+        replica=replica_result(until),
         cache=cache,
-        models=of_models(until),
-        handover=handed,
+        models=models_result(until),
+        handover=handover,
         waiting=waiting,
     )
-    # one of the two must take an answer, or none may be given
-    able = parts.models > 0 and (database == "up" or handed in ("up", "behind"))
-    well = database == "up" and "down" not in (parts.replica, cache) and handed in ("direct", "up")
-    status: Literal["ready", "degraded", "unavailable"] = "unavailable" if not able else "ready" if well else "degraded"
-    return Reply(Ready(status=status, components=parts), 200 if able else 503, headers={"Cache-Control": "no-store"})
+    # an answer is given only if the database or the spool can store it
+    can_answer = parts.models > 0 and (database == "up" or handover in ("up", "behind"))
+    all_up = database == "up" and "down" not in (parts.replica, cache) and handover in ("direct", "up")
+    status: Literal["ready", "degraded", "unavailable"] = (
+        "unavailable" if not can_answer else "ready" if all_up else "degraded"
+    )
+    headers = {"Cache-Control": "no-store"}
+    return Reply(Ready(status=status, components=parts), 200 if can_answer else 503, headers=headers)
 
 
 def _database() -> Literal["up", "down"]:
@@ -139,7 +142,7 @@ def _models() -> int:
     try:
         return snapshot.current().n_models
     except (SQLAlchemyError, OSError):
-        # never taken from the database, and the database is away
+        # the snapshot was never written, and the database does not answer
         db.session.rollback()
         return 0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.catalogue.entries import SpeciesEntry
 from app.catalogue.refs import ModelRef, SpeciesRef
-from app.catalogue.snapshot import SpeciesEntry
 from app.catalogue.species import Species
 from app.predictions.conditions import Canonical
 from app.predictions.schemas import Computed, Extrapolation, PredictionAnswer, Stored, ThresholdUsed

@@ -9,7 +9,7 @@ from typing import Literal
 
 from app.cache import answers
 from app.catalogue import snapshot
-from app.catalogue.snapshot import SpeciesEntry
+from app.catalogue.entries import SpeciesEntry
 from app.errors import Unavailable, ValidationFailed
 from app.predictions import inference, tables
 from app.predictions.conditions import Canonical, cache_key, read_environment

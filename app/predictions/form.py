@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from app.catalogue import snapshot
-from app.catalogue.snapshot import SpeciesEntry
+from app.catalogue.entries import SpeciesEntry
 from app.errors import AppError, ValidationFailed
 from app.predictions.conditions import NUMBER, Canonical, number_text
 from app.predictions.schemas import PredictForm

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.catalogue import snapshot
-from app.catalogue.snapshot import ModelEntry, SpeciesEntry
+from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.errors import Unavailable
 from app.outbox.outbox import outbox
 from app.outbox.row import QueuedRow

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from app.catalogue import snapshot
 from app.catalogue import versions as registry_tables
-from app.catalogue.snapshot import ModelEntry
+from app.catalogue.entries import ModelEntry
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
 from app.errors import NotFound, Unavailable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, request
 
 from app.catalogue import snapshot
-from app.catalogue.snapshot import SpeciesEntry
+from app.catalogue.entries import SpeciesEntry
 from app.database.replica import from_replica
 from app.errors import OutsideArea, ValidationFailed
 from app.predictions import curves, service, stored

@@ -1,1 +1,1 @@
-"""The registry: which models exist, and which one answers for each species."""
+"""The registry: all trained models, and the one that answers for each species."""

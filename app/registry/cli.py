@@ -1,4 +1,4 @@
-"""``flask --app wsgi models``: the registry from the command line."""
+"""The command ``flask --app wsgi models``: registration and activation of models."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class UsageError(click.ClickException):
 
 
 class _Guard(click.Command):
-    """A command whose expected failures are one line."""
+    """A command that reports an expected failure in one line."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -57,17 +57,17 @@ def list_models(everything: bool) -> None:
 @click.option("--activate", is_flag=True, help="Let each of them answer for its species at once.")
 def register(path: Path, activate: bool) -> None:
     """Register the model at PATH, or every model in the tree below it."""
-    found = find_artifacts(path)
-    if not found:
+    directories = find_artifacts(path)
+    if not directories:
         raise UsageError(f"no model in {path}")
     new = 0
-    for directory in found:
+    for directory in directories:
         version, is_new = service.register(directory)
         new += is_new
-        # A model registered before stays as the operator left it, unless nothing answers for its species.
+        # a model registered before stays as the operator left it, unless its species has no active model
         if activate and (is_new or not service.has_active(version.species_id)):
             service.activate(version.id)
-    click.echo(f"{len(found)} found, {new} new" + (", activated" if activate and new else ""))
+    click.echo(f"{len(directories)} found, {new} new" + (", activated" if activate and new else ""))
 
 
 @group.command("activate", cls=_Guard)

@@ -1,4 +1,4 @@
-"""What changed between two versions of a species' model, in words, and by how much the score moved."""
+"""Differences between two versions of a species' model: the change of the score, and sentences on what changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ml.odmap.wording import SETTINGS
 
 @dataclass(frozen=True)
 class OtherVersion:
-    """Another version of the same species, seen from the one on the page.
+    """Another version of a species' model, compared with the version on the page.
 
     Attributes
     ----------
@@ -21,13 +21,13 @@ class OtherVersion:
     registered_at : datetime
     auc : Metric or None
     difference : float or None
-        AUC of the version on the page minus the other's.
+        AUC of the version on the page minus that of the other version.
     verdict : str
         The difference in a sentence.
     changes : list of str
-        What is otherwise in the later of the two.
+        Sentences on what changed from the earlier to the later version.
     first, second : str
-        Ids of the earlier and the later one, to compare them.
+        Ids of the earlier and the later version, for the link to their comparison.
     """
 
     id: str
@@ -42,19 +42,19 @@ class OtherVersion:
     second: str
 
 
-def verdict(here: ModelCard, other: ModelCard) -> tuple[float | None, str]:
-    """Say how the AUC of one version differs from another's.
+def verdict(shown: ModelCard, other: ModelCard) -> tuple[float | None, str]:
+    """Return how the AUC of one version differs from that of another.
 
     Parameters
     ----------
-    here, other : ModelCard
+    shown, other : ModelCard
 
     Returns
     -------
     difference : float or None
     sentence : str
     """
-    one, two = here.metrics.get("auc_roc"), other.metrics.get("auc_roc")
+    one, two = shown.metrics.get("auc_roc"), other.metrics.get("auc_roc")
     if one is None or two is None:
         return None, "One of the two has no AUC, so they cannot be set side by side."
     difference = one.value - two.value
@@ -65,13 +65,13 @@ def verdict(here: ModelCard, other: ModelCard) -> tuple[float | None, str]:
         text = f"The AUC here is {amount} {'higher' if difference > 0 else 'lower'}"
         if _overlap(one, two):
             text += "; the intervals overlap, so that may be chance"
-    if here.training.data_fingerprint != other.training.data_fingerprint:
+    if shown.training.data_fingerprint != other.training.data_fingerprint:
         text += "; the records differ, so the two were not put to the same test"
     return difference, text + "."
 
 
 def changes(before: ModelCard, after: ModelCard) -> list[str]:
-    """List what is otherwise in a later version.
+    """Return what changed from one version to a later one.
 
     Parameters
     ----------
@@ -80,10 +80,10 @@ def changes(before: ModelCard, after: ModelCard) -> list[str]:
     Returns
     -------
     list of str
-        Sentences; one that says so where the cards tell no change.
+        Sentences; a single one that says so where the cards are equal.
     """
-    found = [*_data(before, after), *_predictors(before, after), *_fit(before, after), *_judged(before, after)]
-    return found or ["Nothing that the two cards tell."]
+    sentences = [*_data(before, after), *_predictors(before, after), *_fit(before, after), *_assessment(before, after)]
+    return sentences or ["Nothing that the two cards tell."]
 
 
 def _data(before: ModelCard, after: ModelCard) -> list[str]:
@@ -101,7 +101,7 @@ def _predictors(before: ModelCard, after: ModelCard) -> list[str]:
     old, new = {p.name: p for p in before.predictors}, {p.name: p for p in after.predictors}
     added = [p.label for name, p in new.items() if name not in old]
     gone = [p.label for name, p in old.items() if name not in new]
-    other = [p.label for name, p in new.items() if name in old and _treated(p) != _treated(old[name])]
+    other = [p.label for name, p in new.items() if name in old and _treatment(p) != _treatment(old[name])]
     return [
         f"{what}: {'; '.join(labels)}."
         for what, labels in (
@@ -113,7 +113,7 @@ def _predictors(before: ModelCard, after: ModelCard) -> list[str]:
     ]
 
 
-def _treated(predictor: Predictor) -> tuple[str, str, str]:
+def _treatment(predictor: Predictor) -> tuple[str, str, str]:
     return predictor.unit, predictor.type, predictor.transform
 
 
@@ -133,7 +133,7 @@ def _fit(before: ModelCard, after: ModelCard) -> list[str]:
     return out
 
 
-def _judged(before: ModelCard, after: ModelCard) -> list[str]:
+def _assessment(before: ModelCard, after: ModelCard) -> list[str]:
     out = []
     if before.validation.method != after.validation.method:
         out.append(f"Folds: {after.validation.method} instead of {before.validation.method}.")

@@ -1,17 +1,16 @@
-"""A model described in full: its ODMAP report, and what changed between the versions of its species."""
+"""The ODMAP report of a model, and the differences between the versions of a species' model."""
 
 from __future__ import annotations
 
 from app.catalogue import versions
 from app.catalogue.refs import SpeciesRef
 from app.catalogue.versions import ModelVersion
-from app.errors import NotFound
 from app.registry import history, service
 from app.registry.history import OtherVersion
 from ml.card import ModelCard
 from ml.odmap import OdmapReport, build_report
 
-#: Versions beside the one on the page; a species with more is left to the list of models.
+#: Other versions shown on the page of a model; the list of models has all of them.
 MOST_VERSIONS = 20
 
 
@@ -23,22 +22,22 @@ def odmap(model_id: str) -> OdmapReport:
     NotFound
         No model has this id.
     """
-    row = _found(model_id)
-    return build_report(service.card_of(row), row.id, row.version)
+    version = service.find(model_id)
+    return build_report(service.card_of(version), version.id, version.version)
 
 
 def other_versions(model_id: str) -> list[OtherVersion]:
-    """Return the other versions of a model's species, latest first, with what changed.
+    """Return the other versions of a model's species, latest first, with the changes.
 
     Raises
     ------
     NotFound
         No model has this id.
     """
-    here = _found(model_id)
-    rows = versions.versions_of(here.species_id, MOST_VERSIONS + 1)
-    card = service.card_of(here)
-    return [_seen_from(here, card, row) for row in rows if row.id != here.id][:MOST_VERSIONS]
+    shown = service.find(model_id)
+    rows = versions.versions_of(shown.species_id, MOST_VERSIONS + 1)
+    card = service.card_of(shown)
+    return [_compared(shown, card, row) for row in rows if row.id != shown.id][:MOST_VERSIONS]
 
 
 def species_with_models() -> list[SpeciesRef]:
@@ -46,26 +45,19 @@ def species_with_models() -> list[SpeciesRef]:
     return [SpeciesRef(slug=slug, scientific_name=name) for slug, name in versions.species_with_models()]
 
 
-def _found(model_id: str) -> ModelVersion:
-    row = versions.find(model_id)
-    if row is None:
-        raise NotFound(f"There is no model “{model_id[:150]}”.")
-    return row
-
-
-def _seen_from(here: ModelVersion, card: ModelCard, other: ModelVersion) -> OtherVersion:
-    its_card = service.card_of(other)
-    later = other.version > here.version
-    difference, sentence = history.verdict(card, its_card)
+def _compared(shown: ModelVersion, card: ModelCard, other: ModelVersion) -> OtherVersion:
+    other_card = service.card_of(other)
+    later = other.version > shown.version
+    difference, sentence = history.verdict(card, other_card)
     return OtherVersion(
         id=other.id,
         version=other.version,
         active=other.active,
         registered_at=other.registered_at,
-        auc=its_card.metrics.get("auc_roc"),
+        auc=other_card.metrics.get("auc_roc"),
         difference=difference,
         verdict=sentence,
-        changes=history.changes(card, its_card) if later else history.changes(its_card, card),
-        first=here.id if later else other.id,
-        second=other.id if later else here.id,
+        changes=history.changes(card, other_card) if later else history.changes(other_card, card),
+        first=shown.id if later else other.id,
+        second=other.id if later else shown.id,
     )

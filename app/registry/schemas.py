@@ -1,4 +1,4 @@
-"""What models look like from outside."""
+"""Schemas of models in the API."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ class ModelPage(BaseModel):
 
 
 class ModelsQuery(PageQuery):
-    """Which models to list."""
+    """Filter and page of the list of models."""
 
     species: Text | None = Field(None, description="Only models of this species, by slug.")

@@ -1,4 +1,4 @@
-"""Registering models and choosing which one answers. Workers see a change at their next request."""
+"""Registration of models and the choice of the one that answers. Workers see a change at their next request."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.catalogue import snapshot, versions
 from app.catalogue import species as species_tables
 from app.catalogue import studies as study_tables
+from app.catalogue.entries import ModelEntry
 from app.catalogue.names import fold
-from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
-from app.catalogue.snapshot import ModelEntry
+from app.catalogue.refs import SpeciesRef, StudyRef
 from app.catalogue.species import Species
 from app.catalogue.studies import Study
 from app.catalogue.versions import Activation, ModelVersion
@@ -21,9 +21,9 @@ from app.components import component
 from app.database.db import db
 from app.database.types import now
 from app.errors import AppError, NotFound
-from app.registry.loader import Loader
+from app.registry.model_cache import ModelCache
 from app.registry.schemas import ModelDetail, ModelItem, ModelPage, ModelScores, ModelsQuery
-from app.web.paging import read_cursor, write_cursor
+from app.web.paging import cut, read_cursor
 from ml.card import Metric, ModelCard, Predictor
 from ml.serving.artifact import Artifact, load_artifact
 
@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 
 
 class RegistryError(ValueError):
-    """What was asked of the registry cannot be done; the message says why."""
+    """The registry refuses a change; the message says why."""
 
 
 def register(path: Path) -> tuple[ModelVersion, bool]:
-    """Enter an artifact into the registry.
+    """Register an artifact.
 
     Parameters
     ----------
@@ -44,25 +44,26 @@ def register(path: Path) -> tuple[ModelVersion, bool]:
 
     Returns
     -------
-    (ModelVersion, bool)
-        The version, and whether it is new; registering the same model again changes nothing but where it lies.
+    version : ModelVersion
+    is_new : bool
+        False for a model that was registered before; only its path is updated then.
 
     Raises
     ------
-    ml.artifact.ArtifactError
-        The artifact is broken, changed or of another format.
+    ml.serving.artifact.ArtifactError
+        The artifact is broken, was changed, or has another format.
     RegistryError
-        Its species is known from another study.
+        Its species belongs to another study.
     """
     artifact = load_artifact(path)
     card = artifact.card
-    known = versions.find(artifact.model_id)
-    if known is not None:
-        known.path = _stored_path(path)
+    registered = versions.find(artifact.model_id)
+    if registered is not None:
+        registered.path = _stored_path(path)
         db.session.commit()
         snapshot.snapshot_file().write()
-        return known, False
-    species = _upsert_species(card, _upsert_study(card))
+        return registered, False
+    species = _save_species(card, _save_study(card))
     version = ModelVersion(
         id=artifact.model_id,
         species_id=species.id,
@@ -91,18 +92,18 @@ def activate(model_id: str) -> ModelVersion:
         _switch(version)
         db.session.add(Activation(species_id=version.species_id, model_id=version.id))
         db.session.commit()
-    # also where nothing changed: an operator who activates again mends a file that was lost
+    # also when nothing changed, so that activating again restores a lost file
     snapshot.snapshot_file().write()
     return version
 
 
 def rollback(study_slug: str) -> list[tuple[str, str]]:
-    """Put each species of a study back to the model that answered before.
+    """Restore, for each species of a study, the model that answered before.
 
     Returns
     -------
     list of (str, str)
-        Model withdrawn and model that answers again.
+        Ids of the withdrawn and the restored model.
 
     Raises
     ------
@@ -134,9 +135,8 @@ def browse(query: ModelsQuery) -> ModelPage:
     """Return a page of models, by id."""
     (after,) = read_cursor(query.cursor, str) or ("",)
     rows = versions.after(after, query.limit + 1, query.species or None)
-    shown = rows[: query.limit]
-    following = write_cursor(shown[-1].id) if len(rows) > query.limit else None
-    return ModelPage(items=[ModelItem(**_item(row)) for row in shown], next=following)
+    page, cursor = cut(rows, query.limit, lambda row: (row.id,))
+    return ModelPage(items=[ModelItem(**_item(row)) for row in page], next=cursor)
 
 
 def detail(model_id: str) -> ModelDetail:
@@ -147,33 +147,45 @@ def detail(model_id: str) -> ModelDetail:
     NotFound
         No model has this id.
     """
-    row = versions.find(model_id)
-    if row is None:
-        raise NotFound(f"There is no model “{model_id[:150]}”.")
+    row = find(model_id)
     return ModelDetail(**_item(row), card=card_of(row))
 
 
+def find(model_id: str) -> ModelVersion:
+    """Return a model by its id.
+
+    Raises
+    ------
+    NotFound
+        No model has this id.
+    """
+    version = versions.find(model_id)
+    if version is None:
+        raise NotFound(f"There is no model “{model_id[:150]}”.")
+    return version
+
+
 def card_of(version: ModelVersion | ModelEntry) -> ModelCard:
-    """Return the card of a model; one that is known from the snapshot alone is opened for it."""
+    """Return the card of a model; the card of a snapshot entry is read from the opened model."""
     return opened(version).card if isinstance(version, ModelEntry) else ModelCard.model_validate(version.card)
 
 
 def auc_by_model(model_ids: list[str]) -> dict[str, Metric]:
     """Return the cross-validated AUC-ROC of models, for lists."""
-    return {model_id: Metric(**found) for model_id, found in versions.metric_of(model_ids, "auc_roc").items()}
+    return {model_id: Metric(**score) for model_id, score in versions.metric_of(model_ids, "auc_roc").items()}
 
 
 def predictors_of_study(study_id: int) -> list[Predictor]:
-    """Return what a study measures, as its models that answer know it; empty while none does.
+    """Return the predictors of a study from one of its active models; empty while it has none.
 
-    Every model of a study is trained on all of its sites, so that any of them knows the study's ranges.
+    Every model of a study is trained on all of its sites, so each has the study's ranges.
     """
     version = versions.any_active_of_study(study_id)
     return card_of(version).predictors if version is not None else []
 
 
 def scores_of(version: ModelVersion | ModelEntry) -> ModelScores:
-    """Return what held-out records say about a model."""
+    """Return a model's scores on held-out records."""
     card = card_of(version)
     return ModelScores(
         id=version.id,
@@ -187,44 +199,44 @@ def scores_of(version: ModelVersion | ModelEntry) -> ModelScores:
     )
 
 
-def refs(species_ids: list[int]) -> dict[int, ModelRef]:
-    """Return the models that answer for some species."""
-    found = versions.active_by_species(species_ids)
-    return {species: ModelRef(id=model_id, version=version) for species, (model_id, version) in found.items()}
-
-
 def has_active(species_id: int) -> bool:
     """Tell whether any model answers for a species."""
     return versions.active_for(species_id) is not None
 
 
 def opened(version: ModelVersion | ModelEntry) -> Artifact:
-    """Return a model, opened."""
-    return component(Loader).get(version.id, version.path)
+    """Return the opened model.
+
+    Raises
+    ------
+    Unavailable
+        The model cannot be opened.
+    """
+    return component(ModelCache).get(version.id, version.path)
 
 
 def opened_of_study(study_id: int) -> Artifact | None:
-    """Return a model that answers for a study, opened; any knows the training values of all of the study's places."""
+    """Return an opened active model of a study; each has the training values of all sites of the study."""
     version = versions.any_active_of_study(study_id)
     return opened(version) if version is not None else None
 
 
-def best_active() -> ModelVersion | None:
-    """Return the active model with the highest AUC: a stable pick for the example a first visitor sees."""
-    return versions.best_active("auc_roc")
+def preload(app: Flask) -> None:
+    """Read the snapshot, index its names, and answer once with the best model.
 
-
-def warm(app: Flask) -> None:
-    """Open the example's model, so that a worker's first visitor does not wait for compiled code to be loaded."""
+    The first visitor of a worker then waits neither for compiled code to be loaded nor for an index to be built.
+    """
     with app.app_context():
         try:
-            best = snapshot.current().best()
+            current = snapshot.with_all_names()
+            _ = current.index
+            best = current.best()
             if best is not None and best.model is not None:
                 artifact = opened(best.model)
                 typical = artifact.card.starting_points[0].environment
-                artifact.predictor.answer([typical[p.name] for p in artifact.card.predictors])
+                artifact.predictor.answer([typical[predictor.name] for predictor in artifact.card.predictors])
         except (SQLAlchemyError, AppError) as error:
-            # A worker without database or models still has to answer /health/ready.
+            # a worker without database or models still has to answer /health/ready
             log.warning("no model opened at the start: %s", type(error).__name__)
 
 
@@ -245,12 +257,12 @@ def _switch(version: ModelVersion) -> None:
     current = versions.active_for(version.species_id)
     if current is not None:
         current.active = False
-        # The index allows one active model a species: the old one must be off before the new one is on.
+        # the index allows one active model for a species: the old one is switched off first
         db.session.flush()
     version.active = True
 
 
-def _upsert_study(card: ModelCard) -> Study:
+def _save_study(card: ModelCard) -> Study:
     study = study_tables.find(card.study.slug)
     if study is None:
         study = Study(slug=card.study.slug)
@@ -261,7 +273,7 @@ def _upsert_study(card: ModelCard) -> Study:
     return study
 
 
-def _upsert_species(card: ModelCard, study: Study) -> Species:
+def _save_species(card: ModelCard, study: Study) -> Species:
     about = card.species
     species = species_tables.find(about.slug)
     if species is None:
@@ -274,12 +286,11 @@ def _upsert_species(card: ModelCard, study: Study) -> Species:
     species.other_names = list(about.other_names)
     species.name_key = fold(about.scientific_name)
     db.session.flush()
-    species_tables.index_names(species)
     return species
 
 
 def _stored_path(path: Path) -> str:
-    """Return the path as stored: below the models directory it is relative, so that DATA_DIR can move."""
+    """Return the path to store: relative below the models directory, so that DATA_DIR can move."""
     root: Path = current_app.config["SETTINGS"].models_dir.resolve()
     absolute = path.resolve()
     return str(absolute.relative_to(root)) if absolute.is_relative_to(root) else str(absolute)

@@ -1,8 +1,6 @@
-"""Addresses of models."""
+"""Routes of models."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from flask import Blueprint, Response
 
@@ -34,11 +32,11 @@ pages = Blueprint("registry", __name__)
 def browse() -> Reply:
     """List models.
 
-    Template context: ``data`` ModelPage, ``species`` the slug asked for or "", ``later`` whether this is not the first
-    page, and for the page ``choices`` the species that have models.
+    Template context: ``data`` ModelPage, ``species`` the slug of the filter or "", ``later`` whether this is not the
+    first page, and for the page ``choices`` the species that have models.
     """
     query = read_query(ModelsQuery)
-    context: dict[str, Any] = {"species": query.species or "", "later": query.cursor is not None}
+    context: dict[str, object] = {"species": query.species or "", "later": query.cursor is not None}
     if face() == "page":
         context["choices"] = reports.species_with_models()
     return Reply(service.browse(query), context=context)
@@ -58,17 +56,17 @@ def detail(model_id: str) -> Reply:
     """Show one model: its card, its ODMAP report and its species' other versions.
 
     Template context: ``data`` ModelDetail, ``report`` OdmapReport, ``versions`` list of OtherVersion, ``sentence`` the
-    honest one-liner.
+    verdict on the model.
     """
-    found = service.detail(model_id)
+    model = service.detail(model_id)
     if face() == "json":
-        return Reply(found)
+        return Reply(model)
     return Reply(
-        found,
+        model,
         context={
             "report": reports.odmap(model_id),
             "versions": reports.other_versions(model_id),
-            "sentence": scores.verdict(found.card),
+            "sentence": scores.verdict(model.card),
         },
     )
 

@@ -1,1 +1,1 @@
-"""Species: find one, and read what its model is worth."""
+"""Species: search by name, and the quality of their models."""

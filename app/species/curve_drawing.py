@@ -1,4 +1,4 @@
-"""Response curves as data and as drawings."""
+"""Response curves as data of the API and as SVG drawings."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Dot:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A curve in a box of 100 by `HEIGHT`, suitability upwards.
+    """A curve in a box 100 wide and `HEIGHT` high; suitability grows upwards.
 
     Attributes
     ----------
     known, invented : list of str
-        Points of the polylines inside and outside the area of applicability.
+        Points of the polylines inside and outside the area of applicability, as SVG writes them.
     density : str
         Path of the training values' density along the bottom; empty for levels.
     seen : (float, float)
-        Where the training range begins and ends.
+        Horizontal positions where the training range begins and ends.
     mark : (float, float)
-        The conditions' own value.
+        Position of the value in the conditions.
     dots : list of Dot
         Levels.
     summary : str
@@ -56,16 +56,16 @@ class Drawing:
 
 
 def as_data(curve: Curve) -> CurveData:
-    """Return a curve as the API shows it."""
-    about = curve.predictor
+    """Return a curve as the schema of the API."""
+    predictor = curve.predictor
     return CurveData(
-        predictor=about.name,
-        label=about.label,
-        unit=about.unit,
-        type=about.type,
+        predictor=predictor.name,
+        label=predictor.label,
+        unit=predictor.unit,
+        type=predictor.type,
         value=curve.value,
-        minimum=about.minimum,
-        maximum=about.maximum,
+        minimum=predictor.minimum,
+        maximum=predictor.maximum,
         values=curve.values,
         suitability=curve.suitability,
         inside=curve.inside,
@@ -74,13 +74,13 @@ def as_data(curve: Curve) -> CurveData:
 
 
 def draw(data: CurveData) -> Drawing:
-    """Lay a curve out."""
+    """Return the drawing of a curve."""
     height = [round(HEIGHT * (1 - s), 2) for s in data.suitability]
     if data.type == "categorical":
         return _draw_levels(data, height)
     at = [float(v) for v in data.values]
     low, high = (at[0], at[-1]) if data.minimum is None or data.maximum is None else (data.minimum, data.maximum)
-    # a value far beyond the range is drawn at the edge: its curve would shrink to nothing otherwise
+    # a value far outside the range is drawn at the edge, because the curve would be too narrow otherwise
     room = (high - low) or 1.0
     first, last = max(at[0], low - room), min(at[-1], high + room)
 
@@ -90,9 +90,9 @@ def draw(data: CurveData) -> Drawing:
     x = [along(v) for v in at]
     known: list[str] = []
     invented: list[str] = []
-    # a stretch is known where both its ends are, so that the two kinds of line meet without a gap
-    stretches = [a and b for a, b in zip(data.inside, data.inside[1:], strict=False)]
-    for inside, run in groupby(range(len(stretches)), key=lambda i: stretches[i]):
+    # a segment is inside where both its ends are, so that the two kinds of line meet without a gap
+    segments = [a and b for a, b in zip(data.inside, data.inside[1:], strict=False)]
+    for inside, run in groupby(range(len(segments)), key=lambda i: segments[i]):
         places = list(run)
         points = " ".join(f"{x[i]},{height[i]}" for i in range(places[0], places[-1] + 2))
         (known if inside else invented).append(points)

@@ -1,4 +1,4 @@
-"""What species look like from outside, and what may be asked of their list."""
+"""Schemas of species and response curves in the API, and of their queries."""
 
 from __future__ import annotations
 

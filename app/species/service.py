@@ -1,57 +1,43 @@
-"""Species, found by name and looked up."""
+"""The list of species, search by name, and single species with their response curves."""
 
 from __future__ import annotations
 
-from app.catalogue import names, snapshot, species
-from app.catalogue import versions as registry_tables
+from app.catalogue import names, snapshot, species, versions
+from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
-from app.catalogue.snapshot import ModelEntry, SpeciesEntry
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
 from app.errors import NotFound, ValidationFailed
 from app.registry import service as registry
 from app.species.curve_drawing import as_data
 from app.species.schemas import CurveData, ResponseCurves, SpeciesDetail, SpeciesItem, SpeciesPage, SpeciesQuery
-from app.web.paging import read_cursor, write_cursor
+from app.web.paging import cut, read_cursor
 from ml.serving.response_curves import response_curves
-
-_CANDIDATES = 300
 
 
 def browse(query: SpeciesQuery) -> SpeciesPage:
-    """Return a page of species: by name, or best match first when a name is asked for."""
-    if names.fold(query.q):
-        return _search(query)
-    if query.q.strip():
-        return SpeciesPage(items=[], next=None)
-    name, slug = read_cursor(query.cursor, str, str) or ("", "")
-    rows = species.after(name, slug, query.limit + 1, query.study)
-    shown = rows[: query.limit]
-    following = write_cursor(shown[-1].scientific_name, shown[-1].slug) if len(rows) > query.limit else None
-    return SpeciesPage(items=_items(shown), next=following)
+    """Return a page of species from the snapshot: by scientific name, or by how well a search text matches."""
+    if not query.q.strip():
+        return _list(query)
+    return _search(query) if names.fold(query.q) else SpeciesPage(items=[], next=None)
+
+
+def _list(query: SpeciesQuery) -> SpeciesPage:
+    after = read_cursor(query.cursor, str, str) or ("", "")
+    species = [
+        entry
+        for entry in snapshot.current().by_scientific_name
+        if (entry.scientific_name, entry.slug) > after and query.study in (None, entry.study.slug)
+    ]
+    page, cursor = cut(species, query.limit, lambda entry: (entry.scientific_name, entry.slug))
+    return SpeciesPage(items=[_item(entry) for entry in page], next=cursor)
 
 
 def _search(query: SpeciesQuery) -> SpeciesPage:
     (start,) = read_cursor(query.cursor, int) or (0,)
-    candidates = species.sharing_grams(sorted(names.grams_of_query(query.q)), _CANDIDATES, query.study)
-    scored = [(names.score(query.q, row.names), row) for row in candidates]
-    matches = [row for score, row in sorted(scored, key=lambda pair: (-pair[0], pair[1].slug)) if score >= names.ENOUGH]
-    end = start + query.limit
-    return SpeciesPage(items=_items(matches[start:end]), next=write_cursor(end) if len(matches) > end else None)
-
-
-def resolve(name: str) -> Species:
-    """Return the species meant by a slug or a scientific name, with or without authorship.
-
-    Raises
-    ------
-    ValidationFailed
-        None is meant, or more than one; the pointer is ``/species``.
-    """
-    found = species.find(snapshot.current().resolve(name).slug)
-    if found is None:
-        raise ValidationFailed([("/species", f"no species is called “{_shortened(name.strip())}”")])
-    return found
+    matches = snapshot.with_all_names().index.search(query.q, query.study)[start:]
+    page, cursor = cut(matches, query.limit, lambda _: (start + query.limit,))
+    return SpeciesPage(items=[_item(entry) for entry in page], next=cursor)
 
 
 def detail(slug: str) -> SpeciesDetail:
@@ -67,11 +53,17 @@ def detail(slug: str) -> SpeciesDetail:
 
 
 def with_model(slug: str) -> tuple[Species, ModelVersion | None]:
-    """Return a species and the model that answers for it."""
+    """Return a species and the model that answers for it, from the database.
+
+    Raises
+    ------
+    NotFound
+        No species has this slug.
+    """
     row = species.find(slug)
     if row is None:
-        raise NotFound(f"There is no species “{_shortened(slug)}”.")
-    return row, registry_tables.active_for(row.id)
+        raise NotFound(f"There is no species “{names.shorten(slug)}”.")
+    return row, versions.active_for(row.id)
 
 
 def describe(row: Species | SpeciesEntry, version: ModelVersion | ModelEntry | None) -> SpeciesDetail:
@@ -90,7 +82,7 @@ def describe(row: Species | SpeciesEntry, version: ModelVersion | ModelEntry | N
 def curves_of(
     version: ModelVersion | ModelEntry, environment: dict[str, float | str], points: int = 41
 ) -> list[CurveData]:
-    """Return how a model's answer to some conditions moves with each of them.
+    """Return the response curves of a model around some conditions, one for each predictor.
 
     Raises
     ------
@@ -110,17 +102,17 @@ def starting_curves(row: Species, version: ModelVersion, start: int = 0, points:
     ValidationFailed
         There is no such starting point.
     """
-    given = registry.opened(version).card.starting_points
-    if start >= len(given):
-        raise ValidationFailed([("/start", f"must be less than {len(given)}")])
-    start_at = given[start]
-    return curves_around(row, version, start_at.label, dict(start_at.environment), points)
+    starting_points = registry.opened(version).card.starting_points
+    if start >= len(starting_points):
+        raise ValidationFailed([("/start", f"must be less than {len(starting_points)}")])
+    conditions = starting_points[start]
+    return curves_around(row, version, conditions.label, dict(conditions.environment), points)
 
 
 def curves_around(
     row: Species, version: ModelVersion | ModelEntry, at: str, environment: dict[str, float | str], points: int
 ) -> ResponseCurves:
-    """Return a species' curves around given conditions."""
+    """Return a species' curves around some conditions, with a label for these."""
     return ResponseCurves(
         species=SpeciesRef(slug=row.slug, scientific_name=row.scientific_name),
         model=ModelRef(id=version.id, version=version.version),
@@ -130,19 +122,12 @@ def curves_around(
     )
 
 
-def _items(rows: list[Species]) -> list[SpeciesItem]:
-    models = registry.refs([row.id for row in rows])
-    return [
-        SpeciesItem(
-            slug=row.slug,
-            scientific_name=row.scientific_name,
-            vernacular_name=row.vernacular_name,
-            study=StudyRef(slug=row.study.slug, title=row.study.title),
-            model=models.get(row.id),
-        )
-        for row in rows
-    ]
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 60 else text[:60] + "…"
+def _item(entry: SpeciesEntry) -> SpeciesItem:
+    model = entry.model
+    return SpeciesItem(
+        slug=entry.slug,
+        scientific_name=entry.scientific_name,
+        vernacular_name=entry.vernacular_name,
+        study=StudyRef(slug=entry.study.slug, title=entry.study.title),
+        model=ModelRef(id=model.id, version=model.version) if model is not None else None,
+    )

@@ -1,12 +1,17 @@
-"""Addresses of species."""
+"""Routes of species."""
 
 from __future__ import annotations
 
+import logging
+
 from flask import Blueprint, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.catalogue import scores
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
+from app.database.db import db
 from app.database.replica import from_replica
 from app.errors import Unavailable
 from app.registry import service as registry
@@ -20,6 +25,7 @@ from ml.card import Metric
 
 api = Blueprint("species_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("species", __name__)
+log = logging.getLogger(__name__)
 
 
 @api.get("/species")
@@ -33,21 +39,17 @@ pages = Blueprint("species", __name__)
     problems=(422,),
 )
 @faces(page="species/list.html", fragment="species/_results.html")
-@from_replica
 def browse() -> Reply:
     """List or search species.
 
-    Template context: ``data`` SpeciesPage, ``query`` the text searched for, ``study`` its slug or None. With
-    ``pick=1`` the fragment is the list of options of the species box. ``scores`` the AUC by slug.
+    Template context: ``data`` SpeciesPage, ``query`` the search text, ``study`` a slug or None, ``scores`` the AUC by
+    slug. With ``pick=1`` the fragment is the list of options of the species box.
     """
     query = read_query(SpeciesQuery)
     fragment = "species/_options.html" if request.args.get("pick") == "1" else None
-    found = service.browse(query)
-    auc: dict[str, Metric] = {}
-    if face() != "json" and fragment is None:
-        models = {item.model.id: item.slug for item in found.items if item.model is not None}
-        auc = {models[model_id]: metric for model_id, metric in registry.auc_by_model(list(models)).items()}
-    return Reply(found, context={"query": query.q, "study": query.study, "scores": auc}, fragment=fragment)
+    page = service.browse(query)
+    auc = _auc_by_slug(page) if face() != "json" and fragment is None else {}
+    return Reply(page, context={"query": query.q, "study": query.study, "scores": auc}, fragment=fragment)
 
 
 @api.get("/species/<slug:slug>")
@@ -64,7 +66,7 @@ def detail(slug: str) -> Reply:
     """Show one species and what its model is worth.
 
     Template context: ``data`` SpeciesDetail, ``card`` ModelCard or None, ``scores`` list of ScoreRow, ``sentence``
-    the honest one-liner.
+    the verdict on the model.
     """
     row, version = service.with_model(slug)
     card = registry.card_of(version) if version is not None else None
@@ -77,6 +79,18 @@ def detail(slug: str) -> Reply:
             "sentence": scores.verdict(card) if card else "There is no model for this species yet.",
         },
     )
+
+
+def _auc_by_slug(page: SpeciesPage) -> dict[str, Metric]:
+    """Return the AUC of the species on a page; empty while the database does not answer."""
+    slugs = {item.model.id: item.slug for item in page.items if item.model is not None}
+    try:
+        scores = from_replica(registry.auc_by_model)(list(slugs))
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        db.session.rollback()
+        log.warning("the list of species has no scores: %s", type(error).__name__)
+        return {}
+    return {slugs[model_id]: score for model_id, score in scores.items()}
 
 
 def _drawn(row: Species, version: ModelVersion | None) -> list[Drawing]:

@@ -1,1 +1,1 @@
-"""Studies: where the records come from and on what terms."""
+"""Studies: their predictors, and the sources and licences of their records."""

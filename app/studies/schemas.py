@@ -1,4 +1,4 @@
-"""What studies look like from outside."""
+"""Schemas of studies in the API."""
 
 from __future__ import annotations
 

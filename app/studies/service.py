@@ -1,4 +1,4 @@
-"""Studies, listed and looked up."""
+"""The list of studies and single studies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.errors import NotFound
 from app.registry import service as registry
 from app.studies.schemas import StudyDetail, StudyItem, StudyPage
 from app.web.fields import PageQuery
-from app.web.paging import read_cursor, write_cursor
+from app.web.paging import cut, read_cursor
 from ml.card import StudyDescription
 
 
@@ -17,8 +17,7 @@ def browse(query: PageQuery) -> StudyPage:
     title, slug = read_cursor(query.cursor, str, str) or ("", "")
     rows = studies.after(title, slug, query.limit + 1)
     counts = species.species_counts()
-    shown = rows[: query.limit]
-    following = write_cursor(shown[-1].title, shown[-1].slug) if len(rows) > query.limit else None
+    page, cursor = cut(rows, query.limit, lambda row: (row.title, row.slug))
     items = [
         StudyItem(
             slug=row.slug,
@@ -27,9 +26,9 @@ def browse(query: PageQuery) -> StudyPage:
             records=row.description["records"],
             n_species=counts.get(row.id, 0),
         )
-        for row in shown
+        for row in page
     ]
-    return StudyPage(items=items, next=following)
+    return StudyPage(items=items, next=cursor)
 
 
 def detail(slug: str) -> StudyDetail:
@@ -43,14 +42,14 @@ def detail(slug: str) -> StudyDetail:
     row = studies.find(slug)
     if row is None:
         raise NotFound(f"There is no study “{slug[:100]}”.")
-    about = StudyDescription.model_validate(row.description)
+    description = StudyDescription.model_validate(row.description)
     return StudyDetail(
         slug=row.slug,
         title=row.title,
-        description=about.description,
-        records=about.records,
+        description=description.description,
+        records=description.records,
         n_species=species.species_counts().get(row.id, 0),
         predictors=[PredictorRange.of(predictor) for predictor in registry.predictors_of_study(row.id)],
-        sources=about.sources,
-        limits=about.limits,
+        sources=description.sources,
+        limits=description.limits,
     )

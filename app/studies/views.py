@@ -1,4 +1,4 @@
-"""Addresses of studies."""
+"""Routes of studies."""
 
 from __future__ import annotations
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from app.errors import ValidationFailed
+
+Row = TypeVar("Row")
 
 
 def write_cursor(*position: str | int) -> str:

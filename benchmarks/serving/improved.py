@@ -25,7 +25,7 @@ from app.outbox.outbox import Outbox
 from app.predictions import service
 from app.predictions.schemas import PredictionQuery
 from app.redis_client import RedisClient
-from app.registry.service import warm
+from app.registry.service import preload
 from app.telemetry import logs
 from app.telemetry.metrics import RequestMetrics
 from app.web import security
@@ -44,7 +44,7 @@ HEADERS = {**security.HEADERS, "Content-Security-Policy": security.POLICY}
 @asynccontextmanager
 async def begin(_: FastAPI) -> AsyncIterator[None]:
     """Load the models and start the outbox, as gunicorn's workers do."""
-    warm(inner)
+    preload(inner)
     components(inner).get(Outbox).start()
     yield
     components(inner).get(Outbox).stop()

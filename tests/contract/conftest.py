@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from app import create_app
+from app.catalogue import snapshot
 from app.config.settings import Settings
 from app.database.db import db
 from app.predictions.tables import Prediction
@@ -90,9 +91,10 @@ def client(app: Flask) -> FlaskClient:
 def environment(app: Flask) -> dict[str, Any]:
     """Typical conditions of the wheatear's model."""
     with app.app_context():
-        version = registry.best_active()
-        assert version is not None
-        return dict(registry.card_of(version).starting_points[0].environment)
+        best = snapshot.current().best()
+        assert best is not None
+        assert best.model is not None
+        return dict(registry.card_of(best.model).starting_points[0].environment)
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app import create_app
+from app.catalogue import snapshot
 from app.components import components
 from app.database.db import db
 from app.predictions import tables
 from app.predictions.tables import Prediction
 from app.registry import service as registry
-from app.registry.loader import Loader
+from app.registry.model_cache import ModelCache
 from tests.contract.conftest import WHEATEAR, LintingClient, make_settings, upgrade
 
 HTMX = {"HX-Request": "true"}
@@ -225,7 +226,7 @@ def test_a_model_that_cannot_be_opened_takes_nothing_else_with_it(site, visitor,
         for version in db.session.scalars(db.select(registry.ModelVersion)):
             version.path = str(tmp_path / "gone")
         db.session.commit()
-    components(site).get(Loader)._open.clear()
+    components(site).get(ModelCache)._open.clear()
     study = visitor.get(API).json["studies"][0]
     assert study["drift"] is None
     assert study["requests"] == 1
@@ -273,8 +274,7 @@ def test_metrics_count_requested_conditions_by_quarter(site, visitor, send, envi
         }
 
     with site.app_context():
-        version = registry.best_active()
-        artifact = registry.opened(version)
+        artifact = registry.opened(snapshot.current().best().model)
     names = [predictor.name for predictor in artifact.card.predictors]
     trained = artifact.predictor.reference[names.index("temperature")]
     for value in (trained[0] - 1, *trained[::10], trained[-1] + 1):

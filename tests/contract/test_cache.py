@@ -16,6 +16,7 @@ import pytest
 from app import create_app, redis_client, throttled_log
 from app.cache import answers
 from app.cache.answers import AnswersInProcess
+from app.catalogue import snapshot
 from app.components import components
 from app.predictions import inference
 from app.predictions.conditions import cache_key, read_environment
@@ -145,8 +146,7 @@ def right(ask):
 def test_the_process_layer_is_bounded_and_safe_for_threads(asked, artifacts, environment):
     app = asked(None).app
     with app.app_context():
-        version = registry.best_active()
-        artifact = registry.opened(version)
+        artifact = registry.opened(snapshot.current().best().model)
         given = read_environment(environment, artifact.card)
         computed = inference.compute(artifact, given)
     kept = answers._MAX_ENTRIES

@@ -12,9 +12,9 @@ from pathlib import Path
 from sqlalchemy import inspect
 
 from app import create_app
+from app.catalogue import snapshot
 from app.config.settings import PROJECT
 from app.database.db import db
-from app.registry import service as registry
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 
 
@@ -52,9 +52,8 @@ def test_command_line(artifacts, tmp_path, app):
     assert listed.count(" active ") == 4
     assert runner.invoke(args=["models", "--help"]).exit_code == 0
     with other.app_context():
-        version = registry.best_active()
-        assert version is not None
-        assert not Path(version.path).is_absolute()
+        best = snapshot.current().best()
+        assert not Path(best.model.path).is_absolute()
     for arguments in (
         ["activate", "nothing"],
         ["rollback", "nothing"],

@@ -88,5 +88,5 @@ def test_a_check_that_fails_is_told_and_runs_again(app, caplog):
         return one
 
     probe = Probe(check, "down")
-    assert [probe.begin(app)(time.monotonic() + 5) for _ in range(2)] == ["down", "up"]
+    assert [probe.start(app)(time.monotonic() + 5) for _ in range(2)] == ["down", "up"]
     assert "a check of the health failed" in caplog.text

@@ -89,9 +89,9 @@ def test_failures_are_counted_by_kind(visitor, environment, monkeypatch):
     assert visitor.post("/api/v1/predictions", json={"species": WHEATEAR}).status_code == 422
     assert kinds() == {"unhandled": 1, "database": 0, "model": 0}
     with visitor.application.app_context():
-        db.session.execute(text("DROP TABLE species_grams"))
+        db.session.execute(text("DROP TABLE predictions"))
         db.session.commit()
-    assert visitor.get("/species?q=wheatear").status_code == 503
+    assert visitor.get("/api/v1/predictions").status_code == 503
     assert kinds()["database"] == 1
 
 

@@ -47,7 +47,7 @@ def shelf(empty_app, app):
     )
     worse = card.model_copy(update={"metrics": {**card.metrics, "auc_roc": Metric(value=0.9, low=0.85, high=0.97)}})
     with empty_app.app_context():
-        row = registry._upsert_species(card, registry._upsert_study(card))
+        row = registry._save_species(card, registry._save_study(card))
         for version, (name, one) in enumerate({FIRST: worse, SECOND: better}.items(), 1):
             db.session.add(
                 ModelVersion(

@@ -64,13 +64,13 @@ def test_the_test_of_a_pooled_connection_has_a_shorter_limit_than_a_statement(da
 
 def test_a_restarted_server_costs_no_request(database: str, on_services: Sites) -> None:
     site = on_services(WEB_CONCURRENCY="1")
-    assert call(f"{site.url}/api/v1/species").status == 200
+    assert call(f"{site.url}/api/v1/studies").status == 200
     engine = live.connect(database, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'ecopredict'"
         assert connection.exec_driver_sql(ended).scalar_one() >= 1
     engine.dispose()
-    assert call(f"{site.url}/api/v1/species").status == 200
+    assert call(f"{site.url}/api/v1/studies").status == 200
 
 
 def test_more_threads_than_connections(database: str, on_services: Sites) -> None:
@@ -90,7 +90,7 @@ def test_more_threads_than_connections(database: str, on_services: Sites) -> Non
     watcher = threading.Thread(target=watch)
     watcher.start()
     with ThreadPoolExecutor(12) as pool:
-        statuses = list(pool.map(lambda _: call(f"{site.url}/api/v1/species").status, range(120)))
+        statuses = list(pool.map(lambda _: call(f"{site.url}/api/v1/studies").status, range(120)))
     done.set()
     watcher.join()
     assert statuses == [200] * 120
@@ -104,9 +104,9 @@ def test_a_statement_that_waits_too_long_is_a_503_and_no_more(database: str, on_
     with engine.connect() as connection:
         connection.exec_driver_sql("LOCK TABLE species IN ACCESS EXCLUSIVE MODE")
         began = time.monotonic()
-        answer = call(f"{site.url}/api/v1/species")
+        answer = call(f"{site.url}/api/v1/studies")
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
         assert time.monotonic() - began < 3
         connection.rollback()
     engine.dispose()
-    assert call(f"{site.url}/api/v1/species").status == 200
+    assert call(f"{site.url}/api/v1/studies").status == 200

@@ -10,7 +10,7 @@ import pytest
 from app import create_app
 from app.components import components
 from app.registry import service as registry
-from app.registry.loader import Loader
+from app.registry.model_cache import ModelCache
 from ml.training.train import train_species
 from tests.contract.comparisons.conftest import API, HTMX, SMALL, STUDY, address
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
@@ -183,7 +183,7 @@ def test_a_model_that_cannot_be_opened_does_not_take_the_others_away(artifacts, 
     }
     assert "it has no model yet" in client.get("/compare/species").get_data(as_text=True)
     shutil.rmtree(tmp_path / "parus-major")
-    components(app).get(Loader)._open.clear()
+    components(app).get(ModelCache)._open.clear()
     problem(client.post(f"{API}/species", json=asked), 503)
     problem(client.post(f"{API}/species", json={**asked, "species": ["turdus-merula"]}), 503)
     caplog.clear()

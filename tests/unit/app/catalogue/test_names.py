@@ -4,10 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.catalogue.names import ENOUGH, binomial, fold, grams_of_name, grams_of_query, score
+from app.catalogue.names import ENOUGH, NameTable, binomial, fold, grams_of_name, grams_of_query
 
 WHEATEAR = ("Oenanthe hispanica", "black-eared wheatear", "Traquet oreillard")
 WARBLER = ("Sylvia melanocephala", "Sardinian warbler", "Fauvette mélanocéphale")
+
+
+def score(query, names):
+    return NameTable(names).scores(query).max()
 
 
 def test_fold():
@@ -28,6 +32,13 @@ def test_found(query):
 @pytest.mark.parametrize("query", ["zzz", "penguin", "", "!!"])
 def test_not_found(query):
     assert score(query, WHEATEAR) < ENOUGH
+
+
+def test_each_name_has_its_own_score():
+    scores = NameTable(["Parus major", "", "!!", *WHEATEAR]).scores("oenanthe")
+    assert list(scores[1:3]) == [0.0, 0.0]
+    assert scores.argmax() == 3
+    assert NameTable([]).scores("oenanthe").shape == (0,)
 
 
 def test_beginnings_come_first():

@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry
 from app.components import components
 from app.components import init_app as init_components
 from app.errors import Unavailable
-from app.registry.loader import OBJECTS, Loader
+from app.registry.model_cache import OBJECTS, ModelCache
 from app.telemetry import metrics
 from app.telemetry.metrics import Counters
 from ml.serving.artifact import load_artifact
@@ -104,7 +104,7 @@ def test_models_are_kept_as_far_as_their_bytes_allow(app, copies):
     one, two, three = copies
     # room for any two, and not for all three
     limit = sum(sizes.values()) - min(sizes.values()) // 2 - 2 * _in_common(copies)
-    loader = Loader(one.parent, limit)
+    loader = ModelCache(one.parent, limit)
     first, second = _get(app, loader, one), _get(app, loader, two)
     assert _get(app, loader, one) is first
     third = _get(app, loader, three)
@@ -130,7 +130,7 @@ def test_what_models_of_a_study_have_in_common_is_held_and_counted_once(app, cop
     assert networks[0].output is not networks[1].output
     del kept, networks
 
-    loader = Loader(copies[0].parent, AMPLE)
+    loader = ModelCache(copies[0].parent, AMPLE)
     opened = [_get(app, loader, path) for path in copies]
     distinct = {id(array): array.nbytes for model in opened for array in model.predictor.arrays}
     assert _figure(app, "models_bytes") == 3 * OBJECTS + sum(distinct.values())
@@ -138,11 +138,11 @@ def test_what_models_of_a_study_have_in_common_is_held_and_counted_once(app, cop
 
 
 def test_bytes_of_models_that_were_closed_are_given_back(app, copies):
-    alone = Loader(copies[0].parent, AMPLE)
+    alone = ModelCache(copies[0].parent, AMPLE)
     _get(app, alone, copies[0])
     expected = _figure(app, "models_bytes")
     # room for one at a time
-    loader = Loader(copies[0].parent, 1)
+    loader = ModelCache(copies[0].parent, 1)
     for path in (*copies, *copies, copies[0]):
         _get(app, loader, path)
         assert _figure(app, "models_open") == 1
@@ -151,7 +151,7 @@ def test_bytes_of_models_that_were_closed_are_given_back(app, copies):
 
 
 def test_while_a_model_is_opened_others_answer_and_are_opened(app, copies):
-    loader = Loader(copies[0].parent, AMPLE)
+    loader = ModelCache(copies[0].parent, AMPLE)
     opened = _get(app, loader, copies[0])
     slow = Slow(copies[1])
     with ThreadPoolExecutor(1) as pool:
@@ -168,7 +168,7 @@ def test_while_a_model_is_opened_others_answer_and_are_opened(app, copies):
 
 
 def test_a_model_that_many_ask_for_at_once_is_opened_once(app, copies):
-    loader = Loader(copies[0].parent, AMPLE)
+    loader = ModelCache(copies[0].parent, AMPLE)
     slow = Slow(copies[0])
     ready = threading.Barrier(9)
 
@@ -206,7 +206,7 @@ def _fail_for_several(app, loader, path, content):
 
 
 def test_a_failure_reaches_all_who_wait_and_is_not_kept(app, copies, caplog):
-    loader = Loader(copies[0].parent, AMPLE)
+    loader = ModelCache(copies[0].parent, AMPLE)
     errors = _fail_for_several(app, loader, copies[0], b"{}")
     assert [type(error) for error in errors] == [Unavailable] * 4
     # one error each: a traceback that several threads write to would grow with each
@@ -231,7 +231,7 @@ def test_an_error_that_nobody_foresaw_leaves_nobody_waiting(app, copies):
     resign(path)
     model_id = json.loads((path / "manifest.json").read_text())["model_id"]
     path = path.rename(path.with_name(model_id))
-    loader = Loader(path.parent, AMPLE)
+    loader = ModelCache(path.parent, AMPLE)
     errors = _fail_for_several(app, loader, path, None)
     assert sorted(type(error).__name__ for error in errors) == ["MemoryError", *["Unavailable"] * 3]
     (path / "model.npz").write_bytes(healthy[0])
@@ -241,7 +241,7 @@ def test_an_error_that_nobody_foresaw_leaves_nobody_waiting(app, copies):
 
 
 def test_a_model_that_was_replaced_is_not_served(app, copies, caplog):
-    loader = Loader(copies[0].parent, AMPLE)
+    loader = ModelCache(copies[0].parent, AMPLE)
     shutil.rmtree(copies[0])
     shutil.copytree(copies[1], copies[0])
     with pytest.raises(Unavailable):

@@ -1,4 +1,4 @@
-"""Opened models, kept in memory by id: each worker opens a model once, when it is first asked for."""
+"""Opened models in memory, by id: each worker opens a model at its first use and keeps it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from app.telemetry.requests import timed
 from ml.serving.artifact import Artifact, ArtifactError, load_artifact
 
 log = logging.getLogger(__name__)
-#: What a model takes beside its arrays: the card as objects, the arrays' own headers, counters of what is asked.
+#: Bytes that a model takes beside its arrays: the card's objects, the arrays' headers and its counters.
 OBJECTS = 64 * 1024
-_AWAY = "The model of this species cannot be opened right now."
+_UNAVAILABLE = "The model of this species cannot be opened right now."
 
 
-class Loader:
+class ModelCache:
     """Opens models and keeps the most recently used ones.
 
-    Models are opened outside of any lock that others need: while one is read, checked and laid out, all that are open
-    go on answering and others are opened beside it. Those who ask for a model that is being opened wait for it alone.
+    No lock is held while a model is read, checked and laid out: open models go on answering, and other models are
+    opened at the same time. Threads that need the same model share one opening and wait for it.
 
     Parameters
     ----------
     root : Path
         Directory that relative paths start from.
     limit : int
-        Bytes that the models kept open may take together. The model asked for last is kept whatever it takes.
+        Bytes that all open models may take together. The model used last is kept whatever its size.
     """
 
     def __init__(self, root: Path, limit: int) -> None:
@@ -38,7 +38,7 @@ class Loader:
         self._limit = limit
         self._open: OrderedDict[str, Artifact] = OrderedDict()
         self._opening: dict[str, Future[Artifact]] = {}
-        # by identity of the array: models of a study have some in common, which are counted once
+        # by identity of the array: models of a study share some arrays, which are counted once
         self._users: Counter[int] = Counter()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -49,40 +49,44 @@ class Loader:
         Parameters
         ----------
         model_id : str
-            The id it was registered under: the files must still be that model.
+            The id in the registry; the files must still be that model.
         path : str
-            Its directory, absolute or below the root.
+            Directory of the model, absolute or below the root.
+
+        Returns
+        -------
+        Artifact
 
         Raises
         ------
         Unavailable
-            The model cannot be opened or is another one. The next to ask for it tries again.
+            The model cannot be opened, or the directory holds another one. The next call tries again.
         """
         with self._lock:
-            found = self._open.get(model_id)
-            if found is not None:
+            artifact = self._open.get(model_id)
+            if artifact is not None:
                 self._open.move_to_end(model_id)
-                return found
-            turn = self._opening.get(model_id)
-            mine = turn is None
-            if turn is None:
-                turn = self._opening[model_id] = Future()
-        if not mine:
+                return artifact
+            opening = self._opening.get(model_id)
+            is_first = opening is None
+            if opening is None:
+                opening = self._opening[model_id] = Future()
+        if not is_first:
             try:
-                return turn.result()
+                return opening.result()
             except Unavailable:
-                # one of its own for each thread
-                raise Unavailable(_AWAY) from None
+                # each thread raises an exception of its own
+                raise Unavailable(_UNAVAILABLE) from None
         try:
             artifact = self._load(model_id, path)
             with self._lock:
                 self._keep(model_id, artifact)
         except BaseException:
-            # whatever it was, those who wait must not wait for ever
-            turn.set_exception(Unavailable(_AWAY))
+            # after any exception the waiting threads must be released
+            opening.set_exception(Unavailable(_UNAVAILABLE))
             raise
         else:
-            turn.set_result(artifact)
+            opening.set_result(artifact)
             return artifact
         finally:
             with self._lock:
@@ -95,15 +99,15 @@ class Loader:
         except ArtifactError as error:
             metrics.failed("model")
             log.error("model %s cannot be opened: %s", model_id, error)
-            raise Unavailable(_AWAY) from error
+            raise Unavailable(_UNAVAILABLE) from error
         if artifact.model_id != model_id:
             metrics.failed("model")
             log.error("model %s was replaced on disk by %s", model_id, artifact.model_id)
-            raise Unavailable(_AWAY)
+            raise Unavailable(_UNAVAILABLE)
         return artifact
 
     def _keep(self, model_id: str, artifact: Artifact) -> None:
-        """Keep a model, and let go of those that were not asked for the longest as far as the limit demands."""
+        """Keep a model, and drop the least recently used ones while the limit is exceeded."""
         self._open[model_id] = artifact
         self._bytes += OBJECTS
         for values in artifact.predictor.arrays:
@@ -111,11 +115,11 @@ class Loader:
             if self._users[id(values)] == 1:
                 self._bytes += values.nbytes
         while self._bytes > self._limit and len(self._open) > 1:
-            self._let_go(self._open.popitem(last=False)[1])
+            self._drop(self._open.popitem(last=False)[1])
         metrics.counters().models_open.set(len(self._open))
         metrics.counters().models_bytes.set(self._bytes)
 
-    def _let_go(self, artifact: Artifact) -> None:
+    def _drop(self, artifact: Artifact) -> None:
         self._bytes -= OBJECTS
         for values in artifact.predictor.arrays:
             self._users[id(values)] -= 1
