@@ -15,12 +15,12 @@ def main(arguments: list[str] | None = None) -> int:
     Parameters
     ----------
     arguments : list of str, optional
-        The command line; the process' own when left out.
+        The command line; that of the process by default.
 
     Returns
     -------
     int
-        0 when done, 1 when some species could not be trained, 2 on bad input.
+        0 on success, 1 if some species could not be trained, 2 on bad input, after one line on standard error.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -28,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return int(options.run(options, started))
     except (ValueError, OSError) as error:
-        print(f"python -m ml {options.command}: {error}", file=sys.stderr)
+        # Messages of libraries can have several lines.
+        print(f"python -m ml {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
 
 

@@ -1,1 +1,1 @@
-"""The commands of ``python -m ml``, one module each."""
+"""The commands of ``python -m ml``, one module for each."""

@@ -15,12 +15,12 @@ def add_parser(commands: Subparsers) -> None:
     """Declare the command and its options."""
     command = commands.add_parser(
         "evaluate",
-        help="score a model on records it has not seen",
-        description="Print a model's cross-validated scores, or its scores on a CSV of independent records.",
+        help="print a model's scores",
+        description="Print a model's cross-validated scores, or its scores on a CSV file of independent records.",
     )
     command.add_argument("--model", type=Path, required=True, help="a model's directory")
-    command.add_argument("--input", type=Path, help="CSV with one column for each predictor and one of 0 and 1")
-    command.add_argument("--presence", default="presence", help="the column of 0 and 1 (default: %(default)s)")
+    command.add_argument("--input", type=Path, help="CSV file with a column for each predictor and one of 0 and 1")
+    command.add_argument("--presence", default="presence", help="name of the column of 0 and 1 (default: %(default)s)")
     command.set_defaults(run=run)
 
 
@@ -38,13 +38,14 @@ def run(options: argparse.Namespace, started: float) -> int:
     y = table[options.presence].astype(int).to_numpy()
     suitability = artifact.predictor.predict(read_rows(artifact.card, table, options.input))
     threshold = artifact.card.thresholds[artifact.card.threshold_rule].value
+    scores = {
+        "AUC-ROC": metrics.auc_roc(y, suitability),
+        "AUC-PRG": metrics.auc_prg(y, suitability),
+        "COR": metrics.cor(y, suitability),
+        f"TSS at {threshold:.3f}": metrics.tss(y, suitability, threshold),
+        "Brier": metrics.brier(y, suitability),
+    }
     print(f"{artifact.model_id}: {int(y.sum())} presences, {int((y == 0).sum())} absences")
-    for name, value in (
-        ("AUC-ROC", metrics.auc_roc(y, suitability)),
-        ("AUC-PRG", metrics.auc_prg(y, suitability)),
-        ("COR", metrics.cor(y, suitability)),
-        (f"TSS at {threshold:.3f}", metrics.tss(y, suitability, threshold)),
-        ("Brier", metrics.brier(y, suitability)),
-    ):
+    for name, value in scores.items():
         print(f"{name:<14} {value:.3f}")
     return 0

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Command-line options that several commands have, and the types of their values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Subparsers(Protocol):
-    """What ``argparse`` returns from ``add_subparsers``."""
+    """The object that ``argparse`` returns from ``add_subparsers``."""
 
     def add_parser(self, name: str, *, help: str, description: str) -> argparse.ArgumentParser:
         """Add a command and return its parser."""
@@ -15,10 +15,10 @@ class Subparsers(Protocol):
 
 
 def add_workers(command: argparse.ArgumentParser) -> None:
-    """Add the options that say where the work runs."""
-    command.add_argument("--jobs", type=positive, default=2, help="processes (default: %(default)s)")
+    """Add the options for parallel work."""
+    command.add_argument("--jobs", type=positive, default=2, help="number of processes (default: %(default)s)")
     command.add_argument(
-        "--scheduler", metavar="ADDRESS", help="Dask scheduler to send the work to instead, such as tcp://10.0.0.5:8786"
+        "--scheduler", metavar="ADDRESS", help="use this Dask scheduler instead, for example tcp://10.0.0.5:8786"
     )
 
 

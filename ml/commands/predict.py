@@ -20,19 +20,19 @@ def add_parser(commands: Subparsers) -> None:
     """Declare the command and its options."""
     command = commands.add_parser(
         "predict",
-        help="add the suitability to each row of a CSV",
+        help="predict each row of a CSV file",
         description="Read rows of conditions and write them with three columns added: suitability, suitable (1 where "
         "it reaches the model's threshold) and in_area_of_applicability (0 where a value, or the combination of "
         "values, is unlike the training records, as in the API).",
     )
     command.add_argument("--model", type=Path, required=True, help="a model's directory")
-    command.add_argument("--input", type=Path, required=True, help="CSV with one column for each predictor")
-    command.add_argument("--output", type=Path, required=True, help="CSV to write")
+    command.add_argument("--input", type=Path, required=True, help="CSV file with a column for each predictor")
+    command.add_argument("--output", type=Path, required=True, help="CSV file to write")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, started: float) -> int:
-    """Write a CSV's rows with suitability, suitable and in_area_of_applicability, in one step."""
+    """Write the rows of a CSV file with suitability, suitable and in_area_of_applicability."""
     artifact = load_artifact(options.model)
     table = read_csv(options.input)
     X = read_rows(artifact.card, table, options.input)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ml.commands.options import Subparsers
-from ml.commands.tables import write_whole
+from ml.commands.tables import write_atomically
 from ml.serving.artifact import load_artifact
 
 
@@ -16,14 +16,14 @@ def add_parser(commands: Subparsers) -> None:
     command = commands.add_parser(
         "report",
         help="write a model's card and ODMAP report",
-        description="Describe a model by the ODMAP protocol, filled in from its training run, and list what a human "
+        description="Write the ODMAP report of a model, filled in from its model card, with a list of what a human "
         "must still write.",
     )
     command.add_argument("model", type=Path, metavar="MODEL_DIR", help="a model's directory")
     command.add_argument(
-        "--format", choices=("markdown", "json"), default="markdown", help="what to write (default: %(default)s)"
+        "--format", choices=("markdown", "json"), default="markdown", help="format of the report (default: %(default)s)"
     )
-    command.add_argument("--output", type=Path, metavar="FILE", help="file to write; standard output when left out")
+    command.add_argument("--output", type=Path, metavar="FILE", help="file to write; standard output by default")
     command.set_defaults(run=run)
 
 
@@ -32,11 +32,11 @@ def run(options: argparse.Namespace, started: float) -> int:
     from ml.odmap import build_report, to_markdown
 
     artifact = load_artifact(options.model)
-    found = build_report(artifact.card, artifact.model_id)
-    text = found.model_dump_json(indent=1) + "\n" if options.format == "json" else to_markdown(found)
+    report = build_report(artifact.card, artifact.model_id)
+    text = report.model_dump_json(indent=1) + "\n" if options.format == "json" else to_markdown(report)
     if options.output is None:
         sys.stdout.write(text)
     else:
-        write_whole(options.output, lambda draft: Path(draft).write_text(text, encoding="utf-8"))
+        write_atomically(options.output, lambda draft: Path(draft).write_text(text, encoding="utf-8"))
         print(f"{artifact.model_id} written to {options.output}")
     return 0

@@ -1,4 +1,4 @@
-"""Tables that commands read, write and print."""
+"""Reading, writing and printing of tables."""
 
 from __future__ import annotations
 
@@ -15,19 +15,31 @@ from ml.predictors.encoding import EnvironmentValueError
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table that appears whole or not at all."""
-    write_whole(path, lambda draft: table.to_csv(draft, index=False))
+    """Write a table as CSV, completely or not at all."""
+    write_atomically(path, lambda draft: table.to_csv(draft, index=False))
 
 
-def write_whole(path: Path, write: Callable[[str], object]) -> None:
-    """Let a file be written under another name, and give it its own when it is whole."""
+def write_atomically(path: Path, write: Callable[[str], object]) -> None:
+    """Write a file under a temporary name in the same directory, and rename it when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+    write : callable
+        Writes the content to the file whose name it gets.
+
+    Raises
+    ------
+    ValueError
+        The path is a directory, or its directory does not exist.
+    """
     if path.is_dir() or not path.resolve().parent.is_dir():
         raise ValueError(f"{path} cannot be written: {'it is a directory' if path.is_dir() else 'no such directory'}")
     handle, draft = tempfile.mkstemp(dir=path.resolve().parent, suffix=path.suffix)
     os.close(handle)
     try:
         write(draft)
-        # a temporary file is for its owner alone; this one is for whoever may read its directory
+        # Temporary files are readable by their owner alone.
         Path(draft).chmod(0o644)
         Path(draft).replace(path)
     except BaseException:
@@ -36,7 +48,22 @@ def write_whole(path: Path, write: Callable[[str], object]) -> None:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read a CSV table as text, so that each cell can be checked and named."""
+    """Read a CSV file as text, so that messages can quote cells that are not valid.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    DataFrame
+        "" where a value is missing.
+
+    Raises
+    ------
+    ValueError
+        The file does not exist, is not CSV or has no rows.
+    """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except FileNotFoundError as error:
@@ -49,7 +76,28 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 
 def read_rows(card: ModelCard, table: pd.DataFrame, path: Path) -> np.ndarray:
-    """The predictors' columns in the card's order, every cell checked."""
+    """Return the predictors' columns in the card's order, with every number checked.
+
+    Parameters
+    ----------
+    card : ModelCard
+    table : DataFrame
+        From `read_csv`.
+    path : Path
+        Its file, for messages.
+
+    Returns
+    -------
+    ndarray, shape (n, n_predictors)
+        float64; objects if a predictor is categorical.
+
+    Raises
+    ------
+    ValueError
+        A column is missing.
+    EnvironmentValueError
+        A cell is not a finite number.
+    """
     columns: list[np.ndarray] = []
     for p in card.predictors:
         if p.name not in table:
@@ -69,7 +117,7 @@ def read_rows(card: ModelCard, table: pd.DataFrame, path: Path) -> np.ndarray:
 
 
 def print_scores(cards: list[ModelCard]) -> None:
-    """Print scores, one species a line; "random" is the AUC that folds drawn at random would give."""
+    """Print scores, one line for each species; "random" is the AUC under random folds."""
     if not cards:
         return
     head = f"{'species':<30} {'presences':>9} {'AUC-ROC':>8} {'(95 %)':>13} {'TSS':>6} {'AUC-PRG':>8} {'CBI':>6}"

@@ -165,6 +165,7 @@ def test_values_in_range_that_no_record_combines_are_outside_the_area_of_applica
         ("bare_rock,trees,temperature\n1,2,3\n1,many,3\n", "trees: row 3 is not a number: 'many'"),
         ("bare_rock,trees,temperature\n1,,3\n", "trees: row 2 is not a number"),
         ("bare_rock,trees,temperature\n1,inf,3\n", "trees: row 2 is not a number"),
+        ("bare_rock,trees,temperature\n1,2,3\n1,2,3,4\n", "is not a CSV table: Error tokenizing data."),
     ],
 )
 def test_a_table_that_cannot_be_read_leaves_no_output(model, tmp_path, capsys, content, message):
@@ -187,6 +188,10 @@ def test_evaluate_prints_cross_validated_or_independent_scores(model, tmp_path, 
     assert "AUC-ROC" in capsys.readouterr().out
     assert main(["evaluate", "--model", str(model), "--input", f"{tmp_path}/in.csv", "--presence", "seen"]) == 2
     assert "no column seen" in capsys.readouterr().err
+    study.environment.assign(presence=1).to_csv(tmp_path / "in.csv", index=False)
+    assert main(["evaluate", "--model", str(model), "--input", f"{tmp_path}/in.csv"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and "one class only" in printed.err
 
 
 def test_a_model_that_is_not_there_is_one_line(tmp_path, capsys):
