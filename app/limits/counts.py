@@ -11,10 +11,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from limits import RateLimitItem
+from flask import g
+from limits.storage import Storage
 
 from app.redis_client import RedisClient, RedisUnavailable
 
+SCHEME = "ecopredict"
 _PREFIX = "ecopredict-limits:"
 # With fewer windows than this, expired ones are not worth a search.
 _FEW = 1000
@@ -70,37 +72,86 @@ class LocalCounts:
                 self._search_beyond = 2 * len(self._windows) + _FEW
         return window
 
+    def clear(self, key: str | None = None) -> int:
+        """Delete one count or all, and return how many there were."""
+        with self._lock:
+            keys = list(self._windows) if key is None else [key]
+            return sum(self._windows.pop(each, None) is not None for each in keys)
 
-class RequestCounts:
-    """Request counts that are always available.
+
+class RequestCounts(Storage):
+    """A storage of the library ``limits`` that is always available.
 
     Parameters
     ----------
+    uri : str
+        ``ecopredict://``, from which the library finds this class.
     store : RedisClient, optional
         The Redis in which all instances count together.
     """
 
-    def __init__(self, store: RedisClient | None = None) -> None:
+    STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 (the library reads the list from the class)
+
+    def __init__(
+        self, uri: str | None = None, *, store: RedisClient | None = None, wrap_exceptions: bool = False
+    ) -> None:
+        super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._store = store
         self._local = LocalCounts()
 
-    def hit(self, item: RateLimitItem, address: str) -> Window:
-        """Count one request of a client towards a limit.
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """Return the exceptions of Redis, which never leave this class."""
+        return RedisUnavailable
+
+    def hit(self, key: str, seconds: int) -> Window:
+        """Count one request towards a limit.
 
         Parameters
         ----------
-        item : RateLimitItem
-            The limit.
-        address : str
-            Address of the client.
+        key : str
+            Of the limit and the client.
+        seconds : int
+            Length of a window.
 
         Returns
         -------
         Window
             With this request; its count exceeds the limit where the request must be refused.
         """
-        key, seconds = item.key_for(address), item.get_expiry()
         return self._hit_redis(key, seconds) or self._local.hit(key, seconds)
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Count a request of the current context and return how many there are."""
+        window = self.hit(key, expiry)
+        # The headers of the response report this window; reading it again would cost another round trip to Redis.
+        g.setdefault("rate_windows", {})[key] = window
+        return window.count
+
+    def window(self, key: str) -> Window:
+        """Return the window in which the current request was counted."""
+        windows: dict[str, Window] = g.get("rate_windows", {})
+        return windows.get(key) or Window(0, time.monotonic())
+
+    def get(self, key: str) -> int:
+        """Return the count in the window of the current request."""
+        return self.window(key).count
+
+    def get_expiry(self, key: str) -> float:
+        """Return when the window of the current request ends, in seconds of ``time.time``."""
+        return time.time() + self.window(key).ends - time.monotonic()
+
+    def check(self) -> bool:
+        """Return True: the storage is always available."""
+        return True
+
+    def reset(self) -> int | None:
+        """Delete the counts of this process."""
+        return self._local.clear()
+
+    def clear(self, key: str) -> None:
+        """Delete one count of this process."""
+        self._local.clear(key)
 
     def _hit_redis(self, key: str, seconds: int) -> Window | None:
         """Count in Redis, or return None without Redis and while it is unavailable."""

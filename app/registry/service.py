@@ -23,7 +23,7 @@ from app.database.types import now
 from app.errors import AppError, NotFound
 from app.registry.model_cache import ModelCache
 from app.registry.schemas import ModelDetail, ModelItem, ModelPage, ModelScores, ModelsQuery
-from app.web.paging import cut, read_cursor
+from app.web.paging import cut_page, read_cursor
 from ml.card import Metric, ModelCard, Predictor
 from ml.serving.artifact import Artifact, load_artifact
 
@@ -135,7 +135,7 @@ def browse(query: ModelsQuery) -> ModelPage:
     """Return a page of models, by id."""
     (after,) = read_cursor(query.cursor, str) or ("",)
     rows = versions.after(after, query.limit + 1, query.species or None)
-    page, cursor = cut(rows, query.limit, lambda row: (row.id,))
+    page, cursor = cut_page(rows, query.limit, lambda row: (row.id,))
     return ModelPage(items=[ModelItem(**_item(row)) for row in page], next=cursor)
 
 

@@ -11,7 +11,7 @@ from app.errors import NotFound, ValidationFailed
 from app.registry import service as registry
 from app.species.curve_drawing import as_data
 from app.species.schemas import CurveData, ResponseCurves, SpeciesDetail, SpeciesItem, SpeciesPage, SpeciesQuery
-from app.web.paging import cut, read_cursor
+from app.web.paging import cut_page, read_cursor
 from ml.serving.response_curves import response_curves
 
 
@@ -29,14 +29,14 @@ def _list(query: SpeciesQuery) -> SpeciesPage:
         for entry in snapshot.current().by_scientific_name
         if (entry.scientific_name, entry.slug) > after and query.study in (None, entry.study.slug)
     ]
-    page, cursor = cut(species, query.limit, lambda entry: (entry.scientific_name, entry.slug))
+    page, cursor = cut_page(species, query.limit, lambda entry: (entry.scientific_name, entry.slug))
     return SpeciesPage(items=[_item(entry) for entry in page], next=cursor)
 
 
 def _search(query: SpeciesQuery) -> SpeciesPage:
     (start,) = read_cursor(query.cursor, int) or (0,)
     matches = snapshot.with_all_names().index.search(query.q, query.study)[start:]
-    page, cursor = cut(matches, query.limit, lambda _: (start + query.limit,))
+    page, cursor = cut_page(matches, query.limit, lambda _: (start + query.limit,))
     return SpeciesPage(items=[_item(entry) for entry in page], next=cursor)
 
 

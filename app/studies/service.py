@@ -8,7 +8,7 @@ from app.errors import NotFound
 from app.registry import service as registry
 from app.studies.schemas import StudyDetail, StudyItem, StudyPage
 from app.web.fields import PageQuery
-from app.web.paging import cut, read_cursor
+from app.web.paging import cut_page, read_cursor
 from ml.card import StudyDescription
 
 
@@ -17,7 +17,7 @@ def browse(query: PageQuery) -> StudyPage:
     title, slug = read_cursor(query.cursor, str, str) or ("", "")
     rows = studies.after(title, slug, query.limit + 1)
     counts = species.species_counts()
-    page, cursor = cut(rows, query.limit, lambda row: (row.title, row.slug))
+    page, cursor = cut_page(rows, query.limit, lambda row: (row.title, row.slug))
     items = [
         StudyItem(
             slug=row.slug,

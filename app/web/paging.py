@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import orjson
@@ -49,3 +50,27 @@ def read_cursor(cursor: str | None, *kinds: type[str] | type[int]) -> tuple[Any,
     ):
         raise ValidationFailed([("/cursor", "not a cursor this list has given out")])
     return tuple(position)
+
+
+def cut_page(
+    rows: Sequence[Row], limit: int, position: Callable[[Row], tuple[str | int, ...]]
+) -> tuple[Sequence[Row], str | None]:
+    """Return a page of rows and the cursor of the next page.
+
+    Parameters
+    ----------
+    rows : sequence
+        One row more than the limit where another page follows.
+    limit : int
+        Rows of a page.
+    position : callable
+        Returns the position of a row in the list, as the cursor stores it.
+
+    Returns
+    -------
+    page : sequence
+    cursor : str or None
+        None on the last page.
+    """
+    page = rows[:limit]
+    return page, write_cursor(*position(page[-1])) if len(rows) > limit else None
