@@ -88,11 +88,11 @@ def watch(engine: Engine) -> None:
     event.listen(engine, "checkin", _expect_test)
 
 
-def _expect_statements(connection: PatientConnection, _record: object, _proxy: object) -> None:
+def _expect_statements(connection: Any, _record: Any, _proxy: Any) -> None:
     connection.patience = ANSWER_S
 
 
-def _expect_test(connection: PatientConnection | None, _record: object) -> None:
+def _expect_test(connection: Any, _record: Any) -> None:
     # None stands for a connection that broke.
     if connection is not None:
         connection.patience = CONNECT_S

@@ -20,7 +20,7 @@ def test_it_works_soon_after_it_is_woken_and_goes_on_after_a_failure(caplog):
 
     background = WorkerThread("test", work)
     background.wake()
-    live.wait_until(lambda: "test met something unexpected" in caplog.text, 5)
+    live.wait_until(lambda: "unexpected error in the thread test" in caplog.text, 5)
     background.wake()
     assert done.acquire(timeout=5)
 
