@@ -16,12 +16,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
-from app.database.db import db
+from app.database.db import Base, db
 from app.database.types import UtcDateTime
 from app.outbox.row import QueuedRow
 
 
-class Prediction(db.Model):  # type: ignore[name-defined]
+class Prediction(Base):
     """One answer that was given."""
 
     __tablename__ = "predictions"

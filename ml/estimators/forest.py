@@ -159,4 +159,5 @@ def _weighted(
 ) -> NDArray[np.int64]:
     """Draw rows with replacement in proportion to their weight."""
     reach = np.cumsum(weight)
-    return rows[np.minimum(np.searchsorted(reach, draw.random(n) * reach[-1], side="right"), len(rows) - 1)]
+    drawn = np.searchsorted(reach, draw.random(n) * reach[-1], side="right")
+    return np.asarray(rows[np.minimum(drawn, len(rows) - 1)])

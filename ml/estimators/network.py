@@ -22,7 +22,7 @@ from ml.kernels.network import N_QUANTILES, network_inputs
 Floats32 = NDArray[np.float32]
 
 
-class MultiSpeciesNetwork(BaseEstimator):
+class MultiSpeciesNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
     """Mean of several networks with shared hidden layers and one output for each species.
 
     Parameters
@@ -147,7 +147,7 @@ class MultiSpeciesNetwork(BaseEstimator):
         """
         check_is_fitted(self)
         inputs = self._inputs(validate_data(self, X, dtype=np.float32, reset=False)).astype(np.float64)
-        return np.mean([self._forward(inputs, number) for number in range(self.n_networks)], axis=0)
+        return np.asarray(np.mean([self._forward(inputs, number) for number in range(self.n_networks)], axis=0))
 
     def _forward(self, inputs: NDArray[np.float64], number: int) -> NDArray[np.float64]:
         """Return the outputs of one network, shape (n, n_species), in double precision as in serving."""

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 
-class PresenceClassifier(ClassifierMixin, BaseEstimator):
+class PresenceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
     """Base of classifiers of two classes, of which the larger label is presence."""
 
     def __sklearn_tags__(self) -> Any:

@@ -197,7 +197,8 @@ def bin_coverage(bins: HeldOutBins, model: IntervalModel) -> Floats:
     low, high = (1 - INTERVAL_LEVEL) / 2, (1 + INTERVAL_LEVEL) / 2
     overlap = np.clip(np.minimum(above, high) - np.maximum(below, low), 0, None)
     width = above - below
-    return np.where(width > 1e-12, overlap / np.maximum(width, 1e-12), (above >= low) & (below <= high))
+    covered = (above >= low) & (below <= high)
+    return np.asarray(np.where(width > 1e-12, overlap / np.maximum(width, 1e-12), covered))
 
 
 def fit_without_each_fold(bins: HeldOutBins) -> dict[int, IntervalModel]:

@@ -162,4 +162,4 @@ def sample_background(cells: Floats, n: int, seed: int) -> Floats:
     if n >= possible.size:
         return cells[possible]
     weight = area[possible] / area[possible].sum()
-    return cells[np.sort(np.random.default_rng(seed).choice(possible, size=n, replace=False, p=weight))]
+    return np.asarray(cells[np.sort(np.random.default_rng(seed).choice(possible, size=n, replace=False, p=weight))])

@@ -14,7 +14,7 @@ from ml.card import Predictor
 from ml.predictors.encoding import EnvironmentValueError, encode_column
 
 
-class FeaturePipeline(TransformerMixin, BaseEstimator):
+class FeaturePipeline(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
     """Encode a table of environmental predictors, and learn each predictor's range or levels.
 
     Parameters

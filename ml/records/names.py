@@ -58,7 +58,7 @@ def species_slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", ascii_only.lower()).strip("-")
 
 
-class SpeciesEncoder(TransformerMixin, BaseEstimator):
+class SpeciesEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
     """Encode species names as integers; different spellings of a name get the same code.
 
     Authorship, rank markers and letter case are ignored, so that records of several sources can be combined.

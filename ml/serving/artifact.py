@@ -207,7 +207,7 @@ def _model_id(slug: str, hashes: dict[str, str]) -> str:
 
 def _manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(_read(path, "manifest.json"))
+        manifest: dict[str, Any] = json.loads(_read(path, "manifest.json"))
     except (ValueError, RecursionError) as error:
         if isinstance(error, ArtifactError):
             raise

@@ -21,7 +21,7 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 _Part = TypeVar("_Part")
 _Key = tuple[str, tuple[int, ...], bytes]
 
-_shared: WeakValueDictionary[_Key, NDArray] = WeakValueDictionary()
+_shared: WeakValueDictionary[_Key, NDArray[Any]] = WeakValueDictionary()
 _lock = threading.Lock()
 # Arrays begin at multiples of a cache line, so that no number crosses two of them.
 _LINE = 64
@@ -45,7 +45,7 @@ def share(values: NDArray[_Scalar]) -> NDArray[_Scalar]:
         return _shared.setdefault(key, values)
 
 
-def arrays_in(*parts: object) -> Iterator[NDArray]:
+def arrays_in(*parts: object) -> Iterator[NDArray[Any]]:
     """Yield the arrays among some objects, and those in the fields of dataclasses, at any depth."""
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -78,14 +78,15 @@ def move_to_block(part: _Part) -> _Part:
     block = mmap.mmap(-1, max(_LINE, sum(sizes)), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     moved, begin = {}, 0
     for values, size in zip(own, sizes, strict=True):
-        copy: NDArray = np.frombuffer(block, values.dtype, values.size, begin).reshape(values.shape)
+        copy: NDArray[Any] = np.frombuffer(block, values.dtype, values.size, begin).reshape(values.shape)
         copy[...] = values
         moved[id(values)] = copy
         begin += size
-    return _with_moved(part, moved)
+    result: _Part = _with_moved(part, moved)
+    return result
 
 
-def _with_moved(part: Any, moved: dict[int, NDArray]) -> Any:
+def _with_moved(part: Any, moved: dict[int, NDArray[Any]]) -> Any:
     if isinstance(part, np.ndarray):
         return moved.get(id(part), part)
     if is_dataclass(part) and not isinstance(part, type):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +124,7 @@ class FastPredictor:
         return self.gauge.reference
 
     @property
-    def arrays(self) -> list[NDArray]:
+    def arrays(self) -> list[NDArray[Any]]:
         """All arrays of the model; other models of the study share some of them."""
         return list(arrays_in(self.blend, self.gauge.values, self.gauge.area, self._held_out))
 
@@ -221,7 +222,7 @@ class FastPredictor:
         """
         return self.blend.suitability(rows)
 
-    def predict_rows(self, X: NDArray) -> RowPredictions:
+    def predict_rows(self, X: NDArray[Any]) -> RowPredictions:
         """Predict many rows: the values that `answer` gives for each of them, without intervals and contributions.
 
         Parameters
@@ -244,7 +245,7 @@ class FastPredictor:
             suitability, suitability >= self._threshold.value, self.gauge.inside(self._natural_rows(X), encoded)
         )
 
-    def _encode_rows(self, X: NDArray) -> NDArray[np.float32]:
+    def _encode_rows(self, X: NDArray[Any]) -> NDArray[np.float32]:
         X = np.asarray(X)
         if X.ndim != 2 or X.shape[1] != len(self._names):
             raise ValueError(f"a table with {len(self._names)} columns is needed")
@@ -266,7 +267,7 @@ class FastPredictor:
             dtype=np.float32,
         )
 
-    def _natural_rows(self, X: NDArray) -> NDArray[np.float32]:
+    def _natural_rows(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """As `natural_row`, shape (n, n_predictors)."""
         natural = np.zeros(np.shape(X), np.float32)
         for j, continuous in enumerate(self._continuous):
