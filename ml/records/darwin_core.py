@@ -233,5 +233,5 @@ def _read_plain(path: Path, limit: int) -> pd.DataFrame:
     rows.columns = pd.Index([_short(str(name)) for name in rows.columns])
     if rows.columns.has_duplicates:
         raise OccurrenceError(f"{path.name} has two columns of one name")
-    text: pd.DataFrame = rows.fillna("").apply(lambda column: column.astype(str).str.strip())
-    return text
+    table: pd.DataFrame = rows.fillna("").apply(lambda column: column.astype(str).str.strip())
+    return table
