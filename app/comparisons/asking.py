@@ -1,4 +1,4 @@
-"""What one model says of one set of conditions, as the request wants it judged."""
+"""The answer of one model to one set of conditions, which is not stored."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ml.serving.artifact import Artifact
 
 @dataclass(frozen=True)
 class UnstoredAnswer:
-    """An answer that is not kept.
+    """An answer that is not stored.
 
     Attributes
     ----------
     name : str
-        Whose it is: of the species or of the conditions, as messages call them.
+        Name of the species or of the conditions, as in messages.
     """
 
     name: str
@@ -37,29 +37,28 @@ class UnstoredAnswer:
 
 
 def answer_without_storing(
-    name: str, artifact: Artifact, environment: Canonical, asked: RequestOptions
+    name: str, artifact: Artifact, environment: Canonical, options: RequestOptions
 ) -> UnstoredAnswer:
-    """Ask a model, or the cache, about conditions that were checked.
+    """Return the answer to validated conditions, from the cache or the model.
 
     Raises
     ------
     ValidationFailed
-        The model has no threshold by the rule that was asked for.
+        The model has no threshold by the requested rule.
     """
-    held, _ = inference.cached_or_computed(artifact, environment)
-    computed = held.computed()
-    threshold = inference.threshold_of(artifact, asked.threshold)
-    verdict = verdict_for(computed.suitability, computed.interval, threshold, computed.novelty, asked.extrapolation)
+    computed, _ = inference.cached_or_computed(artifact, environment)
+    threshold = inference.threshold_of(artifact, options.threshold)
+    verdict = verdict_for(computed.suitability, computed.interval, threshold, computed.novelty, options.extrapolation)
     return UnstoredAnswer(name, artifact, environment, computed, threshold, verdict)
 
 
 def refuse_any_outside(answers: Iterable[tuple[str, UnstoredAnswer]]) -> None:
-    """Refuse the whole comparison where any of its conditions lies outside the area of its model.
+    """Refuse the comparison if any of its conditions lie outside the area of applicability of their model.
 
     Parameters
     ----------
     answers : iterable of (str, UnstoredAnswer)
-        Each with the JSON pointer to where its environment stands.
+        Each with the JSON pointer to the object that contains its environment.
 
     Raises
     ------
@@ -67,14 +66,14 @@ def refuse_any_outside(answers: Iterable[tuple[str, UnstoredAnswer]]) -> None:
         Naming all of them.
     """
     problems: dict[tuple[str, str], None] = {}
-    for where, judged in answers:
+    for where, answer in answers:
         try:
-            refuse_outside(judged.computed.novelty, judged.environment, judged.artifact.card)
+            refuse_outside(answer.computed.novelty, answer.environment, answer.artifact.card)
         except OutsideArea as error:
             for at, text in error.errors:
-                # an unlikely combination is one model's matter; a value out of range is said once for all
-                named = f"{judged.name}: {text}" if at == "/environment" else text
-                problems[(where + at, named)] = None
+                # a new combination concerns one model; a value out of range is reported once for all models
+                message = f"{answer.name}: {text}" if at == "/environment" else text
+                problems[(where + at, message)] = None
     if problems:
         raise OutsideArea(
             "Some of these conditions lie outside what a model has seen, and the request asked for no extrapolation.",

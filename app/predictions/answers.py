@@ -1,155 +1,62 @@
-"""An answer put together from its parts, the same whether it is given, waits or is stored."""
+"""An answer assembled from its parts: the same function serves new, waiting and stored answers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import orjson
 
 from app.catalogue.refs import ModelRef, SpeciesRef
 from app.catalogue.snapshot import KnownSpecies
 from app.catalogue.species import Species
 from app.predictions.conditions import Canonical
-from app.predictions.schemas import Computed, Extrapolation, Novelty, PredictionAnswer, Stored, ThresholdUsed
+from app.predictions.schemas import Computed, Extrapolation, PredictionAnswer, Stored, ThresholdUsed
 from app.predictions.verdict import verdict_for
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerRefs:
-    """What an answer says of whom it is about and who gave it."""
+    """The species, the study and the model that an answer names."""
 
     species: SpeciesRef
     study: str
     model: ModelRef
 
 
-@dataclass(frozen=True, slots=True)
-class ComputedJson:
-    """What a model said: as text, written once however often it is given, and what each request looks at.
-
-    Attributes
-    ----------
-    text : bytes
-        A `Computed` as JSON.
-    """
-
-    text: bytes
-    suitability: float
-    interval: tuple[float, float]
-    novelty: Novelty
-
-    @classmethod
-    def of(cls, computed: Computed) -> ComputedJson:
-        """Write what was computed."""
-        return cls(computed.model_dump_json().encode(), computed.suitability, computed.interval, computed.novelty)
-
-    def computed(self) -> Computed:
-        """Return all of it."""
-        return Computed.model_validate_json(self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class AppliedOptions:
-    """How an answer was asked for, and whether the cache held it."""
-
-    threshold: ThresholdUsed
-    extrapolation: Extrapolation
-    cached: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer as it is given.
-
-    Its text and what is stored of it are joined from parts that were written before: writing the schemas anew for each
-    request would take longer than all else together. The schemas are what both texts are tested against.
-    """
-
-    id: str
-    created_at: datetime
-    environment: Canonical
-    held: ComputedJson
-    asked: AppliedOptions
-    told: AnswerRefs
-
-    @property
-    def suitable(self) -> bool:
-        """Whether the suitability reaches the threshold."""
-        return self.held.suitability >= self.asked.threshold.value
-
-    def stored(self) -> Stored:
-        """Return what is stored of it."""
-        return Stored(
-            **dict(self.held.computed()),
-            suitable=self.suitable,
-            threshold=self.asked.threshold,
-            extrapolation=self.asked.extrapolation,
-            cached=self.asked.cached,
-        )
-
-    def whole(self) -> PredictionAnswer:
-        """Return it as a schema, for pages."""
-        return assemble_answer(self.id, self.environment, self.created_at, self.stored(), self.told)
-
-    def stored_text(self) -> bytes:
-        """Return `stored` as JSON."""
-        return _joined(self._as_asked(), self.held.text)
-
-    def text(self) -> bytes:
-        """Return `whole` as JSON."""
-        held, asked, told = self.held, self.asked, self.told
-        head = {
-            "id": self.id,
-            "species": {"slug": told.species.slug, "scientific_name": told.species.scientific_name},
-            "study": told.study,
-            "environment": self.environment,
-            "model": {"id": told.model.id, "version": told.model.version},
-            "created_at": self.created_at,
-            "verdict": verdict_for(held.suitability, held.interval, asked.threshold, held.novelty, asked.extrapolation),
-        }
-        return _joined(head | self._as_asked(), held.text)
-
-    def _as_asked(self) -> dict[str, Any]:
-        used = self.asked.threshold
-        return {
-            "suitable": self.suitable,
-            "threshold": {
-                "value": used.value,
-                "rule": used.rule,
-                "sensitivity": used.sensitivity,
-                "specificity": used.specificity,
-            },
-            "extrapolation": self.asked.extrapolation,
-            "cached": self.asked.cached,
-        }
-
-
 def refs_of(species: Species | KnownSpecies, model_id: str, version: int) -> AnswerRefs:
-    """Return what an answer says of a species and of a model of it."""
-    about = SpeciesRef(slug=species.slug, scientific_name=species.scientific_name)
-    return AnswerRefs(about, species.study.slug, ModelRef(id=model_id, version=version))
+    """Return the references of an answer about a species by one of its models."""
+    species_ref = SpeciesRef(slug=species.slug, scientific_name=species.scientific_name)
+    return AnswerRefs(species_ref, species.study.slug, ModelRef(id=model_id, version=version))
 
 
-def assemble_answer(
-    answer_id: str, environment: Canonical, created_at: datetime, stored: Stored, told: AnswerRefs
-) -> PredictionAnswer:
-    """Return an answer from what is stored of it, with the word that its numbers come to."""
-    return PredictionAnswer(
-        id=answer_id,
-        species=told.species,
-        study=told.study,
-        environment=environment,
-        model=told.model,
-        created_at=created_at,
-        verdict=verdict_for(
-            stored.suitability, stored.interval, stored.threshold, stored.novelty, stored.extrapolation
-        ),
-        **dict(stored),
+def stored_part(computed: Computed, threshold: ThresholdUsed, extrapolation: Extrapolation, *, cached: bool) -> Stored:
+    """Return what is stored of an answer: the computed part and the options of the request."""
+    # vars and one dictionary: dict(computed) and keyword arguments would take five times as long
+    return Stored.model_validate(
+        {
+            **vars(computed),
+            "suitable": computed.suitability >= threshold.value,
+            "threshold": threshold,
+            "extrapolation": extrapolation,
+            "cached": cached,
+        }
     )
 
 
-def _joined(members: dict[str, Any], written: bytes) -> bytes:
-    """Write members in front of those of an object that was written before."""
-    return orjson.dumps(members, option=orjson.OPT_UTC_Z)[:-1] + b"," + written[1:]
+def assemble_answer(
+    answer_id: str, environment: Canonical, created_at: datetime, stored: Stored, refs: AnswerRefs
+) -> PredictionAnswer:
+    """Return an answer with its verdict, from its stored part and its references."""
+    return PredictionAnswer.model_validate(
+        {
+            **vars(stored),
+            "id": answer_id,
+            "species": refs.species,
+            "study": refs.study,
+            "environment": environment,
+            "model": refs.model,
+            "created_at": created_at,
+            "verdict": verdict_for(
+                stored.suitability, stored.interval, stored.threshold, stored.novelty, stored.extrapolation
+            ),
+        }
+    )

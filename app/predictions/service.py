@@ -1,4 +1,4 @@
-"""Answering: the conditions are checked, the model or the cache answers, the answer is kept."""
+"""Answer a query: validate the conditions, get the answer from the cache or the model, store it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.catalogue.snapshot import KnownModel, KnownSpecies
 from app.errors import Unavailable
 from app.outbox.outbox import outbox
 from app.predictions import tables, usage
-from app.predictions.answers import Answer, AppliedOptions, refs_of
+from app.predictions.answers import assemble_answer, refs_of, stored_part
 from app.predictions.conditions import Canonical, read_environment
 from app.predictions.inference import cached_or_computed, threshold_of
-from app.predictions.schemas import PredictionAnswer, PredictionQuery
+from app.predictions.schemas import PredictionAnswer, PredictionQuery, to_json
 from app.predictions.verdict import refuse_outside
 from app.registry import service as registry
 from app.telemetry.logs import note
@@ -25,15 +25,15 @@ from ml.card import ModelCard
 
 @dataclass(frozen=True)
 class AnswerWithCard:
-    """An answer, whom it is about and the card of the model that gave it."""
+    """An answer, its species and the card of the model that gave it."""
 
-    answer: Answer
+    answer: PredictionAnswer
     species: KnownSpecies
     card: ModelCard
 
 
 def predict(query: PredictionQuery) -> AnswerWithCard:
-    """Answer a query and keep the answer. The database is not asked: it may be away.
+    """Answer a query and store the answer through the outbox, without a query to the database.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     Returns
     -------
     AnswerWithCard
-        Its answer has an id of its own and was handed over for good.
+        The answer has an id and is in the outbox.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     OutsideArea
         The conditions lie outside the area of applicability and the query refuses extrapolation.
     Unavailable
-        The species has no model, it cannot be opened, or the answer could be kept nowhere.
+        The species has no model, it cannot be opened, or the outbox cannot take the answer.
     """
     species = snapshot.current().resolve(query.species)
     model = species.model
@@ -59,23 +59,23 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
         raise Unavailable(f"There is no model for {species.scientific_name} yet.")
     artifact = registry.opened(model)
     environment = read_environment(query.environment, artifact.card)
-    held, cached = cached_or_computed(artifact, environment)
-    novelty = held.novelty
+    computed, cached = cached_or_computed(artifact, environment)
+    novelty = computed.novelty
     if query.extrapolation == "refuse" and not novelty.in_area_of_applicability:
         usage.count(artifact, environment, novelty, refused=True)
         refuse_outside(novelty, environment, artifact.card)
-    asked = AppliedOptions(threshold_of(artifact, query.threshold), query.extrapolation, cached)
-    told = refs_of(species, model.id, model.version)
-    answer = Answer(tables.new_id(), datetime.now(UTC), environment, held, asked, told)
+    stored = stored_part(computed, threshold_of(artifact, query.threshold), query.extrapolation, cached=cached)
+    refs = refs_of(species, model.id, model.version)
+    answer = assemble_answer(tables.new_id(), environment, datetime.now(UTC), stored, refs)
     outbox().keep(
         {
             "id": answer.id,
             "species_id": species.id,
             "model_id": model.id,
             "environment": environment,
-            "answer": orjson.Fragment(answer.stored_text()),
+            "answer": orjson.Fragment(to_json(stored)),
             "created_at": answer.created_at.isoformat(),
-            # what the database would join to it; wanted while the row is on its way
+            # the columns that the database would join, for look-ups while the row is in the outbox
             "told": {"species": species.slug, "version": model.version},
         }
     )
@@ -86,9 +86,9 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
 
 
 def example(species: KnownSpecies, model: KnownModel, environment: Canonical) -> PredictionAnswer:
-    """Answer without keeping anything: what the page shows before a visitor has asked."""
+    """Return an answer that is not stored: the example on the page."""
     artifact = registry.opened(model)
     checked = read_environment(dict(environment), artifact.card)
-    held, cached = cached_or_computed(artifact, checked)
-    asked = AppliedOptions(threshold_of(artifact, None), "flag", cached)
-    return Answer("", datetime.now(UTC), checked, held, asked, refs_of(species, model.id, model.version)).whole()
+    computed, cached = cached_or_computed(artifact, checked)
+    stored = stored_part(computed, threshold_of(artifact, None), "flag", cached=cached)
+    return assemble_answer("", checked, datetime.now(UTC), stored, refs_of(species, model.id, model.version))

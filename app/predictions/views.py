@@ -11,7 +11,14 @@ from app.errors import OutsideArea, ValidationFailed
 from app.predictions import curves, service, stored
 from app.predictions import form as forms
 from app.predictions.presentation import present
-from app.predictions.schemas import ALSO_IN_ADDRESS, PredictForm, PredictionAnswer, PredictionQuery, PredictionsQuery
+from app.predictions.schemas import (
+    ALSO_IN_ADDRESS,
+    PredictForm,
+    PredictionAnswer,
+    PredictionQuery,
+    PredictionsQuery,
+    to_json,
+)
 from app.registry import service as registry
 from app.web.faces import API_PREFIX, Reply, face, faces, site_root
 from app.web.reading import read_json, read_query, validate
@@ -51,24 +58,24 @@ def predict_form() -> Reply:
     """Answer the form; template context as for the page, the fragment is the answer alone."""
     try:
         query = validate(PredictionQuery, forms.sent(request.form))
-        given = service.predict(query)
+        result = service.predict(query)
     except ValidationFailed as error:
         return _refused(forms.refused(request.form, error))
     except OutsideArea as error:
         form, _ = forms.filled(snapshot.current().resolve(query.species))
         forms.keep(form, request.form)
         return Reply(None, 409, {"form": form, "view": None, "card": None, "no_models": False, "refusal": error})
-    form, _ = forms.filled(given.species)
+    form, _ = forms.filled(result.species)
     forms.keep(form, request.form)
-    return _answered(given.answer.whole(), given.card, form=form)
+    return _answered(result.answer, result.card, form=form)
 
 
 @api.post("/predictions")
 @faces()
 def predict() -> Reply:
     """Answer a JSON query."""
-    given = service.predict(read_json(PredictionQuery, also_in_address=ALSO_IN_ADDRESS))
-    return Reply(text=given.answer.text())
+    result = service.predict(read_json(PredictionQuery, also_in_address=ALSO_IN_ADDRESS))
+    return Reply(text=to_json(result.answer))
 
 
 @api.get("/predictions/<slug:prediction_id>")
