@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from app.catalogue.refs import ModelRef, StudyRef
 from app.catalogue.studies import Study
@@ -107,7 +107,7 @@ def difference(first: Computed, other: Computed) -> Difference:
     )
 
 
-def _read_for_each(subjects: list[Subject], values: dict[str, Any]) -> list[Canonical]:
+def _read_for_each(subjects: list[Subject], values: Mapping[str, object]) -> list[Canonical]:
     """Read conditions for each model; a value is unknown only if no model reads it."""
     names = [{predictor.name for predictor in one.artifact.card.predictors} for one in subjects]
     unknown = values.keys() - set().union(*names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from typing import Any
+from collections.abc import Mapping
 
 import orjson
 
@@ -20,12 +20,12 @@ NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 Canonical = dict[str, float | str]
 
 
-def read_environment(values: dict[str, Any], card: ModelCard) -> Canonical:
+def read_environment(values: Mapping[str, object], card: ModelCard) -> Canonical:
     """Validate conditions and return them in canonical form.
 
     Parameters
     ----------
-    values : dict
+    values : mapping
         Values by predictor: numbers, or text that reads as a number.
     card : ModelCard
         Of the model that answers.
