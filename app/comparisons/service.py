@@ -34,7 +34,7 @@ def compare_species(panel: Panel, query: SpeciesComparisonQuery) -> SpeciesCompa
     Raises
     ------
     ValidationFailed
-        A value is missing, unknown or impossible, or a model has no threshold by the rule that was asked for.
+        A value is missing, unknown or impossible, or a model has no threshold by the requested rule.
     OutsideArea
         The query refuses extrapolation and the conditions lie outside the area of a model.
     """
@@ -62,7 +62,7 @@ def compare_conditions(one: Subject, query: ConditionsComparisonQuery) -> Condit
     Raises
     ------
     ValidationFailed
-        A value is missing, unknown or impossible, or the model has no threshold by the rule that was asked for.
+        A value is missing, unknown or impossible, or the model has no threshold by the requested rule.
     OutsideArea
         The query refuses extrapolation and some conditions lie outside the model's area.
     """

@@ -9,6 +9,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
 from app.catalogue.refs import ModelRef, SpeciesRef
+from app.species.schemas import SpeciesDetail
 from app.web.fields import PageQuery, Text, plain_text
 from ml.card import Conditions
 
@@ -217,9 +218,7 @@ class PredictionsQuery(PageQuery):
 class PredictForm(BaseModel):
     """The predict form with its values and messages."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    species: Any = Field(None, description="SpeciesDetail or None")
+    species: SpeciesDetail | None = None
     values: dict[str, str] = Field(default_factory=dict)
     errors: dict[str, str] = Field(default_factory=dict)
     options: dict[str, str] = Field(default_factory=dict, description="threshold, own_threshold, extrapolation")
