@@ -1,1 +1,1 @@
-"""Analytics: what is asked, and whether the models are at home there."""
+"""Analytics: the number, novelty and drift of requests."""

@@ -1,4 +1,4 @@
-"""What the analytics page says in words, and the places of what it draws."""
+"""Sentences and chart positions of the analytics page."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ KINDS: dict[Kind, str] = {
     "combination": "a combination no record has",
     "unknown": "cannot tell",
 }
-#: As on the form's tracks, the training range takes the middle of the width, and what is far away stays in sight.
+#: As on the form's tracks, the training range takes the middle of the width; values far away are drawn at the edge.
 _BEGIN, _WIDTH, _EDGE = 20.0, 60.0, 1.5
-_SHOWN = 8
+_UNFOLDED = 8
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class DriftLine:
 
 @dataclass(frozen=True)
 class StudyView:
-    """One study: its bar, and its predictors, the most different in sight and the rest folded."""
+    """One study: its bar and its predictors; those with the largest drift come first, the rest is folded."""
 
     data: StudyUse
     bar: list[Segment]
@@ -57,7 +57,7 @@ class StudyView:
 
 @dataclass(frozen=True)
 class AnalyticsView:
-    """The page: an answer in words for each question, and the studies."""
+    """The page: a sentence for each question, and the studies."""
 
     period: str
     seen: str
@@ -70,25 +70,25 @@ class AnalyticsView:
 
     @staticmethod
     def percent(share: float) -> str:
-        """Write a share for a cell."""
+        """Return a share in percent for a table cell."""
         return percent(share).replace(" ", "\u00a0")
 
 
-def present(found: Analytics) -> AnalyticsView:
-    """Return what the page shows."""
+def present(analytics: Analytics) -> AnalyticsView:
+    """Return the view of the page."""
     return AnalyticsView(
-        period=f"{_date(found.since)} to {_date(found.until)}",
-        seen=_seen(found),
-        drifting=_drifting(found),
-        favourite=_favourite(found),
+        period=f"{_date(analytics.since)} to {_date(analytics.until)}",
+        seen=_seen(analytics),
+        drifting=_drifting(analytics),
+        favourite=_most_requested(analytics),
         kinds=KINDS,
-        studies=[_study(one) for one in found.studies],
-        partial=any(one.examined < one.requests for one in found.studies),
+        studies=[_study(one) for one in analytics.studies],
+        partial=any(one.examined < one.requests for one in analytics.studies),
     )
 
 
 def percent(share: float) -> str:
-    """Write a share; a little is not nothing, and nearly all is not all."""
+    """Return a share in percent; neither a small share becomes 0 % nor a large one 100 %."""
     if 0 < share < 0.005:
         return "under 1 %"
     if 0.995 <= share < 1:
@@ -103,7 +103,7 @@ def _study(one: StudyUse) -> StudyView:
             bar.append(Segment(count.kind, begin, 100 * count.share))
             begin += 100 * count.share
     lines = [DriftLine(drift, _strip(drift)) for drift in one.drift or []]
-    return StudyView(one, bar, lines[:_SHOWN], lines[_SHOWN:])
+    return StudyView(one, bar, lines[:_UNFOLDED], lines[_UNFOLDED:])
 
 
 def _strip(drift: PredictorDrift) -> Strip:
@@ -119,23 +119,23 @@ def _strip(drift: PredictorDrift) -> Strip:
     return Strip(places(drift.trained), places(drift.requested) if drift.requested else None)
 
 
-def _seen(found: Analytics) -> str:
-    examined = sum(one.examined for one in found.studies)
+def _seen(analytics: Analytics) -> str:
+    examined = sum(one.examined for one in analytics.studies)
     counts = dict.fromkeys(KINDS, 0)
-    for one in found.studies:
+    for one in analytics.studies:
         for count in one.novelty:
             counts[count.kind] += count.requests
     outside = counts["range"] + counts["combination"]
     many = _requests(examined)
-    said = f"{outside:,} of {many} ({percent(outside / max(1, examined))})" if outside else f"None of {many}"
-    said += " lay outside what the models have seen."
+    text = f"{outside:,} of {many} ({percent(outside / max(1, examined))})" if outside else f"None of {many}"
+    text += " lay outside what the models have seen."
     if counts["unknown"]:
-        said += f" For {counts['unknown']:,} only the ranges could be checked, not the combination."
-    return said
+        text += f" For {counts['unknown']:,} only the ranges could be checked, not the combination."
+    return text
 
 
-def _drifting(found: Analytics) -> str:
-    lines = [(one, drift) for one in found.studies for drift in one.drift or []]
+def _drifting(analytics: Analytics) -> str:
+    lines = [(one, drift) for one in analytics.studies for drift in one.drift or []]
     words = {drift.word for _, drift in lines}
     for word, lead in (("very different", "Yes"), ("somewhat different", "Somewhat")):
         if word in words:
@@ -144,15 +144,15 @@ def _drifting(found: Analytics) -> str:
             )
             return f"{lead}, most of all in {study.study.title}: {_difference(most)}"
     if "about the same" in words:
-        return "No: every condition with enough requests is asked for about as it was in training."
+        return "No: for every condition with enough requests, the requested values are about the same as in training."
     return f"There are too few requests to tell: a study needs {ENOUGH} or more."
 
 
 def _difference(drift: PredictorDrift) -> str:
-    asked = drift.requested or drift.trained
+    requested = drift.requested or drift.trained
     unit = f" {drift.unit}" if drift.unit else ""
     return (
-        f"{drift.label}, where half of the requests lie {_span(asked)}{unit} "
+        f"{drift.label}, where half of the requests lie {_span(requested)}{unit} "
         f"and half of the training places {_span(drift.trained)}{unit}."
     )
 
@@ -163,17 +163,17 @@ def _span(values: Quartiles) -> str:
 
 
 def number(value: float) -> str:
-    """Write a figure as the page's tables do."""
+    """Return a number as in the tables of the page."""
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return text.replace("-", "−")
 
 
-def _favourite(found: Analytics) -> str:
-    if not found.species:
+def _most_requested(analytics: Analytics) -> str:
+    if not analytics.species:
         return ""
-    first = found.species[0]
+    first = analytics.species[0]
     name = f"{first.vernacular_name} ({first.scientific_name})" if first.vernacular_name else first.scientific_name
-    return f"{name[:1].upper()}{name[1:]}, with {first.requests:,} of {_requests(found.requests)}."
+    return f"{name[:1].upper()}{name[1:]}, with {first.requests:,} of {_requests(analytics.requests)}."
 
 
 def _requests(n: int) -> str:

@@ -1,4 +1,4 @@
-"""What the analytics answer."""
+"""Schemas of the analytics: query and answer."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from app.catalogue.refs import SpeciesRef, StudyRef
 from app.predictions.schemas import Kind
 
 PERIODS = (7, 30, 90)
-# Requests of a study that are looked at: enough for shares within about two percentage points, and soon read.
+# Requests examined for each study: enough for shares within about two percentage points, and quick to read.
 MOST = 2000
 
 
 class AnalyticsQuery(BaseModel):
-    """How far to look back."""
+    """The period of the analytics."""
 
     days: int = Field(30, description="Days to look back.", json_schema_extra={"enum": list(PERIODS)})
 
     @field_validator("days")
     @classmethod
-    def _offered(cls, value: int) -> int:
+    def _check_days(cls, value: int) -> int:
         if value not in PERIODS:
             raise ValueError(f"must be one of {', '.join(map(str, PERIODS))}")
         return value
 
 
 class KindCount(BaseModel):
-    """How many requests lay somewhere."""
+    """The number of requests with one kind of novelty."""
 
     kind: Kind = Field(
         description="`inside` the area of applicability; a value outside its training `range`; a `combination` no "
@@ -40,7 +40,7 @@ class KindCount(BaseModel):
 
 
 class Quartiles(BaseModel):
-    """The middle half of some values and their median."""
+    """Lower quartile, median and upper quartile."""
 
     low: float
     median: float
@@ -56,7 +56,7 @@ class PredictorDrift(BaseModel):
     minimum: float = Field(description="Of the training values.")
     maximum: float
     trained: Quartiles
-    requested: Quartiles | None = Field(description="Null where nobody asked.")
+    requested: Quartiles | None = Field(description="Null if there were no requests.")
     requests: int
     distance: float | None = Field(
         description="Kolmogorov-Smirnov distance between requested and training values, 0 to 1."
@@ -66,11 +66,11 @@ class PredictorDrift(BaseModel):
 
 
 class StudyUse(BaseModel):
-    """What a study was asked."""
+    """The requests of one study."""
 
     study: StudyRef
     requests: int = Field(description="Answered and stored in the period.")
-    examined: int = Field(description=f"The latest of them, {MOST} at most, of which novelty and drift are.")
+    examined: int = Field(description=f"The latest of them, at most {MOST}, for which novelty and drift are computed.")
     novelty: list[KindCount]
     drift: list[PredictorDrift] | None = Field(
         description="Largest distance first, categorical predictors left out; null while no model can be opened."
@@ -78,7 +78,7 @@ class StudyUse(BaseModel):
 
 
 class SpeciesUse(SpeciesRef):
-    """How often a species was asked about."""
+    """The number of requests for one species."""
 
     vernacular_name: str
     study: StudyRef
@@ -87,11 +87,11 @@ class SpeciesUse(SpeciesRef):
 
 
 class Analytics(BaseModel):
-    """What was asked in a period. Requests refused with 409 are not stored and not counted here."""
+    """The requests of a period. Requests refused with 409 are not stored and not counted."""
 
     days: int
     since: datetime
     until: datetime
     requests: int
-    studies: list[StudyUse] = Field(description="Those that were asked, most requests first.")
-    species: list[SpeciesUse] = Field(description="The ten asked about most.")
+    studies: list[StudyUse] = Field(description="Studies with requests, most requests first.")
+    species: list[SpeciesUse] = Field(description="The ten species with the most requests.")

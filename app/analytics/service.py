@@ -1,4 +1,4 @@
-"""Looking back: where requests lay and how far they are from what the models were trained on."""
+"""Novelty of stored requests and their drift from the training data."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from ml.serving.drift import drift_distance, quartiles
 
 _TOP = 10
 
-AskedConditions = list[tuple[dict[str, float | str], Kind]]
+RequestedConditions = list[tuple[dict[str, float | str], Kind]]
 
 
 def look_back(query: AnalyticsQuery) -> Analytics:
-    """Return what was asked in a period."""
-    # what was stored while the clock was ahead lies behind the period, and does not count in each until then
+    """Return the analytics of a period."""
+    # predictions stored while the clock was ahead are after the period and not counted
     until = datetime.now(UTC)
     since = until - timedelta(days=query.days)
-    counts = stored.asked_by_species(since, until)
+    counts = stored.count_by_species(since, until)
     total = sum(requests for _, requests in counts)
     by_study: Counter[Study] = Counter()
     for species, requests in counts:
@@ -52,43 +52,42 @@ def look_back(query: AnalyticsQuery) -> Analytics:
 
 
 def _study(study: Study, requests: int, since: datetime, until: datetime) -> StudyUse:
-    asked: AskedConditions = stored.asked_of_study(study.id, since, until, MOST)
-    kinds = Counter(kind for _, kind in asked)
+    rows: RequestedConditions = stored.conditions_of_study(study.id, since, until, MOST)
+    kinds = Counter(kind for _, kind in rows)
     return StudyUse(
         study=StudyRef(slug=study.slug, title=study.title),
-        # one that is stored between the two queries must not make more examined than there are
-        requests=max(requests, len(asked)),
-        examined=len(asked),
+        # a prediction stored between the two queries must not make examined larger than requests
+        requests=max(requests, len(rows)),
+        examined=len(rows),
         novelty=[
-            KindCount(kind=kind, requests=kinds[kind], share=kinds[kind] / max(1, len(asked)))
-            for kind in get_args(Kind)
+            KindCount(kind=kind, requests=kinds[kind], share=kinds[kind] / max(1, len(rows))) for kind in get_args(Kind)
         ],
-        drift=_drift(study, asked),
+        drift=_drift(study, rows),
     )
 
 
-def _drift(study: Study, asked: AskedConditions) -> list[PredictorDrift] | None:
+def _drift(study: Study, rows: RequestedConditions) -> list[PredictorDrift] | None:
     try:
         artifact = registry.opened_of_study(study.id)
     except Unavailable:
         return None
     if artifact is None:
         return None
-    found = _compare(artifact, asked)
-    return sorted(found, key=lambda one: (one.word == "too few requests", -(one.distance or 0.0), one.label))
+    drifts = _compare(artifact, rows)
+    return sorted(drifts, key=lambda drift: (drift.word == "too few requests", -(drift.distance or 0.0), drift.label))
 
 
-def _compare(artifact: Artifact, asked: AskedConditions) -> list[PredictorDrift]:
-    """Compare what was asked with the training values, predictor by predictor."""
-    found = []
+def _compare(artifact: Artifact, rows: RequestedConditions) -> list[PredictorDrift]:
+    """Compare requested with training values for each predictor."""
+    drifts = []
     for predictor, reference in zip(artifact.card.predictors, artifact.predictor.reference, strict=True):
         if predictor.type == "categorical" or len(reference) == 0:
             continue
         # an earlier model of the study may have had other predictors
-        given = (environment.get(predictor.name) for environment, _ in asked)
-        values = [value for value in given if isinstance(value, int | float)]
+        requested = (environment.get(predictor.name) for environment, _ in rows)
+        values = [value for value in requested if isinstance(value, int | float)]
         drift = drift_distance(reference, values) if values else None
-        found.append(
+        drifts.append(
             PredictorDrift(
                 predictor=predictor.name,
                 label=predictor.label,
@@ -103,11 +102,11 @@ def _compare(artifact: Artifact, asked: AskedConditions) -> list[PredictorDrift]
                 word=drift.word if drift else "too few requests",
             )
         )
-    return found
+    return drifts
 
 
-def _quartiles(found: tuple[float, float, float]) -> Quartiles:
-    low, median, high = found
+def _quartiles(values: tuple[float, float, float]) -> Quartiles:
+    low, median, high = values
     return Quartiles(low=low, median=median, high=high)
 
 

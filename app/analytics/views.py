@@ -1,4 +1,4 @@
-"""Addresses of the analytics."""
+"""Page and API of the analytics."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ pages = Blueprint("analytics", __name__)
 @faces(page="analytics/page.html", fragment="analytics/_report.html")
 @from_replica
 def look_back() -> Reply:
-    """Show what was asked in a period.
+    """Show the analytics of a period.
 
-    Template context: ``data`` Analytics, ``view`` AnalyticsView, ``periods`` the days one can look back.
+    Template context: ``data`` Analytics, ``view`` AnalyticsView, ``periods`` the offered periods in days.
     """
-    found = service.look_back(read_query(AnalyticsQuery))
-    view = present(found) if face() != "json" else None
-    return Reply(found, context={"view": view, "periods": PERIODS})
+    analytics = service.look_back(read_query(AnalyticsQuery))
+    view = present(analytics) if face() != "json" else None
+    return Reply(analytics, context={"view": view, "periods": PERIODS})

@@ -1,4 +1,4 @@
-"""What can be compared and what a comparison says: the one definition for form, JSON and OpenAPI."""
+"""Schemas of comparisons, queries and answers: the one definition for form, JSON and OpenAPI."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(plain_
 
 
 class SpeciesComparisonQuery(RequestOptions):
-    """Several species of a study, asked about one set of conditions."""
+    """Several species of a study, compared on one set of conditions."""
 
     study: Name = Field(description="Slug.")
     environment: Place
@@ -56,7 +56,7 @@ class NamedSpecies(SpeciesRef):
 
 
 class RankedSpecies(BaseModel):
-    """What one species' model says of the conditions."""
+    """The answer of one species' model to the conditions."""
 
     rank: int | None = Field(
         description="1 for the highest suitability; equal ones share a rank. Null where the model cannot say."
@@ -72,27 +72,29 @@ class RankedSpecies(BaseModel):
 
 
 class MissingSpecies(NamedSpecies):
-    """A species that nothing can be said about."""
+    """A species without an answer, and the reason."""
 
     reason: str
 
 
 class ExpectedSpecies(BaseModel):
-    """How many species a survey there should find, if the chances hold."""
+    """The number of species that a survey at the place should find."""
 
     number: float = Field(description="Sum of the calibrated chances.")
-    of: int = Field(description="Species that were summed: those whose model has such conditions in its area.")
+    of: int = Field(
+        description="Number of species in the sum: those whose model has the conditions in its area of applicability."
+    )
 
 
 class SpeciesComparison(BaseModel):
-    """Species in the order in which the conditions suit them; those whose model cannot say come last."""
+    """Species in order of suitability; those whose model cannot say come last."""
 
     study: StudyRef
     environment: dict[str, float | str]
     items: list[RankedSpecies]
-    missing: list[MissingSpecies] = Field(description="Species without a model that can be asked.")
+    missing: list[MissingSpecies] = Field(description="Species without a model that can be opened.")
     expected: ExpectedSpecies | None = Field(
-        description="Null unless the study recorded absences, because otherwise a suitability is no chance."
+        description="Null unless the study recorded absences, because otherwise a suitability is not a probability."
     )
 
 
@@ -108,32 +110,32 @@ class ConditionsGiven(BaseModel):
 
 
 class ConditionsComparisonQuery(RequestOptions):
-    """One species, asked about several sets of conditions."""
+    """Several sets of conditions, compared for one species."""
 
     species: Name = Field(description="Slug or scientific name.")
     environments: list[ConditionsGiven] = Field(min_length=1, max_length=MOST)
 
 
 class EffectChange(BaseModel):
-    """How much more one predictor moved the suitability than it did in the first conditions."""
+    """The effect of one predictor minus its effect in the first conditions."""
 
     predictor: str
     effect: float
 
 
 class Difference(BaseModel):
-    """What sets conditions apart from the first ones."""
+    """The difference from the answer to the first conditions."""
 
-    suitability: float = Field(description="Suitability here minus that of the first conditions.")
+    suitability: float = Field(description="Suitability minus that of the first conditions.")
     intervals_overlap: bool = Field(
-        description="Whether both intervals share a value. The same model gave both, so their errors go together: "
-        "where the intervals overlap the difference may still be real."
+        description="Whether the intervals overlap. Both come from the same model, so their errors are correlated: "
+        "the difference may be real even if the intervals overlap."
     )
     contributions: list[EffectChange] = Field(description="Largest first. They sum to the difference in suitability.")
 
 
 class ComparedConditions(BaseModel):
-    """What the model says of one set of conditions."""
+    """The answer of the model to one set of conditions."""
 
     label: str
     environment: dict[str, float | str]
@@ -153,36 +155,36 @@ class ConditionsComparison(BaseModel):
     study: StudyRef
     model: ModelRef
     threshold: ThresholdUsed
-    baseline: float | None = Field(description="Suitability before any condition is known.")
-    differing: list[str] = Field(description="Predictors whose value is not the same in all conditions.")
+    baseline: float | None = Field(description="Mean suitability, before the effects of the conditions.")
+    differing: list[str] = Field(description="Predictors whose value differs between the sets.")
     items: list[ComparedConditions]
 
 
 class ModelsComparisonQuery(BaseModel):
-    """Which two versions of a species' model; one id is enough, the other is then the version before it."""
+    """Two versions of a species' model; with one id, the other is the version before it."""
 
     first: Text | None = Field(None, min_length=1, description="Id of a model.")
     second: Text | None = Field(None, min_length=1, description="Id of another model of the same species.")
 
 
 class PageChoice(BaseModel):
-    """What a page is about."""
+    """The study or species of a page."""
 
     study: Text = ""
     species: Text = ""
 
 
 class ComparedModel(ModelRef):
-    """One version of a model; what an older format did not report is null or empty."""
+    """One version of a model; members that an older format did not report are null or empty."""
 
-    active: bool = Field(description="Whether it answers for its species now.")
+    active: bool = Field(description="Whether this is the active version of its species.")
     registered_at: datetime
     n_presences: int
     n_absences: int = Field(description="Absences, or background points in a presence-background study.")
     data_fingerprint: str
     estimator: str
     members: dict[str, float] = Field(description="Weight of each member.")
-    validation: str = Field(description="How the scores were obtained.")
+    validation: str = Field(description="Validation method of the scores.")
     metrics: dict[str, Metric]
     thresholds: dict[str, Threshold]
     threshold_rule: str
@@ -194,19 +196,19 @@ class ComparedModel(ModelRef):
 
 
 class ScoreChange(BaseModel):
-    """One score of both."""
+    """One score of both versions."""
 
     metric: str
     first: Metric | None
     second: Metric | None
     difference: float | None = Field(description="Second minus first.")
     intervals_overlap: bool | None = Field(
-        description="True where the scores cannot tell the two apart; null where an interval is missing."
+        description="Whether the intervals overlap, so that the scores cannot tell the two apart. Null without one."
     )
 
 
 class ModelSays(BaseModel):
-    """What one version says of some conditions."""
+    """The answer of one version."""
 
     suitability: float = Field(ge=0, le=1)
     interval: tuple[float, float]
@@ -214,14 +216,14 @@ class ModelSays(BaseModel):
 
 
 class ModelAnswers(BaseModel):
-    """What both say of the same conditions."""
+    """The answers of both versions to the same conditions."""
 
     label: str
     environment: dict[str, float | str]
     first: ModelSays | None
     second: ModelSays | None
     difference: float | None = Field(description="Second minus first.")
-    notes: list[str] = Field(description="Why a version gives no answer, or which values it does not read.")
+    notes: list[str] = Field(description="Reasons why a version has no answer, and values that it does not read.")
 
 
 class ModelsComparison(BaseModel):
@@ -231,7 +233,9 @@ class ModelsComparison(BaseModel):
     study: StudyRef
     first: ComparedModel
     second: ComparedModel
-    predictors: list[PredictorRange] = Field(description="All that either reads, with the ranges of the newer version.")
+    predictors: list[PredictorRange] = Field(
+        description="Predictors of either version, with the ranges of the newer one."
+    )
     same_data: bool = Field(description="Whether both were trained on the same table.")
     metrics: list[ScoreChange]
     answers: list[ModelAnswers] = Field(description="At the starting points of the newer version.")

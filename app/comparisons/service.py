@@ -1,8 +1,8 @@
-"""Comparing species and conditions: the models that answer predictions are asked, and nothing is kept."""
+"""Comparison of species and of conditions by the active models; nothing is stored."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from app.catalogue.entries import ModelEntry, StudyEntry
 from app.catalogue.refs import ModelRef, StudyRef
@@ -35,7 +35,7 @@ def compare_species(panel: Panel, query: SpeciesComparisonQuery) -> SpeciesCompa
     Raises
     ------
     ValidationFailed
-        A value is missing, unknown or impossible, or a model has no threshold by the rule that was asked for.
+        A value is missing, unknown or impossible, or a model has no threshold by the requested rule.
     OutsideArea
         The query refuses extrapolation and the conditions lie outside the area of a model.
     """
@@ -45,36 +45,36 @@ def compare_species(panel: Panel, query: SpeciesComparisonQuery) -> SpeciesCompa
         for one, environment in zip(panel.subjects, environments, strict=True)
     ]
     if query.extrapolation == "refuse":
-        refuse_any_outside(("", judged) for _, judged in answers)
+        refuse_any_outside(("", answer) for _, answer in answers)
     answers.sort(key=lambda pair: (pair[1].verdict == "cannot say", -pair[1].computed.suitability))
-    sure = [judged.computed.suitability for _, judged in answers if judged.verdict != "cannot say"]
+    ranked = [answer.computed.suitability for _, answer in answers if answer.verdict != "cannot say"]
     return SpeciesComparison(
         study=_ref(panel.study),
         environment={name: value for environment in environments for name, value in environment.items()},
-        items=[_ranked(one, judged, sure) for one, judged in answers],
+        items=[_ranked(one, answer, ranked) for one, answer in answers],
         missing=panel.missing,
-        expected=_expected([judged for _, judged in answers]),
+        expected=_expected([answer for _, answer in answers]),
     )
 
 
 def compare_conditions(one: Subject, query: ConditionsComparisonQuery) -> ConditionsComparison:
-    """Ask one species' model about several sets of conditions.
+    """Compare the answers of one species' model to several sets of conditions.
 
     Raises
     ------
     ValidationFailed
-        A value is missing, unknown or impossible, or the model has no threshold by the rule that was asked for.
+        A value is missing, unknown or impossible, or the model has no threshold by the requested rule.
     OutsideArea
         The query refuses extrapolation and some conditions lie outside the model's area.
     """
     environments = _read_each(query, one)
-    labels = [given.label or f"Conditions {at}" for at, given in enumerate(query.environments, 1)]
+    labels = [item.label or f"Conditions {at}" for at, item in enumerate(query.environments, 1)]
     answers = [
         answer_without_storing(label, one.artifact, environment, query)
         for label, environment in zip(labels, environments, strict=True)
     ]
     if query.extrapolation == "refuse":
-        refuse_any_outside((pointer("environments", at), judged) for at, judged in enumerate(answers))
+        refuse_any_outside((pointer("environments", at), answer) for at, answer in enumerate(answers))
     first = answers[0].computed
     names = [predictor.name for predictor in one.artifact.card.predictors]
     return ConditionsComparison(
@@ -84,7 +84,7 @@ def compare_conditions(one: Subject, query: ConditionsComparisonQuery) -> Condit
         threshold=answers[0].threshold,
         baseline=first.baseline,
         differing=[name for name in names if len({environment[name] for environment in environments}) > 1],
-        items=[_compared(judged, first if at else None) for at, judged in enumerate(answers)],
+        items=[_compared(answer, first if at else None) for at, answer in enumerate(answers)],
     )
 
 
@@ -93,31 +93,31 @@ def overlap(one: Interval, other: Interval) -> bool:
     return one[0] <= other[1] and other[0] <= one[1]
 
 
-def difference(first: Computed, here: Computed) -> Difference:
-    """Return what sets an answer apart from the first one of the same model."""
+def difference(first: Computed, other: Computed) -> Difference:
+    """Return the difference between an answer and the first answer of the same model."""
     before = {item.predictor: item.effect for item in first.contributions}
     changes = [
         EffectChange(predictor=item.predictor, effect=item.effect - before.get(item.predictor, 0.0))
-        for item in here.contributions
+        for item in other.contributions
     ]
     changes.sort(key=lambda change: -abs(change.effect))
     return Difference(
-        suitability=here.suitability - first.suitability,
-        intervals_overlap=overlap(first.interval, here.interval),
+        suitability=other.suitability - first.suitability,
+        intervals_overlap=overlap(first.interval, other.interval),
         contributions=changes,
     )
 
 
-def _read_for_each(subjects: list[Subject], given: dict[str, Any]) -> list[Canonical]:
-    """Read conditions for each model; a value is unknown only where none of the models reads it."""
+def _read_for_each(subjects: list[Subject], values: Mapping[str, object]) -> list[Canonical]:
+    """Read conditions for each model; a value is unknown only if no model reads it."""
     names = [{predictor.name for predictor in one.artifact.card.predictors} for one in subjects]
-    stray = given.keys() - set().union(*names)
+    unknown = values.keys() - set().union(*names)
     problems: dict[str, str] = {}
     environments: list[Canonical] = []
-    for one, wanted in zip(subjects, names, strict=True):
-        theirs = {name: value for name, value in given.items() if name in wanted or name in stray}
+    for one, predictors in zip(subjects, names, strict=True):
+        subset = {name: value for name, value in values.items() if name in predictors or name in unknown}
         try:
-            environments.append(read_environment(theirs, one.artifact.card))
+            environments.append(read_environment(subset, one.artifact.card))
         except ValidationFailed as error:
             problems = dict(error.errors) | problems
     if problems:
@@ -129,9 +129,9 @@ def _read_each(query: ConditionsComparisonQuery, one: Subject) -> list[Canonical
     """Read several conditions for one model."""
     problems: list[tuple[str, str]] = []
     environments: list[Canonical] = []
-    for at, given in enumerate(query.environments):
+    for at, item in enumerate(query.environments):
         try:
-            environments.append(read_environment(given.environment, one.artifact.card))
+            environments.append(read_environment(item.environment, one.artifact.card))
         except ValidationFailed as error:
             problems += [(pointer("environments", at) + where, text) for where, text in error.errors]
     if problems:
@@ -139,45 +139,45 @@ def _read_each(query: ConditionsComparisonQuery, one: Subject) -> list[Canonical
     return environments
 
 
-def _ranked(one: Subject, judged: UnstoredAnswer, sure: list[float]) -> RankedSpecies:
-    suitability = judged.computed.suitability
-    unsure = judged.verdict == "cannot say"
+def _ranked(one: Subject, answer: UnstoredAnswer, ranked: list[float]) -> RankedSpecies:
+    suitability = answer.computed.suitability
+    unranked = answer.verdict == "cannot say"
     return RankedSpecies(
-        rank=None if unsure else 1 + sum(other > suitability for other in sure),
+        rank=None if unranked else 1 + sum(other > suitability for other in ranked),
         species=name_of(one.species),
         suitability=suitability,
-        interval=judged.computed.interval,
-        verdict=judged.verdict,
-        suitable=judged.suitable,
-        threshold=judged.threshold,
-        novelty=judged.computed.novelty,
+        interval=answer.computed.interval,
+        verdict=answer.verdict,
+        suitable=answer.suitable,
+        threshold=answer.threshold,
+        novelty=answer.computed.novelty,
         model=_model(one.version),
     )
 
 
 def _expected(answers: list[UnstoredAnswer]) -> ExpectedSpecies | None:
-    """Sum the chances of the species whose suitability is one: calibrated on absences, and inside the area."""
+    """Sum the chances of the species inside the area whose suitability is a chance: calibrated on absences."""
     chances = [
-        judged.computed.suitability
-        for judged in answers
-        if judged.artifact.card.study.records == "presence-absence"
-        and judged.artifact.card.calibration is not None
-        and judged.computed.novelty.in_area_of_applicability
+        answer.computed.suitability
+        for answer in answers
+        if answer.artifact.card.study.records == "presence-absence"
+        and answer.artifact.card.calibration is not None
+        and answer.computed.novelty.in_area_of_applicability
     ]
     return ExpectedSpecies(number=sum(chances), of=len(chances)) if chances else None
 
 
-def _compared(judged: UnstoredAnswer, first: Computed | None) -> ComparedConditions:
+def _compared(answer: UnstoredAnswer, first: Computed | None) -> ComparedConditions:
     return ComparedConditions(
-        label=judged.name,
-        environment=judged.environment,
-        suitability=judged.computed.suitability,
-        interval=judged.computed.interval,
-        verdict=judged.verdict,
-        suitable=judged.suitable,
-        novelty=judged.computed.novelty,
-        contributions=judged.computed.contributions,
-        difference=difference(first, judged.computed) if first is not None else None,
+        label=answer.name,
+        environment=answer.environment,
+        suitability=answer.computed.suitability,
+        interval=answer.computed.interval,
+        verdict=answer.verdict,
+        suitable=answer.suitable,
+        novelty=answer.computed.novelty,
+        contributions=answer.computed.contributions,
+        difference=difference(first, answer.computed) if first is not None else None,
     )
 
 

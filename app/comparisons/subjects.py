@@ -1,4 +1,4 @@
-"""Who is asked: the species of a study, or one species, with their models opened."""
+"""The species that are compared, with their opened models."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Panel:
-    """Species of one study that can be asked about the same conditions.
+    """Species of one study that are compared on the same conditions.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Panel:
         At least one.
     missing : list of MissingSpecies
     left_out : int
-        Species of the study beyond the hundred that are compared.
+        Number of species of the study beyond the first hundred, which are not compared.
     """
 
     study: Study
@@ -54,20 +54,20 @@ class Panel:
 
     @property
     def predictors(self) -> list[Predictor]:
-        """Every predictor that any of the models reads; versions of different age may read different ones."""
-        found: dict[str, Predictor] = {}
+        """Every predictor that any of the models reads; old and new models may read different ones."""
+        predictors: dict[str, Predictor] = {}
         for one in self.subjects:
             for predictor in one.artifact.card.predictors:
-                found.setdefault(predictor.name, predictor)
-        return list(found.values())
+                predictors.setdefault(predictor.name, predictor)
+        return list(predictors.values())
 
     @property
     def typical(self) -> Canonical:
         """Typical conditions, for the example."""
-        found: Canonical = {}
+        environment: Canonical = {}
         for one in self.subjects:
-            found = dict(one.artifact.card.starting_points[0].environment) | found
-        return found
+            environment = dict(one.artifact.card.starting_points[0].environment) | environment
+        return environment
 
 
 def open_study(slug: str, names: list[str] | None = None, *, first_only: bool = False) -> Panel:
@@ -80,14 +80,14 @@ def open_study(slug: str, names: list[str] | None = None, *, first_only: bool = 
     names : list of str, optional
         Slugs or scientific names; every species of the study when left out.
     first_only : bool
-        Of more than a hundred species take the first hundred by name, instead of asking to name some.
+        Take the first hundred by name of more than a hundred species, instead of raising ValidationFailed.
 
     Raises
     ------
     ValidationFailed
         There is no such study, no such species in it, or there are too many to compare.
     Unavailable
-        No model of them can be asked.
+        None of their models can be opened.
     """
     study = study_tables.find(slug.strip().lower())
     if study is None:
@@ -97,11 +97,11 @@ def open_study(slug: str, names: list[str] | None = None, *, first_only: bool = 
         rows = _named(rows, names, study)
     elif len(rows) > MOST and not first_only:
         raise ValidationFailed([("/species", f"this study has {len(rows)} species; name at most {MOST} of them")])
-    found = [_open(species, version) for species, version in rows[:MOST]]
-    subjects = [one for one in found if isinstance(one, Subject)]
+    opened = [_open(species, version) for species, version in rows[:MOST]]
+    subjects = [one for one in opened if isinstance(one, Subject)]
     if not subjects:
         raise Unavailable(f"There is no model to ask in the study {study.title} yet.")
-    missing = [one for one in found if isinstance(one, MissingSpecies)]
+    missing = [one for one in opened if isinstance(one, MissingSpecies)]
     return Panel(study, subjects, missing, left_out=len(rows[MOST:]))
 
 
@@ -122,33 +122,33 @@ def open_species(name: str) -> Subject:
 
 
 def studies() -> list[tuple[Study, int]]:
-    """Return the studies that can be chosen, by title, each with how many species can be asked."""
+    """Return the studies with active models, by title, each with its number of active models."""
     return tables.studies()
 
 
-def largest_of(found: list[tuple[Study, int]]) -> str:
-    """Return the study with the most species: the example a first visitor sees."""
-    return max(found, key=lambda pair: pair[1])[0].slug
+def largest_of(choices: list[tuple[Study, int]]) -> str:
+    """Return the study with the most species, the example for a first visit."""
+    return max(choices, key=lambda pair: pair[1])[0].slug
 
 
 def choices(*, answering: bool = False) -> list[Choice]:
-    """Return the species that have a model, by study and name; with ``answering`` only those that can be asked."""
+    """Return the species that have a model, by study and name; with ``answering`` only those with an active model."""
     return [choice for choice in tables.choices() if choice.answering or not answering]
 
 
 def example() -> str:
-    """Return the species a first visitor sees; empty while no model answers."""
+    """Return the example species for a first visit; empty if there is no active model."""
     best = snapshot.current().best()
     return best.slug if best is not None else ""
 
 
-def with_versions(found: list[Choice]) -> str:
-    """Return the first species whose model has versions to compare, or the first of all; empty where there is none."""
-    return next((choice.slug for choice in found if choice.versions > 1), found[0].slug if found else "")
+def with_versions(choices: list[Choice]) -> str:
+    """Return the first species with several versions, or else the first species; empty if there is none."""
+    return next((choice.slug for choice in choices if choice.versions > 1), choices[0].slug if choices else "")
 
 
 def name_of(species: Species | SpeciesEntry) -> NamedSpecies:
-    """Return a species by its names."""
+    """Return the reference to a species with both names."""
     return NamedSpecies(
         slug=species.slug, scientific_name=species.scientific_name, vernacular_name=species.vernacular_name
     )
@@ -160,12 +160,12 @@ def _open(species: Species, version: ModelVersion | None) -> Subject | MissingSp
     try:
         return Subject(species, version, registry.opened(version))
     except Unavailable:
-        # one damaged model must not take the other species' answers away
+        # one damaged model must not prevent the answers for the other species
         return MissingSpecies(**dict(name_of(species)), reason="its model cannot be opened right now")
 
 
 def _named(rows: list[Row], names: list[str], study: Study) -> list[Row]:
-    """Pick the species that are named, each once."""
+    """Select the named species, each once."""
     by_name = {naming.fold(row[0].scientific_name): row for row in rows} | {row[0].slug: row for row in rows}
     chosen: dict[int, Row] = {}
     problems: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""Queries over the registry that only comparisons need; they have no table, because nothing of them is kept."""
+"""Queries on models, species and studies for comparisons, which have no table of their own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from app.catalogue.studies import Study
 from app.catalogue.versions import ModelVersion
 from app.database.db import db
 
-# Cards are tens of kilobytes each, and an opened model has its own; a version's species is loaded beside it already.
+# Cards are tens of kilobytes each and are not needed; the species of a version is loaded by the same query.
 _LIGHT = (defer(ModelVersion.card), lazyload(ModelVersion.species))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A species that can be chosen, how many versions its model has, and how many of them (one or none) answer."""
+    """A species to choose, its number of versions, and the number of active versions (one or none)."""
 
     slug: str
     scientific_name: str
@@ -29,7 +29,7 @@ class Choice:
 
 
 def species_of(study_id: int) -> list[tuple[Species, ModelVersion | None]]:
-    """Return the species of a study by scientific name, each with the model that answers for it."""
+    """Return the species of a study by scientific name, each with its active model."""
     answering = (ModelVersion.species_id == Species.id) & ModelVersion.active.is_(True)
     rows = db.session.execute(
         select(Species, ModelVersion)
@@ -42,7 +42,7 @@ def species_of(study_id: int) -> list[tuple[Species, ModelVersion | None]]:
 
 
 def studies() -> list[tuple[Study, int]]:
-    """Return the studies that have models which answer, by title, each with how many."""
+    """Return the studies with active models, by title, each with its number of active models."""
     rows = db.session.execute(
         select(Study, func.count())
         .join(Species, Species.study_id == Study.id)
@@ -68,8 +68,8 @@ def choices() -> list[Choice]:
 
 def versions_of(species_id: int) -> list[ModelVersion]:
     """Return the versions of a species' model, latest first."""
-    wanted = select(ModelVersion).where(ModelVersion.species_id == species_id).order_by(ModelVersion.version.desc())
-    return list(db.session.scalars(wanted.options(*_LIGHT)))
+    statement = select(ModelVersion).where(ModelVersion.species_id == species_id).order_by(ModelVersion.version.desc())
+    return list(db.session.scalars(statement.options(*_LIGHT)))
 
 
 def version_before(version: ModelVersion) -> ModelVersion | None:

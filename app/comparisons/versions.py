@@ -1,4 +1,4 @@
-"""Two versions of a species' model side by side: their cards, and what they say of the same conditions."""
+"""Two versions of a species' model side by side: their cards, and their answers to the same conditions."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ Pair = tuple[ModelVersion, ModelVersion]
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """The versions of a species' model, latest first."""
+class SpeciesVersions:
+    """A species and the versions of its model, latest first."""
 
     species: Species | SpeciesEntry
     versions: list[ModelVersion]
@@ -46,25 +46,25 @@ class Shelf:
         return (self.versions[1], self.versions[0]) if len(self.versions) > 1 else None
 
 
-def shelf_of(query: ModelsComparisonQuery, name: str) -> Shelf | None:
-    """Return the versions to choose from: of the species whose model is asked for, or else of the one named.
+def versions_for(query: ModelsComparisonQuery, name: str) -> SpeciesVersions | None:
+    """Return the versions to choose from: of the species of the requested model, or else of the named species.
 
     Raises
     ------
     NotFound
-        No model has the id that is asked for.
+        No model has the requested id.
     ValidationFailed
-        No species is called that.
+        No species has this name.
     """
     model_id = query.first or query.second
     if not model_id and not name:
         return None
     species = _find(model_id).species if model_id else snapshot.current().resolve(name)
-    return Shelf(species, tables.versions_of(species.id))
+    return SpeciesVersions(species, tables.versions_of(species.id))
 
 
 def find_pair(query: ModelsComparisonQuery) -> Pair:
-    """Return the two versions that are meant.
+    """Return the two requested versions.
 
     Raises
     ------
@@ -86,18 +86,18 @@ def find_pair(query: ModelsComparisonQuery) -> Pair:
             )
             raise ValidationFailed([("/second", problem)])
         return first, second
-    given = first or second
-    assert given is not None  # noqa: S101 (one of the two was asked for)
-    before = tables.version_before(given)
+    requested = first or second
+    assert requested is not None  # noqa: S101 (checked above)
+    before = tables.version_before(requested)
     if before is None:
         absent = "/first" if first is None else "/second"
-        raise ValidationFailed([(absent, f"version {given.version} has no version before it: name another model")])
-    # the older one stands first, so that differences read as what changed since
-    return before, given
+        raise ValidationFailed([(absent, f"version {requested.version} has no version before it: name another model")])
+    # the older version is first, so that a difference is the change since then
+    return before, requested
 
 
 def compare_models(pair: Pair) -> ModelsComparison:
-    """Put two versions side by side."""
+    """Compare two versions of a model."""
     cards = {version.id: registry.card_of(version) for version in pair}
     first, second = (cards[version.id] for version in pair)
     older, newer = (cards[version.id] for version in sorted(pair, key=lambda version: version.version))
@@ -128,7 +128,7 @@ def _find(model_id: str) -> ModelVersion:
 
 
 def _opened(version: ModelVersion) -> Artifact | None:
-    """Open a model; one whose files are gone still has its card."""
+    """Return an opened model, or None if its files are missing; its card is still available."""
     try:
         return registry.opened(version)
     except Unavailable:
@@ -160,13 +160,12 @@ def _side(version: ModelVersion, card: ModelCard) -> ComparedModel:
 
 
 def _change(name: str, first: Metric | None, second: Metric | None) -> ScoreChange:
-    both = first is not None and second is not None
     one, other = _interval(first), _interval(second)
     return ScoreChange(
         metric=name,
         first=first,
         second=second,
-        difference=second.value - first.value if both else None,  # type: ignore[union-attr]
+        difference=second.value - first.value if first is not None and second is not None else None,
         intervals_overlap=overlap(one, other) if one is not None and other is not None else None,
     )
 
@@ -199,7 +198,7 @@ def _answers(point: Conditions, pair: Pair, artifacts: tuple[Artifact | None, Ar
 def _says(
     version: ModelVersion, artifact: Artifact | None, environment: Canonical, notes: list[str]
 ) -> ModelSays | None:
-    """Ask one version about conditions that another was made for; what stands in the way is noted."""
+    """Return one version's answer to the starting conditions of another; note the reason if there is none."""
     name = f"Version {version.version}"
     if artifact is None:
         notes.append(f"{name} cannot be opened right now.")
@@ -214,5 +213,5 @@ def _says(
         fields = [(at.rsplit("/", 1)[-1], text) for at, text in error.errors]
         notes.append(f"{name} cannot answer: {'; '.join(f'{predictors.get(f, f)}: {text}' for f, text in fields)}.")
         return None
-    judged = answer_without_storing(name, artifact, known, RequestOptions())
-    return ModelSays(suitability=judged.computed.suitability, interval=judged.computed.interval, verdict=judged.verdict)
+    answer = answer_without_storing(name, artifact, known, RequestOptions())
+    return ModelSays(suitability=answer.computed.suitability, interval=answer.computed.interval, verdict=answer.verdict)

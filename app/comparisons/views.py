@@ -1,4 +1,4 @@
-"""Addresses of comparisons. The pages are forms sent by GET, so that every comparison has an address to share."""
+"""Pages and API of comparisons. The page forms use GET, so that the address of a comparison can be shared."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from app.web.reading import read_json, read_query, validate
 api = Blueprint("comparisons_api", __name__, url_prefix=f"{API_PREFIX}/comparisons")
 pages = Blueprint("comparisons", __name__, url_prefix="/compare")
 
-# What htmx puts back when the form itself changes: messages beside fields, one more column.
-_WHOLE = {"HX-Retarget": "#compare", "HX-Reswap": "outerHTML"}
-# A form that shows messages aims at itself, so the same address has two fragments.
+# Headers for a reply that replaces the form as well, with messages or another column.
+_REPLACE_FORM = {"HX-Retarget": "#compare", "HX-Reswap": "outerHTML"}
+# A form with messages has itself as target, so the same address has two fragments.
 _VARY = {"Vary": "HX-Request, HX-Target"}
 _NOT_STORED = "Nothing is kept and no answer gets an id: ask for a prediction to keep one."
 
@@ -102,7 +102,7 @@ def species_page() -> Reply:
     """Show the ranked list; typical conditions are the example.
 
     Template context: ``data`` SpeciesComparison or None, ``form`` CompareForm, ``choices`` the studies, ``panel``
-    Panel or None, ``example`` whether the conditions are ours, ``refusal`` OutsideArea or None.
+    Panel or None, ``example`` whether these are typical conditions, ``refusal`` OutsideArea or None.
     """
     context: dict[str, Any] = {"choices": subjects.studies(), "panel": None, "form": CompareForm(), "example": False}
     if not context["choices"]:
@@ -110,13 +110,13 @@ def species_page() -> Reply:
     try:
         slug = read_query(PageChoice).study or subjects.largest_of(context["choices"])
         context["form"].chosen = slug
-        context["panel"] = asked = subjects.open_study(slug, first_only=True)
-        context["form"], given = forms.one_set(asked, request.args)
+        context["panel"] = panel = subjects.open_study(slug, first_only=True)
+        context["form"], query = forms.one_set(panel, request.args)
         context["example"] = not any(name.startswith("env.") for name in request.args)
-        found = service.compare_species(asked, validate(SpeciesComparisonQuery, given))
+        comparison = service.compare_species(panel, validate(SpeciesComparisonQuery, query))
     except (ValidationFailed, OutsideArea) as error:
         return _reply("species", None, context, error)
-    return _reply("species", found, context)
+    return _reply("species", comparison, context)
 
 
 @pages.get("/conditions")
@@ -131,18 +131,18 @@ def conditions_page() -> Reply:
     context["most_columns"] = MOST_COLUMNS
     if not context["choices"]:
         return _reply("conditions", None, context)
-    # one column more or less changes the form itself, not only the answers under it
-    whole = "add" in request.args or "remove" in request.args
+    # adding or removing a column changes the form, not only the answers
+    replace_form = "add" in request.args or "remove" in request.args
     try:
         name = read_query(PageChoice).species or subjects.example()
         context["form"].chosen = name
         context["subject"] = one = subjects.open_species(name)
-        context["form"], given = forms.several_sets(one, request.args)
+        context["form"], query = forms.several_sets(one, request.args)
         context["form"].limit_columns()
-        found = service.compare_conditions(one, validate(ConditionsComparisonQuery, given))
+        comparison = service.compare_conditions(one, validate(ConditionsComparisonQuery, query))
     except (ValidationFailed, OutsideArea) as error:
-        return _reply("conditions", None, context, error, whole=whole)
-    return _reply("conditions", found, context, whole=whole)
+        return _reply("conditions", None, context, error, replace_form=replace_form)
+    return _reply("conditions", comparison, context, replace_form=replace_form)
 
 
 @pages.get("/models")
@@ -150,15 +150,15 @@ def conditions_page() -> Reply:
 def models_page() -> Reply:
     """Show two versions of a model; without ids the latest two of the chosen species.
 
-    Template context: ``data`` ModelsComparison or None, ``choices`` the species, ``shelf`` Shelf or None,
-    ``problem`` what is wrong with the choice.
+    Template context: ``data`` ModelsComparison or None, ``choices`` the species, ``history`` SpeciesVersions or None,
+    ``problem`` the message about an invalid choice.
     """
-    context: dict[str, Any] = {"choices": subjects.choices(), "shelf": None, "problem": ""}
+    context: dict[str, Any] = {"choices": subjects.choices(), "history": None, "problem": ""}
     try:
         query = read_query(ModelsComparisonQuery)
         name = read_query(PageChoice).species or subjects.with_versions(context["choices"])
-        context["shelf"] = shelf = versions.shelf_of(query, name)
-        pair = versions.find_pair(query) if query.first or query.second else shelf.latest_two if shelf else None
+        context["history"] = history = versions.versions_for(query, name)
+        pair = versions.find_pair(query) if query.first or query.second else history.latest_two if history else None
     except ValidationFailed as error:
         context["problem"] = ". ".join(text[:1].upper() + text[1:] for _, text in error.errors) + "."
         return Reply(None, 422, context)
@@ -166,13 +166,18 @@ def models_page() -> Reply:
 
 
 def _reply(
-    name: str, data: BaseModel | None, context: dict[str, Any], error: AppError | None = None, *, whole: bool = False
+    name: str,
+    data: BaseModel | None,
+    context: dict[str, Any],
+    error: AppError | None = None,
+    *,
+    replace_form: bool = False,
 ) -> Reply:
-    """Return the answer, or the form again with what is wrong in it."""
+    """Return the comparison, or the form with its messages."""
     context["refusal"] = error if isinstance(error, OutsideArea) else None
     if isinstance(error, ValidationFailed):
-        context["form"].blame(error)
-        whole = True
-    fragment = f"comparisons/_{name}.html" if whole or request.headers.get("HX-Target") == "compare" else None
-    headers = _VARY | (_WHOLE if whole else {})
+        context["form"].add_errors(error)
+        replace_form = True
+    fragment = f"comparisons/_{name}.html" if replace_form or request.headers.get("HX-Target") == "compare" else None
+    headers = _VARY | (_REPLACE_FORM if replace_form else {})
     return Reply(data, error.status if error else 200, context, fragment=fragment, headers=headers)

@@ -1,1 +1,1 @@
-"""Predictions: one set of conditions in, one answer out, kept for later."""
+"""Predictions: the answer of a species' model to one set of conditions, stored with an id."""

@@ -1,4 +1,4 @@
-"""Filling the shared cache before anyone asks: the most asked conditions, and what each model's page begins with."""
+"""Fill the shared cache in advance: the most frequent conditions, and the starting points of each model."""
 
 from __future__ import annotations
 
@@ -16,85 +16,84 @@ from app.predictions.conditions import Canonical, cache_key, read_environment
 from app.registry import service as registry
 from ml.serving.artifact import Artifact
 
-#: How many of the latest predictions are looked at.
+#: Number of latest predictions in which conditions are counted.
 RECENT = 50_000
 
-
-#: What became of some conditions: ``passed over`` where the model has other predictors by now or cannot be opened.
-Outcome = Literal["kept", "passed over", "away"]
+#: ``skipped``: the model has other predictors now or cannot be opened. ``refused``: Redis did not take the answer.
+Outcome = Literal["cached", "skipped", "refused"]
 
 
 @dataclass
 class Plan:
-    """What to compute, by species, so that each model is opened once."""
+    """The answers to compute, by species, so that each model is opened once."""
 
-    asked: list[tuple[SpeciesEntry, list[Canonical]]]
-    beginnings: list[SpeciesEntry]
+    frequent: list[tuple[SpeciesEntry, list[Canonical]]]
+    species: list[SpeciesEntry]
 
     @property
     def steps(self) -> int:
-        """How many steps it takes: one for each of the conditions, one for each model's beginnings."""
-        return sum(len(conditions) for _, conditions in self.asked) + len(self.beginnings)
+        """Number of steps: one for each of the frequent conditions, one for each model's starting points."""
+        return sum(len(conditions) for _, conditions in self.frequent) + len(self.species)
 
 
 def plan(study: str | None, limit: int) -> Plan:
-    """Return what is worth computing.
+    """Return the answers that are worth computing.
 
     Parameters
     ----------
     study : str or None
         Only species of this study.
     limit : int
-        How many conditions at most, those asked most often among the latest predictions.
+        Largest number of conditions: the most frequent ones among the latest predictions.
 
     Raises
     ------
     Unavailable
-        No model answers, or none of the study.
+        No species, or none of the study, has an active model.
     """
-    known = [
-        one
-        for one in snapshot.current().species
-        if one.model is not None and (study is None or one.study.slug == study)
+    answering = [
+        species
+        for species in snapshot.current().species
+        if species.model is not None and (study is None or species.study.slug == study)
     ]
-    if not known:
+    if not answering:
         raise Unavailable("no model answers" + (f" in a study {study}" if study is not None else ""))
-    by_id = {one.id: one for one in known}
-    # the order of a dict: the species with the most asked conditions first
-    asked: dict[int, list[Canonical]] = {}
-    for species_id, environment in tables.most_asked(list(by_id) if study is not None else None, RECENT, limit):
+    by_id = {species.id: species for species in answering}
+    # insertion order: the species with the most frequent conditions comes first
+    frequent: dict[int, list[Canonical]] = {}
+    for species_id, environment in tables.most_frequent(list(by_id) if study is not None else None, RECENT, limit):
         if species_id in by_id:
-            asked.setdefault(species_id, []).append(environment)
-    return Plan([(by_id[species_id], found) for species_id, found in asked.items()], known)
+            frequent.setdefault(species_id, []).append(environment)
+    return Plan([(by_id[species_id], conditions) for species_id, conditions in frequent.items()], answering)
 
 
-def carry_out(work: Plan) -> Iterator[Counter[Outcome]]:
-    """Compute and keep, step by step; what Redis has already is kept for another CACHE_TTL."""
-    for species, conditions in work.asked:
-        for given in conditions:
-            yield Counter([_keep(species, given)])
-    for species in work.beginnings:
-        yield _begin(species)
+def fill(work: Plan) -> Iterator[Counter[Outcome]]:
+    """Compute and cache answers step by step; an answer that Redis has already gets a new CACHE_TTL."""
+    for species, conditions in work.frequent:
+        for environment in conditions:
+            yield Counter([_fill_one(species, environment)])
+    for species in work.species:
+        yield _fill_starting_points(species)
 
 
-def _begin(species: SpeciesEntry) -> Counter[Outcome]:
+def _fill_starting_points(species: SpeciesEntry) -> Counter[Outcome]:
     try:
-        points = _opened(species).card.starting_points
+        points = _open(species).card.starting_points
     except Unavailable:
-        return Counter(["passed over"])
-    return Counter(_keep(species, dict(point.environment)) for point in points)
+        return Counter(["skipped"])
+    return Counter(_fill_one(species, dict(point.environment)) for point in points)
 
 
-def _keep(species: SpeciesEntry, given: Canonical) -> Outcome:
+def _fill_one(species: SpeciesEntry, conditions: Canonical) -> Outcome:
     try:
-        artifact = _opened(species)
-        environment = read_environment(dict(given), artifact.card)
+        artifact = _open(species)
+        environment = read_environment(dict(conditions), artifact.card)
     except (Unavailable, ValidationFailed):
-        return "passed over"
-    held = inference.compute(artifact, environment)
-    return "kept" if answers.put_now(cache_key(artifact.model_id, environment), held) else "away"
+        return "skipped"
+    computed = inference.compute(artifact, environment)
+    return "cached" if answers.put_now(cache_key(artifact.model_id, environment), computed) else "refused"
 
 
-def _opened(species: SpeciesEntry) -> Artifact:
-    assert species.model is not None  # noqa: S101 (a plan holds no other)
+def _open(species: SpeciesEntry) -> Artifact:
+    assert species.model is not None  # noqa: S101 (a plan contains only species with a model)
     return registry.opened(species.model)

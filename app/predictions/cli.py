@@ -1,4 +1,4 @@
-"""``flask --app wsgi predictions``: what is done with stored predictions from the command line."""
+"""``flask --app wsgi predictions``: prune stored predictions and fill the cache."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from app.errors import Unavailable
 from app.predictions import cache_warming, tables
 from app.registry.cli import UsageError
 
-group = AppGroup("predictions", help="Look after stored predictions and the cache of answers.")
+group = AppGroup("predictions", help="Prune stored predictions and fill the cache of answers.")
 
 _AGE = re.compile(r"([1-9]\d{0,6})([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _LONGEST = timedelta(days=50 * 365)
 _MOST = 100_000
-_SAY_EVERY_S = 2.0
-# more than any clock that is looked after is wrong
-_APART = timedelta(hours=1)
+_REPORT_EVERY_S = 2.0
+# Synchronised clocks differ by far less.
+_CLOCK_TOLERANCE = timedelta(hours=1)
 
 
 class _OneLine(click.Command):
-    """A command whose expected failures, wrong options too, are one line."""
+    """A command that reports expected failures, including wrong options, in one line."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -55,42 +55,44 @@ class _OneLine(click.Command):
 @click.option("--batch", default=5000, show_default=True, metavar="N", help="Predictions deleted in one transaction.")
 @click.option("--dry-run", is_flag=True, help="Say how many would be deleted, and delete nothing.")
 def prune(age: str, batch: int, dry_run: bool) -> None:
-    """Delete old predictions, in small transactions, while others are answered.
+    """Delete old predictions in small transactions, while the service runs.
 
-    Permanent links to them are 404 afterwards. May be interrupted and run again, by a timer for instance.
+    Permanent links to them return 404 afterwards. The command can be interrupted and run again, for example by a timer.
     """
     limit = _moment(age)
     if not 1 <= batch <= _MOST:
         raise UsageError(f"--batch: give a number from 1 to {_MOST}")
     take_time(db.session.connection())
-    if abs(tables.clock_ahead()) > _APART:
+    if abs(tables.clock_ahead()) > _CLOCK_TOLERANCE:
         raise UsageError(
             "this machine's clock and the database server's are more than an hour apart; nothing was deleted"
         )
     last_id = tables.first_id_of(limit)
     total = tables.count_before(last_id)
     db.session.rollback()
-    shown = f"older than {age} (before {limit:%Y-%m-%d %H:%M} UTC)"
+    scope = f"older than {age} (before {limit:%Y-%m-%d %H:%M} UTC)"
     if dry_run:
-        click.echo(f"{total} predictions are {shown}; nothing was deleted")
+        click.echo(f"{total} predictions are {scope}; nothing was deleted")
         return
     began = time.monotonic()
     deleted = _delete(last_id, batch, total)
-    click.echo(f"{deleted} predictions {shown} deleted, in {time.monotonic() - began:.1f} s")
+    click.echo(f"{deleted} predictions {scope} deleted, in {time.monotonic() - began:.1f} s")
 
 
 @group.command("warm", cls=_OneLine)
 @click.option("--study", metavar="S", help="Only species of the study S.")
-@click.option("--limit", default=1000, show_default=True, metavar="N", help="How many of the most asked conditions.")
+@click.option(
+    "--limit", default=1000, show_default=True, metavar="N", help="Number of conditions, the most frequent first."
+)
 def warm(study: str | None, limit: int) -> None:
-    """Fill the shared cache with what will be asked.
+    """Fill the shared cache in advance.
 
-    Computes and keeps in Redis what was asked most often among the latest predictions and what the page of each model
-    begins with, for CACHE_TTL seconds: after a restart of Redis, or when new models answer.
+    Computes the most frequent conditions among the latest predictions and the starting points of each model, and keeps
+    the answers in Redis for CACHE_TTL seconds. Useful after a restart of Redis, or when new models are activated.
     """
     if not 0 <= limit <= _MOST:
         raise UsageError(f"--limit: give a number from 0 to {_MOST}")
-    kept_for = answers.shared_for()
+    seconds_kept = answers.shared_for()
     take_time(db.session.connection())
     try:
         work = cache_warming.plan(study, limit)
@@ -98,21 +100,21 @@ def warm(study: str | None, limit: int) -> None:
         raise UsageError(str(error)) from None
     finally:
         db.session.rollback()
-    if kept_for is None:
+    if seconds_kept is None:
         click.echo("REDIS_URL is not set, and a cache in this process would end with it: nothing was done")
         return
     began = time.monotonic()
-    done = _warm(work)
-    if done["away"]:
-        raise click.ClickException(f"Redis does not answer; {done['kept']} answers were kept before")
-    passed_over = f", {done['passed over']} passed over" if done["passed over"] else ""
+    done = _fill(work)
+    if done["refused"]:
+        raise click.ClickException(f"Redis does not answer; {done['cached']} answers were kept before")
+    skipped = f", {done['skipped']} passed over" if done["skipped"] else ""
     seconds = time.monotonic() - began
-    click.echo(f"{done['kept']} answers are kept for {kept_for} s{passed_over}, in {seconds:.1f} s")
+    click.echo(f"{done['cached']} answers are kept for {seconds_kept} s{skipped}, in {seconds:.1f} s")
 
 
 def _moment(age: str) -> datetime:
-    found = _AGE.fullmatch(age.strip())
-    span = int(found[1]) * _UNITS[found[2]] if found else _LONGEST + _UNITS["d"]
+    match = _AGE.fullmatch(age.strip())
+    span = int(match[1]) * _UNITS[match[2]] if match else _LONGEST + _UNITS["d"]
     if span > _LONGEST:
         raise UsageError(
             "--older-than: give hours, days or weeks, such as 48h, 365d or 52w, and not more than 50 years"
@@ -122,31 +124,31 @@ def _moment(age: str) -> datetime:
 
 def _delete(last_id: str, batch: int, total: int) -> int:
     terminal = sys.stderr.isatty()
-    deleted, said = 0, time.monotonic()
+    deleted, reported = 0, time.monotonic()
     first_id: str | None = ""
     with tqdm(total=total, unit="prediction", disable=not terminal, file=sys.stderr) as bar:
         while first_id is not None:
-            gone, first_id = tables.delete_between(first_id, last_id, batch)
-            deleted += gone
-            bar.update(gone)
-            if not terminal and first_id is not None and time.monotonic() - said > _SAY_EVERY_S:
-                said = time.monotonic()
+            count, first_id = tables.delete_between(first_id, last_id, batch)
+            deleted += count
+            bar.update(count)
+            if not terminal and first_id is not None and time.monotonic() - reported > _REPORT_EVERY_S:
+                reported = time.monotonic()
                 click.echo(f"{deleted}/{total} deleted")
     return deleted
 
 
-def _warm(work: cache_warming.Plan) -> Counter[cache_warming.Outcome]:
-    """Carry a plan out, up to the first answer that Redis does not take."""
+def _fill(work: cache_warming.Plan) -> Counter[cache_warming.Outcome]:
+    """Carry out a plan; stop at the first answer that Redis does not take."""
     terminal = sys.stderr.isatty()
     done: Counter[cache_warming.Outcome] = Counter()
-    said = time.monotonic()
+    reported = time.monotonic()
     with tqdm(total=work.steps, disable=not terminal, file=sys.stderr) as bar:
-        for number, outcomes in enumerate(cache_warming.carry_out(work), start=1):
+        for number, outcomes in enumerate(cache_warming.fill(work), start=1):
             done += outcomes
             bar.update()
-            if done["away"]:
+            if done["refused"]:
                 break
-            if not terminal and time.monotonic() - said > _SAY_EVERY_S:
-                said = time.monotonic()
+            if not terminal and time.monotonic() - reported > _REPORT_EVERY_S:
+                reported = time.monotonic()
                 click.echo(f"{number}/{work.steps} done")
     return done

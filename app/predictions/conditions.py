@@ -1,11 +1,11 @@
-"""Reading the conditions of a query against what a model needs."""
+"""Validation of conditions against the predictors of a model."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import re
-from typing import Any
+from collections.abc import Mapping
 
 import orjson
 
@@ -13,22 +13,22 @@ from app.errors import ValidationFailed
 from app.web.reading import pointer
 from ml.card import ModelCard, Predictor
 
-# Beyond this no environmental variable is meant, in any unit, and 32-bit arithmetic still has room.
+# No environmental variable is larger than this in any unit, and 32-bit floats can hold it.
 ABSURD = 1e12
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 Canonical = dict[str, float | str]
 
 
-def read_environment(given: dict[str, Any], card: ModelCard) -> Canonical:
-    """Check conditions and bring them into one form.
+def read_environment(values: Mapping[str, object], card: ModelCard) -> Canonical:
+    """Validate conditions and return them in canonical form.
 
     Parameters
     ----------
-    given : dict
-        As sent: numbers, or text that reads as a number.
+    values : mapping
+        Values by predictor: numbers, or text that reads as a number.
     card : ModelCard
-        Of the model that will answer.
+        Of the model that answers.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def read_environment(given: dict[str, Any], card: ModelCard) -> Canonical:
     canonical: Canonical = {}
     for predictor in card.predictors:
         name = predictor.name
-        value = given.get(name)
+        value = values.get(name)
         if value is None:
             problems.append((pointer("environment", name), "a value is needed"))
             continue
@@ -52,9 +52,9 @@ def read_environment(given: dict[str, Any], card: ModelCard) -> Canonical:
             canonical[name] = _read_value(value, predictor)
         except ValueError as error:
             problems.append((pointer("environment", name), str(error)))
-    if problems or len(canonical) != len(given):
+    if problems or len(canonical) != len(values):
         known = {predictor.name for predictor in card.predictors}
-        for name in given:
+        for name in values:
             if name not in known:
                 problems.append((pointer("environment", name[:100]), "this model has no such predictor"))
     if problems:
@@ -63,13 +63,13 @@ def read_environment(given: dict[str, Any], card: ModelCard) -> Canonical:
 
 
 def cache_key(model_id: str, canonical: Canonical) -> str:
-    """Return the key under which the answer of a model to some conditions is kept."""
+    """Return the cache key of a model's answer to conditions."""
     body = orjson.dumps([model_id, canonical], option=orjson.OPT_SORT_KEYS)
     return "prediction:" + hashlib.sha256(body).hexdigest()
 
 
 def number_text(value: float) -> str:
-    """Write a number as short as it can be read back."""
+    """Return the shortest text that reads back as the same number."""
     if float(value).is_integer() and abs(value) < 1e15:
         return str(int(value))
     return repr(float(value))
@@ -88,7 +88,7 @@ def _read_value(value: object, predictor: Predictor) -> float | str:
         raise ValueError(f"must be {number_text(predictor.highest_possible)}{with_unit} or less")
     if abs(number) > ABSURD:
         raise ValueError("is too large to be a measurement")
-    return number + 0.0 if number else 0.0  # -0.0 and 0.0 are one place
+    return number + 0.0 if number else 0.0  # -0.0 and 0.0 are the same value
 
 
 def _read_number(value: object) -> float:
@@ -111,5 +111,5 @@ def _read_level(value: object, predictor: Predictor) -> str:
     text = number_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
     if isinstance(text, str) and text.strip() in levels:
         return text.strip()
-    shown = ", ".join(levels[:20]) + (", …" if len(levels) > 20 else "")
-    raise ValueError(f"must be one of {shown}")
+    choices = ", ".join(levels[:20]) + (", …" if len(levels) > 20 else "")
+    raise ValueError(f"must be one of {choices}")

@@ -19,7 +19,7 @@ from app.web.reading import read_query
 
 api = Blueprint("curves_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("curves", __name__)
-# enough for a drawing as wide as a word
+# Points of a curve in a table cell.
 _POINTS = 25
 
 
@@ -45,19 +45,19 @@ def curves(slug: str) -> Reply:
     if query.prediction is None:
         if version is None:
             raise Unavailable(f"There is no model for {row.scientific_name} yet.")
-        found = species_service.starting_curves(row, version, query.start, query.points)
+        result = species_service.starting_curves(row, version, query.start, query.points)
     else:
-        found = curves_at(query.prediction, row, query.points)
-    drawings = [draw(curve) for curve in found.curves] if face() != "json" else []
+        result = curves_at(query.prediction, row, query.points)
+    drawings = [draw(curve) for curve in result.curves] if face() != "json" else []
     starts = registry.card_of(version).starting_points if version is not None and query.prediction is None else []
     return Reply(
-        found,
+        result,
         context={"drawings": drawings, "prediction": query.prediction, "starts": starts, "start": query.start},
     )
 
 
 def curves_at(prediction_id: str, species: Species, points: int) -> ResponseCurves:
-    """Return response curves around the conditions of an answer given before, by the model that gave it.
+    """Return response curves of a stored answer's model around the conditions of the answer.
 
     Raises
     ------
@@ -66,15 +66,16 @@ def curves_at(prediction_id: str, species: Species, points: int) -> ResponseCurv
     Unavailable
         The model cannot be opened.
     """
-    given = stored.found(prediction_id)
-    if given is None or given.model is None or given.answer.species.slug != species.slug:
+    stored_answer = stored.find_or_none(prediction_id)
+    if stored_answer is None or stored_answer.model is None or stored_answer.answer.species.slug != species.slug:
         raise ValidationFailed([("/prediction", "there is no such prediction for this species")])
-    at = f"the conditions of prediction {given.answer.id}"
-    return species_service.curves_around(species, given.model, at, dict(given.answer.environment), points)
+    answer = stored_answer.answer
+    at = f"the conditions of prediction {answer.id}"
+    return species_service.curves_around(species, stored_answer.model, at, dict(answer.environment), points)
 
 
 def drawings(answer: PredictionAnswer) -> dict[str, Drawing]:
-    """Return an answer's response curves by predictor; none where the model cannot be opened any more."""
+    """Return an answer's response curves by predictor; empty where the model cannot be opened."""
     try:
         model = stored.model_of(answer.species.slug, answer.model.id)
         curves = species_service.curves_of(model, answer.environment, _POINTS) if model is not None else []

@@ -1,4 +1,4 @@
-"""The predict form: what it shows, and how what comes back from it is read."""
+"""The predict form: its initial values, the query that it sends, and its messages."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from ml.serving.threshold import OWN
 
 PREFIX = "env."
 OPTIONS = ("threshold", "own_threshold", "extrapolation")
-_LONGEST = 200
+LONGEST = 200
 
 
-def filled(species: SpeciesEntry, start: str = "") -> tuple[PredictForm, Canonical]:
+def form_for(species: SpeciesEntry, start: str = "") -> tuple[PredictForm, Canonical]:
     """Return the form of a species with starting values, and those values.
 
     Parameters
     ----------
     species : SpeciesEntry
     start : str
-        Number or label of a starting point; the first one where it is neither.
+        Number or label of a starting point; otherwise the first one is used.
     """
-    form = PredictForm(species=species_service.describe(species, species.model), query=_shown_name(species))
+    form = PredictForm(species=species_service.describe(species, species.model), query=_display_name(species))
     if species.model is None:
         return form, {}
     card = registry.card_of(species.model)
     form.starting_points = card.starting_points
     environment = dict(_start(card, start).environment)
-    form.values = {name: _shown(value) for name, value in environment.items()}
+    form.values = value_texts(environment)
     return form, environment
 
 
-def sent(posted: MultiDict[str, str]) -> dict[str, Any]:
-    """Return the query that the form sent, with numbers in their common spelling."""
+def query_of(posted: MultiDict[str, str]) -> dict[str, Any]:
+    """Return the query that a posted form contains, with decimal points in its numbers."""
     query: dict[str, Any] = {"species": posted.get("species", "").strip(), "environment": environment_of(posted)}
     rule = posted.get("threshold", "").strip()
     if rule == OWN:
@@ -55,42 +55,60 @@ def sent(posted: MultiDict[str, str]) -> dict[str, Any]:
 
 
 def environment_of(posted: MultiDict[str, str]) -> dict[str, str]:
-    """Return the conditions that a form or an address carries; empty fields are left out."""
-    given = {
-        name.removeprefix(PREFIX): _common_spelling(value) for name, value in posted.items() if name.startswith(PREFIX)
-    }
-    return {name: value for name, value in given.items() if value != ""}
+    """Return the conditions in a form or an address, without empty fields."""
+    values = {name: _common_spelling(value) for name, value in typed_values(posted).items()}
+    return {name: value for name, value in values.items() if value != ""}
 
 
-def refused(posted: MultiDict[str, str], error: AppError) -> PredictForm:
-    """Return the form again: everything as it was typed, each message beside its field."""
-    name = posted.get("species", "").strip()[:_LONGEST]
+def typed_values(posted: MultiDict[str, str]) -> dict[str, str]:
+    """Return the values in a form or an address as they were typed, by predictor."""
+    return {name.removeprefix(PREFIX): value for name, value in posted.items() if name.startswith(PREFIX)}
+
+
+def options_of(posted: MultiDict[str, str]) -> dict[str, str]:
+    """Return the threshold and extrapolation options in a form or an address, as they were typed."""
+    return {name: posted[name][:LONGEST] for name in OPTIONS if posted.get(name)}
+
+
+def form_with_errors(posted: MultiDict[str, str], error: AppError) -> PredictForm:
+    """Return the form with the values as they were typed and each message beside its field."""
+    name = posted.get("species", "").strip()[:LONGEST]
     form = PredictForm(query=name)
     try:
         species = snapshot.current().resolve(name)
     except ValidationFailed:
         pass
     else:
-        form, _ = filled(species)
-    keep(form, posted)
+        form, _ = form_for(species)
+    restore(form, posted)
     for at, text in error.errors:
-        field, message = _field_of(at), text[:1].upper() + text[1:]
-        if text == "a value is needed":
-            message = "Enter a value"
-        form.errors.setdefault(field, message)
+        form.errors.setdefault(_field_of(at), message_for(text))
     return form
 
 
-def keep(form: PredictForm, posted: MultiDict[str, str]) -> None:
-    """Put what was typed back into the form."""
-    form.values |= {
-        name.removeprefix(PREFIX): value[:_LONGEST] for name, value in posted.items() if name.startswith(PREFIX)
-    }
-    form.options = {name: posted[name][:_LONGEST] for name in OPTIONS if posted.get(name)}
+def restore(form: PredictForm, posted: MultiDict[str, str]) -> None:
+    """Put the typed values back into the form."""
+    form.values |= {name: value[:LONGEST] for name, value in typed_values(posted).items()}
+    form.options = options_of(posted)
+
+
+def message_for(text: str) -> str:
+    """Return a validation error as a sentence beside its field."""
+    return "Enter a value" if text == "a value is needed" else text[:1].upper() + text[1:]
+
+
+def pointer_parts(at: str) -> list[str]:
+    """Return the names in a JSON pointer (RFC 6901)."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]]
+
+
+def value_texts(environment: Canonical) -> dict[str, str]:
+    """Return conditions as the text of their fields."""
+    return {name: value if isinstance(value, str) else number_text(value) for name, value in environment.items()}
 
 
 def _field_of(at: str) -> str:
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]]
+    parts = pointer_parts(at)
     if parts[:1] == ["species"]:
         return "species"
     if len(parts) >= 2 and parts[0] == "environment":
@@ -108,16 +126,12 @@ def _start(card: ModelCard, start: str) -> Conditions:
 
 
 def _common_spelling(value: str) -> str:
-    """Return a number with a decimal point where it was typed with a comma."""
+    """Return a number with a decimal point instead of a decimal comma."""
     text = value.strip()
     number = text.replace("\N{MINUS SIGN}", "-").replace(",", ".")
-    # a level's name may hold a comma too and stays as it is; so does 1,234.5, whose comma means something else
+    # a level's name may contain a comma and is not changed; nor is 1,234.5, whose comma separates thousands
     return number if NUMBER.fullmatch(number) else text
 
 
-def _shown(value: float | str) -> str:
-    return value if isinstance(value, str) else number_text(value)
-
-
-def _shown_name(species: SpeciesEntry) -> str:
+def _display_name(species: SpeciesEntry) -> str:
     return species.vernacular_name or species.scientific_name

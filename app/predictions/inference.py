@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from app.cache import answers
 from app.errors import ValidationFailed
 from app.predictions.conditions import Canonical, cache_key
@@ -81,7 +79,7 @@ def threshold_of(artifact: Artifact, requested: float | str | None) -> Threshold
     )
 
 
-def _read_cached(entry: Any, environment: Canonical) -> Computed:
+def _read_cached(entry: object, environment: Canonical) -> Computed:
     """Validate an entry of the shared cache, which is untrusted.
 
     Raises

@@ -1,4 +1,4 @@
-"""An answer in words and bars: what the pages show and JSON does not need."""
+"""Sentences, bars and links of an answer on a page."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class AnswerView:
 def present(
     answer: PredictionAnswer, card: ModelCard, site: str, drawings: dict[str, Drawing] | None = None
 ) -> AnswerView:
-    """Put an answer into words.
+    """Return the view of an answer.
 
     Parameters
     ----------
     answer : PredictionAnswer
-        One without an id is an example.
+        An answer without an id is an example.
     card : ModelCard
         Of the model that answered.
     site : str
@@ -115,7 +115,7 @@ def present(
 
 
 def reason_for(answer: PredictionAnswer, card: ModelCard) -> str:
-    """Return why the verdict is what it is, as the end of a sentence."""
+    """Return the reason for the verdict, as the end of a sentence."""
     low, high = answer.interval
     cut, rule, novelty = answer.threshold.value, answer.threshold.rule, answer.novelty
     named = "your own threshold" if rule == OWN else f"the {rule} threshold"
@@ -133,22 +133,22 @@ def reason_for(answer: PredictionAnswer, card: ModelCard) -> str:
 
 def outside_ranges(answer: PredictionAnswer, card: ModelCard) -> list[OutsideRange]:
     """Return the values that lie outside the range seen in training."""
-    found = []
-    told = None if answer.novelty.kind == "unknown" else answer.novelty.outside_range
+    values = []
+    named = None if answer.novelty.kind == "unknown" else answer.novelty.outside_range
     for predictor in card.predictors:
         value = answer.environment.get(predictor.name)
         if isinstance(value, str) or value is None or predictor.minimum is None or predictor.maximum is None:
             continue
-        # answers kept before the model named them are looked at again
-        if predictor.name in told if told is not None else not predictor.minimum <= value <= predictor.maximum:
-            found.append(
+        # old answers do not name these predictors, so their values are compared again
+        if predictor.name in named if named is not None else not predictor.minimum <= value <= predictor.maximum:
+            values.append(
                 OutsideRange(predictor.label, float(value), predictor.unit, predictor.minimum, predictor.maximum)
             )
-    return found
+    return values
 
 
 def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
-    """Say where the conditions lie beside the training records."""
+    """Return a sentence on the conditions and the training records."""
     novelty = answer.novelty
     if novelty.dissimilarity_index is None or novelty.dissimilarity_threshold is None:
         return "" if outside_ranges(answer, card) else "Every value lies within the range seen in training."
@@ -163,7 +163,7 @@ def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
 
 
 def meaning_of(answer: PredictionAnswer, card: ModelCard) -> str:
-    """Say what the threshold does to held-out records."""
+    """Return a sentence on the threshold and the held-out records."""
     cut = answer.threshold
     named = "your own threshold" if cut.rule == OWN else f"the {cut.rule} threshold"
     begin = f"Suitable means {cut.value:.2f} or more, {named}"
@@ -177,23 +177,23 @@ def meaning_of(answer: PredictionAnswer, card: ModelCard) -> str:
 
 
 def width_of(answer: PredictionAnswer) -> str:
-    """Say how far intervals like this one were right, and what makes this one wide."""
-    told = answer.uncertainty
-    if told is None or told.coverage is None:
+    """Return a sentence on the coverage of intervals and the largest source of this interval's width."""
+    uncertainty = answer.uncertainty
+    if uncertainty is None or uncertainty.coverage is None:
         return "This model's intervals were never checked against held-out records."
     sources = {
         "records": "another sample of records could have said something else",
         "members": "the parts of the model disagree",
         "places": "places differ in what no condition tells",
     }
-    held, groups, whose = told.coverage, told.groups, ""
-    if told.study_coverage is not None:
-        # a species alone has few groups, and the interval was fitted on all of them
-        held, groups, whose = told.study_coverage, told.study_groups, " of this study"
-    text = f"Nine in ten such intervals should hold; on {groups} groups of held-out records{whose} {held:.0%} did."
-    if told.sources and max(told.sources.values()) > 0:
-        most = max(told.sources, key=lambda name: told.sources[name])
-        text += f" The largest part of its width ({told.sources[most]:.0%}) is there because {sources[most]}."
+    coverage, groups, scope = uncertainty.coverage, uncertainty.groups, ""
+    if uncertainty.study_coverage is not None:
+        # one species has few groups, and the interval was fitted on all species of the study
+        coverage, groups, scope = uncertainty.study_coverage, uncertainty.study_groups, " of this study"
+    text = f"Nine in ten such intervals should hold; on {groups} groups of held-out records{scope} {coverage:.0%} did."
+    if uncertainty.sources and max(uncertainty.sources.values()) > 0:
+        most = max(uncertainty.sources, key=lambda name: uncertainty.sources[name])
+        text += f" The largest part of its width ({uncertainty.sources[most]:.0%}) is there because {sources[most]}."
     return text
 
 
@@ -203,14 +203,14 @@ def _as_form(answer: PredictionAnswer) -> dict[str, str]:
 
 
 def curl(answer: PredictionAnswer, site: str) -> str:
-    """Return a shell command that asks the same question."""
+    """Return a curl command for the same request."""
     body = orjson.dumps({"species": answer.species.slug, "environment": answer.environment}).decode()
     address = shlex.quote(f"{site}/api/v1/predictions")
     return f"curl {address} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
 def value_text(value: float | str, predictor: Predictor) -> str:
-    """Write a value with its unit."""
+    """Return a value with its unit."""
     text = value if isinstance(value, str) else number_text(float(f"{value:.4g}"))
     return f"{text} {predictor.unit}".strip()
 

@@ -1,4 +1,4 @@
-"""What a prediction needs and what it answers: the one definition for form, JSON and OpenAPI."""
+"""Schemas of predictions, query and answer: the one definition for form, JSON and OpenAPI."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
 from app.catalogue.refs import ModelRef, SpeciesRef
+from app.species.schemas import SpeciesDetail
 from app.web.fields import PageQuery, Text, plain_text
 from ml.card import Conditions
 
@@ -45,7 +46,7 @@ def read_threshold(value: object) -> float | str | None:
 
 
 class RequestOptions(BaseModel):
-    """How answers are judged."""
+    """Options for the verdict: threshold and extrapolation."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -81,7 +82,7 @@ class PredictionQuery(RequestOptions):
 
 
 class ThresholdUsed(BaseModel):
-    """The cut-off between suitable and not, and the rule that set it."""
+    """The threshold between suitable and unsuitable, and its rule."""
 
     value: float
     rule: str = Field(description="maxSSS, P10, MTP, or own.")
@@ -90,7 +91,7 @@ class ThresholdUsed(BaseModel):
 
 
 class Novelty(BaseModel):
-    """Whether the conditions are like those the model was trained on."""
+    """Similarity of the conditions to the training data."""
 
     in_area_of_applicability: bool
     kind: Kind = Field(
@@ -108,13 +109,15 @@ class Novelty(BaseModel):
 
 
 class Uncertainty(BaseModel):
-    """What the interval is made of and how often such intervals were right about held-out records."""
+    """Coverage of the intervals on held-out records, and the sources of their width."""
 
-    level: float = Field(description="What share of intervals should hold.")
+    level: float = Field(description="Nominal coverage: the share of intervals that should hold.")
     coverage: float | None = Field(
-        None, description="What share held on records of this species that were held out; null if never checked."
+        None, description="Share of intervals that held on held-out records of this species; null if never checked."
     )
-    groups: int | None = Field(None, description="Groups of held-out records that the coverage was counted on.")
+    groups: int | None = Field(
+        None, description="Number of groups of held-out records on which the coverage was measured."
+    )
     study_coverage: float | None = Field(
         None, description="The same over all species of the study, where intervals were fitted on them together."
     )
@@ -127,7 +130,7 @@ class Uncertainty(BaseModel):
 
 
 class Contribution(BaseModel):
-    """How far one predictor moved the suitability."""
+    """The effect of one predictor on the suitability."""
 
     predictor: str
     value: float | str
@@ -173,7 +176,7 @@ class PredictionAnswer(BaseModel):
     study: str = Field(description="Slug of the study.")
     suitability: float = Field(ge=0, le=1)
     interval: tuple[float, float] = Field(description="Low and high.")
-    uncertainty: Uncertainty | None = Field(description="Null for an answer given before it was reported.")
+    uncertainty: Uncertainty | None = Field(description="Null for answers stored before it was reported.")
     verdict: Verdict = Field(
         description="`marginal`: the interval reaches to both sides of the threshold. `cannot say`: outside the area "
         "of applicability."
@@ -182,11 +185,11 @@ class PredictionAnswer(BaseModel):
     threshold: ThresholdUsed
     novelty: Novelty
     extrapolation: Extrapolation
-    baseline: float | None = Field(description="Suitability before any condition is known.")
+    baseline: float | None = Field(description="Mean suitability, before the effects of the conditions.")
     contributions: list[Contribution] = Field(
         description="Largest effect first. Baseline and effects sum to the suitability."
     )
-    missing: list[str] = Field(description="What the model cannot say because it is of an older format.")
+    missing: list[str] = Field(description="Members that a model of an older format cannot provide.")
     environment: dict[str, float | str]
     model: ModelRef
     cached: bool
@@ -201,17 +204,15 @@ class PredictionPage(BaseModel):
 
 
 class PredictionsQuery(PageQuery):
-    """Which predictions to list."""
+    """Filter and page of the list of predictions."""
 
     species: Text | None = Field(None, description="Only predictions for this species, by slug.")
 
 
 class PredictForm(BaseModel):
-    """The form as the page shows it."""
+    """The predict form with its values and messages."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    species: Any = Field(None, description="SpeciesDetail or None")
+    species: SpeciesDetail | None = None
     values: dict[str, str] = Field(default_factory=dict)
     errors: dict[str, str] = Field(default_factory=dict)
     options: dict[str, str] = Field(default_factory=dict, description="threshold, own_threshold, extrapolation")

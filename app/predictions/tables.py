@@ -22,7 +22,7 @@ from app.outbox.row import QueuedRow
 
 
 class Prediction(Base):
-    """One answer that was given."""
+    """One stored answer."""
 
     __tablename__ = "predictions"
     __table_args__ = (Index("ix_predictions_species_id_id", "species_id", "id"),)
@@ -48,21 +48,21 @@ def new_id() -> str:
 
 
 def first_id_of(moment: datetime) -> str:
-    """Return an id that sorts before every id made at a moment or later, and behind every earlier one."""
-    # a clock that was lost begins in 1970, and days before that there are no ids
+    """Return an id that sorts before every id made at a moment or later, and after every earlier id."""
+    # a clock that lost its time starts in 1970, and a period before that would give a negative id
     return str(uuid.UUID(int=max(0, int(moment.timestamp() * 1000)) << 80))
 
 
 def clock_ahead() -> timedelta:
-    """Return how far this machine's clock is ahead of the database server's; an embedded database has no other."""
+    """Return how far this machine's clock is ahead of the database server's; zero for SQLite."""
     if db.session.get_bind().dialect.name != "postgresql":
         return timedelta()
-    theirs: datetime = db.session.execute(select(func.clock_timestamp())).scalar_one()
-    return datetime.now(UTC) - theirs
+    server_time: datetime = db.session.execute(select(func.clock_timestamp())).scalar_one()
+    return datetime.now(UTC) - server_time
 
 
 def insert(rows: list[QueuedRow]) -> None:
-    """Insert predictions that are not there yet, and commit.
+    """Insert predictions that are not stored yet, and commit.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def before(prediction_id: str | None, limit: int, species: str | None) -> list[P
 
 
 class ConditionsRow(NamedTuple):
-    """What looking back needs of a row: the answer itself, tens of times as large, stays in the database."""
+    """The columns that analytics reads; the answer itself is tens of times as large and is not loaded."""
 
     environment: dict[str, float | str]
     kind: str | None
@@ -126,9 +126,9 @@ class ConditionsRow(NamedTuple):
 
 
 def latest_of_study(study_id: int, first_id: str, last_id: str, limit: int) -> list[ConditionsRow]:
-    """Return what a study was asked, latest first, from an id on and before another."""
-    # the index on species and id finds the rows; only those that are wanted are read
-    wanted = (
+    """Return the requested conditions of a study with ids in [first_id, last_id), latest first."""
+    # the index on species and id selects the rows before any of them is read
+    ids = (
         select(Prediction.id)
         .join(Species, Species.id == Prediction.species_id)
         .where(Species.study_id == study_id, Prediction.id >= first_id, Prediction.id < last_id)
@@ -139,19 +139,19 @@ def latest_of_study(study_id: int, first_id: str, last_id: str, limit: int) -> l
     novelty = Prediction.answer["novelty"]
     statement = (
         select(Prediction.environment, novelty["kind"].as_string(), novelty["in_area_of_applicability"].as_boolean())
-        .join(wanted, wanted.c.id == Prediction.id)
+        .join(ids, ids.c.id == Prediction.id)
         .order_by(Prediction.id.desc())
     )
     return [ConditionsRow(*row) for row in db.session.execute(statement)]
 
 
-def most_asked(species_ids: list[int] | None, recent: int, limit: int) -> list[tuple[int, dict[str, float | str]]]:
-    """Return species and conditions among the latest predictions, most often asked first."""
+def most_frequent(species_ids: list[int] | None, recent: int, limit: int) -> list[tuple[int, dict[str, float | str]]]:
+    """Return species and conditions among the latest predictions, most frequent first."""
     latest = select(Prediction.species_id, Prediction.environment).order_by(Prediction.id.desc()).limit(recent)
     if species_ids is not None:
         latest = latest.where(Prediction.species_id.in_(species_ids))
     rows = latest.subquery()
-    # PostgreSQL compares no JSON; conditions are stored in one form, so that equal ones are equal text
+    # PostgreSQL cannot compare json values; conditions are stored in canonical form, so equal ones have equal text
     conditions = as_type(rows.c.environment, Text)
     statement = (
         select(rows.c.species_id, conditions)
@@ -163,7 +163,7 @@ def most_asked(species_ids: list[int] | None, recent: int, limit: int) -> list[t
 
 
 def counts_by_species(first_id: str, last_id: str) -> list[tuple[Species, int]]:
-    """Return how often each species was asked about from an id on and before another, most often first."""
+    """Return the number of predictions for each species with ids in [first_id, last_id), largest first."""
     counts = (
         select(Prediction.species_id, func.count().label("requests"))
         .where(Prediction.id >= first_id, Prediction.id < last_id)
@@ -179,29 +179,29 @@ def counts_by_species(first_id: str, last_id: str) -> list[tuple[Species, int]]:
 
 
 def count_before(prediction_id: str) -> int:
-    """Return how many predictions came before an id."""
+    """Return the number of predictions with a smaller id."""
     return db.session.scalar(select(func.count()).select_from(Prediction).where(Prediction.id < prediction_id)) or 0
 
 
 def delete_between(first_id: str, last_id: str, most: int) -> tuple[int, str | None]:
-    """Delete the oldest predictions from an id on and before another, and commit.
+    """Delete the oldest predictions with ids in [first_id, last_id), and commit.
 
     Parameters
     ----------
     first_id, last_id : str
     most : int
-        How many to delete at most.
+        Largest number to delete.
 
     Returns
     -------
     (int, str or None)
-        How many were deleted, and the id to go on from; None when nothing is left. Going on from there passes over the
-        dead rows that the database has not cleared away yet.
+        Number deleted, and the id where the next call starts; None when nothing is left. Starting there skips the dead
+        rows that the database has not vacuumed yet.
     """
     within = (Prediction.id >= first_id) & (Prediction.id < last_id)
-    beyond = db.session.scalar(select(Prediction.id).where(within).order_by(Prediction.id).offset(most).limit(1))
-    unwanted = delete(Prediction).where(Prediction.id >= first_id, Prediction.id < (beyond or last_id))
-    done = db.session.execute(unwanted, execution_options={"synchronize_session": False})
-    deleted = cast("CursorResult[Any]", done).rowcount
+    next_id = db.session.scalar(select(Prediction.id).where(within).order_by(Prediction.id).offset(most).limit(1))
+    statement = delete(Prediction).where(Prediction.id >= first_id, Prediction.id < (next_id or last_id))
+    result = db.session.execute(statement, execution_options={"synchronize_session": False})
+    deleted = cast("CursorResult[Any]", result).rowcount
     db.session.commit()
-    return deleted, beyond
+    return deleted, next_id

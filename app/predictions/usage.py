@@ -1,7 +1,7 @@
-"""What is counted for operators about each request: was the model at home there, and are the conditions drifting.
+"""Usage metrics: the kind of novelty of each request, and the drift of requested conditions.
 
-A request puts its conditions on a list; a thread of the process counts what is on it, many at a time, twice a second
-and when this process is scraped. Prometheus reads a little later, and a request does not pay for thirty counters.
+A request appends its conditions to a queue. A thread of the process counts the queue in batches, twice a second and
+before each scrape, so that a request does not pay for thirty counters.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from ml.serving.predictor import FastPredictor
 # A study with hundreds of predictors must not become thousands of series.
 MOST_PREDICTORS = 30
 _EVERY_S = 0.5
-# A thread that is stuck must not fill the memory.
+# The limit of the queue in case the thread is stuck.
 _MOST_WAITING = 100_000
 
 
 class _Column(NamedTuple):
-    """One predictor that is counted: its name, its quarters, and the counter of each part."""
+    """One counted predictor: its name, the quarters of its training values, and a counter for each part."""
 
     name: str
     quarters: TrainingQuarters
@@ -42,15 +42,15 @@ class _Column(NamedTuple):
 
 
 class _Model(NamedTuple):
-    """The counters of one model: looking them up by their labels would take longer than counting."""
+    """The counters of one model, kept because looking them up by label takes longer than counting."""
 
     answers: dict[Kind, Counter]
     refused: Counter
     columns: list[_Column]
 
 
-class _Seen(NamedTuple):
-    """One request that a model could judge."""
+class _Event(NamedTuple):
+    """One request with known novelty."""
 
     model: _Model
     kind: Kind
@@ -59,55 +59,55 @@ class _Seen(NamedTuple):
 
 
 class UsageCounter:
-    """Counts requests, a little later than they are answered.
+    """Counts requests in batches, in a thread.
 
     Parameters
     ----------
-    counted : Counters
+    counters : Counters
     """
 
-    def __init__(self, counted: Counters) -> None:
-        self._counted = counted
-        # Prepared once for each opened model, and forgotten when the model is closed.
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        # Prepared once for each opened model; the weak reference drops it when the model is closed.
         self._models: WeakKeyDictionary[FastPredictor, _Model] = WeakKeyDictionary()
-        self._waiting: deque[_Seen] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[_Event] = deque(maxlen=_MOST_WAITING)
         self._lock = threading.Lock()
         self._background = WorkerThread("usage counter", self.count, _EVERY_S)
 
     def add(self, artifact: Artifact, environment: Canonical, novelty: Novelty, *, refused: bool) -> None:
-        """Take one request."""
+        """Queue one request."""
         model = self._models.get(artifact.predictor)
         if model is None:
-            model = self._models[artifact.predictor] = _prepare(artifact, self._counted)
+            model = self._models[artifact.predictor] = _prepare(artifact, self._counters)
         kind = kind_of(novelty.kind, novelty.in_area_of_applicability)
-        self._waiting.append(_Seen(model, kind, refused, environment))
+        self._waiting.append(_Event(model, kind, refused, environment))
         self._background.wake()
 
     def count(self) -> None:
-        """Count what waits."""
+        """Count the queued requests."""
         with self._lock:
-            by_model: dict[int, list[_Seen]] = {}
+            by_model: dict[int, list[_Event]] = {}
             while self._waiting:
-                seen = self._waiting.popleft()
-                by_model.setdefault(id(seen.model), []).append(seen)
-            for several in by_model.values():
-                _count(several[0].model, several)
+                event = self._waiting.popleft()
+                by_model.setdefault(id(event.model), []).append(event)
+            for events in by_model.values():
+                _count(events[0].model, events)
 
 
 def init_app(app: Flask) -> None:
-    """Create the usage counter, and count what waits before this process is scraped or ends."""
+    """Create the usage counter; count the queue before each scrape and at exit."""
     usage_counter = components(app).add(UsageCounter(components(app).get(Counters)))
 
-    def before_a_scrape() -> None:
+    def count_before_scrape() -> None:
         if request.path == "/metrics":
             usage_counter.count()
 
-    app.before_request(before_a_scrape)
+    app.before_request(count_before_scrape)
     atexit.register(usage_counter.count)
 
 
 def kind_of(kind: str | None, inside: bool | None) -> Kind:
-    """Return where conditions lie; answers given before that was told apart only know whether inside or not."""
+    """Return the kind of novelty; old answers only record whether the conditions were inside."""
     match kind:
         case "inside" | "range" | "combination":
             return kind
@@ -115,35 +115,35 @@ def kind_of(kind: str | None, inside: bool | None) -> Kind:
 
 
 def count(artifact: Artifact, environment: Canonical, novelty: Novelty, *, refused: bool) -> None:
-    """Count one request that a model could judge."""
+    """Count one request with known novelty."""
     component(UsageCounter).add(artifact, environment, novelty, refused=refused)
 
 
-def _count(model: _Model, several: list[_Seen]) -> None:
-    for kind, times in Count(seen.kind for seen in several).items():
+def _count(model: _Model, events: list[_Event]) -> None:
+    for kind, times in Count(event.kind for event in events).items():
         model.answers[kind].inc(times)
-    refused = sum(seen.refused for seen in several)
+    refused = sum(event.refused for event in events)
     if refused:
         model.refused.inc(refused)
     for column in model.columns:
-        # in the precision of the training values, or 0.1 would not be the 0.1 it was trained on
-        values = np.array([seen.environment[column.name] for seen in several], np.float32)
+        # in the precision of the training values, so that equal values compare equal
+        values = np.array([event.environment[column.name] for event in events], np.float32)
         for part, share in zip(column.parts, column.quarters.count(values).tolist(), strict=True):
             if share:
                 part.inc(share)
 
 
-def _prepare(artifact: Artifact, counted: Counters) -> _Model:
-    # every label at once, so that what nobody asks for is 0 and not absent: a query over shares needs it
+def _prepare(artifact: Artifact, counters: Counters) -> _Model:
+    # create every label at once: a query over shares needs a 0 where there was no request
     study = artifact.card.study.slug
     columns: list[_Column] = []
     for predictor, reference in zip(artifact.card.predictors, artifact.predictor.reference, strict=True):
         if predictor.type == "categorical" or len(reference) == 0 or len(columns) == MOST_PREDICTORS:
             continue
-        parts = [counted.conditions.labels(study, predictor.name, part) for part in PARTS]
+        parts = [counters.conditions.labels(study, predictor.name, part) for part in PARTS]
         columns.append(_Column(predictor.name, TrainingQuarters(reference), parts))
     return _Model(
-        answers={kind: counted.answers.labels(study, kind) for kind in get_args(Kind)},
-        refused=counted.refused.labels(study),
+        answers={kind: counters.answers.labels(study, kind) for kind in get_args(Kind)},
+        refused=counters.refused.labels(study),
         columns=columns,
     )

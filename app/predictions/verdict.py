@@ -1,4 +1,4 @@
-"""From numbers to a word: suitable, marginal, unsuitable, or that the model cannot say."""
+"""The verdict of an answer: suitable, marginal, unsuitable or cannot say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def verdict_for(
     novelty: Novelty,
     extrapolation: Extrapolation,
 ) -> Verdict:
-    """Return the word for an answer."""
+    """Return the verdict of an answer."""
     if not novelty.in_area_of_applicability and extrapolation != "allow":
         return "cannot say"
     if interval[0] < threshold.value <= interval[1]:
@@ -24,7 +24,7 @@ def verdict_for(
 
 
 def refuse_outside(novelty: Novelty, environment: dict[str, float | str], card: ModelCard) -> None:
-    """Raise OutsideArea where conditions lie outside the area of applicability; every reason names its field."""
+    """Raise OutsideArea, with a reason for each field, if conditions lie outside the area of applicability."""
     if novelty.in_area_of_applicability:
         return
     predictors = {predictor.name: predictor for predictor in card.predictors}

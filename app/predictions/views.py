@@ -1,4 +1,4 @@
-"""Addresses of predictions: the predict page is the front door."""
+"""Pages and API of predictions; the predict page is the first page of the site."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ml.card import ModelCard
 api = Blueprint("predictions_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("predictions", __name__)
 
-# With this htmx puts the whole form back, though the button aimed at the answer alone.
+# The button targets the answer; with these headers htmx replaces the form as well.
 _RETARGET = {"HX-Retarget": "#workspace", "HX-Reswap": "outerHTML"}
 
 
@@ -49,7 +49,7 @@ def start() -> Reply:
     try:
         species = snapshot.current().resolve(validate(PredictionQuery, {"species": name, "environment": {}}).species)
     except ValidationFailed as error:
-        return _refused(forms.refused(request.args, error))
+        return _invalid(forms.form_with_errors(request.args, error))
     return _example(species)
 
 
@@ -58,16 +58,16 @@ def start() -> Reply:
 def predict_form() -> Reply:
     """Answer the form; template context as for the page, the fragment is the answer alone."""
     try:
-        query = validate(PredictionQuery, forms.sent(request.form))
+        query = validate(PredictionQuery, forms.query_of(request.form))
         result = service.predict(query)
     except ValidationFailed as error:
-        return _refused(forms.refused(request.form, error))
+        return _invalid(forms.form_with_errors(request.form, error))
     except OutsideArea as error:
-        form, _ = forms.filled(snapshot.current().resolve(query.species))
-        forms.keep(form, request.form)
+        form, _ = forms.form_for(snapshot.current().resolve(query.species))
+        forms.restore(form, request.form)
         return Reply(None, 409, {"form": form, "view": None, "card": None, "no_models": False, "refusal": error})
-    form, _ = forms.filled(result.species)
-    forms.keep(form, request.form)
+    form, _ = forms.form_for(result.species)
+    forms.restore(form, request.form)
     return _answered(result.answer, result.card, form=form)
 
 
@@ -101,7 +101,7 @@ def predict() -> Reply:
 @faces(page="predictions/permalink.html", fragment="predictions/_answer.html")
 @from_replica
 def detail(prediction_id: str) -> Reply:
-    """Show an answer given before. Template context: ``data`` PredictionAnswer, ``view`` AnswerView, ``card``."""
+    """Show a stored answer. Template context: ``data`` PredictionAnswer, ``view`` AnswerView, ``card``."""
     answer, card = stored.find(prediction_id)
     return _answered(answer, card)
 
@@ -118,23 +118,23 @@ def detail(prediction_id: str) -> Reply:
 @faces()
 @from_replica
 def browse() -> Reply:
-    """List answers given before, latest first."""
+    """List stored answers, latest first."""
     return Reply(stored.browse(read_query(PredictionsQuery)))
 
 
 def _example(species: SpeciesEntry) -> Reply:
-    form, environment = forms.filled(species, request.args.get("from", ""))
+    form, environment = forms.form_for(species, request.args.get("from", ""))
     if species.model is None:
         form.errors["species"] = "There is no model for this species yet"
         return Reply(None, context={"form": form, "view": None, "card": None, "no_models": False})
-    given = forms.environment_of(request.args)
-    if given:
-        # a link from a list of answers carries the conditions they were for
-        forms.keep(form, request.args)
+    conditions = forms.environment_of(request.args)
+    if conditions:
+        # a link from a list of answers contains their conditions
+        forms.restore(form, request.args)
     try:
-        answer = service.example(species, species.model, {**environment, **given})
+        answer = service.example(species, species.model, {**environment, **conditions})
     except ValidationFailed as error:
-        return _refused(forms.refused(request.args, error))
+        return _invalid(forms.form_with_errors(request.args, error))
     return _answered(answer, registry.card_of(species.model), form=form)
 
 
@@ -143,6 +143,6 @@ def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | Non
     return Reply(answer, context={"view": view, "form": form, "card": card, "no_models": False})
 
 
-def _refused(form: PredictForm) -> Reply:
+def _invalid(form: PredictForm) -> Reply:
     context = {"form": form, "view": None, "card": None, "no_models": False}
     return Reply(None, 422, context, fragment="predictions/_workspace.html", headers=_RETARGET)

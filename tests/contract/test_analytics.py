@@ -108,7 +108,7 @@ def metric(client, name, **labels):
 
 def test_nobody_has_asked_yet(visitor):
     page = visitor.get("/analytics").get_data(as_text=True)
-    assert "Nobody has asked yet" in page
+    assert "No requests in this period" in page
     assert visitor.get(API).json | {"since": 0, "until": 0} == {
         "days": 30, "since": 0, "until": 0, "requests": 0, "studies": [], "species": [],
     }  # fmt: skip

@@ -1,4 +1,4 @@
-// What the page says and shows around HTMX's swaps: status line, problems, changed figures, copying.
+// Page behaviour around HTMX swaps: status line, problem messages, changed figures, copy buttons.
 (function () {
   "use strict";
   const byId = (id) => document.getElementById(id);
@@ -17,14 +17,14 @@
 
   document.addEventListener("htmx:beforeRequest", function (event) {
     byId("problem").replaceChildren();
-    // What was asked, to know whether the reader typed on while the answer was under way.
+    // The values of the request, to detect changes made before its answer arrives.
     const form = event.detail.elt;
     if (form.id === "conditions") event.detail.xhr.asked = new URLSearchParams(new FormData(form)).toString();
   });
 
   document.addEventListener("htmx:beforeSwap", function (event) {
     before = figures();
-    // An error message is never put in the place of a form or an answer, whatever its status.
+    // An error message never replaces a form or an answer, whatever its status.
     if (event.detail.serverResponse.includes('id="problem-message"')) {
       event.detail.target = byId("problem");
       event.detail.swapOverride = "innerHTML";
@@ -34,7 +34,7 @@
     if (form && asked && asked !== new URLSearchParams(new FormData(form)).toString()) event.detail.shouldSwap = false;
   });
 
-  // An answer means that every value was good: what was said against earlier ones is taken back.
+  // An answer means that every value was valid: remove earlier messages.
   function forgive() {
     const form = byId("predict-form");
     byId("error-summary")?.remove();
@@ -63,7 +63,7 @@
     enhance();
   });
 
-  // The status line speaks for the outermost thing that arrived.
+  // The status line announces the outermost swapped element.
   document.addEventListener("htmx:load", function (event) {
     const said = event.detail.elt.dataset && event.detail.elt.dataset.status;
     if (said && event.detail.elt !== document.body) byId("status").textContent = said;

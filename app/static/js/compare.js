@@ -1,4 +1,4 @@
-// Compare: rows that differ are marked while they are typed, and nothing is asked for a value that is half typed.
+// Compare: mark rows that differ while values are typed, and send no request for an incomplete value.
 (function () {
   "use strict";
   const number = (text) => (text.trim() === "" ? NaN : Number(text.trim().replace(",", ".").replace("−", "-")));
@@ -39,7 +39,7 @@
     document.title = document.title.replace(/^Error: /, "");
   });
 
-  // An answer to what is no longer in the form is not shown: the next one is on its way.
+  // Do not show an answer to values that have changed since: the next request is already sent.
   document.addEventListener("htmx:beforeSwap", function (event) {
     const form = document.querySelector("form[data-compare]");
     const asked = event.detail.xhr.compared;

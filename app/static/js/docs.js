@@ -12,7 +12,7 @@
   system.addEventListener("change", follow);
   document.addEventListener("themechange", follow);
 
-  // Swagger UI leaves some of its choices without a name.
+  // Swagger UI leaves some select elements without an accessible name.
   new MutationObserver(function () {
     for (const choice of mount.querySelectorAll("select:not([aria-label])")) choice.setAttribute("aria-label", "Media type or value");
   }).observe(mount, { childList: true, subtree: true });

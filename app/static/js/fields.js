@@ -1,4 +1,4 @@
-// Number fields: say before asking when a value lies outside the range seen in training.
+// Number fields: mark a value outside the training range before it is sent.
 (function () {
   "use strict";
   const number = (text) => (text.trim() === "" ? NaN : Number(text.trim().replace(",", ".").replace("−", "-")));
@@ -28,7 +28,7 @@
     if (event.target.matches("[data-range] input")) mark(event.target);
   });
 
-  // While a value is half typed ("", "-", "1e") nothing is asked; the button always asks.
+  // While a value is half typed ("", "-", "1e") no request is sent; the button always sends one.
   document.addEventListener("htmx:configRequest", function (event) {
     const form = event.detail.elt;
     const cause = event.detail.triggeringEvent;
@@ -79,7 +79,7 @@
     try {
       localStorage.setItem(key(form), JSON.stringify(values));
     } catch (error) {
-      // Without storage there is simply no "my last values".
+      // Without storage "my last values" is not offered.
     }
     offerLast();
   });

@@ -1,4 +1,4 @@
-// The theme: system unless chosen. Runs before the first paint, so it does as little as possible.
+// The theme: system unless chosen. Runs before the first paint.
 (function () {
   "use strict";
   const key = "ecopredict.theme";
@@ -7,7 +7,7 @@
   try {
     theme = localStorage.getItem(key) || "system";
   } catch (error) {
-    // Storage may be forbidden; the system's choice is a good answer then.
+    // Storage may be blocked; then use the system's theme.
   }
   if (!order.includes(theme)) theme = "system";
 

@@ -104,7 +104,7 @@ def test_more_sets_than_fit_are_refused_and_the_first_stay(wheatear):
 )
 def test_messages_stand_beside_their_fields(pointer, field):
     form = CompareForm()
-    form.blame(ValidationFailed([(pointer, "must be a number")]))
+    form.add_errors(ValidationFailed([(pointer, "must be a number")]))
     assert list(form.errors) == [field]
 
 
