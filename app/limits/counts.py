@@ -2,6 +2,10 @@
 
 Windows end by the monotonic clock. With the wall clock a client that has used up its limit would wait for a day when
 the clock is set back by a day.
+
+Each count in Redis costs a round trip. Where the limit is high, a process reserves a fiftieth of the rest of the limit
+at a time and counts the reservation down on its own. The limit is never exceeded; a client can miss the requests that
+other processes reserved and did not use, a fiftieth for each process at most.
 """
 
 from __future__ import annotations
@@ -9,9 +13,9 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
-from flask import g
+from limits import RateLimitItem
 from limits.storage import Storage
 
 from app.redis_client import RedisClient, RedisUnavailable
@@ -20,14 +24,18 @@ SCHEME = "ecopredict"
 _PREFIX = "ecopredict-limits:"
 # With fewer windows than this, expired ones are not worth a search.
 _FEW = 1000
+# The part of the rest of a limit that a process reserves. Limits below twice this number are counted one by one.
+_PARTS = 50
+# Two round trips report the end of the same window with a difference of their own duration.
+_SAME_S = 0.1
 # Counts and reads the time left in one round trip. A new window begins where the key holds another type or no number,
 # has no expiry, or expires later than a window lasts, which happens when the clock of the server is set back.
 _SCRIPT = """
-local count = redis.pcall("incr", KEYS[1])
+local count = redis.pcall("incrby", KEYS[1], ARGV[1])
 local left = redis.call("pttl", KEYS[1])
-if type(count) ~= "number" or left < 0 or left > tonumber(ARGV[1]) then
-  count = 1
-  left = tonumber(ARGV[1])
+if type(count) ~= "number" or left < 0 or left > tonumber(ARGV[2]) then
+  count = tonumber(ARGV[1])
+  left = tonumber(ARGV[2])
   redis.call("set", KEYS[1], count, "px", left)
 end
 return {count, left}
@@ -50,47 +58,119 @@ class Window:
     ends: float
 
 
+class _Expiring(Protocol):
+    @property
+    def ends(self) -> float: ...
+
+
+_Entry = TypeVar("_Entry", bound=_Expiring)
+
+
+class _ExpiringEntries(Generic[_Entry]):
+    """Entries by key until they end. The caller holds the lock."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._entries: dict[str, _Entry] = {}
+        self._limit = _FEW
+
+    def get(self, key: str, now: float) -> _Entry | None:
+        entry = self._entries.get(key)
+        return entry if entry is not None and entry.ends > now else None
+
+    def put(self, key: str, entry: _Entry, now: float) -> None:
+        self._entries[key] = entry
+        if len(self._entries) > self._limit:
+            # The limit doubles, so that a flood of addresses does not cause a search for each request.
+            self._entries = {each: one for each, one in self._entries.items() if one.ends > now}
+            self._limit = 2 * len(self._entries) + _FEW
+
+    def delete(self, key: str | None = None) -> int:
+        keys = list(self._entries) if key is None else [key]
+        return sum(self._entries.pop(each, None) is not None for each in keys)
+
+
 class LocalCounts:
     """Request counts of this process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._windows: dict[str, Window] = {}
-        self._search_beyond = _FEW
+        self._windows: _ExpiringEntries[Window] = _ExpiringEntries()
 
-    def hit(self, key: str, seconds: int) -> Window:
-        """Count a request and return the window it falls in."""
+    def hit(self, key: str, seconds: int, amount: int = 1) -> Window:
+        """Count requests and return the window they fall in."""
         now = time.monotonic()
-        with self._lock:
-            window = self._windows.get(key)
-            if window is None or window.ends <= now:
-                window = Window(0, now + seconds)
-            window = self._windows[key] = Window(window.count + 1, window.ends)
-            if len(self._windows) > self._search_beyond:
-                # The limit doubles, so that a flood of addresses does not cause a search for each request.
-                self._windows = {each: one for each, one in self._windows.items() if one.ends > now}
-                self._search_beyond = 2 * len(self._windows) + _FEW
+        with self._windows.lock:
+            current = self._windows.get(key, now)
+            window = Window(amount, now + seconds) if current is None else Window(current.count + amount, current.ends)
+            self._windows.put(key, window, now)
         return window
 
-    def clear(self, key: str | None = None) -> int:
-        """Delete one count or all, and return how many there were."""
-        with self._lock:
-            keys = list(self._windows) if key is None else [key]
-            return sum(self._windows.pop(each, None) is not None for each in keys)
+    def find(self, key: str) -> Window:
+        """Return the current window of a key."""
+        now = time.monotonic()
+        with self._windows.lock:
+            return self._windows.get(key, now) or Window(0, now)
+
+    def delete(self, key: str | None = None) -> int:
+        """Delete one window or all, and return how many there were."""
+        with self._windows.lock:
+            return self._windows.delete(key)
+
+
+@dataclass
+class _Lot:
+    """The reservation of a process: counts up to ``top``, of which ``left`` are unused."""
+
+    top: int
+    left: int
+    ends: float
+
+
+class _Lots:
+    """The reservations of this process."""
+
+    def __init__(self) -> None:
+        self._lots: _ExpiringEntries[_Lot] = _ExpiringEntries()
+
+    def take(self, key: str, limit: int) -> Window | int:
+        """Return a count from the reservation, or how much to reserve."""
+        now = time.monotonic()
+        with self._lots.lock:
+            lot = self._lots.get(key, now)
+            if lot is None:
+                return limit // _PARTS
+            if lot.left:
+                lot.left -= 1
+                return Window(lot.top - lot.left, lot.ends)
+            if lot.top >= limit:
+                # Counts only rise until the window ends.
+                return Window(limit + 1, lot.ends)
+            return max(1, (limit - lot.top) // _PARTS)
+
+    def add(self, key: str, window: Window, amount: int, limit: int) -> Window:
+        """Store a reservation and return its first count; one above the limit where the limit was used up."""
+        granted = min(amount, limit - (window.count - amount))
+        now = time.monotonic()
+        with self._lots.lock:
+            lot = self._lots.get(key, now)
+            # Another thread may have made a reservation in the same window at the same time.
+            rest = lot.left if lot is not None and window.ends < lot.ends + _SAME_S else 0
+            self._lots.put(key, _Lot(min(window.count, limit), rest + max(0, granted - 1), window.ends), now)
+        return Window(window.count - amount + 1 if granted > 0 else limit + 1, window.ends)
 
 
 class RequestCounts(Storage):
-    """A storage of the library ``limits`` that is always available.
+    """A storage of the library ``limits`` that always counts.
 
     Parameters
     ----------
     uri : str
-        ``ecopredict://``, from which the library finds this class.
+        Required by the library, unused.
     store : RedisClient, optional
         The Redis in which all instances count together.
     """
 
-    STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 (the library reads the list from the class)
+    STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 (the library reads it when the class is created)
 
     def __init__(
         self, uri: str | None = None, *, store: RedisClient | None = None, wrap_exceptions: bool = False
@@ -98,73 +178,74 @@ class RequestCounts(Storage):
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._store = store
         self._local = LocalCounts()
+        self._lots = _Lots()
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """Return the exceptions of Redis, which never leave this class."""
+        """Return the exceptions that the library may wrap."""
         return RedisUnavailable
 
-    def hit(self, key: str, seconds: int) -> Window:
-        """Count one request towards a limit.
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Count requests and return the new count."""
+        return (self._hit_redis(key, expiry, amount) or self._local.hit(key, expiry, amount)).count
+
+    def get(self, key: str) -> int:
+        """Return the count of this process."""
+        return self._local.find(key).count
+
+    def get_expiry(self, key: str) -> float:
+        """Return when the window of this process ends, in seconds of ``time.monotonic``."""
+        return self._local.find(key).ends
+
+    def check(self) -> bool:
+        """Return True: the counts of this process are always available."""
+        return True
+
+    def reset(self) -> int | None:
+        """Delete the counts of this process."""
+        return self._local.delete()
+
+    def clear(self, key: str) -> None:
+        """Delete one count of this process."""
+        self._local.delete(key)
+
+    def hit(self, item: RateLimitItem, address: str) -> Window:
+        """Count one request of a client towards a limit.
 
         Parameters
         ----------
-        key : str
-            Of the limit and the client.
-        seconds : int
-            Length of a window.
+        item : RateLimitItem
+            The limit.
+        address : str
+            Address of the client.
 
         Returns
         -------
         Window
             With this request; its count exceeds the limit where the request must be refused.
         """
-        return self._hit_redis(key, seconds) or self._local.hit(key, seconds)
+        key, seconds, limit = item.key_for(address), item.get_expiry(), item.amount
+        in_lots = self._store is not None and limit >= 2 * _PARTS
+        taken = self._lots.take(key, limit) if in_lots else 1
+        if isinstance(taken, Window):
+            return taken
+        window = self._hit_redis(key, seconds, taken)
+        if window is None:
+            return self._local.hit(key, seconds)
+        return self._lots.add(key, window, taken, limit) if in_lots else window
 
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count a request of the current context and return how many there are."""
-        window = self.hit(key, expiry)
-        # The headers of the response report this window; reading it again would cost another round trip to Redis.
-        g.setdefault("rate_windows", {})[key] = window
-        return window.count
-
-    def window(self, key: str) -> Window:
-        """Return the window in which the current request was counted."""
-        windows: dict[str, Window] = g.get("rate_windows", {})
-        return windows.get(key) or Window(0, time.monotonic())
-
-    def get(self, key: str) -> int:
-        """Return the count in the window of the current request."""
-        return self.window(key).count
-
-    def get_expiry(self, key: str) -> float:
-        """Return when the window of the current request ends, in seconds of ``time.time``."""
-        return time.time() + self.window(key).ends - time.monotonic()
-
-    def check(self) -> bool:
-        """Return True: the storage is always available."""
-        return True
-
-    def reset(self) -> int | None:
-        """Delete the counts of this process."""
-        return self._local.clear()
-
-    def clear(self, key: str) -> None:
-        """Delete one count of this process."""
-        self._local.clear(key)
-
-    def _hit_redis(self, key: str, seconds: int) -> Window | None:
+    def _hit_redis(self, key: str, seconds: int, amount: int) -> Window | None:
         """Count in Redis, or return None without Redis and while it is unavailable."""
         store = self._store
         if store is None:
             return None
         try:
-            return store.ask(lambda: _run_script(store, key, seconds))
+            return store.ask(lambda: _run_script(store, key, seconds, amount))
         except RedisUnavailable:
             return None
 
 
-def _run_script(store: RedisClient, key: str, seconds: int) -> Window:
+def _run_script(store: RedisClient, key: str, seconds: int, amount: int) -> Window:
     """Count in Redis.
 
     Raises
@@ -172,9 +253,9 @@ def _run_script(store: RedisClient, key: str, seconds: int) -> Window:
     ValueError
         The answer is not one of the script.
     """
-    answer: Any = store.client().eval(_SCRIPT, 1, _PREFIX + key, 1000 * seconds)
+    answer: Any = store.client().eval(_SCRIPT, 1, _PREFIX + key, amount, 1000 * seconds)
     # Bytes unpack to numbers too.
     count, left = answer if isinstance(answer, list) else (None, None)
-    if type(count) is not int or type(left) is not int or count < 1 or not 0 <= left <= 1000 * seconds:
+    if type(count) is not int or type(left) is not int or count < amount or not 0 <= left <= 1000 * seconds:
         raise ValueError("not an answer of the script")
     return Window(count, time.monotonic() + left / 1000)

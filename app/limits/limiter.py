@@ -1,18 +1,21 @@
-"""Rate limits by client address: Flask-Limiter, with a storage that is always available."""
+"""Rate limits by client address, counted in Redis where there is one and otherwise in this process."""
 
 from __future__ import annotations
 
 import math
 import time
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, g
+from flask.globals import request_ctx
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from limits import RateLimitItem, parse_many
+from werkzeug.exceptions import TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.components import component, components
-from app.limits.counts import SCHEME, RequestCounts
+from app.components import components
+from app.limits import counts
 from app.redis_client import RedisClient
 from app.web.faces import API_PREFIX
 
@@ -27,21 +30,56 @@ def init_app(app: Flask) -> None:
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies
         )
     options: dict[str, Any] = {"store": components(app).find(RedisClient)}
-    limiter = Limiter(
+    limiter = OneLimit(
         get_remote_address,
-        application_limits=[settings.rate_limit],
-        storage_uri=f"{SCHEME}://",
+        storage_uri=f"{counts.SCHEME}://",
         storage_options=options,
         strategy="fixed-window",
     )
-    limiter.request_filter(_exempt)
+    limiter.limit_to(settings.rate_limit)
     app.after_request(_add_headers)
     limiter.init_app(app)
-    components(app).add(limiter)
 
 
-def _exempt() -> bool:
-    """Return whether the current request is not counted."""
+class _Usage(NamedTuple):
+    """The limit that the headers report: the one that is exceeded, otherwise the one with the shortest window."""
+
+    limit: int
+    remaining: int
+    ends: float
+
+
+class OneLimit(Limiter):
+    """Flask-Limiter for limits that are the same at every address.
+
+    Flask-Limiter resolves limits by application, blueprint, route and decorator for each request, which takes longer
+    than counting.
+    """
+
+    _items: list[RateLimitItem]
+
+    def limit_to(self, setting: str) -> None:
+        """Set the limits, such as ``10/second`` or ``10/second;1000/hour``."""
+        self._items = sorted(parse_many(setting))
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
+        """Count this request."""
+        request = request_ctx.request
+        if _exempt(request):
+            return
+        address = request.remote_addr or "127.0.0.1"
+        storage = cast("counts.RequestCounts", self.storage)
+        for item in self._items:
+            window = storage.hit(item, address)
+            exceeded = window.count > item.amount
+            if exceeded or item is self._items[0]:
+                g.rate_limit = _Usage(item.amount, max(0, item.amount - window.count), window.ends)
+            if exceeded:
+                raise TooManyRequests
+
+
+def _exempt(request: Request) -> bool:
+    """Return whether a request is not counted."""
     path = request.path
     # One comparison page runs as many models as a hundred predictions.
     computes = path.startswith((API_PREFIX + "/", "/compare/")) or path.endswith("/response-curves")
@@ -51,14 +89,12 @@ def _exempt() -> bool:
 
 
 def _add_headers(response: Response) -> Response:
-    """Add ``RateLimit-*`` and, to a 429, ``Retry-After``; Flask-Limiter's own headers have other names and units."""
-    limiter = component(Limiter)
-    current = limiter.current_limit
-    if current is not None:
-        window = cast("RequestCounts", limiter.storage).window(current.key)
-        seconds = str(max(1, math.ceil(window.ends - time.monotonic())))
-        response.headers["RateLimit-Limit"] = str(current.limit.amount)
-        response.headers["RateLimit-Remaining"] = str(max(0, current.limit.amount - window.count))
+    """Add ``RateLimit-*`` and, to a 429, ``Retry-After``."""
+    usage: _Usage | None = g.get("rate_limit")
+    if usage is not None:
+        seconds = str(max(1, math.ceil(usage.ends - time.monotonic())))
+        response.headers["RateLimit-Limit"] = str(usage.limit)
+        response.headers["RateLimit-Remaining"] = str(usage.remaining)
         response.headers["RateLimit-Reset"] = seconds
         if response.status_code == 429:
             response.headers["Retry-After"] = seconds

@@ -61,7 +61,7 @@ async def predict(request: Request) -> Response:
     # nginx sets the client's address, as with TRUSTED_PROXIES=1
     address = request.headers.get("X-Forwarded-For", "127.0.0.1")
     headers = {**HEADERS, "X-Request-ID": request_id}
-    window = counts.hit(limit.key_for(address), limit.get_expiry())
+    window = counts.hit(limit, address)
     headers["RateLimit-Limit"] = str(limit.amount)
     headers["RateLimit-Remaining"] = str(max(0, limit.amount - window.count))
     headers["RateLimit-Reset"] = str(max(1, math.ceil(window.ends - time.monotonic())))

@@ -192,40 +192,52 @@ def test_a_count_and_its_headers_cost_redis_one_command(
     calls = {name: after[name]["calls"] - before.get(name, {"calls": 0})["calls"] for name in after}
     counted = {name.removeprefix("cmdstat_"): count for name, count in calls.items() if count}
     # the answer itself is known in process; the last three are the script's own, and ours
-    assert {name: count for name, count in counted.items() if name not in ("incr", "pttl", "info", "set")} == {
+    assert {name: count for name, count in counted.items() if name not in ("incrby", "pttl", "info", "set")} == {
         "eval": 5
     }
 
 
-def test_a_high_limit_is_reached_and_never_exceeded(start_instance: Start, address: str) -> None:
-    """Eight threads send requests to two instances until each request was refused."""
+def _calls(client: redis_client.Redis, command: str) -> int:
+    return int(client.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
+
+def test_a_high_limit_is_counted_in_lots_and_never_exceeded(
+    start_instance: Start, address: str, client: redis_client.Redis
+) -> None:
+    """Eight threads ask two processes' worth of instances until each was refused."""
     limit = 400
     instances = [start_instance(address, f"{limit}/hour") for _ in range(2)]
-    remaining: list[int] = []
+    allowed: list[int] = []
     wrong: list[Any] = []
 
-    def send(instance: Instance) -> None:
+    def ask(instance: Instance) -> None:
         http = instance.app.test_client()
         while (answer := http.get("/api/v1/studies")).status_code == 200:
-            remaining.append(int(answer.headers["RateLimit-Remaining"]))
+            allowed.append(int(answer.headers["RateLimit-Remaining"]))
         if answer.status_code != 429 or answer.headers["RateLimit-Remaining"] != "0":
             wrong.append(answer.headers)
 
-    threads = [threading.Thread(target=send, args=(instance,)) for instance in instances * 4]
+    threads = [threading.Thread(target=ask, args=(instance,)) for instance in instances * 4]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert not wrong
-    assert sorted(remaining) == list(range(limit))
+    # what the one that was done first had left in its hands is the most that nobody got
+    assert limit - limit // 50 <= len(allowed) <= limit
+    assert all(0 <= left < limit for left in allowed)
+    assert _calls(client, "eval") < limit / 2
     assert instances[0].app.test_client().get("/api/v1/studies").status_code == 429
 
 
-def test_requests_that_others_count_are_seen_at_once(
+def test_a_lot_that_redis_took_away_again_is_never_exceeded(
     start_instance: Start, address: str, client: redis_client.Redis
 ) -> None:
+    """Somebody else used up the limit while an instance held a lot."""
     instance = start_instance(address, "200/hour")
     assert instance.predict().headers["RateLimit-Remaining"] == "199"
     (key,) = client.keys("ecopredict-limits:*")
     client.incrby(key, 1000)
-    assert [instance.predict().status_code for _ in range(2)] == [429, 429]
+    statuses = [instance.predict().status_code for _ in range(6)]
+    # a fiftieth of 200 is 4, and one of those was used before
+    assert statuses == [200, 200, 200, 429, 429, 429]
