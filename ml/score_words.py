@@ -22,7 +22,7 @@ class AucGrade(StrEnum):
     VERY_GOOD = "very good"
 
     @property
-    def better_than_chance(self) -> bool:
+    def usable_as_evidence(self) -> bool:
         """Whether the model may serve as evidence at all."""
         return self in (AucGrade.POOR, AucGrade.FAIR, AucGrade.GOOD, AucGrade.VERY_GOOD)
 
@@ -46,7 +46,7 @@ def grade_auc(auc: Metric | None) -> AucGrade:
     """
     if auc is None:
         return AucGrade.MISSING
-    if auc.value < CHANCE:
+    if auc.value <= CHANCE:
         return AucGrade.CHANCE
     if auc.low is not None and auc.low <= CHANCE:
         return AucGrade.UNCERTAIN

@@ -6,7 +6,7 @@ the list of species therefore need no database, and an activation takes effect i
 files are in the same directory tree as the models, which all workers must reach anyway.
 
 Two files, because workers of the previous release run beside this one during an upgrade and reject an entry of
-``active.json`` that has more members (docs/decisions/021-search-in-the-snapshot.md):
+``active.json`` that has more members (docs/decisions/041-search-in-the-snapshot.md):
 
 ``active.json``
     The entries, with scientific and vernacular names.

@@ -29,7 +29,7 @@ class SpeciesGram(Base):
     """Three letters of a name.
 
     The previous release searches in this table. This release searches in the snapshot and neither reads nor writes it
-    (docs/decisions/021-search-in-the-snapshot.md); a later one drops it.
+    (docs/decisions/041-search-in-the-snapshot.md); a later one drops it.
     """
 
     __tablename__ = "species_grams"

@@ -1,4 +1,4 @@
-"""Texts for the protocol\'s Assessment and Prediction: scores, what a suitability means, intervals."""
+"""Texts for the protocol's Assessment and Prediction: scores, what a suitability means, intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts for the protocol\'s Model: settings, estimates, choices and thresholds."""
+"""Texts for the protocol's Model: settings, estimates, choices and thresholds."""
 
 from __future__ import annotations
 

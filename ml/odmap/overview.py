@@ -1,4 +1,4 @@
-"""Texts for the protocol\'s Overview."""
+"""Texts for the protocol's Overview."""
 
 from __future__ import annotations
 

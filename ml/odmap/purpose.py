@@ -47,7 +47,7 @@ def intended_use(run: Run) -> list[str]:
         Sentences; one alone for a model that is not clearly better than chance.
     """
     name = run.card.species.scientific_name
-    if not grade_auc(run.card.metrics.get("auc_roc")).better_than_chance:
+    if not grade_auc(run.card.metrics.get("auc_roc")).usable_as_evidence:
         return [
             f"Showing how little these records and predictors tell about {name}. It must not be used for anything else."
         ]
@@ -81,7 +81,7 @@ def not_for(run: Run) -> list[str]:
     out = []
     if auc is None:
         out.append("Decisions of any kind: it has no cross-validated AUC.")
-    elif not grade.better_than_chance:
+    elif not grade.usable_as_evidence:
         out.append(f"Decisions of any kind: its AUC of {_with_interval(auc)} is {grade}.")
     elif grade is AucGrade.POOR:
         out.append(f"Decisions that rest on it alone: its AUC of {_with_interval(auc)} is {grade}.")
@@ -142,7 +142,7 @@ def _poor_scores(run: Run) -> list[str]:
     out = []
     if auc is None:
         out.append("There is no cross-validated AUC, so it is not known whether the model is better than chance.")
-    elif grade is AucGrade.POOR or not grade.better_than_chance:
+    elif grade is AucGrade.POOR or not grade.usable_as_evidence:
         out.append(f"The cross-validated AUC is {_with_interval(auc)}, which is {grade}.")
     if prg is not None and prg.value <= 0:
         out.append(f"The AUC-PRG of {score(prg.value)} is no better than calling every place suitable.")

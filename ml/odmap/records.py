@@ -1,4 +1,4 @@
-"""Texts for the protocol\'s Data: records, folds and predictors."""
+"""Texts for the protocol's Data: records, folds and predictors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The width of the interval around a suitability."""
+"""The standard deviation of a calibrated logit, from which the predictor computes an interval."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from tests.unit.cards import CARD
         (Metric(value=0.57), "barely better than chance"),
     ],
 )
-def test_a_model_not_clearly_better_than_chance_is_no_basis_for_decisions_on_either_page(auc, words):
+def test_a_model_not_clearly_usable_as_evidence_is_no_basis_for_decisions_on_either_page(auc, words):
     card = CARD.model_copy(update={"metrics": {"auc_roc": auc}})
     assert scores.verdict(card) == f"{words.capitalize()}: do not use for decisions."
     assert scores.rows(card)[0].sentence == scores.verdict(card)
@@ -40,7 +40,7 @@ def test_a_model_not_clearly_better_than_chance_is_no_basis_for_decisions_on_eit
         (Metric(value=0.9), "Very good: it nearly always ranks a place with the species above one without."),
     ],
 )
-def test_a_model_better_than_chance_is_graded_by_its_value(auc, words):
+def test_a_model_usable_as_evidence_is_graded_by_its_value(auc, words):
     card = CARD.model_copy(update={"metrics": {"auc_roc": auc}})
     assert scores.verdict(card) == words
     report = build_report(card, "m")
@@ -51,4 +51,4 @@ def test_a_model_better_than_chance_is_graded_by_its_value(auc, words):
 def test_a_model_without_an_auc_is_no_basis_for_decisions():
     assert scores.verdict(CARD) == "It has no cross-validated score: do not use for decisions."
     assert build_report(CARD, "m").not_for[0] == "Decisions of any kind: it has no cross-validated AUC."
-    assert not grade_auc(None).better_than_chance
+    assert not grade_auc(None).usable_as_evidence
