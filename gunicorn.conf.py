@@ -20,21 +20,23 @@ from typing import Any
 _shm = Path("/dev/shm") if os.access("/dev/shm", os.W_OK | os.X_OK) else None  # noqa: S108
 
 
-def _metrics_directory() -> Path:
-    """Return the directory of the workers' counters: in memory where the system has /dev/shm, else under DATA_DIR.
+def _metrics_prefix() -> Path:
+    """Return the beginning of the names of this instance's directories of counters, one for each master.
 
-    prometheus_client writes into mapped sparse files. On a full disk the kernel ends a process that writes into one.
+    They are in memory where the system has /dev/shm, else under DATA_DIR: prometheus_client writes into mapped sparse
+    files, and on a full disk the kernel ends a process that writes into one.
     """
     data_dir = Path(os.environ.get("DATA_DIR") or Path(__file__).parent / "instance").absolute()
-    if _shm is None:
-        return data_dir / "metrics"
     instance = f"{socket.gethostname()} {data_dir} {os.environ.get('PORT', '')}"
-    return _shm / f"ecopredict-metrics-{hashlib.sha256(instance.encode()).hexdigest()[:16]}"
+    name = f"ecopredict-metrics-{hashlib.sha256(instance.encode()).hexdigest()[:16]}"
+    return (_shm or data_dir) / name
 
 
-# prometheus_client reads the variable when it is imported, so it is set before the application is imported.
-_metrics = _metrics_directory()
-if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+# prometheus_client reads the variable when it is imported, so it is set before the application is imported. A master
+# that gunicorn starts after SIGUSR2 inherits the variable of the old master, whose directory ends with that master.
+_prefix = _metrics_prefix()
+_metrics = _prefix.with_name(f"{_prefix.name}-{os.getpid()}")
+if os.environ.get("PROMETHEUS_MULTIPROC_DIR", "").rpartition("-")[0] in ("", str(_prefix)):
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
 from app.config.settings import SettingsError, load_settings  # noqa: E402
@@ -77,7 +79,7 @@ def on_starting(server: Any) -> None:
     """Delete the counters of an earlier run and format gunicorn's own log lines like all others."""
     directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     if directory == _metrics:
-        shutil.rmtree(directory, ignore_errors=True)
+        _delete_metrics_of_ended_masters()
         directory.parent.mkdir(parents=True, exist_ok=True)
         try:
             directory.mkdir(mode=0o700)
@@ -87,6 +89,24 @@ def on_starting(server: Any) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for handler in server.log.error_log.handlers:
         handler.setFormatter(formatter(_settings.environment))
+
+
+def _delete_metrics_of_ended_masters() -> None:
+    """Delete the counters of masters of this instance that were killed, and of one that had this master's number."""
+    for directory in _prefix.parent.glob(f"{_prefix.name}-*"):
+        number = directory.name.rpartition("-")[2]
+        if directory == _metrics or not (number.isdecimal() and _is_running(int(number))):
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _is_running(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def when_ready(server: Any) -> None:

@@ -24,8 +24,12 @@ run() {
 stop() {
     trap '' HUP INT TERM
     if [ -n "$busy" ] && [ -n "${!-}" ]; then
-        # before the new session exists, there is only the process
-        kill -s TERM -- "-$!" 2>/dev/null || kill -s TERM "$!" 2>/dev/null || true
+        # Before the new session exists, there is only the process. A signal between its fork and its exec is lost, so
+        # the signal is sent again.
+        for _ in 1 2 3; do
+            kill -s TERM -- "-$!" 2>/dev/null || kill -s TERM "$!" 2>/dev/null || true
+            sleep 0.1
+        done
         wait "$!" 2>/dev/null || true
         for _ in 1 2 3 4 5 6 7 8 9 10; do
             kill -s 0 -- "-$!" 2>/dev/null || break

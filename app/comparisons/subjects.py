@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.catalogue import names as naming
 from app.catalogue import snapshot
 from app.catalogue import studies as study_tables
 from app.catalogue.entries import ModelEntry, SpeciesEntry
+from app.catalogue.names import shorten
+from app.catalogue.snapshot import Snapshot
 from app.catalogue.species import Species
 from app.catalogue.studies import Study
 from app.catalogue.versions import ModelVersion
@@ -91,7 +92,7 @@ def open_study(slug: str, names: list[str] | None = None, *, first_only: bool = 
     """
     study = study_tables.find(slug.strip().lower())
     if study is None:
-        raise ValidationFailed([("/study", f"no study is called “{_shortened(slug.strip())}”")])
+        raise ValidationFailed([("/study", f"no study is called “{shorten(slug.strip())}”")])
     rows = tables.species_of(study.id)
     if names is not None:
         rows = _named(rows, names, study)
@@ -166,20 +167,17 @@ def _open(species: Species, version: ModelVersion | None) -> Subject | MissingSp
 
 def _named(rows: list[Row], names: list[str], study: Study) -> list[Row]:
     """Select the named species, each once."""
-    by_name = {naming.fold(row[0].scientific_name): row for row in rows} | {row[0].slug: row for row in rows}
+    by_slug = {row[0].slug: row for row in rows}
+    within_study = Snapshot.of([entry for entry in snapshot.current().species if entry.slug in by_slug])
     chosen: dict[int, Row] = {}
     problems: list[tuple[str, str]] = []
     for at, name in enumerate(names):
-        spellings = (name.strip().lower(), naming.fold(name), naming.fold(naming.binomial(name)))
-        row = next((by_name[spelling] for spelling in spellings if spelling in by_name), None)
-        if row is None:
-            problems.append((pointer("species", at), f"{study.title} has no species called “{_shortened(name)}”"))
+        try:
+            row = by_slug[within_study.resolve(name).slug]
+        except ValidationFailed:
+            problems.append((pointer("species", at), f"{study.title} has no species called “{shorten(name)}”"))
         else:
             chosen[row[0].id] = row
     if problems:
         raise ValidationFailed(problems)
     return list(chosen.values())
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 60 else text[:60] + "…"

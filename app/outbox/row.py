@@ -51,6 +51,8 @@ class QueuedRow:
                 "created_at": self.created_at,
                 "species": self.species,
                 "version": self.version,
+                # Release 0.1, which may run beside this one during an upgrade, reads them here.
+                "told": {"species": self.species, "version": self.version},
             }
         )
 

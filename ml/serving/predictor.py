@@ -270,9 +270,11 @@ class FastPredictor:
     def _natural_rows(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """As `natural_row`, shape (n, n_predictors)."""
         natural = np.zeros(np.shape(X), np.float32)
-        for j, continuous in enumerate(self._continuous):
-            if continuous:
-                natural[:, j] = X[:, j]
+        # A value beyond the range of float32 becomes infinite, which is outside every training range.
+        with np.errstate(over="ignore"):
+            for j, continuous in enumerate(self._continuous):
+                if continuous:
+                    natural[:, j] = X[:, j]
         return natural
 
     def answer(self, row: Sequence[float | str]) -> SuitabilityAnswer:

@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -78,6 +79,50 @@ def test_a_signal_leaves_nothing_behind(environ: dict[str, str], number: signal.
         assert psutil.wait_procs(family, timeout=5)[1] == []
         assert not live.listens(site.program.port)
         assert not counters.exists()
+
+
+def _count(url: str) -> int:
+    return call(f"{url}/metrics").body.decode().count("ecopredict_")
+
+
+def test_a_start_that_fails_leaves_the_counters_of_the_running_server(environ: dict[str, str]) -> None:
+    with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as site:
+        assert predict(site.url).status == 200
+        before = _count(site.url)
+        settings = site.environ | {"PORT": str(site.program.port), "PROMETHEUS_MULTIPROC_DIR": ""}
+        command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+        second = subprocess.run(command, cwd=live.PROJECT, env=settings, capture_output=True, timeout=60, check=False)
+        assert second.returncode == 1
+        assert _count(site.url) == before > 0
+
+
+def test_a_new_master_has_counters_of_its_own(environ: dict[str, str], tmp_path: Path) -> None:
+    """SIGUSR2 starts a new master beside the old one; SIGTERM then ends the old one."""
+    port = live.free_port()
+    url = f"http://127.0.0.1:{port}"
+    settings = environ | {"PORT": str(port), "WEB_CONCURRENCY": "2", "PROMETHEUS_MULTIPROC_DIR": ""}
+    # the new master repeats the command line, and `python -m gunicorn` cannot be repeated
+    command = [str(Path(sys.executable).parent / "gunicorn"), "-c", "gunicorn.conf.py", "wsgi:app"]
+    with live.running(command, tmp_path / "log", port, environ=settings) as program:
+        old = psutil.Process(program.process.pid)
+
+        def new_masters() -> list[psutil.Process]:
+            return [child for child in old.children() if len(child.children()) == 2]
+
+        old.send_signal(signal.SIGUSR2)
+        live.wait_until(lambda: len(new_masters()) == 1, 30, "a new master with two workers")
+        (new,) = new_masters()
+        try:
+            old.send_signal(signal.SIGTERM)
+            program.process.wait(30)
+            first = {worker.pid for worker in new.children()}
+            new.send_signal(signal.SIGHUP)
+            live.wait_until(lambda: len({worker.pid for worker in new.children()} - first) == 2, 30, "new workers")
+            assert predict(url).status == 200
+            assert _count(url) > 0
+        finally:
+            new.send_signal(signal.SIGTERM)
+            new.wait(30)
 
 
 def test_metrics_add_up_over_workers(site: live.Site, promtool: str) -> None:

@@ -8,11 +8,12 @@ import pytest
 
 from ml.__main__ import main
 from ml.commands import train as train_command
+from ml.datasets import load_study
 from ml.serving.artifact import find_artifacts, load_artifact
 from ml.training import provenance
 from ml.training.train import train_species
 from tests.synthetic import synthetic_study
-from tests.unit.ml.datasets.raw_files import ROOT
+from tests.unit.ml.datasets.raw_files import RAW, ROOT, needs
 
 SLUG = "oenanthe-hispanica"
 
@@ -135,14 +136,14 @@ def test_predict_and_answer_agree_on_every_row(survey, tmp_path):
     assert {answer.novelty.kind for answer in answers} == {"inside", "range", "combination"}
 
 
-DEMO_BIRDS = ROOT / "instance" / "models" / "mediterranean-birds"
 CASE = ROOT.parent / "shared" / "cases" / "c22_combination.csv"
 
 
 @pytest.mark.skipif(not CASE.is_file(), reason=f"no {CASE.name} in ../shared/cases")
-@pytest.mark.skipif(not DEMO_BIRDS.is_dir(), reason="no trained mediterranean-birds in instance/models")
+@needs("rpjdl.xlsx")
 def test_values_in_range_that_no_record_combines_are_outside_the_area_of_applicability(tmp_path):
-    path = find_artifacts(DEMO_BIRDS)[0]
+    birds = load_study("mediterranean-birds", RAW)
+    path = train_species(birds, birds.species[0].slug, tmp_path / "models", 60)
     bird = load_artifact(path)
     out = _predict(path, pd.read_csv(CASE), tmp_path)
     assert out.in_area_of_applicability.tolist() == [0]

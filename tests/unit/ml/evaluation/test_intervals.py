@@ -96,7 +96,7 @@ def test_shifted_logits_are_covered_too_rarely():
     bins = _bins(5, 1000, 60)
     moved = replace(bins, logit=bins.logit + 0.9)
     assert bin_coverage(moved, IntervalModel(1.0, 0.0)).mean() < INTERVAL_LEVEL - 0.1
-    assert fit_interval(moved).place > 0.6
+    assert fit_interval(moved).between_place_sd > 0.6
 
 
 def _coverage_by_simulation(one, model, n=40_000):

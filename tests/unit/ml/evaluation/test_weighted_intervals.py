@@ -52,7 +52,7 @@ def test_weighted_background_is_counted_as_much_as_it_is_worth(weights):
     away = _surprise(bins)
     assert away.mean() == pytest.approx(0, abs=4 / np.sqrt(len(away)))
     assert away.std() == pytest.approx(1, abs=0.15)
-    assert fit_interval(bins).place < 0.2
+    assert fit_interval(bins).between_place_sd < 0.2
     agreed = bin_coverage(bins, IntervalModel(1.0, 0.0))
     assert agreed.mean() == pytest.approx(INTERVAL_LEVEL, abs=4 * agreed.std() / np.sqrt(len(bins)) + 0.01)
 
@@ -61,7 +61,7 @@ def test_weighted_background_is_counted_as_much_as_it_is_worth(weights):
 def test_background_counted_by_the_head_would_show(weights):
     bins = join([bin_held_out(*_parts(seed, weights)) for seed in range(8)])
     wrong = replace(bins, offset=np.zeros(len(bins)))
-    assert fit_interval(wrong).place > 0.5
+    assert fit_interval(wrong).between_place_sd > 0.5
     assert bin_coverage(wrong, IntervalModel(1.0, 0.0)).mean() < 0.7
 
 
