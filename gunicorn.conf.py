@@ -54,8 +54,9 @@ workers = _settings.web_concurrency
 threads = 4
 # A worker whose main loop is stuck is replaced after this time.
 timeout = 60
-# A worker that must stop has this long to answer its requests: less than the container's stop_grace_period.
-graceful_timeout = 20
+# A worker that must stop has this long to answer its requests: less than the container's stop_grace_period. Without
+# nginx, a request whose body never arrives uses all of it, and nobody wants to wait after Ctrl-C.
+graceful_timeout = 20 if _settings.environment == "production" else 3
 # Longer than nginx keeps an idle connection to its upstream (keepalive_timeout), so that nginx always closes first.
 keepalive = 5
 # The memory of workers does not grow, and a new worker has to load its models again.

@@ -65,6 +65,19 @@ def _counters(worker: psutil.Process) -> Path:
     return directory
 
 
+def test_a_request_without_its_body_does_not_keep_a_stopped_server(environ: dict[str, str]) -> None:
+    with live.serving(environ, ENVIRONMENT="development") as site:
+        family = psutil.Process(site.program.process.pid).children(recursive=True)
+        with socket.create_connection(("127.0.0.1", site.program.port)) as connection:
+            connection.sendall(
+                b"POST /api/v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 50\r\n\r\n{"
+            )
+            assert predict(site.url).status == 200
+            assert site.program.stop(signal.SIGINT) == 0, site.program.output()
+        assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_a_signal_leaves_nothing_behind(environ: dict[str, str], number: signal.Signals) -> None:
     with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as site:
