@@ -89,4 +89,4 @@ def test_a_check_that_fails_is_told_and_runs_again(app, caplog):
 
     probe = Probe(check, "down")
     assert [probe.start(app)(time.monotonic() + 5) for _ in range(2)] == ["down", "up"]
-    assert "a check of the health failed" in caplog.text
+    assert "a health check failed" in caplog.text
