@@ -242,6 +242,9 @@ def test_another_period_is_refused_by_name(client, days):
     page = client.get(f"/analytics?days={days}")
     assert page.status_code == 422
     assert page.mimetype == "text/html"
+    text = page.get_data(as_text=True)
+    assert "Days: " in text
+    assert "/days:" not in text
 
 
 def test_nothing_about_who_asked(visitor, send):

@@ -85,6 +85,23 @@ def test_body(client, body, status, pointer):
     problem(client.post(URL, data=body, content_type="application/json"), status, pointer)
 
 
+@pytest.mark.parametrize(
+    ("body", "pointer", "message"),
+    [
+        ({"species": 3, "environment": {}}, "/species", "must be text"),
+        ({"species": "x" * 201, "environment": {}}, "/species", "must have at most 200 characters"),
+        ({"species": "x"}, "/environment", "a value is needed"),
+        ({"species": "x", "environment": []}, "/environment", "must be a JSON object"),
+        ({"species": "x", "environment": {}, "place": 1}, "/place", "is not a known field"),
+        ({"species": "x", "environment": {}, "extrapolation": "no"}, "/extrapolation", "must be allow, flag or refuse"),
+    ],
+)
+def test_an_invalid_member_has_a_plain_message(client, body, pointer, message):
+    answer = client.post("/api/v1/predictions", json=body)
+    assert answer.status_code == 422
+    assert {"pointer": pointer, "detail": message} in answer.json["errors"]
+
+
 def test_huge_environment(client):
     body = {"species": "oenanthe-hispanica", "environment": {f"p{i}": i for i in range(5000)}}
     assert len(problem(client.post(URL, json=body), 422, "/environment")["errors"]) < 10
