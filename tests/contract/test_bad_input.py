@@ -164,7 +164,7 @@ def test_wrong_method(client):
     assert page.mimetype == "text/html"
 
 
-def test_json_asked_for_outside_the_api(client):
+def test_an_error_outside_the_api_is_json_on_request(client):
     response = client.get("/nothing-here", headers={"Accept": "application/json"})
     problem(response, 404)
     fragment = client.get("/nothing-here", headers={"HX-Request": "true"})

@@ -189,7 +189,7 @@ def test_the_report_as_markdown_is_a_file(client, model):
 
 
 @pytest.mark.parametrize("bad", ["nothing", "a" * 200, "%00", "..%2f..%2fetc", "%3Cscript%3E"])
-def test_unknown_models_are_not_there(client, bad):
+def test_unknown_models_return_404(client, bad):
     for path in (f"/models/{bad}", f"/models/{bad}/odmap.md"):
         page = client.get(path)
         assert page.status_code == 404
@@ -220,7 +220,7 @@ def test_an_earlier_version_says_what_its_successor_changed(shelf):
     assert 'datetime="2026-03-02' in text
 
 
-def test_changes_between_cards_are_told_in_words(app):
+def test_changes_between_cards_are_described_in_sentences(app):
     card = _card(app)
     assert history.changes(card, card) == ["The two model cards show no difference."]
     assert history.verdict(card, card) == (0, "The AUC is the same to two decimals.")
