@@ -14,7 +14,7 @@ from flask import current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from app.database.connections import take_time
+from app.database.connections import remove_time_limits
 
 _migrate = current_app.extensions["migrate"]
 _metadata = _migrate.db.metadata
@@ -97,7 +97,7 @@ def _file_lock(connection: Connection) -> Iterator[None]:
 
 def _lock(connection: Connection) -> None:
     """Wait for another upgrade; then allow long statements and short waits for locks."""
-    take_time(connection)
+    remove_time_limits(connection)
     if not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK_ID})").scalar():
         log.warning(_WAITING)
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK_ID})")

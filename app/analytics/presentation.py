@@ -15,7 +15,7 @@ KINDS: dict[Kind, str] = {
     "combination": "a combination no record has",
     "unknown": "cannot tell",
 }
-#: As on the form's tracks, the training range takes the middle of the width; values far away are drawn at the edge.
+#: The training range takes the middle of the width, as on the form; values far outside are drawn at the edge.
 _BEGIN, _WIDTH, _EDGE = 20.0, 60.0, 1.5
 _UNFOLDED = 8
 
@@ -60,9 +60,9 @@ class AnalyticsView:
     """The page: a sentence for each question, and the studies."""
 
     period: str
-    seen: str
-    drifting: str
-    favourite: str
+    novelty: str
+    drift: str
+    most_requested: str
     kinds: dict[Kind, str]
     studies: list[StudyView]
     partial: bool
@@ -78,9 +78,9 @@ def present(analytics: Analytics) -> AnalyticsView:
     """Return the view of the page."""
     return AnalyticsView(
         period=f"{_date(analytics.since)} to {_date(analytics.until)}",
-        seen=_seen(analytics),
-        drifting=_drifting(analytics),
-        favourite=_most_requested(analytics),
+        novelty=_novelty(analytics),
+        drift=_largest_drift(analytics),
+        most_requested=_most_requested(analytics),
         kinds=KINDS,
         studies=[_study(one) for one in analytics.studies],
         partial=any(one.examined < one.requests for one in analytics.studies),
@@ -88,7 +88,7 @@ def present(analytics: Analytics) -> AnalyticsView:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent; neither a small share becomes 0 % nor a large one 100 %."""
+    """Return a share in percent; only a share of exactly 0 is "0 %", and only a share of exactly 1 is "100 %"."""
     if 0 < share < 0.005:
         return "under 1 %"
     if 0.995 <= share < 1:
@@ -119,7 +119,7 @@ def _strip(drift: PredictorDrift) -> Strip:
     return Strip(places(drift.trained), places(drift.requested) if drift.requested else None)
 
 
-def _seen(analytics: Analytics) -> str:
+def _novelty(analytics: Analytics) -> str:
     examined = sum(one.examined for one in analytics.studies)
     counts = dict.fromkeys(KINDS, 0)
     for one in analytics.studies:
@@ -134,7 +134,7 @@ def _seen(analytics: Analytics) -> str:
     return text
 
 
-def _drifting(analytics: Analytics) -> str:
+def _largest_drift(analytics: Analytics) -> str:
     lines = [(one, drift) for one in analytics.studies for drift in one.drift or []]
     words = {drift.word for _, drift in lines}
     for word, lead in (("very different", "Yes"), ("somewhat different", "Somewhat")):

@@ -61,7 +61,9 @@ class PredictorDrift(BaseModel):
     distance: float | None = Field(
         description="Kolmogorov-Smirnov distance between requested and training values, 0 to 1."
     )
-    chance: float | None = Field(description="What independent requests stay below by chance in 19 of 20 cases.")
+    chance: float | None = Field(
+        description="The distance that requests drawn from the training values exceed in 1 of 20 cases."
+    )
     word: Literal["about the same", "somewhat different", "very different", "too few requests"]
 
 

@@ -21,7 +21,7 @@ pages = Blueprint("analytics", __name__)
 @Operation(
     "analytics",
     tag="analytics",
-    summary="Read what was asked in a period",
+    summary="Read the analytics of a period",
     query=AnalyticsQuery,
     answer=Analytics,
     problems=(422,),

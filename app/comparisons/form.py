@@ -14,6 +14,7 @@ from app.comparisons.subjects import Panel, Subject
 from app.errors import AppError, ValidationFailed
 from app.predictions import form as predict_form
 from app.predictions.schemas import ALSO_IN_ADDRESS
+from app.web.reading import pointer_parts
 from ml.card import Predictor
 
 FormArgs = MultiDict[str, str]
@@ -147,7 +148,7 @@ def _add_or_remove(columns: list[Column], args: FormArgs) -> list[Column]:
 
 def _field_of(at: str) -> tuple[str, str | None]:
     """Return the field of a JSON pointer, and the predictor if the field is its value."""
-    match predict_form.pointer_parts(at):
+    match pointer_parts(at):
         case ["environment", name, *_]:
             return predict_form.PREFIX + name, name
         case ["environments", number, "environment", name, *_]:

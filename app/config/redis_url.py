@@ -1,6 +1,6 @@
 """The URL of Redis: one server, the sentinels of a service, or a cluster.
 
-A URL can contain a password, so no message repeats any part of it.
+A URL can contain a password, so no message contains any part of it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def parse(text: str) -> RedisUrl:
     Raises
     ------
     ValueError
-        The message is one line and repeats nothing of the URL.
+        The message is one line and contains no part of the URL.
     """
     scheme, url = _split(text)
     kind = _SCHEMES[scheme]
@@ -90,11 +90,11 @@ def parse(text: str) -> RedisUrl:
         own = {name.removeprefix("sentinel_"): value for name, value in query.items()}
         return RedisUrl(kind, hosts, parts[0], options, own)
     if len(parts) > 1:
-        raise ValueError("expected nothing behind the host but the number of a database, as in redis://host:6379/0")
+        raise ValueError("only the number of a database may follow the host, as in redis://host:6379/0")
     number = _database(parts[0] or query.get("db", ""))
     if kind == "cluster":
         if number:
-            raise ValueError("a cluster has no database but 0")
+            raise ValueError("a cluster has only database 0")
         return RedisUrl(kind, hosts, options=options)
     if len(hosts) > 1:
         raise ValueError("several hosts need a redis+sentinel:// or redis+cluster:// URL")
@@ -111,7 +111,9 @@ def parse(text: str) -> RedisUrl:
 def _split(text: str) -> tuple[str, SplitResult]:
     scheme = text.partition("://")[0].lower()
     if scheme in ("rediss+sentinel", "rediss+cluster"):
-        raise ValueError("TLS is there for one server only, as in rediss://host:6379/0; not for sentinels or a cluster")
+        raise ValueError(
+            "TLS is supported for one server only, as in rediss://host:6379/0; not for sentinels or a cluster"
+        )
     if scheme not in _SCHEMES or "://" not in text:
         raise ValueError(f"expected {FORMS}")
     try:
@@ -130,7 +132,7 @@ def _options(url: SplitResult, scheme: str) -> dict[str, str]:
     # An unknown name may be the rest of a password with a question mark.
     if any(name not in known or not value for name, value in pairs) or len(dict(pairs)) != len(pairs):
         raise ValueError(
-            "unknown, empty or repeated option behind the ?; "
+            "unknown, empty or repeated option after the ?; "
             + (f"known for {scheme}:// are {', '.join(known)}" if known else f"{scheme}:// has none")
         )
     return dict(pairs)

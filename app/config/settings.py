@@ -70,7 +70,7 @@ class Settings(BaseModel):
         except ArgumentError:
             url = None
         if value and (url is None or url.drivername not in ("sqlite", "postgresql+psycopg2")):
-            # The value is not repeated: it may hold a password.
+            # The value may contain a password, so the message does not repeat it.
             raise ValueError("expected a sqlite:/// or postgresql:// URL")
         return value
 
@@ -130,7 +130,7 @@ class Settings(BaseModel):
     def _dsn(cls, value: str | None) -> str | None:
         url = _http_url(value) if value else None
         if value and (url is None or not url.username or not url.path.rpartition("/")[2].isdecimal()):
-            # The value is not repeated: it holds a key.
+            # The value contains a key, so the message does not repeat it.
             raise ValueError("expected a DSN such as https://KEY@sentry.example/1")
         return value or None
 
@@ -177,7 +177,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if settings.database_replica_url and not settings.database_url.startswith("postgresql"):
         raise SettingsError("DATABASE_REPLICA_URL: needs a DATABASE_URL of PostgreSQL too")
     if not settings.secret_key:
-        updates["secret_key"] = _own_secret(settings)
+        updates["secret_key"] = _development_secret(settings)
     return settings.model_copy(update=updates)
 
 
@@ -205,7 +205,7 @@ def _read(source: Mapping[str, str], name: str) -> str | None:
 
 
 def _http_url(value: str) -> SplitResult | None:
-    """Return the parts of a URL of HTTP, or None where it is not one."""
+    """Return the parts of an HTTP URL, or None if the value is not one."""
     try:
         url = urlsplit(value)
         # `port` raises ValueError where it is not a number.
@@ -215,8 +215,8 @@ def _http_url(value: str) -> SplitResult | None:
     return url if valid and not re.search(r"\s", value) else None
 
 
-def _own_secret(settings: Settings) -> str:
-    """Return the key of a development server. It is created once, also when two workers start together."""
+def _development_secret(settings: Settings) -> str:
+    """Return the key of a development server. It is created once, even if two workers start together."""
     if settings.environment != "development":
         raise SettingsError("SECRET_KEY: required outside development (or SECRET_KEY_FILE)")
     path = settings.data_dir / "secret_key"
@@ -233,7 +233,7 @@ def _own_secret(settings: Settings) -> str:
             draft.unlink()
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise SettingsError(f"DATA_DIR: cannot keep a secret key in {settings.data_dir} ({error.strerror})") from None
+        raise SettingsError(f"DATA_DIR: cannot store a secret key in {settings.data_dir} ({error.strerror})") from None
 
 
 def app_version() -> str:

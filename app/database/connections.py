@@ -1,7 +1,7 @@
 """PostgreSQL connections: a bounded pool, a time limit for every wait, and optionally a replica for reads.
 
 A server that accepts a connection and stops answering (a frozen host, a firewall that dropped its state) would block a
-thread for ever, because ``statement_timeout`` is measured by that server. So the client has a limit too: psycopg2 calls
+thread forever, because ``statement_timeout`` is measured by that server. So the client has a limit too: psycopg2 calls
 a function for every wait, including those of connecting and committing, and the function here gives up in time.
 """
 
@@ -24,10 +24,10 @@ from app.config.settings import Settings
 
 REPLICA = "replica"
 CONNECT_S = 3.0
-# The server gives up first, with a better message. The limit of the client is for servers that do not answer.
+# The server cancels a statement first, because its message is better. The client limit is for servers that hang.
 STATEMENT_S = 10
 ANSWER_S = STATEMENT_S + 2.0
-# Longer than a request works between two statements.
+# Longer than the work of any request between two statements.
 _IDLE_IN_TRANSACTION_S = 60
 _POOL_S = 3.0
 _RECYCLE_S = 1800
@@ -36,16 +36,16 @@ _AGAIN_S = 2.0
 _reading_replica: ContextVar[bool] = ContextVar("reading_replica", default=False)
 
 
-class PatientConnection(extensions.connection):  # type: ignore[misc, unused-ignore]  # psycopg2 has no types
+class TimedConnection(extensions.connection):  # type: ignore[misc, unused-ignore]  # psycopg2 has no types
     """A connection with a time limit for each wait.
 
     Attributes
     ----------
-    patience : float or None
+    wait_limit : float or None
         The limit in seconds; None means no limit, which migrations need.
     """
 
-    patience: float | None = CONNECT_S
+    wait_limit: float | None = CONNECT_S
 
 
 @contextmanager
@@ -89,20 +89,20 @@ def watch(engine: Engine) -> None:
 
 
 def _expect_statements(connection: Any, _record: Any, _proxy: Any) -> None:
-    connection.patience = ANSWER_S
+    connection.wait_limit = ANSWER_S
 
 
 def _expect_test(connection: Any, _record: Any) -> None:
-    # None stands for a connection that broke.
+    # The pool passes None for a broken connection.
     if connection is not None:
-        connection.patience = CONNECT_S
+        connection.wait_limit = CONNECT_S
 
 
-def take_time(connection: Connection) -> None:
+def remove_time_limits(connection: Connection) -> None:
     """Remove the time limits of a connection, for commands."""
     if connection.dialect.name == "postgresql":
         driver: Any = connection.connection.dbapi_connection
-        driver.patience = None
+        driver.wait_limit = None
         connection.exec_driver_sql("SET statement_timeout = 0")
         connection.exec_driver_sql("SET idle_in_transaction_session_timeout = 0")
 
@@ -118,7 +118,7 @@ def _options(url: str, pool_size: int, *more: str) -> dict[str, object]:
     arguments = {
         "application_name": "ecopredict",
         "options": " ".join(f"-c {setting}" for setting in server),
-        "connection_factory": PatientConnection,
+        "connection_factory": TimedConnection,
     }
     # The URL has precedence: a connection pooler may not support `options`.
     query = make_url(url).query
@@ -155,10 +155,10 @@ class _Gate:
         return connection
 
 
-def _wait(connection: PatientConnection) -> None:
+def _wait(connection: TimedConnection) -> None:
     """Wait for the server of a connection, within the limit of the connection."""
-    patience = getattr(connection, "patience", None)
-    deadline = None if patience is None else time.monotonic() + patience
+    wait_limit = getattr(connection, "wait_limit", None)
+    deadline = None if wait_limit is None else time.monotonic() + wait_limit
     while True:
         state = connection.poll()
         if state == extensions.POLL_OK:
@@ -169,7 +169,7 @@ def _wait(connection: PatientConnection) -> None:
         left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
         if not poller.poll(left):
             # psycopg2 closes the connection when this is raised, and the pool discards it.
-            raise psycopg2.OperationalError(f"the server did not answer within {patience:g} s")
+            raise psycopg2.OperationalError(f"the server did not answer within {wait_limit:g} s")
 
 
 @event.listens_for(Engine, "connect")

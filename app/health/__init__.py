@@ -1,1 +1,1 @@
-"""Health: whether the process is alive, and whether it can answer predictions."""
+"""Health: liveness of the process, and readiness to answer predictions."""

@@ -1,4 +1,4 @@
-"""Health checks with a time limit: a component whose check does not end in time is down."""
+"""Health checks with a time limit: a component is down if its check does not end in time."""
 
 from __future__ import annotations
 
@@ -70,6 +70,6 @@ class Probe(Generic[T]):
             with app.app_context():
                 run.result = self._check()
         except Exception:
-            log.exception("a check of the health failed")
+            log.exception("a health check failed")
         finally:
             run.done.set()

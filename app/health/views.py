@@ -32,13 +32,13 @@ _TIME_LIMIT_S = 2.0
 
 
 class Live(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
     status: Literal["live"] = "live"
 
 
 class Components(BaseModel):
-    """How each part is doing."""
+    """The state of each component."""
 
     database: Literal["up", "down"]
     replica: Literal["up", "down", "none"]
@@ -53,7 +53,7 @@ class Components(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether predictions can be answered; degraded means yes, but not everything is up."""
+    """Whether predictions can be answered. ``degraded``: they can, but a component is down."""
 
     status: Literal["ready", "degraded", "unavailable"]
     components: Components
@@ -78,14 +78,14 @@ def init_app(app: Flask) -> None:
 @Operation(
     "live",
     tag="health",
-    summary="Is the process alive",
+    summary="Check that the process is alive",
     answer=Live,
-    answers={200: "Yes."},
+    answers={200: "The process is alive."},
     limited=False,
 )
 @faces()
 def live() -> Reply:
-    """Return that the process is alive, without a look at any component."""
+    """Return that the process is alive, without a check of any component."""
     return Reply(Live(), headers={"Cache-Control": "no-store"})
 
 
@@ -93,9 +93,9 @@ def live() -> Reply:
 @Operation(
     "ready",
     tag="health",
-    summary="Can it answer",
+    summary="Check that predictions can be answered",
     answer=Ready,
-    answers={200: "Yes.", 503: "No; the components say why."},
+    answers={200: "Predictions can be answered.", 503: "Predictions cannot be answered; see the components."},
     limited=False,
 )
 @faces()
@@ -142,7 +142,7 @@ def _models() -> int:
     try:
         return snapshot.current().n_models
     except (SQLAlchemyError, OSError):
-        # the snapshot was never written, and the database does not answer
+        # there is no snapshot yet, and the database does not answer
         db.session.rollback()
         return 0
 

@@ -45,7 +45,7 @@ class Outbox:
     spool : Spool or None
         None where rows are written to the database at once, as with SQLite.
     folder : Path
-        The folder of the drainer's lock.
+        The folder of the lock file of the drainer.
     insert : callable
         Inserts rows into the database, ignores those that are there already, and commits.
     insert_json : callable
@@ -94,7 +94,7 @@ class Outbox:
                 self._insert([row])
             except SQLAlchemyError as database_error:
                 db.session.rollback()
-                message = "The answer could not be kept, so it is not given. Try again in a moment."
+                message = "The answer could not be stored, so it is not returned. Try again in a moment."
                 raise Unavailable(message) from database_error
 
     def find(self, row_id: str) -> QueuedRow | None:

@@ -23,9 +23,9 @@ class QueuedRow:
     answer : bytes
         The stored part of the answer, as JSON.
     created_at : datetime
-        With a zone.
+        With a time zone.
     species : str
-        Slug of the species. It is not stored; a read of a waiting row needs it, because the database may be down.
+        Slug of the species. It is not a column: a waiting row is read with it while the database is down.
     version : int
         Version of the model, for the same reason.
     """
@@ -58,12 +58,12 @@ class QueuedRow:
 
     @classmethod
     def from_json(cls, body: bytes) -> QueuedRow:
-        """Return the row of some JSON, also of JSON that release 0.1 wrote.
+        """Return the row from its JSON. JSON that release 0.1 wrote is accepted too.
 
         Raises
         ------
         ValueError
-            The JSON is not a row.
+            The JSON does not contain a row.
         """
         members = orjson.loads(body)
         if not isinstance(members, dict) or "answer" not in members:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
 from app.cache import answers
-from app.database.connections import take_time
+from app.database.connections import remove_time_limits
 from app.database.db import db
 from app.errors import Unavailable
 from app.predictions import cache_warming, tables
@@ -62,7 +62,7 @@ def prune(age: str, batch: int, dry_run: bool) -> None:
     limit = _moment(age)
     if not 1 <= batch <= _MOST:
         raise UsageError(f"--batch: give a number from 1 to {_MOST}")
-    take_time(db.session.connection())
+    remove_time_limits(db.session.connection())
     if abs(tables.clock_ahead()) > _CLOCK_TOLERANCE:
         raise UsageError(
             "this machine's clock and the database server's are more than an hour apart; nothing was deleted"
@@ -93,7 +93,7 @@ def warm(study: str | None, limit: int) -> None:
     if not 0 <= limit <= _MOST:
         raise UsageError(f"--limit: give a number from 0 to {_MOST}")
     seconds_kept = answers.shared_for()
-    take_time(db.session.connection())
+    remove_time_limits(db.session.connection())
     try:
         work = cache_warming.plan(study, limit)
     except Unavailable as error:

@@ -13,6 +13,7 @@ from app.predictions.conditions import NUMBER, Canonical, number_text
 from app.predictions.schemas import PredictForm
 from app.registry import service as registry
 from app.species import service as species_service
+from app.web.reading import pointer_parts
 from ml.card import Conditions, ModelCard
 from ml.serving.threshold import OWN
 
@@ -95,11 +96,6 @@ def restore(form: PredictForm, posted: MultiDict[str, str]) -> None:
 def message_for(text: str) -> str:
     """Return a validation error as a sentence beside its field."""
     return "Enter a value" if text == "a value is needed" else text[:1].upper() + text[1:]
-
-
-def pointer_parts(at: str) -> list[str]:
-    """Return the names in a JSON pointer (RFC 6901)."""
-    return [part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]]
 
 
 def value_texts(environment: Canonical) -> dict[str, str]:

@@ -40,7 +40,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """An answer as a page shows it."""
+    """The values of the answer section of a page."""
 
     verdict: Verdict
     verdict_reason: str

@@ -1,4 +1,4 @@
-"""Schemas of predictions, query and answer: the one definition for form, JSON and OpenAPI."""
+"""Schemas of predictions: query and answer, for the form, the JSON API and OpenAPI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ml.card import Conditions
 
 MOST_PREDICTORS = 200
 RULES = ("maxSSS", "P10", "MTP")
-#: Members of a query that may stand in the address of a POST instead.
+#: Members of a query that may be query parameters of a POST instead.
 ALSO_IN_ADDRESS = ("extrapolation", "threshold")
 
 Extrapolation = Literal["allow", "flag", "refuse"]
@@ -111,9 +111,9 @@ class Novelty(BaseModel):
 class Uncertainty(BaseModel):
     """Coverage of the intervals on held-out records, and the sources of their width."""
 
-    level: float = Field(description="Nominal coverage: the share of intervals that should hold.")
+    level: float = Field(description="Nominal coverage: the share of intervals that should contain the true value.")
     coverage: float | None = Field(
-        None, description="Share of intervals that held on held-out records of this species; null if never checked."
+        None, description="Measured coverage on held-out records of this species; null if not measured."
     )
     groups: int | None = Field(
         None, description="Number of groups of held-out records on which the coverage was measured."
@@ -125,7 +125,7 @@ class Uncertainty(BaseModel):
     sources: dict[Literal["records", "members", "places"], float] = Field(
         default_factory=dict,
         description="Shares of the interval's variance: another sample of records, disagreement of the model's "
-        "members, differences between places that no predictor tells.",
+        "members, differences between places that no predictor describes.",
     )
 
 

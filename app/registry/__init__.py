@@ -1,1 +1,1 @@
-"""The registry: all trained models, and the one that answers for each species."""
+"""The registry: all trained models, and the active model of each species."""

@@ -56,7 +56,7 @@ def verdict(shown: ModelCard, other: ModelCard) -> tuple[float | None, str]:
     """
     one, two = shown.metrics.get("auc_roc"), other.metrics.get("auc_roc")
     if one is None or two is None:
-        return None, "One of the two has no AUC, so they cannot be set side by side."
+        return None, "One of the two has no AUC, so they cannot be compared."
     difference = one.value - two.value
     amount = f"{abs(difference):.2f}"
     if amount == "0.00":
@@ -66,7 +66,7 @@ def verdict(shown: ModelCard, other: ModelCard) -> tuple[float | None, str]:
         if _overlap(one, two):
             text += "; the intervals overlap, so that may be chance"
     if shown.training.data_fingerprint != other.training.data_fingerprint:
-        text += "; the records differ, so the two were not put to the same test"
+        text += "; the records differ, so the two scores are not directly comparable"
     return difference, text + "."
 
 
@@ -80,10 +80,10 @@ def changes(before: ModelCard, after: ModelCard) -> list[str]:
     Returns
     -------
     list of str
-        Sentences; a single one that says so where the cards are equal.
+        Sentences. One sentence states it if the cards are equal.
     """
     sentences = [*_data(before, after), *_predictors(before, after), *_fit(before, after), *_assessment(before, after)]
-    return sentences or ["Nothing that the two cards tell."]
+    return sentences or ["The two model cards show no difference."]
 
 
 def _data(before: ModelCard, after: ModelCard) -> list[str]:

@@ -1,4 +1,4 @@
-"""Opened models in memory, by id: each worker opens a model at its first use and keeps it."""
+"""Opened models in memory, by id: a worker opens a model when it is first used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.telemetry.requests import timed
 from ml.serving.artifact import Artifact, ArtifactError, load_artifact
 
 log = logging.getLogger(__name__)
-#: Bytes that a model takes beside its arrays: the card's objects, the arrays' headers and its counters.
+#: Bytes that a model takes in addition to its arrays: the card's objects, the arrays' headers and its counters.
 OBJECTS = 64 * 1024
 _UNAVAILABLE = "The model of this species cannot be opened right now."
 
@@ -22,15 +22,15 @@ _UNAVAILABLE = "The model of this species cannot be opened right now."
 class ModelCache:
     """Opens models and keeps the most recently used ones.
 
-    No lock is held while a model is read, checked and laid out: open models go on answering, and other models are
-    opened at the same time. Threads that need the same model share one opening and wait for it.
+    No lock is held while a model is read and checked, so open models stay usable and other models can be opened at the
+    same time. Threads that need the same model wait for the thread that opens it.
 
     Parameters
     ----------
     root : Path
         Directory that relative paths start from.
     limit : int
-        Bytes that all open models may take together. The model used last is kept whatever its size.
+        Bytes that all open models may take together. The model used last stays open even if it is larger.
     """
 
     def __init__(self, root: Path, limit: int) -> None:
@@ -60,7 +60,7 @@ class ModelCache:
         Raises
         ------
         Unavailable
-            The model cannot be opened, or the directory holds another one. The next call tries again.
+            The model cannot be opened, or the directory contains another model. The next call tries again.
         """
         with self._lock:
             artifact = self._open.get(model_id)

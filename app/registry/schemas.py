@@ -12,14 +12,14 @@ from ml.card import Metric, ModelCard, Threshold, Validation
 
 
 class ModelScores(ModelRef):
-    """A model with what held-out records say about it."""
+    """A model with its scores on held-out records."""
 
     metrics: dict[str, Metric]
     validation: Validation
     thresholds: dict[str, Threshold]
     threshold_rule: str
     n_presences: int
-    n_absences: int = Field(description="absences, or background points in a presence-background study")
+    n_absences: int = Field(description="Absences, or background points in a presence-background study.")
 
 
 class ModelItem(ModelRef):
@@ -33,7 +33,7 @@ class ModelItem(ModelRef):
 
 
 class ModelDetail(ModelItem):
-    """One model with its whole card."""
+    """One model with its model card."""
 
     card: ModelCard
 

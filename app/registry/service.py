@@ -1,4 +1,4 @@
-"""Registration of models and the choice of the one that answers. Workers see a change at their next request."""
+"""Registration and activation of models. A worker sees a change at its next request."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def register(path: Path) -> tuple[ModelVersion, bool]:
 
 
 def activate(model_id: str) -> ModelVersion:
-    """Make a model the one that answers for its species.
+    """Make a model the active model of its species.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def activate(model_id: str) -> ModelVersion:
 
 
 def rollback(study_slug: str) -> list[tuple[str, str]]:
-    """Restore, for each species of a study, the model that answered before.
+    """Restore, for each species of a study, the model that was active before.
 
     Returns
     -------
@@ -200,12 +200,12 @@ def scores_of(version: ModelVersion | ModelEntry) -> ModelScores:
 
 
 def has_active(species_id: int) -> bool:
-    """Tell whether any model answers for a species."""
+    """Return whether a species has an active model."""
     return versions.active_for(species_id) is not None
 
 
 def opened(version: ModelVersion | ModelEntry) -> Artifact:
-    """Return the opened model.
+    """Return a model from memory, or open it.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def opened(version: ModelVersion | ModelEntry) -> Artifact:
 
 
 def opened_of_study(study_id: int) -> Artifact | None:
-    """Return an opened active model of a study; each has the training values of all sites of the study."""
+    """Return an opened active model of a study; each contains the training values of all sites."""
     version = versions.any_active_of_study(study_id)
     return opened(version) if version is not None else None
 
@@ -224,7 +224,7 @@ def opened_of_study(study_id: int) -> Artifact | None:
 def preload(app: Flask) -> None:
     """Read the snapshot, index its names, and answer once with the best model.
 
-    The first visitor of a worker then waits neither for compiled code to be loaded nor for an index to be built.
+    The first request to a worker then does not wait until compiled code is loaded and the index is built.
     """
     with app.app_context():
         try:
@@ -236,7 +236,7 @@ def preload(app: Flask) -> None:
                 typical = artifact.card.starting_points[0].environment
                 artifact.predictor.answer([typical[predictor.name] for predictor in artifact.card.predictors])
         except (SQLAlchemyError, AppError) as error:
-            # a worker without database or models still has to answer /health/ready
+            # a worker without a database or models must still answer /health/ready
             log.warning("no model opened at the start: %s", type(error).__name__)
 
 

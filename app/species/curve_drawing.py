@@ -15,6 +15,21 @@ _LEVELS_SHOWN = 12
 
 
 @dataclass(frozen=True)
+class Point:
+    """A row of the table of a curve.
+
+    Attributes
+    ----------
+    novelty : str
+        Whether the conditions lie in the area of applicability and, if not, whether the value is outside its range.
+    """
+
+    value: float | str
+    suitability: float
+    novelty: str
+
+
+@dataclass(frozen=True)
 class Dot:
     """A level of a categorical predictor."""
 
@@ -31,28 +46,35 @@ class Drawing:
 
     Attributes
     ----------
-    known, invented : list of str
-        Points of the polylines inside and outside the area of applicability, as SVG writes them.
+    inside, outside : list of str
+        Points of the polylines inside and outside the area of applicability, in the syntax of SVG.
     density : str
         Path of the training values' density along the bottom; empty for levels.
-    seen : (float, float)
-        Horizontal positions where the training range begins and ends.
+    training_range : (float, float)
+        Horizontal positions of the smallest and the largest training value.
     mark : (float, float)
         Position of the value in the conditions.
     dots : list of Dot
-        Levels.
+        Levels of a categorical predictor.
     summary : str
         The curve in a sentence.
     """
 
     data: CurveData
-    known: list[str] = field(default_factory=list)
-    invented: list[str] = field(default_factory=list)
+    inside: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
     density: str = ""
-    seen: tuple[float, float] = (0.0, 100.0)
+    training_range: tuple[float, float] = (0.0, 100.0)
     mark: tuple[float, float] = (50.0, HEIGHT)
     dots: list[Dot] = field(default_factory=list)
     summary: str = ""
+
+    @property
+    def points(self) -> list[Point]:
+        """The curve as a table."""
+        data = self.data
+        rows = zip(data.values, data.suitability, data.inside, strict=True)
+        return [Point(value, suitability, _novelty(data, value, inside)) for value, suitability, inside in rows]
 
 
 def as_data(curve: Curve) -> CurveData:
@@ -88,19 +110,19 @@ def draw(data: CurveData) -> Drawing:
         return round(100 * min(1.0, max(0.0, (value - first) / ((last - first) or 1.0))), 2)
 
     x = [along(v) for v in at]
-    known: list[str] = []
-    invented: list[str] = []
-    # a segment is inside where both its ends are, so that the two kinds of line meet without a gap
+    solid: list[str] = []
+    dashed: list[str] = []
+    # a segment is solid where both its ends are inside, so that solid and dashed lines meet without a gap
     segments = [a and b for a, b in zip(data.inside, data.inside[1:], strict=False)]
     for inside, run in groupby(range(len(segments)), key=lambda i: segments[i]):
         places = list(run)
         points = " ".join(f"{x[i]},{height[i]}" for i in range(places[0], places[-1] + 2))
-        (known if inside else invented).append(points)
+        (solid if inside else dashed).append(points)
     own = at.index(float(data.value))
     return Drawing(
         data,
-        known,
-        invented,
+        solid,
+        dashed,
         _density(x, data.density),
         (along(low), along(high)),
         (x[own], height[own]),
@@ -126,6 +148,14 @@ def _density(x: list[float], density: list[float]) -> str:
         return ""
     top = " ".join(f"L{a},{round(HEIGHT - _DENSITY * d, 2)}" for a, d in zip(x, density, strict=True))
     return f"M{x[0]},{HEIGHT} {top} L{x[-1]},{HEIGHT} Z"
+
+
+def _novelty(data: CurveData, value: float | str, inside: bool) -> str:
+    if inside:
+        return "yes"
+    if isinstance(value, str) or data.minimum is None or data.maximum is None:
+        return "no"
+    return "no" if data.minimum <= value <= data.maximum else "no: outside the training range"
 
 
 def _sentence(data: CurveData) -> str:

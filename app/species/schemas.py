@@ -29,7 +29,7 @@ class SpeciesPage(BaseModel):
 
 
 class SpeciesDetail(BaseModel):
-    """One species with what its model needs and what it is worth."""
+    """One species, with the predictors and the scores of its model."""
 
     slug: str
     scientific_name: str
@@ -40,26 +40,26 @@ class SpeciesDetail(BaseModel):
 
 
 class SpeciesQuery(PageQuery):
-    """Which species to list."""
+    """Filter and page of the list of species."""
 
     q: Text = Field("", description="Part of a scientific or vernacular name; typing errors are forgiven.")
     study: Text | None = Field(None, description="Only species of this study, by slug.")
 
 
 class CurveData(BaseModel):
-    """How the suitability moves when one predictor changes and the others stay as they are."""
+    """The suitability as a function of one predictor, with the other predictors constant."""
 
     predictor: str
     label: str
     unit: str
     type: Literal["continuous", "categorical"]
     value: float | str = Field(description="The predictor's value in the conditions.")
-    minimum: float | None = Field(description="Of the training range.")
-    maximum: float | None
+    minimum: float | None = Field(description="Smallest training value; null for levels.")
+    maximum: float | None = Field(description="Largest training value; null for levels.")
     values: list[float | str]
     suitability: list[float]
     inside: list[bool] = Field(
-        description="Whether each point lies in the area of applicability; elsewhere the curve is invented."
+        description="Whether each point lies in the area of applicability; elsewhere the curve is an extrapolation."
     )
     density: list[float] = Field(
         description="Training values around each point, as a share of the most frequent; empty for levels."
@@ -67,17 +67,17 @@ class CurveData(BaseModel):
 
 
 class ResponseCurves(BaseModel):
-    """One species' curves around some conditions."""
+    """The response curves of one species around some conditions."""
 
     species: SpeciesRef
     model: ModelRef
-    at: str = Field(description="Which conditions the other predictors are held at.")
+    at: str = Field(description="Label of the conditions that the other predictors keep.")
     environment: dict[str, float | str]
     curves: list[CurveData]
 
 
 class CurvesQuery(BaseModel):
-    """Around which conditions, and how finely."""
+    """The conditions of the curves, and the number of points."""
 
     prediction: Annotated[str | None, Field(max_length=36), AfterValidator(lambda v: v and plain_text(v))] = Field(
         None, description="Id of a prediction for this species; typical conditions when left out."

@@ -53,7 +53,7 @@ def detail(slug: str) -> SpeciesDetail:
 
 
 def with_model(slug: str) -> tuple[Species, ModelVersion | None]:
-    """Return a species and the model that answers for it, from the database.
+    """Return a species and its active model, from the database.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def curves_of(
 
 
 def starting_curves(row: Species, version: ModelVersion, start: int = 0, points: int = 41) -> ResponseCurves:
-    """Return a species' curves around one of its model's starting points; the first are typical conditions.
+    """Return the response curves of a species around a starting point of its model; number 0 is typical conditions.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def starting_curves(row: Species, version: ModelVersion, start: int = 0, points:
 def curves_around(
     row: Species, version: ModelVersion | ModelEntry, at: str, environment: dict[str, float | str], points: int
 ) -> ResponseCurves:
-    """Return a species' curves around some conditions, with a label for these."""
+    """Return the response curves of a species around some conditions, which have a label."""
     return ResponseCurves(
         species=SpeciesRef(slug=row.slug, scientific_name=row.scientific_name),
         model=ModelRef(id=version.id, version=version.version),

@@ -63,7 +63,7 @@ def browse() -> Reply:
 )
 @faces(page="species/detail.html", fragment="species/detail.html")
 def detail(slug: str) -> Reply:
-    """Show one species and what its model is worth.
+    """Show one species and the scores of its model.
 
     Template context: ``data`` SpeciesDetail, ``card`` ModelCard or None, ``scores`` list of ScoreRow, ``sentence``
     the verdict on the model.
@@ -74,7 +74,7 @@ def detail(slug: str) -> Reply:
         service.describe(row, version),
         context={
             "card": card,
-            "curves": _drawn(row, version),
+            "curves": _drawings(row, version),
             "scores": scores.rows(card) if card else [],
             "sentence": scores.verdict(card) if card else "There is no model for this species yet.",
         },
@@ -93,7 +93,7 @@ def _auc_by_slug(page: SpeciesPage) -> dict[str, Metric]:
     return {slugs[model_id]: score for model_id, score in scores.items()}
 
 
-def _drawn(row: Species, version: ModelVersion | None) -> list[Drawing]:
+def _drawings(row: Species, version: ModelVersion | None) -> list[Drawing]:
     """Return the curves of the species page; a model that cannot be opened leaves the rest of the page."""
     if version is None or face() == "json":
         return []

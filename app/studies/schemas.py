@@ -19,7 +19,7 @@ class StudyItem(StudyRef):
 
 
 class StudyDetail(StudyItem):
-    """One study, with what it measures and where its records come from."""
+    """One study, with its predictors and the sources of its records."""
 
     predictors: list[PredictorRange]
     sources: list[Source]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # gunicorn reads up to 64 KiB itself. Bodies with a shorter Content-Length than this many digits are left to it.
 _DIGITS_OF_LARGE = 5
-# More than nginx passes on (client_max_body_size). Without nginx, the connection of a larger body is closed.
+# Larger than the limit of nginx (client_max_body_size). Without nginx, the connection of a larger body is closed.
 _MAX_BYTES = 8 * 1024 * 1024
 _BLOCK = 64 * 1024
 
@@ -76,7 +76,7 @@ def _middleware(inner: WSGIApplication, limit: int) -> WSGIApplication:
 
 def _read_rest(stream: InputStream) -> None:
     rest = _MAX_BYTES
-    # A broken or malformed body is no reason to withhold the response. gunicorn closes the connection after it.
+    # The response is sent even if the body is broken or malformed. gunicorn closes the connection after it.
     with contextlib.suppress(Exception):
         while rest > 0 and (part := stream.read(_BLOCK)):
             rest -= len(part)

@@ -11,7 +11,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def plain_text(value: str) -> str:
-    """Refuse control characters and unpaired surrogates, which no database text can contain."""
+    """Refuse control characters and unpaired surrogates, which text in a database cannot contain."""
     if _CONTROL.search(value):
         raise ValueError("must not contain control characters")
     return value
@@ -21,7 +21,7 @@ Text = Annotated[str, Field(max_length=200), AfterValidator(plain_text)]
 
 
 class PageQuery(BaseModel):
-    """The part of a list that a request wants."""
+    """The page of a list."""
 
-    limit: int = Field(20, ge=1, le=100, description="How many items at most.")
-    cursor: str | None = Field(None, max_length=1000, description="The `next` of the page before.")
+    limit: int = Field(20, ge=1, le=100, description="Maximum number of items on the page.")
+    cursor: str | None = Field(None, max_length=1000, description="The `next` of the previous page.")

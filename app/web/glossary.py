@@ -5,8 +5,8 @@ from __future__ import annotations
 GLOSSARY: dict[str, str] = {
     "suitability": "How much given conditions resemble those where the species was recorded, from 0 to 1; where only "
     "presences were surveyed it ranks places and is not a chance of finding the species.",
-    "interval": "Where the share of such places that have the species lies in nine cases of ten: from how half samples "
-    "of the records and the members of the model disagree, widened until held-out records agree.",
+    "interval": "A range that contains the share of such places with the species in nine cases of ten. It is computed "
+    "from models of half samples of the records and from the members of the model, and widened on held-out records.",
     "threshold": "The suitability from which conditions are called suitable.",
     "maxSSS": "The threshold that maximises the sum of sensitivity and specificity on held-out records.",
     "P10": "The threshold that leaves out the tenth of the held-out presences with the lowest suitability.",
@@ -26,13 +26,14 @@ GLOSSARY: dict[str, str] = {
     "sensitivity": "The share of places with the species that are called suitable.",
     "specificity": "The share of places without the species that are called unsuitable.",
     "cross-validation": "Every record is predicted by a model that was trained without it.",
-    "spatial blocks": "Cross-validation that holds out whole areas, so that near neighbours cannot give the answer "
-    "away.",
-    "stratified": "Cross-validation that holds out records at random in equal shares; without coordinates nothing "
-    "stricter is possible, and the scores may flatter.",
+    "spatial blocks": "Cross-validation that holds out entire areas, so that no training record lies next to a "
+    "held-out one.",
+    "stratified": "Cross-validation that holds out records at random in equal shares; it is used where "
+    "there are no coordinates, and the scores may be too high.",
     "MESS": "Multivariate environmental similarity: 100 is typical of the training places, below 0 at least one value "
     "lies outside their range.",
-    "area of applicability": "The conditions like those the model was trained on; outside them its answer is a guess.",
+    "area of applicability": "The conditions like those the model was trained on; outside them its answer is an "
+    "extrapolation.",
     "dissimilarity index": "The distance from these conditions to the nearest training record, each condition weighted "
     "by how much the model uses it; 1 is the mean distance between training records.",
     "response curve": "How the suitability changes when one condition changes and the others stay as they are.",
@@ -43,8 +44,8 @@ GLOSSARY: dict[str, str] = {
     "penalises every curve that is not needed.",
     "multi-species network": "One model of all species of a study, from which rare species learn what common ones "
     "share with them.",
-    "target group": "Places where other species of the study were recorded; they share the bias of where people "
-    "looked.",
+    "target group": "Places where other species of the study were recorded; their sampling bias is that of "
+    "the presences.",
     "calibration": "Adjusting the model's figure, on held-out records, so that it means the same for every species.",
     "reliability": "Of the sites given some suitability, the share that had the species; in a calibrated model the two "
     "agree.",
@@ -54,16 +55,16 @@ GLOSSARY: dict[str, str] = {
     "presence-absence": "The survey recorded where the species was and where it was not.",
     "presence-background": "Only presences were recorded; they are compared with random places, so suitability ranks "
     "places and is not a chance of finding the species.",
-    "background points": "Random places that stand for what was on offer, where no absence was recorded.",
+    "background points": "Random places that represent the available conditions, where absences were not recorded.",
     "random forest": "Several hundred decision trees, each grown on another sample of the records, that vote.",
-    "down-sampled": "Each tree sees as many places without the species as with it, so that the many do not drown the "
-    "few.",
-    "predictor": "An environmental variable the model reads.",
-    "ODMAP": "The field's reporting protocol (Zurell et al. 2020): what to say of a model under Overview, Data, Model, "
-    "Assessment and Prediction.",
-    "model card": "What a model says about itself: its records, scores, limits and how to repeat the fit.",
-    "drift": "How far the conditions people ask about have moved away from those the models were trained on; a model "
-    "can get out of its depth without any change of its own.",
+    "down-sampled": "Each tree sees as many places without the species as with it, so that the larger group does not "
+    "dominate.",
+    "predictor": "An environmental variable that the model uses.",
+    "ODMAP": "The standard reporting protocol for species distribution models (Zurell et al. 2020), with the sections "
+    "Overview, Data, Model, Assessment and Prediction.",
+    "model card": "The description of a model: its records, scores and limits, and how to repeat the fit.",
+    "drift": "How far the requested conditions differ from the training data. With a large drift a model becomes less "
+    "reliable, although it has not changed.",
     "Kolmogorov–Smirnov distance": "The largest difference between the share of requests and the share of training "
     "places below any one value: 0 is the same everywhere, 1 no overlap; from 0.2 it is called somewhat, from 0.4 very "
     "different.",

@@ -30,7 +30,7 @@ class Operation:
     answer : type of BaseModel
         Schema of the answer.
     description : str
-        More than the summary says; left out of the document when empty.
+        Further explanation; left out of the document when empty.
     body : type of BaseModel, optional
         Schema of a required JSON body.
     also_in_address : tuple of str
@@ -42,7 +42,7 @@ class Operation:
     problems : tuple of int
         Statuses of the errors that the operation describes.
     answers : mapping of int to str
-        Statuses that carry the answer, and what each means.
+        Statuses of responses with the answer, and their meanings.
     limited : bool
         Whether the rate limit applies: its headers and status 429 are described then.
     """
@@ -61,7 +61,7 @@ class Operation:
     limited: bool = True
 
     def __call__(self, view: View) -> View:
-        """Declare that a view performs this operation; the decorator stands directly below the routes."""
+        """Declare that a view performs this operation; apply the decorator directly below the routes."""
         _BY_VIEW[view] = self
         return view
 

@@ -11,9 +11,10 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from app.errors import AppError, FieldErrors
+from app.errors import AppError, FieldErrors, ValidationFailed
 from app.telemetry import logs, metrics
 from app.web.faces import FRAGMENT, face
+from app.web.reading import pointer_parts
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,8 @@ def respond(
         response.content_type = "application/problem+json"
     else:
         template = "_error.html" if face() == FRAGMENT else "error.html"
+        if kind == ValidationFailed.kind:
+            detail = _with_field_names(errors)
         body = render_template(
             template, status=status, title=title, detail=detail, errors=errors, request_id=g.get("request_id", "")
         )
@@ -69,6 +72,16 @@ def respond(
     if status == 503:
         response.headers["Retry-After"] = "5"
     return response
+
+
+def _with_field_names(errors: FieldErrors) -> str:
+    """Return the messages as sentences that begin with the names of the fields instead of JSON pointers."""
+    sentences = []
+    for pointer, text in errors:
+        name = ", ".join(pointer_parts(pointer))
+        sentence = f"{name}: {text}" if name else text
+        sentences.append(f"{sentence[:1].upper()}{sentence[1:]}.")
+    return " ".join(sentences)
 
 
 def _app_error(error: AppError) -> Response:

@@ -11,6 +11,7 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 
 from app.errors import MalformedBody, UnsupportedType, ValidationFailed
+from app.web.field_messages import field_errors
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -18,6 +19,11 @@ Schema = TypeVar("Schema", bound=BaseModel)
 def pointer(*parts: object) -> str:
     """Join names into a JSON pointer (RFC 6901)."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def pointer_parts(text: str) -> list[str]:
+    """Return the names in a JSON pointer (RFC 6901)."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
 
 
 def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Schema:
@@ -93,8 +99,5 @@ def validate(schema: type[Schema], body: Mapping[str, object]) -> Schema:
     try:
         return schema.model_validate(body)
     except ValidationError as error:
-        problems = [
-            (pointer(*item["loc"]), item["msg"].removeprefix("Value error, "))
-            for item in error.errors(include_input=False, include_url=False, include_context=False)
-        ]
+        problems = [(pointer(*location), message) for location, message in field_errors(error)]
     raise ValidationFailed(problems)

@@ -19,7 +19,7 @@ class SlugConverter(BaseConverter):
 
 
 def init_app(app: Flask) -> None:
-    """Give templates the glossary, the version and the URLs of static files."""
+    """Add the glossary, the version and ``asset`` to the globals of the templates."""
     app.jinja_env.globals.update(glossary=GLOSSARY, app_version=app_version(), asset=_asset(app))
 
 

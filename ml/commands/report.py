@@ -16,8 +16,9 @@ def add_parser(commands: Subparsers) -> None:
     command = commands.add_parser(
         "report",
         help="write a model's card and ODMAP report",
-        description="Write the ODMAP report of a model, filled in from its model card, with a list of what a human "
-        "must still write.",
+        description="Write the ODMAP report of a model as Markdown or JSON. It is filled in from the model card and "
+        "lists the texts that a person must still write. Example: python -m ml report "
+        "instance/models/STUDY/SPECIES/VERSION --output report.md",
     )
     command.add_argument("model", type=Path, metavar="MODEL_DIR", help="a model's directory")
     command.add_argument(
@@ -31,6 +32,9 @@ def run(options: argparse.Namespace, started: float) -> int:
     """Write a model's card and ODMAP report."""
     from ml.odmap import build_report, to_markdown
 
+    if not (options.model / "manifest.json").is_file():
+        problem = "is not the directory of a model" if options.model.is_dir() else "does not exist"
+        raise ValueError(f"{options.model} {problem}")
     artifact = load_artifact(options.model)
     report = build_report(artifact.card, artifact.model_id)
     text = report.model_dump_json(indent=1) + "\n" if options.format == "json" else to_markdown(report)

@@ -13,6 +13,9 @@ import pandas as pd
 from ml.card import ModelCard
 from ml.predictors.encoding import EnvironmentValueError
 
+# Invalid cells that a message names.
+_MOST_CELLS = 10
+
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV, completely or not at all."""
@@ -96,9 +99,10 @@ def read_rows(card: ModelCard, table: pd.DataFrame, path: Path) -> np.ndarray:
     ValueError
         A column is missing.
     EnvironmentValueError
-        A cell is not a finite number.
+        Cells are not finite numbers. The message names the first ten.
     """
     columns: list[np.ndarray] = []
+    problems: list[tuple[str, str]] = []
     for p in card.predictors:
         if p.name not in table:
             raise ValueError(f"{path} has no column {p.name}")
@@ -108,9 +112,14 @@ def read_rows(card: ModelCard, table: pd.DataFrame, path: Path) -> np.ndarray:
         numbers = pd.to_numeric(table[p.name], errors="coerce").to_numpy(dtype=float)
         bad = ~np.isfinite(numbers)
         if bad.any():
-            row = int(np.argmax(bad))
-            raise EnvironmentValueError(p.name, f"row {row + 2} is not a number: {table[p.name].iloc[row]!r:.40}")
+            cells = ((int(row) + 2, table[p.name].iloc[row]) for row in np.flatnonzero(bad))
+            problems += [(p.name, f"row {row} is not a number: {text!r:.40}") for row, text in cells]
         columns.append(numbers)
+    if problems:
+        name, text = problems[0]
+        others = "".join(f"; {other}: {detail}" for other, detail in problems[1:_MOST_CELLS])
+        more = f"; and {len(problems) - _MOST_CELLS:,} more" if len(problems) > _MOST_CELLS else ""
+        raise EnvironmentValueError(name, text + others + more)
     if all(p.type == "continuous" for p in card.predictors):
         return np.column_stack(columns)
     return np.column_stack([column.astype(object) for column in columns])

@@ -126,15 +126,16 @@ def _intervals(run: Run) -> ElementText:
             "Intervals were never checked against held-out records: the card, of an older format, has no check."
         )
     pooled = (
-        f"Over all species of the study {percent(report.pooled_coverage)} of {report.pooled_groups:,} groups did"
+        f"Over all species of the study ({report.pooled_groups:,} groups) it is {percent(report.pooled_coverage)}"
         if report.pooled_coverage is not None and report.pooled_groups is not None
         else ""
     )
     return ElementText(
         joined(
             f"Every answer has an interval that should hold in {percent(report.level)} of cases",
-            f"Of {counted(report.groups, 'held-out group')} of this species {percent(report.coverage)} lay where "
-            "intervals fitted without their fold said",
+            f"Intervals fitted without the fold were checked on {counted(report.groups, 'held-out group')} of "
+            "this species",
+            f"The estimated coverage, which allows for the chance of small numbers, is {percent(report.coverage)}",
             pooled,
             report.note,
         )

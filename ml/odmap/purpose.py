@@ -180,8 +180,8 @@ def _intervals(run: Run) -> list[str]:
     out = []
     if report.coverage < report.level - _SHORT:
         out.append(
-            f"Intervals are too narrow for this species: {percent(report.coverage)} of its held-out groups lay where "
-            f"they should, instead of {percent(report.level)}."
+            f"Intervals are too narrow for this species: the estimated coverage of its held-out "
+            f"groups is {percent(report.coverage)} instead of {percent(report.level)}."
         )
     if report.groups < _FEW_GROUPS:
         out.append(f"Intervals were checked on only {counted(report.groups, 'held-out group')} of this species.")

@@ -106,7 +106,7 @@ def metric(client, name, **labels):
     return float(found[1])
 
 
-def test_nobody_has_asked_yet(visitor):
+def test_a_period_without_requests_is_empty(visitor):
     page = visitor.get("/analytics").get_data(as_text=True)
     assert "No requests in this period" in page
     assert visitor.get(API).json | {"since": 0, "until": 0} == {
@@ -242,9 +242,12 @@ def test_another_period_is_refused_by_name(client, days):
     page = client.get(f"/analytics?days={days}")
     assert page.status_code == 422
     assert page.mimetype == "text/html"
+    text = page.get_data(as_text=True)
+    assert "Days: " in text
+    assert "/days:" not in text
 
 
-def test_nothing_about_who_asked(visitor, send):
+def test_analytics_contain_no_client_address(visitor, send):
     send()
     assert "127.0.0.1" not in visitor.get(API).get_data(as_text=True) + visitor.get("/analytics").get_data(as_text=True)
 

@@ -85,6 +85,23 @@ def test_body(client, body, status, pointer):
     problem(client.post(URL, data=body, content_type="application/json"), status, pointer)
 
 
+@pytest.mark.parametrize(
+    ("body", "pointer", "message"),
+    [
+        ({"species": 3, "environment": {}}, "/species", "must be text"),
+        ({"species": "x" * 201, "environment": {}}, "/species", "must have at most 200 characters"),
+        ({"species": "x"}, "/environment", "a value is needed"),
+        ({"species": "x", "environment": []}, "/environment", "must be a JSON object"),
+        ({"species": "x", "environment": {}, "place": 1}, "/place", "is not a known field"),
+        ({"species": "x", "environment": {}, "extrapolation": "no"}, "/extrapolation", "must be allow, flag or refuse"),
+    ],
+)
+def test_an_invalid_member_has_a_plain_message(client, body, pointer, message):
+    answer = client.post("/api/v1/predictions", json=body)
+    assert answer.status_code == 422
+    assert {"pointer": pointer, "detail": message} in answer.json["errors"]
+
+
 def test_huge_environment(client):
     body = {"species": "oenanthe-hispanica", "environment": {f"p{i}": i for i in range(5000)}}
     assert len(problem(client.post(URL, json=body), 422, "/environment")["errors"]) < 10
@@ -147,7 +164,7 @@ def test_wrong_method(client):
     assert page.mimetype == "text/html"
 
 
-def test_json_asked_for_outside_the_api(client):
+def test_an_error_outside_the_api_is_json_on_request(client):
     response = client.get("/nothing-here", headers={"Accept": "application/json"})
     problem(response, 404)
     fragment = client.get("/nothing-here", headers={"HX-Request": "true"})

@@ -170,7 +170,7 @@ def test_the_process_layer_is_bounded_and_safe_for_threads(asked, artifacts, env
     assert len(components(app).get(AnswersInProcess).entries) == kept
 
 
-def test_a_kept_answer_is_not_changed_by_those_who_get_it(asked):
+def test_a_cached_answer_is_not_changed_by_its_readers(asked):
     ask = asked(None)
     first = ask(trees=47.5).json
     page = ask.app.test_client().post(
@@ -257,7 +257,7 @@ def test_threads_that_meet_a_failing_redis_together_are_all_counted(asked, hangi
     assert sorted(statuses) == [200] * 5 + [429] * 3
 
 
-def test_nothing_is_said_more_than_once_a_minute(caplog, monkeypatch):
+def test_a_warning_is_logged_at_most_once_a_minute(caplog, monkeypatch):
     voice = throttled_log.ThrottledLog(logging.getLogger("app.test"))
     for _ in range(5):
         voice.warning("again %s", 1)

@@ -82,7 +82,7 @@ def test_search_forgives(client, query):
 
 
 @pytest.mark.parametrize("query", ["zzzzqq", "%%%", "' OR 1=1 --", "<script>"])
-def test_search_finds_nothing_where_nothing_fits(client, query):
+def test_search_without_a_match_returns_an_empty_list(client, query):
     response = client.get("/api/v1/species", query_string={"q": query})
     assert response.status_code == 200
     assert response.json["items"] == []

@@ -67,7 +67,7 @@ def test_a_line_of_json_about_each_prediction(production, environment, written):
     assert second["cache"] == "process"
 
 
-def test_lines_hold_nothing_personal(production, environment, written):
+def test_log_lines_contain_no_personal_data(production, environment, written):
     asked = {"species": WHEATEAR, "environment": {**environment, "temperature": 17.171717}}
     given = production.post("/api/v1/predictions", json=asked, headers=PRIVATE).json["id"]
     production.get(f"/predictions/{given}", headers=PRIVATE)
@@ -118,7 +118,7 @@ def test_in_development_a_line_is_read_by_people(client, written):
     assert "[abc-3] GET /species 200 " in line
 
 
-def test_what_gunicorn_says_holds_no_address():
+def test_gunicorn_messages_contain_no_address():
     record = logging.LogRecord("gunicorn.error", logging.WARNING, "", 0, "x", (), None)
     for said, kept in (
         ("Invalid request from ip=203.0.113.77: Invalid HTTP method", "Invalid request from ip=-: Invalid HTTP method"),

@@ -189,7 +189,7 @@ def test_the_report_as_markdown_is_a_file(client, model):
 
 
 @pytest.mark.parametrize("bad", ["nothing", "a" * 200, "%00", "..%2f..%2fetc", "%3Cscript%3E"])
-def test_unknown_models_are_not_there(client, bad):
+def test_unknown_models_return_404(client, bad):
     for path in (f"/models/{bad}", f"/models/{bad}/odmap.md"):
         page = client.get(path)
         assert page.status_code == 404
@@ -204,7 +204,7 @@ def test_unknown_models_are_not_there(client, bad):
 def test_other_versions_say_what_changed_and_by_how_much(shelf):
     text = shelf.get(f"/models/{SECOND}").get_data(as_text=True)
     assert f'<a href="/models/{FIRST}">Version 1</a>' in text
-    assert "The AUC here is 0.09 higher; the records differ, so the two were not put to the same test." in text
+    assert "The AUC here is 0.09 higher; the records differ, so the two scores are not directly comparable." in text
     for change in ("Other training data.", "Seed: 7 instead of 0.", "Trees of the forest: 999 instead of 30."):
         assert f"<li>{change}</li>" in text
     assert f'href="/compare/models?first={FIRST}&amp;second={SECOND}"' in text
@@ -220,9 +220,9 @@ def test_an_earlier_version_says_what_its_successor_changed(shelf):
     assert 'datetime="2026-03-02' in text
 
 
-def test_changes_between_cards_are_told_in_words(app):
+def test_changes_between_cards_are_described_in_sentences(app):
     card = _card(app)
-    assert history.changes(card, card) == ["Nothing that the two cards tell."]
+    assert history.changes(card, card) == ["The two model cards show no difference."]
     assert history.verdict(card, card) == (0, "The AUC is the same to two decimals.")
     without = card.model_copy(update={"metrics": {}, "predictors": card.predictors[1:]})
     assert history.verdict(card, without)[0] is None

@@ -59,7 +59,7 @@ def test_database_down(app, client, ask, monkeypatch):
             assert client.get(path).status_code == 200
 
 
-def test_our_own_failure_shows_nothing_of_itself(app, client, ask, monkeypatch, caplog):
+def test_an_internal_error_shows_no_details(app, client, ask, monkeypatch, caplog):
     from app.predictions import inference
 
     def fail(*_args):

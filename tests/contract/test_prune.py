@@ -43,7 +43,7 @@ def count(app):
 
 @pytest.mark.usefixtures("old")
 @pytest.mark.parametrize("batch", ["1", "5", "6", "12", "13", "5000"])
-def test_what_is_old_goes_and_what_is_new_stays(app, ask, prune, batch):
+def test_prune_deletes_old_predictions_and_keeps_new_ones(app, ask, prune, batch):
     given = ask().json["id"]
     before = count(app)
     said = prune("--older-than", "365d", "--dry-run")

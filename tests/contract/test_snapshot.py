@@ -99,7 +99,7 @@ def test_a_file_that_is_lost_or_broken_is_taken_from_the_database(two, environme
     assert _answers(another, environment)["id"] == ids[1]
 
 
-def test_two_operators_at_once_leave_what_the_database_says(two):
+def test_concurrent_activations_leave_the_snapshot_equal_to_the_database(two):
     one, another, ids = two
 
     def flip(app, first, second):
@@ -214,7 +214,7 @@ def away(two):
     return app
 
 
-def test_species_and_search_answer_while_the_database_is_away(two, away):
+def test_species_and_search_answer_while_the_database_is_down(two, away):
     one, _, _ = two
     queries = (
         {},
@@ -244,13 +244,13 @@ def test_the_api_document_and_its_example_come_without_the_database(two, away):
     assert one.test_client().post("/api/v1/predictions", json=body["example"]).status_code == 200
 
 
-def test_conditions_are_compared_while_the_database_is_away(away, environment):
+def test_conditions_are_compared_while_the_database_is_down(away, environment):
     query = {"species": "Oenanthe hispanica", "environments": [{"environment": environment}]}
     answer = away.test_client().post("/api/v1/comparisons/conditions", json=query)
     assert (answer.status_code, answer.json["species"]["slug"]) == (200, WHEATEAR)
 
 
-def test_names_that_are_missing_while_the_database_is_away_cost_no_answer(two, away, caplog, monkeypatch):
+def test_search_answers_without_the_names_file_while_the_database_is_down(two, away, caplog, monkeypatch):
     one, _, _ = two
     (_folder(one) / "names.json").unlink()
     assert _slugs(away, {"q": "wheatear"}) == [WHEATEAR]

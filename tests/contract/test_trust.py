@@ -144,7 +144,7 @@ def test_an_unknown_wish_is_refused_by_name(client, environment, wanted, nothing
     assert [item["pointer"] for item in response.json["errors"]] == ["/extrapolation"]
 
 
-def test_said_twice_is_refused(client, environment, nothing_happened):
+def test_a_repeated_option_is_refused(client, environment, nothing_happened):
     path = "/api/v1/predictions?extrapolation=refuse"
     assert ask_of(client, environment, path=path, extrapolation="allow").status_code == 422
     assert ask_of(client, environment, path=path + "&extrapolation=allow").status_code == 422

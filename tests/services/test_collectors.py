@@ -69,7 +69,7 @@ def test_a_request_is_a_span_with_route_and_status(environ: dict[str, str], coll
     assert any(name.startswith("INSERT") for name in inner), inner
 
 
-def test_spans_hold_nothing_personal(environ: dict[str, str], collector: Collector) -> None:
+def test_spans_contain_no_personal_data(environ: dict[str, str], collector: Collector) -> None:
     with live.serving(environ, OTEL_EXPORTER_OTLP_ENDPOINT=f"{collector.url}/", **QUICKLY) as site:
         found = ask(site.url, tracestate="a=hush", baggage="b=hush", traceparent=PARENT).json["id"]
         call(f"{site.url}/predictions/{found}?x=hush")
@@ -106,7 +106,7 @@ def failing(environ: dict[str, str], tmp_path: Path) -> Callable[..., Any]:
     return lambda **changes: live.serving(environ, PYTHONPATH=path, **changes)
 
 
-def test_an_error_reaches_sentry_without_what_was_asked(failing: Callable[..., Any], collector: Collector) -> None:
+def test_an_error_reaches_sentry_without_the_request_data(failing: Callable[..., Any], collector: Collector) -> None:
     with failing(SENTRY_DSN=collector.dsn) as site:
         assert ask(site.url, traceparent=PARENT, **{"X-Request-ID": "abc-9"}).status == 500
         live.wait_until(lambda: bool(collector.events), 10, "an event")
@@ -142,7 +142,7 @@ def test_a_report_that_waits_is_sent_at_the_end(failing: Callable[..., Any], col
 
 @pytest.mark.alone
 @pytest.mark.parametrize("how", ["away", "silent"])
-def test_collectors_that_are_away_or_silent_cost_no_answer(environ: dict[str, str], how: str) -> None:
+def test_unreachable_collectors_do_not_affect_answers(environ: dict[str, str], how: str) -> None:
     with silence() as silent:
         port = silent if how == "silent" else live.free_port()
         settings = {

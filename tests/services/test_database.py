@@ -55,11 +55,11 @@ def test_the_test_of_a_pooled_connection_has_a_shorter_limit_than_a_statement(da
     with app.app_context():
         raw = db.engine.raw_connection()
         driver: Any = raw.driver_connection
-        assert driver.patience == connections.ANSWER_S
+        assert driver.wait_limit == connections.ANSWER_S
         # as a command does
-        driver.patience = None
+        driver.wait_limit = None
         raw.close()
-        assert driver.patience == connections.CONNECT_S
+        assert driver.wait_limit == connections.CONNECT_S
 
 
 def test_a_restarted_server_costs_no_request(database: str, on_services: Sites) -> None:

@@ -155,7 +155,7 @@ def test_a_full_disk_refuses_and_loses_nothing(small: Small, database: str, post
             refused = predict(url)
             assert refused.status == 503
             assert refused.headers["content-type"] == "application/problem+json"
-            assert "could not be kept" in refused.json["detail"]
+            assert "could not be stored" in refused.json["detail"]
             # what makes series that were not there yet
             for path in ("/species", "/models", "/docs", "/nothing", "/openapi.json", "/analytics", "/compare/species"):
                 assert call(url + path).status < 600

@@ -137,7 +137,7 @@ def test_the_drainer_killed_under_load(start: Start, own: dict[str, str], record
     _settles(own, load, record_summary, "the draining worker killed (SIGKILL) three times")
 
 
-def test_told_to_stop_under_load(start: Start, own: dict[str, str], record_summary) -> None:
+def test_sigterm_under_load(start: Start, own: dict[str, str], record_summary) -> None:
     site = start()
     with Load(site.url) as load:
         load.until(100)
@@ -156,7 +156,7 @@ def test_everything_killed_at_once(start: Start, own: dict[str, str], record_sum
     _settles(own, load, record_summary, "master and workers killed (SIGKILL), then another run")
 
 
-def test_postgresql_away_for_twenty_seconds(
+def test_postgresql_down_for_twenty_seconds(
     start: Start, own: dict[str, str], server: live.Postgres, record_summary
 ) -> None:
     site = start()

@@ -53,7 +53,7 @@ def test_one_query_finds_all_models(rank, statements):
     assert not any("card" in statement for statement in statements)
 
 
-def test_named_species_are_asked_once_each(rank):
+def test_repeated_species_are_compared_once(rank):
     items = rank(species=["Parus major (Linnaeus, 1758)", WHEATEAR, "PARUS MAJOR"]).json["items"]
     assert {item["species"]["slug"] for item in items} == {"parus-major", WHEATEAR}
     assert [item["rank"] for item in items] == [1, 2]
@@ -164,7 +164,7 @@ def test_presences_only_are_no_chances(tmp_path):
     assert "would find about" not in page
 
 
-def test_a_model_that_cannot_be_opened_does_not_take_the_others_away(artifacts, tmp_path, environment, caplog):
+def test_a_model_that_cannot_be_opened_leaves_the_other_species(artifacts, tmp_path, environment, caplog):
     app = create_app(make_settings(tmp_path))
     upgrade(app)
     client = app.test_client()

@@ -68,7 +68,7 @@ def test_a_malformed_url_stops_the_start_with_one_line_without_the_password(tmp_
 
 @pytest.mark.parametrize("text", ["rediss+sentinel://h/eco", "REDISS+cluster://h"])
 def test_tls_where_there_is_none_is_said(text):
-    with pytest.raises(ValueError, match="TLS is there for one server only"):
+    with pytest.raises(ValueError, match="TLS is supported for one server only"):
         parse(text)
 
 

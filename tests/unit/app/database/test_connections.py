@@ -25,7 +25,7 @@ from tests.contract.conftest import make_settings
 def in_a_hurry(monkeypatch):
     for name, seconds in {"CONNECT_S": 0.3, "ANSWER_S": 0.5, "_AGAIN_S": 0.4, "_POOL_S": 0.3}.items():
         monkeypatch.setattr(connections, name, seconds)
-    monkeypatch.setattr(connections.PatientConnection, "patience", 0.3)
+    monkeypatch.setattr(connections.TimedConnection, "wait_limit", 0.3)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_page_says_503_when_the_database_is_silent(silent, tmp_path):
 def test_what_the_address_says_holds(tmp_path):
     url = "postgresql+psycopg2://h/d?application_name=mine&options=-c%20statement_timeout%3D1s"
     given = connections.configuration(make_settings(tmp_path, database_url=url))["SQLALCHEMY_ENGINE_OPTIONS"]
-    assert given["connect_args"] == {"connection_factory": connections.PatientConnection}
+    assert given["connect_args"] == {"connection_factory": connections.TimedConnection}
 
 
 def test_connections_of_others_wait_as_they_please(silent, tmp_path):

@@ -31,8 +31,8 @@ def _points(line):
 
 def test_a_stretch_with_an_unknown_end_is_dashed_and_lines_meet():
     drawing = draw(curve([0, 2, 4, 6], [0.1, 0.2, 0.3, 0.4], [False, True, True, False], 2))
-    (known,) = map(_points, drawing.known)
-    first, last = map(_points, drawing.invented)
+    (known,) = map(_points, drawing.inside)
+    first, last = map(_points, drawing.outside)
     assert (first[-1], last[0]) == (known[0], known[-1])
     assert len(known) == 2
 
@@ -40,24 +40,24 @@ def test_a_stretch_with_an_unknown_end_is_dashed_and_lines_meet():
 def test_the_own_value_is_marked_on_the_line():
     drawing = draw(curve([0, 5, 10], [0.0, 0.25, 1.0], [True] * 3, 5))
     assert drawing.mark == (50, HEIGHT * 0.75)
-    assert drawing.mark in _points(drawing.known[0])
+    assert drawing.mark in _points(drawing.inside[0])
 
 
 def test_the_training_range_is_where_it_is():
     drawing = draw(curve([-5, 0, 10, 15], [0.5] * 4, [False, True, True, False], 0))
-    assert drawing.seen == (25, 75)
+    assert drawing.training_range == (25, 75)
 
 
 def test_a_value_far_beyond_stands_at_the_edge_and_leaves_the_curve_readable():
     drawing = draw(curve([0, 5, 10, 1e9], [0.1, 0.5, 0.4, 0.4], [True, True, True, False], 1e9))
     assert drawing.mark[0] == 100
-    assert drawing.seen[1] == 50
+    assert drawing.training_range[1] == 50
 
 
 def test_levels_are_dots():
     drawing = draw(curve(["clay", "sand"], [0.2, 0.8], [True, True], "sand", None, None, [], type="categorical"))
     assert [(dot.label, dot.chosen) for dot in drawing.dots] == [("clay", False), ("sand", True)]
-    assert drawing.known == drawing.invented == []
+    assert drawing.inside == drawing.outside == []
 
 
 def test_of_many_levels_the_best_and_the_own_are_shown():
@@ -89,8 +89,8 @@ def test_everything_lies_in_the_box(rows, data):
     values, suitability, inside, density = map(list, zip(*rows, strict=True))
     own = data.draw(st.sampled_from(values))
     drawing = draw(curve(values, suitability, inside, own, min(values), max(values), density))
-    for line in drawing.known + drawing.invented:
+    for line in drawing.inside + drawing.outside:
         assert all(0 <= x <= 100 and 0 <= y <= HEIGHT for x, y in _points(line))
     assert 0 <= drawing.mark[0] <= 100
-    drawn = sum(len(_points(line)) - 1 for line in drawing.known + drawing.invented)
+    drawn = sum(len(_points(line)) - 1 for line in drawing.inside + drawing.outside)
     assert drawn == len(values) - 1

@@ -166,6 +166,8 @@ def test_values_in_range_that_no_record_combines_are_outside_the_area_of_applica
         ("bare_rock,trees,temperature\n1,2,3\n1,many,3\n", "trees: row 3 is not a number: 'many'"),
         ("bare_rock,trees,temperature\n1,,3\n", "trees: row 2 is not a number"),
         ("bare_rock,trees,temperature\n1,inf,3\n", "trees: row 2 is not a number"),
+        ("bare_rock,trees,temperature\na,b,3\n", "bare_rock: row 2 is not a number: 'a'; trees: row 2 is not a number"),
+        ("bare_rock,trees,temperature\n" + "1,x,3\n" * 12, "trees: row 11 is not a number: 'x'; and 2 more"),
         ("bare_rock,trees,temperature\n1,2,3\n1,2,3,4\n", "is not a CSV table: Error tokenizing data."),
     ],
 )
@@ -193,6 +195,13 @@ def test_evaluate_prints_cross_validated_or_independent_scores(model, tmp_path, 
     assert main(["evaluate", "--model", str(model), "--input", f"{tmp_path}/in.csv"]) == 2
     printed = capsys.readouterr()
     assert printed.out == "" and "one class only" in printed.err
+
+
+def test_report_names_a_directory_without_a_model(tmp_path, capsys):
+    assert main(["report", str(tmp_path)]) == 2
+    assert "is not the directory of a model" in capsys.readouterr().err
+    assert main(["report", str(tmp_path / "none")]) == 2
+    assert "does not exist" in capsys.readouterr().err
 
 
 def test_a_model_that_is_not_there_is_one_line(tmp_path, capsys):

@@ -158,8 +158,8 @@ def _end(arguments):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["{tmp}"], "manifest.json cannot be read"),
-        (["{tmp}/none"], "manifest.json cannot be read"),
+        (["{tmp}"], "is not the directory of a model"),
+        (["{tmp}/none"], "does not exist"),
         (["{model}", "--format", "pdf"], "--format"),
         (["{model}", "--output", "{tmp}/none/card.md"], "cannot be written"),
         (["{model}", "--output", "{tmp}"], "cannot be written"),

@@ -184,7 +184,7 @@ def test_limits_name_few_presences_narrow_intervals_and_flattering_folds(card):
     gap = Optimism(auc_roc_spatial=0.7, auc_roc_random=0.85)
     limits = "\n".join(_report(card, n_presences=12, interval=narrow, optimism=gap, notes=[]).known_limits)
     assert "Only 12 presences" in limits
-    assert "70 % of its held-out groups" in limits and "only 9 held-out groups" in limits
+    assert "held-out groups is 70 %" in limits and "only 9 held-out groups" in limits
     assert "0.700 with whole areas held out, 0.850 with random folds" in limits
     noted = _report(card, n_presences=12, notes=["Only 12 presences: so it is."]).known_limits
     assert sum("Only 12 presences" in text for text in noted) == 1
