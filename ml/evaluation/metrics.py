@@ -139,7 +139,7 @@ def sensitivity_specificity(y_true: ArrayLike, score: ArrayLike, threshold: floa
     y_true : array-like, shape (n,)
     score : array-like, shape (n,)
     threshold : float
-        Suitable when ``score >= threshold``.
+        Suitable when ``score >= threshold``, the rule of `ml.serving.threshold.ThresholdValue.reached_by`.
     """
     y, s = validated(y_true, score)
     if np.isnan(threshold):

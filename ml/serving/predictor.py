@@ -61,7 +61,7 @@ class SuitabilityAnswer:
     @property
     def suitable(self) -> bool:
         """Whether the suitability reaches the threshold."""
-        return self.suitability >= self.threshold.value
+        return self.threshold.reached_by(self.suitability)
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ class FastPredictor:
         encoded = self._encode_rows(X)
         suitability = self.predict_encoded(encoded)
         return RowPredictions(
-            suitability, suitability >= self._threshold.value, self.gauge.inside(self._natural_rows(X), encoded)
+            suitability, self._threshold.reached_by(suitability), self.gauge.inside(self._natural_rows(X), encoded)
         )
 
     def _encode_rows(self, X: NDArray[Any]) -> NDArray[np.float32]:
