@@ -42,7 +42,7 @@ from benchmarks.methods import (
     Scored,
 )
 from ml.benchmark.nceas import RegionGroup, read_survey
-from ml.benchmark.run import SCORES, SIZES, read_regions, shared_models, size_class
+from ml.benchmark.run import SCORES, SIZES, fit_shared, read_regions, size_class, species_part
 from ml.evaluation import metrics
 from ml.predictors.levels import recode
 from ml.serving.arrays import ModelArrays, pack
@@ -236,10 +236,8 @@ def main() -> None:
     groups = read_regions(options.data, options.regions.split(","))
     settings = EngineSettings(seed=options.seed)
     with parallel_config(n_jobs=options.jobs):
-        fitted = shared_models(groups, settings)
-    shared = [model for model, _ in fitted]
-    seconds = [taken / len(group.species) for group, (_, taken) in zip(groups, fitted, strict=True)]
-    for group, model in zip(groups, shared, strict=True):
+        fitted = fit_shared(groups, settings)
+    for group, model in zip(groups, (one.model for one in fitted), strict=True):
         weights = (
             {name: round(value, 2) for name, value in model.stacking.weights.items()} if model.stacking else "equal"
         )
@@ -248,7 +246,8 @@ def main() -> None:
         )
     tasks = [(g, s) for g, group in enumerate(groups) for s in range(len(group.species))]
     run = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(
-        delayed(run_species)(groups[g], g, s, shared[g], seconds[g], options.seed, left_out) for g, s in tasks
+        delayed(run_species)(groups[g], g, s, *species_part(groups[g], s, fitted[g]), options.seed, left_out)
+        for g, s in tasks
     )
     rows = [
         row

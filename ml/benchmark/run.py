@@ -17,7 +17,7 @@ from ml.evaluation import metrics
 from ml.kernels.logit import logistic
 from ml.training.cross_validation import choose_folds, largest_first
 from ml.training.default_model import EngineSettings, GroupModel, fit_species
-from ml.training.group import fit_groups
+from ml.training.group import FittedGroup, fit_groups, shared_by
 
 N_FOLDS = 5
 SCORES = ("auc_roc", "auc_prg", "cor")
@@ -96,24 +96,23 @@ def predict_groups(
     Predicted
         In the order in which they end.
     """
-    shared: list[GroupModel] = []
-    seconds: list[float] = []
-    for group, (model, taken) in zip(groups, shared_models(groups, settings, target_group, on_step), strict=True):
-        shared.append(model)
-        seconds.append(taken / len(group.species))
-        if on_shared:
-            on_shared(group, model)
+    fitted = fit_shared(groups, settings, target_group, on_step)
+    if on_shared:
+        for group, one in zip(groups, fitted, strict=True):
+            on_shared(group, one.model)
     run = Parallel(return_as="generator_unordered")
     tasks = largest_first([group.records for group in groups])
-    yield from run(delayed(_predict_one)(groups[g], g, s, shared[g], settings, seconds[g]) for g, s in tasks)
+    yield from run(
+        delayed(_predict_one)(groups[g], g, s, *species_part(groups[g], s, fitted[g]), settings) for g, s in tasks
+    )
 
 
-def shared_models(
+def fit_shared(
     groups: list[RegionGroup],
     settings: EngineSettings,
     target_group: bool = True,
     on_step: Callable[[str], None] | None = None,
-) -> list[tuple[GroupModel, float]]:
+) -> list[FittedGroup]:
     """Fit what the species of each group share, as training for serving does.
 
     Parameters
@@ -127,11 +126,10 @@ def shared_models(
 
     Returns
     -------
-    list of (GroupModel, float)
-        With the seconds of work.
+    list of FittedGroup
     """
     if not target_group:
-        return [(GroupModel(), 0.0) for _ in groups]
+        return [FittedGroup(GroupModel(), None, {}, 0.0) for _ in groups]
 
     def fitted(g: int) -> None:
         if on_step:
@@ -142,11 +140,17 @@ def shared_models(
             on_step(f"{groups[g].species[species]}: scored on held-out blocks")
 
     with_folds = [(group.records, blocks_of(group) if group.records.has_network else None) for group in groups]
-    return [(one.model, one.seconds) for one in fit_groups(with_folds, settings, fitted, scored)]
+    return fit_groups(with_folds, settings, fitted, scored)
+
+
+def species_part(group: RegionGroup, s: int, fitted: FittedGroup) -> tuple[GroupModel, float]:
+    """Return what species `s` uses of its group's shared parts, and its part of the seconds that they took."""
+    shared = shared_by(fitted.model, group.records, s, fitted.fold)
+    return shared, fitted.seconds / len(group.species)
 
 
 def _predict_one(
-    group: RegionGroup, g: int, s: int, shared: GroupModel, settings: EngineSettings, group_seconds: float
+    group: RegionGroup, g: int, s: int, shared: GroupModel, group_seconds: float, settings: EngineSettings
 ) -> Predicted:
     started = time.perf_counter()
     model = fit_species(group.records, s, shared, settings)

@@ -145,6 +145,23 @@ def choose_folds(
     return fold, Validation(method="stratified", folds=len(np.unique(fold)), note=note)
 
 
+def every_fold_fits(y: Labels, fold: Labels) -> bool:
+    """Return whether both classes remain to be fitted to, whichever fold is held out.
+
+    They do not for a species whose presences all lie in one fold.
+
+    Parameters
+    ----------
+    y : ndarray of 0/1, shape (n,)
+    fold : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    bool
+    """
+    return all(0 < y[fold != f].mean() < 1 for f in np.unique(fold))
+
+
 def held_out_network(group: Group, fold: Labels, share: float, network: MultiSpeciesNetwork) -> Floats:
     """Score each row by a network that was fitted without the row's fold.
 

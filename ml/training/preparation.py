@@ -13,7 +13,14 @@ from ml.predictors.collinearity import find_collinear
 from ml.predictors.pipeline import FeaturePipeline
 from ml.records.duplicates import SAME_PLACE, duplicates
 from ml.study import StudyData
-from ml.training.cross_validation import CrossValidation, Labels, cross_validate, held_out_members, study_folds
+from ml.training.cross_validation import (
+    CrossValidation,
+    Labels,
+    cross_validate,
+    every_fold_fits,
+    held_out_members,
+    study_folds,
+)
 from ml.training.default_model import EngineSettings, Group, GroupModel
 from ml.training.group import fit_groups
 from ml.training.held_out_summary import StudyIntervals, study_intervals, summarise_held_out
@@ -188,7 +195,7 @@ def folds_for(
     """
     y = prepared.group.recorded[:, species]
     blocks, random = prepared.blocks, prepared.random
-    if blocks is not None and all(0 < y[blocks.fold != f].mean() < 1 for f in np.unique(blocks.fold)):
+    if blocks is not None and every_fold_fits(y, blocks.fold):
         return blocks, random
     fold, validation = study_folds(prepared.study, y, n_folds, settings.seed)
 

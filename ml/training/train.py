@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +32,9 @@ from ml.training.card_parts import (
     with_levels_in_order,
 )
 from ml.training.cross_validation import Floats, HeldOutScores, Labels
-from ml.training.default_model import GroupModel, SpeciesModel, Stacking, equal_weights, fit_species
+from ml.training.default_model import SpeciesModel, Stacking, equal_weights, fit_species
 from ml.training.export import flatten_model
+from ml.training.group import shared_by
 from ml.training.held_out_summary import interval_report, summarise_held_out
 from ml.training.preparation import EncodedStudy, Prepared, encode_study, folds_for, prepare
 from ml.training.provenance import TrainingOptions, find_trained, training_of
@@ -145,9 +146,8 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         )
     assessed, random = folds_for(prepared, species, options.n_folds, settings)
     held_out = assessed.held_out[species]
-    stacking = _stacking_of(prepared.shared, held_out)
-    network = prepared.shared.network if "network" in stacking.weights else None
-    shared = replace(prepared.shared, network=network, stacking=stacking)
+    shared = shared_by(prepared.shared, group, species, prepared.blocks.fold if prepared.blocks else None)
+    stacking = shared.stacking or equal_weights(list(held_out.scores))
     summary = summarise_held_out(held_out, assessed.fold, stacking, group.absences)
     scores, calibration = summary.scores, summary.calibration
     suitability, honest = calibration.apply(scores), logistic(summary.honest)
@@ -189,17 +189,6 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
     path = save_artifact(models_dir, card, contents)
     _check(path, model, calibration, group.rows)
     return path
-
-
-def _stacking_of(shared: GroupModel, held_out: HeldOutScores) -> Stacking:
-    """Return the weights of one species' members: the members that are served are those that were assessed.
-
-    The network has no held-out scores for a species without a group, or for one that is assessed in folds of its own.
-    Such a species is served without the network and with equal weights.
-    """
-    if shared.stacking is not None and set(shared.stacking.weights) == set(held_out.scores):
-        return shared.stacking
-    return equal_weights(list(held_out.scores))
 
 
 def _optimism(y: Labels, scores: Floats, stacking: Stacking, random: HeldOutScores | None) -> Optimism | None:
