@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from ml.benchmark.nceas import RegionGroup, read_region, read_survey
 from ml.evaluation import metrics
 from ml.kernels.logit import logistic
-from ml.training.cross_validation import choose_folds, largest_first
+from ml.training.cross_validation import largest_first
 from ml.training.default_model import EngineSettings, GroupModel, fit_species
+from ml.training.folds import choose_folds
 from ml.training.group import FittedGroup, fit_groups, shared_by
 
 N_FOLDS = 5

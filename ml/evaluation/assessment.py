@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ml.card import Metric, Threshold
 from ml.evaluation import metrics
 from ml.evaluation import thresholds as rules_of
+from ml.evaluation.boyce_index import cbi
 
 _RESAMPLES = 500
 
@@ -61,7 +62,7 @@ def assess(
         "auc_prg": scored(metrics.auc_prg, resampled=False),
         "cor": scored(metrics.cor),
         "tss": Metric(value=_cross_fitted_tss(y, held_out, folds)),
-        "cbi": scored(lambda labels, score: metrics.cbi(score[labels == 1], available), resampled=False),
+        "cbi": scored(lambda labels, score: cbi(score[labels == 1], available), resampled=False),
         "brier": None,
     }
     if records == "presence-absence":

@@ -19,11 +19,11 @@ from ml.training.background_weight import ShareChoice, background_weight
 from ml.training.cross_validation import (
     HeldOutScores,
     ScoringPlan,
-    every_fold_fits,
     held_out_network,
     score_groups,
 )
 from ml.training.default_model import EngineSettings, Group, GroupModel
+from ml.training.folds import every_fold_fits
 from ml.training.stacking import fit_stacking
 from ml.training.target_group import choose_share
 

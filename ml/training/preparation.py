@@ -17,11 +17,10 @@ from ml.training.cross_validation import (
     CrossValidation,
     Labels,
     cross_validate,
-    every_fold_fits,
     held_out_members,
-    study_folds,
 )
 from ml.training.default_model import EngineSettings, Group, GroupModel
+from ml.training.folds import every_fold_fits, study_folds
 from ml.training.group import fit_groups
 from ml.training.held_out_summary import StudyIntervals, study_intervals, summarise_held_out
 
