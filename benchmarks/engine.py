@@ -16,6 +16,7 @@ import io
 import multiprocessing
 import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +137,7 @@ def peak_memory(group: RegionGroup, species: int, name: str) -> float:
     return float(receive.recv())
 
 
-def _measure(send: object, group: RegionGroup, species: int, name: str) -> None:
+def _measure(send: Connection, group: RegionGroup, species: int, name: str) -> None:
     problem = Problem(group, species, 0.0, 0)
     if name == ELAPID:
         import elapid  # noqa: F401
@@ -148,7 +149,7 @@ def _measure(send: object, group: RegionGroup, species: int, name: str) -> None:
         fit_species(group.records, species, shared, EngineSettings()).score(group.test_rows)
     else:
         ALONE[name](problem)
-    send.send(_peak() - before)  # type: ignore[attr-defined]
+    send.send(_peak() - before)
 
 
 def _peak() -> float:
