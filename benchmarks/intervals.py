@@ -16,7 +16,7 @@ from joblib import Parallel, delayed, parallel_backend
 
 from ml.benchmark.run import blocks_of, read_regions
 from ml.datasets import DEMO_STUDIES, load_study
-from ml.evaluation.intervals import bin_coverage, join
+from ml.evaluation.interval_calibration import bin_coverage, join
 from ml.kernels.logit import logistic
 from ml.serving.interval import IntervalModel, Z
 from ml.training.cross_validation import held_out_members, held_out_network

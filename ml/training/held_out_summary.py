@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.card import IntervalReport
 from ml.evaluation.calibration import Calibration, cross_fitted, fit_calibration
-from ml.evaluation.intervals import (
+from ml.evaluation.interval_calibration import (
     HeldOutBins,
     bin_held_out,
     cross_fitted_coverage,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from ml.evaluation.metrics import auc_prg, auc_roc, bootstrap_interval, brier, cor, sensitivity_specificity, tss
-from ml.evaluation.thresholds import RULES, max_sss, mtp, p10
+from ml.evaluation.threshold_rules import RULES, max_sss, mtp, p10
 
 Y = np.array([1, 1, 0, 1, 0, 0])
 S = np.array([0.9, 0.8, 0.8, 0.4, 0.3, 0.1])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from app.predictions.schemas import ThresholdUsed
 from ml.card import Threshold
 from ml.evaluation.metrics import sensitivity_specificity
-from ml.evaluation.thresholds import RULES
+from ml.evaluation.threshold_rules import RULES
 from ml.serving.threshold import OWN, Cutoff, HeldOutSuitability, keep_held_out, thinned
 
 seeds = st.integers(0, 10_000)

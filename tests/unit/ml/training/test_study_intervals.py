@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ml.evaluation.calibration import cross_fitted, fit_calibration
-from ml.evaluation.intervals import (
+from ml.evaluation.interval_calibration import (
     HeldOutBins,
     bin_coverage,
     bin_held_out,
