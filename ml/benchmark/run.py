@@ -29,7 +29,7 @@ SIZES = (("under 30", 0, 29), ("30 to 100", 30, 100), ("over 100", 101, 10**9))
 
 
 @dataclass(frozen=True)
-class Predicted:
+class SpeciesPrediction:
     """Suitability of one species at the test sites of its group.
 
     Attributes
@@ -76,7 +76,7 @@ def predict_groups(
     target_group: bool = True,
     on_shared: Callable[[RegionGroup, GroupModel], None] | None = None,
     on_step: Callable[[str], None] | None = None,
-) -> Iterator[Predicted]:
+) -> Iterator[SpeciesPrediction]:
     """Fit and predict every species of every group.
 
     Work goes to the joblib backend in force (`ml.workers`). The numbers do not depend on it.
@@ -94,7 +94,7 @@ def predict_groups(
 
     Yields
     ------
-    Predicted
+    SpeciesPrediction
         In the order in which they end.
     """
     fitted = fit_shared(groups, settings, target_group, on_step)
@@ -152,22 +152,22 @@ def species_part(group: RegionGroup, s: int, fitted: FittedGroup) -> tuple[Group
 
 def _predict_one(
     group: RegionGroup, g: int, s: int, shared: GroupModel, group_seconds: float, settings: EngineSettings
-) -> Predicted:
+) -> SpeciesPrediction:
     started = time.perf_counter()
     model = fit_species(group.records, s, shared, settings)
     fitted = time.perf_counter()
     weights = model.weights
     suitability = logistic(weights.intercept + weights.slope * model.score(group.test_rows))
-    return Predicted(g, s, suitability, fitted - started + group_seconds, time.perf_counter() - fitted)
+    return SpeciesPrediction(g, s, suitability, fitted - started + group_seconds, time.perf_counter() - fitted)
 
 
-def summarise(groups: list[RegionGroup], predicted: list[Predicted], data: Path) -> pd.DataFrame:
+def summarise(groups: list[RegionGroup], predicted: list[SpeciesPrediction], data: Path) -> pd.DataFrame:
     """Score predictions by the surveys, which are read here for the first time.
 
     Parameters
     ----------
     groups : list of RegionGroup
-    predicted : list of Predicted
+    predicted : list of SpeciesPrediction
     data : Path
         Directory of the surveys.
 
@@ -198,7 +198,7 @@ def summarise(groups: list[RegionGroup], predicted: list[Predicted], data: Path)
     return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
 
 
-def predictions_table(groups: list[RegionGroup], predicted: list[Predicted]) -> pd.DataFrame:
+def predictions_table(groups: list[RegionGroup], predicted: list[SpeciesPrediction]) -> pd.DataFrame:
     """Return all predictions as one table with `PREDICTION_COLUMNS`, in the order of groups, species and sites."""
     parts = [
         pd.DataFrame(

@@ -50,7 +50,7 @@ class EncodedStudy:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedStudy:
     """A study whose species can be trained one by one.
 
     Attributes
@@ -85,7 +85,7 @@ class Prepared:
         """The encoded rows."""
         return self.encoded.group
 
-    def only(self, species: int) -> Prepared:
+    def only(self, species: int) -> PreparedStudy:
         """Return a copy with the held-out scores of one species, which is less to send to a process."""
         return replace(
             self,
@@ -130,7 +130,7 @@ def encode_study(study: StudyData) -> EncodedStudy:
     return EncodedStudy(study, used, predictors, group, notes)
 
 
-def prepare(encoded: EncodedStudy, settings: EngineSettings, n_folds: int) -> Prepared:
+def prepare(encoded: EncodedStudy, settings: EngineSettings, n_folds: int) -> PreparedStudy:
     """Fit what the species of a study share, and score them on shared held-out folds.
 
     Parameters
@@ -141,7 +141,7 @@ def prepare(encoded: EncodedStudy, settings: EngineSettings, n_folds: int) -> Pr
 
     Returns
     -------
-    Prepared
+    PreparedStudy
 
     Raises
     ------
@@ -158,7 +158,7 @@ def prepare(encoded: EncodedStudy, settings: EngineSettings, n_folds: int) -> Pr
     notes += [one.warning for one in collinear]
     if not group.has_network:
         [alone] = fit_groups([(group, None)], settings)
-        return Prepared(encoded, alone.model, collinear, notes=notes)
+        return PreparedStudy(encoded, alone.model, collinear, notes=notes)
     classes = _fold_classes(group)
     fold, validation = study_folds(study, classes, n_folds, settings.seed)
     [fitted] = fit_groups([(group, fold)], settings)
@@ -168,11 +168,11 @@ def prepare(encoded: EncodedStudy, settings: EngineSettings, n_folds: int) -> Pr
         drawn = stratified_folds(classes, n_folds, settings.seed)
         random = cross_validate(group, drawn, validation, fitted.model.choice.share, settings)
     intervals = _shared_intervals(blocks, fitted.model, group.absences)
-    return Prepared(encoded, fitted.model, collinear, blocks, random, intervals, notes)
+    return PreparedStudy(encoded, fitted.model, collinear, blocks, random, intervals, notes)
 
 
 def folds_for(
-    prepared: Prepared, species: int, n_folds: int, settings: EngineSettings
+    prepared: PreparedStudy, species: int, n_folds: int, settings: EngineSettings
 ) -> tuple[CrossValidation, CrossValidation | None]:
     """Return the cross-validation by which one species is assessed.
 
@@ -180,7 +180,7 @@ def folds_for(
 
     Parameters
     ----------
-    prepared : Prepared
+    prepared : PreparedStudy
     species : int
         Column of the group.
     n_folds : int
