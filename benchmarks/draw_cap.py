@@ -22,8 +22,8 @@ from ml.estimators.forest import DownSampledForest
 from ml.evaluation.metrics import auc_roc
 from ml.serving.arrays import ModelArrays, pack
 from ml.serving.blend import Blend
-from ml.training.cross_validation import study_folds
 from ml.training.export import flatten_forest
+from ml.training.folds import study_folds
 from ml.training.preparation import encode_study
 
 LIMITS = (100, 200, 400, 800, None)

@@ -16,6 +16,7 @@ import io
 import multiprocessing
 import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ from benchmarks.methods import (
     Scored,
 )
 from ml.benchmark.nceas import RegionGroup, read_survey
-from ml.benchmark.run import SCORES, SIZES, read_regions, shared_models, size_class
+from ml.benchmark.run import SCORES, SIZES, fit_shared, read_regions, size_class, species_part
 from ml.evaluation import metrics
 from ml.predictors.levels import recode
 from ml.serving.arrays import ModelArrays, pack
@@ -136,7 +137,7 @@ def peak_memory(group: RegionGroup, species: int, name: str) -> float:
     return float(receive.recv())
 
 
-def _measure(send: object, group: RegionGroup, species: int, name: str) -> None:
+def _measure(send: Connection, group: RegionGroup, species: int, name: str) -> None:
     problem = Problem(group, species, 0.0, 0)
     if name == ELAPID:
         import elapid  # noqa: F401
@@ -148,7 +149,7 @@ def _measure(send: object, group: RegionGroup, species: int, name: str) -> None:
         fit_species(group.records, species, shared, EngineSettings()).score(group.test_rows)
     else:
         ALONE[name](problem)
-    send.send(_peak() - before)  # type: ignore[attr-defined]
+    send.send(_peak() - before)
 
 
 def _peak() -> float:
@@ -236,10 +237,8 @@ def main() -> None:
     groups = read_regions(options.data, options.regions.split(","))
     settings = EngineSettings(seed=options.seed)
     with parallel_config(n_jobs=options.jobs):
-        fitted = shared_models(groups, settings)
-    shared = [model for model, _ in fitted]
-    seconds = [taken / len(group.species) for group, (_, taken) in zip(groups, fitted, strict=True)]
-    for group, model in zip(groups, shared, strict=True):
+        fitted = fit_shared(groups, settings)
+    for group, model in zip(groups, (one.model for one in fitted), strict=True):
         weights = (
             {name: round(value, 2) for name, value in model.stacking.weights.items()} if model.stacking else "equal"
         )
@@ -248,7 +247,8 @@ def main() -> None:
         )
     tasks = [(g, s) for g, group in enumerate(groups) for s in range(len(group.species))]
     run = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(
-        delayed(run_species)(groups[g], g, s, shared[g], seconds[g], options.seed, left_out) for g, s in tasks
+        delayed(run_species)(groups[g], g, s, *species_part(groups[g], s, fitted[g]), options.seed, left_out)
+        for g, s in tasks
     )
     rows = [
         row

@@ -16,12 +16,12 @@ from joblib import Parallel, delayed, parallel_backend
 
 from ml.benchmark.run import blocks_of, read_regions
 from ml.datasets import DEMO_STUDIES, load_study
-from ml.evaluation.intervals import bin_coverage, join
+from ml.evaluation.interval_calibration import bin_coverage, join
 from ml.kernels.logit import logistic
 from ml.serving.interval import IntervalModel, Z
 from ml.training.cross_validation import held_out_members, held_out_network
 from ml.training.default_model import EngineSettings, equal_weights
-from ml.training.group import fit_group
+from ml.training.group import fit_group, shared_by
 from ml.training.held_out_summary import HeldOutSummary, study_intervals, summarise_held_out
 from ml.training.preparation import encode_study, folds_for, prepare
 from ml.training.stacking import fit_stacking
@@ -37,9 +37,8 @@ def demo_studies(raw: Path, settings: EngineSettings) -> Iterator[tuple[str, lis
         for species in range(prepared.group.recorded.shape[1]):
             folds, _ = folds_for(prepared, species, _FOLDS, settings)
             held_out = folds.held_out[species]
-            stacking = prepared.shared.stacking
-            if stacking is None or set(stacking.weights) != set(held_out.scores):
-                stacking = equal_weights(list(held_out.scores))
+            shared = shared_by(prepared.shared, prepared.group, species, prepared.blocks and prepared.blocks.fold)
+            stacking = shared.stacking or equal_weights(list(held_out.scores))
             summaries.append(summarise_held_out(held_out, folds.fold, stacking, prepared.group.absences))
         yield name, summaries
 

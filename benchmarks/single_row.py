@@ -61,7 +61,7 @@ def main() -> None:
         # three made-up species, which train all members: forest, MaxEnt-type model and network
         fast = load_artifact(train_species(study, "species", Path(folder), options.trees)).predictor
     row, natural = X[:1], [float(v) for v in study.environment.iloc[0]]
-    encoded, values = fast.encode(natural), np.array(natural, np.float32)
+    encoded, values = fast.encoder.encode_row(natural), np.array(natural, np.float32)
     difference = float(np.abs(flat.suitability(X) - forest.predict_proba(X)[:, 1]).max())
 
     y = study.presence["species"].to_numpy()

@@ -191,7 +191,7 @@ class Places(Sequence[tuple[float, float]]):
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Places | list | tuple) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # Python's own way to make a class unhashable
 
     def __repr__(self) -> str:
         return f"Places({list(self)})"

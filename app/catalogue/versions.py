@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, false, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -64,6 +64,14 @@ def active_for(species_id: int) -> ModelVersion | None:
     return db.session.scalar(
         select(ModelVersion).where(ModelVersion.species_id == species_id, ModelVersion.active.is_(True))
     )
+
+
+class MetricJson(TypedDict):
+    """A score as a card stores it."""
+
+    value: float
+    low: float | None
+    high: float | None
 
 
 class SpeciesRow(NamedTuple):
@@ -150,7 +158,7 @@ def latest_version(species_id: int) -> int:
     return db.session.scalar(highest) or 0
 
 
-def metric_of(model_ids: Iterable[str], metric: str) -> dict[str, dict[str, Any]]:
+def metric_of(model_ids: Iterable[str], metric: str) -> dict[str, MetricJson]:
     """Read one metric out of each model's card, leaving the rest of the card in the database."""
     # a card is tens of kilobytes, and a list shows one number of each
     query = select(ModelVersion.id, ModelVersion.card["metrics"][metric]).where(ModelVersion.id.in_(list(model_ids)))

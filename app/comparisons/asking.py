@@ -33,7 +33,7 @@ class UnstoredAnswer:
     @property
     def suitable(self) -> bool:
         """Whether the suitability reaches the threshold, whatever the verdict."""
-        return self.computed.suitability >= self.threshold.value
+        return self.threshold.reached_by(self.computed.suitability)
 
 
 def answer_without_storing(

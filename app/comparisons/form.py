@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
@@ -73,7 +72,7 @@ class Column:
     values: dict[str, str]
 
 
-def one_set(panel: Panel, args: FormArgs) -> tuple[CompareForm, dict[str, Any]]:
+def one_set(panel: Panel, args: FormArgs) -> tuple[CompareForm, dict[str, object]]:
     """Read the form for one set of conditions; typical conditions are used if the address has none.
 
     Returns
@@ -91,7 +90,7 @@ def one_set(panel: Panel, args: FormArgs) -> tuple[CompareForm, dict[str, Any]]:
     return form, {"study": panel.study.slug, "environment": query["environment"], **_options_of(query)}
 
 
-def several_sets(one: Subject, args: FormArgs) -> tuple[CompareForm, dict[str, Any]]:
+def several_sets(one: Subject, args: FormArgs) -> tuple[CompareForm, dict[str, object]]:
     """Read the form for several sets; the card's starting points are used if the address has none.
 
     Returns
@@ -162,7 +161,7 @@ def _field_of(at: str) -> tuple[str, str | None]:
     return "", None
 
 
-def _options_of(query: dict[str, Any]) -> dict[str, Any]:
+def _options_of(query: dict[str, object]) -> dict[str, object]:
     return {name: query[name] for name in ALSO_IN_ADDRESS if name in query}
 
 

@@ -34,7 +34,7 @@ def stored_part(computed: Computed, threshold: ThresholdUsed, extrapolation: Ext
     return Stored.model_validate(
         {
             **vars(computed),
-            "suitable": computed.suitability >= threshold.value,
+            "suitable": threshold.reached_by(computed.suitability),
             "threshold": threshold,
             "extrapolation": extrapolation,
             "cached": cached,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from werkzeug.datastructures import MultiDict
 
 from app.catalogue import snapshot
@@ -41,9 +39,9 @@ def form_for(species: SpeciesEntry, start: str = "") -> tuple[PredictForm, Canon
     return form, environment
 
 
-def query_of(posted: MultiDict[str, str]) -> dict[str, Any]:
+def query_of(posted: MultiDict[str, str]) -> dict[str, object]:
     """Return the query that a posted form contains, with decimal points in its numbers."""
-    query: dict[str, Any] = {"species": posted.get("species", "").strip(), "environment": environment_of(posted)}
+    query: dict[str, object] = {"species": posted.get("species", "").strip(), "environment": environment_of(posted)}
     rule = posted.get("threshold", "").strip()
     if rule == OWN:
         text = _common_spelling(posted.get("own_threshold", ""))

@@ -11,6 +11,7 @@ from app.catalogue.refs import ModelRef, SpeciesRef
 from app.species.schemas import SpeciesDetail
 from app.web.fields import PageQuery, Text, plain_text
 from ml.card import Conditions
+from ml.serving.threshold import ThresholdValue
 
 MOST_PREDICTORS = 200
 RULES = ("maxSSS", "P10", "MTP")
@@ -81,7 +82,7 @@ class PredictionQuery(RequestOptions):
         return value
 
 
-class ThresholdUsed(BaseModel):
+class ThresholdUsed(ThresholdValue, BaseModel):
     """The threshold between suitable and unsuitable, and its rule."""
 
     value: float

@@ -18,9 +18,10 @@ def verdict_for(
     """Return the verdict of an answer."""
     if not novelty.in_area_of_applicability and extrapolation != "allow":
         return "cannot say"
-    if interval[0] < threshold.value <= interval[1]:
+    low, high = interval
+    if threshold.reached_by(high) and not threshold.reached_by(low):
         return "marginal"
-    return "suitable" if suitability >= threshold.value else "unsuitable"
+    return "suitable" if threshold.reached_by(suitability) else "unsuitable"
 
 
 def refuse_outside(novelty: Novelty, environment: dict[str, float | str], card: ModelCard) -> None:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from ml.benchmark.nceas import RegionGroup, read_region, read_survey
 from ml.evaluation import metrics
 from ml.kernels.logit import logistic
-from ml.training.cross_validation import choose_folds, largest_first
+from ml.training.cross_validation import largest_first
 from ml.training.default_model import EngineSettings, GroupModel, fit_species
-from ml.training.group import fit_groups
+from ml.training.folds import choose_folds
+from ml.training.group import FittedGroup, fit_groups, shared_by
 
 N_FOLDS = 5
 SCORES = ("auc_roc", "auc_prg", "cor")
@@ -28,7 +29,7 @@ SIZES = (("under 30", 0, 29), ("30 to 100", 30, 100), ("over 100", 101, 10**9))
 
 
 @dataclass(frozen=True)
-class Predicted:
+class SpeciesPrediction:
     """Suitability of one species at the test sites of its group.
 
     Attributes
@@ -75,7 +76,7 @@ def predict_groups(
     target_group: bool = True,
     on_shared: Callable[[RegionGroup, GroupModel], None] | None = None,
     on_step: Callable[[str], None] | None = None,
-) -> Iterator[Predicted]:
+) -> Iterator[SpeciesPrediction]:
     """Fit and predict every species of every group.
 
     Work goes to the joblib backend in force (`ml.workers`). The numbers do not depend on it.
@@ -93,27 +94,26 @@ def predict_groups(
 
     Yields
     ------
-    Predicted
+    SpeciesPrediction
         In the order in which they end.
     """
-    shared: list[GroupModel] = []
-    seconds: list[float] = []
-    for group, (model, taken) in zip(groups, shared_models(groups, settings, target_group, on_step), strict=True):
-        shared.append(model)
-        seconds.append(taken / len(group.species))
-        if on_shared:
-            on_shared(group, model)
+    fitted = fit_shared(groups, settings, target_group, on_step)
+    if on_shared:
+        for group, one in zip(groups, fitted, strict=True):
+            on_shared(group, one.model)
     run = Parallel(return_as="generator_unordered")
     tasks = largest_first([group.records for group in groups])
-    yield from run(delayed(_predict_one)(groups[g], g, s, shared[g], settings, seconds[g]) for g, s in tasks)
+    yield from run(
+        delayed(_predict_one)(groups[g], g, s, *species_part(groups[g], s, fitted[g]), settings) for g, s in tasks
+    )
 
 
-def shared_models(
+def fit_shared(
     groups: list[RegionGroup],
     settings: EngineSettings,
     target_group: bool = True,
     on_step: Callable[[str], None] | None = None,
-) -> list[tuple[GroupModel, float]]:
+) -> list[FittedGroup]:
     """Fit what the species of each group share, as training for serving does.
 
     Parameters
@@ -127,11 +127,10 @@ def shared_models(
 
     Returns
     -------
-    list of (GroupModel, float)
-        With the seconds of work.
+    list of FittedGroup
     """
     if not target_group:
-        return [(GroupModel(), 0.0) for _ in groups]
+        return [FittedGroup(GroupModel(), None, {}, 0.0) for _ in groups]
 
     def fitted(g: int) -> None:
         if on_step:
@@ -142,27 +141,33 @@ def shared_models(
             on_step(f"{groups[g].species[species]}: scored on held-out blocks")
 
     with_folds = [(group.records, blocks_of(group) if group.records.has_network else None) for group in groups]
-    return [(one.model, one.seconds) for one in fit_groups(with_folds, settings, fitted, scored)]
+    return fit_groups(with_folds, settings, fitted, scored)
+
+
+def species_part(group: RegionGroup, s: int, fitted: FittedGroup) -> tuple[GroupModel, float]:
+    """Return what species `s` uses of its group's shared parts, and its part of the seconds that they took."""
+    shared = shared_by(fitted.model, group.records, s, fitted.fold)
+    return shared, fitted.seconds / len(group.species)
 
 
 def _predict_one(
-    group: RegionGroup, g: int, s: int, shared: GroupModel, settings: EngineSettings, group_seconds: float
-) -> Predicted:
+    group: RegionGroup, g: int, s: int, shared: GroupModel, group_seconds: float, settings: EngineSettings
+) -> SpeciesPrediction:
     started = time.perf_counter()
     model = fit_species(group.records, s, shared, settings)
     fitted = time.perf_counter()
     weights = model.weights
     suitability = logistic(weights.intercept + weights.slope * model.score(group.test_rows))
-    return Predicted(g, s, suitability, fitted - started + group_seconds, time.perf_counter() - fitted)
+    return SpeciesPrediction(g, s, suitability, fitted - started + group_seconds, time.perf_counter() - fitted)
 
 
-def summarise(groups: list[RegionGroup], predicted: list[Predicted], data: Path) -> pd.DataFrame:
+def summarise(groups: list[RegionGroup], predicted: list[SpeciesPrediction], data: Path) -> pd.DataFrame:
     """Score predictions by the surveys, which are read here for the first time.
 
     Parameters
     ----------
     groups : list of RegionGroup
-    predicted : list of Predicted
+    predicted : list of SpeciesPrediction
     data : Path
         Directory of the surveys.
 
@@ -193,7 +198,7 @@ def summarise(groups: list[RegionGroup], predicted: list[Predicted], data: Path)
     return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
 
 
-def predictions_table(groups: list[RegionGroup], predicted: list[Predicted]) -> pd.DataFrame:
+def predictions_table(groups: list[RegionGroup], predicted: list[SpeciesPrediction]) -> pd.DataFrame:
     """Return all predictions as one table with `PREDICTION_COLUMNS`, in the order of groups, species and sites."""
     parts = [
         pd.DataFrame(

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace, started: float) -> int:
     """Train the chosen studies; return 1 when a species could not be trained."""
     # Training imports joblib and scikit-learn, which the other commands do not need.
     from ml.training.provenance import TrainingOptions
-    from ml.training.train import Trained, train_study
+    from ml.training.train import TrainingResult, train_study
     from ml.workers import workers
 
     if options.list:
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace, started: float) -> int:
             raise ValueError(f"no species {name} in {', '.join(slugs)}")
     settings = TrainingOptions(options.trees, options.folds, options.seed)
     total = sum(map(len, species.values()))
-    results: list[Trained] = []
+    results: list[TrainingResult] = []
     terminal = sys.stderr.isatty()
     with (
         tqdm(total=total, unit="model", disable=not terminal, file=sys.stderr) as bar,

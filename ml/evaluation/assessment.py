@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.card import Metric, Threshold
-from ml.evaluation import metrics
-from ml.evaluation import thresholds as rules_of
+from ml.evaluation import metrics, threshold_rules
+from ml.evaluation.boyce_index import cbi
 
 _RESAMPLES = 500
 
@@ -61,14 +61,14 @@ def assess(
         "auc_prg": scored(metrics.auc_prg, resampled=False),
         "cor": scored(metrics.cor),
         "tss": Metric(value=_cross_fitted_tss(y, held_out, folds)),
-        "cbi": scored(lambda labels, score: metrics.cbi(score[labels == 1], available), resampled=False),
+        "cbi": scored(lambda labels, score: cbi(score[labels == 1], available), resampled=False),
         "brier": None,
     }
     if records == "presence-absence":
         calibrated = held_out if probability is None else probability
         scores["brier"] = _score(metrics.brier, y=y, held_out=calibrated, seed=seed)
     thresholds = {}
-    for rule, choose in rules_of.RULES.items():
+    for rule, choose in threshold_rules.RULES.items():
         value = choose(y, held_out)
         sensitivity, specificity = metrics.sensitivity_specificity(y, held_out, value)
         thresholds[rule] = Threshold(value=value, sensitivity=sensitivity, specificity=specificity)
@@ -97,5 +97,5 @@ def _cross_fitted_tss(y: NDArray[np.int64], held_out: NDArray[np.float64], folds
     suitable = np.zeros(len(y), dtype=bool)
     for fold in np.unique(folds):
         test = folds == fold
-        suitable[test] = held_out[test] >= rules_of.max_sss(y[~test], held_out[~test])
+        suitable[test] = held_out[test] >= threshold_rules.max_sss(y[~test], held_out[~test])
     return float(suitable[y == 1].mean() + (~suitable[y == 0]).mean() - 1)

@@ -7,7 +7,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def nearest(points, penalty, row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def nearest(points, penalty, row):  # noqa: ANN001, ANN201
     """Return the index of the nearest point to a row, and the squared distance.
 
     Parameters
@@ -43,7 +43,7 @@ def nearest(points, penalty, row):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 
 @njit(cache=True, nogil=True)
-def nearest_rows(points, penalty, rows, squared):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def nearest_rows(points, penalty, rows, squared):  # noqa: ANN001, ANN201
     """Compute the squared distance of each row to its nearest point.
 
     Parameters
@@ -59,7 +59,7 @@ def nearest_rows(points, penalty, rows, squared):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def similarity(reference, offsets, row, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def similarity(reference, offsets, row, out):  # noqa: ANN001, ANN201
     """Compute the MESS similarity of each predictor of a row.
 
     Parameters
@@ -97,7 +97,7 @@ def similarity(reference, offsets, row, out):  # type: ignore[no-untyped-def]  #
 
 
 @njit(cache=True, nogil=True)
-def within_ranges(reference, offsets, rows, within):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def within_ranges(reference, offsets, rows, within):  # noqa: ANN001, ANN201
     """Find the rows whose `similarity` is negative for no predictor.
 
     Parameters

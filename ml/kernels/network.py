@@ -14,7 +14,7 @@ _RANK_SCALE = 3.46
 
 
 @njit(cache=True, nogil=True)
-def network_inputs(quantiles, positions, mean, scale, n_levels, rows, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def network_inputs(quantiles, positions, mean, scale, n_levels, rows, out):  # noqa: ANN001, ANN201
     """Compute the network's inputs.
 
     A continuous predictor has two inputs, its rank and its standardised value; a categorical one has an input for each
@@ -47,7 +47,7 @@ def network_inputs(quantiles, positions, mean, scale, n_levels, rows, out):  # t
 
 
 @njit(cache=True, nogil=True)
-def _rank(values, positions, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _rank(values, positions, value):  # noqa: ANN001, ANN202
     """Return the rank of a value, interpolated; the middle of the points for a value that occurs at several.
 
     `values` and `positions` are float64 of shape (N_QUANTILES,).
@@ -68,7 +68,7 @@ def _rank(values, positions, value):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @njit(cache=True, nogil=True)
-def forward(hidden_1, hidden_2, output, inputs, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def forward(hidden_1, hidden_2, output, inputs, out):  # noqa: ANN001, ANN201
     """Compute the mean output of the networks for each row: two hidden layers of rectified linear units.
 
     Parameters

@@ -19,7 +19,7 @@ LINEAR, QUADRATIC, PRODUCT, RISING, FALLING, CATEGORY = range(6)
 
 
 @njit(cache=True, nogil=True)
-def _term(kind, a, b, knot):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _term(kind, a, b, knot):  # noqa: ANN001, ANN202
     """Return the value of a term for one or two scaled values."""
     if kind == LINEAR:
         return a
@@ -35,7 +35,7 @@ def _term(kind, a, b, knot):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 
 @njit(cache=True, nogil=True)
-def _scaled(terms, t, low, span, rows, r, which):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _scaled(terms, t, low, span, rows, r, which):  # noqa: ANN001, ANN202
     """Return a predictor's value, scaled to 0..1 of its training range and clamped; a category's code unchanged."""
     j = terms[t].first if which == 0 else terms[t].second
     value = np.float64(rows[r, j])
@@ -45,7 +45,7 @@ def _scaled(terms, t, low, span, rows, r, which):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def expand_terms(terms, low, span, rows, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def expand_terms(terms, low, span, rows, out):  # noqa: ANN001, ANN201
     """Compute the value of each term for each row into `out`, float64 of shape (n, n_terms)."""
     for t in range(terms.shape[0]):
         for r in range(rows.shape[0]):
@@ -55,7 +55,7 @@ def expand_terms(terms, low, span, rows, out):  # type: ignore[no-untyped-def]  
 
 
 @njit(cache=True, nogil=True)
-def sum_terms(terms, coefficients, low, span, rows, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def sum_terms(terms, coefficients, low, span, rows, out):  # noqa: ANN001, ANN201
     """Add the weighted sum of the terms of each row to `out`, float64 of shape (n,)."""
     for t in range(terms.shape[0]):
         for r in range(rows.shape[0]):
@@ -65,7 +65,7 @@ def sum_terms(terms, coefficients, low, span, rows, out):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def share_terms(terms, coefficients, centres, low, span, rows, effects):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def share_terms(terms, coefficients, centres, low, span, rows, effects):  # noqa: ANN001, ANN201
     """Share the terms of one row among the predictors.
 
     Each term's distance from its centre is added to its predictor's effect; that of a product is halved between both

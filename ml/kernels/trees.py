@@ -19,7 +19,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def half_sample_variance(mean, sums, squares, sizes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def half_sample_variance(mean, sums, squares, sizes):  # noqa: ANN001, ANN201
     """Return the variance of a forest's share of presences over samples of records.
 
     Parameters
@@ -77,7 +77,7 @@ SPLIT = np.dtype([("threshold", "<f4"), ("left", "<u2"), ("feature", "<u2")])
 
 
 @njit(cache=True, nogil=True)
-def fold(nodes, roots, codes, n_predictors, size, starts, splits, values, leaves):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def fold(nodes, roots, codes, n_predictors, size, starts, splits, values, leaves):  # noqa: ANN001, ANN201
     """Convert nodes to splits and leaves, and return whether the nodes are valid trees.
 
     Parameters
@@ -137,7 +137,7 @@ def fold(nodes, roots, codes, n_predictors, size, starts, splits, values, leaves
 
 
 @njit(cache=True, nogil=True)
-def unfold(splits, values, leaves, starts, nodes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def unfold(splits, values, leaves, starts, nodes):  # noqa: ANN001, ANN201
     """Convert splits and leaves to nodes.
 
     Parameters
@@ -173,7 +173,7 @@ def unfold(splits, values, leaves, starts, nodes):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True)
-def walk_rows(splits, shares, leaves, starts, rows, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def walk_rows(splits, shares, leaves, starts, rows, out):  # noqa: ANN001, ANN201
     """Compute the mean leaf value of each row into `out`, float64 of shape (n,)."""
     n_trees = starts.shape[0] - 1
     for r in range(rows.shape[0]):
@@ -184,7 +184,7 @@ def walk_rows(splits, shares, leaves, starts, rows, out):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def walk_one(splits, shares, values, leaves, starts, half_sample, row, effects, sums, squares):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def walk_one(splits, shares, values, leaves, starts, half_sample, row, effects, sums, squares):  # noqa: ANN001, ANN201
     """Walk one row through all trees.
 
     Parameters
@@ -228,7 +228,7 @@ def walk_one(splits, shares, values, leaves, starts, half_sample, row, effects, 
 
 
 @njit(cache=True, nogil=True)
-def walk_variance(splits, shares, leaves, starts, half_sample, sizes, rows, share, variance):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def walk_variance(splits, shares, leaves, starts, half_sample, sizes, rows, share, variance):  # noqa: ANN001, ANN201
     """Compute the mean leaf value of each row and its `half_sample_variance`.
 
     Parameters
@@ -253,7 +253,7 @@ def walk_variance(splits, shares, leaves, starts, half_sample, sizes, rows, shar
 
 
 @njit(cache=True, nogil=True)
-def _leaf(splits, starts, t, rows, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _leaf(splits, starts, t, rows, r):  # noqa: ANN001, ANN202
     """Return the index of the leaf of tree t in which row r ends."""
     i, below = np.int64(starts[t]), np.int64(starts[t + 1] - starts[t])
     leaf = i + t

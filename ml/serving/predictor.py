@@ -15,16 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.card import ModelCard
-from ml.predictors.encoding import encode_column
 from ml.serving.blend import Blend
 from ml.serving.contributions import Explanation, explain
 from ml.serving.interval import IntervalModel, Z, member_spread
 from ml.serving.memory import arrays_in
 from ml.serving.novelty import Area, Novelty, NoveltyGauge
+from ml.serving.rows import RowEncoder
 from ml.serving.threshold import OWN, Cutoff, HeldOutSuitability
-
-# Larger values do not fit single precision.
-_SAFE = 1e38
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class SuitabilityAnswer:
     @property
     def suitable(self) -> bool:
         """Whether the suitability reaches the threshold."""
-        return self.suitability >= self.threshold.value
+        return self.threshold.reached_by(self.suitability)
 
 
 @dataclass(frozen=True)
@@ -109,14 +106,12 @@ class FastPredictor:
         self.blend = blend
         self._held_out = held_out
         self._names = [p.name for p in card.predictors]
+        self.encoder = RowEncoder(card.predictors)
         self.gauge = NoveltyGauge(self._names, reference, area)
         self._n_members = sum(weight > 0 for weight in blend.weights)
         self._threshold = self.cutoff()
         report = card.interval
         self._interval = IntervalModel() if report is None else IntervalModel(report.scale, report.place)
-        self._continuous = [p.type == "continuous" for p in card.predictors]
-        self._log1p = np.array([p.transform == "log1p" for p in card.predictors])
-        self._plain = all(self._continuous)
 
     @property
     def reference(self) -> list[NDArray[np.float32]]:
@@ -162,39 +157,6 @@ class FastPredictor:
         entry = self.card.thresholds[rule]
         return Cutoff(entry.value, rule, entry.sensitivity, entry.specificity)
 
-    def encode(self, row: Sequence[float | str]) -> NDArray[np.float32]:
-        """Encode one row of natural values.
-
-        Parameters
-        ----------
-        row : sequence of float or str, length n_predictors
-            In the order of the card's predictors.
-
-        Returns
-        -------
-        ndarray of float32, shape (n_predictors,)
-
-        Raises
-        ------
-        EnvironmentValueError
-            A value that is missing, infinite or not a known level.
-        """
-        if len(row) != len(self._names):
-            raise ValueError(f"{len(self._names)} values are needed, {len(row)} were given")
-        if self._plain:
-            numbers = np.array(row, dtype=np.float64)
-            # Values that do not fit single precision go to `encode_column`, whose error names the predictor.
-            if np.abs(numbers).max() < _SAFE and (numbers[self._log1p] > -1).all():
-                numbers[self._log1p] = np.log1p(numbers[self._log1p])
-                return numbers.astype(np.float32)
-        return np.array(
-            [encode_column(p, [value])[0] for p, value in zip(self.card.predictors, row, strict=True)], np.float32
-        )
-
-    def encode_values(self, j: int, values: Sequence[float | str]) -> NDArray[np.float32]:
-        """Encode values of the predictor in column j, shape (n,); EnvironmentValueError as for `encode`."""
-        return encode_column(self.card.predictors[j], values)
-
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the suitability of many rows.
 
@@ -207,7 +169,7 @@ class FastPredictor:
         -------
         ndarray of float64, shape (n,)
         """
-        return self.predict_encoded(self._encode_rows(X))
+        return self.predict_encoded(self.encoder.encode_rows(X))
 
     def predict_encoded(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the suitability of rows that are already encoded.
@@ -239,43 +201,13 @@ class FastPredictor:
         EnvironmentValueError
             A value that is missing, infinite or not a known level.
         """
-        encoded = self._encode_rows(X)
+        encoded = self.encoder.encode_rows(X)
         suitability = self.predict_encoded(encoded)
         return RowPredictions(
-            suitability, suitability >= self._threshold.value, self.gauge.inside(self._natural_rows(X), encoded)
+            suitability,
+            self._threshold.reached_by(suitability),
+            self.gauge.inside(self.encoder.natural_rows(X), encoded),
         )
-
-    def _encode_rows(self, X: NDArray[Any]) -> NDArray[np.float32]:
-        X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != len(self._names):
-            raise ValueError(f"a table with {len(self._names)} columns is needed")
-        return np.column_stack([encode_column(p, X[:, j]) for j, p in enumerate(self.card.predictors)])
-
-    def natural_row(self, row: Sequence[float | str]) -> NDArray[np.float32]:
-        """Return one row's natural values as the novelty gauge reads them: 0 for a categorical predictor.
-
-        Parameters
-        ----------
-        row : sequence of float or str, length n_predictors
-
-        Returns
-        -------
-        ndarray of float32, shape (n_predictors,)
-        """
-        return np.array(
-            [value if continuous else 0.0 for value, continuous in zip(row, self._continuous, strict=True)],
-            dtype=np.float32,
-        )
-
-    def _natural_rows(self, X: NDArray[Any]) -> NDArray[np.float32]:
-        """As `natural_row`, shape (n, n_predictors)."""
-        natural = np.zeros(np.shape(X), np.float32)
-        # A value beyond the range of float32 becomes infinite, which is outside every training range.
-        with np.errstate(over="ignore"):
-            for j, continuous in enumerate(self._continuous):
-                if continuous:
-                    natural[:, j] = X[:, j]
-        return natural
 
     def answer(self, row: Sequence[float | str]) -> SuitabilityAnswer:
         """Return the complete answer for one row.
@@ -294,7 +226,7 @@ class FastPredictor:
         EnvironmentValueError
             A value that is missing, infinite or not a known level.
         """
-        blend, encoded = self.blend, self.encode(row)
+        blend, encoded = self.blend, self.encoder.encode_row(row)
         explanation = explain(blend, encoded)
         suitability = blend.suitability_at(explanation.score)
         baseline = blend.suitability_at(explanation.base)
@@ -313,7 +245,7 @@ class FastPredictor:
             interval=interval,
             sources=sources,
             threshold=self._threshold,
-            novelty=self.gauge.measure(self.natural_row(row), encoded),
+            novelty=self.gauge.measure(self.encoder.natural_row(row), encoded),
             contributions=[(self._names[j], row[j], float(effects[j])) for j in order],
             baseline=baseline,
         )

@@ -72,13 +72,13 @@ def response_curves(model: FastPredictor, row: Sequence[float | str], points: in
     predictors = model.card.predictors
     grids = [_grid(p, value, points) for p, value in zip(predictors, row, strict=True)]
     n_points = sum(len(grid) for grid in grids)
-    natural = np.repeat(model.natural_row(row)[None], n_points, axis=0)
-    encoded = np.repeat(model.encode(row)[None], n_points, axis=0)
+    natural = np.repeat(model.encoder.natural_row(row)[None], n_points, axis=0)
+    encoded = np.repeat(model.encoder.encode_row(row)[None], n_points, axis=0)
     begin = 0
     for j, grid in enumerate(grids):
         part = slice(begin, begin + len(grid))
         begin += len(grid)
-        encoded[part, j] = model.encode_values(j, grid)
+        encoded[part, j] = model.encoder.encode_column(j, grid)
         if predictors[j].type == "continuous":
             natural[part, j] = grid
     suitability = model.predict_encoded(encoded)

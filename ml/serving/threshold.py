@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,39 @@ OWN = "own"
 _MOST_RECORDS = 1000
 
 
+class ThresholdValue:
+    """A value of suitability that separates suitable from unsuitable, and the comparison with it.
+
+    Attributes
+    ----------
+    value : float
+    """
+
+    value: float
+
+    @overload
+    def reached_by(self, suitability: float) -> bool: ...
+
+    @overload
+    def reached_by(self, suitability: NDArray[np.float64]) -> NDArray[np.bool_]: ...
+
+    def reached_by(self, suitability: float | NDArray[np.float64]) -> bool | NDArray[np.bool_]:
+        """Return whether a place of this suitability is suitable: at the threshold or above it.
+
+        Parameters
+        ----------
+        suitability : float or ndarray of float64, any shape
+            NaN is not suitable.
+
+        Returns
+        -------
+        bool or ndarray of bool, same shape
+        """
+        return suitability >= self.value
+
+
 @dataclass(frozen=True)
-class Cutoff:
+class Cutoff(ThresholdValue):
     """A threshold as one answer uses it.
 
     Attributes

@@ -9,7 +9,7 @@ from ml.card import BackgroundReport, CalibrationReport, Conditions, Predictor
 from ml.evaluation.calibration import Calibration, reliability
 from ml.serving.threshold import thinned
 from ml.study import StudyData
-from ml.training.preparation import Prepared
+from ml.training.preparation import PreparedStudy
 
 _MOST_PLACES = 800
 _MOST_REFERENCE = 2000
@@ -79,14 +79,14 @@ def thinned_reference(study: StudyData, predictors: list[Predictor]) -> list[NDA
 
 
 def calibration_report(
-    y: NDArray[np.int64], honest: NDArray[np.float64], calibration: Calibration, absences: bool
+    y: NDArray[np.int64], cross_calibrated: NDArray[np.float64], calibration: Calibration, absences: bool
 ) -> CalibrationReport:
     """Describe what a suitability means and, with true absences, how reliable it is on held-out records.
 
     Parameters
     ----------
     y : ndarray of 0/1, shape (n,)
-    honest : ndarray, shape (n,)
+    cross_calibrated : ndarray, shape (n,)
         Held-out suitabilities, calibrated on the other folds.
     calibration : Calibration
         The calibration that is served.
@@ -107,7 +107,7 @@ def calibration_report(
         meaning="The chance that a survey like this one finds the species at such a site.",
         intercept=calibration.intercept,
         slope=calibration.slope,
-        reliability=reliability(y, honest),
+        reliability=reliability(y, cross_calibrated),
     )
 
 
@@ -153,7 +153,7 @@ def recorded_places(study: StudyData, y: NDArray[np.int64]) -> list[tuple[float,
     return [(float(lon), float(lat)) for lon, lat in places[ranks]]
 
 
-def describe_background(prepared: Prepared) -> BackgroundReport:
+def describe_background(prepared: PreparedStudy) -> BackgroundReport:
     """Describe what presences were compared with, and why."""
     group, choice = prepared.group, prepared.shared.choice
     if group.absences:
@@ -176,12 +176,12 @@ def describe_background(prepared: Prepared) -> BackgroundReport:
     )
 
 
-def remarks(prepared: Prepared, species: int, network: bool) -> list[str]:
+def remarks(prepared: PreparedStudy, species: int, network: bool) -> list[str]:
     """List the notes for the card of one species.
 
     Parameters
     ----------
-    prepared : Prepared
+    prepared : PreparedStudy
     species : int
         Column of the group.
     network : bool

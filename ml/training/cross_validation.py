@@ -1,4 +1,4 @@
-"""Cross-validation: the folds of a study, and scores of records from members that were fitted without their fold."""
+"""Cross-validation: scores of records from members that were fitted without the records' fold."""
 
 from __future__ import annotations
 
@@ -13,28 +13,14 @@ from threadpoolctl import threadpool_limits
 
 from ml.card import Validation
 from ml.estimators.network import MultiSpeciesNetwork
-from ml.evaluation.splits import TooCloseError, spatial_blocks, stratified_folds
 from ml.predictors.levels import recode
 from ml.serving.blend import sampling_variance
-from ml.study import StudyData
 from ml.training.background_weight import ShareChoice, background_weight
 from ml.training.default_model import EngineSettings, Group, GroupModel, fit_species
 from ml.training.export import flatten_forest
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
-
-_SPATIAL = (
-    "Each fold holds out whole blocks of the map, so the model is judged on places it has not seen next to "
-    "(Roberts et al. 2017)."
-)
-_RANDOM = (
-    "The records have no coordinates, so folds were drawn at random. Sites near each other can fall on both sides, "
-    "which flatters the scores."
-)
-_ONE_PLACE = (
-    "The presences lie too close together for spatial blocks, so folds were drawn at random, which flatters the scores."
-)
 
 
 @dataclass(frozen=True)
@@ -99,50 +85,6 @@ class ScoringPlan:
     fold: Labels
     share: float
     network: Floats | None = None
-
-
-def study_folds(study: StudyData, y: Labels, n_folds: int, seed: int) -> tuple[Labels, Validation]:
-    """Choose the folds of a study by `choose_folds`, from projected coordinates where the study has them."""
-    geographic = study.projected is None
-    return choose_folds(study.coordinates if geographic else study.projected, y, n_folds, seed, geographic)
-
-
-def choose_folds(
-    places: Floats | None, y: Labels, n_folds: int, seed: int, geographic: bool
-) -> tuple[Labels, Validation]:
-    """Make spatial blocks where records have places that are far enough apart, and random folds otherwise.
-
-    Parameters
-    ----------
-    places : ndarray, shape (n, 2), or None
-        Longitude and latitude in degrees, or easting and northing in metres.
-    y : ndarray of 0/1, shape (n,)
-        The classes that every fold gets an even part of.
-    n_folds, seed : int
-    geographic : bool
-        Whether `places` are in degrees.
-
-    Returns
-    -------
-    fold : ndarray of int, shape (n,)
-    validation : Validation
-
-    Raises
-    ------
-    ValueError
-        Not even two folds with both classes can be made.
-    """
-    if places is not None:
-        try:
-            fold, size_km = spatial_blocks(places, y, n_folds, seed, geographic=geographic)
-        except TooCloseError:
-            pass
-        else:
-            n = len(np.unique(fold))
-            return fold, Validation(method="spatial blocks", folds=n, block_size_km=round(size_km, 1), note=_SPATIAL)
-    fold = stratified_folds(y, n_folds, seed)
-    note = _RANDOM if places is None else _ONE_PLACE
-    return fold, Validation(method="stratified", folds=len(np.unique(fold)), note=note)
 
 
 def held_out_network(group: Group, fold: Labels, share: float, network: MultiSpeciesNetwork) -> Floats:

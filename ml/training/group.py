@@ -1,7 +1,7 @@
 """Fitting what the species of a group share: the background, the network and the weights of the members.
 
-Training for serving (`ml.training.preparation`) and the NCEAS benchmark (`ml.benchmark.run`) both call `fit_groups`, so
-that published figures are those of the models that users get.
+Training for serving (`ml.training.preparation`) and the NCEAS benchmark (`ml.benchmark.run`) both call `fit_groups` and
+`shared_by`, so that published figures are those of the models that users get.
 """
 
 from __future__ import annotations
@@ -16,8 +16,14 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ml.training.background_weight import ShareChoice, background_weight
-from ml.training.cross_validation import HeldOutScores, ScoringPlan, held_out_network, score_groups
+from ml.training.cross_validation import (
+    HeldOutScores,
+    ScoringPlan,
+    held_out_network,
+    score_groups,
+)
 from ml.training.default_model import EngineSettings, Group, GroupModel
+from ml.training.folds import every_fold_fits
 from ml.training.stacking import fit_stacking
 from ml.training.target_group import choose_share
 
@@ -32,6 +38,8 @@ class FittedGroup:
     Attributes
     ----------
     model : GroupModel
+    fold : ndarray of int, shape (n,), or None
+        Folds of the held-out scores; None for a group without a network.
     held_out : dict of int to HeldOutScores
         By species; empty for a group without a network.
     seconds : float
@@ -39,6 +47,7 @@ class FittedGroup:
     """
 
     model: GroupModel
+    fold: Labels | None
     held_out: dict[int, HeldOutScores]
     seconds: float
 
@@ -72,6 +81,31 @@ def fit_group(group: Group, fold: Labels | None, settings: EngineSettings) -> Gr
     return GroupModel(choice, network)
 
 
+def shared_by(shared: GroupModel, group: Group, species: int, fold: Labels | None) -> GroupModel:
+    """Return the shared parts of a model as one species uses them.
+
+    A model has the members that were assessed on held-out folds. A species whose presences all lie in one of the
+    group's folds cannot be assessed in them, and the network has no held-out scores in folds of the species' own. Such
+    a species has no network, and its other members have equal weights.
+
+    Parameters
+    ----------
+    shared : GroupModel
+    group : Group
+    species : int
+        Column of the group.
+    fold : ndarray of int, shape (n,), or None
+        Folds of the group; None for a group without a network.
+
+    Returns
+    -------
+    GroupModel
+    """
+    if fold is not None and every_fold_fits(group.recorded[:, species], fold):
+        return shared
+    return replace(shared, network=None, stacking=None)
+
+
 def fit_groups(
     groups: Sequence[tuple[Group, Labels | None]],
     settings: EngineSettings,
@@ -102,8 +136,8 @@ def fit_groups(
     fitted: list[FittedGroup] = []
     plans: dict[int, ScoringPlan] = {}
     for g, (model, network, seconds) in enumerate(Parallel(return_as="generator")(calls)):
-        fitted.append(FittedGroup(model, {}, seconds))
         group, fold = groups[g]
+        fitted.append(FittedGroup(model, fold, {}, seconds))
         if network is not None and fold is not None:
             plans[g] = ScoringPlan(group, fold, model.choice.share, network)
         if on_fitted:
@@ -114,7 +148,7 @@ def fit_groups(
     )
     for g, (held_out, seconds) in zip(numbers, scores, strict=True):
         model = replace(fitted[g].model, stacking=fit_stacking(list(held_out.values())))
-        fitted[g] = FittedGroup(model, held_out, fitted[g].seconds + seconds)
+        fitted[g] = replace(fitted[g], model=model, held_out=held_out, seconds=fitted[g].seconds + seconds)
     return fitted
 
 

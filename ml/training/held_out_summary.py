@@ -1,4 +1,4 @@
-"""What held-out scores show about one species: its calibration, honest suitabilities, and intervals."""
+"""What held-out scores show about one species: its calibration, cross-fitted suitabilities, and intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.card import IntervalReport
 from ml.evaluation.calibration import Calibration, cross_fitted, fit_calibration
-from ml.evaluation.intervals import (
+from ml.evaluation.interval_calibration import (
     HeldOutBins,
     bin_held_out,
     cross_fitted_coverage,
@@ -40,7 +40,7 @@ class HeldOutSummary:
         Weights that the calibration was fitted with.
     calibration : Calibration
         Fitted to all held-out scores: the one that is served.
-    honest : ndarray, shape (n,)
+    cross_calibrated : ndarray, shape (n,)
         Logits that were calibrated on the other folds.
     bins : HeldOutBins
     """
@@ -48,7 +48,7 @@ class HeldOutSummary:
     scores: Floats
     weight: Floats
     calibration: Calibration
-    honest: Floats
+    cross_calibrated: Floats
     bins: HeldOutBins
 
 
@@ -94,10 +94,10 @@ def summarise_held_out(
     weight = np.ones(len(y)) if absences else balanced_weight(y, held_out.weight)
     n_members = sum(value > 0 for value in stacking.weights.values())
     disagreement = np.asarray(sum(w * (held_out.scores[name] - scores) ** 2 for name, w in stacking.weights.items()))
-    honest, slope = cross_fitted(y, scores, weight, fold)
+    cross_calibrated, slope = cross_fitted(y, scores, weight, fold)
     spread = member_spread(held_out.sampling, disagreement, n_members, slope)
-    bins = bin_held_out(y, honest, spread, weight, fold)
-    return HeldOutSummary(scores, weight, fit_calibration(y, scores, weight), honest, bins)
+    bins = bin_held_out(y, cross_calibrated, spread, weight, fold)
+    return HeldOutSummary(scores, weight, fit_calibration(y, scores, weight), cross_calibrated, bins)
 
 
 def study_intervals(summaries: list[HeldOutSummary]) -> StudyIntervals:

@@ -13,8 +13,14 @@ from ml.predictors.collinearity import find_collinear
 from ml.predictors.pipeline import FeaturePipeline
 from ml.records.duplicates import SAME_PLACE, duplicates
 from ml.study import StudyData
-from ml.training.cross_validation import CrossValidation, Labels, cross_validate, held_out_members, study_folds
+from ml.training.cross_validation import (
+    CrossValidation,
+    Labels,
+    cross_validate,
+    held_out_members,
+)
 from ml.training.default_model import EngineSettings, Group, GroupModel
+from ml.training.folds import every_fold_fits, study_folds
 from ml.training.group import fit_groups
 from ml.training.held_out_summary import StudyIntervals, study_intervals, summarise_held_out
 
@@ -44,7 +50,7 @@ class EncodedStudy:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedStudy:
     """A study whose species can be trained one by one.
 
     Attributes
@@ -79,7 +85,7 @@ class Prepared:
         """The encoded rows."""
         return self.encoded.group
 
-    def only(self, species: int) -> Prepared:
+    def only(self, species: int) -> PreparedStudy:
         """Return a copy with the held-out scores of one species, which is less to send to a process."""
         return replace(
             self,
@@ -124,7 +130,7 @@ def encode_study(study: StudyData) -> EncodedStudy:
     return EncodedStudy(study, used, predictors, group, notes)
 
 
-def prepare(encoded: EncodedStudy, settings: EngineSettings, n_folds: int) -> Prepared:
+def prepare(encoded: EncodedStudy, settings: EngineSettings, n_folds: int) -> PreparedStudy:
     """Fit what the species of a study share, and score them on shared held-out folds.
 
     Parameters
@@ -135,7 +141,7 @@ def prepare(encoded: EncodedStudy, settings: EngineSettings, n_folds: int) -> Pr
 
     Returns
     -------
-    Prepared
+    PreparedStudy
 
     Raises
     ------
@@ -152,7 +158,7 @@ def prepare(encoded: EncodedStudy, settings: EngineSettings, n_folds: int) -> Pr
     notes += [one.warning for one in collinear]
     if not group.has_network:
         [alone] = fit_groups([(group, None)], settings)
-        return Prepared(encoded, alone.model, collinear, notes=notes)
+        return PreparedStudy(encoded, alone.model, collinear, notes=notes)
     classes = _fold_classes(group)
     fold, validation = study_folds(study, classes, n_folds, settings.seed)
     [fitted] = fit_groups([(group, fold)], settings)
@@ -162,11 +168,11 @@ def prepare(encoded: EncodedStudy, settings: EngineSettings, n_folds: int) -> Pr
         drawn = stratified_folds(classes, n_folds, settings.seed)
         random = cross_validate(group, drawn, validation, fitted.model.choice.share, settings)
     intervals = _shared_intervals(blocks, fitted.model, group.absences)
-    return Prepared(encoded, fitted.model, collinear, blocks, random, intervals, notes)
+    return PreparedStudy(encoded, fitted.model, collinear, blocks, random, intervals, notes)
 
 
 def folds_for(
-    prepared: Prepared, species: int, n_folds: int, settings: EngineSettings
+    prepared: PreparedStudy, species: int, n_folds: int, settings: EngineSettings
 ) -> tuple[CrossValidation, CrossValidation | None]:
     """Return the cross-validation by which one species is assessed.
 
@@ -174,7 +180,7 @@ def folds_for(
 
     Parameters
     ----------
-    prepared : Prepared
+    prepared : PreparedStudy
     species : int
         Column of the group.
     n_folds : int
@@ -188,7 +194,7 @@ def folds_for(
     """
     y = prepared.group.recorded[:, species]
     blocks, random = prepared.blocks, prepared.random
-    if blocks is not None and all(0 < y[blocks.fold != f].mean() < 1 for f in np.unique(blocks.fold)):
+    if blocks is not None and every_fold_fits(y, blocks.fold):
         return blocks, random
     fold, validation = study_folds(prepared.study, y, n_folds, settings.seed)
 

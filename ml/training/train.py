@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +32,11 @@ from ml.training.card_parts import (
     with_levels_in_order,
 )
 from ml.training.cross_validation import Floats, HeldOutScores, Labels
-from ml.training.default_model import GroupModel, SpeciesModel, Stacking, equal_weights, fit_species
+from ml.training.default_model import SpeciesModel, Stacking, equal_weights, fit_species
 from ml.training.export import flatten_model
+from ml.training.group import shared_by
 from ml.training.held_out_summary import interval_report, summarise_held_out
-from ml.training.preparation import EncodedStudy, Prepared, encode_study, folds_for, prepare
+from ml.training.preparation import EncodedStudy, PreparedStudy, encode_study, folds_for, prepare
 from ml.training.provenance import TrainingOptions, find_trained, training_of
 
 _PARITY_ROWS = 200
@@ -49,7 +50,7 @@ class TrainingError(ValueError):
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """The result for one species.
 
     Attributes
@@ -126,7 +127,7 @@ def _no_species(study: StudyData, slug: str) -> str:
     return f"{study.description.slug} has no species {slug}"
 
 
-def _prepare(encoded: EncodedStudy, slugs: list[str], options: TrainingOptions) -> Prepared:
+def _prepare(encoded: EncodedStudy, slugs: list[str], options: TrainingOptions) -> PreparedStudy:
     """Fit what the species share; TrainingError where that is not possible."""
     try:
         return prepare(encoded, options.engine, options.n_folds)
@@ -134,7 +135,7 @@ def _prepare(encoded: EncodedStudy, slugs: list[str], options: TrainingOptions) 
         raise TrainingError(f"{', '.join(slugs)}: {error}") from error
 
 
-def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: TrainingOptions) -> Path:
+def _train_prepared(prepared: PreparedStudy, slug: str, models_dir: Path, options: TrainingOptions) -> Path:
     study, group, settings = prepared.study, prepared.group, options.engine
     species = list(study.presence.columns).index(slug)
     y = group.recorded[:, species]
@@ -145,14 +146,13 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         )
     assessed, random = folds_for(prepared, species, options.n_folds, settings)
     held_out = assessed.held_out[species]
-    stacking = _stacking_of(prepared.shared, held_out)
-    network = prepared.shared.network if "network" in stacking.weights else None
-    shared = replace(prepared.shared, network=network, stacking=stacking)
+    shared = shared_by(prepared.shared, group, species, prepared.blocks.fold if prepared.blocks else None)
+    stacking = shared.stacking or equal_weights(list(held_out.scores))
     summary = summarise_held_out(held_out, assessed.fold, stacking, group.absences)
     scores, calibration = summary.scores, summary.calibration
-    suitability, honest = calibration.apply(scores), logistic(summary.honest)
+    suitability, cross_calibrated = calibration.apply(scores), logistic(summary.cross_calibrated)
     # The Brier score needs suitabilities whose calibration has not seen the record.
-    brier_of = honest if group.absences else None
+    brier_of = cross_calibrated if group.absences else None
     assessment = assess(y, suitability, assessed.fold, study.description.records, options.seed, brier_of)
 
     model = fit_species(group, species, shared, settings)
@@ -177,7 +177,7 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
         places=recorded_places(study, y),
         training=training_of(prepared.encoded.source, slug, group.has_network, options),
         background=describe_background(prepared),
-        calibration=calibration_report(y, honest, calibration, group.absences),
+        calibration=calibration_report(y, cross_calibrated, calibration, group.absences),
         optimism=_optimism(y, scores, stacking, None if random is None else random.held_out[species]),
         members=stacking.weights,
         area=area_report,
@@ -189,17 +189,6 @@ def _train_prepared(prepared: Prepared, slug: str, models_dir: Path, options: Tr
     path = save_artifact(models_dir, card, contents)
     _check(path, model, calibration, group.rows)
     return path
-
-
-def _stacking_of(shared: GroupModel, held_out: HeldOutScores) -> Stacking:
-    """Return the weights of one species' members: the members that are served are those that were assessed.
-
-    The network has no held-out scores for a species without a group, or for one that is assessed in folds of its own.
-    Such a species is served without the network and with equal weights.
-    """
-    if shared.stacking is not None and set(shared.stacking.weights) == set(held_out.scores):
-        return shared.stacking
-    return equal_weights(list(held_out.scores))
 
 
 def _optimism(y: Labels, scores: Floats, stacking: Stacking, random: HeldOutScores | None) -> Optimism | None:
@@ -218,7 +207,7 @@ def train_study(
     models_dir: Path,
     options: TrainingOptions | None = None,
     species: list[str] | None = None,
-) -> Iterator[Trained]:
+) -> Iterator[TrainingResult]:
     """Train the species of a study, several at a time; species that are trained already are passed over.
 
     Work goes to the joblib backend in force (`ml.workers`); the models do not depend on it.
@@ -234,7 +223,7 @@ def train_study(
 
     Yields
     ------
-    Trained
+    TrainingResult
         In the order in which they end.
     """
     options = options or TrainingOptions()
@@ -242,7 +231,7 @@ def train_study(
     name = study.description.slug
     for slug in slugs:
         if not _has_species(study, slug):
-            yield Trained(name, slug, None, problem=_no_species(study, slug))
+            yield TrainingResult(name, slug, None, problem=_no_species(study, slug))
     slugs = [slug for slug in slugs if _has_species(study, slug)]
     if not slugs:
         return
@@ -254,13 +243,13 @@ def train_study(
             if path is None:
                 untrained.append(slug)
             else:
-                yield Trained(name, slug, path, fresh=False)
+                yield TrainingResult(name, slug, path, fresh=False)
         if not untrained:
             return
         prepared = _prepare(encoded, untrained, options)
     except TrainingError as error:
         for slug in untrained or slugs:
-            yield Trained(name, slug, None, problem=str(error))
+            yield TrainingResult(name, slug, None, problem=str(error))
         return
     columns = list(prepared.study.presence.columns)
     yield from Parallel(return_as="generator_unordered")(
@@ -268,13 +257,13 @@ def train_study(
     )
 
 
-def _train_one(prepared: Prepared, slug: str, models_dir: Path, options: TrainingOptions) -> Trained:
+def _train_one(prepared: PreparedStudy, slug: str, models_dir: Path, options: TrainingOptions) -> TrainingResult:
     study = prepared.study.description.slug
     try:
         path = _train_prepared(prepared, slug, models_dir, options)
     except ValueError as error:
-        return Trained(study, slug, None, problem=str(error) if slug in str(error) else f"{slug}: {error}")
-    return Trained(study, slug, path)
+        return TrainingResult(study, slug, None, problem=str(error) if slug in str(error) else f"{slug}: {error}")
+    return TrainingResult(study, slug, path)
 
 
 def _check(path: Path, model: SpeciesModel, calibration: Calibration, X: NDArray[np.float32]) -> None:

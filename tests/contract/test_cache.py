@@ -131,7 +131,7 @@ def asked(artifacts, tmp_path, environment) -> Callable[..., Any]:
             body = {"species": WHEATEAR, "environment": {**environment, **values}}
             return app.test_client().post("/api/v1/predictions", json=body)
 
-        ask.app = app  # type: ignore[attr-defined]
+        ask.app = app  # type: ignore[attr-defined]  # an attribute of a function
         return ask
 
     return make

@@ -111,7 +111,7 @@ def flask_commands(app: Flask) -> Iterator[tuple[str, list[str]]]:
         if group_name == "db":
             continue
         context = group.make_context(group_name, [], obj=info, resilient_parsing=True)
-        for name, command in group.commands.items():  # type: ignore[attr-defined]
+        for name, command in group.commands.items():  # type: ignore[attr-defined]  # typed as Command; ours are groups
             options = [option for parameter in command.get_params(context) for option in parameter.opts]
             yield f"{group_name} {name}", [option for option in options if option.startswith("--")]
 

@@ -21,7 +21,7 @@ def wheatear(tmp_path_factory: pytest.TempPathFactory) -> Subject:
         synthetic_study(), "oenanthe-hispanica", tmp_path_factory.mktemp("m"), n_estimators=12, n_networks=1
     )
     # only the slug and the opened model are looked at
-    return Subject(Species(slug="oenanthe-hispanica"), None, load_artifact(path))  # type: ignore[arg-type]
+    return Subject(Species(slug="oenanthe-hispanica"), None, load_artifact(path))  # type: ignore[arg-type]  # no version is read
 
 
 def sets(*columns: dict[str, str]) -> dict[str, str]:

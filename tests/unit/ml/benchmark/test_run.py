@@ -1,6 +1,7 @@
 """``python -m ml benchmark`` on made-up regions in the published files' form."""
 
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from ml.benchmark.nceas import read_region
 from ml.benchmark.run import (
     PREDICTION_COLUMNS,
     SUMMARY_COLUMNS,
+    blocks_of,
+    fit_shared,
     means_table,
     predict_groups,
-    shared_models,
     size_class,
 )
 from ml.card import Predictor, SpeciesDescription
@@ -201,7 +203,7 @@ def test_the_benchmark_predicts_what_a_model_trained_for_serving_predicts(publis
     monkeypatch.setattr(stacking, "FEWEST_PRESENCES", 20)
     settings = default_model.EngineSettings(n_estimators=20, n_networks=1)
     group = read_region(published, "AWT")[0]
-    [(shared, _)] = shared_models([group], settings)
+    shared = fit_shared([group], settings)[0].model
     assert len(set(shared.stacking.weights.values())) > 1
     predicted = next(one for one in predict_groups([group], settings) if one.species == 0)
     trained = load_artifact(train_species(_as_study(group), group.species[0], tmp_path, 20, n_networks=1))
@@ -210,6 +212,30 @@ def test_the_benchmark_predicts_what_a_model_trained_for_serving_predicts(publis
     score = trained.predictor.blend.score(group.test_rows)
     expected = logistic(shared.stacking.intercept + shared.stacking.slope * score)
     np.testing.assert_allclose(predicted.suitability, expected, rtol=0, atol=1e-6)
+
+
+def test_a_species_in_one_block_gets_the_same_model_from_the_benchmark_and_for_serving(published, tmp_path):
+    """It cannot be assessed in the group's blocks, so both leave the network out and weigh the others equally."""
+    settings = default_model.EngineSettings(n_estimators=20, n_networks=1)
+    group = read_region(published, "AWT")[0]
+    blocks = blocks_of(group)
+    recorded = group.records.recorded.copy()
+    # Every place stays visited, so that the blocks stay the same.
+    recorded[recorded[:, 2] == 1, 0] = 1
+    recorded[:, 2] = recorded[:, 0] * (blocks == np.bincount(blocks[recorded[:, 0] == 1]).argmax())
+    assert recorded[:, 2].sum() >= 4
+    group = replace(group, records=replace(group.records, recorded=recorded))
+    np.testing.assert_array_equal(blocks_of(group), blocks)
+
+    predicted = {one.species: one for one in predict_groups([group], settings)}
+    for species, members in (
+        (2, {"forest": 0.5, "maxent": 0.5}),
+        (1, dict.fromkeys(("forest", "maxent", "network"), 1 / 3)),
+    ):
+        trained = load_artifact(train_species(_as_study(group), group.species[species], tmp_path, 20, n_networks=1))
+        assert trained.card.members == members
+        expected = logistic(trained.predictor.blend.score(group.test_rows))
+        np.testing.assert_allclose(predicted[species].suitability, expected, rtol=0, atol=1e-6)
 
 
 def _one_line(capsys):

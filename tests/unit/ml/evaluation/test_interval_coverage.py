@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.intervals import demo_studies, regions
-from ml.evaluation.intervals import bin_coverage, join
+from ml.evaluation.interval_calibration import bin_coverage, join
 from ml.serving.interval import INTERVAL_LEVEL, IntervalModel
 from ml.training.default_model import EngineSettings
 from ml.training.held_out_summary import HeldOutSummary, study_intervals

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from ml.evaluation.metrics import auc_prg, auc_roc, bootstrap_interval, brier, cbi, cor, sensitivity_specificity, tss
-from ml.evaluation.thresholds import RULES, max_sss, mtp, p10
+from ml.evaluation.metrics import auc_prg, auc_roc, bootstrap_interval, brier, cor, sensitivity_specificity, tss
+from ml.evaluation.threshold_rules import RULES, max_sss, mtp, p10
 
 Y = np.array([1, 1, 0, 1, 0, 0])
 S = np.array([0.9, 0.8, 0.8, 0.4, 0.3, 0.1])
@@ -125,37 +124,6 @@ def test_p10_lets_a_tenth_go():
     y, s = np.r_[np.ones(20), 0], np.r_[np.arange(20), 5]
     assert p10(y, s) == 2
     assert mtp(y, s) == 0
-
-
-def brute_cbi(presence, background):
-    everything = np.concatenate([presence, background])
-    low, width = everything.min(), np.ptp(everything)
-    p, b = (presence - low) / width, (background - low) / width
-    ratios = []
-    for k in range(101):
-        start = 0.9 * k / 100
-        inside = [np.mean((v >= start - 1e-12) & (v <= start + 0.1 + 1e-12)) for v in (p, b)]
-        if inside[1] > 0:
-            ratios.append((start, inside[0] / inside[1]))
-    kept = [r for r, following in zip(ratios, [*ratios[1:], (None, None)], strict=True) if r[1] != following[1]]
-    return spearmanr([r[0] for r in kept], [r[1] for r in kept]).statistic
-
-
-def test_boyce_index_matches_its_definition():
-    rng = np.random.default_rng(0)
-    presence, background = rng.beta(4, 1, 300), rng.random(2000)
-    assert cbi(presence, background) == pytest.approx(brute_cbi(presence, background))
-    assert cbi(presence, background) > 0.8
-    assert cbi(1 - presence, background) < -0.8
-    assert cbi(presence * 9 - 4, background * 9 - 4) == pytest.approx(cbi(presence, background), abs=0.02)
-
-
-def test_boyce_index_of_no_information():
-    assert cbi([0, 1], [0, 1]) == 0.0
-    with pytest.raises(ValueError, match="constant"):
-        cbi([1, 1], [1, 1])
-    with pytest.raises(ValueError, match="needs presences"):
-        cbi([], [1, 2])
 
 
 @pytest.mark.parametrize("metric", [auc_roc, auc_prg, cor, brier, max_sss, p10, mtp])

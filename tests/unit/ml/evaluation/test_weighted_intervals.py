@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.evaluation.intervals import bin_coverage, bin_held_out, fit_interval, join
+from ml.evaluation.interval_calibration import bin_coverage, bin_held_out, fit_interval, join
 from ml.kernels.logit import logistic
 from ml.serving.interval import INTERVAL_LEVEL, IntervalModel
 from ml.training.stacking import balanced_weight

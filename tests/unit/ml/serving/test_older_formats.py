@@ -18,7 +18,7 @@ def test_a_model_of_the_first_format_still_answers(copy):
     assert artifact.card.calibration is None
     answer = artifact.predictor.answer([30.0, 10.0, 15.0])
     nodes, roots = arrays["nodes"], arrays["roots"]
-    encoded = artifact.predictor.encode([30.0, 10.0, 15.0])
+    encoded = artifact.predictor.encoder.encode_row([30.0, 10.0, 15.0])
     leaves = []
     for i in roots[:-1]:
         while nodes[i]["feature"] >= 0:

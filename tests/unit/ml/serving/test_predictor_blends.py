@@ -70,7 +70,7 @@ def test_an_interval_widens_with_both_of_its_figures(request, kind, row, scale, 
 def test_the_interval_is_the_deviation_of_the_interval_model_on_the_calibrated_logit(records, row, scale, place):
     model = _with(records, interval=_checked(scale, place))
     blend = model.blend
-    encoded = model.encode(row)
+    encoded = model.encoder.encode_row(row)
     told = explain(blend, encoded)
     spread = blend.slope * np.sqrt(told.sampling + told.disagreement / 3)
     deviation = IntervalModel(scale, place).deviation(spread)

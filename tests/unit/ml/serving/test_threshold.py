@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.predictions.schemas import ThresholdUsed
 from ml.card import Threshold
 from ml.evaluation.metrics import sensitivity_specificity
-from ml.evaluation.thresholds import RULES
+from ml.evaluation.threshold_rules import RULES
 from ml.serving.threshold import OWN, Cutoff, HeldOutSuitability, keep_held_out, thinned
 
 seeds = st.integers(0, 10_000)
@@ -144,3 +145,26 @@ def test_ones_own_threshold_is_monotone(records, one, two):
     low, high = (records.predictor.cutoff(value) for value in sorted((one, two)))
     assert low.sensitivity >= high.sensitivity
     assert low.specificity <= high.specificity
+
+
+def test_a_suitability_at_the_threshold_reaches_it():
+    cutoff = Cutoff(0.3, OWN, None, None)
+    below, above = np.nextafter(0.3, 0.0), np.nextafter(0.3, 1.0)
+    assert cutoff.reached_by(0.3) is True
+    assert [cutoff.reached_by(float(value)) for value in (below, above, 0.0, 1.0)] == [False, True, False, True]
+
+
+def test_nan_does_not_reach_a_threshold():
+    assert Cutoff(0.0, OWN, None, None).reached_by(float("nan")) is False
+
+
+def test_an_array_is_compared_element_by_element():
+    suitability = np.array([[0.1, 0.3], [0.5, np.nan]])
+    reached = Cutoff(0.3, OWN, None, None).reached_by(suitability)
+    assert reached.dtype == bool
+    assert reached.tolist() == [[False, True], [True, False]]
+
+
+def test_a_threshold_of_an_answer_follows_the_same_rule():
+    assert ThresholdUsed.reached_by is Cutoff.reached_by
+    assert list(ThresholdUsed.model_fields) == ["value", "rule", "sensitivity", "specificity"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ml.evaluation.calibration import cross_fitted, fit_calibration
-from ml.evaluation.intervals import (
+from ml.evaluation.interval_calibration import (
     HeldOutBins,
     bin_coverage,
     bin_held_out,
@@ -42,7 +42,7 @@ def test_a_summary_is_computed_from_held_out_scores(prepared):
     np.testing.assert_array_equal(found.weight, weight)
     assert found.calibration == fit_calibration(y, found.scores, weight)
     honest, slope = cross_fitted(y, found.scores, weight, blocks.fold)
-    np.testing.assert_array_equal(found.honest, honest)
+    np.testing.assert_array_equal(found.cross_calibrated, honest)
     assert found.bins.present.sum() == y.sum()
     # The spread of a served record, with the slope of the calibration that was fitted without the record.
     disagreement = sum(w * (held_out.scores[name] - scores) ** 2 for name, w in stacking.weights.items())

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
-from ml.evaluation.intervals import (
+from ml.evaluation.interval_calibration import (
     HeldOutBins,
     bin_coverage,
     bin_held_out,
