@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.errors import OutsideArea
 from app.predictions import inference
 from app.predictions.conditions import Canonical
-from app.predictions.schemas import Computed, RequestOptions, ThresholdUsed, Verdict
+from app.predictions.schemas import ComputedPart, RequestOptions, ThresholdUsed, Verdict
 from app.predictions.verdict import refuse_outside, verdict_for
 from ml.serving.artifact import Artifact
 
@@ -26,7 +26,7 @@ class UnstoredAnswer:
     name: str
     artifact: Artifact
     environment: Canonical
-    computed: Computed
+    computed: ComputedPart
     threshold: ThresholdUsed
     verdict: Verdict
 

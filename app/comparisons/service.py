@@ -23,7 +23,7 @@ from app.comparisons.schemas import (
 from app.comparisons.subjects import Panel, Subject, name_of
 from app.errors import ValidationFailed
 from app.predictions.conditions import Canonical, read_environment
-from app.predictions.schemas import Computed
+from app.predictions.schemas import ComputedPart
 from app.web.reading import pointer
 
 Interval = tuple[float, float]
@@ -93,7 +93,7 @@ def overlap(one: Interval, other: Interval) -> bool:
     return one[0] <= other[1] and other[0] <= one[1]
 
 
-def difference(first: Computed, other: Computed) -> Difference:
+def difference(first: ComputedPart, other: ComputedPart) -> Difference:
     """Return the difference between an answer and the first answer of the same model."""
     before = {item.predictor: item.effect for item in first.contributions}
     changes = [
@@ -167,7 +167,7 @@ def _expected(answers: list[UnstoredAnswer]) -> ExpectedSpecies | None:
     return ExpectedSpecies(number=sum(chances), of=len(chances)) if chances else None
 
 
-def _compared(answer: UnstoredAnswer, first: Computed | None) -> ComparedConditions:
+def _compared(answer: UnstoredAnswer, first: ComputedPart | None) -> ComparedConditions:
     return ComparedConditions(
         label=answer.name,
         environment=answer.environment,

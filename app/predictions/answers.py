@@ -9,7 +9,7 @@ from app.catalogue.entries import SpeciesEntry
 from app.catalogue.refs import ModelRef, SpeciesRef
 from app.catalogue.species import Species
 from app.predictions.conditions import Canonical
-from app.predictions.schemas import Computed, Extrapolation, PredictionAnswer, Stored, ThresholdUsed
+from app.predictions.schemas import ComputedPart, Extrapolation, PredictionAnswer, StoredPart, ThresholdUsed
 from app.predictions.verdict import verdict_for
 
 
@@ -28,10 +28,12 @@ def refs_of(species: Species | SpeciesEntry, model_id: str, version: int) -> Ans
     return AnswerRefs(species_ref, species.study.slug, ModelRef(id=model_id, version=version))
 
 
-def stored_part(computed: Computed, threshold: ThresholdUsed, extrapolation: Extrapolation, *, cached: bool) -> Stored:
+def stored_part(
+    computed: ComputedPart, threshold: ThresholdUsed, extrapolation: Extrapolation, *, cached: bool
+) -> StoredPart:
     """Return what is stored of an answer: the computed part and the options of the request."""
     # vars and one dictionary: dict(computed) and keyword arguments would take five times as long
-    return Stored.model_validate(
+    return StoredPart.model_validate(
         {
             **vars(computed),
             "suitable": threshold.reached_by(computed.suitability),
@@ -43,7 +45,7 @@ def stored_part(computed: Computed, threshold: ThresholdUsed, extrapolation: Ext
 
 
 def assemble_answer(
-    answer_id: str, environment: Canonical, created_at: datetime, stored: Stored, refs: AnswerRefs
+    answer_id: str, environment: Canonical, created_at: datetime, stored: StoredPart, refs: AnswerRefs
 ) -> PredictionAnswer:
     """Return an answer with its verdict, from its stored part and its references."""
     return PredictionAnswer.model_validate(

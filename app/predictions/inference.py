@@ -5,14 +5,14 @@ from __future__ import annotations
 from app.cache import answers
 from app.errors import ValidationFailed
 from app.predictions.conditions import Canonical, cache_key
-from app.predictions.schemas import Computed, ThresholdUsed
+from app.predictions.schemas import ComputedPart, ThresholdUsed
 from app.telemetry.metrics import counters
 from app.telemetry.requests import timed
 from ml.serving.artifact import Artifact
 from ml.serving.interval import INTERVAL_LEVEL
 
 
-def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[Computed, bool]:
+def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[ComputedPart, bool]:
     """Return the answer of a model to conditions, and whether it came from the cache."""
     key = cache_key(artifact.model_id, environment)
     cached = answers.get(key, lambda entry: _read_cached(entry, environment))
@@ -23,13 +23,13 @@ def cached_or_computed(artifact: Artifact, environment: Canonical) -> tuple[Comp
     return computed, False
 
 
-def compute(artifact: Artifact, environment: Canonical) -> Computed:
+def compute(artifact: Artifact, environment: Canonical) -> ComputedPart:
     """Compute the answer of a model to conditions."""
     with timed(counters().inference, "model"):
         output = artifact.predictor.answer([environment[p.name] for p in artifact.card.predictors])
     checked = artifact.card.interval
     # validating one dictionary takes less time than constructing each nested model
-    return Computed.model_validate(
+    return ComputedPart.model_validate(
         {
             "suitability": output.suitability,
             "interval": output.interval,
@@ -79,7 +79,7 @@ def threshold_of(artifact: Artifact, requested: float | str | None) -> Threshold
     )
 
 
-def _read_cached(entry: object, environment: Canonical) -> Computed:
+def _read_cached(entry: object, environment: Canonical) -> ComputedPart:
     """Validate an entry of the shared cache, which is untrusted.
 
     Raises
@@ -87,7 +87,7 @@ def _read_cached(entry: object, environment: Canonical) -> Computed:
     ValueError
         The entry is not an answer to these conditions.
     """
-    computed = Computed.model_validate(entry)
+    computed = ComputedPart.model_validate(entry)
     low, high = computed.interval
     values = {item.predictor: item.value for item in computed.contributions}
     if not 0 <= low <= high <= 1 or values != environment or len(computed.contributions) != len(values):

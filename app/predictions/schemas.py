@@ -138,7 +138,7 @@ class Contribution(BaseModel):
     effect: float
 
 
-class Computed(BaseModel):
+class ComputedPart(BaseModel):
     """The part of an answer that depends only on the model and the conditions: the cached part.
 
     Requests share a cached object, so it is frozen.
@@ -160,7 +160,7 @@ class Computed(BaseModel):
         return self.model_dump_json().encode()
 
 
-class Stored(Computed):
+class StoredPart(ComputedPart):
     """The stored part of an answer: the computed part and the options of the request."""
 
     suitable: bool

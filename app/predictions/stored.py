@@ -17,7 +17,7 @@ from app.outbox.row import QueuedRow
 from app.predictions import tables, usage
 from app.predictions.answers import assemble_answer, refs_of
 from app.predictions.conditions import Canonical
-from app.predictions.schemas import Kind, PredictionAnswer, PredictionPage, PredictionsQuery, Stored
+from app.predictions.schemas import Kind, PredictionAnswer, PredictionPage, PredictionsQuery, StoredPart
 from app.predictions.tables import Prediction
 from app.registry import service as registry
 from app.web.paging import read_cursor, write_cursor
@@ -68,7 +68,7 @@ def stored_answer(row: Prediction) -> PredictionAnswer:
     """Return an answer from its row."""
     species, model = row.model.species, row.model
     refs = refs_of(species, model.id, model.version)
-    return assemble_answer(row.id, row.environment, row.created_at, Stored.model_validate(row.answer), refs)
+    return assemble_answer(row.id, row.environment, row.created_at, StoredPart.model_validate(row.answer), refs)
 
 
 def _ids_of(since: datetime, until: datetime) -> tuple[str, str]:
@@ -100,7 +100,7 @@ def _waiting_answer(row: QueuedRow) -> StoredAnswer | None:
     if species is None:
         return None
     refs = refs_of(species, row.model_id, row.version)
-    answer = assemble_answer(row.id, row.environment, row.created_at, Stored.model_validate_json(row.answer), refs)
+    answer = assemble_answer(row.id, row.environment, row.created_at, StoredPart.model_validate_json(row.answer), refs)
     return StoredAnswer(answer, model_of(species.slug, row.model_id))
 
 

@@ -128,7 +128,7 @@ def interval_report(summary: HeldOutSummary, study: StudyIntervals | None, same_
     elif same_folds:
         model, models = study.model, study.by_fold
     else:
-        # The species was not among those that the study's model was fitted to, so that model is honest in all folds.
+        # The study's model was fitted without this species, so its scores are held-out scores in all folds.
         model, models = study.model, dict.fromkeys((int(f) for f in np.unique(bins.fold)), study.model)
     return IntervalReport(
         level=INTERVAL_LEVEL,

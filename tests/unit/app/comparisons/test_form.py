@@ -9,7 +9,7 @@ from app.comparisons.schemas import MOST_COLUMNS
 from app.comparisons.service import difference, overlap
 from app.comparisons.subjects import Subject
 from app.errors import ValidationFailed
-from app.predictions.schemas import Computed, Contribution, Novelty
+from app.predictions.schemas import ComputedPart, Contribution, Novelty
 from ml.serving.artifact import load_artifact
 from ml.training.train import train_species
 from tests.synthetic import synthetic_study
@@ -116,8 +116,8 @@ def test_intervals_overlap(one, other, meet):
     assert overlap(one, other) is overlap(other, one) is meet
 
 
-def computed(suitability: float, interval: tuple[float, float], **effects: float) -> Computed:
-    return Computed(
+def computed(suitability: float, interval: tuple[float, float], **effects: float) -> ComputedPart:
+    return ComputedPart(
         suitability=suitability,
         interval=interval,
         novelty=Novelty(in_area_of_applicability=True, mess=1, most_dissimilar=None),

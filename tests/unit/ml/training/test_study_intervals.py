@@ -41,13 +41,13 @@ def test_a_summary_is_computed_from_held_out_scores(prepared):
     weight = np.ones(len(y)) if absences else balanced_weight(y, held_out.weight)
     np.testing.assert_array_equal(found.weight, weight)
     assert found.calibration == fit_calibration(y, found.scores, weight)
-    honest, slope = cross_fitted(y, found.scores, weight, blocks.fold)
-    np.testing.assert_array_equal(found.cross_calibrated, honest)
+    expected_scores, slope = cross_fitted(y, found.scores, weight, blocks.fold)
+    np.testing.assert_array_equal(found.cross_calibrated, expected_scores)
     assert found.bins.present.sum() == y.sum()
     # The spread of a served record, with the slope of the calibration that was fitted without the record.
     disagreement = sum(w * (held_out.scores[name] - scores) ** 2 for name, w in stacking.weights.items())
     spread = slope * np.sqrt(held_out.sampling + disagreement / len(stacking.weights))
-    expected = bin_held_out(y, honest, spread, weight, blocks.fold)
+    expected = bin_held_out(y, expected_scores, spread, weight, blocks.fold)
     for name in HeldOutBins.__dataclass_fields__:
         np.testing.assert_allclose(getattr(found.bins, name), getattr(expected, name))
     assert (held_out.sampling > 0).mean() > 0.9
