@@ -27,7 +27,7 @@ from app.registry.model_cache import ModelCache
 from app.species import views as species
 from app.studies import views as studies
 from app.telemetry import requests
-from app.web import bodies, problems, security, templating
+from app.web import body_limits, problems, security, templating
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -72,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     answers.init_app(app)
     limiter.init_app(app)
     security.init_app(app)
-    bodies.init_app(app)
+    body_limits.init_app(app)
     problems.init_app(app)
     templating.init_app(app)
     parts.add(ModelCache(settings.models_dir.resolve(), settings.model_memory))

@@ -9,8 +9,8 @@ from app.analytics.presentation import present
 from app.analytics.schemas import PERIODS, Analytics, AnalyticsQuery
 from app.database.replica import from_replica
 from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.input_validation import read_query
 from app.web.operations import Operation
-from app.web.reading import read_query
 
 api = Blueprint("analytics_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("analytics", __name__)

@@ -24,7 +24,7 @@ from app.comparisons.subjects import Panel, Subject, name_of
 from app.errors import ValidationFailed
 from app.predictions.conditions import Canonical, read_environment
 from app.predictions.schemas import ComputedPart
-from app.web.reading import pointer
+from app.web.input_validation import pointer
 
 Interval = tuple[float, float]
 

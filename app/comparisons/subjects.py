@@ -18,7 +18,7 @@ from app.comparisons.tables import Choice
 from app.errors import Unavailable, ValidationFailed
 from app.predictions.conditions import Canonical
 from app.registry import service as registry
-from app.web.reading import pointer
+from app.web.input_validation import pointer
 from ml.card import Predictor
 from ml.serving.artifact import Artifact
 

@@ -23,8 +23,8 @@ from app.comparisons.schemas import (
 from app.errors import AppError, OutsideArea, ValidationFailed
 from app.predictions.schemas import ALSO_IN_ADDRESS
 from app.web.faces import API_PREFIX, Reply, faces
+from app.web.input_validation import read_json, read_query, validate
 from app.web.operations import Operation
-from app.web.reading import read_json, read_query, validate
 
 api = Blueprint("comparisons_api", __name__, url_prefix=f"{API_PREFIX}/comparisons")
 pages = Blueprint("comparisons", __name__, url_prefix="/compare")

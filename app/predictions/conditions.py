@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import orjson
 
 from app.errors import ValidationFailed
-from app.web.reading import pointer
+from app.web.input_validation import pointer
 from ml.card import ModelCard, Predictor
 
 # No environmental variable is larger than this in any unit, and 32-bit floats can hold it.

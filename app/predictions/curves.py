@@ -14,8 +14,8 @@ from app.species import service as species_service
 from app.species.curve_drawing import Drawing, draw
 from app.species.schemas import CurvesQuery, ResponseCurves
 from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.input_validation import read_query
 from app.web.operations import Operation
-from app.web.reading import read_query
 
 api = Blueprint("curves_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("curves", __name__)

@@ -11,7 +11,7 @@ from app.predictions.conditions import NUMBER, Canonical, number_text
 from app.predictions.schemas import PredictForm
 from app.registry import service as registry
 from app.species import service as species_service
-from app.web.reading import pointer_parts
+from app.web.input_validation import pointer_parts
 from ml.card import Conditions, ModelCard
 from ml.serving.threshold import OWN
 

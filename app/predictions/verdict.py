@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.errors import FieldErrors, OutsideArea
 from app.predictions.schemas import Extrapolation, Novelty, ThresholdUsed, Verdict
-from app.web.reading import pointer
+from app.web.input_validation import pointer
 from ml.card import ModelCard, Predictor
 
 

@@ -21,8 +21,8 @@ from app.predictions.schemas import (
 )
 from app.registry import service as registry
 from app.web.faces import API_PREFIX, Reply, face, faces, site_root
+from app.web.input_validation import read_json, read_query, validate
 from app.web.operations import Operation
-from app.web.reading import read_json, read_query, validate
 from ml.card import ModelCard
 
 api = Blueprint("predictions_api", __name__, url_prefix=API_PREFIX)

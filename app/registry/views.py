@@ -9,8 +9,8 @@ from app.database.replica import from_replica
 from app.registry import reports, service
 from app.registry.schemas import ModelDetail, ModelPage, ModelsQuery
 from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.input_validation import read_query
 from app.web.operations import Operation
-from app.web.reading import read_query
 from ml.odmap import OdmapReport, to_markdown
 
 api = Blueprint("registry_api", __name__, url_prefix=API_PREFIX)

@@ -19,8 +19,8 @@ from app.species import service
 from app.species.curve_drawing import Drawing, draw
 from app.species.schemas import SpeciesDetail, SpeciesPage, SpeciesQuery
 from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.input_validation import read_query
 from app.web.operations import Operation
-from app.web.reading import read_query
 from ml.card import Metric
 
 api = Blueprint("species_api", __name__, url_prefix=API_PREFIX)

@@ -9,8 +9,8 @@ from app.studies import service
 from app.studies.schemas import StudyDetail, StudyPage
 from app.web.faces import API_PREFIX, Reply, faces
 from app.web.fields import PageQuery
+from app.web.input_validation import read_query
 from app.web.operations import Operation
-from app.web.reading import read_query
 
 api = Blueprint("studies_api", __name__, url_prefix=API_PREFIX)
 

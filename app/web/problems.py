@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from app.errors import AppError, FieldErrors, ValidationFailed
 from app.telemetry import logs, metrics
 from app.web.faces import FRAGMENT, face
-from app.web.reading import pointer_parts
+from app.web.input_validation import pointer_parts
 
 log = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from app.registry.service import preload
 from app.telemetry import logs
 from app.telemetry.metrics import RequestMetrics
 from app.web import security
-from app.web.reading import validate
+from app.web.input_validation import validate
 from benchmarks.serving.workload import PATH
 
 inner = create_app()

@@ -25,6 +25,8 @@ def test_equal_arrays_are_one_and_others_are_not():
 
 
 def test_an_array_is_forgotten_with_its_last_user():
+    # Arrays of earlier tests that are in reference cycles.
+    gc.collect()
     before = len(memory._shared)
     one = share(np.full(1000, 7.25))
     two = share(np.full(1000, 7.25))
