@@ -166,4 +166,5 @@ def _sentence(data: CurveData) -> str:
     low, high = min(data.suitability), max(data.suitability)
     if high - low < 0.005:
         return f"{data.label} hardly changes the suitability."
-    return f"Between {low:.2f} and {high:.2f}, highest at {where}."
+    outside = "" if data.inside[best] else ", where no training record is similar"
+    return f"Between {low:.2f} and {high:.2f}, highest at {where}{outside}."

@@ -74,6 +74,11 @@ def test_the_curve_in_a_sentence(suitability, said):
     assert said in draw(curve([0, 5, 10], suitability, [True] * 3, 5)).summary
 
 
+def test_the_sentence_says_when_the_peak_is_an_extrapolation():
+    drawing = draw(curve([0, 5, 10], [0.1, 0.9, 0.2], [True, False, True], 5))
+    assert "highest at 5 %, where no training record is similar." in drawing.summary
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
