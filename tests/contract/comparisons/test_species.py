@@ -207,6 +207,7 @@ def test_a_list_has_an_address_to_share(client, environment):
     assert "An example" not in page
     assert "Without a rank" in page
     assert "outside: Temperature" in page
+    assert "None of 4 species can be ranked for these conditions" in " ".join(page.split())
 
 
 def test_the_list_as_a_fragment(client, environment):
