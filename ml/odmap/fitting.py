@@ -87,8 +87,9 @@ def _parameter_uncertainty(run: Run) -> ElementText:
         joined(
             "From how answers differ between half samples of the records"
             + (" and between the members" if run.several_members else "")
-            + f". That spread is multiplied by {number(interval.scale)}. Its variance is added to that of differences "
-            "between places that the predictors do not describe, whose standard deviation on the logit scale is "
+            + f". That spread is multiplied by {number(interval.scale)}. The variance of the product is added to that "
+            "of differences between places that the predictors do not describe, whose standard deviation on the logit "
+            "scale is "
             f"{number(interval.place)}",
             interval.note,
         )
