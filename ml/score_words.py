@@ -1,4 +1,4 @@
-"""How good a cross-validated AUC is, in the words that the pages and the ODMAP report share."""
+"""How good cross-validated scores are: the judgements that the pages and the ODMAP report share."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ class AucGrade(StrEnum):
     def usable_as_evidence(self) -> bool:
         """Whether the model may serve as evidence at all."""
         return self in (AucGrade.POOR, AucGrade.FAIR, AucGrade.GOOD, AucGrade.VERY_GOOD)
+
+
+def shows_no_skill(score: Metric) -> bool:
+    """Return whether an AUC-PRG or a continuous Boyce index shows no skill: 0 or less."""
+    return score.value <= 0
 
 
 def grade_auc(auc: Metric | None) -> AucGrade:

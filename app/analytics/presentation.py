@@ -128,7 +128,7 @@ def _novelty(analytics: Analytics) -> str:
     outside = counts["range"] + counts["combination"]
     many = _requests(examined)
     text = f"{outside:,} of {many} ({percent(outside / max(1, examined))})" if outside else f"None of {many}"
-    text += " lay outside what the models have seen."
+    text += " lay outside the training conditions."
     if counts["unknown"]:
         text += f" For {counts['unknown']:,} only the ranges could be checked, not the combination."
     return text

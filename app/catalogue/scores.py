@@ -1,11 +1,11 @@
-"""A model's scores in plain words, the poor ones included."""
+"""A model's scores in plain words, including poor scores."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ml.card import Metric, ModelCard
-from ml.score_words import AucGrade, grade_auc
+from ml.score_words import AucGrade, grade_auc, shows_no_skill
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,19 @@ _LABELS = {
     "brier": "Brier score",
 }
 _AUC_MEANINGS = {
-    AucGrade.POOR: "a weak hint at best",
+    AucGrade.POOR: "weak evidence",
     AucGrade.FAIR: "useful beside other evidence",
     AucGrade.GOOD: "it usually ranks a place with the species above one without",
     AucGrade.VERY_GOOD: "it nearly always ranks a place with the species above one without",
 }
+_NO_SKILL = {
+    "auc_prg": "No better than calling every place suitable.",
+    "cbi": "Higher suitability does not mean more presences: do not use for decisions.",
+}
 _BANDS: dict[str, list[tuple[float, str]]] = {
     "auc_prg": [
-        (0.0, "Worse than calling every place suitable."),
-        (0.75, "Some skill at naming places that have the species."),
-        (float("inf"), "Clear skill at naming places that have the species."),
+        (0.75, "Identifies places with the species somewhat better than calling every place suitable."),
+        (float("inf"), "Identifies places with the species clearly better than calling every place suitable."),
     ],
     "cor": [
         (0.1, "Hardly follows the held-out records."),
@@ -52,14 +55,13 @@ _BANDS: dict[str, list[tuple[float, str]]] = {
         (float("inf"), "At the threshold it tells presence from absence well."),
     ],
     "cbi": [
-        (0.0, "Higher suitability does not mean more presences: do not use for decisions."),
         (0.5, "Higher suitability only roughly means more presences."),
         (float("inf"), "Higher suitability means more presences."),
     ],
     "brier": [
         (0.1, "Small errors; 0 is perfect, and a rare species scores low easily."),
-        (0.25, "Moderate errors; 0 is perfect, always saying one half scores 0.25."),
-        (float("inf"), "Larger errors than always saying one half."),
+        (0.25, "Moderate errors; 0 is perfect, a constant prediction of 0.5 scores 0.25."),
+        (float("inf"), "Larger errors than a constant prediction of 0.5."),
     ],
 }
 
@@ -69,6 +71,8 @@ def sentence_for(name: str, score: Metric) -> str:
     if name == "auc_roc":
         grade = grade_auc(score)
         return f"{grade.capitalize()}: {_AUC_MEANINGS.get(grade, 'do not use for decisions')}."
+    if name in _NO_SKILL and shows_no_skill(score):
+        return _NO_SKILL[name]
     for below, sentence in _BANDS.get(name, []):
         if score.value < below:
             return sentence

@@ -19,6 +19,7 @@ class Species(Base):
     scientific_name: Mapped[str] = mapped_column(String(200))
     vernacular_name: Mapped[str] = mapped_column(String(200), default="")
     other_names: Mapped[list[str]] = mapped_column(JSON, default=list)
+    # Nothing reads this column. It stays because it is NOT NULL in the tables of the previous release.
     name_key: Mapped[str] = mapped_column(String(200), index=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"), index=True)
 

@@ -76,6 +76,7 @@ def refuse_any_outside(answers: Iterable[tuple[str, UnstoredAnswer]]) -> None:
                 problems[(where + at, message)] = None
     if problems:
         raise OutsideArea(
-            "Some of these conditions lie outside what a model has seen, and the request asked for no extrapolation.",
+            "Some of these conditions lie outside the training conditions of a model, and the request asked for no "
+            "extrapolation.",
             list(problems),
         )

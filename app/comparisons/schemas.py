@@ -155,7 +155,9 @@ class ConditionsComparison(BaseModel):
     study: StudyRef
     model: ModelRef
     threshold: ThresholdUsed
-    baseline: float | None = Field(description="Mean suitability, before the effects of the conditions.")
+    baseline: float | None = Field(
+        description="Suitability by the members' base scores, before the effects of the conditions."
+    )
     differing: list[str] = Field(description="Predictors whose value differs between the sets.")
     items: list[ComparedConditions]
 
@@ -190,7 +192,7 @@ class ComparedModel(ModelRef):
     threshold_rule: str
     importance: dict[str, float]
     area_threshold: float | None = Field(description="The largest dissimilarity index inside its area.")
-    interval_level: float | None = Field(description="Share of its intervals that should hold.")
+    interval_level: float | None = Field(description="Share of its intervals that should contain the observed share.")
     interval_coverage: float | None = Field(description="Share that held on held-out records.")
     optimism: float | None = Field(description="How much higher its AUC is with random folds than with spatial ones.")
 

@@ -24,7 +24,7 @@ SCHEME = "ecopredict"
 _PREFIX = "ecopredict-limits:"
 # With fewer windows than this, expired ones are not worth a search.
 _FEW = 1000
-# The part of the rest of a limit that a process reserves. Limits below twice this number are counted one by one.
+# A process reserves the rest of a limit divided by this number. Limits below twice this number are counted one by one.
 _PARTS = 50
 # Two round trips report the end of the same window with a difference of their own duration.
 _SAME_S = 0.1

@@ -21,7 +21,7 @@ from app.web.faces import API_PREFIX
 
 
 def init_app(app: Flask) -> None:
-    """Limit the API, the predict form and the comparisons: one count for each client address."""
+    """Limit the API, the predict form, response curves and comparisons: one count for each client address."""
     settings = app.config["SETTINGS"]
     if settings.trusted_proxies:
         # Behind nginx every client has the address of nginx. The header is trusted only for as many proxies as the

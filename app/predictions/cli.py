@@ -107,7 +107,7 @@ def warm(study: str | None, limit: int) -> None:
     done = _fill(work)
     if done["refused"]:
         raise click.ClickException(f"Redis does not answer; {done['cached']} answers were kept before")
-    skipped = f", {done['skipped']} passed over" if done["skipped"] else ""
+    skipped = f", {done['skipped']} skipped" if done["skipped"] else ""
     seconds = time.monotonic() - began
     click.echo(f"{done['cached']} answers are kept for {seconds_kept} s{skipped}, in {seconds:.1f} s")
 

@@ -123,8 +123,8 @@ def reason_for(answer: PredictionAnswer, card: ModelCard) -> str:
         if novelty.kind == "combination":
             return "each value has been seen, but no record is like all of them together"
         labels = ", ".join(item.label for item in outside_ranges(answer, card))
-        return "outside what the model has seen" + (f": {labels}" if labels else "")
-    beyond = "" if novelty.in_area_of_applicability else ", though outside what the model has seen, as you allowed"
+        return "outside the training conditions" + (f": {labels}" if labels else "")
+    beyond = "" if novelty.in_area_of_applicability else ", though outside the training conditions, as you allowed"
     if answer.verdict == "marginal":
         return f"its interval {low:.2f} to {high:.2f} lies on both sides of {cut:.2f}, {named}{beyond}"
     where = "at or above" if answer.verdict == "suitable" else "below"
@@ -182,15 +182,18 @@ def width_of(answer: PredictionAnswer) -> str:
     if uncertainty is None or uncertainty.coverage is None:
         return "This model's intervals were never checked against held-out records."
     sources = {
-        "records": "another sample of records could have said something else",
+        "records": "the records are a limited sample",
         "members": "the parts of the model disagree",
-        "places": "places differ in what no condition tells",
+        "places": "places differ in ways that the predictors do not describe",
     }
     coverage, groups, scope = uncertainty.coverage, uncertainty.groups, ""
     if uncertainty.study_coverage is not None:
         # one species has few groups, and the interval was fitted on all species of the study
         coverage, groups, scope = uncertainty.study_coverage, uncertainty.study_groups, " of this study"
-    text = f"Nine in ten such intervals should hold; on {groups} groups of held-out records{scope} {coverage:.0%} did."
+    text = (
+        "Nine in ten such intervals should contain the observed share; "
+        f"on {groups} groups of held-out records{scope} {coverage:.0%} did."
+    )
     if uncertainty.sources and max(uncertainty.sources.values()) > 0:
         most = max(uncertainty.sources, key=lambda name: uncertainty.sources[name])
         text += f" The largest part of its width ({uncertainty.sources[most]:.0%}) is there because {sources[most]}."

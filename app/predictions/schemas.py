@@ -186,11 +186,13 @@ class PredictionAnswer(BaseModel):
     threshold: ThresholdUsed
     novelty: Novelty
     extrapolation: Extrapolation
-    baseline: float | None = Field(description="Mean suitability, before the effects of the conditions.")
+    baseline: float | None = Field(
+        description="Suitability by the members' base scores, before the effects of the conditions."
+    )
     contributions: list[Contribution] = Field(
         description="Largest effect first. Baseline and effects sum to the suitability."
     )
-    missing: list[str] = Field(description="Members that a model of an older format cannot provide.")
+    missing: list[str] = Field(description="Parts of an answer that a model of an older format cannot provide.")
     environment: dict[str, float | str]
     model: ModelRef
     cached: bool

@@ -20,7 +20,7 @@ from app.predictions.conditions import Canonical
 from app.predictions.schemas import Kind, PredictionAnswer, PredictionPage, PredictionsQuery, StoredPart
 from app.predictions.tables import Prediction
 from app.registry import service as registry
-from app.web.paging import read_cursor, write_cursor
+from app.web.paging import cut_page, read_cursor
 from ml.card import ModelCard
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -48,8 +48,7 @@ def browse(query: PredictionsQuery) -> PredictionPage:
     """Return a page of predictions, latest first."""
     (place,) = read_cursor(query.cursor, str) or (None,)
     rows = tables.before(place, query.limit + 1, query.species)
-    page = rows[: query.limit]
-    cursor = write_cursor(page[-1].id) if len(rows) > query.limit else None
+    page, cursor = cut_page(rows, query.limit, lambda row: (row.id,))
     return PredictionPage(items=[stored_answer(row) for row in page], next=cursor)
 
 

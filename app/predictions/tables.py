@@ -39,7 +39,7 @@ class Prediction(Base):
 
 
 def new_id() -> str:
-    """Return a UUID of version 7: ids made later sort later, so an id is also a place in the list."""
+    """Return a UUID of version 7: ids sort by creation time."""
     nanoseconds = time.time_ns()
     milliseconds, rest = divmod(nanoseconds, 1_000_000)
     fraction = rest * 4096 // 1_000_000
@@ -49,7 +49,7 @@ def new_id() -> str:
 
 def first_id_of(moment: datetime) -> str:
     """Return an id that sorts before every id made at a moment or later, and after every earlier id."""
-    # a clock that lost its time starts in 1970, and a period before that would give a negative id
+    # a reset clock starts in 1970, and a period before that would give a negative id
     return str(uuid.UUID(int=max(0, int(moment.timestamp() * 1000)) << 80))
 
 
@@ -81,7 +81,7 @@ def insert(rows: list[QueuedRow]) -> None:
     ]
     dialect = db.session.get_bind().dialect.name
     make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    # handing a row over twice, after a death between writing and forgetting, must not store it twice
+    # a process may die after the insert and before it removes the row from the spool; the second insert must do nothing
     db.session.execute(make(Prediction).on_conflict_do_nothing(index_elements=["id"]), values)
     db.session.commit()
 

@@ -44,7 +44,7 @@ def refuse_outside(novelty: Novelty, environment: dict[str, float | str], card: 
             )
         ]
     raise OutsideArea(
-        "These conditions lie outside what the model has seen, and the request asked for no extrapolation.", problems
+        "These conditions lie outside the training conditions, and the request asked for no extrapolation.", problems
     )
 
 

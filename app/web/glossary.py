@@ -15,13 +15,13 @@ GLOSSARY: dict[str, str] = {
     "AUC": "The share of pairs of a place with the species and one without in which the model ranks the first higher; "
     "0.5 is chance, 1 is perfect.",
     "AUC-PRG": "Like AUC, but about how many of the places named suitable truly have the species; 0 is no better than "
-    "naming every place, 1 is perfect.",
+    "predicting presence everywhere, 1 is perfect.",
     "COR": "The correlation between suitability and held-out presence; 0 is none, 1 is perfect.",
     "TSS": "Sensitivity plus specificity minus one, at the threshold; 0 is chance, 1 is perfect.",
     "CBI": "The continuous Boyce index: whether presences become more frequent as suitability rises; 1 is always, "
-    "0 is chance, below 0 is the wrong way round.",
+    "0 is chance, negative: presences become rarer as suitability rises.",
     "Continuous Boyce index": "Whether presences become more frequent as suitability rises; 1 is always, 0 is chance, "
-    "below 0 is the wrong way round.",
+    "negative: presences become rarer as suitability rises.",
     "Brier score": "The mean squared difference between suitability and what was found; 0 is perfect.",
     "sensitivity": "The share of places with the species that are called suitable.",
     "specificity": "The share of places without the species that are called unsuitable.",
@@ -29,7 +29,7 @@ GLOSSARY: dict[str, str] = {
     "spatial blocks": "Cross-validation that holds out entire areas, so that no training record lies next to a "
     "held-out one.",
     "stratified": "Cross-validation that holds out records at random in equal shares; it is used where "
-    "there are no coordinates, and the scores may be too high.",
+    "there are no coordinates or the presences lie too close together, and the scores may be too high.",
     "MESS": "Multivariate environmental similarity: 100 is typical of the training places, below 0 at least one value "
     "lies outside their range.",
     "area of applicability": "The conditions like those the model was trained on; outside them its answer is an "
@@ -37,9 +37,9 @@ GLOSSARY: dict[str, str] = {
     "dissimilarity index": "The distance from these conditions to the nearest training record, each condition weighted "
     "by how much the model uses it; 1 is the mean distance between training records.",
     "response curve": "How the suitability changes when one condition changes and the others stay as they are.",
-    "contribution": "How far one condition moved the suitability up or down from the model's average; with the average "
-    "they add up to the answer. Exact for the forest and the MaxEnt-type model; for the network the mean of a "
-    "condition's effect as the first and as the last to change.",
+    "contribution": "How far one condition moved the suitability up or down from the baseline, the suitability before "
+    "any condition is known; with the baseline they sum exactly to the suitability. For the network it is based on the "
+    "mean of a condition's effect as the first and as the last to change.",
     "MaxEnt": "A model that weighs curves of each condition so that presences stand out from the background, and "
     "penalises every curve that is not needed.",
     "multi-species network": "One model of all species of a study, from which rare species learn what common ones "
@@ -53,10 +53,12 @@ GLOSSARY: dict[str, str] = {
     "importance": "How far a predictor moves the score over the training records, on average; all predictors add up to "
     "one.",
     "presence-absence": "The survey recorded where the species was and where it was not.",
-    "presence-background": "Only presences were recorded; they are compared with random places, so suitability ranks "
-    "places and is not a chance of finding the species.",
-    "background points": "Random places that represent the available conditions, where absences were not recorded.",
-    "random forest": "Several hundred decision trees, each grown on another sample of the records, that vote.",
+    "presence-background": "Only presences were recorded; they are compared with background points, so suitability "
+    "ranks places and is not a chance of finding the species.",
+    "background points": "Places that represent the available conditions where absences were not recorded: random "
+    "places, places where other species of the study were recorded (the target group), or both.",
+    "random forest": "Several hundred decision trees, each grown on another sample of the records, whose results "
+    "are averaged.",
     "down-sampled": "Each tree sees as many places without the species as with it, so that the larger group does not "
     "dominate.",
     "predictor": "An environmental variable that the model uses.",

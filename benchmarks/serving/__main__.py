@@ -1,4 +1,4 @@
-"""Measure the served application beside an empty Flask route and beside the design that most teams would build.
+"""Measure the served application beside an empty Flask route and beside the usual design.
 
 Run it with ``.venv/bin/python -m benchmarks.serving``, after
 ``.venv/bin/pip install -r benchmarks/serving/requirements.txt``; the variants ``empty`` and ``ecopredict`` do without.

@@ -23,7 +23,7 @@ def add_parser(commands: Subparsers) -> None:
         "train",
         help="train the demo studies' models",
         description="Train one model for each species of a study. Species already trained from the same data with the "
-        "same settings are passed over.",
+        "same settings are skipped.",
     )
     command.add_argument("studies", nargs="*", metavar="STUDY", help="slug of a study; see --list")
     command.add_argument("--all", action="store_true", help="train every study")

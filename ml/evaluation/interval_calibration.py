@@ -6,8 +6,9 @@ which is a sample of such places, so the observed share of a bin can be compared
 
 Beside the chance of small counts, an interval has three sources. Another sample of records would give another forest
 (spread between half samples). The members disagree. Places differ in ways that no predictor describes (spread between
-folds). The first two are known for each row and are multiplied by a scale. The third is added. Scale and addition are
-those under which the held-out counts are most likely. The scale is at least 1: errors that differ from row to row
+folds). The first two are known for each row; their standard deviation is multiplied by a scale. The variance of the
+third is added to the square of the product. Scale and third source are those under which the held-out counts are most
+likely. The scale is at least 1: errors that differ from row to row
 cancel within a bin, so counts can show that an interval is too narrow but never that it is too wide.
 """
 

@@ -8,10 +8,13 @@ from ml.odmap.wording import ElementText, OdmapTable, Run, counted, interval, jo
 
 _SCORES = {
     "auc_roc": ("AUC-ROC", "0.5 is chance, 1 is perfect"),
-    "auc_prg": ("AUC-PRG", "0 is no better than naming every place, 1 is perfect"),
+    "auc_prg": ("AUC-PRG", "0 is no better than predicting presence everywhere, 1 is perfect"),
     "cor": ("COR", "correlation with the records; 0 is none, 1 is perfect"),
     "tss": ("TSS", "0 is chance, 1 is perfect"),
-    "cbi": ("Continuous Boyce index", "0 is chance, 1 is perfect, below 0 is the wrong way round"),
+    "cbi": (
+        "Continuous Boyce index",
+        "0 is chance, 1 is perfect, negative: presences become rarer as suitability rises",
+    ),
     "brier": ("Brier score", "mean squared error; 0 is perfect"),
 }
 
@@ -30,17 +33,17 @@ def _held_out(run: Run) -> ElementText:
         rows.append([label, score(metric.value), interval(metric.low, metric.high), meaning])
     gap = card.optimism.auc_roc_random - card.optimism.auc_roc_spatial if card.optimism else None
     if card.optimism and gap is not None:
-        flattery = (
+        optimism = (
             f"The optimism gap is {score(gap)}: AUC-ROC {score(card.optimism.auc_roc_random)} under random folds, "
             f"{score(card.optimism.auc_roc_spatial)} with whole areas held out"
         )
     elif run.spatial:
-        flattery = "The card holds no score under random folds, so the optimism gap is not known"
+        optimism = "The card holds no score under random folds, so the optimism gap is not known"
     else:
-        flattery = "There is no optimism gap to give: no whole areas could be held out, and the scores may flatter"
+        optimism = "There is no optimism gap to give: no whole areas could be held out, and the scores may be too high"
     return ElementText(
         joined(
-            "Every score is of records that the model had not seen" if rows else "The card holds no scores", flattery
+            "Every score is of records that the model had not seen" if rows else "The card holds no scores", optimism
         ),
         tables=(
             table(
@@ -132,7 +135,7 @@ def _intervals(run: Run) -> ElementText:
     )
     return ElementText(
         joined(
-            f"Every answer has an interval that should hold in {percent(report.level)} of cases",
+            f"Every answer has an interval that should contain the observed share in {percent(report.level)} of cases",
             f"Intervals fitted without the fold were checked on {counted(report.groups, 'held-out group')} of "
             "this species",
             f"The estimated coverage, which allows for the chance of small numbers, is {percent(report.coverage)}",

@@ -22,7 +22,7 @@ def _multicollinearity(run: Run) -> ElementText:
     if not found:
         if run.card.area is None:
             return ElementText(
-                "Not looked at: the card, of an older format, does not list collinear predictors.",
+                "Not checked: the card, of an older format, does not list collinear predictors.",
                 to_write="Say which predictors are correlated, and what was done about it.",
             )
         return ElementText("The run checked it and found no predictors that cannot be told apart.")
@@ -62,11 +62,15 @@ def _setting(value: float | int | str | None) -> str:
 
 
 def _extrapolation(run: Run) -> ElementText:
-    held = ["the forest answers as at the edge of it"] if run.has("forest") else []
-    held += ["the MaxEnt-type model holds values at the edge (clamping)"] if run.has("maxent") else []
+    behaviour = ["the forest predicts the value at the limit of the range"] if run.has("forest") else []
+    behaviour += ["the MaxEnt-type model keeps values at the limit (clamping)"] if run.has("maxent") else []
+    if run.has("network"):
+        behaviour.append(
+            "the network keeps ranks at the limit and standardised values at three standard deviations from the mean"
+        )
     return ElementText(
         joined(
-            f"Beyond the training range {listed(held)}" if held else "",
+            f"Beyond the training range {listed(behaviour)}" if behaviour else "",
             "Predictions there are marked, because no record supports them",
         )
     )
@@ -87,8 +91,10 @@ def _parameter_uncertainty(run: Run) -> ElementText:
         joined(
             "From how answers differ between half samples of the records"
             + (" and between the members" if run.several_members else "")
-            + f". That spread is multiplied by {number(interval.scale)}, and {number(interval.place)} is added on the "
-            "logit scale for what differs between places and no predictor tells",
+            + f". That spread is multiplied by {number(interval.scale)}. The variance of the product is added to that "
+            "of differences between places that the predictors do not describe, whose standard deviation on the logit "
+            "scale is "
+            f"{number(interval.place)}",
             interval.note,
         )
     )
@@ -140,7 +146,7 @@ def _averaging(run: Run) -> ElementText:
     equal = max(weights.values()) - min(weights.values()) < 1e-9
     rows = [[MEMBERS.get(name, name), percent(weight)] for name, weight in weights.items()]
     return ElementText(
-        "The members weigh the same in the mean of their scores."
+        "The members have equal weights in the mean of their scores."
         if equal
         else "The members' weights in the mean of their scores differ; they were found on held-out records.",
         tables=(table("Weights of the members", ["Member", "Weight"], rows),),
@@ -171,7 +177,7 @@ def _spatial(run: Run) -> ElementText:
 
 
 def _temporal(run: Run) -> ElementText:
-    return ElementText("Not looked at: the card holds no dates.")
+    return ElementText("Not checked: the card holds no dates.")
 
 
 def _thresholds(run: Run) -> ElementText:
@@ -192,7 +198,7 @@ def _thresholds(run: Run) -> ElementText:
         tables=(
             table(
                 "Thresholds, and how held-out records fall on either side",
-                ["Rule", "Threshold", "Sensitivity", "Specificity", "What it seeks"],
+                ["Rule", "Threshold", "Sensitivity", "Specificity", "Criterion"],
                 rows,
                 words=(0, 4),
             ),

@@ -35,7 +35,11 @@ def _target(run: Run) -> ElementText:
     return ElementText(
         joined(
             "A suitability from 0 to 1 for given conditions"
-            + (f", with an interval that should hold in {percent(interval.level)} of cases" if interval else ""),
+            + (
+                f", with an interval that should contain the observed share in {percent(interval.level)} of cases"
+                if interval
+                else ""
+            ),
             f"Conditions are called suitable from {score(cut.value)} upwards, by the rule {rule}" if cut else "",
         )
     )
@@ -140,7 +144,7 @@ def _workflow(run: Run) -> ElementText:
         "score calibrated to a suitability on held-out records" if card.calibration else "",
         "scores and thresholds taken from held-out records",
         "intervals fitted and checked on held-out records" if card.interval else "",
-        "the same scored under random folds, to see how much they flatter" if card.optimism else "",
+        "the same scored under random folds, which make scores too high, to see by how much" if card.optimism else "",
         "model fitted to all records",
         "area of applicability measured" if card.area else "",
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ml.card import Metric
 from ml.odmap.wording import Run, counted, interval, joined, listed, percent, score, sentence
-from ml.score_words import AucGrade, grade_auc
+from ml.score_words import AucGrade, grade_auc, shows_no_skill
 
 #: Models with fewer presences get a warning.
 FEW_PRESENCES = 30
@@ -29,7 +29,7 @@ def summary(run: Run) -> str:
     auc = card.metrics.get("auc_roc")
     how = "whole areas held out" if run.spatial else "records held out at random"
     return joined(
-        f"Fitted to {counted(card.n_presences, 'presence')} and {card.n_absences:,} {run.others}",
+        f"The training table has {counted(card.n_presences, 'presence')} and {card.n_absences:,} {run.others}",
         f"Cross-validated AUC with {how}: {_with_interval(auc)}" if auc else "There is no cross-validated AUC",
     )
 
@@ -144,11 +144,11 @@ def _poor_scores(run: Run) -> list[str]:
         out.append("There is no cross-validated AUC, so it is not known whether the model is better than chance.")
     elif grade is AucGrade.POOR or not grade.usable_as_evidence:
         out.append(f"The cross-validated AUC is {_with_interval(auc)}, which is {grade}.")
-    if prg is not None and prg.value <= 0:
+    if prg is not None and shows_no_skill(prg):
         out.append(f"The AUC-PRG of {score(prg.value)} is no better than calling every place suitable.")
     if tss is not None and tss.value < 0.2:
         out.append(f"At the threshold the model hardly tells presences from {run.others}: TSS {score(tss.value)}.")
-    if cbi is not None and cbi.value <= 0:
+    if cbi is not None and shows_no_skill(cbi):
         out.append(f"Higher suitability does not mean more presences: continuous Boyce index {score(cbi.value)}.")
     return out
 
@@ -159,8 +159,8 @@ def _folds(run: Run) -> list[str]:
         return [run.card.validation.note]
     if optimism is not None and optimism.auc_roc_random - optimism.auc_roc_spatial >= _GAP:
         return [
-            f"Away from the records the model does worse than near them: AUC {score(optimism.auc_roc_spatial)} with "
-            f"whole areas held out, {score(optimism.auc_roc_random)} with random folds."
+            f"The score is lower in held-out areas: AUC {score(optimism.auc_roc_spatial)} with whole areas held out, "
+            f"{score(optimism.auc_roc_random)} with random folds."
         ]
     return []
 

@@ -99,9 +99,13 @@ def _errors(run: Run) -> ElementText:
 
 
 def _training(run: Run) -> ElementText:
+    # At a share of 0 or 1 of target group, one kind of background point has no weight.
+    weighted = (
+        " with a weight under the chosen share of target group" if run.presence_only and run.card.background else ""
+    )
     return ElementText(
-        f"The model that answers was fitted to all {run.card.n_presences:,} presences and "
-        f"{run.card.n_absences:,} {run.others}; folds serve the scores alone. SHA-256 of the training table: "
+        f"The final model was fitted to all {run.card.n_presences:,} presences and to the {run.others}{weighted} "
+        f"({run.card.n_absences:,} in the table); folds are used for the scores only. SHA-256 of the training table: "
         f"{run.card.training.data_fingerprint}."
     )
 

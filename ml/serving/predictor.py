@@ -255,7 +255,7 @@ class FastPredictor:
         slope, n_members = self.blend.slope, self._n_members
         sampling, disagreement = explanation.sampling, explanation.disagreement
         spread = member_spread(np.asarray(sampling), np.asarray(disagreement), n_members, slope)
-        # The deviation is on the logit scale; the unit of the score is `slope` times smaller.
+        # Division by the slope converts a deviation on the logit scale to the scale of the score.
         margin = Z * float(self._interval.deviation(spread)) / slope
         low, high = (self.blend.suitability_at(end) for end in (explanation.score - margin, explanation.score + margin))
         return (low, high), self._interval.sources(slope**2 * sampling, slope**2 * disagreement / n_members)

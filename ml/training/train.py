@@ -208,7 +208,7 @@ def train_study(
     options: TrainingOptions | None = None,
     species: list[str] | None = None,
 ) -> Iterator[TrainingResult]:
-    """Train the species of a study, several at a time; species that are trained already are passed over.
+    """Train the species of a study, several at a time; species that are trained already are skipped.
 
     Work goes to the joblib backend in force (`ml.workers`); the models do not depend on it.
 

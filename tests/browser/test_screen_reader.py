@@ -38,7 +38,7 @@ ANSWERED = """
   - term: Conditions
   - definition: /Inside the area of applicability/
   - term: Interval
-  - definition: /Nine in ten such intervals should hold/
+  - definition: /Nine in ten such intervals should contain the observed share/
   - term: Threshold
   - definition: /Suitable means .* does not mean that the species is there/
   - term: Cross-validated AUC

@@ -133,7 +133,7 @@ def test_every_face_has_the_same_figures(visitor, send):
     assert "HX-Request" in fragment.vary
     found = visitor.get(f"{API}?days=7").json
     assert found["requests"] == 4
-    assert "1 of 4 requests (25 %) lay outside what the models have seen." in text
+    assert "1 of 4 requests (25 %) lay outside the training conditions." in text
     assert "There are too few requests to tell" in text
 
 

@@ -83,7 +83,7 @@ def test_one_study_and_conditions_that_no_longer_fit(start_instance: Start, addr
     instance = start_instance(address)
     _asked(instance, (WHEATEAR, {"snow": 1.0}), (WHEATEAR, {"trees": -1e30}))
     code, said = _warm(instance, "--study", "test-hills")
-    assert (code, said.splitlines()[-1].split(", in ")[0]) == (0, "12 answers are kept for 3600 s, 2 passed over")
+    assert (code, said.splitlines()[-1].split(", in ")[0]) == (0, "12 answers are kept for 3600 s, 2 skipped")
 
 
 @pytest.mark.parametrize(

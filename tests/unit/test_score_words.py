@@ -34,7 +34,7 @@ def test_a_model_not_clearly_usable_as_evidence_is_no_basis_for_decisions_on_eit
 @pytest.mark.parametrize(
     ("auc", "words"),
     [
-        (Metric(value=0.6, low=0.51, high=0.7), "Poor: a weak hint at best."),
+        (Metric(value=0.6, low=0.51, high=0.7), "Poor: weak evidence."),
         (Metric(value=0.7, low=0.51, high=0.9), "Fair: useful beside other evidence."),
         (Metric(value=0.8), "Good: it usually ranks a place with the species above one without."),
         (Metric(value=0.9), "Very good: it nearly always ranks a place with the species above one without."),
@@ -46,6 +46,23 @@ def test_a_model_usable_as_evidence_is_graded_by_its_value(auc, words):
     report = build_report(card, "m")
     assert len(report.intended_use) > 1
     assert ("is poor." in report.not_for[0]) == (grade_auc(auc) is AucGrade.POOR)
+
+
+@pytest.mark.parametrize(("value", "skill"), [(-0.01, False), (0.0, False), (0.01, True)])
+def test_page_and_report_agree_on_skill_at_exactly_zero(value, skill):
+    score = Metric(value=value)
+    card = CARD.model_copy(update={"metrics": {"auc_prg": score, "cbi": score}})
+    sentences = [row.sentence for row in scores.rows(card)]
+    limits = " ".join(build_report(card, "m").known_limits)
+    for on_page, in_report in (
+        ("No better than calling every place suitable.", "is no better than calling every place suitable."),
+        (
+            "Higher suitability does not mean more presences: do not use for decisions.",
+            "Higher suitability does not mean more presences: continuous Boyce index",
+        ),
+    ):
+        assert (on_page not in sentences) == skill
+        assert (in_report not in limits) == skill
 
 
 def test_a_model_without_an_auc_is_no_basis_for_decisions():

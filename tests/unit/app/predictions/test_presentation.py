@@ -63,7 +63,7 @@ def answer(
         ({"threshold": 0.55}, "marginal", "on both sides"),
         ({"threshold": 0.6}, "marginal", "on both sides"),
         ({"threshold": 0.7, "rule": "own"}, "unsuitable", "below 0.70, your own threshold"),
-        ({"novelty": RANGE, "trees": 95.0}, "cannot say", "outside what the model has seen: Trees"),
+        ({"novelty": RANGE, "trees": 95.0}, "cannot say", "outside the training conditions: Trees"),
         ({"novelty": COMBINATION, "trees": 50.0}, "cannot say", "no record is like all of them together"),
         ({"novelty": RANGE, "trees": 95.0, "extrapolation": "allow"}, "suitable", "as you allowed"),
         ({"novelty": COMBINATION, "extrapolation": "allow", "threshold": 0.5}, "marginal", "as you allowed"),
@@ -103,7 +103,7 @@ def test_the_width_names_its_largest_source():
         sources={"records": 0.7, "members": 0.3},
     )
     assert "on 300 groups of held-out records of this study 93% did" in width_of(one)
-    assert "another sample of records" in width_of(one)
+    assert "the records are a limited sample" in width_of(one)
 
 
 def test_curl_survives_any_name():

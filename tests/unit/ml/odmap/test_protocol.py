@@ -213,7 +213,7 @@ def test_older_cards_say_what_they_lack(which, lacking, request):
     parts += ["what a suitability means", "what presences were compared with"] if lacking is FORMAT_1 else []
     assert _missing(limits, parts) == []
     assert "splitting gain" in _element(report, "Model estimates", "Variable importance").text
-    assert "Not looked at" in _element(report, "Multicollinearity", "Multicollinearity").text
+    assert "Not checked" in _element(report, "Multicollinearity", "Multicollinearity").text
     assert "never checked" in _element(report, "Uncertainty quantification", "Parameter uncertainty").text
     assert all(one.text or one.to_write for one in report.elements)
 

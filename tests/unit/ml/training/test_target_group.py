@@ -45,7 +45,7 @@ def test_weights_by_hand():
 def test_a_kind_that_is_missing_leaves_all_weight_to_the_other():
     assert background_weight(RECORDED[:4], 0.0, without=0).tolist() == [0, 0, 0, 1]
     assert background_weight(RECORDED[:4], 0.25).tolist() == [0.25] * 4
-    # a species that stands alone has no target group
+    # a single-species study has no target group
     alone = np.array([[1], [1], [0], [0]])
     assert background_weight(alone, 1.0, without=0).tolist() == [0, 0, 0.5, 0.5]
     assert background_weight(np.zeros((2, 3), int), 1.0).tolist() == [0.5, 0.5]
