@@ -23,7 +23,7 @@ def browse(query: SpeciesQuery) -> SpeciesPage:
 
 
 def _list(query: SpeciesQuery) -> SpeciesPage:
-    after = read_cursor(query.cursor, str, str) or ("", "")
+    after = read_cursor(query.cursor, str, 2) or ("", "")
     species = [
         entry
         for entry in snapshot.current().by_scientific_name

@@ -14,7 +14,7 @@ from ml.card import StudyDescription
 
 def browse(query: PageQuery) -> StudyPage:
     """Return a page of studies, by title."""
-    title, slug = read_cursor(query.cursor, str, str) or ("", "")
+    title, slug = read_cursor(query.cursor, str, 2) or ("", "")
     rows = studies.after(title, slug, query.limit + 1)
     counts = species.species_counts()
     page, cursor = cut_page(rows, query.limit, lambda row: (row.title, row.slug))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import orjson
 
 from app.errors import ValidationFailed
 
 Row = TypeVar("Row")
+Part = TypeVar("Part", str, int)
 
 
 def write_cursor(*position: str | int) -> str:
@@ -19,20 +20,22 @@ def write_cursor(*position: str | int) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(position)).rstrip(b"=").decode()
 
 
-def read_cursor(cursor: str | None, *kinds: type[str] | type[int]) -> tuple[Any, ...] | None:
+def read_cursor(cursor: str | None, kind: type[Part], length: int = 1) -> tuple[Part, ...] | None:
     """Return the position that a cursor marks, or None for the beginning.
 
     Parameters
     ----------
     cursor : str or None
         From the request.
-    *kinds : type
-        The types of the parts of the position.
+    kind : type
+        The type of the parts of the position.
+    length : int
+        The number of parts.
 
     Raises
     ------
     ValidationFailed
-        The cursor is not one of :func:`write_cursor` with parts of these types.
+        The cursor is not one of :func:`write_cursor` with this number of parts of this type.
     """
     if cursor is None:
         return None
@@ -43,8 +46,8 @@ def read_cursor(cursor: str | None, *kinds: type[str] | type[int]) -> tuple[Any,
         position = None
     if (
         not isinstance(position, list)
-        or len(position) != len(kinds)
-        or any(type(part) is not kind for part, kind in zip(position, kinds, strict=True))
+        or len(position) != length
+        or any(type(part) is not kind for part in position)
         or any(isinstance(part, str) and "\x00" in part for part in position)
         or any(isinstance(part, int) and not 0 <= part < 2**31 for part in position)
     ):

@@ -122,13 +122,13 @@ def test_value_text():
     ("auc", "words"),
     [(0.45, "No better than chance"), (0.55, "Barely better than chance: do not use"), (0.95, "Very good")],
 )
-def test_scores_are_honest(auc, words):
+def test_a_score_near_chance_is_called_so(auc, words):
     assert words in sentence_for("auc_roc", Metric(value=auc))
 
 
 @pytest.mark.parametrize("place", [("a", "b"), ("é", "x" * 200)])
-def test_cursor(place):
-    assert read_cursor(write_cursor(*place), str, str) == place
+def test_a_cursor_gives_back_its_position(place):
+    assert read_cursor(write_cursor(*place), str, 2) == place
     with pytest.raises(ValidationFailed):
         read_cursor(write_cursor(*place), int)
     assert read_cursor(None, str) is None
