@@ -92,7 +92,7 @@ def test_a_warning_is_read_before_the_figures_of_trust(visit: Visit) -> None:
     expect(page.locator("#answer")).to_match_aria_snapshot("""
 - region:
   - paragraph: cannot say
-  - paragraph: /Outside what the model has seen/
+  - paragraph: /Outside the training conditions/
   - heading "Trust" [level=3]
   - paragraph:
     - strong: Outside the conditions this model has seen.
