@@ -1,7 +1,8 @@
 """The cache of computed answers in Redis, shared by all processes.
 
 Entries are untrusted: they are JSON, and no more of an entry is read than an answer can have. A round trip to Redis
-takes a good part of the time of a prediction, so no request waits until an answer is written.
+takes a good part of the time of a prediction. So no request waits until an answer is written, and while nearly no
+answer is found in Redis, only some requests look for one (decision 032).
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ _LONGEST = 256 * 1024
 _MAX_WAITING, _BATCH = 2_000, 100
 # Another worker computes the same answer again within this time: cheaper than to wake a thread for each answer.
 _PAUSE_S = 0.02
+# Below this share of look-ups that find an entry, one request in so many looks for one.
+_WORTHWHILE, _ONE_IN = 0.05, 16
+# Weight of the latest look-up in that share: about two hundred misses in a row bring it from 1 below the limit.
+_WEIGHT = 1 / 64
 
 
 class JsonBackend(BaseCache):
@@ -88,8 +93,31 @@ class JsonBackend(BaseCache):
         return bool(self._store.client().exists(self._prefix + key))
 
 
+class HitShare:
+    """The share of recent look-ups that found an entry, which decides whether the next look-up is worth its time.
+
+    Threads update it without a lock: a lost update changes the share by less than a sixtieth.
+    """
+
+    def __init__(self) -> None:
+        self._share = 1.0
+        self._skipped = 0
+
+    def worth_a_look(self) -> bool:
+        """Return whether to look up the next entry: always, or one time in 16 while nearly nothing is found."""
+        if self._share < _WORTHWHILE and self._skipped < _ONE_IN - 1:
+            self._skipped += 1
+            return False
+        self._skipped = 0
+        return True
+
+    def record(self, hit: bool) -> None:
+        """Record the result of a look-up."""
+        self._share += (hit - self._share) * _WEIGHT
+
+
 class SharedAnswers:
-    """The layer in Redis, written by a background thread.
+    """The layer in Redis, written by a background thread and read while that saves time.
 
     Parameters
     ----------
@@ -110,14 +138,19 @@ class SharedAnswers:
         self._store = store
         self._waiting: deque[tuple[str, Entry]] = deque(maxlen=_MAX_WAITING)
         self._writing = threading.Lock()
+        self._hits = HitShare()
         self._writer = WorkerThread("answer cache", self.write_waiting, _PAUSE_S)
 
     def read(self, key: str) -> object:
-        """Return the entry of a key, or None where there is none or Redis is unavailable."""
+        """Return the entry of a key, or None: there is none, Redis is unavailable, or a look-up is not worthwhile."""
+        if not self._hits.worth_a_look():
+            return None
         try:
-            return self._store.ask(lambda: cache.get(key))
+            entry: object = self._store.ask(lambda: cache.get(key))
         except RedisUnavailable:
             return None
+        self._hits.record(entry is not None)
+        return entry
 
     def write_soon(self, key: str, entry: Entry) -> None:
         """Write an entry a moment later. Where Redis is too slow, the oldest entries are dropped."""

@@ -57,6 +57,22 @@ def test_what_is_kept_outside_is_json_and_ends_with_the_setting(
 
 
 @pytest.mark.alone
+def test_redis_is_read_less_while_nothing_is_found_and_again_when_something_is(
+    start_instance: Start, address: str, client: redis_client.Redis
+) -> None:
+    one, other = start_instance(address), start_instance(address)
+    for step in range(260):
+        one.predict(trees=step / 10)
+    # about two hundred look-ups, then one in sixteen
+    assert 190 <= _calls(client, "getrange") <= 215
+    for step in range(260):
+        other.predict(trees=50 + step / 10)
+    before = _calls(client, "getrange")
+    cached = [one.predict(trees=50 + step / 10).json["cached"] for step in range(260)]
+    assert cached.count(True) > 200
+    assert _calls(client, "getrange") - before > 200
+
+
 def test_a_process_keeps_an_answer_no_longer_than_redis(start_instance: Start, address: str) -> None:
     one, other = start_instance(address, cache_ttl=2), start_instance(address, cache_ttl=2)
     one.predict()
