@@ -6,8 +6,9 @@ import contextlib
 import json
 import socket
 import time
+from typing import Any
 
-from tests.services.nginx.conftest import CALLERS, PROBLEM, ask, slow_body
+from tests.services.nginx.conftest import CALLERS, PROBLEM, Answer, ask, slow_body
 from tools import live
 
 
@@ -46,6 +47,15 @@ def test_an_odd_path_cannot_break_the_json(alone: live.Front, caller: str) -> No
     assert json.loads(content)["instance"] == "/"
 
 
+def _refused(front: live.Front, path: str, method: str = "GET", **options: Any) -> Answer:
+    """Return a refused request. On a busy machine one more is let through after each fiftieth of a second."""
+    for _ in range(300):
+        answer = ask(front.port, path, method, **options)
+        if answer.status != 503:
+            break
+    return answer
+
+
 def test_a_flood_is_answered_429_and_others_are_not(alone: live.Front, caller: str) -> None:
     began = time.monotonic()
     flood = [ask(alone.port, "/api/v1/species", caller=caller).status for _ in range(220)]
@@ -53,10 +63,10 @@ def test_a_flood_is_answered_429_and_others_are_not(alone: live.Front, caller: s
     let_through = flood.count(503)
     assert let_through + flood.count(429) == 220
     assert 100 <= let_through <= 102 + 50 * (time.monotonic() - began)
-    refused = ask(alone.port, "/api/v1/predictions", "POST", body=b"{}", caller=caller)
+    refused = _refused(alone, "/api/v1/predictions", "POST", body=b"{}", caller=caller)
     assert (refused.status, refused.headers["content-type"], refused.headers["retry-after"]) == (429, PROBLEM, "1")
     assert refused.json["detail"] == "Too many requests from this address. Wait a moment, then try again."
-    page = ask(alone.port, "/", headers={"Accept": "text/html"}, caller=caller)
+    page = _refused(alone, "/", headers={"Accept": "text/html"}, caller=caller)
     assert (page.status, page.headers["retry-after"]) == (429, "1")
     assert b"Wait a few seconds and try again" in page.body
     # neither health, nor static files, nor other callers are counted
