@@ -6,8 +6,8 @@ GLOSSARY: dict[str, str] = {
     "suitability": "How much given conditions resemble those where the species was recorded, from 0 to 1; where only "
     "presences were surveyed it ranks places and is not a chance of finding the species.",
     "interval": "A range that contains the share of such places with the species in nine cases of ten. It is computed "
-    "from models of half samples of the records and from the members of the model, and its width is checked on held-out "
-    "records.",
+    "from models of half samples of the records and from the members of the model, and its width is checked on "
+    "held-out records.",
     "threshold": "The suitability from which conditions are called suitable.",
     "maxSSS": "The threshold that maximises the sum of sensitivity and specificity on held-out records.",
     "P10": "The threshold that leaves out the tenth of the held-out presences with the lowest suitability.",
