@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import rankdata
 
 from ml.evaluation.metrics import Floats
-
-
-def _ranks(values: Floats) -> Floats:
-    """Return ranks from 1, with the mean rank for ties; shape (n,) in and out."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return ((2 * last - counts + 1) / 2.0)[inverse]
 
 
 def cbi(presence: ArrayLike, background: ArrayLike, n_bins: int = 101, window: float = 0.1) -> float:
@@ -75,4 +69,4 @@ def cbi(presence: ArrayLike, background: ArrayLike, n_bins: int = 101, window: f
     ratio, middle = ratio[changes], middle[changes]
     if ratio.size < 2:
         return 0.0
-    return float(np.corrcoef(_ranks(ratio), _ranks(middle))[0, 1])
+    return float(np.corrcoef(rankdata(ratio), rankdata(middle))[0, 1])

@@ -1,109 +1,24 @@
-"""The analytics page, its JSON, and what the metrics count about novelty and drift."""
+"""The analytics page and its JSON."""
 
 from __future__ import annotations
 
-import copy
-import re
-import shutil
-import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from app import create_app
-from app.catalogue import snapshot
 from app.components import components
 from app.database.db import db
-from app.predictions import tables
-from app.predictions.tables import Prediction
 from app.registry import service as registry
 from app.registry.model_cache import ModelCache
-from tests.contract.conftest import WHEATEAR, LintingClient, make_settings, upgrade
+from tests.contract.conftest import WHEATEAR
 
 HTMX = {"HX-Request": "true"}
 BLACKCAP = "sylvia-atricapilla"
 API = "/api/v1/analytics"
 
 
-@pytest.fixture(scope="module")
-def prepared(artifacts, tmp_path_factory):
-    """Folder of a database with models, which nobody has asked."""
-    folder = tmp_path_factory.mktemp("prepared")
-    app = create_app(make_settings(folder))
-    upgrade(app)
-    with app.app_context():
-        for path in artifacts.values():
-            version, _ = registry.register(path)
-            registry.activate(version.id)
-        db.engine.dispose()
-    return folder
-
-
-@pytest.fixture
-def site(prepared, tmp_path):
-    """An application of its own: counts start at nothing."""
-    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
-    app = create_app(make_settings(tmp_path))
-    app.test_client_class = LintingClient
-    return app
-
-
-@pytest.fixture
-def visitor(site):
-    return site.test_client()
-
-
-@pytest.fixture
-def send(visitor, environment):
-    def post(species=WHEATEAR, extrapolation="flag", **changes):
-        body = {"species": species, "environment": environment | changes, "extrapolation": extrapolation}
-        return visitor.post("/api/v1/predictions", json=body)
-
-    return post
-
-
-@pytest.fixture
-def store_older(site, send):
-    """Put an answer back in time; `forget` leaves out what rows of an earlier version did not say."""
-
-    def store(days: float, species=WHEATEAR, *, forget: bool = False, **changes):
-        made = send(species, **changes).json["id"]
-        with site.app_context():
-            row = db.session.get(Prediction, made)
-            answer = copy.deepcopy(row.answer)
-            if forget:
-                for name in ("kind", "dissimilarity_index", "dissimilarity_threshold", "outside_range"):
-                    del answer["novelty"][name]
-            moment = datetime.now(UTC) - timedelta(days=days)
-            # an id of that time, unlike any other
-            old = uuid.UUID(int=uuid.UUID(tables.first_id_of(moment)).int | uuid.uuid4().int & ((1 << 62) - 1))
-            db.session.add(
-                Prediction(
-                    id=str(old),
-                    species_id=row.species_id,
-                    model_id=row.model_id,
-                    environment=row.environment,
-                    answer=answer,
-                    created_at=moment,
-                )
-            )
-            db.session.delete(row)
-            db.session.commit()
-
-    return store
-
-
 def kinds(found, study=0):
     return {count["kind"]: count["requests"] for count in found["studies"][study]["novelty"]}
-
-
-def metric(client, name, **labels):
-    """Value of one series."""
-    wanted = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
-    text = client.get("/metrics").get_data(as_text=True)
-    found = re.search(rf"^{name}\{{{re.escape(wanted)}\}} (\S+)$", text, re.MULTILINE)
-    assert found, f"{name}{{{wanted}}} is not in\n" + "\n".join(line for line in text.splitlines() if name in line)
-    return float(found[1])
 
 
 def test_a_period_without_requests_is_empty(visitor):
@@ -250,54 +165,3 @@ def test_another_period_is_refused_by_name(client, days):
 def test_analytics_contain_no_client_address(visitor, send):
     send()
     assert "127.0.0.1" not in visitor.get(API).get_data(as_text=True) + visitor.get("/analytics").get_data(as_text=True)
-
-
-def test_metrics_count_every_answer_cached_or_not_and_every_refusal(visitor, send):
-    for _ in range(2):
-        assert send().status_code == 200
-    assert send(temperature=60).status_code == 200
-    assert send(temperature=60, extrapolation="refuse").status_code == 409
-    assert send(temperature="warm").status_code == 422
-    kind = {name: metric(visitor, "ecopredict_answers_total", study="test-hills", novelty=name)
-            for name in ("inside", "range", "combination", "unknown")}  # fmt: skip
-    stored = visitor.get("/api/v1/predictions").json["items"]
-    assert kind["range"] == 2
-    assert sum(kind.values()) == len(stored) + 1 == 4
-    assert metric(visitor, "ecopredict_refused_total", study="test-hills") == 1
-    assert metric(visitor, "ecopredict_predictions_total", cached="true") == 1
-
-
-def test_metrics_count_requested_conditions_by_quarter(site, visitor, send, environment):
-    def parts(predictor):
-        return {
-            part: metric(
-                visitor, "ecopredict_requested_conditions_total", study="test-hills", predictor=predictor, part=part
-            )
-            for part in ("below", "q1", "q2", "q3", "q4", "above")
-        }
-
-    with site.app_context():
-        artifact = registry.opened(snapshot.current().best().model)
-    names = [predictor.name for predictor in artifact.card.predictors]
-    trained = artifact.predictor.reference[names.index("temperature")]
-    for value in (trained[0] - 1, *trained[::10], trained[-1] + 1):
-        # as it was recorded: single precision has no 14.03
-        assert send(temperature=round(float(value), 2)).status_code == 200
-    counted = parts("temperature")
-    assert counted["below"] == counted["above"] == 1
-    assert sum(counted[part] for part in ("q1", "q2", "q3", "q4")) == pytest.approx(len(trained[::10]))
-    assert [counted[part] for part in ("q1", "q2", "q3", "q4")] == pytest.approx([3] * 4, abs=1)
-    assert sum(parts("trees").values()) == pytest.approx(len(trained[::10]) + 2)
-    assert 'predictor="soil"' not in visitor.get("/metrics").get_data(as_text=True)
-
-
-def test_only_the_first_predictors_of_a_study_are_counted(visitor, send, monkeypatch):
-    from app.predictions import usage
-
-    monkeypatch.setattr(usage, "MOST_PREDICTORS", 2)
-    send()
-    text = visitor.get("/metrics").get_data(as_text=True)
-    assert set(re.findall(r'ecopredict_requested_conditions_total\{.*predictor="(\w+)"', text)) == {
-        "bare_rock",
-        "trees",
-    }
