@@ -12,6 +12,8 @@ import numpy.typing as npt
 from rapidfuzz import fuzz
 from rapidfuzz.process import cdist
 
+from ml.records.names import read_name
+
 Names = tuple[str, ...]
 Scores = npt.NDArray[np.float64]
 #: The lowest score that is a match.
@@ -41,8 +43,12 @@ def _pieces(padded: str) -> set[str]:
 
 
 def binomial(name: str) -> str:
-    """Return the genus and species of a scientific name, without its authorship."""
-    return " ".join(name.split()[:2])
+    """Return the genus and species of a scientific name, without its authorship.
+
+    A text that is not one determined name, such as ``Larus cf. fuscus``, is returned as it is.
+    """
+    canonical = read_name(name)
+    return " ".join(canonical.split()[:2]) if canonical else name
 
 
 def shorten(text: str) -> str:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from ml.commands.options import Subparsers
 from ml.commands.tables import print_scores, read_csv, read_rows
 from ml.evaluation import metrics
+from ml.predictors.encoding import find_level
 from ml.serving.artifact import load_artifact
 
 
@@ -33,9 +38,7 @@ def run(options: argparse.Namespace, started: float) -> int:
     table = read_csv(options.input)
     if options.presence not in table:
         raise ValueError(f"{options.input} has no column {options.presence}")
-    if not table[options.presence].isin(["0", "1"]).all():
-        raise ValueError(f"{options.input}: {options.presence} must be 0 or 1 in every row")
-    y = table[options.presence].astype(int).to_numpy()
+    y = _presences(table[options.presence], options.input)
     suitability = artifact.predictor.predict(read_rows(artifact.card, table, options.input))
     threshold = artifact.card.thresholds[artifact.card.threshold_rule].value
     scores = {
@@ -49,3 +52,18 @@ def run(options: argparse.Namespace, started: float) -> int:
     for name, value in scores.items():
         print(f"{name:<14} {value:.3f}")
     return 0
+
+
+def _presences(column: pd.Series, path: Path) -> NDArray[np.int64]:
+    """Return 0 or 1 for each row. Tables with missing values are often written with 0.0 and 1.0."""
+    levels = [find_level(("0", "1"), text) for text in column]
+    wrong = [(line, text) for line, text, level in zip(column.index, column, levels, strict=True) if level is None]
+    if wrong:
+        line, text = wrong[0]
+        more = f"; and {len(wrong) - 1:,} more rows" if len(wrong) > 1 else ""
+        raise ValueError(f"{path}: {column.name} must be 0 or 1 in every row; row {line} is {text!r:.40}{more}")
+    if len(set(levels)) == 1:
+        raise ValueError(
+            f"{path}: {column.name} is {levels[0]} in every row (one class only); scores need both 0 and 1"
+        )
+    return np.array(levels, dtype=np.int64)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from ml.card import ModelCard
-from ml.predictors.encoding import EnvironmentValueError
+from ml.predictors.encoding import find_level, limits_of, not_a_level, why_impossible
+from ml.records.darwin_core import MAX_UNCOMPRESSED
+from ml.records.delimited import decode, find_delimiter, read_table
 
 # Invalid cells that a message names.
 _MOST_CELLS = 10
@@ -51,7 +55,7 @@ def write_atomically(path: Path, write: Callable[[str], object]) -> None:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read a CSV file as text, so that messages can quote cells that are not valid.
+    """Read a CSV or TSV file as text, so that messages can quote cells that are not valid.
 
     Parameters
     ----------
@@ -60,19 +64,33 @@ def read_csv(path: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        "" where a value is missing.
+        "" where a value is missing. The index is the line of each row.
 
     Raises
     ------
     ValueError
-        The file does not exist, is not CSV or has no rows.
+        The file does not exist, has no rows, has two columns of one name, or a row does not fit the header; the message
+        names the line.
     """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} does not exist") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a CSV table: {error}") from error
+        with path.open("rb") as stream:
+            # a pipe has no size
+            content = stream.read(MAX_UNCOMPRESSED + 1) if path.stat().st_size <= MAX_UNCOMPRESSED else b""
+        if path.stat().st_size > MAX_UNCOMPRESSED or len(content) > MAX_UNCOMPRESSED:
+            raise ValueError(f"{path} has more than the {MAX_UNCOMPRESSED:,} bytes that are read")
+    except OSError as error:
+        raise ValueError(f"{path} does not exist" if not path.exists() else f"{path}: {error.strerror}") from error
+    text = decode(content, "utf-8", str(path))
+    delimiter = find_delimiter(text)
+    header, columns, lines = read_table(text, delimiter, '"', str(path))
+    # A column without a name is an index or empty.
+    named = {position: name for position, name in enumerate(header) if name}
+    repeated = sorted(name for name, times in Counter(named.values()).items() if times > 1)
+    if repeated:
+        raise ValueError(f"{path} has two columns {repeated[0]!r:.60}")
+    table = pd.DataFrame({name: columns[position] for position, name in named.items()}, index=list(lines), dtype=str)
+    # spreadsheets write rows of delimiters alone
+    table = table[(table != "").any(axis=1)]
     if table.empty:
         raise ValueError(f"{path} has no rows")
     return table
@@ -97,32 +115,63 @@ def read_rows(card: ModelCard, table: pd.DataFrame, path: Path) -> np.ndarray:
     Raises
     ------
     ValueError
-        A column is missing.
-    EnvironmentValueError
-        Cells are not finite numbers. The message names the first ten.
+        A column is missing, or cells are not finite numbers within the predictor's limits, or not one of its levels.
+        The message names the file and the first ten cells.
     """
     columns: list[np.ndarray] = []
-    problems: list[tuple[str, str]] = []
+    missing = [p.name for p in card.predictors if p.name not in table]
+    if missing:
+        raise ValueError(f"{path} has no column {_name_missing(missing, [str(name) for name in table.columns])}")
+    problems: list[tuple[int, str]] = []
     for p in card.predictors:
-        if p.name not in table:
-            raise ValueError(f"{path} has no column {p.name}")
         if p.type == "categorical":
+            levels = p.levels or []
+            unknown = {text for text in table[p.name].unique() if find_level(levels, text) is None}
+            if unknown:
+                bad = table[p.name].isin(unknown)
+                problems += [
+                    (line, f"{p.name}: row {line}: {not_a_level(levels, text)}")
+                    for line, text in zip(table.index[bad], table[p.name][bad], strict=True)
+                ]
             columns.append(table[p.name].to_numpy(dtype=object))
             continue
         numbers = pd.to_numeric(table[p.name], errors="coerce").to_numpy(dtype=float)
-        bad = ~np.isfinite(numbers)
-        if bad.any():
-            cells = ((int(row) + 2, table[p.name].iloc[row]) for row in np.flatnonzero(bad))
-            problems += [(p.name, f"row {row} is not a number: {text!r:.40}") for row, text in cells]
+        low, high = limits_of(p)
+        impossible = ~((numbers >= low) & (numbers <= high))
+        for line, text, number in zip(
+            table.index[impossible], table[p.name][impossible], numbers[impossible], strict=True
+        ):
+            if np.isnan(number):
+                problems.append((line, f"{p.name}: row {line} {_why_no_number(text)}"))
+            else:
+                problems.append((line, f"{p.name}: row {line} {why_impossible(p, float(number))}: {text:.40}"))
         columns.append(numbers)
     if problems:
-        name, text = problems[0]
-        others = "".join(f"; {other}: {detail}" for other, detail in problems[1:_MOST_CELLS])
+        problems.sort(key=lambda problem: problem[0])
+        cells = "; ".join(text for _, text in problems[:_MOST_CELLS])
         more = f"; and {len(problems) - _MOST_CELLS:,} more" if len(problems) > _MOST_CELLS else ""
-        raise EnvironmentValueError(name, text + others + more)
+        raise ValueError(f"{path}: {cells}{more}")
     if all(p.type == "continuous" for p in card.predictors):
         return np.column_stack(columns)
     return np.column_stack([column.astype(object) for column in columns])
+
+
+def _name_missing(missing: list[str], present: list[str]) -> str:
+    """Return the names of missing columns, each with the column that differs from it in case."""
+    in_lower_case = {name.lower(): name for name in present}
+    names = [
+        f"{name} (it has {in_lower_case[name.lower()]:.60})" if name.lower() in in_lower_case else name
+        for name in missing[:_MOST_CELLS]
+    ]
+    more = f" and {len(missing) - _MOST_CELLS:,} more" if len(missing) > _MOST_CELLS else ""
+    return ", ".join(names) + more
+
+
+def _why_no_number(text: str) -> str:
+    if not text:
+        return "has no value"
+    hint = " (write a decimal point)" if re.fullmatch(r"-?\d+,\d+", text, re.ASCII) else ""
+    return f"is not a number: {text!r:.40}{hint}"
 
 
 def print_scores(cards: list[ModelCard]) -> None:

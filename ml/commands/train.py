@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ml.commands.options import Subparsers, add_workers, folds, positive, seed
 from ml.commands.tables import print_scores
 from ml.datasets import DEMO_STUDIES, load_study
-from ml.records.names import SpeciesEncoder
+from ml.records.species_encoder import SpeciesEncoder
 from ml.serving.artifact import read_card
 from ml.study import StudyData
 

@@ -10,8 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ml.records.darwin_core import OccurrenceError, read_archive, read_occurrences
+from ml.records.absence import is_zero, says_absent
+from ml.records.darwin_core import read_archive, read_occurrences
 from ml.records.duplicates import SAME_CELL, duplicates
+from ml.records.errors import OccurrenceError
+from ml.records.licences import licence_class
+from ml.records.missing import MISSING, is_missing
+from ml.records.terms import check_coordinates
 
 __all__ = ["CleaningRules", "OccurrenceError", "clean", "licence_class", "read_archive", "read_occurrences"]
 
@@ -28,6 +33,8 @@ _SERIOUS_ISSUES = frozenset(
         "PRESUMED_SWAPPED_COORDINATE",
     }
 )
+_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+_TRUE = frozenset({"true", "t", "yes", "y", "1"})
 _OBSCURED = re.compile(r"coordinat|georef|localit|location|obscur|geoprivacy", re.IGNORECASE)
 
 
@@ -55,44 +62,45 @@ class CleaningRules:
     cell_of: CellOf | None = None
 
 
-def licence_class(text: str) -> str:
-    """Return the short name of a licence, for any usual spelling.
+def _numbers(values: pd.Series) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return numbers, NaN where there is none, and which values are text that is not a finite number."""
+    missing = values.str.lower().isin(MISSING).to_numpy(dtype=bool)
+    plain = values.str.fullmatch(_NUMBER).to_numpy(dtype=bool)
+    numbers = pd.to_numeric(values.where(plain), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    # A number such as 1e999 is infinite.
+    readable = plain & np.isfinite(numbers)
+    return np.where(readable, numbers, np.nan), ~missing & ~readable
 
-    Parameters
-    ----------
-    text : str
-        As ``CC_BY_NC_4_0`` or ``http://creativecommons.org/licenses/by/4.0/legalcode``.
 
-    Returns
-    -------
-    str
-        ``CC0``, ``CC BY``, ``CC BY-SA``, ``CC BY-NC`` (any with NC), ``CC BY-ND`` or ``""`` when not recognised.
+def _is_true(values: pd.Series) -> NDArray[np.bool_]:
+    return np.asarray(values.str.lower().isin(_TRUE), dtype=bool)
+
+
+def _is_absent(text: Callable[[str], pd.Series]) -> NDArray[np.bool_]:
+    """Return which records say that the species was not found: by status, or by a count of zero.
+
+    GBIF warns where a status and a count contradict each other. Such a record is no evidence of a presence.
     """
-    words = [w for w in re.split(r"[^A-Z0-9]+", text.upper()) if w]
-    if "CC0" in words or "PUBLICDOMAIN" in words or words[:2] == ["PUBLIC", "DOMAIN"]:
-        return "CC0"
-    spelt_out = " ".join(words)
-    if "NC" in words or "NONCOMMERCIAL" in words or "NON COMMERCIAL" in spelt_out:
-        return "CC BY-NC"
-    if "BY" in words or "ATTRIBUTION" in words:
-        for short, long in (("ND", "NODERIVATIVES"), ("SA", "SHAREALIKE")):
-            if short in words or long in words:
-                return f"CC BY-{short}"
-        return "CC BY"
-    return ""
+    absent = _each(text("occurrenceStatus"), says_absent)
+    for term in ("individualCount", "organismQuantity"):
+        absent = absent | _each(text(term), is_zero) | (_numbers(text(term))[0] == 0.0)
+    return absent
 
 
-def _numbers(values: pd.Series) -> Floats:
-    return pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+def _each(values: pd.Series, holds: Callable[[str], bool]) -> NDArray[np.bool_]:
+    """Return for which values a condition holds. Each different value is tested once."""
+    return np.asarray(values.isin([value for value in values.unique() if holds(value)]), dtype=bool)
 
 
 def clean(records: pd.DataFrame, rules: CleaningRules | None = None) -> tuple[pd.DataFrame, dict[str, int]]:
     """Leave out records that are unreliable or may not be used.
 
-    The checks run in this order, and each record counts once, for the first that applies: no coordinates, coordinates
-    out of range, coordinates at 0, 0, fossil, recorded as absent, licence not allowed, coordinate uncertainty too
-    large, location flagged as suspect, coordinates obscured, implausible place, another record in the same cell. A
-    check is skipped if the file does not have its column.
+    The checks run in this order, and each record counts once, for the first that applies: coordinates that are not
+    numbers, no coordinates, coordinates out of range, coordinates at 0, 0, fossil, recorded as absent, licence not
+    allowed, coordinate uncertainty that is not a
+    number, negative or too large, location flagged as suspect, coordinates
+    obscured, implausible place, another record in the same cell. A check is skipped if the file does not have its
+    column.
 
     Parameters
     ----------
@@ -114,34 +122,37 @@ def clean(records: pd.DataFrame, rules: CleaningRules | None = None) -> tuple[pd
     """
     rules = rules or CleaningRules()
     n = len(records)
-    for term in ("decimalLatitude", "decimalLongitude"):
-        if term not in records:
-            raise OccurrenceError(f"there is no {term} column")
+    check_coordinates(records, "the records")
 
     def text(term: str) -> pd.Series:
         column = records[term] if term in records else pd.Series([""] * n, index=records.index)
         return column.fillna("").astype(str).str.strip()
 
-    longitude, latitude = _numbers(records["decimalLongitude"]), _numbers(records["decimalLatitude"])
+    longitude, no_longitude = _numbers(text("decimalLongitude"))
+    latitude, no_latitude = _numbers(text("decimalLatitude"))
+    unreadable = no_longitude | no_latitude
     with np.errstate(invalid="ignore"):
         out_of_range = ~((np.abs(longitude) <= 180.0) & (np.abs(latitude) <= 90.0))
-    licence = text("license").map(licence_class)
+    # Older archives state the terms in ``rights`` and leave ``license`` empty.
+    terms = text("license").mask(_each(text("license"), is_missing), text("rights"))
+    licence = terms.map({value: licence_class(value) for value in terms.unique()})
+    has_terms = "license" in records or "rights" in records
     licences = {"CC0", "CC BY", "CC BY-SA"} | ({"CC BY-NC"} if rules.allow_non_commercial else set())
-    uncertainty = _numbers(text("coordinateUncertaintyInMeters"))
+    uncertainty, no_uncertainty = _numbers(text("coordinateUncertaintyInMeters"))
     limit = rules.max_uncertainty_m if rules.max_uncertainty_m is not None else np.inf
-    flagged = text("hasGeospatialIssues").str.lower().eq("true")
-    flagged |= (
-        text("issue").map(lambda issues: not _SERIOUS_ISSUES.isdisjoint(re.split(r"[;,|]\s*", issues))).astype(bool)
-    )
+    serious = text("issue").map(lambda issues: not _SERIOUS_ISSUES.isdisjoint(re.split(r"[\s;,|]+", issues.upper())))
+    flagged = _is_true(text("hasGeospatialIssues")) | serious.to_numpy(dtype=bool)
     obscured = text("informationWithheld").str.contains(_OBSCURED)
     obscured |= text("dataGeneralizations").str.contains(_OBSCURED)
     checks: list[tuple[str, ArrayLike]] = [
+        ("coordinates unreadable", unreadable),
         ("no coordinates", np.isnan(longitude) | np.isnan(latitude)),
         ("coordinates out of range", out_of_range),
         ("coordinates at 0, 0", (longitude == 0.0) & (latitude == 0.0)),
         ("fossil", text("basisOfRecord").str.upper().str.replace("_", "").str.contains("FOSSIL")),
-        ("recorded as absent", text("occurrenceStatus").str.upper().eq("ABSENT")),
-        ("licence not allowed", ~licence.isin(licences) if "license" in records else np.zeros(n, dtype=bool)),
+        ("recorded as absent", _is_absent(text)),
+        ("licence not allowed", ~licence.isin(licences) if has_terms else np.zeros(n, dtype=bool)),
+        ("coordinate uncertainty unreadable", (no_uncertainty | (uncertainty < 0.0)) & np.isfinite(limit)),
         (f"coordinate uncertainty above {limit / 1000:g} km", uncertainty > limit),
         ("location flagged as suspect", flagged),
         ("coordinates obscured", obscured),

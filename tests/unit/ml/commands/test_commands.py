@@ -9,6 +9,7 @@ import pytest
 from ml.__main__ import main
 from ml.commands import train as train_command
 from ml.datasets import load_study
+from ml.predictors.encoding import limits_of
 from ml.serving.artifact import find_artifacts, load_artifact
 from ml.training import provenance
 from ml.training.train import train_species
@@ -16,11 +17,6 @@ from tests.synthetic import synthetic_study
 from tests.unit.ml.datasets.raw_files import RAW, ROOT, needs
 
 SLUG = "oenanthe-hispanica"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return train_species(synthetic_study(), SLUG, tmp_path_factory.mktemp("m"), 20)
 
 
 @pytest.fixture
@@ -122,7 +118,7 @@ def test_predict_and_answer_agree_on_every_row(survey, tmp_path):
         {
             p.name: draw.choice(p.levels, 300)
             if p.type == "categorical"
-            else draw.uniform(p.minimum, p.minimum + 1.05 * (p.maximum - p.minimum), 300)
+            else np.clip(draw.uniform(p.minimum, p.minimum + 1.05 * (p.maximum - p.minimum), 300), *limits_of(p))
             for p in predictors
         }
     )
@@ -160,15 +156,33 @@ def test_values_in_range_that_no_record_combines_are_outside_the_area_of_applica
     ("content", "message"),
     [
         (None, "does not exist"),
-        ("", "not a CSV"),
+        ("", "has no rows"),
         ("bare_rock,trees\n1,2\n", "has no column temperature"),
         ("bare_rock,trees,temperature\n", "has no rows"),
         ("bare_rock,trees,temperature\n1,2,3\n1,many,3\n", "trees: row 3 is not a number: 'many'"),
-        ("bare_rock,trees,temperature\n1,,3\n", "trees: row 2 is not a number"),
-        ("bare_rock,trees,temperature\n1,inf,3\n", "trees: row 2 is not a number"),
+        ("bare_rock,trees,temperature\n1,,3\n", "trees: row 2 has no value"),
+        ("bare_rock;trees;temperature\n15,5;2;3\n", "row 2 is not a number: '15,5' (write a decimal point)"),
+        ("Bare_Rock,trees\n1,2\n", "in.csv has no column bare_rock (it has Bare_Rock), temperature"),
+        ("bare_rock,trees,temperature\n,,\n,,\n", "has no rows"),
+        ("PK\x03\x04 a workbook", "is a zip file or an Excel workbook, not a table; export it as CSV"),
+        ("bare_rock,trees,temperature\n1,x,3\nx,2,3\n", "trees: row 2 is not a number: 'x'; bare_rock: row 3 is not"),
+        ("bare_rock,trees,temperature\n1,inf,3\n", "trees: row 2 must be a finite number: inf"),
         ("bare_rock,trees,temperature\na,b,3\n", "bare_rock: row 2 is not a number: 'a'; trees: row 2 is not a number"),
         ("bare_rock,trees,temperature\n" + "1,x,3\n" * 12, "trees: row 11 is not a number: 'x'; and 2 more"),
-        ("bare_rock,trees,temperature\n1,2,3\n1,2,3,4\n", "is not a CSV table: Error tokenizing data."),
+        ("bare_rock,trees,temperature\n1,2,3\n1,2,3,4\n", "in.csv, line 3: 4 fields, but the header has 3 columns"),
+        ('bare_rock,trees,temperature\n1,"2,3\n', "in.csv, line 2: a quotation mark opens a field and is never closed"),
+        ("bare_rock,trees,trees,temperature\n1,2,2,3\n", "has two columns 'trees'"),
+        ("bare_rock,trees,temperature\n1,2,3\n101,2,3\n", "bare_rock: row 3 must be 100 % or less: 101"),
+        ("bare_rock,trees,temperature\n1,-2,3\n", "trees: row 2 must be 0 % or more: -2"),
+        ("bare_rock,trees,temperature\n1,2,1e13\n", "temperature: row 2 must be 70 °C or less: 1e13"),
+        (
+            "bare_rock,trees,temperature\n100.0000001,2,3\n",
+            "in.csv: bare_rock: row 2 must be 100 % or less: 100.0000001",
+        ),
+        ('note,bare_rock,trees,temperature\n"a,1,2,3\nb",1,2,3\n', "in.csv, lines 2 to 3: a quotation mark is missing"),
+        (",bare_rock,trees,temperature\n1,1,2,3\n1,1,2,3\n", "in.csv: column 1 has values but no name"),
+        ("bare_rock;trees;temperature\n1;2\n", "in.csv, line 2: 2 fields"),
+        ("bare_rock,trees,temperature,suitability\n1,2,3,.4\n", "in.csv already has a column suitability"),
     ],
 )
 def test_a_table_that_cannot_be_read_leaves_no_output(model, tmp_path, capsys, content, message):
@@ -182,19 +196,36 @@ def test_a_table_that_cannot_be_read_leaves_no_output(model, tmp_path, capsys, c
     assert not [p for p in tmp_path.iterdir() if p.name != "in.csv"]
 
 
-def test_evaluate_prints_cross_validated_or_independent_scores(model, tmp_path, capsys):
-    assert main(["evaluate", "--model", str(model)]) == 0
-    assert "Oenanthe hispanica" in capsys.readouterr().out
-    study = synthetic_study()
-    study.environment.assign(presence=study.presence[SLUG]).to_csv(tmp_path / "in.csv", index=False)
-    assert main(["evaluate", "--model", str(model), "--input", f"{tmp_path}/in.csv"]) == 0
-    assert "AUC-ROC" in capsys.readouterr().out
-    assert main(["evaluate", "--model", str(model), "--input", f"{tmp_path}/in.csv", "--presence", "seen"]) == 2
-    assert "no column seen" in capsys.readouterr().err
-    study.environment.assign(presence=1).to_csv(tmp_path / "in.csv", index=False)
-    assert main(["evaluate", "--model", str(model), "--input", f"{tmp_path}/in.csv"]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == "" and "one class only" in printed.err
+@pytest.mark.parametrize(
+    "content",
+    [
+        "site,bare_rock,trees,temperature,\nA,1,2,3,\n",
+        "site;bare_rock;trees;temperature\nA;1;2;3\n",
+        "\ufeffsite\tbare_rock\ttrees\ttemperature\r\nA\t1\t2\t3\r\n",
+        '"site","bare_rock","trees","temperature"\n"1","A",1,2,3\n',
+        '"","site","bare_rock","trees","temperature"\n"1","A",1,2,3\n',
+        ",site,bare_rock,trees,,temperature\n0,A,1,2,,3\n",
+        '"site"\t"bare_rock"\t"trees"\t"temperature"\r"1"\t"A"\t1\t2\t3\r',
+        "sep=;\nsite;bare_rock;trees;temperature\nA;1;2;3\n  \n\x1a",
+    ],
+)
+def test_usual_tables_are_read_alike(model, tmp_path, content):
+    (tmp_path / "in.csv").write_text(content, newline="")
+    arguments = ["predict", "--model", str(model), "--input", f"{tmp_path}/in.csv", "--output", f"{tmp_path}/out.csv"]
+    assert main(arguments) == 0
+    out = pd.read_csv(tmp_path / "out.csv")
+    assert out[["site", "bare_rock", "trees", "temperature"]].to_numpy().tolist() == [["A", 1, 2, 3]]
+    assert list(out)[-3:] == ["suitability", "suitable", "in_area_of_applicability"]
+
+
+def test_a_level_that_is_not_known_is_named_with_its_row(survey, tmp_path, capsys):
+    predictors = survey.card.predictors
+    row = {p.name: p.levels[0] if p.type == "categorical" else p.median for p in predictors}
+    name = next(p.name for p in predictors if p.type == "categorical")
+    pd.DataFrame([row, row | {name: "lava"}]).to_csv(tmp_path / "in.csv", index=False)
+    arguments = ["--model", str(survey.path), "--input", f"{tmp_path}/in.csv", "--output", f"{tmp_path}/out.csv"]
+    assert main(["predict", *arguments]) == 2
+    assert f"in.csv: {name}: row 3: lava is not one of" in capsys.readouterr().err
 
 
 def test_report_names_a_directory_without_a_model(tmp_path, capsys):

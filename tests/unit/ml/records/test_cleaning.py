@@ -67,7 +67,7 @@ BOMB = "<!DOCTYPE a [<!ENTITY x 'y'>]>"
 @pytest.mark.parametrize(
     ("meta_xml", "message"),
     [
-        (None, "no meta.xml"),
+        (None, "no decimalLatitude"),
         ("<archive", "cannot be read"),
         (BOMB + meta(), "DOCTYPE"),
         ((BOMB + meta()).encode("utf-16"), "DOCTYPE"),
@@ -93,8 +93,8 @@ def test_not_a_zip_not_there_and_damaged(tmp_path, archive):
         read_occurrences(path)
     with pytest.raises(OccurrenceError, match="no such file"):
         read_occurrences(tmp_path / "none.csv")
-    good = archive(meta(), b"\xff\xfe\t1\t2\n")
-    with pytest.raises(OccurrenceError, match="is not UTF-8"):
+    good = archive(meta(), b"h\th\th\n\xe9\t1\t2\n")
+    with pytest.raises(OccurrenceError, match=r"o\.txt, line 2: not UTF-8, byte 7 is 0xe9"):
         read_occurrences(good)
 
 
@@ -118,10 +118,10 @@ def test_plain_tables(tmp_path, delimiter):
 def test_plain_table_with_ragged_rows_or_twin_columns(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("decimalLatitude,decimalLongitude\n1,2\n1,2,3,4\n")
-    with pytest.raises(OccurrenceError, match="cannot be read"):
+    with pytest.raises(OccurrenceError, match="line 3: 4 fields, but the header has 2"):
         read_occurrences(path)
     path.write_text("decimalLatitude,decimalLongitude,dwc:decimalLatitude\n1,2,3\n")
-    with pytest.raises(OccurrenceError, match="two columns"):
+    with pytest.raises(OccurrenceError, match="columns 1 and 3 are both decimalLatitude"):
         read_occurrences(path)
 
 
@@ -139,6 +139,27 @@ def test_plain_table_with_ragged_rows_or_twin_columns(tmp_path):
         ("CC BY-ND", "CC BY-ND"),
         ("UNSPECIFIED", ""),
         ("all rights reserved", ""),
+        ("All rights reserved. Reuse by permission only.", ""),
+        ("https://creativecommons.org/licenses/by/4.0/, all rights reserved", ""),
+        ("not CC BY", ""),
+        ("CC BY or CC0", ""),
+        ("BY", ""),
+        ("NC", ""),
+        ("Open Data Commons Attribution License", ""),
+        ("https://creativecommons.org.example/licenses/by/4.0/", ""),
+        ("https://creativecommons.org/licenses/by-xx/4.0/", ""),
+        ("CC-BYNC", "CC BY-NC"),
+        ("CCBYNCSA", "CC BY-NC"),
+        ("CC BY 4.0 (non-commercial)", "CC BY-NC"),
+        ("http://creativecommons.org/licenses/by/3.0/au/", "CC BY"),
+        ("CC BY 3.0 AU", "CC BY"),
+        ("This work is licensed under a Creative Commons Attribution (CC-BY) 4.0 License", "CC BY"),
+        ("Public Domain Mark 1.0", "CC0"),
+        (
+            "To the extent possible under law, the publisher has waived all rights to these data and has dedicated "
+            "them to the Public Domain (CC0 1.0)",
+            "CC0",
+        ),
         ("", ""),
     ],
 )
@@ -164,14 +185,36 @@ GOOD = {
     [
         ({}, None),
         ({"decimalLatitude": ""}, "no coordinates"),
-        ({"decimalLongitude": "east"}, "no coordinates"),
+        ({"decimalLongitude": "east"}, "coordinates unreadable"),
+        ({"decimalLatitude": "10,5"}, "coordinates unreadable"),
+        ({"decimalLatitude": "1_0"}, "coordinates unreadable"),
+        ({"decimalLatitude": "NaN"}, "no coordinates"),
         ({"decimalLatitude": "91"}, "coordinates out of range"),
-        ({"decimalLongitude": "inf"}, "coordinates out of range"),
+        ({"decimalLongitude": "inf"}, "coordinates unreadable"),
+        ({"decimalLongitude": "1e999"}, "coordinates unreadable"),
         ({"decimalLongitude": "180"}, None),
         ({"decimalLatitude": "0", "decimalLongitude": "0.0"}, "coordinates at 0, 0"),
         ({"basisOfRecord": "FossilSpecimen"}, "fossil"),
         ({"basisOfRecord": "FOSSIL_SPECIMEN", "decimalLatitude": ""}, "no coordinates"),
         ({"occurrenceStatus": "absent"}, "recorded as absent"),
+        ({"occurrenceStatus": "Not detected"}, "recorded as absent"),
+        ({"occurrenceStatus": "not_observed"}, "recorded as absent"),
+        ({"occurrenceStatus": "Absence"}, "recorded as absent"),
+        ({"occurrenceStatus": "0"}, "recorded as absent"),
+        ({"occurrenceStatus": "ausente"}, "recorded as absent"),
+        ({"occurrenceStatus": "Present"}, None),
+        ({"occurrenceStatus": "not rare"}, None),
+        ({"individualCount": "0"}, "recorded as absent"),
+        ({"individualCount": "0.0", "occurrenceStatus": "present"}, "recorded as absent"),
+        ({"organismQuantity": "0"}, "recorded as absent"),
+        ({"individualCount": "several"}, None),
+        ({"license": "", "rights": "http://creativecommons.org/licenses/by/4.0/"}, None),
+        ({"license": "", "rights": "All rights reserved"}, "licence not allowed"),
+        ({"coordinateUncertaintyInMeters": "5000 m"}, "coordinate uncertainty unreadable"),
+        ({"coordinateUncertaintyInMeters": "NA"}, None),
+        ({"hasGeospatialIssues": "TRUE"}, "location flagged as suspect"),
+        ({"hasGeospatialIssues": "1"}, "location flagged as suspect"),
+        ({"issue": "COORDINATE_ROUNDED ZERO_COORDINATE"}, "location flagged as suspect"),
         ({"license": "CC_BY_NC_4_0"}, "licence not allowed"),
         ({"license": ""}, "licence not allowed"),
         ({"coordinateUncertaintyInMeters": "5001"}, "coordinate uncertainty above 5 km"),
