@@ -37,7 +37,9 @@ class Extent:
         """Return which points lie inside, edges included; shape (n,) in and out."""
         lon = (np.asarray(longitude, dtype=np.float64) - self.west) % 360.0
         lat = np.asarray(latitude, dtype=np.float64)
-        return (lon <= (self.east - self.west) % 360.0) & (lat >= self.south) & (lat <= self.north)
+        # From -180 to 180 is a full turn, not none.
+        width = 360.0 if self.east - self.west == 360.0 else (self.east - self.west) % 360.0
+        return (lon <= width) & (lat >= self.south) & (lat <= self.north)
 
 
 def read_land(path: Path) -> shapely.Geometry:

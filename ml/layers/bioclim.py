@@ -22,6 +22,9 @@ class Layer:
     description: str
 
 
+#: Quarters tie if their mean temperatures differ by no more than this share of the largest monthly temperature. Sums of
+#: decimal numbers that are equal in exact arithmetic differ by about 1e-16 of it.
+_TIE = 1e-9
 _T, _P = (-100.0, 70.0), (0.0, 50_000.0)
 _MEANS = "From monthly means."
 _QUARTER = "From monthly means; a quarter is any three months in a row, the turn of the year included."
@@ -70,15 +73,16 @@ def bioclim(temperature: ArrayLike, precipitation: ArrayLike) -> dict[str, Float
     Parameters
     ----------
     temperature : array-like, shape (12, n)
-        Monthly mean air temperature, °C.
+        Monthly mean air temperature, °C. Masked and infinite values count as NaN.
     precipitation : array-like, shape (12, n)
-        Monthly precipitation, mm.
+        Monthly precipitation, mm; likewise.
 
     Returns
     -------
     dict of str to ndarray, shape (n,)
         Every name in `LAYERS`, as defined by WorldClim and dismo's ``biovars``; if quarters tie, the one that begins
-        first in the year.
+        first in the year. Quarters tie if their temperatures differ by no more than the rounding of decimal numbers.
+        NaN where a month that the variable needs is NaN.
 
     Raises
     ------
@@ -89,12 +93,17 @@ def bioclim(temperature: ArrayLike, precipitation: ArrayLike) -> dict[str, Float
     ----------
     Hijmans et al. 2005, International Journal of Climatology 25: 1965-1978, doi 10.1002/joc.1276.
     """
-    t, p = np.asarray(temperature, dtype=np.float64), np.asarray(precipitation, dtype=np.float64)
+    t, p = _floats(temperature), _floats(precipitation)
     if t.shape != p.shape or t.ndim != 2 or t.shape[0] != 12:
         raise ValueError(f"temperature and precipitation must be of one shape (12, n), got {t.shape} and {p.shape}")
     t_quarter = (t + np.roll(t, -1, axis=0) + np.roll(t, -2, axis=0)) / 3.0
     p_quarter = p + np.roll(p, -1, axis=0) + np.roll(p, -2, axis=0)
     columns = np.arange(t.shape[1])
+    known = ~np.isnan(t_quarter).any(axis=0)
+    tolerance = _TIE * np.abs(t).max(axis=0)
+    # argmax of booleans returns the first True, so the first quarter of those that tie.
+    warmest = (t_quarter >= t_quarter.max(axis=0) - tolerance).argmax(axis=0)
+    coldest = (t_quarter <= t_quarter.min(axis=0) + tolerance).argmax(axis=0)
     return {
         "bio1": t.mean(axis=0),
         "bio4": 100.0 * t.std(axis=0, ddof=1),
@@ -109,6 +118,12 @@ def bioclim(temperature: ArrayLike, precipitation: ArrayLike) -> dict[str, Float
         "bio15": 100.0 * p.std(axis=0, ddof=1) / (1.0 + p.mean(axis=0)),
         "bio16": p_quarter.max(axis=0),
         "bio17": p_quarter.min(axis=0),
-        "bio18": p_quarter[t_quarter.argmax(axis=0), columns],
-        "bio19": p_quarter[t_quarter.argmin(axis=0), columns],
+        "bio18": np.where(known, p_quarter[warmest, columns], np.nan),
+        "bio19": np.where(known, p_quarter[coldest, columns], np.nan),
     }
+
+
+def _floats(values: ArrayLike) -> Floats:
+    """Return values as float64, NaN where they are masked or infinite."""
+    floats = np.ma.asarray(values, dtype=np.float64).filled(np.nan)
+    return np.where(np.isfinite(floats), floats, np.nan)

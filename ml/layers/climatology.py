@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ml.layers.bioclim import LAYERS, bioclim
+from ml.layers.netcdf import LayerError, check_axes, decode, numeric_variable, read_axis, refusal, text
+from ml.layers.units import precipitation_to_mm, temperature_to_celsius
+
+__all__ = ["KNOWN_FILES", "Climatology", "LayerError", "verify"]
 
 Floats = NDArray[np.float64]
-
-
-class LayerError(ValueError):
-    """A layer file is missing or not valid; the message says why."""
+T = TypeVar("T")
 
 
 #: SHA-256 of known layer files, by name.
@@ -54,7 +58,8 @@ def verify(path: Path) -> str:
 class Climatology:
     """A monthly climatology on a regular longitude-latitude grid: ``t2m`` and ``tp`` of shape (12, rows, columns).
 
-    Only the axes are read when the file is opened.
+    Only the axes are read when the file is opened. Values are decoded by the attributes of the CF conventions (packing,
+    fill values, valid range). The first sample reads the file once to check the units attributes by all its values.
 
     Parameters
     ----------
@@ -72,16 +77,16 @@ class Climatology:
         self.path = path
         try:
             with h5py.File(path, "r") as file:
-                self.latitude: Floats = np.asarray(file["latitude"][:], dtype=np.float64)
-                self.longitude: Floats = np.asarray(file["longitude"][:], dtype=np.float64)
-                shapes = {file[name].shape for name in ("t2m", "tp")}
+                variables = [numeric_variable(file, name) for name in ("t2m", "tp")]
+                self.latitude: Floats = read_axis(file, "latitude")
+                self.longitude: Floats = read_axis(file, "longitude")
+                shape = (12, self.latitude.size, self.longitude.size)
+                if any(variable.shape != shape for variable in variables) or min(shape) < 2:
+                    raise LayerError(f"{path.name}: t2m and tp are not of shape (12, latitude, longitude)")
+                for variable in variables:
+                    check_axes(variable)
         except (OSError, KeyError) as error:
             raise LayerError(f"{path.name} is missing or is not a climatology: {error}") from error
-        if (
-            shapes != {(12, self.latitude.size, self.longitude.size)}
-            or min(self.latitude.size, self.longitude.size) < 2
-        ):
-            raise LayerError(f"{path.name}: t2m and tp are not of shape (12, latitude, longitude)")
         steps = np.diff(self.latitude), np.diff(self.longitude)
         if any(not np.allclose(step, step[0], atol=1e-6) for step in steps) or steps[0][0] >= 0 or steps[1][0] <= 0:
             raise LayerError(f"{path.name}: the grid is not regular from north to south and west to east")
@@ -105,14 +110,14 @@ class Climatology:
         Raises
         ------
         ValueError
-            A coordinate is not finite, or a latitude is outside the grid.
+            A coordinate is not finite, or a latitude is outside the grid or beyond 90°.
         """
         lon, lat = np.asarray(longitude, dtype=np.float64), np.asarray(latitude, dtype=np.float64)
         if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
             raise ValueError("coordinates contain NaN or infinity")
         row = np.floor((self.latitude[0] - lat) / self._step[0] + 0.5).astype(np.int64)
         column = np.floor(((lon - self.longitude[0]) % 360.0) / self._step[1] + 0.5).astype(np.int64)
-        if ((row < 0) | (row >= self.latitude.size)).any():
+        if ((row < 0) | (row >= self.latitude.size) | (np.abs(lat) > 90.0)).any():
             raise ValueError("latitude beyond the grid")
         return row, column % self.longitude.size
 
@@ -136,30 +141,41 @@ class Climatology:
         row, column = self.rows_columns(longitude, latitude)
         if not row.size:
             return {name: np.empty(0) for name in LAYERS}
+        (t_factor, t_offset), p_factor = self._conversions
         band = slice(int(row.min()), int(row.max()) + 1)
-        with h5py.File(self.path, "r") as file:
-            t = file["t2m"][:, band, :][:, row - band.start, column].astype(np.float64)
-            p = file["tp"][:, band, :][:, row - band.start, column].astype(np.float64)
-        return bioclim(self._celsius(t), self._millimetres(p))
+        try:
+            with h5py.File(self.path, "r") as file:
+                t, p = (
+                    decode(numeric_variable(file, name), np.s_[:, band, :])[:, row - band.start, column]
+                    for name in ("t2m", "tp")
+                )
+        except (OSError, KeyError) as error:
+            raise LayerError(f"{self.path.name} cannot be read: {error}") from error
+        return bioclim(t_factor * t + t_offset, np.maximum(p_factor * p, 0.0))
 
-    def _celsius(self, t: Floats) -> Floats:
-        """Convert temperatures to °C; the unit is inferred from the values.
+    @functools.cached_property
+    def _conversions(self) -> tuple[tuple[float, float], float]:
+        """Check the units by the attributes and the values, and return the conversions to °C and to mm a month."""
+        return self._convert("t2m", temperature_to_celsius), self._convert("tp", precipitation_to_mm)
 
-        The units attribute is not reliable: that of the ERA5 climatology is K, but the values are °C.
-        """
-        low, high = np.nanmin(t), np.nanmax(t)
-        if low > 150.0:
-            t, low, high = t - 273.15, low - 273.15, high - 273.15
-        if low < -100.0 or high > 70.0:
-            raise LayerError(f"{self.path.name}: temperatures from {low:g} to {high:g} are neither °C nor K")
-        return t
-
-    def _millimetres(self, p: Floats) -> Floats:
-        """Check that precipitation is in mm a month; the unit is inferred from the values.
-
-        The units attribute of the ERA5 climatology is m, but the values are mm. Values in metres never exceed 1.
-        """
-        low, high = np.nanmin(p), np.nanmax(p)
-        if low < -1e-3 or high <= 1.0 or high > 10_000.0:
-            raise LayerError(f"{self.path.name}: precipitation from {low:g} to {high:g} is not in mm a month")
-        return np.maximum(p, 0.0)
+    def _convert(self, name: str, conversion: Callable[[str, float, float], T]) -> T:
+        """Return the conversion for a variable's unit and its smallest and largest value, read part by part."""
+        lows, highs = [], []
+        try:
+            with h5py.File(self.path, "r") as file:
+                dataset = numeric_variable(file, name)
+                parts = dataset.iter_chunks() if dataset.chunks else [np.s_[month] for month in range(12)]
+                for part in parts:
+                    values = decode(dataset, part)
+                    values = values[~np.isnan(values)]
+                    if values.size:
+                        lows.append(float(values.min()))
+                        highs.append(float(values.max()))
+                if not lows:
+                    raise LayerError(f"{self.path.name}: {name} has no values")
+                try:
+                    return conversion(text(dataset.attrs.get("units", "")), min(lows), max(highs))
+                except ValueError as error:
+                    raise refusal(dataset, error) from error
+        except (OSError, KeyError) as error:
+            raise LayerError(f"{self.path.name} cannot be read: {error}") from error

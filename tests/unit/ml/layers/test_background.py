@@ -18,6 +18,11 @@ def test_extent_across_the_antimeridian():
     assert not pacific.holds([175], [11])[0]
 
 
+def test_an_extent_round_the_globe():
+    globe = Extent(west=-180, south=-90, east=180, north=90)
+    assert globe.holds([0, 90, -180, 180, 359], [0, 0, 0, 0, -90]).all()
+
+
 @pytest.mark.parametrize("box", [(0, 10, 20, 5), (0, -95, 20, 5), (0, 0, 200, 5), (5, 0, 5, 5)])
 def test_impossible_extents(box):
     with pytest.raises(BackgroundError):

@@ -113,6 +113,9 @@ def test_files_that_are_no_climatology(tmp_path):
         Climatology(write(tmp_path / "c.nc")).sample([np.nan], [0])
     with pytest.raises(ValueError, match="beyond"):
         Climatology(tmp_path / "c.nc").sample([0], [120])
+    with pytest.raises(ValueError, match="beyond"):
+        # within half a cell of the northernmost row
+        Climatology(tmp_path / "c.nc").sample([0], [91])
 
 
 def test_the_registry_knows_its_files(tmp_path):
@@ -130,3 +133,114 @@ def test_the_real_climatology():
     b = Climatology(RAW / ERA5).sample([103.8, 31.2, 106.8], [1.3, 30.0, -78.5])
     assert b["bio1"] == pytest.approx([27, 22, -55], abs=4)
     assert b["bio12"][0] > 1500 > 200 > b["bio12"][1]
+
+
+def test_units_are_inferred_once_for_the_file(tmp_path):
+    def dry(name, values):
+        if name == "tp":
+            values[:, :, 0] = 0.05
+        return values
+
+    grid = Climatology(write(tmp_path / "c.nc", dry))
+    alone, beside = grid.sample([0], [0]), grid.sample([0, 45], [0, 0])
+    assert alone["bio12"][0] == beside["bio12"][0] == pytest.approx(0.6, rel=1e-6)
+
+
+def test_a_warm_place_alone_in_a_file_of_kelvin(tmp_path):
+    kelvin = Climatology(write(tmp_path / "k.nc", lambda name, v: v + 273.15 if name == "t2m" else v))
+    assert kelvin.sample([0], [90])["bio6"][0] == pytest.approx(1, abs=1e-3)
+
+
+def packed(path, **attributes):
+    """The grid of `write`, with temperatures as integers of a twentieth of a degree above 14 °C."""
+    write(path)
+    with h5py.File(path, "r+") as file:
+        values = np.round((file["t2m"][:] - 14.0) / 0.05).astype("i2")
+        values[:, 2, 0] = -32768
+        del file["t2m"]
+        file["t2m"] = values
+        given = {"scale_factor": 0.05, "add_offset": 14.0, "_FillValue": np.int16(-32768), "units": "degC"}
+        file["t2m"].attrs.update(given | attributes)
+    return path
+
+
+def test_packed_values_are_decoded_by_cf_attributes(tmp_path):
+    sampled = Climatology(packed(tmp_path / "p.nc")).sample([0, 45], [0, 0])
+    assert np.isnan(sampled["bio1"][0])
+    assert sampled["bio1"][1] == pytest.approx((T + 2).mean(), abs=0.03)
+
+
+def test_values_outside_the_valid_range_are_missing(tmp_path):
+    # 20 packed units above 14 °C are 15 °C, which no month of the first rows exceeds
+    grid = Climatology(packed(tmp_path / "p.nc", valid_range=np.array([-10_000, 20], "i2")))
+    assert np.isnan(grid.sample([45], [-90])["bio5"][0])
+    assert np.isfinite(grid.sample([45], [90])["bio5"][0])
+
+
+@pytest.mark.parametrize("attributes", [{"scale_factor": "much"}, {"valid_range": "wide"}, {"add_offset": [1.0, 2.0]}])
+def test_attributes_that_are_not_numbers_are_refused(tmp_path, attributes):
+    with pytest.raises(LayerError, match="t2m has attributes"):
+        Climatology(packed(tmp_path / "p.nc", **attributes)).sample([0], [0])
+
+
+def test_a_variable_without_values_is_refused(tmp_path):
+    path = write(tmp_path / "c.nc", lambda name, v: v * np.nan if name == "tp" else v)
+    with pytest.raises(LayerError, match="tp has no values"):
+        Climatology(path).sample([0], [0])
+
+
+def test_a_missing_month_makes_what_depends_on_it_missing():
+    t, p = T[:, None].copy(), P[:, None].copy()
+    t[3] = np.nan
+    computed = bioclim(t, p)
+    temperature = ("bio1", "bio4", "bio5", "bio6", "bio7", "bio10", "bio11", "bio18", "bio19")
+    assert {name for name in LAYERS if np.isnan(computed[name][0])} == set(temperature)
+
+
+def test_quarters_that_tie_in_decimals_tie():
+    # in tenths the quarters are 6, 8, 8, 6 and below 0: the second is the first of the warmest
+    t = np.array([0.1, 0.2, 0.3, 0.3, 0.2, 0.1] + [-9.0] * 6)
+    assert bioclim(t[:, None], P[:, None])["bio18"][0] == 90
+    # 0.1 + 0.2 + 0.3 exceeds 0.3 + 0.2 + 0.1 in binary, and the coldest quarter is the first of -9, -9, -9
+    tied = np.array([0.3, 0.2, 0.1, -5, 0.1, 0.2, 0.3] + [-9.0] * 5)
+    assert bioclim(tied[:, None], P[:, None])["bio18"][0] == 60
+    assert bioclim(tied[:, None], P[:, None])["bio19"][0] == P[7:10].sum()
+    tied = np.array([0.1, 0.2, 0.3, -5, 0.3, 0.2, 0.1] + [-9.0] * 5)
+    assert bioclim(tied[:, None], P[:, None])["bio18"][0] == 60
+
+
+@pytest.mark.parametrize("offset", [0.0, 273.15])
+def test_ties_of_quarters_by_exact_arithmetic(offset):
+    draw = np.random.default_rng(0)
+    tenths, p = draw.integers(-30, 30, (12, 3000)), draw.integers(0, 100, (12, 3000)).astype(float)
+    quarter = tenths + np.roll(tenths, -1, axis=0) + np.roll(tenths, -2, axis=0)
+    sums = p + np.roll(p, -1, axis=0) + np.roll(p, -2, axis=0)
+    computed = bioclim((tenths / 10 + offset) - offset, p)
+    # argmax and argmin of integers return the first of those that tie
+    assert (computed["bio18"] == sums[quarter.argmax(axis=0), np.arange(3000)]).all()
+    assert (computed["bio19"] == sums[quarter.argmin(axis=0), np.arange(3000)]).all()
+
+
+def test_a_difference_that_is_no_rounding_decides():
+    t = np.array([5.0, 5, 5, 0, 5, 5, 5.00001, 0, 0, 0, 0, 0])
+    assert bioclim(t[:, None], P[:, None])["bio18"][0] == 180
+
+
+@pytest.mark.parametrize("missing", [np.ma.masked, np.nan, np.inf, -np.inf])
+def test_masked_and_infinite_values_are_missing(missing):
+    t, p = np.ma.array(T[:, None].copy()), np.ma.array(P[:, None].copy())
+    t.data[0] = p.data[0] = -999
+    t[0] = p[0] = missing
+    computed = bioclim(t, p)
+    assert {name for name in LAYERS if not np.isnan(computed[name][0])} == set()
+    assert bioclim(T[:, None], p)["bio18"][0] == 240
+
+
+def test_the_packed_file_of_a_bug_report(cases):
+    assert Climatology(cases / "d01b_packed_small.nc").sample([30], [60])["bio1"] == pytest.approx(15)
+
+
+@needs(ERA5)
+def test_a_dry_cell_of_era5_alone():
+    grid = Climatology(RAW / ERA5)
+    assert grid.sample([25.25], [26.75])["bio12"][0] == pytest.approx(3.785353, abs=1e-6)
