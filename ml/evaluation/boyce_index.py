@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from ml.evaluation.metrics import Floats
+
+# A score on the edge of a window belongs to it. Edges are computed, so they are inexact by some units of rounding.
+_EDGE = 1e-9
 
 
 def cbi(presence: ArrayLike, background: ArrayLike, n_bins: int = 101, window: float = 0.1) -> float:
@@ -14,8 +17,9 @@ def cbi(presence: ArrayLike, background: ArrayLike, n_bins: int = 101, window: f
 
     A window of width `window` × the score range slides over the range in `n_bins` steps; in each, the share of
     presences is divided by the share of background. The index is the Spearman correlation of that ratio with the
-    window's middle, from -1 to 1. Windows without background have no ratio and are left out; runs of equal ratios keep
-    one window, as in Hirzel's and ecospat's programs, so that long flat stretches do not outweigh the rest.
+    window's middle, from -1 to 1. Scores on an edge belong to the window. Windows without background have no ratio and
+    are left out. Runs of equal ratios keep one window, as in Hirzel's and ecospat's programs, so that long flat
+    stretches do not outweigh the rest.
 
     Parameters
     ----------
@@ -57,14 +61,15 @@ def cbi(presence: ArrayLike, background: ArrayLike, n_bins: int = 101, window: f
     end = np.minimum(start + window, 1.0)
     end[-1] = 1.0
 
-    def share(values: Floats) -> Floats:
-        inside = np.searchsorted(values, end, side="right") - np.searchsorted(values, start, side="left")
-        return inside / values.size
+    def inside(values: Floats) -> NDArray[np.int64]:
+        above = np.searchsorted(values, end + _EDGE, side="right")
+        return above - np.searchsorted(values, start - _EDGE, side="left")
 
-    expected = share(b)
-    has_background = expected > 0
-    ratio = share(p)[has_background] / expected[has_background]
-    middle = ((start + end) / 2.0)[has_background]
+    in_presence, in_background = inside(p), inside(b)
+    known = in_background > 0
+    in_presence, in_background, middle = in_presence[known], in_background[known], ((start + end) / 2.0)[known]
+    # Quotients of whole numbers are rounded once, so equal ratios are equal floats. Quotients of shares are not.
+    ratio = in_presence / in_background
     changes = np.append(ratio[1:] != ratio[:-1], True)
     ratio, middle = ratio[changes], middle[changes]
     if ratio.size < 2:

@@ -15,8 +15,12 @@ EARTH_RADIUS_M = 6_371_007.2
 """Radius of the sphere with the surface of the WGS 84 ellipsoid, metres."""
 BLOCKS_PER_FOLD = 4
 """Least number of blocks with presences for each fold, unless the records lie too close together."""
-HALVINGS = 24
-"""Largest number of times that the block size is halved to get enough blocks."""
+SMALLEST_BLOCK_M = 100.0
+"""Least side of a block on the ground, metres. Positions are often wrong by tens of metres, so smaller blocks separate
+nothing."""
+_SHARE_OF_PRESENCES = 0.9
+"""Share of the presences at which blocks have the least side. One record near a pole, where the map is stretched
+without limit, does not decide."""
 
 Labels = NDArray[np.int64]
 
@@ -102,11 +106,24 @@ def equal_area_metres(lonlat: ArrayLike) -> NDArray[np.float64]:
     distinct = np.unique(longitude)
     gaps = np.diff(np.append(distinct, distinct[0] + 360.0))
     east_of_gap = distinct[(int(np.argmax(gaps)) + 1) % distinct.size]
-    # Near the poles a true parallel would stretch the map beyond use.
-    parallel = np.cos(np.radians(min(float(np.abs(latitude).mean()), 75.0)))
+    parallel = _cosine_of_true_parallel(latitude)
     x = EARTH_RADIUS_M * np.radians((longitude - east_of_gap) % 360.0) * parallel
     y = EARTH_RADIUS_M * np.sin(np.radians(latitude)) / parallel
     return np.column_stack([x, y])
+
+
+def _cosine_of_true_parallel(latitude: NDArray[np.float64]) -> float:
+    """Return the cosine of the parallel on which the map is true to scale: that of the mean distance to the equator."""
+    # Near the poles a true parallel would stretch the map beyond use.
+    return float(np.cos(np.radians(min(float(np.abs(latitude).mean()), 75.0))))
+
+
+def _eastward_stretch(latitude: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return map metres for each ground metre from west to east at the presences, shape (n_presences,).
+
+    The map keeps areas, so from south to north it is the inverse.
+    """
+    return _cosine_of_true_parallel(latitude) / np.cos(np.radians(latitude[present])).clip(min=1e-9)
 
 
 def block_ids(metres: NDArray[np.float64], size: float) -> Labels:
@@ -129,19 +146,30 @@ def block_ids(metres: NDArray[np.float64], size: float) -> Labels:
     return block.reshape(-1).astype(np.int64)
 
 
-def _choose_size(metres: NDArray[np.float64], labels: Labels, n_folds: int) -> float:
+def _least_size(stretch: NDArray[np.float64]) -> float:
+    """Return the side on the map, metres, of blocks whose narrower side on the ground is `SMALLEST_BLOCK_M`.
+
+    The map is stretched in one direction and compressed in the other by the same factor, one number for each presence.
+    """
+    narrowing = np.maximum(stretch, 1.0 / stretch)
+    return SMALLEST_BLOCK_M * float(np.quantile(narrowing, _SHARE_OF_PRESENCES, method="lower"))
+
+
+def _choose_size(metres: NDArray[np.float64], labels: Labels, n_folds: int, stretch: NDArray[np.float64]) -> float:
     """Return the side of a block in metres: the presences' extent, halved until enough blocks hold presences."""
-    present = metres[labels == 1]
+    present, least = metres[labels == 1], _least_size(stretch)
     extent = float(np.ptp(present, axis=0).max())
-    if extent <= 0.0:
-        raise TooCloseError("all presences are at one place: spatial blocks cannot be made")
+    if extent < 2.0 * least:
+        typical = float(np.median(stretch))
+        ground = float((np.ptp(present, axis=0) * (1.0 / typical, typical)).max())
+        raise TooCloseError(f"all presences lie within {ground:.3g} m: spatial blocks cannot be made")
     n_blocks = min(BLOCKS_PER_FOLD * n_folds, int(np.unique(present, axis=0).shape[0]))
     size = extent
-    for _ in range(HALVINGS):
+    while size >= 2.0 * least:
         size /= 2.0
         if np.unique(block_ids(metres, size)[labels == 1]).size >= n_blocks:
             break
-    return float(f"{size:.3g}")
+    return max(float(f"{size:.3g}"), least)
 
 
 def _assign(block: Labels, labels: Labels, n_folds: int, rng: np.random.Generator) -> Labels | None:
@@ -174,11 +202,12 @@ def spatial_blocks(
     block_size: float | None = None,
     geographic: bool = True,
 ) -> tuple[Labels, float]:
-    """Make folds of square blocks on the ground.
+    """Make folds of blocks of equal area on the ground, squares on the map of `equal_area_metres`.
 
     Without `block_size`, the side starts at half the longer side of the presences' extent and is halved until at least
-    four blocks for each fold hold presences. Blocks are assigned to folds from the fullest to the emptiest, each to the
-    fold whose presences and background it evens out best.
+    four blocks for each fold hold presences, but neither side on the ground is below 100 m at nine tenths of the
+    presences. Blocks are assigned to folds from the fullest to the emptiest, each to the fold whose presences and
+    background it evens out best.
 
     Parameters
     ----------
@@ -192,7 +221,7 @@ def spatial_blocks(
     seed : int
         Breaks ties between blocks; the same seed gives the same folds.
     block_size : float, optional
-        Side of a block in metres.
+        Side of a block in metres, at least 100 m in both directions on the ground.
     geographic : bool
         Whether `xy` is in degrees.
 
@@ -201,7 +230,7 @@ def spatial_blocks(
     fold : ndarray of int, shape (n,)
         Fold of each record, from 0.
     block_size_km : float
-        Side of the blocks.
+        Side of the blocks: the square root of their area on the ground.
 
     Raises
     ------
@@ -220,10 +249,11 @@ def spatial_blocks(
         raise ValueError("folds need both presences and absences or background")
     if n_folds < 2:
         raise ValueError("at least 2 folds are needed")
-    if block_size is not None and not block_size > 0.0:
-        raise ValueError("block_size must be above 0")
     metres = equal_area_metres(points) if geographic else points
-    size = block_size if block_size is not None else _choose_size(metres, labels, n_folds)
+    stretch = _eastward_stretch(points[:, 1], labels == 1) if geographic else np.ones(int(labels.sum()))
+    if block_size is not None and not block_size >= (least := _least_size(stretch)):
+        raise ValueError(f"block_size must be at least {least:.3g} m here, to be {SMALLEST_BLOCK_M:g} m on the ground")
+    size = block_size if block_size is not None else _choose_size(metres, labels, n_folds, stretch)
     block = block_ids(metres, size)
     for folds in range(min(n_folds, int(np.unique(block[labels == 1]).size)), 1, -1):
         fold_of_block = _assign(block, labels, folds, np.random.default_rng(seed))

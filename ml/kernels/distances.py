@@ -71,7 +71,8 @@ def similarity(reference, offsets, row, out):  # noqa: ANN001, ANN201
     row : float32, shape (n_predictors,)
         Natural units.
     out : float64, shape (n_predictors,)
-        Filled: negative exactly outside the training range, 100 for a categorical predictor.
+        Filled: negative exactly outside the training range, 100 for a categorical predictor and for a constant one at
+        its value.
 
     References
     ----------
@@ -85,6 +86,10 @@ def similarity(reference, offsets, row, out):  # noqa: ANN001, ANN201
             continue
         low, high, p = reference[begin], reference[end - 1], row[j]
         span = high - low
+        if span == 0 and p == low:
+            # A constant at its own value says nothing: it must not be the lowest similarity.
+            out[j] = 100.0
+            continue
         if p < low or p > high:
             # A constant predictor has no span to divide by, so that any other value is fully dissimilar.
             distance = p - low if p < low else high - p

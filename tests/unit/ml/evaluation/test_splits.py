@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.evaluation.splits import SpatialBlockFold, block_ids, equal_area_metres, spatial_blocks, stratified_folds
+from ml.evaluation.splits import (
+    SMALLEST_BLOCK_M,
+    SpatialBlockFold,
+    TooCloseError,
+    block_ids,
+    equal_area_metres,
+    spatial_blocks,
+    stratified_folds,
+)
+from ml.training.folds import choose_folds
 
 
 def scattered(seed, n=300, share=0.3, lon=(-10, 20), lat=(30, 60)):
@@ -93,7 +102,7 @@ def test_projected_coordinates_and_a_given_block_size():
         ([[0, 0], [1, 1]], [1, 1], "both presences"),
         ([[0, 0], [1, np.nan]], [0, 1], "NaN"),
         ([[0, 0, 0], [1, 1, 1]], [0, 1], "shape"),
-        ([[0, 0], [0, 0], [5, 5]], [1, 1, 0], "one place"),
+        ([[0, 0], [0, 0], [5, 5]], [1, 1, 0], "lie within 0 m"),
         ([[0, 0], [500_000, 4_000_000]], [0, 1], "projected"),
     ],
 )
@@ -112,3 +121,80 @@ def test_splitter_speaks_scikit_learn():
         assert train.size + test.size == len(y)
         tests.append(test)
     assert sorted(np.concatenate(tests)) == list(range(len(y)))
+
+
+@pytest.mark.parametrize("geographic", [True, False])
+def test_presences_within_metres_get_random_folds(geographic):
+    draw = np.random.default_rng(3)
+    unit = 1e-5 if geographic else 1.0
+    places = np.concatenate([draw.uniform(0, unit, (20, 2)), draw.uniform(-1e4 * unit, 1e4 * unit, (200, 2))])
+    y = np.repeat([1, 0], [20, 200])
+    fold, validation = choose_folds(places + 10, y, 5, 0, geographic)
+    assert validation.method == "stratified"
+    assert "too close together" in validation.note
+    assert all(y[fold == f].sum() > 0 for f in range(5))
+
+
+def test_blocks_are_not_smaller_than_positions_are_wrong():
+    draw = np.random.default_rng(3)
+    places = np.concatenate([draw.uniform(0, 1500, (40, 2)), draw.uniform(0, 5000, (200, 2))])
+    _, validation = choose_folds(places, np.repeat([1, 0], [40, 200]), 5, 0, geographic=False)
+    assert validation.method == "spatial blocks"
+    assert validation.block_size_km >= SMALLEST_BLOCK_M / 1000
+
+
+METRES_A_DEGREE = 6_371_007.2 * np.pi / 180
+
+
+def among_the_world(presences):
+    """Return presences with a background of the whole world."""
+    rng = np.random.default_rng(0)
+    background = np.column_stack([rng.uniform(-179, 179, 4000), rng.uniform(-60, 60, 4000)])
+    return np.concatenate([presences, background]), np.repeat([1, 0], [len(presences), 4000])
+
+
+@pytest.mark.parametrize("latitude", [0.0, -60.0, 60.0, 80.0])
+def test_blocks_are_not_below_the_limit_on_the_ground(latitude):
+    # 30 places on a parallel, 3 km from the first to the last
+    degrees = 3_000 / (METRES_A_DEGREE * np.cos(np.radians(latitude)))
+    presences = np.column_stack([np.linspace(10, 10 + degrees, 30), np.full(30, latitude)])
+    xy, y = among_the_world(presences)
+    _, size_km = spatial_blocks(xy, y)
+    map_width = np.ptp(equal_area_metres(xy)[y == 1, 0])
+    narrowing = map_width / 3_000
+    ground = np.array([1 / narrowing, narrowing]) * size_km * 1000
+    assert ground.min() >= SMALLEST_BLOCK_M * 0.999
+    assert ground.prod() == pytest.approx((size_km * 1000) ** 2)
+    with pytest.raises(ValueError, match="block_size must be at least"):
+        spatial_blocks(xy, y, block_size=99.0 * max(narrowing, 1 / narrowing))
+
+
+@pytest.mark.parametrize("direction", [0, 1])
+def test_presences_close_together_on_the_ground_are_refused_where_the_map_is_stretched(direction):
+    # 170 m at 60° N: a degree of longitude is half as wide there as at the equator
+    presences = np.tile([10.0, 60.0], (20, 1))
+    degrees = 170 / METRES_A_DEGREE * (2 if direction == 0 else 1)
+    presences[:, direction] += np.linspace(0, degrees, 20)
+    with pytest.raises(TooCloseError, match="lie within 170 m"):
+        spatial_blocks(*among_the_world(presences))
+
+
+def test_presences_round_a_pole_are_close_together():
+    # 0.0003 degrees are 33 m
+    presences = np.column_stack([np.linspace(-180, 162, 20), np.full(20, 89.9997)])
+    with pytest.raises(TooCloseError):
+        spatial_blocks(*among_the_world(presences))
+
+
+def test_one_presence_at_a_pole_does_not_prevent_blocks():
+    xy, y = scattered(4)
+    xy[np.flatnonzero(y)[0]] = 0, 90
+    fold, _ = spatial_blocks(xy, y)
+    assert fold.max() == 4
+
+
+@pytest.mark.parametrize("size", [0.0, -1.0, 0.01, 99.9, np.nan])
+def test_a_block_size_below_the_limit_is_refused(size):
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="block_size must be at least 100 m"):
+        spatial_blocks(rng.uniform(0, 100_000, (40, 2)), np.tile([0, 1], 20), block_size=size, geographic=False)

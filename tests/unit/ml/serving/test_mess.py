@@ -54,6 +54,16 @@ def test_a_constant_predictor_knows_one_value():
     assert gauge.measure(other, other).outside_range == ["a"]
 
 
+def test_a_constant_predictor_at_its_value_does_not_count():
+    rows = np.column_stack([np.full(5, 3), np.arange(5)]).astype(np.float32)
+    alone = gauge_of(rows[:, [1]])
+    for value in (0, 0.5, 2, 3.5, 7):
+        row = np.array([3, value], np.float32)
+        measured, expected = gauge_of(rows).measure(row, row), alone.measure(row[[1]], row[[1]])
+        assert measured.mess == expected.mess
+        assert measured.most_dissimilar == "b"
+
+
 def test_a_categorical_predictor_is_never_outside_its_range():
     rows = rows_of(0, categorical=(1,))
     row = rows[0].copy()
