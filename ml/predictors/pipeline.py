@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ml.card import Predictor
-from ml.predictors.encoding import EnvironmentValueError, encode_column
+from ml.predictors.encoding import EnvironmentValueError, encode_column, level_text
 
 
 class FeaturePipeline(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -56,7 +56,7 @@ class FeaturePipeline(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
             if column.isna().any():
                 raise EnvironmentValueError(predictor.name, f"{int(column.isna().sum())} values are missing")
             if predictor.type == "categorical":
-                levels = sorted(column.astype(str).unique())
+                levels = sorted({level_text(value) for value in column.unique()})
                 learned.append(predictor.model_copy(update={"levels": levels}))
                 continue
             numbers = column.to_numpy(dtype=np.float64)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.card import Predictor
+from ml.predictors.encoding import limits_of
 from ml.serving.predictor import FastPredictor
 
 # How far beyond the training range a curve extends, in widths of the range.
@@ -108,12 +109,10 @@ def _grid(predictor: Predictor, value: float | str, points: int) -> list[float |
     own = float(value)
     first = min(low - _BEYOND * span, max(own, low - _FURTHEST * span))
     last = max(high + _BEYOND * span, min(own, high + _FURTHEST * span))
-    if predictor.lowest_possible is not None:
-        first = max(first, predictor.lowest_possible)
-    elif predictor.transform == "log1p":
+    lowest, highest = limits_of(predictor)
+    first, last = max(first, lowest), min(last, highest)
+    if predictor.lowest_possible is None and predictor.transform == "log1p":
         first = max(first, min(0.0, low, own))
-    if predictor.highest_possible is not None:
-        last = min(last, predictor.highest_possible)
     return [float(v) for v in np.unique(np.append(np.linspace(first, last, points), own))]
 
 

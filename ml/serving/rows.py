@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,10 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.card import Predictor
-from ml.predictors.encoding import encode_column
-
-# Larger values do not fit single precision.
-_SAFE = 1e38
+from ml.predictors.encoding import encode_column, limits_of
 
 
 class RowEncoder:
@@ -29,6 +27,8 @@ class RowEncoder:
         self._continuous = [p.type == "continuous" for p in predictors]
         self._log1p = np.array([p.transform == "log1p" for p in predictors])
         self._plain = all(self._continuous)
+        limits = np.array([limits_of(p) for p in predictors]).reshape(-1, 2)
+        self._low, self._high = limits[:, 0], limits[:, 1]
 
     def encode_row(self, row: Sequence[float | str]) -> NDArray[np.float32]:
         """Encode one row of natural values.
@@ -50,11 +50,13 @@ class RowEncoder:
         if len(row) != len(self._predictors):
             raise ValueError(f"{len(self._predictors)} values are needed, {len(row)} were given")
         if self._plain:
-            numbers = np.array(row, dtype=np.float64)
-            # Values that do not fit single precision go to `encode_column`, whose error names the predictor.
-            if np.abs(numbers).max() < _SAFE and (numbers[self._log1p] > -1).all():
-                numbers[self._log1p] = np.log1p(numbers[self._log1p])
-                return numbers.astype(np.float32)
+            # Other values go to `encode_column`, whose error names the predictor. NaN is not within limits.
+            with contextlib.suppress(ValueError, TypeError, OverflowError):
+                numbers = np.array(row, dtype=np.float64)
+                within = ((numbers >= self._low) & (numbers <= self._high)).all()
+                if within and (numbers[self._log1p] > -1).all():
+                    numbers[self._log1p] = np.log1p(numbers[self._log1p])
+                    return numbers.astype(np.float32)
         return np.array(
             [encode_column(p, [value])[0] for p, value in zip(self._predictors, row, strict=True)], np.float32
         )

@@ -6,7 +6,8 @@ from sklearn.base import clone
 from ml.card import Predictor
 from ml.predictors.encoding import EnvironmentValueError, encode_column
 from ml.predictors.pipeline import FeaturePipeline
-from ml.records.names import SpeciesEncoder, canonical_name, species_slug
+from ml.records.names import canonical_name, species_slug
+from ml.records.species_encoder import SpeciesEncoder
 
 
 @pytest.mark.parametrize(
@@ -17,11 +18,30 @@ from ml.records.names import SpeciesEncoder, canonical_name, species_slug
         ("Quercus ilex subsp. ballota (Desf.) Samp.", "Quercus ilex ballota"),
         ("Galerida theklae A. E. Brehm, 1857", "Galerida theklae"),
         ("Platanus × hispanica", "Platanus hispanica"),
+        ("Bombus (Pyrobombus) pratorum", "Bombus pratorum"),
+        ("Coccinella 7-punctata", "Coccinella 7-punctata"),
+        ("Marmota olympus de Winton", "Marmota olympus"),
+        ("BOMBUS PRATORUM (LINNAEUS, 1761)", "Bombus pratorum"),
+        ("POA ANNUA VAR. REPTANS", "Poa annua reptans"),
+        ("plantago MAJOR", "Plantago major"),
+        ("Navicula d'urvillei", "Navicula d'urvillei"),
+        ("Allium sp. 1", "Allium sp. 1"),
+        ("Allium sp. 2", "Allium sp. 2"),
+        ("Abies alba × Abies nordmanniana", "Abies alba × Abies nordmanniana"),
+        ("Larus argentatus/cachinnans", "Larus argentatus/cachinnans"),
+        ("Hieracium sect. Alpina", "Hieracium sect. Alpina"),
+        ("Tobacco  mosaic virus", "Tobacco mosaic virus"),
+        ("Parus \ud800", "Parus \ud800"),
+        ("Sylvia\u00a0atricapilla;", "Sylvia atricapilla"),
         ("", ""),
     ],
 )
 def test_names_lose_authorship_and_rank(written, read):
     assert canonical_name(written) == read
+
+
+def test_a_text_of_any_length_is_a_name():
+    assert canonical_name("Parus major " * 10_000).startswith("Parus major Parus")
 
 
 def test_a_slug_is_plain_ascii():
@@ -97,3 +117,22 @@ def test_a_level_never_seen_is_refused_with_the_known_ones():
     known = FeaturePipeline([SOIL]).fit(pd.DataFrame({"soil": ["clay", "sand"]})).predictors_[0]
     with pytest.raises(EnvironmentValueError, match="peat is not one of clay, sand"):
         encode_column(known, ["peat"])
+
+
+def test_levels_of_numbers_have_one_text():
+    table = pd.DataFrame({"soil": [1.0, 2.0, 1.0], "rock": [0.0, 1.0, 2.0]})
+    pipeline = FeaturePipeline([COVER, SOIL]).fit(table)
+    assert pipeline.predictors_[1].levels == ["1", "2"]
+    for values in ([1, 2], [1.0, 2.0], ["1", "2"], ["1.0", "2.0"], np.array([1, 2])):
+        assert encode_column(pipeline.predictors_[1], values).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(-1, "-1 must be 0 % or more"), (101, "101 must be 100 % or less"), (np.inf, "inf must be a finite number")],
+)
+def test_values_beyond_the_limits_of_a_predictor_are_refused(value, message):
+    cover = COVER.model_copy(update={"lowest_possible": 0.0, "highest_possible": 100.0})
+    with pytest.raises(EnvironmentValueError, match=message):
+        encode_column(cover, [5, value])
+    assert encode_column(cover, [0, 100]).tolist() == [0, np.float32(np.log(101))]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ml.card import IntervalReport
 from ml.kernels.logit import logistic
+from ml.predictors.encoding import LARGEST
 from ml.serving.contributions import explain
 from ml.serving.interval import IntervalModel, Z
 from ml.serving.predictor import FastPredictor
@@ -19,12 +20,18 @@ def _with(artifact, **changes):
     return FastPredictor(card, model.blend, model.reference, model.gauge.area)
 
 
+def _unlimited(artifact):
+    """The model with predictors that have no physical limits."""
+    free = {"lowest_possible": None, "highest_possible": None}
+    return _with(artifact, predictors=[p.model_copy(update=free) for p in artifact.card.predictors])
+
+
 def _checked(scale, place):
     return IntervalReport(level=0.9, scale=scale, place=place, coverage=0.9, groups=10, note="")
 
 
-cover = st.floats(0, 100) | st.floats(100, 1000)
-anywhere = st.tuples(cover, cover, st.floats(-90, 90), st.sampled_from(["chalk", "clay", "sand"]))
+cover = st.floats(0, 100)
+anywhere = st.tuples(cover, cover, st.floats(-90, 70), st.sampled_from(["chalk", "clay", "sand"]))
 
 
 @pytest.mark.parametrize("kind", ["survey", "records"])
@@ -113,10 +120,10 @@ def test_what_a_trained_model_says_of_novelty_is_of_one_piece(survey, row):
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 @settings(max_examples=60, deadline=None)
-@given(row=st.lists(st.floats(-1e38, 1e38, exclude_min=True, exclude_max=True), min_size=3, max_size=3))
+@given(row=st.lists(st.floats(-LARGEST, LARGEST), min_size=3, max_size=3))
 def test_an_answer_to_any_value_that_is_taken_is_a_number(records, row):
     rock, trees, temperature = row
-    answer = records.predictor.answer([abs(rock), abs(trees), temperature, "sand"])
+    answer = _unlimited(records).answer([abs(rock), abs(trees), temperature, "sand"])
     told = [answer.suitability, *answer.interval, answer.baseline, *answer.sources.values(), answer.novelty.mess]
     told += [effect for *_, effect in answer.contributions]
     assert np.isfinite(told).all()
@@ -124,8 +131,8 @@ def test_an_answer_to_any_value_that_is_taken_is_a_number(records, row):
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 @settings(max_examples=60, deadline=None)
-@given(temperature=st.floats(-1e38, 1e38, exclude_min=True, exclude_max=True))
-@example(temperature=1e20)
+@given(temperature=st.floats(-LARGEST, LARGEST))
+@example(temperature=LARGEST)
 def test_the_index_of_any_value_that_is_taken_is_a_number(records, temperature):
     """JSON has no infinity."""
-    assert np.isfinite(records.predictor.answer([10.0, 10.0, temperature, "sand"]).novelty.index)
+    assert np.isfinite(_unlimited(records).answer([10.0, 10.0, temperature, "sand"]).novelty.index)
