@@ -11,6 +11,8 @@ from typing import Annotated, Literal, overload
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
+from ml.card_fields import Address, Count, Label, Name, Number, Portion, Prose, Share, Slug, places_on_earth
+
 
 class Part(BaseModel):
     """Base of every part of the card: no other members, and finite numbers only."""
@@ -21,89 +23,92 @@ class Part(BaseModel):
 class Predictor(Part):
     """One environmental predictor in its natural unit, before any transform."""
 
-    name: str
-    label: str
-    unit: str = ""
-    description: str = ""
+    name: Name
+    label: Label
+    unit: Label = ""
+    description: Prose = ""
     type: Literal["continuous", "categorical"] = "continuous"
-    minimum: float | None = None
-    maximum: float | None = None
-    median: float | None = None
-    lowest_possible: float | None = Field(None, description="physical limit: below it a value is an error")
-    highest_possible: float | None = Field(None, description="physical limit: above it a value is an error")
-    levels: list[str] | None = None
+    minimum: Number | None = None
+    maximum: Number | None = None
+    median: Number | None = None
+    lowest_possible: Number | None = Field(None, description="physical limit: below it a value is an error")
+    highest_possible: Number | None = Field(None, description="physical limit: above it a value is an error")
+    levels: Annotated[list[Label], Field(max_length=1_000)] | None = None
     transform: Literal["none", "log1p"] = "none"
 
 
 class Source(Part):
     """A source of data, with its licence."""
 
-    title: str
-    citation: str
-    licence: str
-    url: str | None = None
+    title: Label
+    citation: Prose
+    licence: Prose
+    url: Address | None = None
 
 
 class StudyDescription(Part):
     """A study: one area, one set of predictors, one or more species."""
 
-    slug: str
-    title: str
-    description: str
+    slug: Slug
+    title: Label
+    description: Prose
     records: Literal["presence-absence", "presence-background"]
-    sources: list[Source]
-    limits: list[str] = Field(default_factory=list, description="known limits, each a plain sentence")
+    sources: list[Source] = Field(max_length=100)
+    limits: list[Prose] = Field(default_factory=list, max_length=100, description="known limits, each a plain sentence")
 
 
 class SpeciesDescription(Part):
     """The species a model is for."""
 
-    slug: str
-    scientific_name: str
-    vernacular_name: str = ""
-    other_names: list[str] = Field(default_factory=list)
+    slug: Slug
+    scientific_name: Name
+    vernacular_name: Label = ""
+    other_names: list[Name] = Field(default_factory=list, max_length=200)
 
 
 class Metric(Part):
     """A cross-validated score with its 95 % bootstrap interval."""
 
-    value: float
-    low: float | None = None
-    high: float | None = None
+    # No score is above 1; AUC-PRG has no lower bound.
+    value: float = Field(ge=-1e12, le=1)
+    low: float | None = Field(None, ge=-1e12, le=1)
+    high: float | None = Field(None, ge=-1e12, le=1)
 
 
 class Threshold(Part):
     """A threshold on suitability, with its sensitivity and specificity on held-out records."""
 
-    value: float
-    sensitivity: float
-    specificity: float
+    value: Portion
+    sensitivity: Portion
+    specificity: Portion
 
 
 class Validation(Part):
     """How the records were divided for cross-validation."""
 
     method: Literal["spatial blocks", "stratified"]
-    folds: int
-    block_size_km: float | None = None
-    note: str
+    folds: Count
+    block_size_km: float | None = Field(None, ge=0, le=50_000)
+    note: Prose
 
 
 class ReliabilityBin(Part):
     """Held-out records of similar suitability, and the share of them with the species."""
 
-    suitability: float
-    observed: float
-    n: int
+    suitability: Portion
+    observed: Portion
+    n: Count
 
 
 class CalibrationReport(Part):
     """The calibration, and what a calibrated suitability means."""
 
-    meaning: str
-    intercept: float
-    slope: float
-    reliability: list[ReliabilityBin] = Field(default_factory=list, description="only with true absences")
+    meaning: Prose
+    intercept: Number
+    slope: Number
+    reliability: list[ReliabilityBin] = Field(
+        default_factory=list, max_length=1_000, description="only with true absences"
+    )
 
 
 class BackgroundReport(Part):
@@ -111,51 +116,53 @@ class BackgroundReport(Part):
 
     kind: Literal["absences", "target group", "random"]
     target_group_share: float = Field(0.0, ge=0, le=1, description="share of the background from other species' places")
-    share_scores: dict[str, float] = Field(
-        default_factory=dict, description="cross-validated score of each share tried"
+    share_scores: dict[Share, Number] = Field(
+        default_factory=dict, max_length=100, description="cross-validated score of each share tried"
     )
-    note: str
+    note: Prose
 
 
 class Optimism(Part):
     """The AUC under random folds and under spatial blocks; the difference is the optimism of random folds."""
 
-    auc_roc_spatial: float
-    auc_roc_random: float
+    auc_roc_spatial: Portion
+    auc_roc_random: Portion
 
 
 class AreaReport(Part):
     """The area of applicability (Meyer & Pebesma 2021, doi 10.1111/2041-210X.13650)."""
 
-    threshold: float = Field(description="the largest dissimilarity index that counts as inside")
-    training_inside: float = Field(description="share of training rows inside, each measured without its own fold")
-    n_points: int = Field(description="training rows that conditions are compared with")
-    folds: int
+    threshold: float = Field(ge=0, le=1e12, description="the largest dissimilarity index that counts as inside")
+    training_inside: Portion = Field(description="share of training rows inside, each measured without its own fold")
+    n_points: Count = Field(description="training rows that conditions are compared with")
+    folds: Count
 
 
 class Collinear(Part):
     """Two strongly correlated predictors, or a predictor that the others determine."""
 
-    predictors: list[str]
+    predictors: list[Name] = Field(max_length=1_000)
     measure: Literal["spearman", "vif"]
-    value: float
-    warning: str = Field(description="the same in a sentence; also among the card's notes")
+    value: Number
+    warning: Prose = Field(description="the same in a sentence; also among the card's notes")
 
 
 class IntervalReport(Part):
     """The fitted figures of the intervals, and their coverage on held-out records."""
 
-    level: float = Field(description="what share of intervals should hold")
-    scale: float = Field(description="multiplies the spread between half samples and between members")
-    place: float = Field(description="spread between places that the records do not explain, on the logit scale")
-    coverage: float = Field(
+    level: float = Field(gt=0, lt=1, description="what share of intervals should hold")
+    scale: float = Field(ge=0, le=10_000, description="multiplies the spread between half samples and between members")
+    place: float = Field(
+        ge=0, le=100, description="spread between places that the records do not explain, on the logit scale"
+    )
+    coverage: Portion = Field(
         description="share of held-out groups whose count lies where intervals fitted without their fold say, the luck "
         "of small numbers allowed for"
     )
-    groups: int = Field(description="held-out groups of this species: records of one fold with similar suitability")
-    pooled_coverage: float | None = Field(None, description="coverage over all species of the study")
-    pooled_groups: int | None = None
-    note: str
+    groups: Count = Field(description="held-out groups of this species: records of one fold with similar suitability")
+    pooled_coverage: Portion | None = Field(None, description="coverage over all species of the study")
+    pooled_groups: Count | None = None
+    note: Prose
 
 
 class Places(Sequence[tuple[float, float]]):
@@ -200,18 +207,20 @@ class Places(Sequence[tuple[float, float]]):
 class Conditions(Part):
     """A named set of values that a form can start from."""
 
-    label: str
-    environment: dict[str, float | str]
+    label: Label
+    environment: dict[Name, Number | Label] = Field(max_length=1_000)
 
 
 class Training(Part):
     """Everything needed to repeat the fit."""
 
-    estimator: str
-    parameters: dict[str, float | int | str | None]
-    seed: int
-    data_fingerprint: str = Field(description="SHA-256 of the training table")
-    versions: dict[str, str]
+    estimator: Label
+    parameters: dict[Name, Annotated[int, Field(ge=-(10**18), le=10**18)] | float | Label | None] = Field(
+        max_length=1_000
+    )
+    seed: Count
+    data_fingerprint: Label = Field(description="SHA-256 of the training table")
+    versions: dict[Name, Label] = Field(max_length=1_000)
 
 
 class ModelCard(Part):
@@ -219,34 +228,50 @@ class ModelCard(Part):
 
     study: StudyDescription
     species: SpeciesDescription
-    predictors: list[Predictor]
-    n_presences: int
-    n_absences: int = Field(description="absences, or background points in a presence-background study")
-    dropped: dict[str, int] = Field(default_factory=dict, description="records left out, by reason")
-    metrics: dict[str, Metric] = Field(description="auc_roc, auc_prg, cor, tss, cbi; brier only with true absences")
+    predictors: list[Predictor] = Field(max_length=1_000)
+    n_presences: Count
+    n_absences: Count = Field(description="absences, or background points in a presence-background study")
+    dropped: dict[Label, Count] = Field(
+        default_factory=dict, max_length=1_000, description="records left out, by reason"
+    )
+    metrics: dict[Name, Metric] = Field(
+        max_length=100, description="auc_roc, auc_prg, cor, tss, cbi; brier only with true absences"
+    )
     validation: Validation
-    thresholds: dict[str, Threshold] = Field(description="by rule: maxSSS, P10, MTP")
-    threshold_rule: str = "maxSSS"
-    importance: dict[str, float] = Field(
+    thresholds: dict[Name, Threshold] = Field(max_length=100, description="by rule: maxSSS, P10, MTP")
+    threshold_rule: Name = "maxSSS"
+    importance: dict[Name, Portion] = Field(
+        max_length=1_000,
         description="mean absolute contribution over training rows, as shares; in formats 1 and 2 the forest's mean "
-        "decrease in impurity"
+        "decrease in impurity",
     )
     starting_points: list[Conditions] = Field(
-        description="typical (medians), a place where it was recorded, a place where it was not"
+        max_length=100, description="typical (medians), a place where it was recorded, a place where it was not"
     )
     places: Annotated[
-        Sequence[tuple[float, float]], AfterValidator(Places), PlainSerializer(list, list[tuple[float, float]])
+        Sequence[tuple[float, float]],
+        AfterValidator(places_on_earth),
+        AfterValidator(Places),
+        PlainSerializer(list, list[tuple[float, float]]),
     ] = Field(
-        default_factory=Places, description="up to 800 presences as (longitude, latitude); empty without coordinates"
+        default_factory=Places,
+        max_length=100_000,
+        description="up to 800 presences as (longitude, latitude); empty without coordinates",
     )
     training: Training
     # Format 1, a forest alone, has none of these.
-    members: dict[str, float] = Field(default_factory=dict, description="weight of each member in their mean")
+    members: dict[Name, Portion] = Field(
+        default_factory=dict, max_length=100, description="weight of each member in their mean"
+    )
     background: BackgroundReport | None = None
     calibration: CalibrationReport | None = None
     optimism: Optimism | None = None
     # Format 2 has none of these.
     area: AreaReport | None = None
     interval: IntervalReport | None = None
-    collinear: list[Collinear] = Field(default_factory=list, description="predictors that cannot be told apart")
-    notes: list[str] = Field(default_factory=list, description="what was unusual about the records, and what was done")
+    collinear: list[Collinear] = Field(
+        default_factory=list, max_length=10_000, description="predictors that cannot be told apart"
+    )
+    notes: list[Prose] = Field(
+        default_factory=list, max_length=1_000, description="what was unusual about the records, and what was done"
+    )

@@ -84,7 +84,7 @@ def pack(model: ModelArrays) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def unpack(arrays: Mapping[str, Any], n_predictors: int) -> ModelArrays:
+def unpack(arrays: Mapping[str, Any], n_predictors: int, format_version: int) -> ModelArrays:
     """Check the arrays of a model and make its parts from them.
 
     Parameters
@@ -93,6 +93,8 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int) -> ModelArrays:
         By their names in ``model.npz``.
     n_predictors : int
         Number of predictors of the card.
+    format_version : int
+        1: a forest alone; 2: without area of applicability and held-out suitabilities.
 
     Returns
     -------
@@ -109,7 +111,7 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int) -> ModelArrays:
     reference = [_ascending(arrays, f"reference_{j}", "an invalid reference") for j in range(n_predictors)]
     # A model of format 1 is a forest alone, and its share of presences is the suitability.
     intercept, slope, limit, weights = 0.0, 1.0, 1e-12, np.array([1.0, 0.0, 0.0])
-    if "calibration" in arrays:
+    if format_version >= 2 or "calibration" in arrays:
         limit = SHARE_LIMIT
         numbers = _floats(arrays, "calibration", (2,), np.float64, "an invalid calibration")
         intercept, slope = float(numbers[0]), float(numbers[1])
@@ -121,13 +123,14 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int) -> ModelArrays:
     _require(not weights[~present].any(), "an invalid calibration")
     forest_weight, maxent_weight, network_weight = (float(weight) for weight in weights)
     blend = Blend(forest, maxent, network, (forest_weight, maxent_weight, network_weight), intercept, slope, limit)
-    area = _area(arrays, n_predictors) if "area_points" in arrays else None
+    area = _area(arrays, n_predictors) if format_version >= 3 or "area_points" in arrays else None
     held_out = None
-    if "held_out_present" in arrays:
+    if format_version >= 3 or "held_out_present" in arrays:
         present, other = (
             _ascending(arrays, f"held_out_{name}", "invalid held-out records") for name in ("present", "other")
         )
-        _require(len(present) > 0 and len(other) > 0, "invalid held-out records")
+        for values in (present, other):
+            _require(len(values) > 0 and values[0] >= 0 and values[-1] <= 1, "invalid held-out records")
         held_out = HeldOutSuitability(present, other)
     return ModelArrays(blend, reference, area, held_out)
 

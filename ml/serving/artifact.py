@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import shutil
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -23,14 +22,21 @@ import numpy as np
 from pydantic import ValidationError
 
 from ml.card import ModelCard
+from ml.regular_files import RefusedFileError, read_regular_file
 from ml.serving.arrays import InvalidArraysError, ModelArrays, pack, unpack
+from ml.serving.contradictions import find_contradiction
+from ml.serving.drafts import new_draft
 from ml.serving.memory import move_to_block
+from ml.serving.npz import read_arrays
 from ml.serving.predictor import FastPredictor
 
 FORMAT_VERSION = 3
 _ARRAYS = {1: "forest.npz", 2: "model.npz", 3: "model.npz"}
-# Far above the size of a real model (26 MB for 5,800 presences), and far below the size of the memory.
-_LARGEST_FILE = 512 * 1024 * 1024
+# In bytes. A model of 5,800 presences has 26 MB of compressed arrays, and a card has some tens of kilobytes.
+_LARGEST = {"manifest.json": 64 * 1024, "card.json": 8 * 1024 * 1024}
+_LARGEST_ARRAYS = 512 * 1024 * 1024
+# In characters: what a message repeats of a file.
+_LONGEST_QUOTE = 200
 
 
 class ArtifactError(ValueError):
@@ -84,15 +90,11 @@ def save_artifact(models: Path, card: ModelCard, model: ModelArrays) -> Path:
             shutil.rmtree(final)
         else:
             return final
-    draft = Path(tempfile.mkdtemp(prefix=".writing-", dir=home))
-    try:
+    with new_draft(home) as draft:
         for name, content in files.items():
             (draft / name).write_bytes(content)
         draft.chmod(0o755)
         draft.replace(final)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
     return final
 
 
@@ -113,8 +115,13 @@ def load_artifact(path: Path) -> Artifact:
     ArtifactError
         A file is missing or was changed, the format version is unknown, or the content is not valid.
     """
-    model_id, card, name, arrays = _verified(path)
-    model = move_to_block(_open_arrays(path / name, arrays, card))
+    manifest, card, content = _verified(path)
+    version, model_id = manifest["format_version"], manifest["model_id"]
+    name = _ARRAYS[version]
+    model = move_to_block(_open_arrays(path / name, content, card, version))
+    for described, values in zip(card.predictors, model.reference, strict=True):
+        if (described.type == "categorical") != (len(values) == 0):
+            raise ArtifactError(f"{path / name} has training values that do not fit the type of {described.name}")
     predictor = FastPredictor(card, model.blend, model.reference, model.area, model.held_out)
     return Artifact(model_id, card, predictor, path)
 
@@ -153,7 +160,7 @@ def read_card(path: Path) -> ModelCard:
     ArtifactError
         As `load_artifact`.
     """
-    return _card(path, _manifest(path)["sha256"])
+    return _card(path, _manifest(path))
 
 
 def verify_artifact(path: Path) -> None:
@@ -172,18 +179,11 @@ def verify_artifact(path: Path) -> None:
     _verified(path)
 
 
-def _verified(path: Path) -> tuple[str, ModelCard, str, bytes]:
-    """Return the model's id, its card, and the name and content of its file of arrays, all checked by hash."""
+def _verified(path: Path) -> tuple[dict[str, Any], ModelCard, bytes]:
+    """Return the manifest, the card and the content of the file of arrays, all checked by hash."""
     manifest = _manifest(path)
-    hashes = manifest["sha256"]
-    card = _card(path, hashes)
-    name = _ARRAYS[manifest["format_version"]]
-    arrays = _unchanged(path, name, hashes)
-    if manifest["model_id"] != _model_id(card.species.slug, hashes):
-        raise ArtifactError(f"{path / 'manifest.json'} has the id of another model")
-    if card.threshold_rule not in card.thresholds:
-        raise ArtifactError(f"{path / 'card.json'} has no threshold for its own rule {card.threshold_rule}")
-    return manifest["model_id"], card, name, arrays
+    card = _card(path, manifest)
+    return manifest, card, _unchanged(path, _ARRAYS[manifest["format_version"]], manifest["sha256"])
 
 
 def _unchanged(path: Path, name: str, hashes: dict[str, str]) -> bytes:
@@ -193,11 +193,41 @@ def _unchanged(path: Path, name: str, hashes: dict[str, str]) -> bytes:
     return content
 
 
-def _card(path: Path, hashes: dict[str, str]) -> ModelCard:
+def _card(path: Path, manifest: dict[str, Any]) -> ModelCard:
+    """Read the card, whose parts must agree, and compare the model's id with the hashes."""
+    file = path / "card.json"
+    content = _unchanged(path, file.name, manifest["sha256"])
     try:
-        return ModelCard.model_validate_json(_unchanged(path, "card.json", hashes))
+        json.loads(content, object_pairs_hook=_without_repetition)
+        card = ModelCard.model_validate_json(content)
     except ValidationError as error:
-        raise ArtifactError(f"{path / 'card.json'} is not a model card: {error.errors()[0]['msg']}") from error
+        raise ArtifactError(f"{file} is not a model card: {_first_problem(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{file} is not a model card: {_printable(str(error))}") from error
+    if manifest["model_id"] != _model_id(card.species.slug, manifest["sha256"]):
+        raise ArtifactError(f"{path / 'manifest.json'} has the id of another model")
+    problem = find_contradiction(card)
+    if problem is not None:
+        raise ArtifactError(f"{file} {problem}")
+    return card
+
+
+def _without_repetition(members: list[tuple[str, object]]) -> None:
+    names = [name for name, _ in members]
+    if len(set(names)) < len(names):
+        raise ValueError("a member is given more than once")
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = _printable(".".join(str(part) for part in first["loc"]))
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{place + ': ' if place else ''}{first['msg'].removeprefix('Value error, ')}{more}"
+
+
+def _printable(text: str) -> str:
+    """Return a text of a file as part of a message."""
+    return "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_QUOTE])
 
 
 def _model_id(slug: str, hashes: dict[str, str]) -> str:
@@ -214,7 +244,9 @@ def _manifest(path: Path) -> dict[str, Any]:
         raise ArtifactError(f"{path / 'manifest.json'} is not JSON") from error
     version = manifest.get("format_version") if isinstance(manifest, dict) else None
     if type(version) is not int or version not in _ARRAYS:
-        raise ArtifactError(f"{path} has format version {version}, this program reads {FORMAT_VERSION} and below")
+        raise ArtifactError(
+            f"{path} has format version {_printable(repr(version))}, this program reads {FORMAT_VERSION} and below"
+        )
     hashes = manifest.get("sha256")
     if (
         not isinstance(hashes, dict)
@@ -226,22 +258,29 @@ def _manifest(path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path, name: str) -> bytes:
+    """Read a file of a model, which may not be larger than such a file can be."""
     file = path / name
     try:
-        if file.stat().st_size > _LARGEST_FILE:
-            raise ArtifactError(f"{file} is too large to be a model")
-        return file.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"{file} cannot be read: {error.strerror}") from error
+        return read_regular_file(file, _LARGEST.get(name, _LARGEST_ARRAYS))
+    except RefusedFileError as error:
+        raise ArtifactError(f"{file} {error}") from error
 
 
-def _open_arrays(file: Path, content: bytes, card: ModelCard) -> ModelArrays:
+def _open_arrays(file: Path, content: bytes, card: ModelCard, format_version: int) -> ModelArrays:
     """Open and check the arrays, so that compiled code can use them without checks."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return unpack(arrays, len(card.predictors))
+        return unpack(read_arrays(content), len(card.predictors), format_version)
     except InvalidArraysError as error:
         raise ArtifactError(f"{file} contains {error}") from error
-    except (KeyError, ValueError, OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-        # RuntimeError: encrypted, or compressed by an unknown method.
+    except (
+        KeyError,
+        ValueError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        MemoryError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
+        # RuntimeError: encrypted, or compressed by an unknown method (NotImplementedError is one).
         raise ArtifactError(f"{file} does not contain a model") from error

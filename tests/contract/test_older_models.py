@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from app import create_app
-from app.registry import service as registry
+from app.registry import changes
 from tests.contract.conftest import WHEATEAR, LintingClient, ask_of, form_of, make_settings, upgrade
 from tests.older import make_older
 
@@ -23,8 +23,8 @@ def older(request, artifacts, tmp_path_factory):
     app = create_app(make_settings(folder))
     upgrade(app)
     with app.app_context():
-        version, _ = registry.register(copied)
-        registry.activate(version.id)
+        version, _ = changes.register(copied)
+        changes.activate(version.id)
     app.test_client_class = LintingClient
     return app.test_client()
 

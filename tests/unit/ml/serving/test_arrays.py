@@ -17,7 +17,7 @@ from tests.unit.ml.serving.packed import AREA, HELD_OUT, REFERENCE, arrays_of, s
 @pytest.mark.parametrize("parts", [(), ("maxent",), ("network",), ("maxent", "network")])
 def test_a_blend_comes_back_as_it_was(parts):
     blend = without(fitted()[1], *parts)
-    found = unpack(stored(arrays_of(blend)), 4)
+    found = unpack(stored(arrays_of(blend)), 4, 3)
     again, reference = found.blend, found.reference
     np.testing.assert_array_equal(again.suitability(elsewhere()), blend.suitability(elsewhere()))
     assert (again.maxent is None) == (blend.maxent is None)
@@ -27,7 +27,7 @@ def test_a_blend_comes_back_as_it_was(parts):
 
 
 def test_the_area_and_the_held_out_records_come_back_as_they_were():
-    found = unpack(stored(arrays_of()), 4)
+    found = unpack(stored(arrays_of()), 4, 3)
     assert found.area.threshold == AREA.threshold
     for name in ("points", "scale", "centre", "penalty"):
         np.testing.assert_array_equal(getattr(found.area, name), getattr(AREA, name))
@@ -35,7 +35,7 @@ def test_the_area_and_the_held_out_records_come_back_as_they_were():
         assert found.area.locate(row) == AREA.locate(row)
     np.testing.assert_array_equal(found.held_out.present, HELD_OUT.present)
     np.testing.assert_array_equal(found.held_out.other, HELD_OUT.other)
-    older = unpack(stored(arrays_of(area=None, held_out=None)), 4)
+    older = unpack(stored(arrays_of(area=None, held_out=None)), 4, 2)
     assert (older.area, older.held_out) == (None, None)
 
 
@@ -47,7 +47,7 @@ def test_without_a_calibration_the_answer_is_the_forests_share():
     share = np.empty(200)
     forest = blend.forest
     walk_rows(forest.splits, forest.shares, forest.leaves, forest.starts, elsewhere(), share)
-    np.testing.assert_allclose(unpack(arrays, 4).blend.suitability(elsewhere()), share, atol=1e-9)
+    np.testing.assert_allclose(unpack(arrays, 4, 1).blend.suitability(elsewhere()), share, atol=1e-9)
 
 
 @pytest.mark.parametrize("species", [0, 1])
