@@ -1,12 +1,16 @@
 """The cache of computed answers in Redis, shared by all processes.
 
-Entries are untrusted: they are JSON, and no more of an entry is read than an answer can have. A round trip to Redis
-takes a good part of the time of a prediction. So no request waits until an answer is written, and while nearly no
-answer is found in Redis, only some requests look for one (decision 032).
+Redis is untrusted. Entries are JSON, signed together with their key by a key that is derived from SECRET_KEY. An entry
+without a valid signature counts as absent, and no more of an entry is read than an answer can have.
+
+A round trip to Redis takes a good part of the time of a prediction. So no request waits until an answer is written, and
+while nearly no answer is found in Redis, only some requests look for one (decision 032).
 """
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import threading
 from collections import deque
 from datetime import timedelta
@@ -14,13 +18,16 @@ from typing import Any
 
 from flask import Flask
 from flask_caching.backends.base import BaseCache
+from itsdangerous import Signer
 from orjson import JSONDecodeError, dumps, loads
 
 from app.components import components
 from app.extensions import cache
 from app.redis_client import RedisClient, RedisUnavailable
+from app.throttled_log import ThrottledLog
 from app.worker_thread import WorkerThread
 
+log = logging.getLogger(__name__)
 Entry = dict[str, object]
 _PREFIX = "ecopredict:"
 # In bytes; many times an answer with the largest number of predictors.
@@ -33,10 +40,43 @@ _PAUSE_S = 0.02
 _WORTHWHILE, _ONE_IN = 0.05, 16
 # Weight of the latest look-up in that share: about two hundred misses in a row bring it from 1 below the limit.
 _WEIGHT = 1 / 64
+# Neither JSON nor a signature contains it.
+_SEPARATOR = b"\0"
+_unsigned = ThrottledLog(log)
+
+
+class EntrySigner:
+    """Signs entries, so that only processes with the same SECRET_KEY can write one.
+
+    The signature is HMAC-SHA-256 over the key and the content: an entry that was moved under another key is invalid.
+
+    Parameters
+    ----------
+    secret_key : str
+    """
+
+    def __init__(self, secret_key: str) -> None:
+        self._signer = Signer(
+            secret_key, salt="ecopredict answer cache", key_derivation="hmac", digest_method=hashlib.sha256
+        )
+
+    def sign(self, key: str, content: bytes) -> bytes:
+        """Return the content with its signature."""
+        return content + _SEPARATOR + self._signer.get_signature(_signed_part(key, content))
+
+    def verify(self, key: str, entry: bytes) -> bytes | None:
+        """Return the content of an entry, or None where its signature is invalid."""
+        content, _, signature = entry.rpartition(_SEPARATOR)
+        return content if self._signer.verify_signature(_signed_part(key, content), signature) else None
+
+
+def _signed_part(key: str, content: bytes) -> bytes:
+    # Keys contain no separator, so no other key and content have the same bytes.
+    return key.encode() + _SEPARATOR + content
 
 
 class JsonBackend(BaseCache):
-    """A backend of Flask-Caching that stores JSON in Redis, so that nothing read from it is executed.
+    """A backend of Flask-Caching that stores signed JSON in Redis, so that nothing read from it is executed.
 
     Parameters
     ----------
@@ -45,27 +85,32 @@ class JsonBackend(BaseCache):
         Begins every key.
     default_timeout : int
         How long a value is stored, in seconds.
+    signer : EntrySigner
     """
 
-    def __init__(self, store: RedisClient, prefix: str, default_timeout: int) -> None:
+    def __init__(self, store: RedisClient, prefix: str, default_timeout: int, signer: EntrySigner) -> None:
         super().__init__(default_timeout)
         self._store = store
         self._prefix = prefix
+        self._signer = signer
 
     @classmethod
     def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> JsonBackend:
         """Return a backend that uses the application's Redis client."""
         store = components(app).get(RedisClient)
-        return cls(store, config["CACHE_KEY_PREFIX"], config["CACHE_DEFAULT_TIMEOUT"])
+        signer = EntrySigner(app.config["SETTINGS"].secret_key)
+        return cls(store, config["CACHE_KEY_PREFIX"], config["CACHE_DEFAULT_TIMEOUT"], signer)
 
     def get(self, key: str) -> Any:
-        """Return a value, None where there is none, or an empty one where the content is not a value."""
-        content = self._store.client().getrange(self._prefix + key, 0, _LONGEST)
-        if content in (b"", None):
+        """Return a value, None where none has a valid signature, or an empty one where the content is not a value."""
+        entry = self._store.client().getrange(self._prefix + key, 0, _LONGEST)
+        if entry in (b"", None):
             return None
+        content = self._signer.verify(key, entry) if isinstance(entry, bytes) and len(entry) <= _LONGEST else None
         # Not an exception: the server works, and the client must not pause because of the content.
-        if not isinstance(content, bytes) or len(content) > _LONGEST:
-            return {}
+        if content is None:
+            _unsigned.warning("ignored a cache entry without a valid signature")
+            return None
         try:
             return loads(content)
         except (JSONDecodeError, RecursionError):
@@ -81,7 +126,7 @@ class JsonBackend(BaseCache):
         # A cluster has no transactions over several nodes.
         pipeline = self._store.client().pipeline(transaction=False)
         for key, value in mapping.items():
-            pipeline.set(self._prefix + key, dumps(value), ex=expiry)
+            pipeline.set(self._prefix + key, self._signer.sign(key, dumps(value)), ex=expiry)
         return [key for key, stored in zip(mapping, pipeline.execute(), strict=True) if stored]
 
     def delete(self, key: str) -> bool:

@@ -4,51 +4,39 @@ The database is authoritative; the files are a projection of it, written wheneve
 rolled back. A request compares the file's stamp and reads the file again when it has changed. Predictions, search and
 the list of species therefore need no database, and an activation takes effect in every worker at its next request. The
 files are in the same directory tree as the models, which all workers must reach anyway.
-
-Two files, because workers of the previous release run beside this one during an upgrade and reject an entry of
-``active.json`` that has more members (docs/decisions/041-search-in-the-snapshot.md):
-
-``active.json``
-    The entries, with scientific and vernacular names.
-``names.json``
-    The other names by slug, and the SHA-256 digest of the ``active.json`` that they were written with.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import logging
 import math
-import os
-import tempfile
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import orjson
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.catalogue import versions
-from app.catalogue.entries import ModelEntry, SpeciesEntry, StudyEntry
+from app.catalogue import snapshot_format, versions
+from app.catalogue.entries import SpeciesEntry
 from app.catalogue.names import binomial, fold, shorten
 from app.catalogue.search import SearchIndex
 from app.components import component
 from app.database.connections import reading_replica
 from app.database.db import db
 from app.errors import ValidationFailed
+from app.throttled_log import ThrottledLog
 
 log = logging.getLogger(__name__)
+_old = ThrottledLog(log)
 _ACTIVE = "active.json"
 _NAMES = "names.json"
 #: Seconds between two attempts to write files that lack other names, while the database does not answer.
 _RETRY_S = 30.0
-Stamp = tuple[int, int, int]
-_BROKEN = (ValueError, TypeError, KeyError, AttributeError)
+#: Seconds between two attempts to replace a broken file, while the database does not answer.
+_REPAIR_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -99,10 +87,27 @@ class Snapshot:
                 return matches[0]
         raise ValidationFailed([("/species", f"no species is called “{shorten(stripped)}”")])
 
+    def resolve_study(self, slug: str) -> str:
+        """Return the slug of a study, which may be written in capitals.
+
+        Raises
+        ------
+        ValidationFailed
+            No study has this slug; the pointer is ``/study``.
+        """
+        for entry in self.species:
+            if entry.study.slug.lower() == slug.strip().lower():
+                return entry.study.slug
+        raise ValidationFailed([("/study", f"no study is called “{shorten(slug.strip())}”")])
+
     def best(self) -> SpeciesEntry | None:
         """Return the species whose model has the highest AUC: the stable example for a first visitor."""
-        answering = [entry for entry in self.species if entry.model is not None]
-        return min(answering, key=_rank) if answering else None
+        return self.by_score[0] if self.by_score else None
+
+    @cached_property
+    def by_score(self) -> list[SpeciesEntry]:
+        """The species that have a model, the highest AUC first."""
+        return sorted((entry for entry in self.species if entry.model is not None), key=_rank)
 
     @property
     def n_models(self) -> int:
@@ -138,29 +143,56 @@ class SnapshotFile:
     def __init__(self, folder: Path) -> None:
         self._active = folder / _ACTIVE
         self._names = folder / _NAMES
-        self._stamp: Stamp | None = None
+        self._stamp: snapshot_format.Stamp | None = None
         self._snapshot = Snapshot()
         self._lock = threading.Lock()
         self._next_attempt = -math.inf
+        # the file that could not be repaired, None where it is lost
+        self._broken: snapshot_format.Stamp | None = None
+        self._next_repair = -math.inf
 
     def current(self) -> Snapshot:
-        """Return the snapshot; one that was never written, or is broken, is taken from the database."""
-        try:
-            stamp = _stamp(self._active)
-        except FileNotFoundError:
-            self.write()
-            stamp = _stamp(self._active)
-        if stamp != self._stamp:
+        """Return the snapshot; one that was never written, or is broken, is taken from the database.
+
+        A process that has read a snapshot continues to use it while the file is broken or lost and the database does
+        not answer.
+
+        Raises
+        ------
+        SQLAlchemyError, OSError
+            This process has no snapshot yet, and cannot get one.
+        """
+        stamp = snapshot_format.stamp_or_none(self._active)
+        if stamp is None or stamp != self._stamp:
             with self._lock:
-                try:
-                    self._snapshot = self._read()
-                except _BROKEN:
-                    # each write replaces the file at once, so another program wrote this one
-                    log.error("%s is not a snapshot and is written again", self._active)
-                    self.write()
-                    self._snapshot = self._read()
-                self._stamp = stamp
+                self._read_again(stamp)
         return self._snapshot
+
+    def _read_again(self, stamp: snapshot_format.Stamp | None) -> None:
+        """Read the file, which may have to be written first. The caller holds the lock."""
+        has_snapshot = self._stamp is not None
+        if has_snapshot and stamp == self._broken and time.monotonic() < self._next_repair:
+            return
+        try:
+            try:
+                if stamp is None:
+                    self.write()
+                    stamp = snapshot_format.stamp(self._active)
+                self._snapshot = self._read()
+            except snapshot_format.BROKEN:
+                # each write replaces the file at once, so another program wrote this one
+                log.error("%s is not a snapshot and is written again", self._active)
+                self.write()
+                stamp = snapshot_format.stamp(self._active)
+                self._snapshot = self._read()
+        except (SQLAlchemyError, OSError) as error:
+            if not has_snapshot:
+                raise
+            db.session.rollback()
+            self._broken, self._next_repair = stamp, time.monotonic() + _REPAIR_S
+            _old.warning("the snapshot cannot be written, the previous one is used: %s", type(error).__name__)
+            return
+        self._stamp = stamp
 
     def with_all_names(self) -> Snapshot:
         """Return the snapshot for search, with the other names of species.
@@ -190,26 +222,22 @@ class SnapshotFile:
             # a replica may not have what was just committed
             with reading_replica(False):
                 rows = versions.species_and_models()
-            active = orjson.dumps([_as_json(row) for row in rows])
-            names = {"active": _digest(active), "other_names": {row.slug: row.other_names for row in rows}}
-            # in this order: readers watch the stamp of active.json
-            _replace(self._names, orjson.dumps(names))
-            _replace(self._active, active)
+            snapshot_format.write(self._active, self._names, rows)
+
+    def remove_drafts(self) -> None:
+        """Remove the drafts of processes that were killed while they wrote the files."""
+        folder = self._active.parent
+        if not folder.is_dir():
+            return
+        with (folder / ".lock").open("w") as lock:
+            # whoever writes has the lock
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for draft in folder.glob("tmp*.json"):
+                draft.unlink(missing_ok=True)
 
     def _read(self) -> Snapshot:
-        active = self._active.read_bytes()
-        other_names, digest = self._read_names()
-        species = [_from_json(entry, other_names) for entry in orjson.loads(active)]
-        return Snapshot.of(species, has_all_names=digest == _digest(active))
-
-    def _read_names(self) -> tuple[dict[str, tuple[str, ...]], str]:
-        """Return other names by slug and the digest of their ``active.json``; nothing where the file is unusable."""
-        try:
-            content = orjson.loads(self._names.read_bytes())
-            names = {str(slug): tuple(map(str, several)) for slug, several in content["other_names"].items()}
-            return names, str(content["active"])
-        except (OSError, *_BROKEN):
-            return {}, ""
+        species, has_all_names = snapshot_format.read(self._active, self._names)
+        return Snapshot.of(species, has_all_names=has_all_names)
 
 
 def snapshot_file() -> SnapshotFile:
@@ -225,41 +253,3 @@ def current() -> Snapshot:
 def with_all_names() -> Snapshot:
     """Return the snapshot of the current application for search; see :meth:`SnapshotFile.with_all_names`."""
     return snapshot_file().with_all_names()
-
-
-def _as_json(row: versions.SpeciesRow) -> dict[str, object]:
-    """Return an entry as both releases read it: no member may be added."""
-    model = {"id": row.model_id, "version": row.version, "path": row.path, "auc": row.auc}
-    return {
-        "id": row.id,
-        "slug": row.slug,
-        "scientific_name": row.scientific_name,
-        "vernacular_name": row.vernacular_name,
-        "study": {"slug": row.study_slug, "title": row.study_title},
-        "model": model if row.model_id is not None else None,
-    }
-
-
-def _from_json(entry: dict[str, Any], other_names: Mapping[str, tuple[str, ...]]) -> SpeciesEntry:
-    model = entry.pop("model")
-    study = StudyEntry(**entry.pop("study"))
-    names = other_names.get(entry["slug"], ())
-    return SpeciesEntry(**entry, study=study, model=ModelEntry(**model) if model else None, other_names=names)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _stamp(file: Path) -> Stamp:
-    status = file.stat()
-    return status.st_mtime_ns, status.st_ino, status.st_size
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Replace a file at once: a reader sees the old content or the new."""
-    handle, draft = tempfile.mkstemp(dir=file.parent, suffix=".json")
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-    Path(draft).chmod(0o644)
-    Path(draft).replace(file)

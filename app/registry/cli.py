@@ -10,8 +10,8 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.catalogue.versions import ModelVersion
 from app.database.db import db
-from app.registry import service
-from app.registry.service import RegistryError
+from app.registry import changes, service
+from app.registry.changes import RegistryError
 from ml.serving.artifact import ArtifactError, find_artifacts
 
 group = AppGroup("models", help="Register trained models and choose which one answers.")
@@ -62,11 +62,11 @@ def register(path: Path, activate: bool) -> None:
         raise UsageError(f"no model in {path}")
     new = 0
     for directory in directories:
-        version, is_new = service.register(directory)
+        version, is_new = changes.register(directory)
         new += is_new
         # a model registered before stays as the operator left it, unless its species has no active model
         if activate and (is_new or not service.has_active(version.species_id)):
-            service.activate(version.id)
+            changes.activate(version.id)
     click.echo(f"{len(directories)} found, {new} new" + (", activated" if activate and new else ""))
 
 
@@ -74,7 +74,7 @@ def register(path: Path, activate: bool) -> None:
 @click.argument("model_id", metavar="ID")
 def activate_model(model_id: str) -> None:
     """Let the model ID answer for its species."""
-    version = service.activate(model_id)
+    version = changes.activate(model_id)
     click.echo(f"{version.id} answers for {version.species.scientific_name}")
 
 
@@ -82,5 +82,5 @@ def activate_model(model_id: str) -> None:
 @click.argument("study")
 def rollback(study: str) -> None:
     """Put each species of STUDY back to the model that answered before."""
-    for withdrawn, restored in service.rollback(study):
+    for withdrawn, restored in changes.rollback(study):
         click.echo(f"{withdrawn} -> {restored}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections import Counter, OrderedDict
 from concurrent.futures import Future
 from pathlib import Path
@@ -16,6 +18,8 @@ from ml.serving.artifact import Artifact, ArtifactError, load_artifact
 log = logging.getLogger(__name__)
 #: Bytes that a model takes in addition to its arrays: the card's objects, the arrays' headers and its counters.
 OBJECTS = 64 * 1024
+#: Seconds for which the front page does not try a model again that could not be opened.
+_FAILED_S = 10.0
 _UNAVAILABLE = "The model of this species cannot be opened right now."
 
 
@@ -41,6 +45,8 @@ class ModelCache:
         # by identity of the array: models of a study share some arrays, which are counted once
         self._users: Counter[int] = Counter()
         self._bytes = 0
+        # when each model that could not be opened was last tried, in seconds of ``time.monotonic``
+        self._failed: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def get(self, model_id: str, path: str) -> Artifact:
@@ -80,8 +86,10 @@ class ModelCache:
         try:
             artifact = self._load(model_id, path)
             with self._lock:
+                self._failed.pop(model_id, None)
                 self._keep(model_id, artifact)
         except BaseException:
+            self._failed[model_id] = time.monotonic()
             # after any exception the waiting threads must be released
             opening.set_exception(Unavailable(_UNAVAILABLE))
             raise
@@ -91,6 +99,14 @@ class ModelCache:
         finally:
             with self._lock:
                 del self._opening[model_id]
+
+    def is_open(self, model_id: str) -> bool:
+        """Return whether a model is in memory."""
+        return model_id in self._open
+
+    def failed_recently(self, model_id: str) -> bool:
+        """Return whether a model could not be opened within the last seconds."""
+        return time.monotonic() - self._failed.get(model_id, -math.inf) < _FAILED_S
 
     def _load(self, model_id: str, path: str) -> Artifact:
         try:

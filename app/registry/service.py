@@ -1,140 +1,32 @@
-"""Registration and activation of models. A worker sees a change at its next request."""
+"""The registered models: lists, details, and models opened to answer."""
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue import snapshot, versions
-from app.catalogue import species as species_tables
-from app.catalogue import studies as study_tables
-from app.catalogue.entries import ModelEntry
-from app.catalogue.names import fold
+from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.catalogue.refs import SpeciesRef, StudyRef
-from app.catalogue.species import Species
-from app.catalogue.studies import Study
-from app.catalogue.versions import Activation, ModelVersion
+from app.catalogue.versions import ModelVersion
 from app.components import component
-from app.database.db import db
-from app.database.types import now
-from app.errors import AppError, NotFound
+from app.errors import AppError, NotFound, Unavailable
 from app.registry.model_cache import ModelCache
 from app.registry.schemas import ModelDetail, ModelItem, ModelPage, ModelScores, ModelsQuery
 from app.web.paging import cut_page, read_cursor
 from ml.card import Metric, ModelCard, Predictor
-from ml.serving.artifact import Artifact, load_artifact
+from ml.serving.artifact import Artifact
 
 log = logging.getLogger(__name__)
-
-
-class RegistryError(ValueError):
-    """The registry refuses a change; the message says why."""
-
-
-def register(path: Path) -> tuple[ModelVersion, bool]:
-    """Register an artifact.
-
-    Parameters
-    ----------
-    path : Path
-        The artifact's directory.
-
-    Returns
-    -------
-    version : ModelVersion
-    is_new : bool
-        False for a model that was registered before; only its path is updated then.
-
-    Raises
-    ------
-    ml.serving.artifact.ArtifactError
-        The artifact is broken, was changed, or has another format.
-    RegistryError
-        Its species belongs to another study.
-    """
-    artifact = load_artifact(path)
-    card = artifact.card
-    registered = versions.find(artifact.model_id)
-    if registered is not None:
-        registered.path = _stored_path(path)
-        db.session.commit()
-        snapshot.snapshot_file().write()
-        return registered, False
-    species = _save_species(card, _save_study(card))
-    version = ModelVersion(
-        id=artifact.model_id,
-        species_id=species.id,
-        version=versions.latest_version(species.id) + 1,
-        path=_stored_path(path),
-        card=card.model_dump(mode="json"),
-    )
-    db.session.add(version)
-    db.session.commit()
-    snapshot.snapshot_file().write()
-    return version, True
-
-
-def activate(model_id: str) -> ModelVersion:
-    """Make a model the active model of its species.
-
-    Raises
-    ------
-    RegistryError
-        There is no such model.
-    """
-    version = versions.find(model_id)
-    if version is None:
-        raise RegistryError(f"there is no model {model_id}; see `models list`")
-    if not version.active:
-        _switch(version)
-        db.session.add(Activation(species_id=version.species_id, model_id=version.id))
-        db.session.commit()
-    # also when nothing changed, so that activating again restores a lost file
-    snapshot.snapshot_file().write()
-    return version
-
-
-def rollback(study_slug: str) -> list[tuple[str, str]]:
-    """Restore, for each species of a study, the model that was active before.
-
-    Returns
-    -------
-    list of (str, str)
-        Ids of the withdrawn and the restored model.
-
-    Raises
-    ------
-    RegistryError
-        The study is unknown or nothing in it has an earlier model.
-    """
-    study = study_tables.find(study_slug)
-    if study is None:
-        raise RegistryError(f"there is no study {study_slug}")
-    changes: list[tuple[str, str]] = []
-    for species in db.session.scalars(db.select(Species).where(Species.study_id == study.id).order_by(Species.slug)):
-        standing = versions.standing_activations(species.id)
-        if len(standing) < 2:
-            continue
-        latest, earlier = standing[0], standing[1]
-        latest.withdrawn_at = now()
-        version = versions.find(earlier.model_id)
-        assert version is not None  # noqa: S101 (a foreign key guarantees it)
-        _switch(version)
-        changes.append((latest.model_id, earlier.model_id))
-    if not changes:
-        raise RegistryError(f"no species of {study_slug} has an earlier model to go back to")
-    db.session.commit()
-    snapshot.snapshot_file().write()
-    return changes
 
 
 def browse(query: ModelsQuery) -> ModelPage:
     """Return a page of models, by id."""
     (after,) = read_cursor(query.cursor, str) or ("",)
-    rows = versions.after(after, query.limit + 1, query.species or None)
+    slug = snapshot.current().resolve(query.species).slug if query.species else None
+    rows = versions.after(after, query.limit + 1, slug)
     page, cursor = cut_page(rows, query.limit, lambda row: (row.id,))
     return ModelPage(items=[ModelItem(**_item(row)) for row in page], next=cursor)
 
@@ -215,6 +107,35 @@ def opened(version: ModelVersion | ModelEntry) -> Artifact:
     return component(ModelCache).get(version.id, version.path)
 
 
+def example_species() -> SpeciesEntry | None:
+    """Return the species with the best model that can be opened: the example for a first visitor.
+
+    Returns
+    -------
+    SpeciesEntry or None
+        None while no species has a model.
+
+    Raises
+    ------
+    Unavailable
+        No model can be opened.
+    """
+    candidates = snapshot.current().by_score
+    models = component(ModelCache)
+    for entry in candidates:
+        assert entry.model is not None  # noqa: S101 (by_score has only species with a model)
+        if models.failed_recently(entry.model.id):
+            continue
+        try:
+            opened(entry.model)
+        except Unavailable:
+            continue
+        return entry
+    if candidates:
+        raise Unavailable("No model can be opened right now.")
+    return None
+
+
 def opened_of_study(study_id: int) -> Artifact | None:
     """Return an opened active model of a study; each contains the training values of all sites."""
     version = versions.any_active_of_study(study_id)
@@ -228,9 +149,8 @@ def preload(app: Flask) -> None:
     """
     with app.app_context():
         try:
-            current = snapshot.with_all_names()
-            _ = current.index
-            best = current.best()
+            _ = snapshot.with_all_names().index
+            best = example_species()
             if best is not None and best.model is not None:
                 artifact = opened(best.model)
                 typical = artifact.card.starting_points[0].environment
@@ -251,46 +171,3 @@ def _item(row: ModelVersion) -> dict[str, object]:
         "registered_at": row.registered_at,
         "metrics": card_of(row).metrics,
     }
-
-
-def _switch(version: ModelVersion) -> None:
-    current = versions.active_for(version.species_id)
-    if current is not None:
-        current.active = False
-        # the index allows one active model for a species: the old one is switched off first
-        db.session.flush()
-    version.active = True
-
-
-def _save_study(card: ModelCard) -> Study:
-    study = study_tables.find(card.study.slug)
-    if study is None:
-        study = Study(slug=card.study.slug)
-        db.session.add(study)
-    study.title = card.study.title
-    study.description = card.study.model_dump(mode="json")
-    db.session.flush()
-    return study
-
-
-def _save_species(card: ModelCard, study: Study) -> Species:
-    about = card.species
-    species = species_tables.find(about.slug)
-    if species is None:
-        species = Species(slug=about.slug, study_id=study.id)
-        db.session.add(species)
-    elif species.study_id != study.id:
-        raise RegistryError(f"species {about.slug} already belongs to study {species.study.slug}")
-    species.scientific_name = about.scientific_name
-    species.vernacular_name = about.vernacular_name
-    species.other_names = list(about.other_names)
-    species.name_key = fold(about.scientific_name)
-    db.session.flush()
-    return species
-
-
-def _stored_path(path: Path) -> str:
-    """Return the path to store: relative below the models directory, so that DATA_DIR can move."""
-    root: Path = current_app.config["SETTINGS"].models_dir.resolve()
-    absolute = path.resolve()
-    return str(absolute.relative_to(root)) if absolute.is_relative_to(root) else str(absolute)

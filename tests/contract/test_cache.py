@@ -21,6 +21,7 @@ from app.components import components
 from app.predictions import inference
 from app.predictions.conditions import cache_key, read_environment
 from app.redis_client import RedisClient
+from app.registry import changes
 from app.registry import service as registry
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 
@@ -117,15 +118,15 @@ def asked(artifacts, tmp_path, environment) -> Callable[..., Any]:
     """An application on some Redis, ready to answer; each call is one more."""
     made: list[Any] = []
 
-    def make(address: str | None, **changes: Any) -> Any:
+    def make(address: str | None, **options: Any) -> Any:
         folder = tmp_path / f"app-{len(made)}"
         folder.mkdir()
-        app = create_app(make_settings(folder, redis_url=address, **changes))
+        app = create_app(make_settings(folder, redis_url=address, **options))
         made.append(app)
         upgrade(app)
         with app.app_context():
-            version, _ = registry.register(artifacts[WHEATEAR])
-            registry.activate(version.id)
+            version, _ = changes.register(artifacts[WHEATEAR])
+            changes.activate(version.id)
 
         def ask(**values: Any) -> Any:
             body = {"species": WHEATEAR, "environment": {**environment, **values}}

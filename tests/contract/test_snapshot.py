@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,90 +10,43 @@ import pytest
 from app import create_app
 from app.catalogue import snapshot, versions
 from app.components import components
-from app.registry import service as registry
+from app.registry import changes
 from ml.training.train import train_species
-from tests.contract.conftest import WHEATEAR, LintingClient, make_settings, upgrade
+from tests.contract.conftest import (
+    WHEATEAR,
+    LintingClient,
+    answering_model,
+    make_settings,
+    matching_slugs,
+    registry_folder,
+)
 from tests.synthetic import synthetic_study
 
 AWAY = "postgresql+psycopg2://u:p@127.0.0.1:1/none"
 
 
-@dataclass(frozen=True)
-class PreviousStudy:
-    slug: str
-    title: str
-
-
-@dataclass(frozen=True)
-class PreviousModel:
-    id: str
-    version: int
-    path: str
-    auc: float | None
-
-
-@dataclass(frozen=True)
-class PreviousSpecies:
-    id: int
-    slug: str
-    scientific_name: str
-    vernacular_name: str
-    study: PreviousStudy
-    model: PreviousModel | None
-
-
-def read_as_the_previous_release(file):
-    """The reader of the release before names.json: an entry with another member is a TypeError there."""
-    species = []
-    for entry in json.loads(file.read_bytes()):
-        model, study = entry.pop("model"), PreviousStudy(**entry.pop("study"))
-        species.append(PreviousSpecies(**entry, study=study, model=PreviousModel(**model) if model else None))
-    return species
-
-
-@pytest.fixture
-def two(tmp_path, artifacts, newer_model):
-    """Two processes' applications on one data directory, the ids of two models, the second of which answers."""
-    settings = make_settings(tmp_path)
-    one, another = create_app(settings), create_app(settings)
-    upgrade(one)
-    ids = []
-    with one.app_context():
-        for path in (artifacts[WHEATEAR], newer_model, artifacts["parus-major"]):
-            version, _ = registry.register(path)
-            registry.activate(version.id)
-            ids.append(version.id)
-    return one, another, ids
-
-
-def _answers(app, environment):
-    given = app.test_client().post("/api/v1/predictions", json={"species": WHEATEAR, "environment": environment})
-    assert given.status_code == 200, given.json
-    return given.json["model"]
-
-
 def test_a_change_is_seen_at_the_next_request(two, environment):
     one, another, ids = two
-    assert _answers(another, environment) == {"id": ids[1], "version": 2}
+    assert answering_model(another, environment) == {"id": ids[1], "version": 2}
     with one.app_context():
-        registry.activate(ids[0])
-    assert _answers(another, environment) == {"id": ids[0], "version": 1}
+        changes.activate(ids[0])
+    assert answering_model(another, environment) == {"id": ids[0], "version": 1}
     with one.app_context():
-        registry.rollback("test-hills")
-    assert _answers(another, environment)["id"] == ids[1]
+        changes.rollback("test-hills")
+    assert answering_model(another, environment)["id"] == ids[1]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[1]", b'[{"slug": "x"}]', b"\x00\xff"])
 def test_a_file_that_is_lost_or_broken_is_taken_from_the_database(two, environment, content, caplog):
     one, another, ids = two
     file = Path(one.config["SETTINGS"].data_dir) / "registry" / "active.json"
-    assert _answers(one, environment)["id"] == ids[1]
+    assert answering_model(one, environment)["id"] == ids[1]
     if content is None:
         file.unlink()
     else:
         file.write_bytes(content)
-    assert _answers(one, environment)["id"] == ids[1]
-    assert _answers(another, environment)["id"] == ids[1]
+    assert answering_model(one, environment)["id"] == ids[1]
+    assert answering_model(another, environment)["id"] == ids[1]
 
 
 def test_concurrent_activations_leave_the_snapshot_equal_to_the_database(two):
@@ -105,8 +55,8 @@ def test_concurrent_activations_leave_the_snapshot_equal_to_the_database(two):
     def flip(app, first, second):
         with app.app_context():
             for _ in range(6):
-                registry.activate(first)
-                registry.activate(second)
+                changes.activate(first)
+                changes.activate(second)
 
     # of different species, so that the two never wait for the same row
     with one.app_context():
@@ -117,7 +67,7 @@ def test_concurrent_activations_leave_the_snapshot_equal_to_the_database(two):
             n_estimators=12,
             n_networks=1,
         )
-        tit, _ = registry.register(path)
+        tit, _ = changes.register(path)
         tit_id = tit.id
     threads = [
         threading.Thread(target=flip, args=(one, ids[0], ids[1])),
@@ -143,66 +93,6 @@ def _species():
 
 def test_without_any_model_the_page_says_what_to_do(empty_app):
     assert b"No model is installed yet" in empty_app.test_client().get("/").data
-
-
-def _folder(app):
-    return Path(app.config["SETTINGS"].data_dir) / "registry"
-
-
-def _slugs(app, query):
-    response = app.test_client().get("/api/v1/species", query_string=query)
-    assert response.status_code == 200, response.json
-    return [item["slug"] for item in response.json["items"]]
-
-
-def test_the_previous_release_reads_the_snapshot(two):
-    one, _, ids = two
-    species = {entry.slug: entry for entry in read_as_the_previous_release(_folder(one) / "active.json")}
-    assert species[WHEATEAR].model.id == ids[1]
-    assert species[WHEATEAR].study.slug == "test-hills"
-    with one.app_context():
-        assert [entry.slug for entry in snapshot.current().species] == list(species)
-
-
-def test_a_snapshot_of_the_previous_release_is_read_and_completed(two, caplog):
-    one, another, _ = two
-    names = _folder(one) / "names.json"
-    content = names.read_bytes()
-    names.unlink()
-    with caplog.at_level(logging.INFO):
-        fresh = create_app(one.config["SETTINGS"])
-        assert _slugs(fresh, {"q": "oreillard"}) == [WHEATEAR]
-    assert names.read_bytes() == content
-    assert not [record for record in caplog.records if record.name.startswith("app.catalogue")]
-    assert _slugs(another, {"q": "oreillard"}) == [WHEATEAR]
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"active": 1}', b'{"active": "", "other_names": {"x": 1}}', b"\xff"])
-def test_broken_names_are_written_again(two, content):
-    one, _, _ = two
-    (_folder(one) / "names.json").write_bytes(content)
-    assert _slugs(create_app(one.config["SETTINGS"]), {"q": "oreillard"}) == [WHEATEAR]
-
-
-def test_an_activation_by_the_previous_release_is_seen_and_keeps_other_names(two, environment):
-    one, another, ids = two
-    assert _slugs(another, {"q": "oreillard"}) == [WHEATEAR]
-    with one.app_context():
-        registry.activate(ids[0])
-    active, names = _folder(one) / "active.json", _folder(one) / "names.json"
-    # that release writes the same entries, and no names
-    written = active.read_bytes()
-    with one.app_context():
-        registry.activate(ids[1])
-    before = names.read_bytes()
-    draft = active.with_suffix(".draft")
-    draft.write_bytes(written)
-    draft.replace(active)
-    assert _answers(another, environment)["id"] == ids[0]
-    # the digest differs, so the files are written again, from the database
-    assert _slugs(another, {"q": "oreillard"}) == [WHEATEAR]
-    assert names.read_bytes() == before
-    assert _answers(another, environment)["id"] == ids[1]
 
 
 @pytest.fixture
@@ -252,9 +142,9 @@ def test_conditions_are_compared_while_the_database_is_down(away, environment):
 
 def test_search_answers_without_the_names_file_while_the_database_is_down(two, away, caplog, monkeypatch):
     one, _, _ = two
-    (_folder(one) / "names.json").unlink()
-    assert _slugs(away, {"q": "wheatear"}) == [WHEATEAR]
-    assert _slugs(away, {"q": "oreillard"}) == []
+    (registry_folder(one) / "names.json").unlink()
+    assert matching_slugs(away, {"q": "wheatear"}) == [WHEATEAR]
+    assert matching_slugs(away, {"q": "oreillard"}) == []
     assert [record.getMessage() for record in caplog.records if record.name == snapshot.__name__] == [
         "the snapshot lacks other names of species: OperationalError"
     ]
@@ -267,7 +157,7 @@ def test_search_answers_without_the_names_file_while_the_database_is_down(two, a
     file = components(away).get(snapshot.SnapshotFile)
     monkeypatch.setattr(file, "write", write)
     monkeypatch.setattr(file, "_next_attempt", 0.0)
-    assert _slugs(away, {"q": "oreillard"}) == [WHEATEAR]
+    assert matching_slugs(away, {"q": "oreillard"}) == [WHEATEAR]
 
 
 def test_without_snapshot_and_database_the_document_has_no_example(tmp_path):
@@ -277,3 +167,37 @@ def test_without_snapshot_and_database_the_document_has_no_example(tmp_path):
     body = document.json["paths"]["/api/v1/predictions"]["post"]["requestBody"]["content"]["application/json"]
     assert "example" not in body
     assert client.get("/api/v1/species").status_code == 503
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b'[{"slug": "x"}]'])
+def test_a_worker_uses_its_snapshot_while_the_file_is_broken_and_the_database_is_down(
+    two, away, environment, content, caplog, monkeypatch
+):
+    one, _, ids = two
+    file = registry_folder(one) / "active.json"
+    good = file.read_bytes()
+    client = away.test_client()
+    assert matching_slugs(away, {"q": "wheatear"}) == [WHEATEAR]
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    monkeypatch.setattr(snapshot._old, "_next", 0.0)
+    for _ in range(3):
+        assert client.get("/").status_code == 200
+        assert matching_slugs(away, {"q": "wheatear"}) == [WHEATEAR]
+    query = {"species": WHEATEAR, "environment": environment}
+    assert client.post("/api/v1/predictions", json=query).json["model"]["id"] == ids[1]
+    assert "the snapshot cannot be written, the previous one is used: OperationalError" in caplog.text
+    # a process without a snapshot has nothing to use
+    settings = one.config["SETTINGS"]
+    fresh = create_app(make_settings(settings.data_dir, database_url=AWAY)).test_client()
+    assert fresh.get("/api/v1/species").status_code == 503
+    # a file that is replaced is read at once, without the pause
+    draft = file.with_suffix(".draft")
+    draft.write_bytes(good)
+    draft.replace(file)
+    assert fresh.get("/api/v1/species").status_code == 200
+    with one.app_context():
+        changes.activate(ids[0])
+    assert client.post("/api/v1/predictions", json=query).json["model"]["id"] == ids[0]

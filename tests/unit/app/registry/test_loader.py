@@ -1,20 +1,12 @@
-"""Opened models in memory: bounded by bytes, opened once, nobody waits for another's model, no failure is kept.
+"""Opened models in memory: bounded by bytes, opened once, nobody waits for another's model, no failure is kept."""
 
-A pipe in the place of a model's card is a disk that takes its time: what opens the model waits until it is written to.
-"""
-
-import contextlib
-import io
-import json
-import os
 import shutil
 import threading
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
-import numpy as np
 import pytest
 from flask import Flask
 from prometheus_client import CollectorRegistry
@@ -22,12 +14,12 @@ from prometheus_client import CollectorRegistry
 from app.components import components
 from app.components import init_app as init_components
 from app.errors import Unavailable
+from app.registry import model_cache
 from app.registry.model_cache import OBJECTS, ModelCache
 from app.telemetry import metrics
 from app.telemetry.metrics import Counters
 from ml.serving.artifact import load_artifact
 from ml.training.train import TrainingOptions, train_study
-from tests.older import resign
 from tests.synthetic import recorded_study
 
 AMPLE = 10**9
@@ -73,30 +65,47 @@ def _arrays(path):
 
 
 class Slow:
-    """A model whose card arrives when it is told to."""
+    """A model that is opened when it is told to."""
+
+    gates: ClassVar[dict[Path, "Slow"]] = {}
 
     def __init__(self, path):
-        self.pipe = path / "card.json"
-        self.content = self.pipe.read_bytes()
-        self.pipe.unlink()
-        os.mkfifo(self.pipe)
-        self.writer = None
+        self.card = path / "card.json"
+        self.content = self.card.read_bytes()
+        self.error = None
+        self._asked, self._open = threading.Event(), threading.Event()
+        self.gates[path] = self
+
+    def wait(self):
+        self._asked.set()
+        assert self._open.wait(PATIENCE)
+        if self.error is not None:
+            raise self.error
 
     def is_awaited(self):
-        """Whether somebody reads; only then can the pipe be opened for writing without waiting."""
-        if self.writer is None:
-            with contextlib.suppress(OSError):
-                self.writer = os.open(self.pipe, os.O_WRONLY | os.O_NONBLOCK)
-        return self.writer is not None
+        return self._asked.is_set()
 
-    def arrive(self, content=None):
-        if self.is_awaited():
-            with os.fdopen(self.writer, "wb") as stream:
-                stream.write(self.content if content is None else content)
+    def arrive(self, content=None, error=None):
+        if content is not None:
+            self.card.write_bytes(content)
+        self.error = error
+        self._open.set()
 
     def mend(self):
-        self.pipe.unlink()
-        self.pipe.write_bytes(self.content)
+        self.card.write_bytes(self.content)
+        self.error = None
+
+
+@pytest.fixture(autouse=True)
+def _slow_models(monkeypatch):
+    def load(path):
+        if path in Slow.gates:
+            Slow.gates[path].wait()
+        return load_artifact(path)
+
+    monkeypatch.setattr(model_cache, "load_artifact", load)
+    yield
+    Slow.gates.clear()
 
 
 def test_models_are_kept_as_far_as_their_bytes_allow(app, copies):
@@ -189,8 +198,8 @@ def test_a_model_that_many_ask_for_at_once_is_opened_once(app, copies):
     assert _openings(app) == 1
 
 
-def _fail_for_several(app, loader, path, content):
-    """What four who wait for one model get when its card arrives like this."""
+def _fail_for_several(app, loader, path, content, error=None):
+    """Return the errors of four threads that wait for one model, whose card has this content or raises this error."""
     slow = Slow(path)
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(_get, app, loader, path) for _ in range(4)]
@@ -199,7 +208,7 @@ def _fail_for_several(app, loader, path, content):
             _wait(lambda: all(one.running() for one in asked))
             time.sleep(0.1)
         finally:
-            slow.arrive(content)
+            slow.arrive(content, error)
         errors = [one.exception(PATIENCE) for one in asked]
     slow.mend()
     return errors
@@ -221,22 +230,10 @@ def test_a_failure_reaches_all_who_wait_and_is_not_kept(app, copies, caplog):
 
 
 def test_an_error_that_nobody_foresaw_leaves_nobody_waiting(app, copies):
-    """Arrays that say they are larger than any memory."""
     path = copies[0]
-    claims = io.BytesIO()
-    np.lib.format.write_array_header_1_0(claims, {"descr": "<f8", "fortran_order": False, "shape": (10**14,)})
-    healthy = (path / "model.npz").read_bytes(), (path / "manifest.json").read_bytes()
-    with zipfile.ZipFile(path / "model.npz", "w") as file:
-        file.writestr("nodes.npy", claims.getvalue())
-    resign(path)
-    model_id = json.loads((path / "manifest.json").read_text())["model_id"]
-    path = path.rename(path.with_name(model_id))
     loader = ModelCache(path.parent, AMPLE)
-    errors = _fail_for_several(app, loader, path, None)
+    errors = _fail_for_several(app, loader, path, None, MemoryError())
     assert sorted(type(error).__name__ for error in errors) == ["MemoryError", *["Unavailable"] * 3]
-    (path / "model.npz").write_bytes(healthy[0])
-    (path / "manifest.json").write_bytes(healthy[1])
-    path = path.rename(copies[0])
     assert _get(app, loader, path).model_id == path.name
 
 

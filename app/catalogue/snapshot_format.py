@@ -1,0 +1,102 @@
+"""The files of the snapshot: how they are written and read.
+
+Two files, because workers of the previous release run beside this one during an upgrade and reject an entry of
+``active.json`` that has more members (docs/decisions/041-search-in-the-snapshot.md):
+
+``active.json``
+    The entries, with scientific and vernacular names.
+``names.json``
+    The other names by slug, and the SHA-256 digest of the ``active.json`` that they were written with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app.catalogue import versions
+from app.catalogue.entries import ModelEntry, SpeciesEntry, StudyEntry
+
+Stamp = tuple[int, int, int]
+#: What reading raises where another program wrote the file.
+BROKEN = (ValueError, TypeError, KeyError, AttributeError)
+
+
+def write(active: Path, names: Path, rows: Sequence[versions.SpeciesRow]) -> None:
+    """Replace both files. Other writers must be excluded."""
+    content = orjson.dumps([_as_json(row) for row in rows])
+    others = {"active": _digest(content), "other_names": {row.slug: row.other_names for row in rows}}
+    # in this order: readers watch the stamp of active.json
+    _replace(names, orjson.dumps(others))
+    _replace(active, content)
+
+
+def read(active: Path, names: Path) -> tuple[list[SpeciesEntry], bool]:
+    """Return the species, and whether they have the other names of the latest change."""
+    content = active.read_bytes()
+    other_names, digest = _read_names(names)
+    species = [_from_json(entry, other_names) for entry in orjson.loads(content)]
+    return species, digest == _digest(content)
+
+
+def _read_names(file: Path) -> tuple[dict[str, tuple[str, ...]], str]:
+    """Return other names by slug and the digest of their ``active.json``; nothing where the file is unusable."""
+    try:
+        content = orjson.loads(file.read_bytes())
+        names = {str(slug): tuple(map(str, several)) for slug, several in content["other_names"].items()}
+        return names, str(content["active"])
+    except (OSError, *BROKEN):
+        return {}, ""
+
+
+def _as_json(row: versions.SpeciesRow) -> dict[str, object]:
+    """Return an entry as both releases read it: no member may be added."""
+    model = {"id": row.model_id, "version": row.version, "path": row.path, "auc": row.auc}
+    return {
+        "id": row.id,
+        "slug": row.slug,
+        "scientific_name": row.scientific_name,
+        "vernacular_name": row.vernacular_name,
+        "study": {"slug": row.study_slug, "title": row.study_title},
+        "model": model if row.model_id is not None else None,
+    }
+
+
+def _from_json(entry: dict[str, Any], other_names: Mapping[str, tuple[str, ...]]) -> SpeciesEntry:
+    model = entry.pop("model")
+    study = StudyEntry(**entry.pop("study"))
+    names = other_names.get(entry["slug"], ())
+    return SpeciesEntry(**entry, study=study, model=ModelEntry(**model) if model else None, other_names=names)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def stamp_or_none(file: Path) -> Stamp | None:
+    """Return the stamp of a file, or None without one."""
+    try:
+        return stamp(file)
+    except OSError:
+        return None
+
+
+def stamp(file: Path) -> Stamp:
+    """Return what tells a file from the one that replaces it."""
+    status = file.stat()
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Replace a file at once: a reader sees the old content or the new."""
+    handle, draft = tempfile.mkstemp(dir=file.parent, suffix=".json")
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+    Path(draft).chmod(0o644)
+    Path(draft).replace(file)

@@ -1,0 +1,163 @@
+"""Registration, activation and rollback of models. A worker sees a change at its next request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import current_app
+
+from app.catalogue import snapshot, versions
+from app.catalogue import species as species_tables
+from app.catalogue import studies as study_tables
+from app.catalogue.names import fold
+from app.catalogue.species import Species
+from app.catalogue.studies import Study
+from app.catalogue.versions import Activation, ModelVersion
+from app.database.db import db
+from app.database.types import now
+from ml.card import ModelCard
+from ml.serving.artifact import load_artifact
+
+
+class RegistryError(ValueError):
+    """The registry refuses a change; the message says why."""
+
+
+def register(path: Path) -> tuple[ModelVersion, bool]:
+    """Register an artifact.
+
+    Parameters
+    ----------
+    path : Path
+        The artifact's directory.
+
+    Returns
+    -------
+    version : ModelVersion
+    is_new : bool
+        False for a model that was registered before; only its path is updated then.
+
+    Raises
+    ------
+    ml.serving.artifact.ArtifactError
+        The artifact is broken, was changed, or has another format.
+    RegistryError
+        Its species belongs to another study.
+    """
+    artifact = load_artifact(path)
+    card = artifact.card
+    registered = versions.find(artifact.model_id)
+    if registered is not None:
+        registered.path = _stored_path(path)
+        db.session.commit()
+        snapshot.snapshot_file().write()
+        return registered, False
+    species = _save_species(card, _save_study(card))
+    version = ModelVersion(
+        id=artifact.model_id,
+        species_id=species.id,
+        version=versions.latest_version(species.id) + 1,
+        path=_stored_path(path),
+        card=card.model_dump(mode="json"),
+    )
+    db.session.add(version)
+    db.session.commit()
+    snapshot.snapshot_file().write()
+    return version, True
+
+
+def activate(model_id: str) -> ModelVersion:
+    """Make a model the active model of its species.
+
+    Raises
+    ------
+    RegistryError
+        There is no such model.
+    """
+    version = versions.find(model_id)
+    if version is None:
+        raise RegistryError(f"there is no model {model_id}; see `models list`")
+    if not version.active:
+        _switch(version)
+        db.session.add(Activation(species_id=version.species_id, model_id=version.id))
+        db.session.commit()
+    # also when nothing changed, so that activating again restores a lost file
+    snapshot.snapshot_file().write()
+    return version
+
+
+def rollback(study_slug: str) -> list[tuple[str, str]]:
+    """Restore, for each species of a study, the model that was active before.
+
+    Returns
+    -------
+    list of (str, str)
+        Ids of the withdrawn and the restored model.
+
+    Raises
+    ------
+    RegistryError
+        The study is unknown or nothing in it has an earlier model.
+    """
+    study = study_tables.find(study_slug)
+    if study is None:
+        raise RegistryError(f"there is no study {study_slug}")
+    changes: list[tuple[str, str]] = []
+    for species in db.session.scalars(db.select(Species).where(Species.study_id == study.id).order_by(Species.slug)):
+        standing = versions.standing_activations(species.id)
+        if len(standing) < 2:
+            continue
+        latest, earlier = standing[0], standing[1]
+        latest.withdrawn_at = now()
+        version = versions.find(earlier.model_id)
+        assert version is not None  # noqa: S101 (a foreign key guarantees it)
+        _switch(version)
+        changes.append((latest.model_id, earlier.model_id))
+    if not changes:
+        raise RegistryError(f"no species of {study_slug} has an earlier model to go back to")
+    db.session.commit()
+    snapshot.snapshot_file().write()
+    return changes
+
+
+def _switch(version: ModelVersion) -> None:
+    current = versions.active_for(version.species_id)
+    if current is not None:
+        current.active = False
+        # the index allows one active model for a species: the old one is switched off first
+        db.session.flush()
+    version.active = True
+
+
+def _save_study(card: ModelCard) -> Study:
+    study = study_tables.find(card.study.slug)
+    if study is None:
+        study = Study(slug=card.study.slug)
+        db.session.add(study)
+    study.title = card.study.title
+    study.description = card.study.model_dump(mode="json")
+    db.session.flush()
+    return study
+
+
+def _save_species(card: ModelCard, study: Study) -> Species:
+    about = card.species
+    species = species_tables.find(about.slug)
+    if species is None:
+        species = Species(slug=about.slug, study_id=study.id)
+        db.session.add(species)
+    elif species.study_id != study.id:
+        raise RegistryError(f"species {about.slug} already belongs to study {species.study.slug}")
+    species.scientific_name = about.scientific_name
+    species.vernacular_name = about.vernacular_name
+    species.other_names = list(about.other_names)
+    species.name_key = fold(about.scientific_name)
+    db.session.flush()
+    return species
+
+
+def _stored_path(path: Path) -> str:
+    """Return the path to store: relative below the models directory, so that DATA_DIR can move."""
+    root: Path = current_app.config["SETTINGS"].models_dir.resolve()
+    absolute = path.resolve()
+    return str(absolute.relative_to(root)) if absolute.is_relative_to(root) else str(absolute)
