@@ -4,8 +4,8 @@ Windows end by the monotonic clock. With the wall clock a client that has used u
 the clock is set back by a day.
 
 Each count in Redis costs a round trip. Where the limit is high, a process reserves a fiftieth of the rest of the limit
-at a time and counts the reservation down on its own. The limit is never exceeded; a client can miss the requests that
-other processes reserved and did not use, a fiftieth for each process at most.
+at a time and counts the reservation down on its own. The limit is never exceeded by requests that cost 1; a client can
+miss the requests that other processes reserved and did not use, a fiftieth for each process at most.
 """
 
 from __future__ import annotations
@@ -132,31 +132,39 @@ class _Lots:
     def __init__(self) -> None:
         self._lots: _ExpiringEntries[_Lot] = _ExpiringEntries()
 
-    def take(self, key: str, limit: int) -> Window | int:
+    def take(self, key: str, limit: int, cost: int) -> Window | int:
         """Return a count from the reservation, or how much to reserve."""
         now = time.monotonic()
         with self._lots.lock:
             lot = self._lots.get(key, now)
             if lot is None:
-                return limit // _PARTS
-            if lot.left:
-                lot.left -= 1
+                return max(limit // _PARTS, cost)
+            if lot.left >= cost:
+                lot.left -= cost
                 return Window(lot.top - lot.left, lot.ends)
             if lot.top >= limit:
-                # Counts only rise until the window ends.
-                return Window(limit + 1, lot.ends)
-            return max(1, (limit - lot.top) // _PARTS)
+                # Counts only rise until the window ends. What is left pays for a request that costs more.
+                left, lot.left = lot.left, 0
+                return Window(limit if left else limit + cost + 1, lot.ends)
+            return max(1, (limit - lot.top) // _PARTS, cost - lot.left)
 
-    def add(self, key: str, window: Window, amount: int, limit: int) -> Window:
-        """Store a reservation and return its first count; one above the limit where the limit was used up."""
-        granted = min(amount, limit - (window.count - amount))
+    def add(self, key: str, window: Window, amount: int, limit: int, cost: int) -> Window:
+        """Store a reservation and take from it; return a count above the limit where the limit was used up."""
+        granted = max(0, min(amount, limit - (window.count - amount)))
+        top = min(window.count, limit)
         now = time.monotonic()
         with self._lots.lock:
             lot = self._lots.get(key, now)
-            # Another thread may have made a reservation in the same window at the same time.
-            rest = lot.left if lot is not None and window.ends < lot.ends + _SAME_S else 0
-            self._lots.put(key, _Lot(min(window.count, limit), rest + max(0, granted - 1), window.ends), now)
-        return Window(window.count - amount + 1 if granted > 0 else limit + 1, window.ends)
+            if lot is not None and window.ends < lot.ends - _SAME_S:
+                # Another thread made a reservation in the next window: this one has ended.
+                return Window(top - granted + cost, window.ends) if granted else Window(limit + cost + 1, window.ends)
+            rest = 0
+            if lot is not None and window.ends < lot.ends + _SAME_S:
+                # Another thread made a reservation in the same window, perhaps a later one.
+                rest, top = lot.left, max(top, lot.top)
+            left = max(0, rest + granted - cost)
+            self._lots.put(key, _Lot(top, left, window.ends), now)
+        return Window(top - left if rest + granted else limit + cost + 1, window.ends)
 
 
 class RequestCounts(Storage):
@@ -209,8 +217,8 @@ class RequestCounts(Storage):
         """Delete one count of this process."""
         self._local.delete(key)
 
-    def hit(self, item: RateLimitItem, address: str) -> Window:
-        """Count one request of a client towards a limit.
+    def hit(self, item: RateLimitItem, address: str, cost: int = 1) -> Window:
+        """Count the cost of a request of a client towards a limit.
 
         Parameters
         ----------
@@ -218,21 +226,23 @@ class RequestCounts(Storage):
             The limit.
         address : str
             Address of the client.
+        cost : int
 
         Returns
         -------
         Window
-            With this request; its count exceeds the limit where the request must be refused.
+            With this cost. Where the limit was used up before, its count without this cost is above the limit or,
+            for a cost of 1, reaches it.
         """
         key, seconds, limit = item.key_for(address), item.get_expiry(), item.amount
         in_lots = self._store is not None and limit >= 2 * _PARTS
-        taken = self._lots.take(key, limit) if in_lots else 1
+        taken = self._lots.take(key, limit, cost) if in_lots else cost
         if isinstance(taken, Window):
             return taken
         window = self._hit_redis(key, seconds, taken)
         if window is None:
-            return self._local.hit(key, seconds)
-        return self._lots.add(key, window, taken, limit) if in_lots else window
+            return self._local.hit(key, seconds, cost)
+        return self._lots.add(key, window, taken, limit, cost) if in_lots else window
 
     def _hit_redis(self, key: str, seconds: int, amount: int) -> Window | None:
         """Count in Redis, or return None without Redis and while it is unavailable."""

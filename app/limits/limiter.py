@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import math
+import re
 import time
 from typing import Any, NamedTuple, cast
 
-from flask import Flask, Request, Response, g
+from flask import Flask, Response, g, has_request_context
 from flask.globals import request_ctx
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -14,14 +17,17 @@ from limits import RateLimitItem, parse_many
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.components import components
+from app.components import component, components
 from app.limits import counts
+from app.limits.costs import COSTS, DEFAULT
 from app.redis_client import RedisClient
-from app.web.faces import API_PREFIX
+
+# An address with a port or in brackets: "[2001:db8::1]:443", "192.0.2.1:443". Without them it has no match.
+_ADDRESS = re.compile(r"\[(?P<bracketed>[^\]]+)\](?::\d{1,5})?|(?P<plain>[^:]+):\d{1,5}")
 
 
 def init_app(app: Flask) -> None:
-    """Limit the API, the predict form, response curves and comparisons: one count for each client address."""
+    """Limit requests by their cost: one count for each client address."""
     settings = app.config["SETTINGS"]
     if settings.trusted_proxies:
         # Behind nginx every client has the address of nginx. The header is trusted only for as many proxies as the
@@ -37,6 +43,7 @@ def init_app(app: Flask) -> None:
         strategy="fixed-window",
     )
     limiter.limit_to(settings.rate_limit)
+    components(app).add(limiter)
     app.after_request(_add_headers)
     limiter.init_app(app)
 
@@ -63,29 +70,75 @@ class OneLimit(Limiter):
         self._items = sorted(parse_many(setting))
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
-        """Count this request."""
+        """Count this request by the cost of its endpoint."""
         request = request_ctx.request
-        if _exempt(request):
-            return
-        address = request.remote_addr or "127.0.0.1"
+        cost = 0 if request.method == "OPTIONS" else COSTS.get(request.endpoint or "", DEFAULT)
+        if cost:
+            self._count(cost, counted=0)
+
+    def count_more(self, cost: int) -> None:
+        """Count the further cost of a request that was counted with a cost of 1.
+
+        Raises
+        ------
+        TooManyRequests
+        """
+        if cost > 0:
+            self._count(cost, counted=1)
+
+    def _count(self, cost: int, counted: int) -> None:
+        """Count a cost; the request goes on where any of the limit was left before it."""
+        client = client_of(request_ctx.request.remote_addr or "127.0.0.1")
         storage = cast("counts.RequestCounts", self.storage)
         for item in self._items:
-            window = storage.hit(item, address)
-            exceeded = window.count > item.amount
+            window = storage.hit(item, client, cost)
+            exceeded = window.count - cost - counted >= item.amount
             if exceeded or item is self._items[0]:
                 g.rate_limit = _Usage(item.amount, max(0, item.amount - window.count), window.ends)
             if exceeded:
                 raise TooManyRequests
 
 
-def _exempt(request: Request) -> bool:
-    """Return whether a request is not counted."""
-    path = request.path
-    # One comparison page runs as many models as a hundred predictions.
-    computes = path.startswith((API_PREFIX + "/", "/compare/")) or path.endswith("/response-curves")
-    # A link with conditions is answered like the form.
-    predicts = path == "/" and (request.method == "POST" or any(name.startswith("env.") for name in request.args))
-    return not (computes or predicts) or request.method == "OPTIONS"
+def charge_answers(number: int) -> None:
+    """Count the answers of a comparison; the first one was counted with the request.
+
+    A request that costs more than what is left of the limit uses all of it.
+
+    Raises
+    ------
+    TooManyRequests
+        Other requests used up the limit in the meantime.
+    """
+    if has_request_context():
+        component(OneLimit).count_more(number - 1)
+
+
+@functools.lru_cache(maxsize=4096)
+def client_of(address: str) -> str:
+    """Return the client that an address belongs to, as the key of its count.
+
+    Parameters
+    ----------
+    address : str
+        As a proxy reports it: with or without a port, brackets and a zone.
+
+    Returns
+    -------
+    str
+        The IPv4 address, also of an IPv4 address written as IPv6; the network of an IPv6 address with 64 bits, because
+        one client can use all addresses of such a network; "unknown" where the text is not an address.
+    """
+    match = _ADDRESS.fullmatch(address.strip())
+    text = (match["bracketed"] or match["plain"]) if match else address.strip()
+    try:
+        parsed = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
 
 
 def _add_headers(response: Response) -> Response:
