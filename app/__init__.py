@@ -27,7 +27,7 @@ from app.registry.model_cache import ModelCache
 from app.species import views as species
 from app.studies import views as studies
 from app.telemetry import requests
-from app.web import body_limits, problems, security, templating
+from app.web import body_limits, input_validation, problems, security, templating
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -73,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     limiter.init_app(app)
     security.init_app(app)
     body_limits.init_app(app)
+    input_validation.init_app(app)
     problems.init_app(app)
     templating.init_app(app)
     parts.add(ModelCache(settings.models_dir.resolve(), settings.model_memory))
@@ -80,10 +81,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     usage.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
     health.init_app(app)
+    views.init_app(app)
     app.cli.add_command(registry_cli.group)
     app.cli.add_command(predictions_cli.group)
     app.url_map.converters["slug"] = templating.SlugConverter
-    for blueprint in (
+    blueprints = [
         predictions.pages,
         predictions.api,
         curves.pages,
@@ -95,10 +97,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         studies.api,
         registry.pages,
         registry.api,
-        analytics.pages,
-        analytics.api,
         health.pages,
         views.pages,
-    ):
+    ]
+    # Until there are accounts, lists of what everybody asked are public or absent.
+    if settings.public_predictions:
+        blueprints.append(predictions.lists)
+    if settings.shows_analytics:
+        blueprints += [analytics.pages, analytics.api]
+    for blueprint in blueprints:
         app.register_blueprint(blueprint)
     return app

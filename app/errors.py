@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 FieldErrors = Sequence[tuple[str, str]]
+#: The largest number of invalid fields that a response lists.
+MOST_ERRORS = 50
 
 
 class AppError(Exception):
@@ -17,7 +19,7 @@ class AppError(Exception):
     kind, title, detail : str
         ``type``, ``title`` and ``detail`` of the problem document (RFC 9457).
     errors : list of (str, str)
-        JSON pointers and messages of invalid fields.
+        JSON pointers and messages of all invalid fields.
     """
 
     status = 500
@@ -28,6 +30,16 @@ class AppError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.errors = list(errors)
+
+    @property
+    def listed(self) -> FieldErrors:
+        """The errors that a response lists."""
+        return self.errors[:MOST_ERRORS]
+
+    @property
+    def n_unlisted(self) -> int:
+        """Number of errors that a response does not list."""
+        return max(0, len(self.errors) - MOST_ERRORS)
 
 
 class NotFound(AppError):
@@ -56,7 +68,10 @@ class ValidationFailed(AppError):
     title = "Invalid input"
 
     def __init__(self, errors: FieldErrors, detail: str = "") -> None:
-        super().__init__(detail or "; ".join(f"{pointer or '/'}: {text}" for pointer, text in errors), errors)
+        number = len(errors)
+        counted = "1 value is not valid." if number == 1 else f"{number:,} values are not valid."
+        more = f" The first {MOST_ERRORS} are listed, and {number - MOST_ERRORS:,} more are not."
+        super().__init__(detail or counted + (more if number > MOST_ERRORS else ""), errors)
 
 
 class OutsideArea(AppError):
@@ -65,6 +80,12 @@ class OutsideArea(AppError):
     status = 409
     kind = "urn:ecopredict:problem:outside-area-of-applicability"
     title = "Outside the area of applicability"
+
+
+class WrongHost(AppError):
+    """The request is for a host name that is not allowed (RFC 9110, section 15.5.20)."""
+
+    status = 421
 
 
 class CrossSite(AppError):

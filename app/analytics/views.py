@@ -35,4 +35,5 @@ def look_back() -> Reply:
     """
     analytics = service.look_back(read_query(AnalyticsQuery))
     view = present(analytics) if face() != "json" else None
-    return Reply(analytics, context={"view": view, "periods": PERIODS})
+    headers = {"Cache-Control": "private, no-store"}
+    return Reply(analytics, context={"view": view, "periods": PERIODS}, headers=headers)

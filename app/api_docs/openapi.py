@@ -84,12 +84,14 @@ def build(app: Flask, examples: Mapping[type[BaseModel], Schema] | None = None) 
         A route of the API has no declared operation.
     """
     paths: dict[str, Schema] = {}
+    tags: set[str] = set()
     models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Problem, "serialization"): None}
     for path, method, rule in api_rules(app):
         operation = operation_of(app.view_functions[rule.endpoint])
         if operation is None:
             raise LookupError(f"{method.upper()} {path} has no declared operation")
         paths.setdefault(path, {})[method] = _describe(operation, rule, examples or {})
+        tags.add(operation.tag)
         models[operation.answer, "serialization"] = None
         if operation.body is not None:
             models[operation.body, "validation"] = None
@@ -103,7 +105,7 @@ def build(app: Flask, examples: Mapping[type[BaseModel], Schema] | None = None) 
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": name} for name in get_args(Tag)],
+        "tags": [{"name": name} for name in get_args(Tag) if name in tags],
         "paths": paths,
         "components": {"schemas": definitions["$defs"]},
     }

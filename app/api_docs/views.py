@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, current_app, jsonify, render_template, send_from_directory
+import orjson
+from flask import Blueprint, Flask, Response, abort, current_app, render_template, request, send_from_directory
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.api_docs import openapi
-from app.catalogue import snapshot
+from app.components import component, components
 from app.errors import Unavailable
 from app.predictions.schemas import PredictionQuery
 from app.registry import service as registry
@@ -50,17 +52,44 @@ def asset(name: str) -> Response:
     return send_from_directory(_assets(), name, max_age=86400)
 
 
+class DocumentCache:
+    """The OpenAPI document of this process, built again when its example changes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._built: tuple[dict[str, object] | None, bytes] | None = None
+
+    def content(self, example: dict[str, object] | None) -> bytes:
+        """Return the document as JSON, with an example of a query."""
+        built = self._built
+        if built is None or built[0] != example:
+            with self._lock:
+                built = self._built
+                if built is None or built[0] != example:
+                    document = openapi.build(current_app, {PredictionQuery: example} if example else None)
+                    built = self._built = example, orjson.dumps(document)
+        return built[1]
+
+
 @pages.get("/openapi.json")
 def document() -> Response:
     """Send the OpenAPI document, with an example that the best model answers."""
-    example = _example()
-    return jsonify(openapi.build(current_app, {PredictionQuery: example} if example else None))
+    response = Response(component(DocumentCache).content(_example()), content_type="application/json")
+    response.add_etag()
+    response.cache_control.no_cache = True
+    response.make_conditional(request)
+    return response
+
+
+def init_app(app: Flask) -> None:
+    """Add the document of this process."""
+    components(app).add(DocumentCache())
 
 
 def _example() -> dict[str, object] | None:
     """Return typical conditions of the best model; None where there is no model that can be opened."""
     try:
-        best = snapshot.current().best()
+        best = registry.example_species()
         if best is None or best.model is None:
             return None
         environment = registry.card_of(best.model).starting_points[0].environment

@@ -17,7 +17,9 @@ from app.web.input_validation import pointer_parts
 from ml.card import Predictor
 
 FormArgs = MultiDict[str, str]
-_FIELD = re.compile(r"(?:env\.(?P<at>\d{1,3})\.(?P<name>.+)|label\.(?P<labelled>\d{1,3}))", re.DOTALL)
+# A number has one spelling, so that no set is given twice.
+_SET = r"0|[1-9][0-9]{0,2}"
+_FIELD = re.compile(rf"(?:env\.(?P<at>{_SET})\.(?P<name>.+)|label\.(?P<labelled>{_SET}))", re.DOTALL)
 
 
 @dataclass
@@ -30,6 +32,8 @@ class CompareForm:
         Slug of the study or the species.
     errors : dict of str to str
         By name of the field.
+    unlisted : int
+        Number of problems that are not in `errors`.
     options : dict of str to str
         Threshold, own threshold, extrapolation.
     """
@@ -39,6 +43,7 @@ class CompareForm:
     values: dict[str, str] = field(default_factory=dict)
     columns: list[Column] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
+    unlisted: int = 0
     options: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -56,12 +61,9 @@ class CompareForm:
 
     def add_errors(self, error: AppError) -> None:
         """Put each message beside its field."""
-        known = {None, *(predictor.name for predictor in self.predictors)}
-        for at, text in error.errors:
-            field_name, predictor = _field_of(at)
-            message = predict_form.message_for(text)
-            # a predictor without a field is named in the message
-            self.errors.setdefault(field_name, f"{predictor}: {text}" if predictor not in known else message)
+        for at, text in error.listed:
+            self.errors.setdefault(_field_of(at), predict_form.message_for(text))
+        self.unlisted = error.n_unlisted
 
 
 @dataclass
@@ -145,20 +147,20 @@ def _add_or_remove(columns: list[Column], args: FormArgs) -> list[Column]:
     return columns
 
 
-def _field_of(at: str) -> tuple[str, str | None]:
-    """Return the field of a JSON pointer, and the predictor if the field is its value."""
+def _field_of(at: str) -> str:
+    """Return the name of the field of a JSON pointer."""
     match pointer_parts(at):
         case ["environment", name, *_]:
-            return predict_form.PREFIX + name, name
+            return predict_form.PREFIX + name
         case ["environments", number, "environment", name, *_]:
-            return f"env.{int(number) + 1}.{name}", name
+            return f"env.{int(number) + 1}.{name}"
         case ["environments", number, "label", *_]:
-            return f"label.{int(number) + 1}", None
+            return f"label.{int(number) + 1}"
         case ["threshold", *_]:
-            return "own_threshold", None
+            return "own_threshold"
         case [name, *_]:
-            return name, None
-    return "", None
+            return name
+    return ""
 
 
 def _options_of(query: dict[str, object]) -> dict[str, object]:

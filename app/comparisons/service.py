@@ -22,6 +22,7 @@ from app.comparisons.schemas import (
 )
 from app.comparisons.subjects import Panel, Subject, name_of
 from app.errors import ValidationFailed
+from app.limits.limiter import charge_answers
 from app.predictions.conditions import Canonical, read_environment
 from app.predictions.schemas import ComputedPart
 from app.web.input_validation import pointer
@@ -40,6 +41,7 @@ def compare_species(panel: Panel, query: SpeciesComparisonQuery) -> SpeciesCompa
         The query refuses extrapolation and the conditions lie outside the area of a model.
     """
     environments = _read_for_each(panel.subjects, query.environment)
+    charge_answers(len(environments))
     answers = [
         (one, answer_without_storing(one.species.scientific_name, one.artifact, environment, query))
         for one, environment in zip(panel.subjects, environments, strict=True)
@@ -68,6 +70,7 @@ def compare_conditions(one: Subject, query: ConditionsComparisonQuery) -> Condit
         The query refuses extrapolation and some conditions lie outside the model's area.
     """
     environments = _read_each(query, one)
+    charge_answers(len(environments))
     labels = [item.label or f"Conditions {at}" for at, item in enumerate(query.environments, 1)]
     answers = [
         answer_without_storing(label, one.artifact, environment, query)

@@ -139,7 +139,7 @@ def choices(*, answering: bool = False) -> list[Choice]:
 
 def example() -> str:
     """Return the example species for a first visit; empty if there is no active model."""
-    best = snapshot.current().best()
+    best = registry.example_species()
     return best.slug if best is not None else ""
 
 

@@ -23,12 +23,15 @@ from app.comparisons.schemas import (
 from app.comparisons.service import overlap
 from app.comparisons.subjects import name_of
 from app.errors import NotFound, Unavailable, ValidationFailed
+from app.limits.limiter import charge_answers
 from app.predictions.conditions import Canonical, read_environment
 from app.predictions.schemas import RequestOptions
 from app.registry import service as registry
 from ml.card import Conditions, Metric, ModelCard
 from ml.serving.artifact import Artifact
 
+# Texts of a query that a note repeats: their number, and characters of each.
+_MOST_TEXTS, _LONGEST_TEXT = 10, 100
 _ORDER = ("auc_roc", "auc_prg", "cor", "tss", "cbi", "brier")
 Pair = tuple[ModelVersion, ModelVersion]
 
@@ -104,6 +107,7 @@ def compare_models(pair: Pair) -> ModelsComparison:
     names = {predictor.name for predictor in newer.predictors}
     predictors = newer.predictors + [predictor for predictor in older.predictors if predictor.name not in names]
     artifacts = _opened(pair[0]), _opened(pair[1])
+    charge_answers(len(artifacts) * len(newer.starting_points))
     species = pair[0].species
     return ModelsComparison(
         species=name_of(species),
@@ -206,12 +210,20 @@ def _says(
     predictors = {predictor.name: predictor.label for predictor in artifact.card.predictors}
     unread = [field for field in environment if field not in predictors]
     if unread:
-        notes.append(f"{name} does not read {', '.join(unread)}.")
+        notes.append(f"{name} does not read {_join(unread)}.")
     try:
         known = read_environment({f: value for f, value in environment.items() if f in predictors}, artifact.card)
     except ValidationFailed as error:
         fields = [(at.rsplit("/", 1)[-1], text) for at, text in error.errors]
-        notes.append(f"{name} cannot answer: {'; '.join(f'{predictors.get(f, f)}: {text}' for f, text in fields)}.")
+        texts = [f"{predictors.get(field, field)}: {text}" for field, text in fields]
+        notes.append(f"{name} cannot answer: {_join(texts, '; ')}.")
         return None
     answer = answer_without_storing(name, artifact, known, RequestOptions())
     return ModelSays(suitability=answer.computed.suitability, interval=answer.computed.interval, verdict=answer.verdict)
+
+
+def _join(texts: list[str], separator: str = ", ") -> str:
+    """Join some texts of a query, and count the others."""
+    shortened = [text[:_LONGEST_TEXT] for text in texts[:_MOST_TEXTS]]
+    more = f" and {len(texts) - _MOST_TEXTS} more" if len(texts) > _MOST_TEXTS else ""
+    return separator.join(shortened) + more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
 from app.comparisons import form as forms
@@ -22,17 +22,25 @@ from app.comparisons.schemas import (
 )
 from app.errors import AppError, OutsideArea, ValidationFailed
 from app.predictions.schemas import ALSO_IN_ADDRESS
-from app.web.faces import API_PREFIX, Reply, faces
+from app.web.faces import API_PREFIX, DECISIVE, Reply, faces, keep_private
 from app.web.input_validation import read_json, read_query, validate
 from app.web.operations import Operation
 
 api = Blueprint("comparisons_api", __name__, url_prefix=f"{API_PREFIX}/comparisons")
 pages = Blueprint("comparisons", __name__, url_prefix="/compare")
 
+
+@api.after_request
+@pages.after_request
+def _keep_private(response: Response) -> Response:
+    keep_private(response)
+    return response
+
+
 # Headers for a reply that replaces the form as well, with messages or another column.
 _REPLACE_FORM = {"HX-Retarget": "#compare", "HX-Reswap": "outerHTML"}
 # A form with messages has itself as target, so the same address has two fragments.
-_VARY = {"Vary": "HX-Request, HX-Target"}
+_VARY = {"Vary": ", ".join((*DECISIVE, "HX-Target"))}
 _NOT_STORED = "Nothing is kept and no answer gets an id: ask for a prediction to keep one."
 
 
@@ -160,7 +168,7 @@ def models_page() -> Reply:
         context["history"] = history = versions.versions_for(query, name)
         pair = versions.find_pair(query) if query.first or query.second else history.latest_two if history else None
     except ValidationFailed as error:
-        context["problem"] = ". ".join(text[:1].upper() + text[1:] for _, text in error.errors) + "."
+        context["problem"] = ". ".join(text[:1].upper() + text[1:] for _, text in error.listed) + "."
         return Reply(None, 422, context)
     return Reply(versions.compare_models(pair) if pair else None, context=context)
 

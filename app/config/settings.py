@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import re
 import secrets
@@ -22,6 +23,10 @@ from app.config.redis_url import parse as parse_redis_url
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "SENTRY_DSN")
 FEATURES: frozenset[str] = frozenset()
+#: Names and addresses of this machine for itself. Health checks use them.
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+# A name, an address, or a name with all names below it: ".example.org".
+_HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\]")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -43,6 +48,7 @@ class Settings(BaseModel):
     secret_key: str = Field("", repr=False)
     log_level: str = "INFO"
     port: int = Field(8000, ge=1, le=65535)
+    health_port: int | None = Field(None, ge=1, le=65535)
     web_concurrency: int = Field(2, ge=1, le=64)
     model_memory: int = Field(700_000_000, ge=1_000_000)
     cache_ttl: int = Field(3600, ge=1)
@@ -50,7 +56,10 @@ class Settings(BaseModel):
     trusted_proxies: int = Field(0, ge=0, le=5)
     max_content_length: int = Field(1024 * 1024, ge=1024)
     spool_limit: int = Field(1024 * 1024 * 1024, ge=64 * 1024)
+    allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
+    public_predictions: bool = False
+    public_analytics: bool | None = None
     otel_exporter_otlp_endpoint: str | None = None
     sentry_dsn: str | None = Field(None, repr=False)
 
@@ -101,9 +110,11 @@ class Settings(BaseModel):
     @classmethod
     def _limit(cls, value: str) -> str:
         try:
-            limits.parse_many(value)
+            items = limits.parse_many(value)
         except ValueError:
-            raise ValueError("expected a limit such as 10/second or 600/minute") from None
+            items = []
+        if not items or any(item.amount < 1 or item.multiples < 1 for item in items):
+            raise ValueError("expected a limit such as 10/second or 600/minute")
         return value
 
     @field_validator("cors_origins", mode="before")
@@ -116,6 +127,20 @@ class Settings(BaseModel):
             if origin != "*" and not origin.startswith(("http://", "https://")):
                 raise ValueError("expected a comma-separated list of origins such as https://example.org, or *")
         return origins
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        hosts = tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        for host in hosts:
+            if not _HOST.fullmatch(host) or (host.startswith("[") and not _is_ipv6(host[1:-1])):
+                raise ValueError(
+                    f"{host[:100]} is not a host name; expected names without a port, separated by commas, such as "
+                    "eco.example.org, or .example.org for all names below it"
+                )
+        return hosts
 
     @field_validator("otel_exporter_otlp_endpoint")
     @classmethod
@@ -135,9 +160,26 @@ class Settings(BaseModel):
         return value or None
 
     @property
+    def shows_analytics(self) -> bool:
+        """Whether everybody can read the analytics; by default in development only."""
+        return self.environment == "development" if self.public_analytics is None else self.public_analytics
+
+    @property
+    def hosts(self) -> list[str]:
+        """The host names for which the application answers: those set, and the loopback names."""
+        return [*self.allowed_hosts, *LOOPBACK]
+
+    @property
     def models_dir(self) -> Path:
         """The folder of the models."""
         return self.data_dir / "models"
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

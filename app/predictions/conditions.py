@@ -12,9 +12,8 @@ import orjson
 from app.errors import ValidationFailed
 from app.web.input_validation import pointer
 from ml.card import ModelCard, Predictor
+from ml.predictors.encoding import find_level, why_impossible
 
-# No environmental variable is larger than this in any unit, and 32-bit floats can hold it.
-ABSURD = 1e12
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 Canonical = dict[str, float | str]
@@ -68,26 +67,13 @@ def cache_key(model_id: str, canonical: Canonical) -> str:
     return "prediction:" + hashlib.sha256(body).hexdigest()
 
 
-def number_text(value: float) -> str:
-    """Return the shortest text that reads back as the same number."""
-    if float(value).is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return repr(float(value))
-
-
 def _read_value(value: object, predictor: Predictor) -> float | str:
     if predictor.type == "categorical":
         return _read_level(value, predictor)
     number = value if type(value) is float else _read_number(value)
-    if not math.isfinite(number):
-        raise ValueError("must be a finite number")
-    with_unit = f" {predictor.unit}" if predictor.unit else ""
-    if predictor.lowest_possible is not None and number < predictor.lowest_possible:
-        raise ValueError(f"must be {number_text(predictor.lowest_possible)}{with_unit} or more")
-    if predictor.highest_possible is not None and number > predictor.highest_possible:
-        raise ValueError(f"must be {number_text(predictor.highest_possible)}{with_unit} or less")
-    if abs(number) > ABSURD:
-        raise ValueError("is too large to be a measurement")
+    problem = why_impossible(predictor, number)
+    if problem is not None:
+        raise ValueError(problem)
     return number + 0.0 if number else 0.0  # -0.0 and 0.0 are the same value
 
 
@@ -108,8 +94,9 @@ def _read_number(value: object) -> float:
 
 def _read_level(value: object, predictor: Predictor) -> str:
     levels = predictor.levels or []
-    text = number_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-    if isinstance(text, str) and text.strip() in levels:
-        return text.strip()
-    choices = ", ".join(levels[:20]) + (", …" if len(levels) > 20 else "")
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        code = find_level(levels, value)
+        if code is not None:
+            return levels[code]
+    choices = ", ".join(level[:50] for level in levels[:20]) + (", …" if len(levels) > 20 else "")
     raise ValueError(f"must be one of {choices}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue.species import Species
@@ -13,12 +13,23 @@ from app.registry import service as registry
 from app.species import service as species_service
 from app.species.curve_drawing import Drawing, draw
 from app.species.schemas import CurvesQuery, ResponseCurves
-from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.faces import API_PREFIX, Reply, face, faces, keep_private
 from app.web.input_validation import read_query
 from app.web.operations import Operation
 
 api = Blueprint("curves_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("curves", __name__)
+
+
+@api.after_request
+@pages.after_request
+def _keep_private(response: Response) -> Response:
+    """Forbid caches to store the curves of an answer, which contain its conditions."""
+    if "prediction" in request.args:
+        keep_private(response)
+    return response
+
+
 # Points of a curve in a table cell.
 _POINTS = 25
 

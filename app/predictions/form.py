@@ -7,15 +7,17 @@ from werkzeug.datastructures import MultiDict
 from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry
 from app.errors import AppError, ValidationFailed
-from app.predictions.conditions import NUMBER, Canonical, number_text
+from app.predictions.conditions import NUMBER, Canonical
 from app.predictions.schemas import PredictForm
 from app.registry import service as registry
 from app.species import service as species_service
-from app.web.input_validation import pointer_parts
+from app.web.input_validation import pointer, pointer_parts
 from ml.card import Conditions, ModelCard
+from ml.predictors.encoding import number_text
 from ml.serving.threshold import OWN
 
 PREFIX = "env."
+_FIELDS = ("species", "study", "from", "threshold", "own_threshold", "extrapolation", "add", "remove")
 OPTIONS = ("threshold", "own_threshold", "extrapolation")
 LONGEST = 200
 
@@ -41,6 +43,7 @@ def form_for(species: SpeciesEntry, start: str = "") -> tuple[PredictForm, Canon
 
 def query_of(posted: MultiDict[str, str]) -> dict[str, object]:
     """Return the query that a posted form contains, with decimal points in its numbers."""
+    refuse_repeated(posted)
     query: dict[str, object] = {"species": posted.get("species", "").strip(), "environment": environment_of(posted)}
     rule = posted.get("threshold", "").strip()
     if rule == OWN:
@@ -51,6 +54,21 @@ def query_of(posted: MultiDict[str, str]) -> dict[str, object]:
     if posted.get("extrapolation", "").strip():
         query["extrapolation"] = posted["extrapolation"].strip()
     return query
+
+
+def refuse_repeated(posted: MultiDict[str, str]) -> None:
+    """Raise ValidationFailed if a form or an address contains a field twice. Other names do not matter."""
+    repeated = [name for name in posted if _is_field(name) and len(posted.getlist(name)) > 1]
+    if repeated:
+        raise ValidationFailed([(_place_of(name), "given more than once") for name in repeated])
+
+
+def _is_field(name: str) -> bool:
+    return name in _FIELDS or name.startswith((PREFIX, "label."))
+
+
+def _place_of(name: str) -> str:
+    return pointer("environment", name.removeprefix(PREFIX)) if name.startswith(PREFIX) else pointer(name)
 
 
 def environment_of(posted: MultiDict[str, str]) -> dict[str, str]:
@@ -80,8 +98,9 @@ def form_with_errors(posted: MultiDict[str, str], error: AppError) -> PredictFor
     else:
         form, _ = form_for(species)
     restore(form, posted)
-    for at, text in error.errors:
+    for at, text in error.listed:
         form.errors.setdefault(_field_of(at), message_for(text))
+    form.unlisted = error.n_unlisted
     return form
 
 

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 import orjson
 
-from app.predictions.conditions import number_text
 from app.predictions.schemas import PredictionAnswer, Verdict
 from app.species.curve_drawing import Drawing
 from ml.card import Metric, ModelCard, Predictor
+from ml.predictors.encoding import number_text
 from ml.serving.threshold import OWN
 
 

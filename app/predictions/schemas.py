@@ -218,6 +218,7 @@ class PredictForm(BaseModel):
     species: SpeciesDetail | None = None
     values: dict[str, str] = Field(default_factory=dict)
     errors: dict[str, str] = Field(default_factory=dict)
+    unlisted: int = Field(0, description="Number of problems that are not in `errors`.")
     options: dict[str, str] = Field(default_factory=dict, description="threshold, own_threshold, extrapolation")
     starting_points: list[Conditions] = Field(default_factory=list)
     query: str = ""

@@ -12,7 +12,7 @@ from app.outbox.outbox import outbox
 from app.outbox.row import QueuedRow
 from app.predictions import tables, usage
 from app.predictions.answers import assemble_answer, refs_of, stored_part
-from app.predictions.conditions import Canonical, read_environment
+from app.predictions.conditions import read_environment
 from app.predictions.inference import cached_or_computed, threshold_of
 from app.predictions.schemas import PredictionAnswer, PredictionQuery
 from app.predictions.verdict import refuse_outside
@@ -84,10 +84,18 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     return AnswerWithCard(answer, species, artifact.card)
 
 
-def example(species: SpeciesEntry, model: ModelEntry, environment: Canonical) -> PredictionAnswer:
-    """Return an answer that is not stored: the example on the page."""
+def example(species: SpeciesEntry, model: ModelEntry, query: PredictionQuery) -> PredictionAnswer:
+    """Return an answer that is not stored: the example on the page.
+
+    Raises
+    ------
+    ValidationFailed, OutsideArea, Unavailable
+        As `predict`.
+    """
     artifact = registry.opened(model)
-    checked = read_environment(dict(environment), artifact.card)
-    computed, cached = cached_or_computed(artifact, checked)
-    stored = stored_part(computed, threshold_of(artifact, None), "flag", cached=cached)
-    return assemble_answer("", checked, datetime.now(UTC), stored, refs_of(species, model.id, model.version))
+    environment = read_environment(query.environment, artifact.card)
+    computed, cached = cached_or_computed(artifact, environment)
+    if query.extrapolation == "refuse":
+        refuse_outside(computed.novelty, environment, artifact.card)
+    stored = stored_part(computed, threshold_of(artifact, query.threshold), query.extrapolation, cached=cached)
+    return assemble_answer("", environment, datetime.now(UTC), stored, refs_of(species, model.id, model.version))

@@ -47,7 +47,8 @@ def find(prediction_id: str) -> tuple[PredictionAnswer, ModelCard]:
 def browse(query: PredictionsQuery) -> PredictionPage:
     """Return a page of predictions, latest first."""
     (place,) = read_cursor(query.cursor, str) or (None,)
-    rows = tables.before(place, query.limit + 1, query.species)
+    slug = snapshot.current().resolve(query.species).slug if query.species is not None else None
+    rows = tables.before(place, query.limit + 1, slug)
     page, cursor = cut_page(rows, query.limit, lambda row: (row.id,))
     return PredictionPage(items=[stored_answer(row) for row in page], next=cursor)
 
@@ -85,6 +86,8 @@ class StoredAnswer:
 
 def find_or_none(prediction_id: str) -> StoredAnswer | None:
     """Return an answer from the outbox or the database, or None where neither has this id."""
+    # RFC 9562: a UUID is read without regard to case.
+    prediction_id = prediction_id.lower()
     if not _UUID.fullmatch(prediction_id):
         return None
     waiting = outbox().find(prediction_id)

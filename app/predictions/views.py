@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 
 from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry
@@ -20,13 +20,26 @@ from app.predictions.schemas import (
     PredictionsQuery,
 )
 from app.registry import service as registry
-from app.web.faces import API_PREFIX, Reply, face, faces, site_root
-from app.web.input_validation import read_json, read_query, validate
+from app.web.faces import API_PREFIX, Reply, face, faces, keep_private, site_root
+from app.web.input_validation import read_form, read_json, read_query, validate
 from app.web.operations import Operation
 from ml.card import ModelCard
 
 api = Blueprint("predictions_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("predictions", __name__)
+#: The list of all stored answers, which is registered only where it is public (PUBLIC_PREDICTIONS).
+lists = Blueprint("predictions_list", __name__, url_prefix=API_PREFIX)
+
+
+@api.after_request
+@lists.after_request
+@pages.after_request
+def _keep_private(response: Response) -> Response:
+    """Forbid caches to store answers. The form without conditions shows an example and may be stored."""
+    if request.endpoint != "predictions.start" or any(name.startswith(forms.PREFIX) for name in request.args):
+        keep_private(response)
+    return response
+
 
 # The button targets the answer; with these headers htmx replaces the form as well.
 _RETARGET = {"HX-Retarget": "#workspace", "HX-Reswap": "outerHTML"}
@@ -40,9 +53,13 @@ def start() -> Reply:
     Template context: ``data`` PredictionAnswer or None, ``form`` PredictForm, ``view`` AnswerView or None,
     ``card`` ModelCard or None. Without any model ``form.species`` is None and ``no_models`` is true.
     """
+    try:
+        forms.refuse_repeated(request.args)
+    except ValidationFailed as error:
+        return _invalid(forms.form_with_errors(request.args, error))
     name = request.args.get("species", "").strip()
     if not name:
-        best = snapshot.current().best()
+        best = registry.example_species()
         if best is None:
             return Reply(None, context={"form": PredictForm(), "view": None, "card": None, "no_models": True})
         return _example(best)
@@ -58,14 +75,14 @@ def start() -> Reply:
 def predict_form() -> Reply:
     """Answer the form; template context as for the page, the fragment is the answer alone."""
     try:
-        query = validate(PredictionQuery, forms.query_of(request.form))
+        query = validate(PredictionQuery, forms.query_of(read_form()))
         result = service.predict(query)
     except ValidationFailed as error:
         return _invalid(forms.form_with_errors(request.form, error))
     except OutsideArea as error:
         form, _ = forms.form_for(snapshot.current().resolve(query.species))
         forms.restore(form, request.form)
-        return Reply(None, 409, {"form": form, "view": None, "card": None, "no_models": False, "refusal": error})
+        return _refused(form, error)
     form, _ = forms.form_for(result.species)
     forms.restore(form, request.form)
     return _answered(result.answer, result.card, form=form)
@@ -106,7 +123,7 @@ def detail(prediction_id: str) -> Reply:
     return _answered(answer, card)
 
 
-@api.get("/predictions")
+@lists.get("/predictions")
 @Operation(
     "listPredictions",
     tag="predictions",
@@ -127,20 +144,27 @@ def _example(species: SpeciesEntry) -> Reply:
     if species.model is None:
         form.errors["species"] = "There is no model for this species yet"
         return Reply(None, context={"form": form, "view": None, "card": None, "no_models": False})
-    conditions = forms.environment_of(request.args)
-    if conditions:
-        # a link from a list of answers contains their conditions
-        forms.restore(form, request.args)
+    # a link from a list of answers contains their conditions
+    forms.restore(form, request.args)
     try:
-        answer = service.example(species, species.model, {**environment, **conditions})
+        query = forms.query_of(request.args)
+        conditions = {**environment, **forms.environment_of(request.args)}
+        query |= {"species": species.slug, "environment": conditions}
+        answer = service.example(species, species.model, validate(PredictionQuery, query))
     except ValidationFailed as error:
         return _invalid(forms.form_with_errors(request.args, error))
+    except OutsideArea as error:
+        return _refused(form, error)
     return _answered(answer, registry.card_of(species.model), form=form)
 
 
 def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | None = None) -> Reply:
     view = present(answer, card, site_root(), curves.drawings(answer)) if face() != "json" else None
     return Reply(answer, context={"view": view, "form": form, "card": card, "no_models": False})
+
+
+def _refused(form: PredictForm, error: OutsideArea) -> Reply:
+    return Reply(None, 409, {"form": form, "view": None, "card": None, "no_models": False, "refusal": error})
 
 
 def _invalid(form: PredictForm) -> Reply:

@@ -14,6 +14,8 @@ from app.config.settings import Settings
 
 API_PREFIX = "/api/v1"
 FRAGMENT = "fragment"
+#: The request headers that decide between page and fragment.
+DECISIVE = ("HX-Request", "HX-Boosted", "HX-History-Restore-Request")
 Face = Literal["json", "fragment", "page"]
 P = ParamSpec("P")
 
@@ -82,9 +84,14 @@ def render(reply: Reply, page: str = "", fragment: str = "") -> Response:
         body = render_template(template, data=reply.data, **reply.context)
         response = Response(body, status=reply.status, content_type="text/html; charset=utf-8")
         # The same URL returns a page or a fragment, and caches must distinguish the two.
-        response.vary.add("HX-Request")
+        response.vary.update(DECISIVE)
     response.headers.update(reply.headers)
     return response
+
+
+def keep_private(response: Response) -> None:
+    """Forbid caches to store a response, because it contains what somebody asked."""
+    response.headers["Cache-Control"] = "private, no-store"
 
 
 def to_json(data: BaseModel | None, status: int = 200) -> Response:

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 _TEXT = "must be text"
 _NUMBER = "must be a number"
-_WHOLE_NUMBER = "must be a whole number"
+WHOLE_NUMBER = "must be a whole number"
 _TRUE_OR_FALSE = "must be true or false"
 _LIST = "must be a list"
 _OBJECT = "must be a JSON object"
@@ -29,9 +29,9 @@ MESSAGES: Mapping[str, str] = {
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
     "finite_number": "must be a finite number",
-    "int_type": _WHOLE_NUMBER,
-    "int_parsing": _WHOLE_NUMBER,
-    "int_from_float": _WHOLE_NUMBER,
+    "int_type": WHOLE_NUMBER,
+    "int_parsing": WHOLE_NUMBER,
+    "int_from_float": WHOLE_NUMBER,
     "int_parsing_size": "has too many digits",
     "greater_than": "must be greater than {gt}",
     "greater_than_equal": "must be {ge} or more",

@@ -3,22 +3,90 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypeVar, get_args
 
-import orjson
-from flask import request
+from flask import Flask, current_app, request
 from pydantic import BaseModel, ValidationError
+from werkzeug.datastructures import MultiDict
 
 from app.errors import MalformedBody, UnsupportedType, ValidationFailed
-from app.web.field_messages import field_errors
+from app.web.faces import API_PREFIX
+from app.web.field_messages import WHOLE_NUMBER, field_errors
+from app.web.operations import operation_of
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
+#: The largest number of members of an object in a body.
+MOST_MEMBERS = 500
+#: The largest number of values in a body: a hundred sets of two hundred conditions.
+MOST_VALUES = 20_000
+_REPEATED = "given more than once"
+# Names and numbers of a JSON pointer, and characters of each.
+_MOST_PARTS, _LONGEST_NAME = 12, 100
+_MOST_DIGITS = 400
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+
+
+def init_app(app: Flask) -> None:
+    """Refuse bodies that are encoded in another way, and unknown query parameters of the API."""
+    app.before_request(_refuse_encoded_body)
+    app.before_request(_refuse_unknown_parameters)
+
+
+def _refuse_encoded_body() -> None:
+    """Refuse a body that is compressed, or that is JSON in another encoding than UTF-8."""
+    if not _has_body():
+        return
+    transfer = [coding.strip().lower() for coding in request.headers.get("Transfer-Encoding", "").split(",")]
+    if set(transfer) - {"", "chunked"}:
+        raise UnsupportedType("Send the body without a compression.", [("", "must not be compressed")])
+    coding = request.headers.get("Content-Encoding", "")
+    if coding.strip().lower() not in ("", "identity"):
+        raise UnsupportedType("Send the body without a Content-Encoding.", [("", "must not be compressed")])
+    charset = request.mimetype_params.get("charset", "utf-8")
+    # every text in ASCII is one in UTF-8
+    if charset.strip().lower().replace("-", "") not in ("utf8", "usascii"):
+        raise UnsupportedType("Send the body in UTF-8.", [("", "must be in UTF-8")])
+
+
+def _has_body() -> bool:
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
+def read_form() -> MultiDict[str, str]:
+    """Return the fields of a posted form.
+
+    Raises
+    ------
+    UnsupportedType
+        The body is not a form.
+    """
+    if request.mimetype not in ("application/x-www-form-urlencoded", "multipart/form-data") and _has_body():
+        raise UnsupportedType("Send the form as application/x-www-form-urlencoded.")
+    return request.form
+
+
+def _refuse_unknown_parameters() -> None:
+    """Refuse query parameters that the operation of the API does not have."""
+    if not request.query_string or not request.path.startswith(API_PREFIX + "/") or request.endpoint is None:
+        return
+    operation = operation_of(current_app.view_functions[request.endpoint])
+    if operation is None:
+        return
+    known = {*operation.also_in_address, *(operation.query.model_fields if operation.query is not None else ())}
+    unknown = [name for name in request.args if name not in known]
+    if unknown:
+        raise ValidationFailed([(pointer(name), "is not a known parameter") for name in unknown])
+
 
 def pointer(*parts: object) -> str:
-    """Join names into a JSON pointer (RFC 6901)."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    """Join names into a JSON pointer (RFC 6901). Names of a request are shortened, and so are long ways."""
+    names = (str(part)[:_LONGEST_NAME] for part in parts[:_MOST_PARTS])
+    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
 
 
 def pointer_parts(text: str) -> list[str]:
@@ -38,6 +106,7 @@ def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Sc
     Raises
     ------
     UnsupportedType, MalformedBody, ValidationFailed
+        Also where an object has a member twice, or more than `MOST_MEMBERS` members.
     """
     mimetype = request.mimetype
     if not (mimetype == "application/json" or mimetype.endswith("+json")):
@@ -52,46 +121,95 @@ def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Sc
     for name in also_in_address if request.query_string else ():
         values = request.args.getlist(name)
         if len(values) > 1 or (values and name in body):
-            raise ValidationFailed([(pointer(name), "given more than once")])
+            raise ValidationFailed([(pointer(name), _REPEATED)])
         if values:
             body[name] = _number_or_text(values[0])
     return validate(schema, body)
 
 
 def _parse(body: bytes) -> object:
-    """Parse JSON. The slower module json reports where an error is, and accepts NaN and Infinity."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        pass
-    # NaN and Infinity are accepted here, because the validation of the schema names their fields.
-    parsed = json.loads(body.decode("utf-8"))
-    # An unpaired surrogate is not text: no database and no response can contain it.
-    json.dumps(parsed, ensure_ascii=False).encode("utf-8")
+    """Parse JSON.
+
+    NaN and Infinity are accepted here, because the validation of the schema names their fields.
+    """
+    # Commas are counted before the body is parsed: parsing takes much longer and much more memory.
+    if body.count(b",") >= MOST_VALUES:
+        raise ValidationFailed([("", f"must contain at most {MOST_VALUES:,} values")])
+    wrong: list[tuple[dict[str, object], str | None, str]] = []
+
+    def to_object(members: list[tuple[str, object]]) -> dict[str, object]:
+        parsed = dict(members)
+        # Only the first problem is reported.
+        if wrong:
+            return parsed
+        if len(members) > MOST_MEMBERS:
+            wrong.append((parsed, None, f"must have at most {MOST_MEMBERS} members"))
+        elif len(parsed) < len(members):
+            repeated = next(name for name, number in Counter(name for name, _ in members).items() if number > 1)
+            wrong.append((parsed, repeated, _REPEATED))
+        return parsed
+
+    content = body.decode("utf-8")
+    parsed: object = json.loads(content, object_pairs_hook=to_object, parse_int=_to_number)
+    if "\\u" in content:
+        # An unpaired surrogate is not text: no database and no response can contain it.
+        json.dumps(parsed, ensure_ascii=False).encode("utf-8")
+    if wrong:
+        part, name, text = wrong[0]
+        place = () if part is parsed else _place_of(part, parsed)
+        raise ValidationFailed([(pointer(*place, *([] if name is None else [name])), text)])
     return parsed
+
+
+def _place_of(part: object, whole: object) -> tuple[object, ...]:
+    """Return the names and numbers on the way to an object within another; none where it is not there."""
+    if isinstance(whole, dict):
+        items: list[tuple[object, object]] = list(whole.items())
+    elif isinstance(whole, list):
+        items = list(enumerate(whole))
+    else:
+        return ()
+    for name, value in items:
+        if value is part:
+            return (name,)
+        place = _place_of(part, value)
+        if place:
+            return (name, *place)
+    return ()
+
+
+def _to_number(digits: str) -> int | float:
+    """Return a whole number of JSON. Python reads at most 4,300 digits; longer ones are infinite, and refused later."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def _number_or_text(text: str) -> float | str:
     """Return a query parameter as a number, where it is one."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    # -0 is 0
+    return float(text) + 0.0 if _NUMBER.fullmatch(text) else text
 
 
 def read_query(schema: type[Schema]) -> Schema:
-    """Read and validate the query string. Parameters that the schema does not have are ignored."""
+    """Read and validate the query string. The API refuses unknown parameters before."""
     query: dict[str, str] = {}
     problems: list[tuple[str, str]] = []
     for name in schema.model_fields:
         values = request.args.getlist(name)
         if len(values) > 1:
-            problems.append((pointer(name), "given more than once"))
+            problems.append((pointer(name), _REPEATED))
         elif values:
             query[name] = values[0]
+            # Pydantic also reads "1_0" and "5.0" as whole numbers
+            if int in _types_of(schema, name) and not _WHOLE.fullmatch(values[0]):
+                problems.append((pointer(name), WHOLE_NUMBER))
     if problems:
         raise ValidationFailed(problems)
     return validate(schema, query)
+
+
+def _types_of(schema: type[BaseModel], name: str) -> tuple[object, ...]:
+    annotation = schema.model_fields[name].annotation
+    return (annotation, *get_args(annotation))
 
 
 def validate(schema: type[Schema], body: Mapping[str, object]) -> Schema:

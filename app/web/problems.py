@@ -11,9 +11,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from app.errors import AppError, FieldErrors, ValidationFailed
+from app.errors import AppError, FieldErrors, ValidationFailed, WrongHost
 from app.telemetry import logs, metrics
-from app.web.faces import FRAGMENT, face
+from app.web.faces import API_PREFIX, DECISIVE, FRAGMENT, face
 from app.web.input_validation import pointer_parts
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ DETAILS = {
     503: "Part of the service is not available right now. Try again in a moment.",
 }
 
+_BARE = "error_bare.html"
+
 
 def init_app(app: Flask) -> None:
     """Register the handlers."""
@@ -43,9 +45,15 @@ def init_app(app: Flask) -> None:
 
 
 def respond(
-    status: int, detail: str, *, kind: str = "about:blank", title: str = "", errors: FieldErrors = ()
+    status: int,
+    detail: str,
+    *,
+    kind: str = "about:blank",
+    title: str = "",
+    errors: FieldErrors = (),
+    unlisted: int = 0,
 ) -> Response:
-    """Return the response to an error, in the face of the request."""
+    """Return the response to an error, in the face of the request; `unlisted` is the number of further errors."""
     title = title or HTTPStatus(status).phrase
     if face(for_error=True) == "json":
         problem: dict[str, object] = {
@@ -60,15 +68,18 @@ def respond(
         response = jsonify(problem)
         response.content_type = "application/problem+json"
     else:
-        template = "_error.html" if face() == FRAGMENT else "error.html"
+        template = "_error.html" if face() == FRAGMENT else _BARE if status == WrongHost.status else "error.html"
         if kind == ValidationFailed.kind:
-            detail = _with_field_names(errors)
+            detail = _with_field_names(errors) + (f" And {unlisted:,} more." if unlisted else "")
         body = render_template(
             template, status=status, title=title, detail=detail, errors=errors, request_id=g.get("request_id", "")
         )
         response = Response(body, content_type="text/html; charset=utf-8")
-        response.vary.add("HX-Request")
+    if not request.path.startswith(API_PREFIX + "/"):
+        response.vary.update((*DECISIVE, "Accept"))
     response.status_code = status
+    if status == 415:
+        response.headers["Accept-Encoding"] = "identity"
     if status == 503:
         response.headers["Retry-After"] = "5"
     return response
@@ -87,7 +98,14 @@ def _with_field_names(errors: FieldErrors) -> str:
 def _app_error(error: AppError) -> Response:
     if error.status >= 500:
         log.error("%s: %s", type(error).__name__, error.detail)
-    return respond(error.status, error.detail, kind=error.kind, title=error.title, errors=error.errors)
+    return respond(
+        error.status,
+        error.detail,
+        kind=error.kind,
+        title=error.title,
+        errors=error.listed,
+        unlisted=error.n_unlisted,
+    )
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -20,7 +20,12 @@ class SlugConverter(BaseConverter):
 
 def init_app(app: Flask) -> None:
     """Add the glossary, the version and ``asset`` to the globals of the templates."""
-    app.jinja_env.globals.update(glossary=GLOSSARY, app_version=app_version(), asset=_asset(app))
+    app.jinja_env.globals.update(
+        glossary=GLOSSARY,
+        app_version=app_version(),
+        asset=_asset(app),
+        shows_analytics=app.config["SETTINGS"].shows_analytics,
+    )
 
 
 def _asset(app: Flask) -> Callable[[str], str]:

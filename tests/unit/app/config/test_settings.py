@@ -115,4 +115,5 @@ def test_example_file_names_the_defaults():
     shown = dict(re.findall(r"^#([A-Z_]+)=(.+)$", text, re.MULTILINE))
     for name, value in shown.items():
         default = Settings.model_fields[name.lower()].default
+        default = int(default) if isinstance(default, bool) else default
         assert str(default) == value or default == PROJECT / value

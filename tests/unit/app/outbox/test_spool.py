@@ -157,3 +157,28 @@ def test_a_connection_is_not_shared_over_a_fork(tmp_path):
     os.waitpid(child, 0)
     spool.append("parent-2", b"")
     assert [row for row, _ in spool.batch(9)] == ["parent", "child", "parent-2"]
+
+
+def test_a_spool_that_takes_no_more_rows_is_not_writable(tmp_path):
+    spool = make(tmp_path, most=128 * 1024)
+    spool.check_writable()
+    number = 0
+    with pytest.raises(SpoolError):
+        while True:
+            spool.append(f"{number:04}", b"x" * 1000)
+            number += 1
+    with pytest.raises(SpoolError, match="full"):
+        spool.check_writable()
+    spool.remove([f"{at:04}" for at in range(number)])
+    spool.check_writable()
+
+
+def test_a_spool_that_another_program_locks_is_not_writable(tmp_path):
+    spool = make(tmp_path)
+    spool.append("a", b"1")
+    with sqlite3.connect(tmp_path / "spool" / "predictions.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(SpoolError, match="locked"):
+            spool.check_writable()
+        other.execute("ROLLBACK")
+    spool.check_writable()

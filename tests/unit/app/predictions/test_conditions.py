@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import ValidationFailed
-from app.predictions.conditions import _read_value, cache_key, number_text
+from app.predictions.conditions import _read_value, cache_key
 from app.predictions.form import _common_spelling
 from app.predictions.tables import new_id
 from ml.card import Predictor
+from ml.predictors.encoding import number_text
 
 ANY = Predictor(name="x", label="X")
 COVER = Predictor(name="x", label="X", unit="%", lowest_possible=0, highest_possible=100)
@@ -81,5 +82,32 @@ def test_ids_sort_by_time_and_never_repeat():
     assert all(name[14] == "7" and name[19] in "89ab" for name in ids)
 
 
-def test_failed_validation_reads_as_one_line():
-    assert str(ValidationFailed([("/a", "b"), ("", "c")])) == "/a: b; /: c"
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1, "1 value is not valid."),
+        (2, "2 values are not valid."),
+        (53, "53 values are not valid. The first 50 are listed, and 3 more are not."),
+    ],
+)
+def test_failed_validation_counts_its_errors_and_lists_the_first(number, text):
+    error = ValidationFailed([(f"/{i}", "b") for i in range(number)])
+    assert str(error) == text
+    assert [pointer for pointer, _ in error.listed] == [f"/{i}" for i in range(min(number, 50))]
+
+
+@pytest.mark.parametrize("levels", [["1.0", "2.0", "3.0"], ["1", "2", "3"]])
+@pytest.mark.parametrize("value", [1, 1.0, "1", "1.0", " 1 "])
+def test_equal_numbers_are_one_level(levels, value):
+    assert _read_value(value, SOIL.model_copy(update={"levels": levels})) == levels[0]
+
+
+def test_codes_with_leading_zeros_are_text():
+    codes = SOIL.model_copy(update={"levels": ["01", "1"]})
+    assert [_read_value(value, codes) for value in ("01", "1", 1, 1.0)] == ["01", "1", "1", "1"]
+
+
+@pytest.mark.parametrize("value", [True, None, [1], 4, "4", "chalk"])
+def test_other_values_are_no_level(value):
+    with pytest.raises(ValueError, match="must be one of 1, 2, 3"):
+        _read_value(value, SOIL.model_copy(update={"levels": ["1", "2", "3"]}))
