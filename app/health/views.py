@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import logging
+import re
 import time
 from typing import Literal
 
-from flask import Blueprint, Flask, current_app
+from flask import Blueprint, Flask, Request, current_app, request
 from pydantic import BaseModel, Field
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.cache import answers
-from app.catalogue import snapshot
 from app.components import component, components
 from app.database import replica
-from app.database.db import db
+from app.health import checks
+from app.health.checks import DatabaseState, DiskState, Handover, ModelCheck, ModelCounts
 from app.health.probe import Probe
-from app.outbox.outbox import outbox
-from app.outbox.spool import SpoolError
 from app.web.faces import Reply, faces
 from app.web.operations import Operation
 
-log = logging.getLogger(__name__)
 pages = Blueprint("health", __name__, url_prefix="/health")
 
-Handover = Literal["direct", "up", "behind", "down"]
-_BEHIND_S = 60.0
+Status = Literal["ready", "degraded", "unavailable"]
 # shorter than the time limits of Docker's and nginx's checks
 _TIME_LIMIT_S = 2.0
+# Headers by which a proxy says that it forwards a request of somebody else.
+_PROXY_HEADER = re.compile(
+    r"(x-forwarded(-.+)?|forwarded(-.+)?|via|x-real-ip|(x-|cf-|true-|fastly-|x-cluster-)?(client|connecting)-ip)$",
+    re.IGNORECASE,
+)
+_LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 
 
 class Live(BaseModel):
@@ -40,10 +40,12 @@ class Live(BaseModel):
 class Components(BaseModel):
     """The state of each component."""
 
-    database: Literal["up", "down"]
+    database: DatabaseState = Field(description="`locked`: it answers, but cannot be written for at least a second.")
     replica: Literal["up", "down", "none"]
     cache: Literal["up", "down", "in process"]
-    models: int
+    disk: DiskState = Field(description="Whether the data directory, the spool's and SQLite's folder can be written.")
+    models: int = Field(description="Number of active models.")
+    broken_models: int = Field(description="Number of active models whose files cannot be opened.")
     handover: Handover = Field(
         description="How answers reach the database: `direct` at once; `up` through the spool; `behind`: the oldest "
         "has waited for more than a minute; `down`: the spool cannot be used, or refused an answer of this process a "
@@ -52,26 +54,35 @@ class Components(BaseModel):
     waiting: int = Field(description="Answers that wait for the database.")
 
 
-class Ready(BaseModel):
+class Readiness(BaseModel):
+    """Whether predictions can be answered."""
+
+    status: Status
+
+
+class Ready(Readiness):
     """Whether predictions can be answered. ``degraded``: they can, but a component is down."""
 
-    status: Literal["ready", "degraded", "unavailable"]
-    components: Components
+    components: Components | None = Field(
+        None, description="Only for operators: requests from the same host that no proxy forwarded."
+    )
 
 
 class Probes:
     """The checks of an application."""
 
-    def __init__(self) -> None:
-        self.database: Probe[Literal["up", "down"]] = Probe(_database, "down")
+    def __init__(self, models: ModelCheck) -> None:
+        self.database: Probe[DatabaseState] = Probe(checks.database, "down")
         self.replica: Probe[Literal["up", "down", "none"]] = Probe(replica.state, "down")
         self.cache: Probe[Literal["up", "down", "in process"]] = Probe(answers.state, "down")
-        self.models: Probe[int] = Probe(_models, 0)
+        self.disk: Probe[DiskState] = Probe(checks.disk, "down")
+        self.handover: Probe[tuple[Handover, int]] = Probe(checks.handover, ("down", 0))
+        self.models: Probe[ModelCounts] = Probe(models.run, ModelCounts())
 
 
 def init_app(app: Flask) -> None:
     """Add the checks to the application."""
-    components(app).add(Probes())
+    components(app).add(Probes(ModelCheck(app.config["SETTINGS"].models_dir.resolve())))
 
 
 @pages.get("/live")
@@ -100,7 +111,7 @@ def live() -> Reply:
 )
 @faces()
 def ready() -> Reply:
-    """Return whether predictions can be answered, and which component is down."""
+    """Return whether predictions can be answered, and to operators which component is down."""
     # the probes' threads need the application itself, not the proxy of this context
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # werkzeug's LocalProxy, typed as Flask
     probes = component(Probes)
@@ -108,53 +119,46 @@ def ready() -> Reply:
     # all of them start before the first wait, because each may hang
     database_result, replica_result = probes.database.start(app), probes.replica.start(app)
     cache_result, models_result = probes.cache.start(app), probes.models.start(app)
-    handover, waiting = _handover()
-    database, cache = database_result(until), cache_result(until)
+    disk_result, handover_result = probes.disk.start(app), probes.handover.start(app)
+    handover, waiting = handover_result(until)
+    models = models_result(until)
     parts = Components(
-        database=database,
+        database=database_result(until),
         replica=replica_result(until),
-        cache=cache,
-        models=models_result(until),
+        cache=cache_result(until),
+        disk=disk_result(until),
+        models=models.active,
+        broken_models=models.broken,
         handover=handover,
         waiting=waiting,
     )
-    # an answer is given only if the database or the spool can store it
-    can_answer = parts.models > 0 and (database == "up" or handover in ("up", "behind"))
-    all_up = database == "up" and "down" not in (parts.replica, cache) and handover in ("direct", "up")
-    status: Literal["ready", "degraded", "unavailable"] = (
-        "unavailable" if not can_answer else "ready" if all_up else "degraded"
+    status = _status(parts, any_answers=models.any_answers)
+    code = 503 if status == "unavailable" else 200
+    data = Ready(status=status, components=parts) if _is_operator(request) else Readiness(status=status)
+    return Reply(data, code, headers={"Cache-Control": "no-store"})
+
+
+def _status(parts: Components, *, any_answers: bool) -> Status:
+    """Return ``unavailable`` where no model answers, or neither the database nor the spool can store an answer."""
+    writable = parts.disk == "up"
+    # SQLite is on the disk, PostgreSQL is not
+    stored_at_once = parts.database == "up" and (writable or parts.handover != "direct")
+    stored_later = parts.handover in ("up", "behind") and writable
+    if not any_answers or not (stored_at_once or stored_later):
+        return "unavailable"
+    all_up = (
+        writable
+        and parts.database == "up"
+        and "down" not in (parts.replica, parts.cache)
+        and parts.handover in ("direct", "up")
+        and parts.broken_models == 0
     )
-    headers = {"Cache-Control": "no-store"}
-    return Reply(Ready(status=status, components=parts), 200 if can_answer else 503, headers=headers)
+    return "ready" if all_up else "degraded"
 
 
-def _database() -> Literal["up", "down"]:
-    try:
-        db.session.execute(text("SELECT 1"))
-    except SQLAlchemyError as error:
-        db.session.rollback()
-        log.warning("not ready: %s", type(error).__name__)
-        return "down"
-    return "up"
-
-
-def _models() -> int:
-    try:
-        return snapshot.current().n_models
-    except (SQLAlchemyError, OSError):
-        # there is no snapshot yet, and the database does not answer
-        db.session.rollback()
-        return 0
-
-
-def _handover() -> tuple[Handover, int]:
-    try:
-        depth = outbox().depth()
-    except SpoolError as error:
-        log.warning("the spool cannot be used: %s", error)
-        return "down", 0
-    if depth is None:
-        return "direct", 0
-    if outbox().refuses:
-        return "down", depth.rows
-    return ("behind" if depth.waited > _BEHIND_S else "up"), depth.rows
+def _is_operator(request: Request) -> bool:
+    """Return whether a request comes from the same host, and not through a proxy."""
+    # ProxyFix replaces the address, and keeps the connection's
+    original = request.environ.get("werkzeug.proxy_fix.orig", {})
+    address = original.get("REMOTE_ADDR") or request.remote_addr
+    return address in _LOOPBACK and not any(_PROXY_HEADER.match(name) for name, _ in request.headers)

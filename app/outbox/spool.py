@@ -19,8 +19,10 @@ from pathlib import Path
 
 _PAGE = 4096
 _WAIT_S = 2.0
-# 64 MB; a row takes about four pages.
+# 64 MB.
 _LOG_PAGES = 16_384
+# A row takes about four pages.
+_ROW_PAGES = 4
 _TABLES = (
     "waiting (place INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, body BLOB NOT NULL, at REAL NOT NULL)",
     "rejected (id TEXT PRIMARY KEY, body BLOB NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL)",
@@ -124,6 +126,22 @@ class Spool:
             rows, oldest = connection.execute("SELECT count(*), min(at) FROM waiting").fetchone()
             (rejected,) = connection.execute("SELECT count(*) FROM rejected").fetchone()
         return Depth(rows, max(0.0, time.time() - oldest) if rows else 0.0, rejected)
+
+    def check_writable(self) -> None:
+        """Check that a row can be added.
+
+        Raises
+        ------
+        SpoolError
+            The file is full, locked or read-only.
+        """
+        with self._usable() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+            if self._max_pages - (pages - free) < _ROW_PAGES:
+                raise SpoolError("the spool is full")
 
     @contextlib.contextmanager
     def _usable(self) -> Iterator[sqlite3.Connection]:

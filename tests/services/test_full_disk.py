@@ -161,6 +161,12 @@ def test_a_full_disk_refuses_and_loses_nothing(small: Small, database: str, post
                 assert call(url + path).status < 600
             assert call(f"{url}/metrics").status == 200
             assert small.waiting() > 0
+            ready = call(f"{url}/health/ready")
+            assert (ready.status, ready.json["status"], ready.json["components"]["disk"]) == (
+                503,
+                "unavailable",
+                "down",
+            )
             assert small.workers() == before
             # workers that start now live as well
             for worker in before:
@@ -174,6 +180,8 @@ def test_a_full_disk_refuses_and_loses_nothing(small: Small, database: str, post
             assert call(f"{url}/metrics").status == 200
         # the disk is full and the database is back: answers go there at once
         load.until(50)
+        ready = call(f"{url}/health/ready")
+        assert (ready.status, ready.json["status"], ready.json["components"]["disk"]) == (200, "degraded", "down")
         small.make_room()
         load.until(50)
     assert small.workers() == after
