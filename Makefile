@@ -3,6 +3,8 @@ SHELL := /bin/sh
 PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv/bin
+# The system sends SIGTERM to the server when `make` is killed.
+END_WITH_MAKE = $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
 export PYTHON PORT
 
 .DEFAULT_GOAL := help
@@ -14,7 +16,7 @@ help: ## list the commands
 # `exec` puts the server in the place of the shell, so that Ctrl-C and SIGTERM reach it
 run: ## install, fetch, migrate, train, serve on http://127.0.0.1:8000 (PORT=8123 picks another)
 	@sh tools/venv.sh runtime
-	@exec $(VENV)/python tools/start.py
+	@exec $(END_WITH_MAKE) $(VENV)/python -m tools.start
 
 test: lint fetch ## lint, types and every test, with real services (REQUIRE_ALL=1: a skip is a failure)
 	@exec $(VENV)/python -m pytest

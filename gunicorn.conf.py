@@ -20,16 +20,22 @@ from typing import Any
 _shm = Path("/dev/shm") if os.access("/dev/shm", os.W_OK | os.X_OK) else None  # noqa: S108
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# Containers that share /dev/shm have different names, and process numbers of their own.
+_METRICS_OF_HOST = f"ecopredict-metrics-{_digest(socket.gethostname())}-"
+
+
 def _metrics_prefix() -> Path:
-    """Return the beginning of the names of this instance's directories of counters, one for each master.
+    """Return the beginning of the names of the directories of counters of this DATA_DIR, one for each master.
 
     They are in memory where the system has /dev/shm, else under DATA_DIR: prometheus_client writes into mapped sparse
     files, and on a full disk the kernel ends a process that writes into one.
     """
     data_dir = Path(os.environ.get("DATA_DIR") or Path(__file__).parent / "instance").absolute()
-    instance = f"{socket.gethostname()} {data_dir} {os.environ.get('PORT', '')}"
-    name = f"ecopredict-metrics-{hashlib.sha256(instance.encode()).hexdigest()[:16]}"
-    return (_shm or data_dir) / name
+    return (_shm or data_dir) / f"{_METRICS_OF_HOST}{_digest(str(data_dir))}"
 
 
 # prometheus_client reads the variable when it is imported, so it is set before the application is imported. A master
@@ -40,6 +46,7 @@ if os.environ.get("PROMETHEUS_MULTIPROC_DIR", "").rpartition("-")[0] in ("", str
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
 from app.config.settings import SettingsError, load_settings  # noqa: E402
+from app.health import listener  # noqa: E402
 from app.telemetry.logs import formatter  # noqa: E402
 
 try:
@@ -90,11 +97,45 @@ def on_starting(server: Any) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for handler in server.log.error_log.handlers:
         handler.setFormatter(formatter(_settings.environment))
+    _listen_for_liveness(server)
+    _remove_drafts()
+
+
+def _remove_drafts() -> None:
+    """Remove the temporary files and folders of processes that were killed."""
+    from app.catalogue.snapshot import SnapshotFile
+    from ml.serving.drafts import remove_drafts
+
+    with contextlib.suppress(OSError):
+        remove_drafts(_settings.models_dir)
+        SnapshotFile(_settings.data_dir.resolve() / "registry").remove_drafts()
+        for draft in _settings.data_dir.glob(".secret_key.*.*"):
+            number = draft.name.split(".")[2]
+            if not (number.isdecimal() and _is_running(int(number))):
+                draft.unlink(missing_ok=True)
+
+
+# The socket of HEALTH_PORT, which the workers inherit.
+_liveness: list[socket.socket] = []
+
+
+def _listen_for_liveness(server: Any) -> None:
+    """Open HEALTH_PORT at the address that the server listens at."""
+    if _settings.health_port is None:
+        return
+    host = next((address[0] for address in server.cfg.address if isinstance(address, tuple)), "127.0.0.1")
+    try:
+        _liveness.append(listener.listen(host, _settings.health_port))
+    except OSError as error:
+        raise SystemExit(f"EcoPredict cannot start: HEALTH_PORT={_settings.health_port}: {error.strerror}") from None
 
 
 def _delete_metrics_of_ended_masters() -> None:
-    """Delete the counters of masters of this instance that were killed, and of one that had this master's number."""
-    for directory in _prefix.parent.glob(f"{_prefix.name}-*"):
+    """Delete the counters of masters that were killed, of any DATA_DIR, and of one that had this master's number.
+
+    Masters with other ports may run on the same DATA_DIR. Only the owner of a directory can delete it.
+    """
+    for directory in _prefix.parent.glob(f"{_METRICS_OF_HOST}*-*"):
         number = directory.name.rpartition("-")[2]
         if directory == _metrics or not (number.isdecimal() and _is_running(int(number))):
             shutil.rmtree(directory, ignore_errors=True)
@@ -161,6 +202,8 @@ def post_worker_init(worker: Any) -> None:
     preload(worker.wsgi)
     # the spool may contain answers of an earlier run
     components(worker.wsgi).get(Outbox).start()
+    for opened in _liveness:
+        listener.serve(opened)
     # These objects live as long as the worker. Frozen, they are not visited by every garbage collection.
     gc.collect()
     gc.freeze()

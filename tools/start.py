@@ -2,7 +2,7 @@
 
 The steps are: fetch the data, migrate the database, train the demo models, register them. They are skipped when a
 stamp says that they were completed with the same sources. Then this process becomes gunicorn. Each step runs in a
-process group of its own, so that one signal ends the step together with the processes it started.
+process group of its own (tools/steps.py). The start ends when `make` is killed (Makefile).
 """
 
 from __future__ import annotations
@@ -11,71 +11,17 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
-PROJECT = Path(__file__).resolve().parent.parent
+from tools.steps import PROJECT, StartError, Step, StoppedError, StopSignals, run_step
+
 BIN = Path(sys.executable).parent
 _POLL_S = 0.05
-_GRACE_S = 10.0
-
-
-class StartError(Exception):
-    """The start cannot go on; the message is one line."""
-
-
-class StoppedError(Exception):
-    """SIGINT, SIGTERM or SIGHUP was received before the server was started."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-class StopSignals:
-    """The signals that end a start.
-
-    The handler only notes the signal. An exception raised by a handler could come between the start of a step and the
-    code that ends it, and the step would be left running.
-    """
-
-    def __init__(self) -> None:
-        self._received: int | None = None
-        self._handled = [signal.SIGINT, signal.SIGTERM]
-        # nohup ignores it, and the start then goes on without its terminal
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            self._handled.append(signal.SIGHUP)
-        for number in self._handled:
-            signal.signal(number, self._note)
-
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        if self._received is None:
-            self._received = number
-
-    def check(self) -> None:
-        """Raise `StoppedError` when a signal was received."""
-        if self._received is not None:
-            raise StoppedError(self._received)
-
-    def restore(self) -> None:
-        """Restore the default actions, for the server that this process becomes."""
-        for number in self._handled:
-            signal.signal(number, signal.SIG_DFL)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One command of the preparation."""
-
-    title: str
-    command: Sequence[str | Path]
+_ABANDONED_S = 600.0
 
 
 def preparation(data_dir: Path) -> list[Step]:
@@ -107,7 +53,12 @@ def sources_key(project: Path, environ: dict[str, str]) -> str:
     str
         SHA-256 as hex.
     """
-    paths = [project / "requirements.txt", project / "tools" / "fetched.toml", project / "tools" / "start.py"]
+    paths = [
+        project / "requirements.txt",
+        project / "tools" / "fetched.toml",
+        project / "tools" / "start.py",
+        project / "tools" / "steps.py",
+    ]
     for folder in ("ml", "migrations"):
         paths += sorted((project / folder).rglob("*.py"))
     checksum = hashlib.sha256()
@@ -177,49 +128,17 @@ def only_start(data_dir: Path, stop: StopSignals) -> Iterator[int]:
         os.close(lock)
 
 
-def run_step(step: Step, environ: dict[str, str], stop: StopSignals) -> None:
-    """Run one step, and end it with everything that it started when a signal is received."""
-    stop.check()
-    print(f"== {step.title}", flush=True)
-    # stdin stays closed: a process group in the background that reads from the terminal is suspended
-    process = subprocess.Popen(  # noqa: S603
-        step.command, cwd=PROJECT, env=environ, stdin=subprocess.DEVNULL, process_group=0
-    )
-    try:
-        while process.poll() is None:
-            stop.check()
-            time.sleep(_POLL_S)
-    finally:
-        end_group(process)
-    stop.check()
-    if process.returncode:
-        raise StartError(f"{step.title}: failed (exit {process.returncode}); the next `make run` tries again")
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of a step's process group: with SIGTERM, and with SIGKILL after a while."""
-    for number, seconds in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, 1.0)):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                os.killpg(process.pid, number)
-            except (ProcessLookupError, PermissionError):
-                # the group is empty
-                process.wait()
-                return
-            if process.poll() is not None and not _has_live_member(process.pid):
-                return
-            time.sleep(_POLL_S)
-
-
-def _has_live_member(group: int) -> bool:
-    """Return whether a process of the group still runs; in a container, zombies may never be collected."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, member_of = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
-            if int(member_of) == group and state not in ("Z", "X"):
-                return True
-    return False
+def remove_drafts(data_dir: Path) -> None:
+    """Remove what killed starts have left: drafts of the stamp, and downloads that were written ten minutes ago."""
+    for draft in data_dir.glob(".ready-*"):
+        draft.unlink(missing_ok=True)
+    abandoned = time.time() - _ABANDONED_S
+    for folder in (data_dir / "raw", PROJECT / "app/static/vendor"):
+        for draft in folder.rglob(".fetching-*"):
+            # `make fetch` may run at the same time
+            with contextlib.suppress(FileNotFoundError):
+                if draft.stat().st_mtime < abandoned:
+                    draft.unlink()
 
 
 def prepare(steps: Sequence[Step], stamp: Path, key: str, environ: dict[str, str], stop: StopSignals) -> None:
@@ -255,6 +174,7 @@ def main() -> int:
         environ["PORT"] = str(port)
         data_dir.mkdir(parents=True, exist_ok=True)
         with only_start(data_dir, stop) as lock:
+            remove_drafts(data_dir)
             stamp, key = data_dir / ".ready", sources_key(PROJECT, environ)
             if not is_ready(stamp, key, data_dir, PROJECT, environ):
                 prepare(preparation(data_dir), stamp, key, environ, stop)
@@ -269,6 +189,7 @@ def main() -> int:
         print(f"make run: {error.filename or ''}: {error.strerror}", file=sys.stderr)
         return 1
     except StoppedError as stopped:
+        stop.ignore()
         print("\nStopped. The next `make run` goes on from here.", file=sys.stderr)
         return 128 + stopped.number
     return 0

@@ -21,6 +21,12 @@ from app.config.settings import load_settings
 from tests.services.conftest import ENVIRONMENT, WHEATEAR, call, predict
 from tools import live
 
+# A request whose body never arrives.
+UNFINISHED = (
+    b"POST /api/v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 50\r\n\r\n{"
+)
+
 
 @pytest.fixture(scope="module")
 def environ(workroom: Path, prepared: Path) -> dict[str, str]:
@@ -69,10 +75,7 @@ def test_a_request_without_its_body_does_not_keep_a_stopped_server(environ: dict
     with live.serving(environ, ENVIRONMENT="development") as site:
         family = psutil.Process(site.program.process.pid).children(recursive=True)
         with socket.create_connection(("127.0.0.1", site.program.port)) as connection:
-            connection.sendall(
-                b"POST /api/v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                b"Content-Length: 50\r\n\r\n{"
-            )
+            connection.sendall(UNFINISHED)
             assert predict(site.url).status == 200
             assert site.program.stop(signal.SIGINT) == 0, site.program.output()
         assert psutil.wait_procs(family, timeout=5)[1] == []
@@ -107,6 +110,32 @@ def test_a_start_that_fails_leaves_the_counters_of_the_running_server(environ: d
         second = subprocess.run(command, cwd=live.PROJECT, env=settings, capture_output=True, timeout=60, check=False)
         assert second.returncode == 1
         assert _count(site.url) == before > 0
+
+
+def test_a_start_removes_what_killed_processes_left_and_nothing_of_a_running_server(environ: dict[str, str]) -> None:
+    data = Path(environ["DATA_DIR"])
+    with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as killed:
+        (left,) = {_counters(worker) for worker in psutil.Process(killed.program.process.pid).children()}
+    assert left.exists()
+    names = ("models/study/species/.writing-x/card.json", "registry/tmpx.json", ".secret_key.999999999.ab")
+    drafts = [data / name for name in names]
+    for draft in drafts:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.touch()
+    with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as first:
+        assert not left.exists()
+        assert not any(draft.exists() for draft in drafts)
+        assert predict(first.url).status == 200
+        before = _count(first.url)
+        (counters,) = {_counters(worker) for worker in psutil.Process(first.program.process.pid).children()}
+        # another port of the same tree
+        with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as second:
+            assert predict(second.url).status == 200
+            assert second.program.stop(signal.SIGTERM) == 0
+        assert counters.exists()
+        assert _count(first.url) == before > 0
+        assert first.program.stop(signal.SIGTERM) == 0
+    assert not (data / "models/study/species/.writing-x").exists()
 
 
 def test_a_new_master_has_counters_of_its_own(environ: dict[str, str], tmp_path: Path) -> None:
@@ -221,7 +250,7 @@ def test_a_body_in_pieces_is_held_to_the_limit(site: live.Site, path: str) -> No
 def _in_pieces(site: live.Site, path: str, body: bytes) -> int:
     """Send a chunked body and return the status; a connection still used after it would answer what is left of it."""
     kind = "application/json" if path.startswith("/api") else "application/x-www-form-urlencoded"
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", site.program.port), 20) as link:
         link.sendall(head.encode() + body)
         link.shutdown(socket.SHUT_WR)

@@ -28,7 +28,7 @@ def environ(prepared: Path, workroom: Path) -> dict[str, str]:
 
 
 def test_a_prepared_directory_is_served_and_the_lock_is_released(environ: dict[str, str], tmp_path: Path) -> None:
-    command = [sys.executable, "tools/start.py"]
+    command = [sys.executable, "-m", "tools.start"]
     port = int(environ["PORT"])
     with live.running(command, tmp_path / "start.log", port, environ=environ) as program:
         live.wait_until(lambda: "EcoPredict is ready" in program.output(), 30, "the server is ready")

@@ -65,9 +65,9 @@ class Tree:
         self.data = folder / "instance"
         self.port = live.free_port()
         self.started: list[subprocess.Popen[str]] = []
-        self._write(
-            "tools/start.py", (PROJECT / "tools/start.py").read_text().replace("_GRACE_S = 10.0", "_GRACE_S = 0.5")
-        )
+        self._write("tools/start.py", (PROJECT / "tools/start.py").read_text())
+        steps = (PROJECT / "tools/steps.py").read_text()
+        self._write("tools/steps.py", steps.replace("_GRACE_S = 10.0", "_GRACE_S = 0.5"))
         for path in ("requirements.txt", "tools/fetched.toml", "migrations/env.py"):
             self._write(path, "")
         self._write("tools/fetch.py", STEP)
@@ -92,7 +92,7 @@ class Tree:
     def start(self, port: int | str | None = None, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
         environ = {name: value for name, value in os.environ.items() if name not in ("DATA_DIR", "PORT")}
         process = subprocess.Popen(
-            [*prefix, self.folder / ".venv/bin/python", "tools/start.py"],
+            [*prefix, self.folder / ".venv/bin/python", "-m", "tools.start"],
             cwd=self.folder, env=environ | {"PORT": str(port or self.port)}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             # nohup's SIG_IGN would be inherited

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 from tests.unit.tools.start_tree import STEP, STEPS, Tree, runs
 from tools import live
+from tools.live import PROJECT
 
 STOPPED = "Stopped. The next `make run` goes on from here."
 
@@ -84,11 +87,56 @@ def test_a_killed_start_leaves_no_stamp(tree: Tree) -> None:
     pids = tree.hanging()
     process.kill()
     process.wait(20)
-    for pid in pids:
-        psutil.Process(pid).kill()
+    live.wait_until(lambda: not any(map(runs, pids)), 20, "the step and its child end")
     assert tree.stamps() == []
     tree.remove("hang-train")
     assert tree.serves() == STEPS
+
+
+def test_a_stubborn_step_of_a_killed_start_ends(tree: Tree) -> None:
+    tree.touch("hang-train")
+    tree.touch("stubborn-train")
+    process = tree.start()
+    pids = tree.hanging()
+    process.kill()
+    process.wait(20)
+    live.wait_until(lambda: not any(map(runs, pids)), 20, "the step and its child end")
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux)")
+@pytest.mark.parametrize("step", ["train", None])
+def test_a_killed_make_ends_everything_that_it_started(tree: Tree, step: str | None) -> None:
+    shutil.copy(PROJECT / "Makefile", tree.folder)
+    (tree.folder / "tools/venv.sh").touch()
+    if step is None:
+        assert tree.serves() == STEPS
+    else:
+        tree.touch(f"hang-{step}")
+    make = subprocess.Popen(
+        ["make", "run", f"PORT={tree.port}"], cwd=tree.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if name not in ("DATA_DIR", "MAKEFLAGS")},
+    )  # fmt: skip
+    tree.started.append(make)
+    if step is None:
+        live.wait_until(lambda: live.listens(tree.port), 20, "the server listens")
+    else:
+        tree.hanging()
+    family = [child.pid for child in psutil.Process(make.pid).children(recursive=True)]
+    assert family
+    make.kill()
+    make.wait(20)
+    live.wait_until(lambda: not any(map(runs, family)), 20, "everything ends")
+    assert not live.listens(tree.port)
+
+
+def test_drafts_of_killed_starts_are_removed(tree: Tree) -> None:
+    old, new = tree.data / "raw/a/.fetching-old", tree.folder / "app/static/vendor/.fetching-new"
+    for draft in (old, new, tree.data / ".ready-12345"):
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.touch()
+    os.utime(old, (0, 0))
+    assert tree.serves() == STEPS
+    assert (old.exists(), new.exists(), tree.stamps()) == (False, True, [".ready"])
 
 
 @pytest.mark.parametrize(
