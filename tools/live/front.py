@@ -32,6 +32,9 @@ def nginx(
     static: Path = PROJECT / "app" / "static",
     changes: Sequence[tuple[str, str]] = (),
     name_server: int | None = None,
+    host_name: str = "",
+    start: Sequence[str] = (),
+    user: str = "root",
 ) -> Iterator[Front]:
     """Run nginx with the files of nginx/, changed to local ports and folders.
 
@@ -49,6 +52,12 @@ def nginx(
         Texts of the configuration and their replacements.
     name_server : int, optional
         Port of a name server that resolves the name of the upstream, as Docker's does.
+    host_name : str
+        The setting HOST_NAME.
+    start : sequence of str
+        A command that runs nginx/start.sh, such as setpriv with its options.
+    user : str
+        The user of the workers, and optionally its group. Only root can choose one.
     """
     upstreams = [upstream] if isinstance(upstream, int) else list(upstream)
     pages, api, tls = free_port(), free_port(), free_port()
@@ -64,19 +73,22 @@ def nginx(
     local = [
         (shipped, " ".join(servers)),
         ("resolver 127.0.0.11 ", f"resolver 127.0.0.1:{name_server or free_port()} "),
-        ("listen 8501 ", f"listen 127.0.0.1:{pages} "),
-        ("listen 8000 ", f"listen 127.0.0.1:{api} "),
-        ("listen 443 ", f"listen 127.0.0.1:{tls} "),
+        ("listen 8501", f"listen 127.0.0.1:{pages}"),
+        ("listen 8000", f"listen 127.0.0.1:{api}"),
+        ("listen 443", f"listen 127.0.0.1:{tls}"),
         ("/srv/", f"{folder}/srv/"),
-        ("user nginx;", "user root;" if os.geteuid() == 0 else ""),
-        ("/var/run/nginx.pid", str(folder / "nginx.pid")),
+        ("user nginx;", f"user {user};" if os.geteuid() == 0 else ""),
+        ("8000 problem.json;", f"{api} problem.json;"),
+        ('8000 "";', f'{api} "";'),
+        ("/run/nginx", str(folder / "run")),
         ("/var/cache/nginx", str(folder)),
         ("/etc/nginx", str(folder / "etc")),
     ]
     without_tls = [] if has_certificate else [("include /etc/nginx/tls.conf;", "")]
     _write_config(folder / "etc", [*changes, *without_tls, *local])
-    command = [nginx_binary(), "-p", folder, "-c", folder / "etc" / "nginx.conf", "-g", "daemon off;"]
-    with running(command, folder / "nginx.log", pages) as program:
+    command = [*start, "sh", folder / "etc" / "start.sh", "-p", folder, "-c", folder / "etc" / "nginx.conf"]
+    path = f"{nginx_binary().parent}{os.pathsep}{os.environ['PATH']}"
+    with running(command, folder / "nginx.log", pages, environ={"PATH": path, "HOST_NAME": host_name}) as program:
         yield Front(program.process, program.log, pages, api, tls if has_certificate else 0, folder)
 
 
@@ -102,7 +114,7 @@ def _tool(*command: str | Path) -> None:
 def _write_config(folder: Path, replacements: Sequence[tuple[str, str]]) -> None:
     """Copy nginx/ with texts replaced; a text that is in no file is an error."""
     shutil.copytree(PROJECT / "nginx", folder, dirs_exist_ok=True)
-    files = {path: path.read_text() for path in folder.rglob("*.conf")}
+    files = {path: path.read_text() for path in (*folder.rglob("*.conf"), folder / "start.sh")}
     for old, new in replacements:
         assert any(old in text for text in files.values()), f"nginx/ no longer contains {old!r}"
         files = {path: text.replace(old, new) for path, text in files.items()}

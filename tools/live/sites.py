@@ -40,6 +40,8 @@ def app_environ(data_dir: Path, **changes: str) -> dict[str, str]:
         "ENVIRONMENT": "testing",
         "SECRET_KEY": "for-tests-only",
         "RATE_LIMIT": "100000/second",
+        "PUBLIC_PREDICTIONS": "1",
+        "PUBLIC_ANALYTICS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     return environ | changes

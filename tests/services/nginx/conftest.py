@@ -50,10 +50,8 @@ def ask(
 def slow_body(port: int, caller: str) -> Iterator[socket.socket]:
     """A request whose body never comes whole."""
     with socket.create_connection(("127.0.0.1", port), 10, source_address=(caller, 0)) as link:
-        head = (
-            "POST /api/v1/predictions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
-        )
-        link.sendall(head.encode() + b'\r\n{"spec')
+        head = "POST /api/v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
+        link.sendall(head.encode() + b'\r\nContent-Length: 100\r\n\r\n{"spec')
         yield link
 
 

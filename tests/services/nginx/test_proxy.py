@@ -81,7 +81,9 @@ def test_both_ports_serve_the_api(front: live.Front, path: str) -> None:
 def test_health_is_on_both_ports(front: live.Front) -> None:
     for port in (front.port, front.api):
         assert ask(port, "/health/live").json == {"status": "live"}
-        assert ask(port, "/health/ready").status == 200
+        ready = ask(port, "/health/ready")
+        # components are for operators
+        assert (ready.status, set(ready.json)) == (200, {"status"})
 
 
 def test_a_prediction_by_the_api_port(front: live.Front) -> None:

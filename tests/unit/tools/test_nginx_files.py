@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from app.web.faces import DECISIVE
 from app.web.problems import DETAILS
 from tools.live import PROJECT
 
@@ -31,13 +32,42 @@ def test_errors_are_told_in_the_words_of_the_application() -> None:
 
 
 def test_every_error_page_has_words() -> None:
-    for name in ("site.conf", "api.conf"):
-        listed = {
-            int(status)
-            for line in re.findall(r"error_page (.*) /\.error/", CONFIG[name])
-            for status in (re.findall(r"=(\d{3})", line) or re.findall(r"\d{3}", line))
-        }
-        assert listed <= set(_details()), name
+    listed = {
+        int(status)
+        for line in re.findall(r"^error_page (.*) /\.error/", CONFIG["errors.conf"], re.MULTILINE)
+        for status in (re.findall(r"=(\d{3})", line) or re.findall(r"\d{3}", line))
+    }
+    # every status that nginx can make itself in this configuration
+    assert listed >= {400, 403, 404, 405, 408, 411, 412, 413, 414, 416, 421, 429, 431, 500, 501, 503, 504, 505, 507}
+    titles = re.search(r"map \$status \$problem_title \{(.*?)\n\}", CONFIG["problems.conf"], re.DOTALL)
+    assert titles
+    assert listed == set(_details()) == {int(status) for status in re.findall(r"(\d{3}) \"", titles[1])}
+
+
+def test_every_server_has_the_error_pages() -> None:
+    for name in ("site.conf", "api.conf", "other_hosts.conf"):
+        assert "include /etc/nginx/errors.conf;" in CONFIG[name], name
+
+
+def test_vary_names_every_header_that_decides() -> None:
+    assert f'"{", ".join(("Accept", *DECISIVE))}"' in CONFIG["problems.conf"]
+
+
+def test_other_hosts_are_the_default_on_every_port() -> None:
+    text = CONFIG["nginx.conf"] + CONFIG["tls.conf"]
+    servers = re.findall(r"server \{(.*?)\n *\}", text, re.DOTALL)
+    default = {port for server in servers for port in re.findall(r"listen (\d+)[ a-z]* default_server;", server)}
+    assert default == set(re.findall(r"listen (\d+)", text)) == {"8501", "8000", "443"}
+    for server in servers:
+        hosts = "other_hosts.conf" if "default_server" in server else "/run/nginx/hosts.conf"
+        assert hosts in server
+
+
+def test_every_zone_counts_by_client() -> None:
+    text = "".join(CONFIG.values())
+    keys = re.findall(r"limit_(?:req|conn)_zone (\S+) ", text)
+    assert set(keys) == {"$client"}
+    assert len(keys) == 4
 
 
 def test_nginx_lets_go_of_a_connection_before_gunicorn_does() -> None:
@@ -59,7 +89,10 @@ def test_containers_meet_on_the_same_port() -> None:
     dockerfile = (PROJECT / "Dockerfile").read_text()
     port = _number(r"server app:(\d+)", CONFIG["nginx.conf"])
     assert f"--bind=0.0.0.0:{port}" in dockerfile
-    assert f"http://127.0.0.1:{port}/health/live" in dockerfile
+    # liveness has a port of its own, which answers while all threads are busy
+    health_port = _number(r"HEALTH_PORT=(\d+)", dockerfile)
+    assert f"http://127.0.0.1:{health_port}/health/live" in dockerfile
+    assert health_port != port
     compose = (PROJECT / "docker-compose.yml").read_text()
     for listened in re.findall(r"listen (\d+)", CONFIG["nginx.conf"] + CONFIG["tls.conf"]):
         assert f'"{listened}:{listened}"' in compose
