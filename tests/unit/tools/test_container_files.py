@@ -1,14 +1,28 @@
-"""The container files are well formed: no engine is needed to check that much."""
+"""The container files: their form, and the protection of every container. No engine is needed to check that much."""
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sysconfig
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from app.config.settings import load_settings
 from tools.live import PROJECT
 
 SCRIPTS = Path(sysconfig.get_paths()["scripts"])
+TEXT = (PROJECT / "docker-compose.yml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 
 
 def _run(*command: str | Path) -> None:
@@ -22,3 +36,177 @@ def test_compose_file_keeps_to_its_schema() -> None:
 
 def test_dockerfile_passes_hadolint() -> None:
     _run(SCRIPTS / "hadolint", "Dockerfile")
+
+
+# every container
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_can_change_nothing_but_its_volumes(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+    for mount in service.get("tmpfs", []):
+        assert re.search(r":size=\d+[mg],mode=\d+$", mount), mount
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_has_limits(name: str) -> None:
+    assert {"mem_limit", "pids_limit", "cpus"} <= set(SERVICES[name])
+
+
+def test_only_nginx_has_capabilities_and_each_has_its_reason() -> None:
+    assert {name for name, service in SERVICES.items() if "cap_add" in service} == {"nginx"}
+    for capability in SERVICES["nginx"]["cap_add"]:
+        assert re.search(rf"- {capability} +# \w+", TEXT), capability
+
+
+def test_root_is_only_where_the_key_is_read() -> None:
+    # the images of the application and of nginx name their users themselves
+    assert {name: service["user"] for name, service in SERVICES.items() if "user" in service} == {
+        "certificate": "0",
+        "postgres": "postgres",
+        "redis": "redis",
+    }
+    assert re.search(r"^USER 10001$", DOCKERFILE, re.MULTILINE)
+
+
+def test_networks_are_separate() -> None:
+    networks = {name: service.get("networks", service.get("network_mode")) for name, service in SERVICES.items()}
+    assert networks == {
+        "app": ["front", "back"],
+        "setup": ["back"],
+        "certificate": "none",
+        "nginx": ["front"],
+        "postgres": ["back"],
+        "redis": ["back"],
+    }
+    assert COMPOSE["networks"]["back"] == {"internal": True}
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
+
+
+def test_secrets_have_no_default_and_are_no_arguments() -> None:
+    for name in ("SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD"):
+        uses = re.findall(rf"\$\{{{name}[^}}]*\}}", TEXT)
+        assert uses
+        assert set(uses) == {f"${{{name}:?set {name}}}"}
+    for name, service in SERVICES.items():
+        assert "PASSWORD" not in str(service.get("command")), name
+    assert "requirepass" in SERVICES["redis"]["command"][-1]
+
+
+# host names
+
+
+def _environment(name: str, **variables: str) -> dict[str, str]:
+    """Return the environment of a service as Compose fills it in."""
+
+    def value(match: re.Match[str]) -> str:
+        return variables.get(match[1], match[3] if match[2] == ":-" else "x")
+
+    return {
+        key: re.sub(r"\$\{(\w+)(:[-?])([^}]*)\}", value, text) for key, text in SERVICES[name]["environment"].items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("host_name", "hosts"),
+    [
+        (None, {"localhost", "app"}),
+        ("Eco.example.org,www.example.org", {"eco.example.org", "www.example.org", "app"}),
+    ],
+)
+def test_nginx_and_the_application_have_the_same_host_names(host_name: str | None, hosts: set[str]) -> None:
+    variables = {} if host_name is None else {"HOST_NAME": host_name}
+    settings = load_settings(_environment("app", **variables))
+    # the last one is the name by which Prometheus reads the metrics
+    assert set(settings.allowed_hosts) == hosts
+    nginx = _environment("nginx", **variables)["HOST_NAME"]
+    assert set(nginx.lower().split(",")) == hosts - {"app"}
+
+
+# images and packages
+
+
+def _pins(text: str) -> dict[str, str]:
+    return {name.lower(): version for name, version in re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)}
+
+
+def test_the_image_is_built_from_packages_with_hashes() -> None:
+    assert "--require-hashes" in DOCKERFILE
+    assert "--requirement requirements-hashes.txt" in DOCKERFILE
+    assert "\n!requirements-hashes.txt\n" in (PROJECT / ".dockerignore").read_text()
+
+
+def test_the_hashes_are_those_of_the_requirements() -> None:
+    hashes = (PROJECT / "requirements-hashes.txt").read_text()
+    assert _pins(hashes) == _pins((PROJECT / "requirements.txt").read_text()), "run `sh tools/hashes.sh`"
+    for block in re.split(r"^(?=[\w.-]+==)", hashes, flags=re.MULTILINE)[1:]:
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", block), block[:60]
+    # names of registries are a matter of the machine
+    assert "://" not in hashes
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.11.99"])
+def test_the_requirements_are_complete_for_every_patch_version_of_python(python: str) -> None:
+    """pip ends with an error when a package requires one that has no hash."""
+    pinned = {canonicalize_name(name) for name in _pins((PROJECT / "requirements.txt").read_text())}
+    environment = {"python_full_version": python, "python_version": "3.11", "extra": ""}
+    for name in pinned:
+        try:
+            requirements = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue  # needed for another version of Python
+        for requirement in map(Requirement, requirements):
+            if requirement.marker is None or requirement.marker.evaluate(environment):
+                assert canonicalize_name(requirement.name) in pinned, f"{name} requires {requirement}"
+
+
+def test_every_image_can_be_pinned_by_a_setting() -> None:
+    args = dict(re.findall(r"^ARG (\w+_IMAGE)=(\S+)$", DOCKERFILE, re.MULTILINE))
+    assert set(args) == {"PYTHON_IMAGE", "NGINX_IMAGE"}
+    stages = {"install"}
+    for image in re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE):
+        assert image in stages or image in {f"${{{name}}}" for name in args}, image
+    defaults = dict(re.findall(r"\$\{(\w+_IMAGE):-([^}]+)\}", TEXT))
+    assert defaults.items() >= args.items()
+    script = (PROJECT / "tools" / "digests.sh").read_text()
+    assert dict(re.findall(r"\$\{(\w+_IMAGE):=([^}]+)\}", script)) == defaults
+
+
+def _fake_docker(folder: Path, digest: str) -> dict[str, str]:
+    docker = folder / "docker"
+    docker.write_text(f'#!/bin/sh\n[ "$1" != image ] || echo "{digest}"\n')
+    docker.chmod(0o755)
+    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "REDIS_IMAGE": "registry:5000/redis:7@sha256:old"}
+
+
+def test_digests_are_printed_as_settings(tmp_path: Path) -> None:
+    digest = "sha256:" + "0123456789abcdef" * 4
+    done = subprocess.run(
+        ["sh", PROJECT / "tools" / "digests.sh"],
+        env=_fake_docker(tmp_path, f"somewhere/else@{digest}"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        f"PYTHON_IMAGE=python:3.11-slim-bookworm@{digest}",
+        f"NGINX_IMAGE=nginx:1.28-alpine@{digest}",
+        f"POSTGRES_IMAGE=postgres:17-bookworm@{digest}",
+        f"REDIS_IMAGE=registry:5000/redis:7@{digest}",
+    ]
+
+
+def test_an_image_without_a_digest_is_an_error(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", PROJECT / "tools" / "digests.sh"],
+        env=_fake_docker(tmp_path, "python:local"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no digest of python:3.11-slim-bookworm" in done.stderr
