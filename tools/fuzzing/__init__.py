@@ -1,0 +1,1 @@
+"""Fuzzing of everything that reads input from strangers, guided by the coverage of this repository's modules."""
