@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sqlalchemy import Engine, text
 
 from benchmarks.made_up import made_up_study
+from benchmarks.serving.checkouts import front_of, train_in
 from benchmarks.serving.report import BEFORE
 from benchmarks.serving.tables import Base
 from ml.predictors.pipeline import FeaturePipeline
@@ -35,17 +35,6 @@ VARIANTS = {
 _RATE_LIMIT = "1000000/second"
 # the limit that is shipped would refuse the load
 _NGINX_CHANGES = [("rate=50r/s", "rate=1000000r/s")]
-# Trains with the code of a checkout: its working directory. The function has moved between versions.
-_TRAIN = """
-import sys
-from pathlib import Path
-from benchmarks.made_up import made_up_study
-try:
-    from ml.training.train import train_species
-except ImportError:
-    from ml.training import train_species
-train_species(made_up_study(200, 12, 0), sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
-"""
 
 
 @dataclass
@@ -63,6 +52,8 @@ class Variant:
         Where it stores its answers.
     metrics_url : str
         Address of its metrics; empty without.
+    pages_port : int
+        Where nginx serves the pages; 0 without nginx.
     """
 
     name: str
@@ -70,6 +61,7 @@ class Variant:
     programs: list[live.Program]
     database: Engine | None = None
     metrics_url: str = ""
+    pages_port: int = 0
 
     def rows(self) -> int:
         """Return the number of stored answers."""
@@ -127,6 +119,11 @@ class TestbedOptions:
         Number of trees of EcoPredict's forest.
     against : Path, optional
         Another checkout of EcoPredict, which is served as the variant `BEFORE`.
+    shipped_limits : bool
+        Whether nginx has the limits of its checkout, and for `BEFORE` all of its configuration. Otherwise the limits
+        are too high to be reached.
+    environ : dict of str to str
+        Further settings of the applications.
     """
 
     variants: Sequence[str] = tuple(VARIANTS)
@@ -135,6 +132,8 @@ class TestbedOptions:
     rate_limit: str = _RATE_LIMIT
     trees: int = 500
     against: Path | None = None
+    shipped_limits: bool = False
+    environ: dict[str, str] = field(default_factory=dict)
 
 
 def cpu_seconds(processes: list[psutil.Process]) -> float:
@@ -167,7 +166,7 @@ def running_testbed(folder: Path, options: TestbedOptions) -> Iterator[Testbed]:
     model = train_species(study, SPECIES, folder / "models", options.trees)
     _pickle_forest(study, folder / "forest.pickle")
     if options.against is not None:
-        other = _train_in(options.against, folder / "models-before", options.trees)
+        other = train_in(options.against, SPECIES, folder / "models-before", options.trees)
         same = "the same model" if other == model.name else f"another model ({other}, not {model.name})"
         testbed.notes.append(f"`{BEFORE}` is {options.against}; it trained {same}.")
     with contextlib.ExitStack() as stack:
@@ -196,20 +195,10 @@ def running_testbed(folder: Path, options: TestbedOptions) -> Iterator[Testbed]:
                 RATE_LIMIT=options.rate_limit,
                 TRUSTED_PROXIES="1",
                 FOREST=str(folder / "forest.pickle"),
+                **options.environ,
             )
             testbed.variants.append(_start(name, folder, environ, options, stack))
         yield testbed
-
-
-def _train_in(checkout: Path, models: Path, trees: int) -> str:
-    """Train the model with the code of another checkout; return its id."""
-    command = [sys.executable, "-c", _TRAIN, SPECIES, models, str(trees)]
-    environ = {**os.environ, "PYTHONPATH": str(checkout)}
-    result = subprocess.run(command, cwd=checkout, env=environ, capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise SystemExit(f"benchmarks.serving: training in {checkout} failed:\n{result.stderr[-2000:]}")
-    (manifest,) = models.glob("*/*/*/manifest.json")
-    return manifest.parent.name
 
 
 def _process_on(port: int) -> psutil.Process:
@@ -252,12 +241,15 @@ def _start(
         program = stack.enter_context(_reference(name, folder, environ))
         # EcoPredict's own settings of gunicorn pin its workers in the same way
         _pin(psutil.Process(program.process.pid), 4 if name.startswith("usual") else 2)
-    programs, port = [program], program.port
-    if options.behind_nginx:
-        front = stack.enter_context(live.nginx(folder / "nginx", program.port, changes=_NGINX_CHANGES))
-        programs.append(front)
-        port = front.api
-    return Variant(name, port, programs, database, metrics_url=metrics)
+    if not options.behind_nginx:
+        return Variant(name, program.port, [program], database, metrics_url=metrics)
+    if name == BEFORE and options.against is not None and options.shipped_limits:
+        opening = front_of(options.against, folder / "nginx", program.port)
+    else:
+        changes = () if options.shipped_limits else _NGINX_CHANGES
+        opening = live.nginx(folder / "nginx", program.port, changes=changes)
+    front = stack.enter_context(opening)
+    return Variant(name, front.api, [program, front], database, metrics_url=metrics, pages_port=front.port)
 
 
 def _reference(name: str, folder: Path, environ: dict[str, str]) -> contextlib.AbstractContextManager[live.Program]:
