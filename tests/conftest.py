@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,11 @@ Once = Callable[[str, Callable[[Path], object]], Path]
 # the time of an example depends on the load of the machine
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
+# A shell starts what ends with "&" with these signals ignored. The programs that tests start would inherit that, and a
+# shell script cannot trap a signal that was ignored when it started.
+for _number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 
 def _fail_skipped(report: Any) -> None:
@@ -116,6 +122,15 @@ def nceas() -> Path:
     folder = PROJECT.parent / "shared" / "data" / "nceas"
     if not folder.is_dir():
         pytest.skip(f"the NCEAS data is not at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of inputs from outsiders' bug reports, which developers share."""
+    folder = PROJECT.parent / "shared" / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"the cases are not at {folder}")
     return folder
 
 

@@ -17,6 +17,8 @@ from ml.serving.response_curves import response_curves
 
 def browse(query: SpeciesQuery) -> SpeciesPage:
     """Return a page of species from the snapshot: by scientific name, or by how well a search text matches."""
+    if query.study is not None:
+        query = query.model_copy(update={"study": snapshot.current().resolve_study(query.study)})
     if not query.q.strip():
         return _list(query)
     return _search(query) if names.fold(query.q) else SpeciesPage(items=[], next=None)

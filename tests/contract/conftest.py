@@ -19,6 +19,7 @@ from app.catalogue import snapshot
 from app.config.settings import Settings
 from app.database.db import db
 from app.predictions.tables import Prediction
+from app.registry import changes
 from app.registry import service as registry
 from tests.contract.lint import lint_page
 from tests.synthetic import synthetic_study
@@ -33,6 +34,8 @@ def make_settings(data_dir: Path, **changes: Any) -> Settings:
         "database_url": f"sqlite:///{data_dir / 'test.db'}",
         "secret_key": "for-tests-only",
         "rate_limit": "100000/second",
+        "public_predictions": True,
+        "public_analytics": True,
     }
     return Settings(**{**given, **changes})
 
@@ -56,8 +59,8 @@ def app(artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     upgrade(app)
     with app.app_context():
         for path in artifacts.values():
-            version, _ = registry.register(path)
-            registry.activate(version.id)
+            version, _ = changes.register(path)
+            changes.activate(version.id)
     return app
 
 
@@ -134,3 +137,34 @@ def nothing_happened(stored: Callable[[], int], caplog: pytest.LogCaptureFixture
     assert stored() == before
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert not errors, errors
+
+
+@pytest.fixture
+def two(tmp_path, artifacts, newer_model):
+    """Two processes' applications on one data directory, the ids of two models, the second of which answers."""
+    settings = make_settings(tmp_path)
+    one, another = create_app(settings), create_app(settings)
+    upgrade(one)
+    ids = []
+    with one.app_context():
+        for path in (artifacts[WHEATEAR], newer_model, artifacts["parus-major"]):
+            version, _ = changes.register(path)
+            changes.activate(version.id)
+            ids.append(version.id)
+    return one, another, ids
+
+
+def answering_model(app, environment):
+    given = app.test_client().post("/api/v1/predictions", json={"species": WHEATEAR, "environment": environment})
+    assert given.status_code == 200, given.json
+    return given.json["model"]
+
+
+def registry_folder(app):
+    return Path(app.config["SETTINGS"].data_dir) / "registry"
+
+
+def matching_slugs(app, query):
+    response = app.test_client().get("/api/v1/species", query_string=query)
+    assert response.status_code == 200, response.json
+    return [item["slug"] for item in response.json["items"]]

@@ -168,7 +168,9 @@ def test_no_models_yet(empty_app):
         "database": "up",
         "replica": "none",
         "cache": "in process",
+        "disk": "up",
         "models": 0,
+        "broken_models": 0,
         "handover": "direct",
         "waiting": 0,
     }

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from app import create_app
-from app.registry import service as registry
+from app.registry import changes
 from tests.collectors import silence
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 
@@ -56,8 +56,8 @@ def test_answers_go_on_while_postgresql_hangs_and_readiness_says_so(artifacts, t
     beside = create_app(make_settings(tmp_path))
     upgrade(beside)
     with beside.app_context():
-        version, _ = registry.register(artifacts[WHEATEAR])
-        registry.activate(version.id)
+        version, _ = changes.register(artifacts[WHEATEAR])
+        changes.activate(version.id)
     app = create_app(make_settings(tmp_path, database_url=f"postgresql+psycopg2://u:p@127.0.0.1:{silent}/d"))
     ready, seconds = timed(app.test_client())
     assert seconds < 2.5
@@ -69,8 +69,8 @@ def test_a_redis_that_never_answers_is_down_within_seconds(artifacts, tmp_path, 
     app = create_app(make_settings(tmp_path, redis_url=f"redis://127.0.0.1:{silent}/0"))
     upgrade(app)
     with app.app_context():
-        version, _ = registry.register(artifacts[WHEATEAR])
-        registry.activate(version.id)
+        version, _ = changes.register(artifacts[WHEATEAR])
+        changes.activate(version.id)
     ready, seconds = timed(app.test_client())
     assert seconds < 2.5
     assert (ready.status_code, ready.json["components"]["cache"]) == (200, "down")

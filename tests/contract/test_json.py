@@ -92,8 +92,29 @@ def test_search_without_accents(client):
     items = client.get("/api/v1/species?q=mesange").json["items"]
     assert [item["slug"] for item in items] == ["parus-major"]
     assert client.get("/api/v1/species?q=wheatear&study=test-hills").json["items"]
-    assert client.get("/api/v1/species?q=wheatear&study=other").json["items"] == []
-    assert client.get("/api/v1/species?study=other").json["items"] == []
+    assert client.get("/api/v1/species?q=wheatear&study=TEST-HILLS").json["items"]
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer"),
+    [
+        ("species?study=other", "/study"),
+        ("species?q=wheatear&study=other", "/study"),
+        ("models?species=other", "/species"),
+        ("predictions?species=other", "/species"),
+    ],
+)
+def test_an_unknown_filter_is_named(client, path, pointer):
+    response = client.get(f"/api/v1/{path}")
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json["errors"]] == [pointer]
+
+
+def test_filters_take_every_name_of_a_species(client, ask):
+    ask()
+    for path in ("models", "predictions"):
+        for name in (WHEATEAR, WHEATEAR.upper(), "Oenanthe hispanica", "OENANTHE HISPANICA"):
+            assert client.get(f"/api/v1/{path}", query_string={"species": name}).json["items"], (path, name)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from app import create_app
-from app.registry import service as registry
+from app.registry import changes
 from app.telemetry import logs
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 
@@ -34,8 +34,8 @@ def production(app, artifacts, tmp_path, written):
     app = create_app(make_settings(tmp_path, environment="production", trusted_proxies=1))
     upgrade(app)
     with app.app_context():
-        version, _ = registry.register(artifacts[WHEATEAR])
-        registry.activate(version.id)
+        version, _ = changes.register(artifacts[WHEATEAR])
+        changes.activate(version.id)
     return app.test_client()
 
 
@@ -46,7 +46,8 @@ def lines_about_requests(written):
 def test_a_line_of_json_about_each_prediction(production, environment, written):
     asked = {"species": WHEATEAR, "environment": environment}
     headers = {"X-Request-ID": "abc-1", "traceparent": f"00-{TRACE}-b7ad6b7169203331-01", **PRIVATE}
-    answers = [production.post("/api/v1/predictions?q=hush", json=asked, headers=headers) for _ in range(2)]
+    url = "/api/v1/predictions?extrapolation=allow"
+    answers = [production.post(url, json=asked, headers=headers) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
     first, second = lines_about_requests(written)
     assert first.pop("time").endswith("+00:00")

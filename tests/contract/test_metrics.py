@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from app import create_app
 from app.database.db import db
-from app.registry import service as registry
+from app.registry import changes
 from app.telemetry import metrics
 from ml.serving.artifact import _model_id
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
@@ -37,8 +37,8 @@ def visitor(artifacts, tmp_path):
     app = create_app(make_settings(tmp_path))
     upgrade(app)
     with app.app_context():
-        version, _ = registry.register(artifacts[WHEATEAR])
-        registry.activate(version.id)
+        version, _ = changes.register(artifacts[WHEATEAR])
+        changes.activate(version.id)
     return app.test_client()
 
 
@@ -101,8 +101,8 @@ def test_a_model_that_cannot_be_opened_is_counted(artifacts, tmp_path, environme
     models = tmp_path / "models"
     shutil.copytree(artifacts[WHEATEAR], models / "one")
     with app.app_context():
-        version, _ = registry.register(models / "one")
-        registry.activate(version.id)
+        version, _ = changes.register(models / "one")
+        changes.activate(version.id)
     (models / "one" / "card.json").unlink()
     client = app.test_client()
     asked = {"species": WHEATEAR, "environment": environment}
@@ -141,8 +141,8 @@ def test_series_stay_few_with_many_models(artifacts, tmp_path, environment):
     slugs = [f"species-{number}" for number in range(MANY)]
     with app.app_context():
         for slug in slugs:
-            version, _ = registry.register(renamed(artifacts[WHEATEAR], slug, tmp_path / "models"))
-            registry.activate(version.id)
+            version, _ = changes.register(renamed(artifacts[WHEATEAR], slug, tmp_path / "models"))
+            changes.activate(version.id)
 
     def ask(slug):
         answer = client.post("/api/v1/predictions", json={"species": slug, "environment": environment})
@@ -166,8 +166,8 @@ def test_models_beyond_the_memory_that_is_allowed_are_closed_and_answer_again(ar
     client = app.test_client()
     with app.app_context():
         for number in range(16):
-            version, _ = registry.register(renamed(artifacts[WHEATEAR], f"species-{number}", tmp_path / "models"))
-            registry.activate(version.id)
+            version, _ = changes.register(renamed(artifacts[WHEATEAR], f"species-{number}", tmp_path / "models"))
+            changes.activate(version.id)
     for turn in range(2):
         for number in range(16):
             asked = {"species": f"species-{number}", "environment": environment | {"trees": 40 + turn}}

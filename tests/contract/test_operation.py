@@ -15,7 +15,7 @@ from app import create_app
 from app.api_docs.openapi import build
 from app.config.settings import PROJECT
 from app.database.db import db
-from app.registry import service as registry
+from app.registry import changes
 from app.web.operations import operation_of
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 
@@ -30,7 +30,9 @@ def test_health(client):
         "database": "up",
         "replica": "none",
         "cache": "in process",
+        "disk": "up",
         "models": 4,
+        "broken_models": 0,
         "handover": "direct",
         "waiting": 0,
     }
@@ -146,8 +148,11 @@ def test_rate_limit(tmp_path, redis_url):
     page = client.post("/", data={"species": "a"})
     assert page.status_code == 429
     assert page.mimetype == "text/html"
-    for path in ("/", "/health/live", "/metrics", "/species"):
+    for path in ("/", "/species", "/openapi.json", "/models", "/analytics", "/nothing"):
+        assert client.get(path).status_code == 429
+    for path in ("/health/live", "/metrics", "/static/css/tokens.css"):
         assert client.get(path).status_code == 200
+    assert client.options("/api/v1/species").status_code == 200
 
 
 @pytest.mark.parametrize(("trusted", "third"), [(0, 429), (1, 200)])
@@ -163,8 +168,8 @@ def test_redis_down(artifacts, tmp_path, environment, caplog):
     app = create_app(make_settings(tmp_path, redis_url=DEAD_REDIS))
     upgrade(app)
     with app.app_context():
-        version, _ = registry.register(artifacts[WHEATEAR])
-        registry.activate(version.id)
+        version, _ = changes.register(artifacts[WHEATEAR])
+        changes.activate(version.id)
     client = app.test_client()
     # what this process has computed it still knows
     for known in (False, True):
@@ -222,19 +227,19 @@ def test_activate_and_rollback_are_seen_at_the_next_request(artifacts, newer_mod
         return client.post("/api/v1/predictions", json={"species": WHEATEAR, "environment": environment}).json["model"]
 
     with app.app_context():
-        one, _ = registry.register(artifacts[WHEATEAR])
-        registry.activate(one.id)
+        one, _ = changes.register(artifacts[WHEATEAR])
+        changes.activate(one.id)
         first_id = one.id
     assert ask() == {"id": first_id, "version": 1}
     with app.app_context():
-        two, _ = registry.register(newer_model)
-        registry.activate(two.id)
+        two, _ = changes.register(newer_model)
+        changes.activate(two.id)
         second_id = two.id
     assert ask() == {"id": second_id, "version": 2}
     with app.app_context():
-        assert registry.rollback("test-hills") == [(second_id, first_id)]
-        with pytest.raises(registry.RegistryError):
-            registry.rollback("test-hills")
+        assert changes.rollback("test-hills") == [(second_id, first_id)]
+        with pytest.raises(changes.RegistryError):
+            changes.rollback("test-hills")
     assert ask() == {"id": first_id, "version": 1}
 
 

@@ -10,7 +10,7 @@ import pytest
 from app import create_app
 from app.database.db import db
 from app.predictions.tables import Prediction
-from app.registry import service as registry
+from app.registry import changes
 from ml.training.train import train_species
 from tests.contract.conftest import WHEATEAR, LintingClient, ask_of, form_of, make_settings, upgrade
 from tests.synthetic import synthetic_study
@@ -30,8 +30,8 @@ def hills(tmp_path_factory):
     app = create_app(make_settings(folder))
     upgrade(app)
     with app.app_context():
-        version, _ = registry.register(path)
-        registry.activate(version.id)
+        version, _ = changes.register(path)
+        changes.activate(version.id)
     app.test_client_class = LintingClient
     return app.test_client()
 
@@ -248,14 +248,20 @@ def test_wrong_conditions_in_an_address_are_named_beside_their_fields(client):
 
 
 @pytest.mark.parametrize(
-    "address", [f"/?species={WHEATEAR}&env.trees=12", f"/species/{WHEATEAR}/response-curves", "/compare/species"]
+    ("address", "limit"),
+    [
+        (f"/?species={WHEATEAR}&env.trees=12", 2),
+        # response curves cost twice as much
+        (f"/species/{WHEATEAR}/response-curves", 4),
+        ("/compare/species", 2),
+    ],
 )
-def test_pages_that_ask_a_model_are_limited_like_the_form(tmp_path, artifacts, address):
-    app = create_app(make_settings(tmp_path, rate_limit="2/hour"))
+def test_pages_that_ask_a_model_are_limited_like_the_form(tmp_path, artifacts, address, limit):
+    app = create_app(make_settings(tmp_path, rate_limit=f"{limit}/hour"))
     upgrade(app)
     with app.app_context():
-        version, _ = registry.register(artifacts[WHEATEAR])
-        registry.activate(version.id)
+        version, _ = changes.register(artifacts[WHEATEAR])
+        changes.activate(version.id)
     client = app.test_client()
     assert [client.get(address).status_code for _ in range(3)] == [200, 200, 429]
-    assert client.get("/").status_code == 200
+    assert client.get("/").status_code == 429

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis as redis_client
 from flask import Flask
 
 from app import create_app
@@ -177,3 +178,18 @@ def start_instance(prepared: Path, tmp_path: Path) -> Callable[..., Instance]:
         return Instance(create_app(settings))
 
     return make
+
+
+@pytest.fixture
+def client(redis: live.Program) -> Iterator[redis_client.Redis]:
+    with redis_client.Redis(port=redis.port) as client:
+        yield client
+
+
+@pytest.fixture
+def address(redis: live.Program) -> str:
+    return f"redis://127.0.0.1:{redis.port}/0"
+
+
+def command_calls(client: redis_client.Redis, command: str) -> int:
+    return int(client.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])

@@ -39,7 +39,7 @@ def collector() -> Iterator[Collector]:
 def ask(url: str, **headers: str) -> Answer:
     body = {"species": WHEATEAR, "environment": {**ENVIRONMENT, "temperature": 17.1717}}
     return call(
-        f"{url}/api/v1/predictions?x=hush",
+        f"{url}/api/v1/predictions",
         body,
         headers={"User-Agent": PRIVATE[1], "X-Forwarded-For": PRIVATE[2], **headers},
     )

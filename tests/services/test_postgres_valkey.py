@@ -74,7 +74,7 @@ def test_search_bears_typos(on_services: Sites) -> None:
 
 
 def test_a_poisoned_cache_changes_no_answer(on_services: Sites, redis: live.Program) -> None:
-    """One poison after another is in test_cache_and_limits; here it is met by an instance that serves."""
+    """One poison after another is in test_cache; here it is met by an instance that serves."""
     first = predict(on_services().url).json
     with redis_client.Redis(port=redis.port) as client:
         live.wait_until(lambda: bool(client.keys("ecopredict:prediction:*")), 10, "Redis has it")
@@ -117,3 +117,16 @@ def test_the_limit_is_shared_between_instances(on_services: Sites) -> None:
     assert refused.headers["ratelimit-limit"] == "6"
     assert refused.headers["ratelimit-remaining"] == "0"
     assert call(f"{one.url}/health/live").status == 200
+
+
+def test_a_locked_table_shows_in_readiness(on_services: Sites, database: str) -> None:
+    """As during a migration: answers go to the spool."""
+    site = on_services(WEB_CONCURRENCY="1")
+    with live.connected(database) as connection, connection.begin():
+        connection.exec_driver_sql("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE")
+        began = time.monotonic()
+        ready = call(f"{site.url}/health/ready")
+        assert time.monotonic() - began < 2.5
+        assert (ready.status, ready.json["status"], ready.json["components"]["database"]) == (200, "degraded", "locked")
+        assert predict(site.url).status == 200
+    assert call(f"{site.url}/health/ready").json["components"]["database"] == "up"

@@ -13,7 +13,7 @@ from app import create_app
 from app.database.db import db
 from app.predictions import tables
 from app.predictions.tables import Prediction
-from app.registry import service as registry
+from app.registry import changes
 from tests.contract.conftest import WHEATEAR, LintingClient, make_settings, upgrade
 
 
@@ -25,8 +25,8 @@ def prepared(artifacts, tmp_path_factory):
     upgrade(app)
     with app.app_context():
         for path in artifacts.values():
-            version, _ = registry.register(path)
-            registry.activate(version.id)
+            version, _ = changes.register(path)
+            changes.activate(version.id)
         db.engine.dispose()
     return folder
 

@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from app import create_app
 from app.database.db import db
-from app.registry import service as registry
+from app.registry import changes
 from ml.training.train import train_species
 from tests.conftest import Once
 from tests.contract.conftest import WHEATEAR, LintingClient, make_settings, upgrade
@@ -82,8 +82,8 @@ def versions(
     ids: dict[str, str] = {}
     with app.app_context():
         for name, path in found.items():
-            version, _ = registry.register(path)
-            registry.activate(version.id)
+            version, _ = changes.register(path)
+            changes.activate(version.id)
             ids[name] = version.id
     return app, ids
 

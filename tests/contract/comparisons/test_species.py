@@ -9,6 +9,7 @@ import pytest
 
 from app import create_app
 from app.components import components
+from app.registry import changes
 from app.registry import service as registry
 from app.registry.model_cache import ModelCache
 from ml.training.train import train_species
@@ -135,7 +136,7 @@ def test_a_study_of_versions_that_read_different_predictors(versioned, ids, envi
     """The wheatear's model without soil does not make soil a stray value; the tit's needs it."""
     app, _ = versions
     with app.app_context():
-        registry.activate(ids["soilless"])
+        changes.activate(ids["soilless"])
     try:
         asked = {"study": STUDY, "environment": environment}
         answer = versioned.post(f"{API}/species", json=asked).json
@@ -146,7 +147,7 @@ def test_a_study_of_versions_that_read_different_predictors(versioned, ids, envi
         assert 'name="env.soil"' in versioned.get("/compare/species").get_data(as_text=True)
     finally:
         with app.app_context():
-            registry.activate(ids["latest"])
+            changes.activate(ids["latest"])
 
 
 def test_presences_only_are_no_chances(tmp_path):
@@ -154,8 +155,8 @@ def test_presences_only_are_no_chances(tmp_path):
     upgrade(app)
     client = app.test_client()
     with app.app_context():
-        version, _ = registry.register(train_species(recorded_study(), WHEATEAR, tmp_path / "m", **SMALL))
-        registry.activate(version.id)
+        version, _ = changes.register(train_species(recorded_study(), WHEATEAR, tmp_path / "m", **SMALL))
+        changes.activate(version.id)
         typical = dict(registry.card_of(version).starting_points[0].environment)
     answer = client.post(f"{API}/species", json={"study": "test-records", "environment": typical})
     assert answer.json["expected"] is None
@@ -171,9 +172,9 @@ def test_a_model_that_cannot_be_opened_leaves_the_other_species(artifacts, tmp_p
     asked = {"study": STUDY, "environment": environment}
     with app.app_context():
         for slug in (WHEATEAR, "parus-major", "turdus-merula"):
-            version, _ = registry.register(shutil.copytree(artifacts[slug], tmp_path / slug))
+            version, _ = changes.register(shutil.copytree(artifacts[slug], tmp_path / slug))
             if slug != "turdus-merula":
-                registry.activate(version.id)
+                changes.activate(version.id)
     shutil.rmtree(tmp_path / WHEATEAR)
     answer = client.post(f"{API}/species", json=asked).json
     assert [item["species"]["slug"] for item in answer["items"]] == ["parus-major"]
@@ -226,7 +227,7 @@ def test_the_form_again_with_messages(client, environment, headers):
     page = response.get_data(as_text=True)
     assert response.status_code == 422
     assert response.headers["HX-Retarget"] == "#compare"
-    for text in ('value="many"', "Must be a number", "Enter a value", "depth: this model has no such", 'role="alert"'):
+    for text in ('value="many"', "Must be a number", "Enter a value", "depth: This model has no such", 'role="alert"'):
         assert text in page, text
     assert page.count('aria-invalid="true"') == 2
     own = client.get("/compare/species", query_string={"threshold": "own", "own_threshold": "7"}, headers=headers)

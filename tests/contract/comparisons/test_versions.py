@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.registry import service as registry
+from app.registry import changes
 from ml.training.train import train_species
 from tests.contract.comparisons.conftest import API, HTMX, SMALL, STUDY
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
@@ -79,7 +79,7 @@ def test_a_version_of_an_older_format(versioned, ids):
 def test_an_older_format_in_the_other_comparisons(versioned, ids, versions, environment):
     app, _ = versions
     with app.app_context():
-        registry.activate(ids["old"])
+        changes.activate(ids["old"])
     try:
         asked = {"study": STUDY, "environment": environment, "threshold": 0.5}
         answer = versioned.post(f"{API}/species", json=asked).json
@@ -91,7 +91,7 @@ def test_an_older_format_in_the_other_comparisons(versioned, ids, versions, envi
         assert versioned.get("/compare/conditions", query_string={"species": WHEATEAR}).status_code == 200
     finally:
         with app.app_context():
-            registry.activate(ids["latest"])
+            changes.activate(ids["latest"])
 
 
 def test_versions_of_different_species_and_the_same_twice(versioned, ids):
@@ -143,9 +143,9 @@ def test_a_version_whose_files_are_gone_still_has_its_card(artifacts, tmp_path, 
     upgrade(app)
     second = train_species(synthetic_study(n_species=2, categorical=True), WHEATEAR, tmp_path / "m", **SMALL)
     with app.app_context():
-        registry.register(shutil.copytree(artifacts[WHEATEAR], tmp_path / "gone"))
-        version, _ = registry.register(second)
-        registry.activate(version.id)
+        changes.register(shutil.copytree(artifacts[WHEATEAR], tmp_path / "gone"))
+        version, _ = changes.register(second)
+        changes.activate(version.id)
         latest = version.id
     shutil.rmtree(tmp_path / "gone")
     answer = compare(app.test_client(), first=latest).json
