@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Mapping
 
 import orjson
 
 from app.errors import ValidationFailed
-from app.web.input_validation import pointer
+from app.web.input_validation import NUMBER, pointer
 from ml.card import ModelCard, Predictor
-from ml.predictors.encoding import find_level, why_impossible
-
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+from ml.predictors.encoding import find_level, list_levels, why_impossible
 
 Canonical = dict[str, float | str]
 
@@ -98,5 +95,4 @@ def _read_level(value: object, predictor: Predictor) -> str:
         code = find_level(levels, value)
         if code is not None:
             return levels[code]
-    choices = ", ".join(level[:50] for level in levels[:20]) + (", …" if len(levels) > 20 else "")
-    raise ValueError(f"must be one of {choices}")
+    raise ValueError(f"must be one of {list_levels(levels)}")

@@ -7,11 +7,11 @@ from werkzeug.datastructures import MultiDict
 from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry
 from app.errors import AppError, ValidationFailed
-from app.predictions.conditions import NUMBER, Canonical
+from app.predictions.conditions import Canonical
 from app.predictions.schemas import PredictForm
 from app.registry import service as registry
 from app.species import service as species_service
-from app.web.input_validation import pointer, pointer_parts
+from app.web.input_validation import NUMBER, pointer, pointer_parts
 from ml.card import Conditions, ModelCard
 from ml.predictors.encoding import number_text
 from ml.serving.threshold import OWN

@@ -27,7 +27,8 @@ _REPEATED = "given more than once"
 # Names and numbers of a JSON pointer, and characters of each.
 _MOST_PARTS, _LONGEST_NAME = 12, 100
 _MOST_DIGITS = 400
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+#: A number in a form or an address, written as in JSON or with a sign.
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -186,7 +187,7 @@ def _to_number(digits: str) -> int | float:
 def _number_or_text(text: str) -> float | str:
     """Return a query parameter as a number, where it is one."""
     # -0 is 0
-    return float(text) + 0.0 if _NUMBER.fullmatch(text) else text
+    return float(text) + 0.0 if NUMBER.fullmatch(text) else text
 
 
 def read_query(schema: type[Schema]) -> Schema:

@@ -25,6 +25,7 @@ from benchmarks.floods.clients import VICTIM_RATE, Attacker
 from benchmarks.floods.kinds import FLOODS
 from benchmarks.floods.report import Results, tables
 from benchmarks.floods.rounds import Rounds, store_answers
+from benchmarks.serving.checkouts import folder_of
 from benchmarks.serving.testbed import TestbedOptions, running_testbed
 
 _RATE_LIMIT = "10/second"
@@ -89,13 +90,6 @@ def _names(text: str) -> list[str]:
     return [name for name in FLOODS if name in names]
 
 
-def _checkout(text: str) -> Path:
-    folder = Path(text).resolve()
-    if not (folder / "wsgi.py").is_file():
-        raise argparse.ArgumentTypeError(f"{folder} has no wsgi.py")
-    return folder
-
-
 def main() -> None:
     """Read the options, measure and print the report."""
     parser = argparse.ArgumentParser(
@@ -103,7 +97,7 @@ def main() -> None:
         description="Measure the latency of one client while another one floods the service.",
         epilog="Floods: " + "; ".join(f"{name}: {text}" for name, text in FLOODS.items()),
     )
-    parser.add_argument("--against", type=_checkout, metavar="DIR", help="another checkout, as the variant `before`")
+    parser.add_argument("--against", type=folder_of, metavar="DIR", help="another checkout, as the variant `before`")
     parser.add_argument("--floods", type=_names, default=list(FLOODS), help="names separated by commas (all)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each flood (%(default)s)")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a round for each variant (5)")

@@ -21,6 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.serving.checkouts import folder_of
 from benchmarks.serving.protocol import LoadGenerator, Protocol
 from benchmarks.serving.report import Series, table
 from benchmarks.serving.scrape import scrape_under_load
@@ -120,13 +121,6 @@ def _share(text: str) -> float:
     return value
 
 
-def _checkout(text: str) -> Path:
-    folder = Path(text).resolve()
-    if not (folder / "wsgi.py").is_file():
-        raise argparse.ArgumentTypeError(f"{folder} has no wsgi.py")
-    return folder
-
-
 def main() -> None:
     """Read the options, measure and print the report."""
     parser = argparse.ArgumentParser(
@@ -135,7 +129,7 @@ def main() -> None:
         epilog="Variants: " + "; ".join(f"{name}: {text}" for name, text in VARIANTS.items()),
     )
     parser.add_argument("--variants", type=_names, default=list(VARIANTS), help="names separated by commas (all)")
-    parser.add_argument("--against", type=_checkout, metavar="DIR", help="another checkout, as the variant `before`")
+    parser.add_argument("--against", type=folder_of, metavar="DIR", help="another checkout, as the variant `before`")
     parser.add_argument("--repeated", type=_share, nargs="+", default=[0.9, 0.0], help="shares of repeats (0.9 0)")
     parser.add_argument("--rounds", type=int, default=9, help="rounds of each scenario (%(default)s)")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round for each variant (2)")

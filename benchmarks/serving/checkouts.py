@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import subprocess
@@ -70,3 +71,11 @@ def front_of(checkout: Path, folder: Path, upstream: int) -> Iterator[live.Front
     finally:
         process.stdin.close()
         process.wait(30)
+
+
+def folder_of(text: str) -> Path:
+    """Return the folder that the option ``--against`` names, which must be a checkout."""
+    folder = Path(text).resolve()
+    if not (folder / "wsgi.py").is_file():
+        raise argparse.ArgumentTypeError(f"{folder} has no wsgi.py")
+    return folder

@@ -91,11 +91,15 @@ def _number(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) and text.isascii() else None
 
 
-def not_a_level(levels: Sequence[str], value: object) -> str:
-    """Return the message that a value is not a level, with the first levels."""
-    shown = ", ".join(level[:40] for level in levels[:_MOST_LEVELS])
+def list_levels(levels: Sequence[str]) -> str:
+    """Return the first levels for a message, and the number of the others."""
     more = f" and {len(levels) - _MOST_LEVELS:,} more" if len(levels) > _MOST_LEVELS else ""
-    return f"{level_text(value):.40} is not one of {shown}{more}"
+    return ", ".join(level[:40] for level in levels[:_MOST_LEVELS]) + more
+
+
+def not_a_level(levels: Sequence[str], value: object) -> str:
+    """Return the message that a value is not a level."""
+    return f"{level_text(value):.40} is not one of {list_levels(levels)}"
 
 
 def why_impossible(predictor: Predictor, number: float) -> str | None:

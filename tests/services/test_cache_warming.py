@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,6 @@ from tools import live
 
 Start = Callable[..., Instance]
 BLACKCAP = "sylvia-atricapilla"
-
-
-@pytest.fixture
-def client(redis: live.Program) -> Iterator[redis_client.Redis]:
-    with redis_client.Redis(port=redis.port) as client:
-        yield client
-
-
-@pytest.fixture
-def address(redis: live.Program) -> str:
-    return f"redis://127.0.0.1:{redis.port}/0"
 
 
 def _asked(instance: Instance, *questions: tuple[str, dict[str, Any]]) -> None:
