@@ -9,15 +9,14 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, overload
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+)
 
-from ml.card_fields import Address, Count, Label, Name, Number, Portion, Prose, Share, Slug, places_on_earth
-
-
-class Part(BaseModel):
-    """Base of every part of the card: no other members, and finite numbers only."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+from ml.card_fields import Address, Count, Label, Name, Number, Part, Portion, Prose, Share, Slug, places_on_earth
+from ml.card_preparation import Preparation
 
 
 class Predictor(Part):
@@ -275,3 +274,5 @@ class ModelCard(Part):
     notes: list[Prose] = Field(
         default_factory=list, max_length=1_000, description="what was unusual about the records, and what was done"
     )
+    # Only models of users' own data have it. A card without it is written as before it existed.
+    preparation: Preparation | None = Field(None, exclude_if=lambda value: value is None)

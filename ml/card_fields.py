@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 # Blanks of typography, and the joiners that some scripts need between letters; other invisible characters are refused.
 _TYPOGRAPHY = dict.fromkeys(map(ord, "\n\t\u00a0\u2002\u2003\u2005\u2006\u2007\u2009\u200a\u202f\u3000\u200c\u200d"))
@@ -57,3 +57,9 @@ Address = Annotated[str, Field(max_length=2_000), AfterValidator(_address)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
 Portion = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]
+
+
+class Part(BaseModel):
+    """Base of every part of the card: no other members, and finite numbers only."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)

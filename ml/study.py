@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ml.card import Predictor, SpeciesDescription, StudyDescription
+from ml.card_preparation import Preparation
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class StudyData:
         Easting and northing in metres where the source has them; spatial blocks prefer them to `coordinates`.
     dropped : dict
         Records left out, counted by reason.
+    cells : ndarray of int, shape (n_sites,), or None
+        Grid cell of each row, by which held-out scores of two versions are paired.
+    preparation : Preparation or None
+        How the study was made, for studies of users' own data.
     """
 
     description: StudyDescription
@@ -43,3 +48,5 @@ class StudyData:
     coordinates: NDArray[np.float64] | None = None
     projected: NDArray[np.float64] | None = None
     dropped: dict[str, int] = field(default_factory=dict)
+    cells: NDArray[np.int64] | None = None
+    preparation: Preparation | None = None

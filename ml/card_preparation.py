@@ -1,0 +1,39 @@
+"""The part of a model card that says how a study was made of a user's own files."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ml.card_fields import Count, Label, Name, Part, Prose
+
+
+class UsedFile(Part):
+    """A file that a study of a user's own data was made of."""
+
+    name: Label
+    sha256: Label
+    size: Count
+    content: Prose = Field(description="what the file was recognised as")
+
+
+class UsedLayer(Part):
+    """The layer that a predictor was read from."""
+
+    predictor: Name
+    file: Label
+    band: Label
+    sha256: Label = Field(description="of the file together with its companions")
+    treatment: Prose = Field(description="what was done to the values: scale, unit, resampling")
+
+
+class Preparation(Part):
+    """How a study was made of a user's own files. The files and the recipe are enough to train the same model again."""
+
+    files: list[UsedFile] = Field(max_length=1_000)
+    layers: list[UsedLayer] = Field(max_length=1_000)
+    grid: Prose
+    rules: list[Prose] = Field(max_length=200, description="the cleaning rules, each a sentence")
+    recipe: Annotated[str, Field(max_length=1_000_000)] = Field(description="the recipe as JSON")
+    command: Prose = Field(description="the command that trains the same model from the files and the recipe")
