@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import itertools
-import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from ml.records.dialect import STATED_DELIMITER
 from ml.records.errors import OccurrenceError
-from ml.records.row_names import QUOTED, RowNames, has_row_names
+from ml.records.row_names import RowNames, has_row_names
 
 #: Largest number of columns of a table.
 MAX_COLUMNS = 2_000
@@ -18,93 +17,24 @@ MAX_COLUMNS = 2_000
 MAX_CELLS = 50_000_000
 #: Different values of a column that are stored once each.
 _MOST_SHARED = 10_000
-#: Longest line of a header that is searched for the delimiter, characters.
-LONGEST_HEADER = 100_000
 #: Largest number of delimiters of a line, within quoted fields too.
 _MOST_DELIMITERS = 1_000_000
-#: The line with which Excel states the delimiter.
-_STATED_DELIMITER = re.compile(r'"?sep=(?P<delimiter>[\t;,|])"?\r?\n?', re.IGNORECASE)
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    # The mark of UTF-32 begins like that of UTF-16.
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
-def decode(content: bytes, encoding: str, name: str) -> str:
-    """Decode a file, strictly. A byte order mark overrides the stated encoding.
-
-    Parameters
-    ----------
-    content : bytes
-    encoding : str
-        As the file's description states it.
-    name : str
-        Name of the file, for messages.
+def check_line(line: str, delimiter: str, number: int, name: str) -> str:
+    r"""Return a line with ``\n`` and without carriage returns.
 
     Raises
     ------
     OccurrenceError
-        The encoding is unknown, the content is not in it, or contains a null character.
+        It has too many delimiters.
     """
-    if content.startswith(b"PK\x03\x04"):
-        raise OccurrenceError(f"{name} is a zip file or an Excel workbook, not a table; export it as CSV")
-    codec = next((codec for mark, codec in _MARKS if content.startswith(mark)), encoding)
-    try:
-        text = content.decode(codec)
-    except LookupError:
-        raise OccurrenceError(f"{name}: unknown encoding {codec[:40]!r}") from None
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        hint = "; save it as UTF-8 (in Excel: CSV UTF-8)" if codec.lower().replace("-", "") == "utf8" else ""
-        raise OccurrenceError(
-            f"{name}, line {line}: not {codec}, byte {error.start + 1:,} is {error.object[error.start]:#04x}{hint}"
-        ) from None
-    except ValueError:
-        raise OccurrenceError(f"{name} is not {codec}") from None
-    if not isinstance(text, str):
-        # Codecs such as "hex" or "zip" return bytes.
-        raise OccurrenceError(f"{name}: {codec[:40]!r} is not a text encoding")
-    if "\0" in text:
-        # A tar file of a table, or UTF-16 without a byte order mark, would otherwise be read as a damaged table.
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise OccurrenceError(f"{name}, line {line}: not text, it contains a null character")
-    # Ctrl-Z is the end of a file of DOS.
-    return text.removesuffix("\x1a")
+    if len(line) > _MOST_DELIMITERS and line.count(delimiter) > _MOST_DELIMITERS:
+        raise OccurrenceError(f"{name}, line {number}: more than {_MOST_DELIMITERS:,} delimiters")
+    return (line.removesuffix("\r").replace("\r", " ") if "\r" in line else line) + "\n"
 
 
-def find_delimiter(text: str) -> str:
-    """Return the delimiter of a table, by its header: the tab, semicolon, comma or bar that occurs most often.
-
-    Delimiters in quotation marks do not count. Excel's line ``sep=;`` before the header states the delimiter.
-    """
-    start = text[:LONGEST_HEADER].lstrip("\r\n")
-    stated = _STATED_DELIMITER.match(start)
-    if stated and (stated.end() == len(start) or start[stated.end() - 1] == "\n" or start[stated.end()] == "\r"):
-        return stated["delimiter"]
-    header = QUOTED.sub("", start).splitlines()[:1]
-    counts = {delimiter: header[0].count(delimiter) if header else 0 for delimiter in "\t;,|"}
-    best = max(counts, key=lambda delimiter: counts[delimiter])
-    return best if counts[best] else ","
-
-
-def find_quote(text: str, delimiter: str) -> str:
-    """Return the quotation mark of a table: none in tab-separated text, unless the names of all columns are quoted.
-
-    GBIF's tab-separated downloads do not quote, so that a quotation mark in them is a plain character. R's write.table
-    quotes.
-    """
-    if delimiter != "\t":
-        return '"'
-    header = text[:LONGEST_HEADER].lstrip("\r\n").splitlines()[:1]
-    names = [name for name in header[0].split("\t") if name.strip()] if header else []
-    return '"' if names and all(re.fullmatch(r'"[^"]*"', name.strip()) for name in names) else ""
-
-
-def _lines(text: str, delimiter: str, name: str) -> Iterator[str]:
+def split_text(text: str, delimiter: str, name: str) -> Iterator[str]:
     r"""Yield the lines of a text, each with ``\n``."""
     # A single carriage return within a line belongs to a field.
     end = "\n" if "\n" in text else "\r"
@@ -113,21 +43,17 @@ def _lines(text: str, delimiter: str, name: str) -> Iterator[str]:
         stop = text.find(end, begin)
         stop = len(text) if stop < 0 else stop
         number += 1
-        if stop - begin > _MOST_DELIMITERS and text.count(delimiter, begin, stop) > _MOST_DELIMITERS:
-            raise OccurrenceError(f"{name}, line {number}: more than {_MOST_DELIMITERS:,} delimiters")
-        line = text[begin:stop]
-        yield (line.removesuffix("\r").replace("\r", " ") if "\r" in line else line) + "\n"
+        yield check_line(text[begin:stop], delimiter, number, name)
         begin = stop + 1
 
 
-def read_lines(text: str, delimiter: str, quote: str, name: str) -> Iterator[tuple[int, list[str]]]:
+def read_lines(lines: Iterable[str], delimiter: str, quote: str, name: str) -> Iterator[tuple[int, list[str]]]:
     r"""Yield the rows of delimited text with the number of their first line. Empty and blank lines are left out.
-
-    Lines end with ``\n`` or ``\r\n``, or with ``\r`` where the text has no ``\n``.
 
     Parameters
     ----------
-    text : str
+    lines : iterable of str
+        As `split_text` yields them.
     delimiter : str
         One character.
     quote : str
@@ -141,7 +67,6 @@ def read_lines(text: str, delimiter: str, quote: str, name: str) -> Iterator[tup
         A quotation mark is not closed or is followed by text, a quoted field seems to contain rows, or a field is
         longer than the module csv accepts.
     """
-    lines = _lines(text, delimiter, name)
     if quote:
         rows = csv.reader(lines, delimiter=delimiter, quotechar=quote, strict=True)
     else:
@@ -225,6 +150,62 @@ class Shared(dict[str, str]):
         return value
 
 
+def table_rows(
+    lines: Iterable[str], delimiter: str, quote: str, name: str
+) -> tuple[list[str], Iterator[tuple[int, Sequence[str]]]]:
+    """Return the header of a table, and an iterator over its rows with their lines.
+
+    Parameters
+    ----------
+    lines, delimiter, quote, name
+        As `read_lines`.
+
+    Returns
+    -------
+    header : list of str
+        Names of the columns without surrounding blanks, as the file has them. Empty names at the end are left out.
+    rows : iterator of (int, sequence of str)
+        One field for each column. It raises OccurrenceError as `read_lines` and `fit` do.
+    """
+    # Whether there are row names depends on the quotation marks of the first row, which the module csv takes off.
+    recent: list[str] = []
+    done: list[bool] = []
+
+    def recorded() -> Iterator[str]:
+        source = iter(lines)
+        for line in source:
+            recent.append(line)
+            yield line
+            if done:
+                break
+        yield from source
+
+    rows = read_lines(recorded(), delimiter, quote, name)
+    first = next(rows, None)
+    if first is not None and STATED_DELIMITER.fullmatch(delimiter.join(first[1])):
+        first = next(rows, None)
+    header = [column.strip() for column in first[1]] if first is not None else []
+    while header and not header[-1]:
+        header.pop()
+    if len(header) > MAX_COLUMNS:
+        raise OccurrenceError(f"{name} has {len(header):,} columns; at most {MAX_COLUMNS:,} are read")
+    recent.clear()
+    second = next(rows, None)
+    done.append(True)
+    raw = "".join(itertools.dropwhile(str.isspace, recent))
+    names = RowNames(name) if quote and second and has_row_names(raw, delimiter, len(header)) else None
+    return header, _fitted(itertools.chain([second] if second else [], rows), names, len(header), name)
+
+
+def _fitted(
+    rows: Iterable[tuple[int, list[str]]], names: RowNames | None, n_columns: int, name: str
+) -> Iterator[tuple[int, Sequence[str]]]:
+    for line, row in rows:
+        if names is not None:
+            row = names.remove(row, n_columns, line)
+        yield line, row if len(row) == n_columns else fit(row, n_columns, line, name)
+
+
 def read_table(text: str, delimiter: str, quote: str, name: str) -> tuple[list[str], list[list[str]], array[int]]:
     """Read delimited text with a header.
 
@@ -248,43 +229,29 @@ def read_table(text: str, delimiter: str, quote: str, name: str) -> tuple[list[s
     OccurrenceError
         As `read_lines` and `fit`; a column that has values has no name; too many columns or cells.
     """
-    rows = read_lines(text, delimiter, quote, name)
-    first = next(rows, None)
-    if first is not None and _STATED_DELIMITER.fullmatch(delimiter.join(first[1])):
-        first = next(rows, None)
-    header = [column.strip() for column in first[1]] if first is not None else []
-    while header and not header[-1]:
-        header.pop()
+    header, rows = table_rows(split_text(text, delimiter, name), delimiter, quote, name)
     _check_size(text, len(header), name)
-    second = next(rows, None)
-    has_names = bool(quote) and second is not None and has_row_names(_raw(text, second), delimiter, len(header))
-    names = RowNames(name) if has_names else None
     columns: list[list[str]] = [[] for _ in header]
     shared = [Shared() for _ in header]
     lines = array("q")
-    for line, row in itertools.chain([second] if second is not None else [], rows):
-        fields = fit(names.remove(row, len(header), line) if names else row, len(header), line, name)
+    for line, fields in rows:
         lines.append(line)
-        for column, values, field in zip(columns, shared, fields, strict=True):
-            column.append(values[field.strip()])
+        for column, values, value in zip(columns, shared, fields, strict=True):
+            column.append(values[value.strip()])
     for number, (label, column) in enumerate(zip(header, columns, strict=True), 1):
         if label or not any(column):
             continue
         if number > 1 or len(set(column)) < len(column):
-            raise OccurrenceError(f"{name}: column {number} has values but no name")
+            raise OccurrenceError(no_name(number, name))
     return header, columns, lines
 
 
-def _raw(text: str, row: tuple[int, list[str]]) -> str:
-    """Return the text of a row as the file has it, with its quotation marks."""
-    line, fields = row
-    lines = itertools.islice(_lines(text, "", ""), line - 1, line + sum(field.count("\n") for field in fields))
-    return "".join(lines)
+def no_name(number: int, name: str) -> str:
+    """Return the message about a column that has values but no name."""
+    return f"{name}: column {number} has values but no name"
 
 
 def _check_size(text: str, n_columns: int, name: str) -> None:
-    if n_columns > MAX_COLUMNS:
-        raise OccurrenceError(f"{name} has {n_columns:,} columns; at most {MAX_COLUMNS:,} are read")
     n_rows = text.count("\n") or text.count("\r")
     if n_rows * n_columns > MAX_CELLS:
         raise OccurrenceError(

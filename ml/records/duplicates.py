@@ -25,7 +25,13 @@ def duplicates(keys: ArrayLike) -> NDArray[np.bool_]:
         False for the first row of each key, True for the others.
     """
     keys = np.asarray(keys)
-    _, first = np.unique(keys, axis=0, return_index=True)
     repeated = np.ones(len(keys), dtype=bool)
+    if keys.ndim == 1 and keys.dtype.kind in "iu" and len(keys) and keys.min() >= 0 and keys.max() < 8 * len(keys):
+        # Small numbers need no sorting. Of several values for one place, numpy keeps the last: the first row.
+        first = np.full(int(keys.max()) + 1, -1, dtype=np.int64)
+        first[keys[::-1]] = np.arange(len(keys) - 1, -1, -1)
+        repeated[first[first >= 0]] = False
+        return repeated
+    _, first = np.unique(keys, axis=0, return_index=True)
     repeated[first] = False
     return repeated

@@ -81,6 +81,26 @@ _WAIVER = (
 
 
 def licence_class(text: str) -> str:
+    """Return the class of the licence that a text names: one for all Creative Commons licences with NC.
+
+    Parameters
+    ----------
+    text : str
+        As `licence_name`.
+
+    Returns
+    -------
+    str
+        ``CC0``, ``CC BY``, ``CC BY-SA``, ``CC BY-NC`` (any with NC), ``CC BY-ND`` or ``""`` when not recognised.
+    """
+    name = licence_name(text)
+    for element in ("NC", "ND"):
+        if f"-{element}" in name:
+            return f"CC BY-{element}"
+    return name
+
+
+def licence_name(text: str) -> str:
     """Return the short name of the Creative Commons licence that a text names.
 
     The whole text must be a licence. A text with other words ("All rights reserved, by permission only") is not
@@ -94,7 +114,7 @@ def licence_class(text: str) -> str:
     Returns
     -------
     str
-        ``CC0``, ``CC BY``, ``CC BY-SA``, ``CC BY-NC`` (any with NC), ``CC BY-ND`` or ``""`` when not recognised.
+        ``CC0``, ``CC BY`` with its further elements, as ``CC BY-NC-SA``, or ``""`` when not recognised.
     """
     text = text.strip()
     if len(text) > _LONGEST:
@@ -125,7 +145,7 @@ def licence_class(text: str) -> str:
     if "BY" not in elements or "CC0" in elements:
         # "NC" alone, or two licences at once
         return ""
-    for element in ("NC", "ND", "SA"):
-        if element in elements:
-            return f"CC BY-{element}"
-    return "CC BY"
+    # SA says how adaptations are licensed, and ND allows none.
+    return "-".join(["CC BY", *(element for element in ("NC", "ND") if element in elements)]) + (
+        "-SA" if "SA" in elements and "ND" not in elements else ""
+    )

@@ -18,12 +18,18 @@ _SPELLINGS = {
     for term in (
         "accessRights",
         "basisOfRecord",
+        "captive",
+        "coordinatePrecision",
         "coordinateUncertaintyInMeters",
+        "country",
         "countryCode",
         "dataGeneralizations",
         "datasetKey",
+        "day",
         "decimalLatitude",
         "decimalLongitude",
+        "degreeOfEstablishment",
+        "establishmentMeans",
         "eventDate",
         "gbifID",
         "geodeticDatum",
@@ -32,19 +38,22 @@ _SPELLINGS = {
         "informationWithheld",
         "issue",
         "license",
+        "month",
         "occurrenceID",
         "occurrenceStatus",
         "organismQuantity",
         "rights",
         "scientificName",
         "species",
+        "speciesKey",
+        "stateProvince",
         "taxonKey",
+        "taxonRank",
         "year",
     )
 }
-
-
-_READ = frozenset(_SPELLINGS.values())
+#: Terms that have a meaning for `ml.records`.
+READ_TERMS = frozenset(_SPELLINGS.values())
 
 
 def split_term(text: str) -> tuple[str, str]:
@@ -119,7 +128,11 @@ def choose_columns(terms: Sequence[str], name: str) -> dict[str, int]:
     columns = {}
     for local, choices in candidates.items():
         preferred = [position for namespace, position in choices if namespace == DWC] or [p for _, p in choices]
-        if len(preferred) > 1 and local not in _READ and len({namespace for namespace, _ in choices}) == len(choices):
+        if (
+            len(preferred) > 1
+            and local not in READ_TERMS
+            and len({namespace for namespace, _ in choices}) == len(choices)
+        ):
             # Terms of several vocabularies that nothing reads.
             preferred = preferred[:1]
         if len(preferred) > 1:

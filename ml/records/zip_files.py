@@ -14,6 +14,23 @@ from ml.records.errors import OccurrenceError
 
 #: Largest number of members of an archive; a Darwin Core Archive has about ten and one for each dataset.
 MAX_MEMBERS = 50_000
+#: Bytes after decompression below which the ratio does not matter, and largest ratio of unpacked to packed bytes.
+HARMLESS, MAX_RATIO = 100_000_000, 200
+
+
+def check_ratio(unpacked: int, packed: int) -> None:
+    """Refuse content that is far larger unpacked than packed, which no table of records is.
+
+    Raises
+    ------
+    OccurrenceError
+        More than 100 MB, and more than 200 times the packed size.
+    """
+    if unpacked > HARMLESS and unpacked > MAX_RATIO * max(packed, 1):
+        raise OccurrenceError(
+            f"would be {unpacked:,} bytes unpacked, more than {MAX_RATIO} times its {packed:,} bytes: it is not read; "
+            "unpack it, and check that it is the file you mean"
+        )
 
 
 @contextmanager
@@ -30,6 +47,7 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             if len(archive.infolist()) > MAX_MEMBERS:
                 raise OccurrenceError(f"{len(archive.infolist()):,} members; at most {MAX_MEMBERS:,} are read")
+            check_ratio(sum(info.file_size for info in archive.infolist()), path.stat().st_size)
             yield archive
     except OccurrenceError as error:
         raise OccurrenceError(f"{path.name}: {error}") from error
@@ -46,7 +64,9 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
         IndexError,
     ) as error:
         # bz2 raises OSError, and a header with impossible numbers ValueError, struct.error, IndexError or EOFError.
-        raise OccurrenceError(f"{path.name} is not a zip file, or a damaged one: {error}") from error
+        # Messages of zipfile contain names of the archive.
+        reason = " ".join(str(error).split())[:200]
+        raise OccurrenceError(f"{path.name} is not a zip file, or a damaged one: {reason}") from error
 
 
 def member_names(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

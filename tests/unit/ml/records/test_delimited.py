@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.records.delimited import decode, find_delimiter, read_table
+from ml.records.delimited import read_table
+from ml.records.dialect import decode, find_delimiter
 from ml.records.errors import OccurrenceError
 
 

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from ml.records import delimited
+from ml.records import collecting, delimited
 from ml.records.darwin_core import read_occurrences
 from ml.records.errors import OccurrenceError
 from tests.unit.ml.records.test_archives import make
@@ -68,11 +68,14 @@ def test_tables_that_would_be_misread_are_refused(tmp_path, content, message):
     assert len(str(refusal.value)) < 500
 
 
-def test_a_table_of_too_many_cells_is_refused(tmp_path, monkeypatch):
+def test_a_table_of_too_many_cells_or_records_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(delimited, "MAX_CELLS", 6)
+    monkeypatch.setattr(collecting, "MAX_ROWS", 2)
     assert len(read(tmp_path, f"{HEADER}\n1,2\n3,4\n")) == 2
-    with pytest.raises(OccurrenceError, match="4 lines and 2 columns; at most 6 cells"):
+    with pytest.raises(OccurrenceError, match=r"r\.csv has more than 2 records; split it"):
         read(tmp_path, f"{HEADER}\n1,2\n3,4\n5,6\n")
+    with pytest.raises(OccurrenceError, match="4 lines and 2 columns; at most 6 cells"):
+        delimited.read_table(f"{HEADER}\n1,2\n3,4\n5,6\n", ",", '"', "t.csv")
 
 
 def test_equal_values_of_a_column_are_one_object():

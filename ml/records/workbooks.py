@@ -1,0 +1,226 @@
+"""Records of an Excel workbook (.xlsx), as the text that a person sees."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+from openpyxl.utils import get_column_letter
+
+from ml.records.collecting import Collected, Plan, collect
+from ml.records.dates import date_of_serial
+from ml.records.delimited import MAX_COLUMNS
+from ml.records.errors import OccurrenceError
+from ml.records.mapping import ColumnMap
+from ml.records.terms import COORDINATES
+from ml.records.zip_files import check_ratio
+
+#: Largest size of a workbook after decompression, bytes: its texts are held in memory.
+MAX_WORKBOOK = 500_000_000
+_MOST_PARTS = 5_000
+_MOST_SHEETS = 200
+#: Rows at the beginning of a sheet among which the header is looked for.
+_HEADER_ROWS = 20
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell [^>]{0,100}?ref=\"([A-Z0-9:]{1,40})\"")
+_LONGEST_TAG = 200
+Cells = tuple[int, tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Workbook:
+    """Records of one sheet of a workbook."""
+
+    labels: list[str]
+    columns: ColumnMap
+    collected: Collected
+    unsure: list[str]
+
+
+def read_workbook(
+    path: Path,
+    sheet: str | None,
+    mapper: Callable[[list[str], str], ColumnMap],
+    planner: Callable[[list[str], ColumnMap], Plan],
+) -> Workbook:
+    """Read the first sheet of a workbook that has coordinates, or the one that is named.
+
+    Parameters
+    ----------
+    path : Path
+    sheet : str or None
+    mapper : callable
+        Returns the columns of the terms, from a header and a name for messages.
+    planner : callable
+        Returns what is collected.
+
+    Raises
+    ------
+    OccurrenceError
+        The workbook is damaged or too large, has no such sheet, or a cell that is read contains an error of a formula.
+    """
+    _check_parts(path)
+    try:
+        with warnings.catch_warnings():
+            # openpyxl warns about formats that do not matter for values.
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+            try:
+                return _read(path, book, sheet, mapper, planner)
+            finally:
+                book.close()
+    except OccurrenceError:
+        raise
+    except Exception as error:
+        # Damaged workbooks make openpyxl raise errors of many kinds.
+        raise OccurrenceError(f"{path.name} is a damaged workbook: {' '.join(str(error).split())[:200]}") from error
+
+
+def _check_parts(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+    size = sum(part.file_size for part in parts)
+    try:
+        check_ratio(size, path.stat().st_size)
+    except OccurrenceError as error:
+        raise OccurrenceError(f"{path.name}: {error}") from error
+    if size > MAX_WORKBOOK or len(parts) > _MOST_PARTS:
+        raise OccurrenceError(
+            f"{path.name} would be {size:,} bytes unzipped; at most {MAX_WORKBOOK:,} of a workbook are read: export "
+            "the sheet as CSV"
+        )
+
+
+def _merged_cells(path: Path) -> str:
+    """Return merged cells of a workbook, as A5:A9, or ""."""
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if not name.startswith("xl/worksheets/") or not name.endswith(".xml"):
+                continue
+            with archive.open(name) as stream:
+                rest = b""
+                while piece := stream.read(1 << 20):
+                    if match := _MERGED.search(rest + piece):
+                        return match[1].decode("ascii")
+                    rest = piece[-_LONGEST_TAG:]
+    return ""
+
+
+def _read(
+    path: Path,
+    book: Any,
+    sheet: str | None,
+    mapper: Callable[[list[str], str], ColumnMap],
+    planner: Callable[[list[str], ColumnMap], Plan],
+) -> Workbook:
+    sheets = {str(page.title): page for page in book.worksheets}
+    if len(sheets) > _MOST_SHEETS:
+        raise OccurrenceError(f"{path.name} has {len(sheets):,} sheets; at most {_MOST_SHEETS} are read")
+    if sheet is not None and sheet not in sheets:
+        raise OccurrenceError(f"{path.name} has no sheet {sheet[:60]!r}; its sheets are {', '.join(sheets)[:300]}")
+    headers = {}
+    for title in [sheet] if sheet is not None else sheets:
+        header = _find_header(sheets[title], f"{path.name}, sheet {title}", mapper)
+        if header is not None:
+            headers[title] = header
+    if not headers:
+        raise OccurrenceError(f"{path.name} has no table: its sheets are empty")
+    good = [title for title, header in headers.items() if _has_coordinates(header[2])]
+    title = (good or list(headers))[0]
+    first, labels, columns = headers[title]
+    name = f"{path.name}, sheet {title}"
+    unsure = []
+    if len(good) > 1:
+        unsure.append(f"sheets {' and '.join(good[:5])} have coordinates; {title} is read")
+    elif len(headers) > 1:
+        unsure.append(f"of {len(headers)} sheets, {title} is read")
+    if merged := _merged_cells(path):
+        unsure.append(f"the workbook has merged cells, as {merged}: only the first one of them has a value")
+    plan = planner(labels, columns)
+    read = {*columns.columns.values(), *plan.environment.values()}
+    rows = _texts(_rows(sheets[title]), first, len(labels), read, name, columns.columns.get("eventDate"))
+    return Workbook(labels, columns, collect(rows, plan, name), unsure)
+
+
+def _has_coordinates(columns: ColumnMap) -> bool:
+    return all(term in columns.columns for term in COORDINATES)
+
+
+def _rows(page: Any) -> Iterator[Cells]:
+    # The dimension that a sheet states can be wrong.
+    page.reset_dimensions()
+    yield from enumerate(page.iter_rows(), 1)
+
+
+def _find_header(
+    page: Any, name: str, mapper: Callable[[list[str], str], ColumnMap]
+) -> tuple[int, list[str], ColumnMap] | None:
+    """Return row, names and columns of the header: the first row that names coordinates, or that has two values."""
+    fallback = None
+    for number, row in _rows(page):
+        if number > _HEADER_ROWS:
+            break
+        labels = [_text(cell.value) for cell in row]
+        while labels and not labels[-1]:
+            labels.pop()
+        if len(labels) > MAX_COLUMNS:
+            raise OccurrenceError(f"{name} has {len(labels):,} columns; at most {MAX_COLUMNS:,} are read")
+        if not labels:
+            continue
+        try:
+            columns = mapper(labels, name)
+        except OccurrenceError:
+            if fallback is None and sum(map(bool, labels)) > 1:
+                raise
+            continue
+        if _has_coordinates(columns):
+            return number, labels, columns
+        if fallback is None and sum(map(bool, labels)) > 1:
+            fallback = number, labels, columns
+    return fallback
+
+
+def _texts(
+    rows: Iterator[Cells], header: int, n_columns: int, read: set[int], name: str, dates: int | None = None
+) -> Iterator[tuple[int, Sequence[str]]]:
+    for number, row in rows:
+        if number <= header:
+            continue
+        fields = [_text(cell.value) for cell in row[:n_columns]]
+        fields += [""] * (n_columns - len(fields))
+        for position, cell in enumerate(row):
+            if position in read and cell.data_type == "e":
+                address = f"{get_column_letter(position + 1)}{number}"
+                raise OccurrenceError(
+                    f"{name}, cell {address}: its formula gives {cell.value}; correct or empty the cell"
+                )
+            if position >= n_columns and _text(cell.value):
+                address = f"{get_column_letter(position + 1)}{number}"
+                raise OccurrenceError(
+                    f"{name}, cell {address}: it has a value, but its column has no name in the header"
+                )
+        if dates is not None and dates < len(fields):
+            # A date in a cell of the format General is a number of days.
+            fields[dates] = date_of_serial(fields[dates])
+        yield number, fields
+
+
+def _text(value: object) -> str:
+    """Return the text of a cell: whole numbers without a point, dates in ISO 8601."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, datetime.datetime):
+        return value.date().isoformat() if value.time() == datetime.time() else value.isoformat()
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return str(value).strip()
