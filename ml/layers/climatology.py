@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ml.layers.bioclim import LAYERS, bioclim
-from ml.layers.netcdf import LayerError, check_axes, decode, numeric_variable, read_axis, refusal, text
+from ml.layers.errors import LayerError
+from ml.layers.netcdf import check_axes, decode, numeric_variable, read_axis, refusal, text
 from ml.layers.units import precipitation_to_mm, temperature_to_celsius
 
 __all__ = ["KNOWN_FILES", "Climatology", "LayerError", "verify"]

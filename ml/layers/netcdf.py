@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ml.layers.errors import LayerError
+
 Floats = NDArray[np.float64]
 
 #: Largest number of coordinates on an axis: a step of one second of arc round the globe.
@@ -28,10 +30,6 @@ _DEFAULT_FILL = {
 }
 _DECODING = ("_Unsigned", "_FillValue", "missing_value", "scale_factor", "add_offset")
 _VALID = ("valid_range", "valid_min", "valid_max")
-
-
-class LayerError(ValueError):
-    """A layer file is missing or not valid; the message says why."""
 
 
 def refusal(dataset: h5py.Dataset, reason: object) -> LayerError:
