@@ -1,12 +1,14 @@
-"""Command line of the modelling library: ``python -m ml train|evaluate|predict|report|benchmark``."""
+"""Command line of the modelling library, ``python -m ml COMMAND``."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import time
 
-from ml.commands import benchmark, evaluate, predict, report, train
+#: Modules of ``ml.commands`` in the order of the help.
+COMMANDS = ("train", "records", "layers", "gbif", "evaluate", "predict", "report", "benchmark", "workbench")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,8 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     int
         0 on success, 1 if some species could not be trained, 2 on bad input, after one line on standard error.
     """
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments[:1]).parse_args(arguments)
     started = time.monotonic()
     try:
         return int(options.run(options, started))
@@ -33,14 +35,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(first: list[str]) -> argparse.ArgumentParser:
+    """Return the parser of the command that the first argument names, or of all of them."""
     parser = argparse.ArgumentParser(
         prog="python -m ml", description="Train, assess and use species distribution models."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    for command in (train, evaluate, predict, report, benchmark):
-        command.add_parser(commands)
+    # Each imports what it needs, so that a short command does not wait a second for the libraries of training.
+    for name in first if first and first[0] in COMMANDS else COMMANDS:
+        importlib.import_module(f"ml.commands.{name}").add_parser(commands)
     return parser
 
 

@@ -15,7 +15,8 @@ import pandas as pd
 from ml.card import ModelCard
 from ml.predictors.encoding import find_level, limits_of, not_a_level, why_impossible
 from ml.records.darwin_core import MAX_UNCOMPRESSED
-from ml.records.delimited import decode, find_delimiter, read_table
+from ml.records.delimited import read_table
+from ml.records.dialect import decode, find_delimiter
 
 # Invalid cells that a message names.
 _MOST_CELLS = 10

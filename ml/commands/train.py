@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ml.commands import train_own
 from ml.commands.options import Subparsers, add_workers, folds, positive, seed
 from ml.commands.tables import print_scores
 from ml.datasets import DEMO_STUDIES, load_study
@@ -21,9 +22,9 @@ def add_parser(commands: Subparsers) -> None:
     """Declare the command and its options."""
     command = commands.add_parser(
         "train",
-        help="train the demo studies' models",
-        description="Train one model for each species of a study. Species already trained from the same data with the "
-        "same settings are skipped.",
+        help="train models of the demo studies or of own files",
+        description="Train one model for each species of a demo study, or of files with --records and --layers. "
+        "Species already trained from the same data with the same settings are skipped.",
     )
     command.add_argument("studies", nargs="*", metavar="STUDY", help="slug of a study; see --list")
     command.add_argument("--all", action="store_true", help="train every study")
@@ -32,7 +33,8 @@ def add_parser(commands: Subparsers) -> None:
         "--species",
         action="append",
         metavar="NAME",
-        help="only this species, by slug or scientific name (may be repeated)",
+        help="only this species, by slug or scientific name (may be repeated); with --records: the species of files "
+        "that have no names",
     )
     command.add_argument(
         "--raw", type=Path, default=Path("instance/raw"), help="the fetched data (default: %(default)s)"
@@ -44,6 +46,7 @@ def add_parser(commands: Subparsers) -> None:
     command.add_argument("--folds", type=folds, default=5, help="cross-validation folds (default: %(default)s)")
     command.add_argument("--seed", type=seed, default=0, help="seed of every random draw (default: %(default)s)")
     add_workers(command)
+    train_own.add_options(command)
     command.set_defaults(run=run)
 
 
@@ -54,6 +57,8 @@ def run(options: argparse.Namespace, started: float) -> int:
     from ml.training.train import TrainingResult, train_study
     from ml.workers import workers
 
+    if train_own.is_own(options):
+        return train_own.run(options, started)
     if options.list:
         print("\n".join(DEMO_STUDIES))
         return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ml.odmap import own_files
 from ml.odmap.wording import (
     MEMBERS,
     ElementText,
@@ -55,6 +56,16 @@ def _location(run: Run) -> ElementText:
 
 
 def _extent(run: Run) -> ElementText:
+    about = run.card.preparation
+    return own_files.extent(about, _presences(run)) if about is not None else _presences(run)
+
+
+def _resolution(run: Run) -> ElementText:
+    about = run.card.preparation
+    return own_files.resolution(about) if about is not None else ElementText()
+
+
+def _presences(run: Run) -> ElementText:
     places = run.card.places
     if not places:
         return ElementText("The card holds no coordinates.")
@@ -164,19 +175,23 @@ def _software(run: Run) -> ElementText:
 
 
 def _code(run: Run) -> ElementText:
-    return ElementText(
+    text = (
         "EcoPredict's package ml. To repeat the fit, train "
         f"{run.card.species.slug} of the study {run.card.study.slug} on the same records with seed "
         f"{run.card.training.seed}, the settings under model settings and the versions under software; "
         "the model's id then comes out the same."
     )
+    about = run.card.preparation
+    return own_files.command(about, text) if about is not None else ElementText(text)
 
 
 def _data(run: Run) -> ElementText:
-    return ElementText(
+    text = (
         f"The training table has the SHA-256 fingerprint {run.card.training.data_fingerprint}. The sources and their "
         "licences stand under the data sources of the biodiversity data."
     )
+    about = run.card.preparation
+    return own_files.availability(about, text) if about is not None else ElementText(text)
 
 
 TEXTS: dict[tuple[str, str], Callable[[Run], ElementText]] = {
@@ -185,6 +200,7 @@ TEXTS: dict[tuple[str, str], Callable[[Run], ElementText]] = {
     ("Focal taxon", "Focal taxon"): _taxon,
     ("Location", "Location"): _location,
     ("Scale of analysis", "Spatial extent"): _extent,
+    ("Scale of analysis", "Spatial resolution"): _resolution,
     ("Biodiversity data", "Response data type"): _response,
     ("Predictors", "Predictor types"): _kinds,
     ("Hypotheses", "Hypotheses"): _hypotheses,

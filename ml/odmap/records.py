@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ml.card import Predictor
-from ml.odmap.wording import ElementText, Run, counted, joined, listed, number, percent, sentence, table
+from ml.card import Predictor, Source
+from ml.odmap import own_files
+from ml.odmap.wording import ElementText, Run, counted, joined, listed, number, numeric_order, percent, sentence, table
 from ml.records.duplicates import DUPLICATE_REASONS
 
 _TRANSFORMS = {"log1p": "ln(x + 1)", "none": "none"}
@@ -21,13 +22,22 @@ def _level(run: Run) -> ElementText:
 
 
 def _sources(run: Run) -> ElementText:
-    listing = [
-        joined(s.title, s.citation, f"Licence: {s.licence}") + (f" {s.url}" if s.url else "")
-        for s in run.card.study.sources
-    ]
+    listing = [_source(s) for s in run.card.study.sources]
+    about = run.card.preparation
+    files = own_files.sources(about) if about is not None else ElementText("The card names no source.")
     if not listing:
-        return ElementText("The card names no source.")
-    return ElementText(f"{counted(len(listing), 'source')} of records and predictors:", points=tuple(listing))
+        return files
+    text = f"{counted(len(listing), 'source')} of records and predictors:"
+    return ElementText(text, points=tuple(listing), tables=files.tables)
+
+
+def _source(source: Source) -> str:
+    # Files of a user that state neither have the same words for both.
+    if source.citation == source.licence == own_files.NOT_STATED:
+        return joined(source.title, f"Source and licence are {source.citation}")
+    return joined(source.title, source.citation, f"Licence: {source.licence}") + (
+        f" {source.url}" if source.url else ""
+    )
 
 
 def _design(run: Run) -> ElementText:
@@ -41,6 +51,8 @@ def _size(run: Run) -> ElementText:
 
 
 def _scaling(run: Run) -> ElementText:
+    if run.card.preparation is not None:
+        return own_files.scaling(run.card.preparation, run.card.dropped)
     thinned = {reason: n for reason, n in run.card.dropped.items() if reason in DUPLICATE_REASONS}
     return ElementText(
         " ".join(f"{counted(n, 'record')} left out because there was {reason}." for reason, n in thinned.items())
@@ -49,14 +61,18 @@ def _scaling(run: Run) -> ElementText:
 
 def _cleaning(run: Run) -> ElementText:
     left_out = {_reason(reason): n for reason, n in run.card.dropped.items() if n}
+    about = run.card.preparation
+    if not left_out and about is not None:
+        return own_files.cleaning(about, None, "No record was left out.")
     if not left_out:
         return ElementText("The card lists no records that were left out.")
     kept = f"{counted(run.card.n_presences, 'presence')} and {run.card.n_absences:,} {run.others} were kept"
     rows = [[reason, f"{n:,}"] for reason, n in sorted(left_out.items(), key=lambda item: (-item[1], item[0]))]
-    return ElementText(
-        f"{counted(sum(left_out.values()), 'record')} left out while the study's records were cleaned; {kept}.",
-        tables=(table("Records left out", ["Reason", "Records"], rows),),
-    )
+    text = f"{counted(sum(left_out.values()), 'record')} left out while the study's records were cleaned; {kept}."
+    reasons = table("Records left out", ["Reason", "Records"], rows)
+    if about is not None:
+        return own_files.cleaning(about, reasons, text)
+    return ElementText(text, tables=(reasons,))
 
 
 def _reason(reason: str) -> str:
@@ -100,8 +116,12 @@ def _errors(run: Run) -> ElementText:
 
 def _training(run: Run) -> ElementText:
     # At a share of 0 or 1 of target group, one kind of background point has no weight.
+    background = run.card.background
+    random = background is not None and background.kind == "random" and not background.target_group_share
     weighted = (
-        " with a weight under the chosen share of target group" if run.presence_only and run.card.background else ""
+        " with a weight under the chosen share of target group"
+        if run.presence_only and background is not None and not (random and run.card.preparation is not None)
+        else ""
     )
     return ElementText(
         f"The final model was fitted to all {run.card.n_presences:,} presences and to the {run.others}{weighted} "
@@ -122,11 +142,12 @@ def _test(run: Run) -> ElementText:
 
 def _predictors(run: Run) -> ElementText:
     rows = [
-        [f"{p.label} ({p.name})", p.unit or "–", _range(p), number(p.median), _limits(p), _TRANSFORMS[p.transform]]
+        [_label(run, p), p.unit or "–", _range(p), number(p.median), _limits(p), _TRANSFORMS[p.transform]]
         for p in run.card.predictors
     ]
     columns = ["Predictor", "Unit", "Range in training", "Median", "Physical limits", "Transform"]
-    points = [joined(f"{p.label}: {_described(p)}") for p in run.card.predictors if _described(p)]
+    numeric = run.card.preparation is not None
+    points = [joined(f"{p.label}: {_described(p, numeric)}") for p in run.card.predictors if _described(p, numeric)]
     return ElementText(
         joined(counted(len(rows), "predictor")),
         points=tuple(points),
@@ -134,8 +155,15 @@ def _predictors(run: Run) -> ElementText:
     )
 
 
-def _described(p: Predictor) -> str:
-    levels = f"Its levels are {listed(p.levels)}" if p.levels else ""
+def _label(run: Run, p: Predictor) -> str:
+    """Return label and name; labels of own data contain the name."""
+    if run.card.preparation is not None and (p.label.lower() == p.name.lower() or p.label.endswith(f"({p.name})")):
+        return p.label
+    return f"{p.label} ({p.name})"
+
+
+def _described(p: Predictor, numeric: bool) -> str:
+    levels = f"Its levels are {listed(numeric_order(p.levels) if numeric else p.levels)}" if p.levels else ""
     return joined(p.description, levels)
 
 
@@ -152,24 +180,32 @@ def _limits(p: Predictor) -> str:
 
 
 def _predictor_sources(run: Run) -> ElementText:
+    if run.card.preparation is not None:
+        return own_files.layers(run.card.preparation)
     titles = "; ".join(source.title for source in run.card.study.sources)
     return ElementText(joined(f"Among the sources of the study: {titles}" if titles else ""))
 
 
 def _crs(run: Run) -> ElementText:
+    if run.card.preparation is not None:
+        return own_files.grid(run.card.preparation)
     if run.card.places:
         return ElementText("The card gives presences in degrees of longitude and latitude.")
     return ElementText("The card holds no coordinates.")
 
 
 def _processing(run: Run) -> ElementText:
+    about = run.card.preparation
+    return own_files.processing(about, _transforms(run)) if about is not None else ElementText(_transforms(run))
+
+
+def _transforms(run: Run) -> str:
     logged = [p for p in run.card.predictors if p.transform == "log1p"]
     if not logged:
-        return ElementText("No predictor was transformed before the fit.")
+        return own_files.NO_TRANSFORM
     rest = len(run.card.predictors) - len(logged)
-    return ElementText(
-        f"ln(x + 1) was taken of {run.labels(logged)} before the fit"
-        + (f"; the other {counted(rest, 'predictor')} went in as measured." if rest else ".")
+    return f"ln(x + 1) was taken of {run.labels(logged)} before the fit" + (
+        f"; the other {counted(rest, 'predictor')} went in as measured." if rest else "."
     )
 
 
@@ -179,6 +215,16 @@ def _reduction(run: Run) -> ElementText:
         if run.card.predictors
         else ""
     )
+
+
+def _layers_extent(run: Run) -> ElementText:
+    about = run.card.preparation
+    return own_files.layers_extent(about) if about is not None else ElementText()
+
+
+def _layers_resolution(run: Run) -> ElementText:
+    about = run.card.preparation
+    return own_files.layers_resolution(about) if about is not None else ElementText()
 
 
 def _no_projection(run: Run) -> ElementText:
@@ -216,6 +262,8 @@ TEXTS: dict[tuple[str, str], Callable[[Run], ElementText]] = {
     ("Data partitioning", "Test data"): _test,
     ("Predictor variables", "Predictor variables"): _predictors,
     ("Predictor variables", "Data sources"): _predictor_sources,
+    ("Predictor variables", "Spatial extent"): _layers_extent,
+    ("Predictor variables", "Spatial resolution"): _layers_resolution,
     ("Predictor variables", "Coordinate reference system"): _crs,
     ("Predictor variables", "Data processing"): _processing,
     ("Predictor variables", "Dimension reduction"): _reduction,

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from ml.card import ModelCard, Part
+from ml.card import ModelCard
+from ml.card_fields import Part
 from ml.odmap import assessment, fitting, overview, records
 from ml.odmap.protocol import CITATION, PROTOCOL, ProtocolElement, Section
 from ml.odmap.purpose import intended_use, known_limits, not_for, summary

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from ml.card import ModelCard, Part, Predictor
+from ml.card import ModelCard, Predictor
+from ml.card_fields import Part
 
 MEMBERS = {
     "forest": "down-sampled random forest",
@@ -174,6 +175,14 @@ def listed(words: Sequence[str]) -> str:
     if any("," in word for word in words):
         return "; ".join(words)
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def numeric_order(levels: Sequence[str]) -> list[str]:
+    """Return levels in the order of their numbers if all are whole numbers, else in their own order."""
+    try:
+        return sorted(levels, key=int)
+    except ValueError:
+        return list(levels)
 
 
 def sentence(text: str) -> str:

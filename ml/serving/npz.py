@@ -23,12 +23,14 @@ _LONGEST_HEADER = 4_096
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
+def read_arrays(content: bytes, most_bytes: int = _MOST_BYTES) -> dict[str, NDArray[Any]]:
     """Read the arrays of an npz file.
 
     Parameters
     ----------
     content : bytes
+    most_bytes : int
+        Largest size of all arrays together, bytes.
 
     Returns
     -------
@@ -47,8 +49,8 @@ def read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
             raise InvalidArraysError(f"{len(members):,} arrays, at most {_MOST_ARRAYS:,} are read")
         # zipfile does not read more of a member than its stated size.
         total = sum(member.file_size for member in members)
-        if total > _MOST_BYTES:
-            raise InvalidArraysError(f"arrays of {total:,} bytes, at most {_MOST_BYTES:,} are read")
+        if total > most_bytes:
+            raise InvalidArraysError(f"arrays of {total:,} bytes, at most {most_bytes:,} are read")
         arrays: dict[str, NDArray[Any]] = {}
         for member in members:
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

@@ -74,6 +74,8 @@ def fingerprint(study: StudyData, slug: str, with_group: bool = False) -> str:
     for places in (study.coordinates, study.projected):
         digest.update(b"-" if places is None else np.ascontiguousarray(places, np.float64).tobytes())
     digest.update(repr(sorted(study.dropped.items())).encode())
+    if study.preparation is not None:
+        digest.update(study.preparation.model_dump_json().encode())
     return digest.hexdigest()
 
 

@@ -35,6 +35,7 @@ from ml.training.cross_validation import Floats, HeldOutScores, Labels
 from ml.training.default_model import SpeciesModel, Stacking, equal_weights, fit_species
 from ml.training.export import flatten_model
 from ml.training.group import shared_by
+from ml.training.held_out_records import HeldOutRecords
 from ml.training.held_out_summary import interval_report, summarise_held_out
 from ml.training.preparation import EncodedStudy, PreparedStudy, encode_study, folds_for, prepare
 from ml.training.provenance import TrainingOptions, find_trained, training_of
@@ -135,7 +136,9 @@ def _prepare(encoded: EncodedStudy, slugs: list[str], options: TrainingOptions) 
         raise TrainingError(f"{', '.join(slugs)}: {error}") from error
 
 
-def _train_prepared(prepared: PreparedStudy, slug: str, models_dir: Path, options: TrainingOptions) -> Path:
+def _train_prepared(
+    prepared: PreparedStudy, slug: str, models_dir: Path, options: TrainingOptions, held_out_dir: Path | None = None
+) -> Path:
     study, group, settings = prepared.study, prepared.group, options.engine
     species = list(study.presence.columns).index(slug)
     y = group.recorded[:, species]
@@ -184,10 +187,14 @@ def _train_prepared(prepared: PreparedStudy, slug: str, models_dir: Path, option
         interval=interval_report(summary, prepared.intervals, assessed is prepared.blocks),
         collinear=prepared.collinear,
         notes=remarks(prepared, species, "network" in stacking.weights),
+        preparation=study.preparation,
     )
     contents = ModelArrays(blend, thinned_reference(study, predictors), area, keep_held_out(y, suitability))
     path = save_artifact(models_dir, card, contents)
     _check(path, model, calibration, group.rows)
+    if held_out_dir is not None and study.cells is not None:
+        scored = HeldOutRecords(study.cells[used], y[used], suitability[used], assessed.fold[used])
+        scored.save(held_out_dir / f"{path.name}.npz")
     return path
 
 
@@ -207,6 +214,7 @@ def train_study(
     models_dir: Path,
     options: TrainingOptions | None = None,
     species: list[str] | None = None,
+    held_out_dir: Path | None = None,
 ) -> Iterator[TrainingResult]:
     """Train the species of a study, several at a time; species that are trained already are skipped.
 
@@ -220,6 +228,8 @@ def train_study(
     options : TrainingOptions, optional
     species : list of str, optional
         Slugs; by default all species of the study.
+    held_out_dir : Path, optional
+        Where the held-out scores of each new model are written, as ``<model id>.npz``; for studies with cells.
 
     Yields
     ------
@@ -253,14 +263,17 @@ def train_study(
         return
     columns = list(prepared.study.presence.columns)
     yield from Parallel(return_as="generator_unordered")(
-        delayed(_train_one)(prepared.only(columns.index(slug)), slug, models_dir, options) for slug in untrained
+        delayed(_train_one)(prepared.only(columns.index(slug)), slug, models_dir, options, held_out_dir)
+        for slug in untrained
     )
 
 
-def _train_one(prepared: PreparedStudy, slug: str, models_dir: Path, options: TrainingOptions) -> TrainingResult:
+def _train_one(
+    prepared: PreparedStudy, slug: str, models_dir: Path, options: TrainingOptions, held_out_dir: Path | None
+) -> TrainingResult:
     study = prepared.study.description.slug
     try:
-        path = _train_prepared(prepared, slug, models_dir, options)
+        path = _train_prepared(prepared, slug, models_dir, options, held_out_dir)
     except ValueError as error:
         return TrainingResult(study, slug, None, problem=str(error) if slug in str(error) else f"{slug}: {error}")
     return TrainingResult(study, slug, path)

@@ -1,0 +1,183 @@
+"""What a training would take, and what stands in its way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.layers.grid import check_crs
+from ml.layers.review import review
+from ml.own_data.assemble import choose_species
+from ml.own_data.cleaned import clean_files
+from ml.own_data.landscape import Landscape, open_landscape
+from ml.own_data.problems import COMMAND, NO_LAYERS, NO_RECORDS, UnusableDataError, too_few
+from ml.own_data.samples import are_samples, choose_samples, read_samples
+from ml.recipes.recipe import Recipe
+from ml.recipes.reports import FileReport, Preflight, Problem
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the time of a training depends on."""
+
+    grid_cells: int
+    presences: int
+    background: int
+    predictors: int
+    species: int
+    trees: int = 500
+    folds: int = 5
+
+
+def check_study(folder: Path, recipe: Recipe, files: Sequence[FileReport], cache: Path | None = None) -> Preflight:
+    """Say what a training would take, and what stands in its way.
+
+    Parameters
+    ----------
+    folder : Path
+        Has the files.
+    recipe : Recipe
+    files : sequence of FileReport
+    cache : Path, optional
+        As for `ml.own_data.assemble.assemble`.
+
+    Returns
+    -------
+    Preflight
+
+    Raises
+    ------
+    ml.records.errors.OccurrenceError, ml.layers.errors.LayerError, OSError
+        A file cannot be read.
+    """
+    files = sorted(files, key=lambda file: file.name)
+    if are_samples(files):
+        return _check_samples(folder, recipe, files)
+    with open_landscape(folder, recipe, files, cache) as landscape:
+        return _check(folder, recipe, files, landscape)
+
+
+def _check(folder: Path, recipe: Recipe, files: Sequence[FileReport], landscape: Landscape | None) -> Preflight:
+    """Say what a training on records and layers would take."""
+    layers = landscape.report if landscape is not None else review(recipe, files)
+    problems = list(layers.problems)
+    if landscape is None:
+        problems += check_crs(recipe)
+    if landscape is None and not any(problem.blocking for problem in problems):
+        problems.append(NO_LAYERS)
+    if not any(file.role == "records" for file in files):
+        problems.append(NO_RECORDS)
+        return _report(problems)
+    cleaned = clean_files(folder, recipe, files, landscape.cells if landscape is not None else None)
+    problems += cleaned.report.problems
+    if landscape is None:
+        return _report(problems, presences=cleaned.n_kept)
+    chosen, untrained = choose_species(cleaned, recipe)
+    if not chosen:
+        if not any(problem.blocking for problem in problems):
+            problems.append(too_few(cleaned.report.n, cleaned.n_kept, cleaned.dropped, untrained))
+        return _report(problems, presences=cleaned.n_kept, cells=landscape.n_valid)
+    problems += [Problem(code="species_too_rare", text=f"{text}.", blocking=False) for text in untrained.values()][:50]
+    presences = sum(len(cleaned.cells_of[name]) for name in chosen)
+    settings = recipe.settings
+    grid = landscape.report.grid
+    assert grid is not None  # noqa: S101 (a landscape has a grid)
+    size = Size(
+        grid.width * grid.height,
+        presences,
+        min(landscape.n_valid, settings.background),
+        len(landscape.used),
+        len(chosen),
+        settings.trees,
+        settings.folds,
+    )
+    minutes, memory = estimate(size)
+    who = chosen[0] if len(chosen) == 1 else f"{len(chosen)} species"
+    sentence = (
+        f"{cleaned.n_usable:,} records of {who} in {presences:,} cells, {landscape.n_valid:,} valid cells; about "
+        f"{describe_minutes(minutes)}, {memory:,.0f} MB."
+    )
+    return _report(problems, minutes, memory, presences, landscape.n_valid, len(chosen), sentence)
+
+
+def _check_samples(folder: Path, recipe: Recipe, files: Sequence[FileReport]) -> Preflight:
+    """Say what a training on samples with data would take."""
+    try:
+        samples = read_samples(folder, recipe, files)
+        chosen, untrained = choose_samples(samples, recipe)
+    except UnusableDataError as error:
+        return _report(error.problems)
+    problems = [Problem(code="species_too_rare", text=f"{text}.", blocking=False) for text in untrained.values()][:50]
+    presences, settings = sum(samples.counts[name] for name in chosen), recipe.settings
+    size = Size(
+        0, presences, samples.n_background, samples.environment.shape[1], len(chosen), settings.trees, settings.folds
+    )
+    minutes, memory = estimate(size)
+    who = chosen[0] if len(chosen) == 1 else f"{len(chosen)} species"
+    sentence = (
+        f"{presences:,} samples of {who} and {samples.n_background:,} of background; about "
+        f"{describe_minutes(minutes)}, {memory:,.0f} MB."
+    )
+    return _report(problems, minutes, memory, presences, samples.n_background, len(chosen), sentence)
+
+
+def _report(
+    problems: Sequence[Problem],
+    minutes: float = 0.0,
+    memory: float = 0.0,
+    presences: int = 0,
+    cells: int = 0,
+    species: int = 0,
+    sentence: str = "",
+) -> Preflight:
+    blocking = [problem for problem in problems if problem.blocking]
+    return Preflight(
+        minutes=round(minutes, 2),
+        memory_mb=round(memory),
+        presences=presences,
+        cells=cells,
+        species=species,
+        sentence=sentence if not blocking else "The training cannot start yet.",
+        problems=list(problems),
+        command="" if blocking else COMMAND,
+    )
+
+
+def describe_minutes(minutes: float) -> str:
+    """Return a time in words: seconds below a minute, else minutes or hours."""
+    if minutes < 0.9:
+        return f"{max(5, round(minutes * 12) * 5)} seconds"
+    if minutes < 90:
+        return "1 minute" if round(minutes) == 1 else f"{round(minutes)} minutes"
+    return f"{minutes / 60:.1f} hours"
+
+
+def estimate(size: Size) -> tuple[float, float]:
+    """Estimate the time and memory of a training on two cores.
+
+    The coefficients were fitted to the runs of ``python -m benchmarks.preflight``, which compares the estimate with
+    the measurement.
+
+    Parameters
+    ----------
+    size : Size
+
+    Returns
+    -------
+    minutes, memory_mb : float
+    """
+    rows = size.presences + size.background
+    table = rows * size.predictors
+    # Of a default fit; the part that does not grow with trees and folds is small.
+    effort = 0.2 + 0.8 * (size.trees / 500) * (size.folds / 5)
+    reading = 8.0 + 2e-7 * size.grid_cells * size.predictors
+    if size.species == 1:
+        fitting = 2.0 + 0.034 * math.sqrt(table) * effort
+    else:
+        # The network that the species share takes most of the time; each species adds its forest and MaxEnt-type model.
+        shared = 8.0 + 7e-3 * rows * (size.folds / 5)
+        fitting = shared + size.species * 0.003 * math.sqrt(table) * effort
+    memory = 970 + 1e-3 * table + 5e-5 * size.grid_cells + (250 if size.species > 1 else 0)
+    return (reading + fitting) / 60, memory
