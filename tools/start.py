@@ -1,8 +1,9 @@
 """Prepare and start the application: what `make run` does after ``.venv`` is installed.
 
 The steps are: fetch the data, migrate the database, train the demo models, register them. They are skipped when a
-stamp says that they were completed with the same sources. Then this process becomes gunicorn. Each step runs in a
-process group of its own (tools/steps.py). The start ends when `make` is killed (Makefile).
+stamp says that they were completed with the same sources. Then gunicorn and the worker for jobs are started
+(tools/serving.py), and this process waits for them. Each step and each of the two programs runs in a process group of
+its own (tools/steps.py). This process ends them when `make` is killed (Makefile).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tools.serving import Programs
 from tools.steps import PROJECT, StartError, Step, StoppedError, StopSignals, run_step
 
 BIN = Path(sys.executable).parent
@@ -109,6 +111,7 @@ def only_start(data_dir: Path, stop: StopSignals) -> Iterator[int]:
     ------
     int
         The descriptor that holds the lock. The server inherits it, and closes it when it listens (gunicorn.conf.py).
+        This process closes its own.
     """
     lock = os.open(data_dir / ".start.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -151,19 +154,8 @@ def prepare(steps: Sequence[Step], stamp: Path, key: str, environ: dict[str, str
     draft.replace(stamp)
 
 
-def serve(environ: dict[str, str], lock: int, stop: StopSignals) -> None:
-    """Replace this process by the server, which keeps the lock until it listens."""
-    print("== Starting the server; Ctrl-C stops it", flush=True)
-    os.set_inheritable(lock, True)
-    os.chdir(PROJECT)
-    stop.restore()
-    os.execve(  # noqa: S606
-        BIN / "gunicorn", ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"], environ | {"START_LOCK_FD": str(lock)}
-    )
-
-
 def main() -> int:
-    """Prepare what is not prepared yet and become the server."""
+    """Prepare what is not prepared yet, and run the server and the worker."""
     environ = dict(os.environ)
     data_dir = Path(environ.get("DATA_DIR") or "instance").expanduser()
     data_dir = data_dir if data_dir.is_absolute() else PROJECT / data_dir
@@ -181,7 +173,9 @@ def main() -> int:
             # another start or another program may have taken the port in the meantime
             require_free_port(str(port))
             stop.check()
-            serve(environ, lock, stop)
+            programs = Programs(environ)
+            programs.start_server(lock)
+        return programs.wait(stop)
     except StartError as error:
         print(f"make run: {error}", file=sys.stderr)
         return 1
@@ -192,7 +186,6 @@ def main() -> int:
         stop.ignore()
         print("\nStopped. The next `make run` goes on from here.", file=sys.stderr)
         return 128 + stopped.number
-    return 0
 
 
 if __name__ == "__main__":

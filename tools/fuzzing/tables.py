@@ -10,6 +10,7 @@ import numpy as np
 from ml.records.cleaning import CleaningRules, clean
 from ml.records.darwin_core import read_occurrences
 from ml.records.errors import OccurrenceError
+from ml.records.reading import inspect_records
 from tools.fuzzing.targets import Mutate
 from tools.fuzzing.zipped import make_zip, mutate_zip
 
@@ -69,6 +70,12 @@ class RecordsTarget:
     def check(self, data: bytes) -> None:
         """Read and clean a file: every row is kept or counted under one reason."""
         self._file.write_bytes(data)
+        try:
+            # Columns and encoding are guessed here, and more formats are read.
+            inspect_records(self._file)
+        except OccurrenceError as error:
+            if not str(error):
+                raise AssertionError("a refusal without a message") from error
         try:
             table = read_occurrences(self._file, _MOST_BYTES)
         except OccurrenceError as error:

@@ -56,6 +56,18 @@ print("ready", flush=True)
 time.sleep(300)
 """
 
+# As `flask jobs work`: adds its process id to a file, and waits. While a file `dying-worker` exists, it ends.
+WORKER = """
+import os, sys, time
+from pathlib import Path
+if "jobs" in sys.argv:
+    with open("workers", "a") as workers:
+        workers.write(f"{os.getpid()}\\n")
+    if Path("dying-worker").exists():
+        sys.exit(7)
+    time.sleep(300)
+"""
+
 
 class Tree:
     """A tree that `tools/start.py` starts in."""
@@ -66,6 +78,7 @@ class Tree:
         self.port = live.free_port()
         self.started: list[subprocess.Popen[str]] = []
         self._write("tools/start.py", (PROJECT / "tools/start.py").read_text())
+        self._write("tools/serving.py", (PROJECT / "tools/serving.py").read_text())
         steps = (PROJECT / "tools/steps.py").read_text()
         self._write("tools/steps.py", steps.replace("_GRACE_S = 10.0", "_GRACE_S = 0.5"))
         for path in ("requirements.txt", "tools/fetched.toml", "migrations/env.py"):
@@ -73,7 +86,7 @@ class Tree:
         self._write("tools/fetch.py", STEP)
         self._write("ml/__main__.py", STEP)
         interpreter = Path(sys.executable).resolve()
-        self._write(".venv/bin/flask", f"#!{interpreter}\n{STEP}").chmod(0o755)
+        self._write(".venv/bin/flask", f"#!{interpreter}\n{WORKER}{STEP}").chmod(0o755)
         self._write(".venv/bin/gunicorn", f"#!{interpreter}\n{SERVER}").chmod(0o755)
         (folder / ".venv/bin/python").symlink_to(interpreter)
 
@@ -130,6 +143,11 @@ class Tree:
         pids = self.folder / "pids"
         live.wait_until(pids.exists, 20, "the step hangs")
         return [int(pid) for pid in pids.read_text().split()]
+
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers that were started."""
+        file = self.folder / "workers"
+        return [int(pid) for pid in file.read_text().split()] if file.exists() else []
 
     def stamps(self) -> list[str]:
         return sorted(path.name for path in self.data.glob(".ready*"))

@@ -77,6 +77,7 @@ def test_networks_are_separate() -> None:
     networks = {name: service.get("networks", service.get("network_mode")) for name, service in SERVICES.items()}
     assert networks == {
         "app": ["front", "back"],
+        "worker": ["back"],
         "setup": ["back"],
         "certificate": "none",
         "nginx": ["front"],

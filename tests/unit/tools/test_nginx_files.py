@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from app.config.settings import Settings
+from app.studies.files import INSPECT_S
+from app.studies.own_views import FORM_OVERHEAD
 from app.web.faces import DECISIVE
 from app.web.problems import DETAILS
 from tools.live import PROJECT
@@ -67,7 +70,7 @@ def test_every_zone_counts_by_client() -> None:
     text = "".join(CONFIG.values())
     keys = re.findall(r"limit_(?:req|conn)_zone (\S+) ", text)
     assert set(keys) == {"$client"}
-    assert len(keys) == 4
+    assert len(keys) == 5
 
 
 def test_nginx_lets_go_of_a_connection_before_gunicorn_does() -> None:
@@ -76,7 +79,18 @@ def test_nginx_lets_go_of_a_connection_before_gunicorn_does() -> None:
     idle = _number(r"keepalive_timeout (\d+)s;\s+\}", CONFIG["nginx.conf"])
     assert idle + 1 <= STOP_KEEPALIVE_LINGER
     assert idle + 1 < _number(r"^keepalive = (\d+)$", GUNICORN)
-    assert _number(r"proxy_read_timeout (\d+)s", CONFIG["proxy.conf"]) > _number(r"^timeout = (\d+)$", GUNICORN)
+    assert _number(r"proxy_read_timeout (\d+)s", CONFIG["nginx.conf"]) > _number(r"^timeout = (\d+)$", GUNICORN)
+
+
+def test_uploads_have_room_and_are_not_stored_twice() -> None:
+    uploads = CONFIG["uploads.conf"]
+    largest = Settings.model_fields["max_upload"].default + FORM_OVERHEAD
+    assert _number(r"client_max_body_size (\d+)m;", uploads) * 1024**2 >= largest
+    assert "proxy_request_buffering off;" in uploads
+    # as long as reading a file may take, and waiting for other files that are read
+    assert _number(r"proxy_read_timeout (\d+)s", uploads) > INSPECT_S + 60
+    for name in ("site.conf", "api.conf"):
+        assert CONFIG[name].count("include /etc/nginx/uploads.conf;") == 1, name
 
 
 def test_gunicorn_takes_what_nginx_passes_on() -> None:

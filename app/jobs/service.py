@@ -1,0 +1,226 @@
+"""Jobs are added, listed, read and cancelled."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.config.settings import Settings
+from app.database.db import db
+from app.database.types import now
+from app.errors import Conflict, NotFound, ValidationFailed
+from app.jobs import tidying
+from app.jobs.folder import jobs_dir
+from app.jobs.schemas import JobDetail, JobPage, JobsQuery, StepDetail
+from app.jobs.steps import JobRef, Kind, find_kind
+from app.jobs.tables import Job, State, StepRecord
+from app.web.paging import cut_page, read_cursor
+
+_QUEUED = "Waiting for a worker"
+
+
+def enqueue(
+    kind: str,
+    study: str,
+    parameters: Mapping[str, Any],
+    idempotency_key: str | None = None,
+    priority: int = 0,
+) -> Job:
+    """Add a job, and commit.
+
+    Parameters
+    ----------
+    kind : str
+        Of `app.jobs.steps.register_kind`.
+    study : str
+        Slug of the study, or "".
+    parameters : mapping
+        Of JSON values.
+    idempotency_key : str, optional
+        At most 200 characters. A second call with the key, the study and the parameters of an earlier job returns that
+        job.
+    priority : int
+        Larger ones are done first.
+
+    Raises
+    ------
+    Conflict
+        The key was used for other parameters.
+    LookupError
+        The kind is not registered.
+    """
+    registered = find_kind(kind)
+    if registered is None:
+        raise LookupError(f"no kind of job is named {kind}")
+    canonical = json.loads(json.dumps(dict(parameters), allow_nan=False))
+    values = {
+        "id": str(uuid.uuid4()),
+        "kind": kind,
+        "study": study,
+        "parameters": canonical,
+        "state": "queued",
+        "priority": priority,
+        "attempts": 0,
+        "progress": 0.0,
+        "message": _QUEUED,
+        "steps": initial_steps(registered),
+        "idempotency_key": idempotency_key,
+        "created_at": now(),
+    }
+    make = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    # one statement, so that of two requests with one key exactly one inserts
+    added = db.session.execute(
+        make(Job)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=["kind", "study", "idempotency_key"])
+        .returning(Job.id)
+    ).scalar_one_or_none()
+    db.session.commit()
+    if added is not None:
+        return get(added)
+    query = select(Job).where(Job.kind == kind, Job.study == study, Job.idempotency_key == idempotency_key)
+    job = db.session.scalars(query).one()
+    if job.parameters != canonical:
+        raise Conflict(
+            f"The Idempotency-Key was used for another request, which started the job {job.id}. Send a new key for a "
+            "new request."
+        )
+    return job
+
+
+def initial_steps(kind: Kind) -> list[StepRecord]:
+    """Return the steps of a new job."""
+    return [
+        StepRecord(name=step.name, title=step.title, state="queued", started_at=None, ended_at=None, message="")
+        for step in kind.steps
+    ]
+
+
+def get(job_id: str) -> Job:
+    """Return a job.
+
+    Raises
+    ------
+    NotFound
+        There is no job with this id.
+    """
+    job = db.session.get(Job, job_id, populate_existing=True)
+    if job is None:
+        raise NotFound(f"There is no job “{job_id[:100]}”.")
+    return job
+
+
+def find_by_study(study: str, kind: str | None = None, limit: int = 20) -> list[Job]:
+    """Return jobs of a study, latest first."""
+    statement = select(Job).where(Job.study == study).order_by(Job.created_at.desc(), Job.id.desc()).limit(limit)
+    if kind is not None:
+        statement = statement.where(Job.kind == kind)
+    return list(db.session.scalars(statement))
+
+
+def browse(query: JobsQuery) -> JobPage:
+    """Return a page of jobs, latest first."""
+    statement = select(Job).order_by(Job.created_at.desc(), Job.id.desc()).limit(query.limit + 1)
+    if query.study is not None:
+        statement = statement.where(Job.study == query.study)
+    if query.state is not None:
+        statement = statement.where(Job.state == query.state)
+    position = read_cursor(query.cursor, str, 2)
+    if position is not None:
+        moment = _moment(position[0])
+        statement = statement.where((Job.created_at < moment) | ((Job.created_at == moment) & (Job.id < position[1])))
+    rows = list(db.session.scalars(statement))
+    page, cursor = cut_page(rows, query.limit, lambda job: (job.created_at.isoformat(), job.id))
+    return JobPage(items=[as_detail(job) for job in page], next=cursor)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValidationFailed([("/cursor", "not a cursor this list has given out")])
+    return moment
+
+
+def detail(job_id: str) -> JobDetail:
+    """Return a job as the API shows it.
+
+    Raises
+    ------
+    NotFound
+        There is no job with this id.
+    """
+    return as_detail(get(job_id))
+
+
+def as_detail(job: Job) -> JobDetail:
+    """Return a job as the API shows it."""
+    return JobDetail(
+        id=job.id,
+        kind=job.kind,
+        study=job.study or None,
+        state=job.state,
+        progress=min(1.0, max(0.0, job.progress)),
+        message=job.message,
+        steps=[StepDetail.model_validate(step) for step in job.steps],
+        result=job.result if job.result and has_page(job.result) else None,
+        error=job.error,
+        cancel_requested=job.cancel_requested,
+        attempts=job.attempts,
+        priority=job.priority,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        ended_at=job.ended_at,
+    )
+
+
+def has_page(address: str) -> bool:
+    """Return whether an address of this site exists: in production, the pages of own data do not."""
+    path = address.partition("?")[0].partition("#")[0]
+    return current_app.url_map.bind("localhost").test(path, "GET")
+
+
+def folder_of(job_id: str) -> Path:
+    """Return the folder of a job."""
+    settings: Settings = current_app.config["SETTINGS"]
+    return jobs_dir(settings.data_dir) / job_id
+
+
+def cancel(job_id: str) -> Job:
+    """Cancel a job: a queued one at once, a running one soon.
+
+    Raises
+    ------
+    NotFound
+        There is no job with this id.
+    Conflict
+        The job has ended.
+    """
+    ended: State = "cancelled"
+    queued = update(Job).where(Job.id == job_id, Job.state == "queued")
+    statement = queued.values(state=ended, ended_at=now(), message="Cancelled", cancel_requested=True).returning(Job.id)
+    at_once = db.session.execute(statement, execution_options={"synchronize_session": False}).scalar_one_or_none()
+    if at_once is None:
+        running = update(Job).where(Job.id == job_id, Job.state == "running").values(cancel_requested=True)
+        soon = db.session.execute(running.returning(Job.id), execution_options={"synchronize_session": False})
+        is_running = soon.scalar_one_or_none() is not None
+        db.session.commit()
+        job = get(job_id)
+        if not is_running:
+            raise Conflict(f"The job has ended ({job.state}), so it cannot be cancelled.")
+        return job
+    db.session.commit()
+    job = get(job_id)
+    # a worker may have stopped in the middle of it
+    tidying.tidy(JobRef(job.id, job.kind, job.study, job.parameters), folder_of(job.id), is_success=False)
+    return job
