@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from app.catalogue import species, studies
+from app.catalogue import species, studies, versions
 from app.catalogue.refs import PredictorRange
 from app.errors import NotFound
 from app.registry import service as registry
-from app.studies.schemas import StudyDetail, StudyItem, StudyPage
+from app.studies import tables
+from app.studies.schemas import OwnPart, StudyDetail, StudyItem, StudyPage
 from app.web.fields import PageQuery
 from app.web.paging import cut_page, read_cursor
 from ml.card import StudyDescription
@@ -16,7 +17,7 @@ def browse(query: PageQuery) -> StudyPage:
     """Return a page of studies, by title."""
     title, slug = read_cursor(query.cursor, str, 2) or ("", "")
     rows = studies.after(title, slug, query.limit + 1)
-    counts = species.species_counts()
+    counts, models, own = species.species_counts(), versions.active_counts(), own_parts()
     page, cursor = cut_page(rows, query.limit, lambda row: (row.title, row.slug))
     items = [
         StudyItem(
@@ -25,10 +26,20 @@ def browse(query: PageQuery) -> StudyPage:
             description=row.description["description"],
             records=row.description["records"],
             n_species=counts.get(row.id, 0),
+            n_models=models.get(row.id, 0),
+            own=own.get(row.id),
         )
         for row in page
     ]
     return StudyPage(items=items, next=cursor)
+
+
+def own_parts() -> dict[int, OwnPart]:
+    """Return the revision and the figures of every study of own data, by the study's id."""
+    return {
+        study_id: OwnPart(revision=revision, files=number, bytes=size)
+        for study_id, (revision, number, size) in tables.totals().items()
+    }
 
 
 def detail(slug: str) -> StudyDetail:
@@ -49,6 +60,8 @@ def detail(slug: str) -> StudyDetail:
         description=description.description,
         records=description.records,
         n_species=species.species_counts().get(row.id, 0),
+        n_models=versions.active_counts().get(row.id, 0),
+        own=own_parts().get(row.id),
         predictors=[PredictorRange.of(predictor) for predictor in registry.predictors_of_study(row.id)],
         sources=description.sources,
         limits=description.limits,

@@ -42,4 +42,5 @@ def browse() -> Reply:
 @faces()
 def detail(slug: str) -> Reply:
     """Show one study."""
-    return Reply(service.detail(slug))
+    study = service.detail(slug)
+    return Reply(study, headers={"ETag": f'"{study.own.revision}"'} if study.own is not None else {})

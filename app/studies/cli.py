@@ -1,0 +1,91 @@
+"""The command ``flask --app wsgi studies``: studies of own data and the files that they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from app.catalogue.studies import Study
+from app.database.db import db
+from app.studies import own, storage, tables
+
+group = AppGroup("studies", help="List studies of own data, and files that no study knows.")
+
+
+class UsageError(click.ClickException):
+    """Bad input: one line, exit code 2."""
+
+    exit_code = 2
+
+
+class _Guard(click.Command):
+    """A command that reports an expected failure in one line."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (OperationalError, ProgrammingError):
+            raise UsageError("the database is not ready; run `flask --app wsgi db upgrade` first") from None
+
+
+@group.command("list", cls=_Guard)
+def list_studies() -> None:
+    """List the studies of own data with their files."""
+    totals = tables.totals()
+    rows = list(db.session.scalars(db.select(Study).where(Study.id.in_(totals)).order_by(Study.slug)))
+    if not rows:
+        click.echo("no studies of own data")
+    for row in rows:
+        _, number, size = totals[row.id]
+        files = "1 file" if number == 1 else f"{number} files"
+        click.echo(f"{row.slug}  {files}  {storage.size_text(size)}  {row.title}")
+
+
+@group.command("prune", cls=_Guard)
+@click.option("--delete", "deletes", is_flag=True, help="Delete them; without it they are only listed.")
+def prune(deletes: bool) -> None:
+    """List files below DATA_DIR/studies that no study knows, and parts of uploads that nobody has continued.
+
+    Run it while nobody uploads.
+    """
+    paths = sorted(_unknown())
+    total = 0
+    for path in paths:
+        size = _size(path)
+        total += size
+        click.echo(f"{path.relative_to(own.studies_dir())}  {storage.size_text(size)}")
+        if deletes:
+            storage.remove_tree(path)
+    if deletes:
+        storage.remove_old_parts()
+    verb = "deleted" if deletes else "not known to any study"
+    click.echo(f"{len(paths)} {'path' if len(paths) == 1 else 'paths'}, {storage.size_text(total)}, {verb}")
+
+
+def _unknown() -> Iterator[Path]:
+    """Yield the folders of studies that do not exist, and files that the studies that exist do not have."""
+    root = own.studies_dir()
+    if not root.is_dir():
+        return
+    totals = tables.totals()
+    known = {row.slug: row.id for row in db.session.scalars(db.select(Study)) if row.id in totals}
+    for folder in root.iterdir():
+        if folder.name not in known or folder.is_symlink():
+            yield folder
+            continue
+        names = {file.name for file in tables.files_of(known[folder.name])}
+        for path in (folder / "files").glob("*"):
+            if path.name not in names:
+                yield path
+        for path in (folder / "files").glob(".*"):
+            yield path
+
+
+def _size(path: Path) -> int:
+    if path.is_symlink() or not path.is_dir():
+        return path.lstat().st_size
+    return sum(one.lstat().st_size for one in path.rglob("*") if one.is_file() and not one.is_symlink())

@@ -1,0 +1,154 @@
+"""Studies of users' own data: a recipe, its revision, and the reports on its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import update
+
+from app.database.db import db
+from app.database.types import now
+from app.errors import Conflict as Conflict
+from app.errors import NotFound
+from app.studies import tables
+from app.studies.tables import StudyFile, StudyRecipe
+from app.web.faces import settings
+from ml.recipes.recipe import Recipe
+from ml.recipes.reports import FileReport
+
+
+@dataclass(frozen=True)
+class OwnStudy:
+    """A study of a user's own data.
+
+    Attributes
+    ----------
+    id : int
+    slug : str
+    title : str
+    recipe : Recipe
+    revision : int
+        Increases with every change of the recipe or of the files.
+    files : list of FileReport
+        By name.
+    folder : Path
+        The folder with the files, as the operations of the workbench expect it.
+    """
+
+    id: int
+    slug: str
+    title: str
+    recipe: Recipe
+    revision: int
+    files: list[FileReport]
+    folder: Path
+
+    @property
+    def cache(self) -> Path:
+        """The folder of audits and pictures. The names of its files contain the hash of what they depend on."""
+        return self.folder.parent / "cache"
+
+    @property
+    def etag(self) -> str:
+        """The revision as an entity tag."""
+        return f'"{self.revision}"'
+
+    def file(self, name: str) -> FileReport | None:
+        """Return the report on a file, or None."""
+        return next((report for report in self.files if report.name == name), None)
+
+
+def studies_dir() -> Path:
+    """Return the folder of the files of all studies."""
+    return settings().data_dir.resolve() / "studies"
+
+
+def load(slug: str) -> OwnStudy:
+    """Return a study of a user's own data.
+
+    Raises
+    ------
+    NotFound
+        No study has this slug, or it is not made of a user's own data.
+    """
+    row = tables.recipe_of(slug)
+    if row is None:
+        raise NotFound(f"There is no study of own data “{slug[:100]}”.")
+    folder = studies_dir() / slug / "files"
+    return OwnStudy(
+        id=row.study_id,
+        slug=row.study.slug,
+        title=row.study.title,
+        recipe=Recipe.model_validate(row.recipe),
+        revision=row.revision,
+        files=[_report(folder, file) for file in tables.files_of(row.study_id)],
+        folder=folder,
+    )
+
+
+def save_recipe(slug: str, recipe: Recipe, revision: int) -> int:
+    """Store a recipe.
+
+    Parameters
+    ----------
+    slug : str
+    recipe : Recipe
+    revision : int
+        The revision that the change was made on.
+
+    Returns
+    -------
+    int
+        The new revision.
+
+    Raises
+    ------
+    NotFound
+        No study of own data has this slug.
+    Conflict
+        The recipe or the files were changed since that revision.
+    """
+    row = tables.recipe_of(slug)
+    if row is None:
+        raise NotFound(f"There is no study of own data “{slug[:100]}”.")
+    statement = (
+        update(StudyRecipe)
+        .where(StudyRecipe.study_id == row.study_id, StudyRecipe.revision == revision)
+        .values(recipe=recipe.model_dump(mode="json"), revision=revision + 1, updated_at=now())
+        .execution_options(synchronize_session=False)
+    )
+    # One statement compares and changes, so that of two simultaneous changes one is refused.
+    changed: int = db.session.execute(statement).rowcount  # type: ignore[attr-defined]  # of a CursorResult
+    if not changed:
+        db.session.rollback()
+        raise stale()
+    if row.study.title != recipe.title:
+        row.study.title = recipe.title
+        row.study.description = {**row.study.description, "title": recipe.title}
+    db.session.commit()
+    return revision + 1
+
+
+def stale() -> Conflict:
+    """Return the error of a change that was made on an old revision."""
+    return Conflict(
+        "Someone else changed this study in the meantime, so your change was not stored. Reload the page to see the "
+        "study as it is now, then make the change again."
+    )
+
+
+def _report(folder: Path, file: StudyFile) -> FileReport:
+    """Return the report on a file; a file that was changed outside the application is not what its report says."""
+    report = FileReport.model_validate(file.report)
+    try:
+        stat = (folder / file.name).lstat()
+    except OSError:
+        return _replaced(file, f"“{file.name}” is missing on the disk of the server. Upload it again, or delete it.")
+    if stat.st_size != file.size or stat.st_mtime_ns != file.stamp:
+        return _replaced(file, f"“{file.name}” was changed on the disk of the server. Upload it again, or delete it.")
+    return report
+
+
+def _replaced(file: StudyFile, sentence: str) -> FileReport:
+    return FileReport(name=file.name, size=file.size, sha256=file.sha256, role="unknown", sentence=sentence)
