@@ -1,0 +1,188 @@
+"""The records of a study after cleaning, and changes of the rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.errors import ValidationFailed
+from app.records import audits
+from app.records.changes import change_recipe, check_codes, check_species
+from app.records.overlap import repeated_files
+from app.records.schemas import RecordsAnswer, RecordsChange, RecordsFileItem
+from app.studies import files, own
+from app.studies.counts import Counts, save_counts
+from app.studies.own import OwnStudy
+from app.web.entity_tags import revision_of_change
+from app.web.input_validation import pointer
+from app.workbench import crs
+from app.workbench.runner import WorkbenchError
+from ml.recipes.recipe import RecordFile
+from ml.recipes.reports import FileReport, Problem, RecordsReport
+from ml.records.recount import recount
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The records of a study under its recipe.
+
+    Attributes
+    ----------
+    study : OwnStudy
+    answer : RecordsAnswer
+    """
+
+    study: OwnStudy
+    answer: RecordsAnswer
+
+
+def read(slug: str) -> Counted:
+    """Return the records of a study.
+
+    Raises
+    ------
+    NotFound
+        No study of own data has this slug.
+    """
+    return _count(own.load(slug))
+
+
+def change(slug: str, change: RecordsChange) -> Counted:
+    """Change the rules, files or species of a study, and count again.
+
+    Raises
+    ------
+    NotFound
+        No study of own data has this slug.
+    Conflict
+        The study was changed in the meantime.
+    ValidationFailed
+        The change is not possible, or a file cannot be read in the new way. Nothing is stored.
+    """
+    study = own.load(slug)
+    revision = revision_of_change(change.revision, study.revision)
+    if revision != study.revision:
+        raise own.stale()
+    changed = replace(study, recipe=change_recipe(study.recipe, change))
+    if change.rules is not None:
+        check_codes(change.rules)
+    datums = {pointer("files", number, "datum"): file.datum for number, file in enumerate(change.files or [])}
+    crs.check("datum", datums)
+    _check_files(changed, change.files or [])
+    counted = _count(changed)
+    if change.species is not None:
+        check_species(change.species, counted.answer)
+    if changed.recipe == study.recipe:
+        return counted
+    revision = own.save_recipe(slug, changed.recipe, revision)
+    if change.files:
+        for file, report in audits.choices(changed):
+            if any(file.name == choice.name for choice in change.files):
+                revision = files.store_report(slug, report)
+    return _at(counted, revision)
+
+
+def rows(slug: str, status: str | None) -> Path:
+    """Return the CSV file of every row with its reason.
+
+    Raises
+    ------
+    NotFound
+        No study of own data has this slug.
+    ValidationFailed
+        The study has no file of records, or one cannot be read.
+    """
+    study = own.load(slug)
+    reports = [report for _, report in audits.choices(study)]
+    try:
+        if not any(report.records for report in reports):
+            raise WorkbenchError("The study has no file of records that can be read.")
+        return audits.rows_file(study, reports, audits.audit_file(study, reports), status)
+    except WorkbenchError as error:
+        raise ValidationFailed([("", str(error))], str(error)) from None
+
+
+def _at(counted: Counted, revision: int) -> Counted:
+    answer = counted.answer.model_copy(update={"revision": revision})
+    return Counted(replace(counted.study, revision=revision), answer)
+
+
+def _check_files(study: OwnStudy, changes: list[RecordFile]) -> None:
+    """Refuse columns that a file does not have, and choices by which it cannot be read."""
+    by_name = {file.name: file for file in study.recipe.records}
+    errors = []
+    for number, choice in enumerate(changes):
+        report = study.file(choice.name)
+        if report is None:
+            continue
+        try:
+            inspected = audits.inspect_again(study, by_name[choice.name], report)
+        except WorkbenchError as error:
+            errors.append((pointer("files", number), str(error)))
+            continue
+        columns = inspected.records.columns if inspected.records is not None else []
+        errors += [
+            (pointer("files", number, "columns", term), f"the file has no column “{column}”")
+            for term, column in choice.columns.items()
+            if column and column not in columns
+        ]
+    if errors:
+        raise ValidationFailed(errors)
+
+
+def _count(study: OwnStudy) -> Counted:
+    inspected = audits.choices(study)
+    reports = [report for _, report in inspected]
+    problems: list[Problem] = []
+    report = RecordsReport(n=0, kept=0, reasons=[], licences=[], species=[])
+    if any(item.records is not None for item in reports):
+        try:
+            audit = audits.saved_audit(study, reports)
+            report = recount(audit, study.recipe)
+            problems += repeated_files(audit)
+        except WorkbenchError as error:
+            problems.append(Problem(code="unreadable", text=str(error)))
+    elif not inspected:
+        text = "The study has no file of records. Add one, such as a download from GBIF."
+        problems.append(Problem(code="no_records_file", text=text))
+    problems += _missing(study, reports)
+    answer = _answer(study, report, inspected, problems)
+    is_blocked = any(problem.blocking for problem in answer.problems)
+    save_counts(study, Counts(n=answer.n, kept=answer.kept, cells=answer.cells, is_blocked=is_blocked))
+    # The steps of the page follow the files as the user wants them read.
+    as_read = {item.name: item for item in reports}
+    return Counted(replace(study, files=[as_read.get(item.name, item) for item in study.files]), answer)
+
+
+def _missing(study: OwnStudy, reports: list[FileReport]) -> list[Problem]:
+    names = {report.name for report in reports}
+    return [
+        Problem(code="file_missing", text=f"The file “{file.name}” is no longer in the study.", file=file.name)
+        for file in study.recipe.records
+        if file.name not in names
+    ]
+
+
+def _answer(
+    study: OwnStudy, report: RecordsReport, inspected: list[tuple[RecordFile, FileReport]], problems: list[Problem]
+) -> RecordsAnswer:
+    members = {name: getattr(report, name) for name in RecordsReport.model_fields}
+    # what stands in the way comes first
+    members["problems"] = sorted([*problems, *report.problems], key=lambda problem: not problem.blocking)
+    return RecordsAnswer(
+        **members,
+        revision=study.revision,
+        rules=study.recipe.rules,
+        chosen=study.recipe.species,
+        merge=study.recipe.merge,
+        files=[
+            RecordsFileItem(
+                name=file.name,
+                sentence=item.sentence,
+                choice=file,
+                recognised=item.records,
+                problems=item.problems,
+            )
+            for file, item in inspected
+        ],
+    )

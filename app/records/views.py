@@ -1,0 +1,174 @@
+"""Pages and API of the records of a study."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request, send_file, url_for
+from werkzeug.datastructures import MultiDict
+
+from app.errors import Conflict, ValidationFailed
+from app.records import coastline, drawing, form, service
+from app.records.schemas import RecordsAnswer, RecordsChange, Rows, RowsQuery
+from app.records.service import Counted
+from app.studies.steps import steps_of
+from app.web.entity_tags import etag, revision_of_form
+from app.web.faces import API_PREFIX, FRAGMENT, Reply, face, faces, keep_private, render, settings
+from app.web.form_values import BUTTON, FormErrors, change_of_button
+from app.web.input_validation import read_form, read_json, read_query, validate
+from app.web.operations import Operation
+
+api = Blueprint("records_api", __name__, url_prefix=f"{API_PREFIX}/studies/<slug:slug>")
+pages = Blueprint("records", __name__, url_prefix="/studies/<slug:slug>/records")
+#: Largest number of rows of the table of species.
+MOST_SPECIES = 200
+#: The elements that a fragment replaces, by the id in the header HX-Target.
+_FRAGMENTS = {"records-form": "records/_form.html"}
+
+
+@api.after_request
+@pages.after_request
+def _keep_private(response: Response) -> Response:
+    keep_private(response)
+    return response
+
+
+@api.get("/records")
+@Operation(
+    "getRecords",
+    tag="studies",
+    summary="Read the records of a study, by reason",
+    description="The ETag is the revision of the study; a change names it.",
+    answer=RecordsAnswer,
+    problems=(404, 422, 503),
+)
+@faces()
+def read(slug: str) -> Reply:
+    """Return the records of a study by reason, with the rules and the files."""
+    return _json(service.read(slug))
+
+
+@api.patch("/records")
+@Operation(
+    "changeRecords",
+    tag="studies",
+    summary="Change rules, columns or species, and count again",
+    description="The header If-Match (the ETag of the last answer) or the member `revision` says which state is "
+    "changed. Nothing is stored where the answer is an error.",
+    body=RecordsChange,
+    answer=RecordsAnswer,
+    problems=(400, 404, 409, 413, 415, 422, 503),
+)
+@faces()
+def change(slug: str) -> Reply:
+    """Change the rules, columns or species of a study."""
+    return _json(service.change(slug, read_json(RecordsChange)))
+
+
+@api.get("/records.csv")
+@Operation(
+    "downloadRecords",
+    tag="studies",
+    summary="Download every row with its reason",
+    query=RowsQuery,
+    answer=Rows,
+    media_type="text/csv",
+    problems=(404, 422, 503),
+)
+def rows(slug: str) -> Response:
+    """Send the rows of all files of records, each with the reason for which it is dropped."""
+    status = read_query(RowsQuery).status
+    path = service.rows(slug, status)
+    name = f"{slug}-records{f'-{status}' if status else ''}.csv"
+    response = send_file(path, mimetype="text/csv", as_attachment=True, download_name=name, etag=False)
+    response.content_type = "text/csv; charset=utf-8"
+    return response
+
+
+@pages.get("")
+@faces(page="records/page.html", fragment="records/_view.html")
+def page(slug: str) -> Reply:
+    """Show the records of a study.
+
+    Template context: ``data`` RecordsAnswer, ``study`` OwnStudy, ``steps`` list of StudyStep, ``map`` MapDrawing or
+    None, ``fields`` the fields of a refused form, ``errors`` FormErrors, ``wrong_file`` the file of a refused form or
+    "", ``terms`` names of terms, ``most_species``.
+    """
+    return _reply(service.read(slug))
+
+
+@pages.post("")
+def submit(slug: str) -> Response:
+    """Apply a form: the rules, the columns of a file, or a button that makes one change."""
+    fields, errors = read_form(), FormErrors()
+    counted = service.read(slug)
+    try:
+        body = _body(fields, counted.answer, errors)
+        revision = revision_of_form(fields)
+        if revision is None:
+            errors.add("", "The form has no revision. Reload the page.")
+        if errors:
+            raise ValidationFailed([], "The form has errors.")
+        counted = service.change(slug, validate(RecordsChange, {**body, "revision": revision}))
+    except ValidationFailed as error:
+        errors.add_pointers(error.errors, _names(fields))
+        return render(_reply(counted, fields, errors, status=422))
+    except Conflict as error:
+        # the state as it is now, with the values of the form
+        errors.add("", error.detail)
+        return render(_reply(counted, fields, errors, status=409))
+    if face() == FRAGMENT:
+        return render(_reply(counted))
+    return Response(status=303, headers={"Location": url_for("records.page", slug=slug)})
+
+
+def _body(fields: MultiDict[str, str], answer: RecordsAnswer, errors: FormErrors) -> dict[str, Any]:
+    if fields.get(BUTTON) and "file" in fields:
+        return change_of_button(fields, errors)
+    if "file" not in fields:
+        return form.rules_change(fields, answer, errors)
+    item = next((file for file in answer.files if file.name == fields["file"]), None)
+    if item is None:
+        errors.add("", "This file is no longer in the study.")
+        return {}
+    for name, message in form.repeated_terms(fields).items():
+        errors.add(name, message)
+    return form.file_change(fields, item)
+
+
+def _names(fields: MultiDict[str, str]) -> dict[str, str]:
+    """Return the fields of the form by the JSON pointers of the API."""
+    names = {f"/rules/{name}": name for name in form.NUMBERS}
+    names |= {f"/files/0/{name}": name for name in ("encoding", "delimiter", "sheet", "datum", "species")}
+    names |= {f"/files/0/columns/{term}": name for name, term in fields.items() if name.startswith("column.")}
+    # the years in the wrong order concern the rules together
+    return {**names, "/rules": "first_year", "/species": "species"}
+
+
+def _json(counted: Counted) -> Reply:
+    return Reply(counted.answer, headers=etag(counted.answer.revision))
+
+
+def _reply(
+    counted: Counted, fields: MultiDict[str, str] | None = None, errors: FormErrors | None = None, status: int = 200
+) -> Reply:
+    errors = FormErrors() if errors is None else errors
+    rings = coastline.read_rings(settings().data_dir / coastline.OUTLINE)
+    return Reply(
+        counted.answer,
+        status=status,
+        page="records/page.html",
+        fragment=_FRAGMENTS.get(request.headers.get("HX-Target", ""), "records/_view.html"),
+        context={
+            "steps": steps_of(counted.study),
+            "study": counted.study,
+            "map": drawing.draw(counted.answer.places, rings),
+            "fields": fields if errors and fields is not None else MultiDict(),
+            "errors": errors,
+            "wrong_file": fields.get("file", "") if errors and fields is not None else "",
+            "terms": form.TERMS,
+            "suggested_species": form.binomial_of(counted.study.title),
+            "most_species": MOST_SPECIES,
+        },
+        headers=etag(counted.answer.revision),
+    )
