@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from flask import current_app
+from sqlalchemy.exc import IntegrityError
 
 from app.catalogue import snapshot, versions
 from app.catalogue import species as species_tables
@@ -18,18 +20,33 @@ from app.database.types import now
 from ml.card import ModelCard
 from ml.serving.artifact import load_artifact
 
+# Simultaneous activations of one species follow each other; more than a few of them are not by people.
+_TRIES = 5
+
 
 class RegistryError(ValueError):
     """The registry refuses a change; the message says why."""
 
 
-def register(path: Path) -> tuple[ModelVersion, bool]:
+@dataclass(frozen=True)
+class Change:
+    """An activation: the model that answers now, and the one that answered before, if any."""
+
+    version: ModelVersion
+    replaced: ModelVersion | None
+    changed: bool
+
+
+def register(path: Path, *, commit: bool = True) -> tuple[ModelVersion, bool]:
     """Register an artifact.
 
     Parameters
     ----------
     path : Path
         The artifact's directory.
+    commit : bool
+        Whether to commit and to write the snapshot. A caller that registers several models in one transaction commits
+        itself, and then calls :func:`publish_snapshot`.
 
     Returns
     -------
@@ -49,8 +66,8 @@ def register(path: Path) -> tuple[ModelVersion, bool]:
     registered = versions.find(artifact.model_id)
     if registered is not None:
         registered.path = _stored_path(path)
-        db.session.commit()
-        snapshot.snapshot_file().write()
+        if commit:
+            _commit()
         return registered, False
     species = _save_species(card, _save_study(card))
     version = ModelVersion(
@@ -61,9 +78,26 @@ def register(path: Path) -> tuple[ModelVersion, bool]:
         card=card.model_dump(mode="json"),
     )
     db.session.add(version)
-    db.session.commit()
-    snapshot.snapshot_file().write()
+    # so that a failure of the database concerns this model
+    db.session.flush()
+    if commit:
+        _commit()
     return version, True
+
+
+def _commit() -> None:
+    db.session.commit()
+    publish_snapshot()
+
+
+def publish_snapshot() -> None:
+    """Write the snapshot that all workers read."""
+    snapshot.snapshot_file().write()
+
+
+def is_registered(model_id: str) -> bool:
+    """Return whether a model is registered."""
+    return versions.find(model_id) is not None
 
 
 def activate(model_id: str) -> ModelVersion:
@@ -74,16 +108,36 @@ def activate(model_id: str) -> ModelVersion:
     RegistryError
         There is no such model.
     """
-    version = versions.find(model_id)
-    if version is None:
-        raise RegistryError(f"there is no model {model_id}; see `models list`")
-    if not version.active:
-        _switch(version)
-        db.session.add(Activation(species_id=version.species_id, model_id=version.id))
-        db.session.commit()
-    # also when nothing changed, so that activating again restores a lost file
-    snapshot.snapshot_file().write()
-    return version
+    return switch_to(model_id).version
+
+
+def switch_to(model_id: str) -> Change:
+    """Make a model the active model of its species, and return what it replaced.
+
+    Raises
+    ------
+    RegistryError
+        There is no such model, or others activate models of the species all the time.
+    """
+    for _ in range(_TRIES):
+        version = versions.find(model_id)
+        if version is None:
+            raise RegistryError(f"there is no model {model_id}; see `models list`")
+        replaced = versions.active_for(version.species_id)
+        changed = not version.active
+        try:
+            if changed:
+                _switch(version)
+                db.session.add(Activation(species_id=version.species_id, model_id=version.id))
+                db.session.commit()
+        except IntegrityError:
+            # Somebody activated another model of the species in the meantime: this activation follows that one.
+            db.session.rollback()
+            continue
+        # also when nothing changed, so that activating again restores a lost file
+        publish_snapshot()
+        return Change(version, replaced if changed else None, changed)
+    raise RegistryError(f"model {model_id} was not activated: others activate models of its species at the same time")
 
 
 def rollback(study_slug: str) -> list[tuple[str, str]]:
@@ -105,10 +159,13 @@ def rollback(study_slug: str) -> list[tuple[str, str]]:
     changes: list[tuple[str, str]] = []
     for species in db.session.scalars(db.select(Species).where(Species.study_id == study.id).order_by(Species.slug)):
         standing = versions.standing_activations(species.id)
-        if len(standing) < 2:
+        earlier = next((one for one in standing if one.model_id != standing[0].model_id), None)
+        if earlier is None:
             continue
-        latest, earlier = standing[0], standing[1]
-        latest.withdrawn_at = now()
+        latest = standing[0]
+        # the same model has several where it was activated by two people at once
+        for activation in standing[: standing.index(earlier)]:
+            activation.withdrawn_at = now()
         version = versions.find(earlier.model_id)
         assert version is not None  # noqa: S101 (a foreign key guarantees it)
         _switch(version)
@@ -116,7 +173,7 @@ def rollback(study_slug: str) -> list[tuple[str, str]]:
     if not changes:
         raise RegistryError(f"no species of {study_slug} has an earlier model to go back to")
     db.session.commit()
-    snapshot.snapshot_file().write()
+    publish_snapshot()
     return changes
 
 

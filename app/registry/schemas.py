@@ -49,3 +49,22 @@ class ModelsQuery(PageQuery):
     """Filter and page of the list of models."""
 
     species: Text | None = Field(None, description="Only models of this species, by slug.")
+
+
+class Activated(BaseModel):
+    """A model that answers for its species now."""
+
+    model: ModelRef
+    species: SpeciesRef
+    study: StudyRef
+    replaced: ModelRef | None = Field(description="The version that answered before; null for the first version.")
+    changed: bool = Field(description="False where the model answered already.")
+    sentence: str
+
+
+class RolledBack(BaseModel):
+    """The models of a study's species that answer again."""
+
+    study: StudyRef
+    items: list[Activated]
+    sentence: str

@@ -10,11 +10,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.catalogue import snapshot, versions
 from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.catalogue.refs import SpeciesRef, StudyRef
+from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
 from app.components import component
-from app.errors import AppError, NotFound, Unavailable
+from app.errors import AppError, Conflict, NotFound, Unavailable
 from app.registry.model_cache import ModelCache
 from app.registry.schemas import ModelDetail, ModelItem, ModelPage, ModelScores, ModelsQuery
+from app.web.faces import settings
 from app.web.paging import cut_page, read_cursor
 from ml.card import Metric, ModelCard, Predictor
 from ml.serving.artifact import Artifact
@@ -29,6 +31,14 @@ def browse(query: ModelsQuery) -> ModelPage:
     rows = versions.after(after, query.limit + 1, slug)
     page, cursor = cut_page(rows, query.limit, lambda row: (row.id,))
     return ModelPage(items=[ModelItem(**_item(row)) for row in page], next=cursor)
+
+
+def nothing_answers(species: Species | SpeciesEntry) -> Conflict:
+    """Return the error of a request to a species without an active model."""
+    detail = f"No version of {species.scientific_name} answers yet"
+    if settings().allows_changes:
+        return Conflict(f"{detail}; activate one under /studies/{species.study.slug}/versions.")
+    return Conflict(f"{detail}.")
 
 
 def detail(model_id: str) -> ModelDetail:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from app.catalogue import scores
 from app.database.replica import from_replica
-from app.registry import reports, service
+from app.errors import NotFound
+from app.registry import activations, reports, service
 from app.registry.schemas import ModelDetail, ModelPage, ModelsQuery
-from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.faces import API_PREFIX, Reply, face, faces, settings
 from app.web.input_validation import read_query
 from app.web.operations import Operation
 from ml.odmap import OdmapReport, to_markdown
@@ -56,7 +57,7 @@ def detail(model_id: str) -> Reply:
     """Show one model: its card, its ODMAP report and its species' other versions.
 
     Template context: ``data`` ModelDetail, ``report`` OdmapReport, ``versions`` list of OtherVersion, ``sentence`` the
-    verdict on the model.
+    verdict on the model, ``can_activate``, ``done`` the sentence about an activation a moment ago.
     """
     model = service.detail(model_id)
     if face() == "json":
@@ -67,6 +68,8 @@ def detail(model_id: str) -> Reply:
             "report": reports.odmap(model_id),
             "versions": reports.other_versions(model_id),
             "sentence": scores.verdict(model.card),
+            "can_activate": settings().allows_changes and not model.active,
+            "done": activations.describe_active(model_id) if request.args.get("activated") == "1" else "",
         },
     )
 
@@ -93,4 +96,18 @@ def odmap_markdown(model_id: str) -> Response:
         to_markdown(report),
         content_type="text/markdown; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{report.model_id}-odmap.md"'},
+    )
+
+
+@pages.get("/models/<slug:model_id>/recipe.json")
+def recipe(model_id: str) -> Response:
+    """Return the recipe of a model of own data as a file for ``python -m ml train --recipe``."""
+    model = service.detail(model_id)
+    about = model.card.preparation
+    if about is None:
+        raise NotFound("This model was not made of own data, so it has no recipe.")
+    return Response(
+        about.recipe,
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{model.id}-recipe.json"'},
     )

@@ -1,0 +1,1 @@
+"""Trainings of own studies: preflight, start, the job, and the candidates beside the active versions."""

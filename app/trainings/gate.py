@@ -1,0 +1,168 @@
+"""The promotion gate: whether a candidate ranks held-out records better than the active version. It is advice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.trainings.held_out import HeldOut, PairedScores, pair
+from app.trainings.schemas import Gate
+from ml.card import Metric, ModelCard
+from ml.score_words import grade_auc
+
+#: Fewest common presences for a paired comparison.
+FEWEST_PRESENCES = 20
+#: Fewest common background cells for a paired comparison.
+FEWEST_BACKGROUND = 20
+# The 97.5 % quantile of the normal distribution.
+_Z = 1.959963984540054
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Difference of two AUCs, and its standard error."""
+
+    value: float
+    error: float
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % interval."""
+        return self.value - _Z * self.error
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95 % interval."""
+        return self.value + _Z * self.error
+
+
+def paired_difference(scores: PairedScores) -> Difference:
+    """Return AUC of the first model minus AUC of the second on the same records, with its standard error.
+
+    Parameters
+    ----------
+    scores : PairedScores
+        With at least two records of each label.
+
+    Returns
+    -------
+    Difference
+
+    Notes
+    -----
+    The method of DeLong, DeLong & Clarke-Pearson (1988, doi 10.2307/2531595). The placement of a record among those of
+    the other label comes from its midrank, as in Sun & Xu (2014, doi 10.1109/LSP.2014.2337313): n log n instead of
+    m × n comparisons. Records are taken as independent; neighbouring cells are not, so the error is a lower bound.
+    """
+    present = scores.y == 1
+    placements = [_placements(values[present], values[~present]) for values in (scores.first, scores.second)]
+    of_presences = placements[0][0] - placements[1][0]
+    of_background = placements[0][1] - placements[1][1]
+    variance = of_presences.var(ddof=1) / len(of_presences) + of_background.var(ddof=1) / len(of_background)
+    return Difference(float(of_presences.mean()), sqrt(float(variance)))
+
+
+def _placements(present: Floats, background: Floats) -> tuple[Floats, Floats]:
+    """Return for each presence the share of background below it, and for each background the share of presences above.
+
+    Ties count half.
+    """
+    m, n = len(present), len(background)
+    together = _midranks(np.concatenate([present, background]))
+    of_present = (together[:m] - _midranks(present)) / n
+    of_background = 1.0 - (together[m:] - _midranks(background)) / m
+    return of_present, of_background
+
+
+def _midranks(values: Floats) -> Floats:
+    """Return ranks from 1; equal values have the mean of their ranks."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    midrank: Floats = (2 * last - count + 1) / 2.0
+    return midrank[place]
+
+
+def independent_difference(candidate: Metric, active: Metric) -> Difference | None:
+    """Return the difference of two AUCs from their 95 % intervals, taken as independent; None without intervals."""
+    if candidate.low is None or candidate.high is None or active.low is None or active.high is None:
+        return None
+    errors = ((metric.high - metric.low) / (2 * _Z) for metric in (candidate, active))  # type: ignore[operator]
+    return Difference(candidate.value - active.value, sqrt(sum(error**2 for error in errors)))
+
+
+def compare(
+    candidate: ModelCard, active: ModelCard | None, held_out: HeldOut | None, held_out_of_active: HeldOut | None
+) -> Gate:
+    """Compare a candidate with the active version of its species.
+
+    Parameters
+    ----------
+    candidate : ModelCard
+    active : ModelCard or None
+        None where no version is active.
+    held_out, held_out_of_active : HeldOut or None
+        None where the records were not kept.
+
+    Returns
+    -------
+    Gate
+    """
+    warning = _warning(candidate)
+    if active is None:
+        return Gate(verdict="first", sentence="First version: no version of this species is active.", warning=warning)
+    common = pair(held_out, held_out_of_active) if held_out and held_out_of_active else None
+    if common and common.n_presences >= FEWEST_PRESENCES and common.n_background >= FEWEST_BACKGROUND:
+        place = (
+            f"on the {common.n_presences:,} presences and {common.n_background:,} background cells that both versions "
+            "were tested on"
+        )
+        return _gate(paired_difference(common), place, "paired", warning, common)
+    one, two = candidate.metrics.get("auc_roc"), active.metrics.get("auc_roc")
+    difference = independent_difference(one, two) if one and two else None
+    if difference is None:
+        sentence = "Not comparable: one of the two versions has no AUC with an interval."
+        return Gate(verdict="unknown", sentence=sentence, warning=warning)
+    shared = f"only {common.n_presences:,} tested presences" if common and common.n_presences else "no tested presences"
+    place = f"by the AUCs of the two cards, taken as independent because the versions share {shared}"
+    return _gate(difference, place, "independent", warning, common)
+
+
+def _gate(difference: Difference, place: str, method: str, warning: str, common: PairedScores | None) -> Gate:
+    verdict = "better" if difference.low > 0 else "worse" if difference.high < 0 else "equal"
+    interval = f"95 % interval {_signed(difference.low)} to {_signed(difference.high)}"
+    amount = f"{abs(difference.value):.3f}"
+    if verdict == "equal":
+        sentence = f"No difference shown {place}: AUC {_signed(difference.value)} ({interval})."
+    else:
+        word, direction = ("Better", "higher") if verdict == "better" else ("Worse", "lower")
+        sentence = f"{word} {place}: its AUC is {amount} {direction} ({interval})."
+    return Gate.model_validate(
+        {
+            "verdict": verdict,
+            "sentence": sentence,
+            "warning": warning,
+            "method": method,
+            "difference": difference.value,
+            "low": difference.low,
+            "high": difference.high,
+            "n_presences": common.n_presences if common else 0,
+            "n_background": common.n_background if common else 0,
+        }
+    )
+
+
+def _warning(candidate: ModelCard) -> str:
+    grade = grade_auc(candidate.metrics.get("auc_roc"))
+    if grade.usable_as_evidence:
+        return ""
+    return f"The cross-validated AUC of this version is {grade}: do not use it for decisions."
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.3f}".replace("-", "−")
+    return "0.000" if text in ("+0.000", "−0.000") else text
