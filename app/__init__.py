@@ -15,18 +15,29 @@ from app.database import connections
 from app.database.db import db, migrate
 from app.extensions import htmx
 from app.health import views as health
+from app.jobs import cli as jobs_cli
+from app.jobs import metrics as jobs_metrics
+from app.jobs import views as jobs
+from app.layers import views as layers
 from app.limits import limiter
 from app.outbox import outbox
 from app.predictions import cli as predictions_cli
 from app.predictions import curves, usage
 from app.predictions import tables as predictions_tables
 from app.predictions import views as predictions
+from app.records import views as records
+from app.registry import change_views as registry_changes
 from app.registry import cli as registry_cli
 from app.registry import views as registry
 from app.registry.model_cache import ModelCache
 from app.species import views as species
+from app.studies import cli as studies_cli
+from app.studies import own_views as own_studies
+from app.studies import pages as study_pages
 from app.studies import views as studies
 from app.telemetry import requests
+from app.trainings import steps as training_steps
+from app.trainings import views as trainings
 from app.web import body_limits, input_validation, problems, security, templating
 
 
@@ -79,11 +90,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     parts.add(ModelCache(settings.models_dir.resolve(), settings.model_memory))
     outbox.init_app(app, predictions_tables.insert, predictions_tables.insert_json)
     usage.init_app(app)
+    jobs_metrics.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
     health.init_app(app)
     views.init_app(app)
+    training_steps.register()
     app.cli.add_command(registry_cli.group)
     app.cli.add_command(predictions_cli.group)
+    app.cli.add_command(studies_cli.group)
+    app.cli.add_command(jobs_cli.group)
     app.url_map.converters["slug"] = templating.SlugConverter
     blueprints = [
         predictions.pages,
@@ -97,14 +112,24 @@ def create_app(settings: Settings | None = None) -> Flask:
         studies.api,
         registry.pages,
         registry.api,
+        jobs.pages,
+        jobs.api,
         health.pages,
         views.pages,
     ]
+    # Until there are accounts, nothing that changes something is served in production.
+    if settings.allows_changes:
+        blueprints += [jobs.changes, jobs.changes_api]
     # Until there are accounts, lists of what everybody asked are public or absent.
     if settings.public_predictions:
         blueprints.append(predictions.lists)
     if settings.shows_analytics:
         blueprints += [analytics.pages, analytics.api]
+    # Until there are accounts, what changes something is not served in production.
+    if settings.allows_changes:
+        blueprints += [own_studies.api, study_pages.pages]
+        blueprints += [registry_changes.api, registry_changes.pages, trainings.api, trainings.pages]
+        blueprints += [records.pages, records.api, layers.pages, layers.api]
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     return app

@@ -74,6 +74,14 @@ class ValidationFailed(AppError):
         super().__init__(detail or counted + (more if number > MOST_ERRORS else ""), errors)
 
 
+class Conflict(AppError):
+    """The state of the resource does not allow the change, such as a change of an old revision."""
+
+    status = 409
+    kind = "urn:ecopredict:problem:conflict"
+    title = "Conflict"
+
+
 class OutsideArea(AppError):
     """The conditions lie outside the area of applicability, and the request refuses extrapolation."""
 
@@ -92,6 +100,24 @@ class CrossSite(AppError):
     """A form was sent from another site."""
 
     status = 403
+
+
+class TooLarge(AppError):
+    """The body, or the file that it is a part of, is larger than the server accepts."""
+
+    status = 413
+
+
+class RangeRefused(AppError):
+    """The part of an upload does not begin where the stored part ends."""
+
+    status = 416
+
+
+class InsufficientStorage(AppError):
+    """The disk or the quota has no space for the request."""
+
+    status = 507
 
 
 class Unavailable(AppError):

@@ -23,7 +23,7 @@ class FieldProblem(BaseModel):
     detail: str
 
 
-class Problem(BaseModel):
+class ProblemDocument(BaseModel):
     """An error (RFC 9457)."""
 
     type: str
@@ -37,12 +37,15 @@ class Problem(BaseModel):
 _PROBLEMS = {
     400: "The body is not JSON.",
     404: "There is nothing at this address.",
-    409: "The conditions lie outside the area of applicability, and the request refuses extrapolation.",
+    409: "The request conflicts with the state: the conditions lie outside the area of applicability and the request "
+    "refuses extrapolation, or somebody else changed the study in the meantime.",
     413: "The body is too large.",
     415: "The body is not application/json.",
+    416: "The part does not begin where the stored part ends; `Range` says what is stored.",
     422: "Something in the input is not acceptable; `errors` names each field.",
     429: "Too many requests; `Retry-After` says when to come back.",
     503: "Something this answer needs is down.",
+    507: "The disk or the quota has no space for the request.",
 }
 _LIMIT_HEADERS = {
     name: {"description": text, "schema": {"type": "integer"}}
@@ -53,6 +56,11 @@ _LIMIT_HEADERS = {
     }.items()
 }
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+_BINARY: Schema = {"type": "string", "format": "binary"}
+_MEDIA: dict[str, Schema] = {
+    "multipart/form-data": {"type": "object", "properties": {"files": {"type": "array", "items": _BINARY}}}
+}
+_JSON = "application/json"
 _VARIABLE = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 
 
@@ -85,14 +93,15 @@ def build(app: Flask, examples: Mapping[type[BaseModel], Schema] | None = None) 
     """
     paths: dict[str, Schema] = {}
     tags: set[str] = set()
-    models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Problem, "serialization"): None}
+    models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemDocument, "serialization"): None}
     for path, method, rule in api_rules(app):
         operation = operation_of(app.view_functions[rule.endpoint])
         if operation is None:
             raise LookupError(f"{method.upper()} {path} has no declared operation")
         paths.setdefault(path, {})[method] = _describe(operation, rule, examples or {})
         tags.add(operation.tag)
-        models[operation.answer, "serialization"] = None
+        if operation.media_type == _JSON:
+            models[operation.answer, "serialization"] = None
         if operation.body is not None:
             models[operation.body, "validation"] = None
     _, definitions = models_json_schema(list(models), ref_template="#/components/schemas/{model}")
@@ -122,7 +131,10 @@ def _describe(operation: Operation, rule: Rule, examples: Mapping[type[BaseModel
         content = _json(operation.body)
         if operation.body in examples:
             content["application/json"]["example"] = examples[operation.body]
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {"required": operation.body_required, "content": content}
+    if operation.media:
+        contents: Schema = {media: {"schema": _MEDIA.get(media, _BINARY)} for media in operation.media}
+        described["requestBody"] = {"required": True, "content": contents}
     described["responses"] = _responses(operation)
     return described
 
@@ -166,7 +178,7 @@ def _without_null(schema: Schema) -> Schema:
 def _responses(operation: Operation) -> Schema:
     responses: Schema = {}
     for status, meaning in operation.answers.items():
-        responses[str(status)] = {"description": meaning, "content": _json(operation.answer)}
+        responses[str(status)] = {"description": meaning, "content": _content(operation)}
         if operation.limited:
             responses[str(status)]["headers"] = _LIMIT_HEADERS
     problems = {*operation.problems, 429} if operation.limited else {*operation.problems}
@@ -180,11 +192,17 @@ def _responses(operation: Operation) -> Schema:
 
 
 def _problem(meaning: str) -> Schema:
-    return {"description": meaning, "content": {"application/problem+json": {"schema": _reference(Problem)}}}
+    return {"description": meaning, "content": {"application/problem+json": {"schema": _reference(ProblemDocument)}}}
+
+
+def _content(operation: Operation) -> dict[str, dict[str, Any]]:
+    if operation.media_type == _JSON:
+        return _json(operation.answer)
+    return {operation.media_type: {"schema": {"type": "string"}}}
 
 
 def _json(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
-    return {"application/json": {"schema": _reference(model)}}
+    return {_JSON: {"schema": _reference(model)}}
 
 
 def _reference(model: type[BaseModel]) -> Schema:

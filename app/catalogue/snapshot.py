@@ -69,6 +69,8 @@ class Snapshot:
     def resolve(self, name: str) -> SpeciesEntry:
         """Return the species meant by a slug or a scientific name, with or without authorship.
 
+        A name means a species with a model that answers; one without is meant where no other has the name.
+
         Raises
         ------
         ValidationFailed
@@ -78,13 +80,16 @@ class Snapshot:
         entry = self.by_slug.get(stripped.lower())
         if entry is not None:
             return entry
-        for spelling in (fold(stripped), fold(binomial(stripped))):
-            matches = self.by_name.get(spelling, []) if spelling else []
-            if len(matches) > 1:
-                slugs = ", ".join(sorted(match.slug for match in matches)[:5])
-                raise ValidationFailed([("/species", f"more than one study has this species; name one of {slugs}")])
-            if matches:
-                return matches[0]
+        spellings = [spelling for spelling in (fold(stripped), fold(binomial(stripped))) if spelling]
+        for answers in (True, False):
+            for spelling in spellings:
+                named = self.by_name.get(spelling, [])
+                matches = [match for match in named if (match.model is not None) is answers]
+                if len(matches) > 1:
+                    slugs = ", ".join(sorted(match.slug for match in matches)[:5])
+                    raise ValidationFailed([("/species", f"more than one study has this species; name one of {slugs}")])
+                if matches:
+                    return matches[0]
         raise ValidationFailed([("/species", f"no species is called “{shorten(stripped)}”")])
 
     def resolve_study(self, slug: str) -> str:

@@ -44,6 +44,12 @@ def find(slug: str) -> Species | None:
     return db.session.scalar(select(Species).where(Species.slug == slug))
 
 
+def of_study(study_id: int, after: str, limit: int) -> list[Species]:
+    """Return species of a study in the order of their slugs, starting after one of them."""
+    query = select(Species).where(Species.study_id == study_id, Species.slug > after)
+    return list(db.session.scalars(query.order_by(Species.slug).limit(limit)))
+
+
 def species_counts() -> dict[int, int]:
     """Return the number of species of each study, by the study's id."""
     rows = db.session.execute(select(Species.study_id, func.count()).group_by(Species.study_id))

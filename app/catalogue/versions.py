@@ -120,6 +120,32 @@ def any_active_of_study(study_id: int) -> ModelVersion | None:
     return db.session.scalars(query.order_by(ModelVersion.id).limit(1)).first()
 
 
+def active_of_study(study_id: int) -> list[str]:
+    """Return the ids of the models that answer for the species of a study, in order."""
+    query = select(ModelVersion.id).join(Species).where(ModelVersion.active, Species.study_id == study_id)
+    return list(db.session.scalars(query.order_by(ModelVersion.id)))
+
+
+def has_earlier(study_id: int) -> bool:
+    """Return whether a species of a study has activations of two models that were not rolled back."""
+    query = (
+        select(Activation.species_id)
+        .join(Species, Species.id == Activation.species_id)
+        .where(Species.study_id == study_id, Activation.withdrawn_at.is_(None))
+        .group_by(Activation.species_id)
+        .having(func.count(Activation.model_id.distinct()) > 1)
+        .limit(1)
+    )
+    return db.session.scalar(query) is not None
+
+
+def active_counts() -> dict[int, int]:
+    """Return the number of species with an active model, by the id of the study."""
+    query = select(Species.study_id, func.count()).join(ModelVersion, ModelVersion.species_id == Species.id)
+    rows = db.session.execute(query.where(ModelVersion.active).group_by(Species.study_id))
+    return {row[0]: row[1] for row in rows}
+
+
 def after(model_id: str, limit: int, species: str | None = None) -> list[ModelVersion]:
     """Return models in the order of their ids, starting after one of them."""
     statement = select(ModelVersion).where(ModelVersion.id > model_id).order_by(ModelVersion.id).limit(limit)

@@ -113,12 +113,14 @@ def open_species(name: str) -> Subject:
     ------
     ValidationFailed
         No species is called that, or more than one.
+    Conflict
+        No version of the species answers yet.
     Unavailable
-        The species has no model, or it cannot be opened.
+        Its model cannot be opened.
     """
     species = snapshot.current().resolve(name)
     if species.model is None:
-        raise Unavailable(f"There is no model for {species.scientific_name} yet.")
+        raise registry.nothing_answers(species)
     return Subject(species, species.model, registry.opened(species.model))
 
 

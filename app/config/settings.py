@@ -27,6 +27,7 @@ FEATURES: frozenset[str] = frozenset()
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 # A name, an address, or a name with all names below it: ".example.org".
 _HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\]")
+_SCHEDULER = re.compile(r"(tcp|tls|ucx|ws|wss)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -50,11 +51,15 @@ class Settings(BaseModel):
     port: int = Field(8000, ge=1, le=65535)
     health_port: int | None = Field(None, ge=1, le=65535)
     web_concurrency: int = Field(2, ge=1, le=64)
+    jobs_concurrency: int = Field(1, ge=1, le=16)
+    dask_scheduler: str | None = None
     model_memory: int = Field(700_000_000, ge=1_000_000)
     cache_ttl: int = Field(3600, ge=1)
     rate_limit: str = "10/second"
     trusted_proxies: int = Field(0, ge=0, le=5)
     max_content_length: int = Field(1024 * 1024, ge=1024)
+    max_upload: int = Field(2 * 1024**3, ge=1024)
+    upload_quota: int = Field(20 * 1024**3, ge=1024)
     spool_limit: int = Field(1024 * 1024 * 1024, ge=64 * 1024)
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
@@ -142,6 +147,13 @@ class Settings(BaseModel):
                 )
         return hosts
 
+    @field_validator("dask_scheduler")
+    @classmethod
+    def _scheduler(cls, value: str | None) -> str | None:
+        if value and not _SCHEDULER.fullmatch(value):
+            raise ValueError("expected the address of a Dask scheduler such as tcp://scheduler:8786")
+        return value or None
+
     @field_validator("otel_exporter_otlp_endpoint")
     @classmethod
     def _endpoint(cls, value: str | None) -> str | None:
@@ -163,6 +175,11 @@ class Settings(BaseModel):
     def shows_analytics(self) -> bool:
         """Whether everybody can read the analytics; by default in development only."""
         return self.environment == "development" if self.public_analytics is None else self.public_analytics
+
+    @property
+    def allows_changes(self) -> bool:
+        """Whether routes that change something are served: until accounts exist, not in production."""
+        return self.environment in ("development", "testing")
 
     @property
     def hosts(self) -> list[str]:

@@ -19,6 +19,8 @@ from app.catalogue.entries import ModelEntry
 from app.components import component
 from app.database.db import db
 from app.errors import AppError
+from app.jobs import presence
+from app.jobs.folder import jobs_dir
 from app.outbox.outbox import outbox
 from app.outbox.spool import SpoolError
 from app.predictions.tables import Prediction
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 
 DatabaseState = Literal["up", "locked", "down"]
 Handover = Literal["direct", "up", "behind", "down"]
+JobsState = Literal["up", "degraded"]
 DiskState = Literal["up", "down"]
 Stamp = tuple[tuple[str, int, int, int], ...]
 
@@ -103,6 +106,16 @@ def disk() -> DiskState:
     return "up"
 
 
+def jobs() -> JobsState:
+    """Return ``degraded`` where jobs wait or run and no worker is alive."""
+    try:
+        return "degraded" if presence.lacks_worker(jobs_dir(settings().data_dir)) else "up"
+    except SQLAlchemyError:
+        return "degraded"
+    finally:
+        db.session.rollback()
+
+
 def handover() -> tuple[Handover, int]:
     """Return how answers reach the database, and how many wait for it."""
     spool = outbox().spool
@@ -127,7 +140,7 @@ class ModelCounts:
 
     active: int = 0
     broken: int = 0
-    #: Whether a model answers: it is in memory or can be opened.
+    #: Whether a model answers (it is in memory or can be opened), or none is active yet.
     any_answers: bool = False
 
 
@@ -161,7 +174,7 @@ class ModelCheck:
         return ModelCounts(
             active=len(models),
             broken=sum(not usable for usable in opens.values()),
-            any_answers=any(usable or in_memory.is_open(name) for name, usable in opens.items()),
+            any_answers=not models or any(usable or in_memory.is_open(name) for name, usable in opens.items()),
         )
 
     def _check(self, model: ModelEntry, until: float) -> bool:

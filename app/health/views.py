@@ -13,7 +13,7 @@ from app.cache import answers
 from app.components import component, components
 from app.database import replica
 from app.health import checks
-from app.health.checks import DatabaseState, DiskState, Handover, ModelCheck, ModelCounts
+from app.health.checks import DatabaseState, DiskState, Handover, JobsState, ModelCheck, ModelCounts
 from app.health.probe import Probe
 from app.web.faces import Reply, faces
 from app.web.operations import Operation
@@ -52,6 +52,7 @@ class Components(BaseModel):
         "moment ago."
     )
     waiting: int = Field(description="Answers that wait for the database.")
+    jobs: JobsState = Field(description="`degraded`: jobs wait, and no worker is alive.")
 
 
 class Readiness(BaseModel):
@@ -77,6 +78,7 @@ class Probes:
         self.cache: Probe[Literal["up", "down", "in process"]] = Probe(answers.state, "down")
         self.disk: Probe[DiskState] = Probe(checks.disk, "down")
         self.handover: Probe[tuple[Handover, int]] = Probe(checks.handover, ("down", 0))
+        self.jobs: Probe[JobsState] = Probe(checks.jobs, "degraded")
         self.models: Probe[ModelCounts] = Probe(models.run, ModelCounts())
 
 
@@ -120,6 +122,7 @@ def ready() -> Reply:
     database_result, replica_result = probes.database.start(app), probes.replica.start(app)
     cache_result, models_result = probes.cache.start(app), probes.models.start(app)
     disk_result, handover_result = probes.disk.start(app), probes.handover.start(app)
+    jobs_result = probes.jobs.start(app)
     handover, waiting = handover_result(until)
     models = models_result(until)
     parts = Components(
@@ -131,6 +134,7 @@ def ready() -> Reply:
         broken_models=models.broken,
         handover=handover,
         waiting=waiting,
+        jobs=jobs_result(until),
     )
     status = _status(parts, any_answers=models.any_answers)
     code = 503 if status == "unavailable" else 200
@@ -139,7 +143,7 @@ def ready() -> Reply:
 
 
 def _status(parts: Components, *, any_answers: bool) -> Status:
-    """Return ``unavailable`` where no model answers, or neither the database nor the spool can store an answer."""
+    """Return ``unavailable`` where no active model answers, or nothing can store an answer (database or spool)."""
     writable = parts.disk == "up"
     # SQLite is on the disk, PostgreSQL is not
     stored_at_once = parts.database == "up" and (writable or parts.handover != "direct")
@@ -152,6 +156,7 @@ def _status(parts: Components, *, any_answers: bool) -> Status:
         and "down" not in (parts.replica, parts.cache)
         and parts.handover in ("direct", "up")
         and parts.broken_models == 0
+        and parts.jobs == "up"
     )
     return "ready" if all_up else "degraded"
 

@@ -42,7 +42,7 @@ _POINTS = 25
     summary="How each condition moves the suitability",
     query=CurvesQuery,
     answer=ResponseCurves,
-    problems=(404, 422, 503),
+    problems=(404, 409, 422, 503),
 )
 @faces(page="species/curves.html", fragment="species/curves.html")
 def curves(slug: str) -> Reply:
@@ -55,7 +55,7 @@ def curves(slug: str) -> Reply:
     row, version = species_service.with_model(slug)
     if query.prediction is None:
         if version is None:
-            raise Unavailable(f"There is no model for {row.scientific_name} yet.")
+            raise registry.nothing_answers(row)
         result = species_service.starting_curves(row, version, query.start, query.points)
     else:
         result = curves_at(query.prediction, row, query.points)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from app.catalogue import snapshot
 from app.catalogue.entries import ModelEntry, SpeciesEntry
-from app.errors import Unavailable
 from app.outbox.outbox import outbox
 from app.outbox.row import QueuedRow
 from app.predictions import tables, usage
@@ -49,13 +48,15 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
         The species is unknown or a value is missing, unknown or impossible.
     OutsideArea
         The conditions lie outside the area of applicability and the query refuses extrapolation.
+    Conflict
+        No version of the species answers yet.
     Unavailable
-        The species has no model, it cannot be opened, or the outbox cannot take the answer.
+        The model cannot be opened, or the outbox cannot take the answer.
     """
     species = snapshot.current().resolve(query.species)
     model = species.model
     if model is None:
-        raise Unavailable(f"There is no model for {species.scientific_name} yet.")
+        raise registry.nothing_answers(species)
     artifact = registry.opened(model)
     environment = read_environment(query.environment, artifact.card)
     computed, cached = cached_or_computed(artifact, environment)

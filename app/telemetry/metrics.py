@@ -88,7 +88,7 @@ def init_app(app: Flask) -> None:
     """Make the metrics and their address."""
     kind = GunicornInternalPrometheusMetrics if os.environ.get("PROMETHEUS_MULTIPROC_DIR") else PrometheusMetrics
     # A registry of its own, so that tests can make many applications in one process.
-    registry = CollectorRegistry()
+    registry = components(app).add(CollectorRegistry())
     kind.for_app_factory(registry=registry, export_defaults=False).init_app(app)
     components(app).add(RequestMetrics(registry))
     components(app).add(_counters(registry))

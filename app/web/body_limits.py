@@ -1,17 +1,23 @@
-"""WSGI middleware for request bodies: a limit for chunked bodies, and reading each body to its end.
+"""WSGI middleware for request bodies: a limit for chunked bodies, limits of time, and reading each body to its end.
 
 A view that refuses a request (body too large, no such URL, too many requests) does not read the body. A server that
-closes a connection with unread bytes resets it, and the response is lost: nginx then sends 503 instead of 413.
+closes a connection with unread bytes resets it, and the response is lost: nginx then sends 503 instead of 413. The
+rest of the body is therefore read for a moment after the response was sent.
 """
 
 from __future__ import annotations
 
 import contextlib
+import socket
+import threading
+import time
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
-from flask import Flask
+from flask import Flask, request
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wsgi import ClosingIterator
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream, StartResponse, WSGIApplication, WSGIEnvironment
@@ -21,12 +27,30 @@ _DIGITS_OF_LARGE = 5
 # Larger than the limit of nginx (client_max_body_size). Without nginx, the connection of a larger body is closed.
 _MAX_BYTES = 8 * 1024 * 1024
 _BLOCK = 64 * 1024
+# Seconds without a byte after which a body is given up. An upload can be continued, so it may wait longer.
+_SILENCE_S, _SILENCE_OF_UPLOAD_S = 10.0, 60.0
+# Seconds in all for reading what a refused request still sends.
+_REST_S = 1.5
 
 
 def init_app(app: Flask) -> None:
     """Add the middleware as the outermost one."""
     limit = app.config["MAX_CONTENT_LENGTH"]
     app.wsgi_app = _middleware(app.wsgi_app, limit)  # type: ignore[method-assign, assignment]  # as Flask documents
+
+
+def allow(limit: int) -> None:
+    """Let the body of the current request have up to a number of bytes, for a view that streams it to the disk.
+
+    A view calls this before it reads anything. The client may pause for up to a minute.
+    """
+    _set_timeout(_socket(request.environ), _SILENCE_OF_UPLOAD_S)
+    # werkzeug refuses the read that finds the end of a chunked body of exactly this length
+    request.max_content_length = limit + 1
+    stream = request.environ["wsgi.input"]
+    if isinstance(stream, _ChunkedBody):
+        # the limit of a chunked body is the first size that is refused
+        stream.set_limit(limit + 1)
 
 
 class _ChunkedBody:
@@ -42,6 +66,10 @@ class _ChunkedBody:
 
     def __init__(self, stream: InputStream, limit: int) -> None:
         self._stream = stream
+        self._left = limit
+
+    def set_limit(self, limit: int) -> None:
+        """Set another limit, before anything is read."""
         self._left = limit
 
     def read(self, size: int = -1) -> bytes:
@@ -64,19 +92,54 @@ def _middleware(inner: WSGIApplication, limit: int) -> WSGIApplication:
         stream, chunked = environ["wsgi.input"], "HTTP_TRANSFER_ENCODING" in environ
         if chunked:
             environ["wsgi.input"] = _ChunkedBody(stream, limit)
-        response = inner(environ, start_response)
-        large = chunked or len(environ.get("CONTENT_LENGTH") or "") >= _DIGITS_OF_LARGE
+        length = environ.get("CONTENT_LENGTH") or ""
+        connection = _socket(environ) if chunked or length.strip("0") else None
+        # A thread must not wait for ever for a client that is silent.
+        _set_timeout(connection, _SILENCE_S)
+        try:
+            response = inner(environ, start_response)
+        finally:
+            # A slow reader of the response has no limit.
+            _set_timeout(connection, None)
         # Without this flag the server does not mark the end of a body.
-        if large and environ.get("wsgi.input_terminated"):
-            _read_rest(stream)
+        if (chunked or len(length) >= _DIGITS_OF_LARGE) and environ.get("wsgi.input_terminated"):
+            # The server closes the response after it was sent.
+            return ClosingIterator(response, partial(_read_rest, stream, connection))
         return response
 
     return outer
 
 
-def _read_rest(stream: InputStream) -> None:
-    rest = _MAX_BYTES
-    # The response is sent even if the body is broken or malformed. gunicorn closes the connection after it.
+def _socket(environ: WSGIEnvironment) -> socket.socket | None:
+    connection = environ.get("gunicorn.socket")
+    return connection if isinstance(connection, socket.socket) else None
+
+
+def _set_timeout(connection: socket.socket | None, seconds: float | None) -> None:
+    if connection is not None:
+        with contextlib.suppress(OSError):
+            connection.settimeout(seconds)
+
+
+def _read_rest(stream: InputStream, connection: socket.socket | None) -> None:
+    rest, until = _MAX_BYTES, time.monotonic() + _REST_S
+    # One read waits for many packets of a client that sends byte by byte, so a time limit of the socket is not enough.
+    timer = threading.Timer(_REST_S, partial(_shut, connection, socket.SHUT_RD))
+    timer.daemon = True
+    timer.start()
+    # A broken or malformed body is ignored: the response was sent. gunicorn closes the connection after it.
     with contextlib.suppress(Exception):
-        while rest > 0 and (part := stream.read(_BLOCK)):
+        while rest > 0 and time.monotonic() < until:
+            part = stream.read(_BLOCK)
+            if not part:
+                break
             rest -= len(part)
+    timer.cancel()
+    if rest <= 0 or time.monotonic() >= until:
+        _shut(connection, socket.SHUT_RDWR)
+
+
+def _shut(connection: socket.socket | None, direction: int) -> None:
+    if connection is not None:
+        with contextlib.suppress(OSError):
+            connection.shutdown(direction)

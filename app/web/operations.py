@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
-Tag = Literal["predictions", "comparisons", "species", "studies", "models", "analytics", "health"]
+Tag = Literal["predictions", "comparisons", "species", "studies", "models", "jobs", "analytics", "health"]
 Schema = dict[str, Any]
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -32,7 +32,10 @@ class Operation:
     description : str
         Further explanation; left out of the document when empty.
     body : type of BaseModel, optional
-        Schema of a required JSON body.
+        Schema of a JSON body.
+    body_required : bool
+    media : tuple of str
+        Media types of a required body that is not JSON, such as the content of a file.
     also_in_address : tuple of str
         Members of the body that may be query parameters instead.
     query : type of BaseModel, optional
@@ -43,6 +46,8 @@ class Operation:
         Statuses of the errors that the operation describes.
     answers : mapping of int to str
         Statuses of responses with the answer, and their meanings.
+    media_type : str
+        Of the answer; where it is not JSON, the answer is a text.
     limited : bool
         Whether the rate limit applies: its headers and status 429 are described then.
     """
@@ -53,11 +58,14 @@ class Operation:
     answer: type[BaseModel]
     description: str = ""
     body: type[BaseModel] | None = None
+    body_required: bool = True
+    media: tuple[str, ...] = ()
     also_in_address: tuple[str, ...] = ()
     query: type[BaseModel] | None = None
     path: Mapping[str, Schema] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
     answers: Mapping[int, str] = field(default_factory=lambda: {200: "The answer."})
+    media_type: str = "application/json"
     limited: bool = True
 
     def __call__(self, view: View) -> View:

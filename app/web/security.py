@@ -33,6 +33,8 @@ HEADERS = {
 }
 
 
+# Bodies that a page may send to another site without CORS; "" is a request without a body.
+_SIMPLE = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 _PORT = re.compile(r":[0-9]{0,5}$")
 # What a host name below another one has before it.
 _LABELS = re.compile(r"([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
@@ -146,11 +148,18 @@ def _is_shared(path: str) -> bool:
 
 
 def _refuse_cross_site_forms() -> None:
-    """Refuse a form from another site. The API accepts only JSON, which browsers send to other sites only with CORS."""
-    if request.method in ("GET", "HEAD", "OPTIONS") or request.path.startswith(API_PREFIX + "/"):
+    """Refuse a form from another site.
+
+    The API accepts from other sites only what browsers send with CORS, such as JSON.
+    """
+    if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
+    if request.path.startswith(API_PREFIX + "/"):
+        needs_cors = request.method != "POST" or request.mimetype not in _SIMPLE
+        if needs_cors or {origin, "*"} & set(settings().cors_origins):
+            return
     own = site in ("same-origin", "none") if site is not None else origin is None or _is_own(origin)
     if not own:
         raise CrossSite("This form was sent from another site. Open the page here and send it again.")

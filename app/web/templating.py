@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from werkzeug.routing import BaseConverter
 
 from app.config.settings import app_version
 from app.web.glossary import GLOSSARY
+from ml.odmap.wording import numeric_order
 
 
 class SlugConverter(BaseConverter):
@@ -19,13 +21,25 @@ class SlugConverter(BaseConverter):
 
 
 def init_app(app: Flask) -> None:
-    """Add the glossary, the version and ``asset`` to the globals of the templates."""
+    """Add the glossary, the version and ``asset`` to the globals of the templates, and two filters."""
+    app.jinja_env.filters["numeric_order"] = numeric_order
+    app.jinja_env.filters["minus"] = minus
     app.jinja_env.globals.update(
         glossary=GLOSSARY,
         app_version=app_version(),
         asset=_asset(app),
+        allows_changes=app.config["SETTINGS"].allows_changes,
         shows_analytics=app.config["SETTINGS"].shows_analytics,
     )
+
+
+#: A hyphen before a number, but not one between two parts of a name, a range or a date.
+_HYPHEN = re.compile(r"(?<![\w./+)-])-(?=\.?\d)")
+
+
+def minus(text: str) -> str:
+    """Return a sentence with the minus sign before negative numbers."""
+    return _HYPHEN.sub("\u2212", text)
 
 
 def _asset(app: Flask) -> Callable[[str], str]:

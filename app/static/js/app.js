@@ -66,7 +66,7 @@
   // The status line announces the outermost swapped element.
   document.addEventListener("htmx:load", function (event) {
     const said = event.detail.elt.dataset && event.detail.elt.dataset.status;
-    if (said && event.detail.elt !== document.body) byId("status").textContent = said;
+    if (said && event.detail.elt !== document.body && byId("status").textContent !== said) byId("status").textContent = said;
     const summary = event.detail.elt.querySelector && event.detail.elt.querySelector("#error-summary");
     if (summary && document.activeElement && document.activeElement.type === "submit") summary.focus();
   });
