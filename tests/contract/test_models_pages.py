@@ -15,6 +15,7 @@ from app.database.db import db
 from app.registry import changes, history
 from app.registry import service as registry
 from ml.card import Metric
+from ml.card_preparation import Preparation, UsedFile, UsedLayer
 from ml.odmap import OdmapReport
 from tests.contract.conftest import WHEATEAR, LintingClient
 
@@ -240,3 +241,33 @@ def test_overlapping_intervals_are_not_called_a_difference(app):
 
 def test_the_species_page_leads_to_its_model(client, model):
     assert f'href="/models/{model["id"]}"' in client.get(f"/species/{WHEATEAR}").get_data(as_text=True)
+
+
+def test_the_page_of_an_own_model_shows_hashes_short_and_one_row_a_file(shelf, app):
+    names = [*(f"bio{number}" for number in range(1, 20)), "elevation"]
+    preparation = Preparation(
+        files=[
+            UsedFile(name="records.csv", sha256="ab" * 32, size=1_234, content="Table of 60 records of 1 species."),
+            UsedFile(name="stack.tif", sha256="cd" * 32, size=9_876_543, content="GeoTIFF of 20 layers: bio1, bio2 …"),
+        ],
+        layers=[
+            UsedLayer(predictor=name, file="stack.tif", band=str(band), sha256="ef" * 32, treatment="as in the file")
+            for band, name in enumerate(names, 1)
+        ],
+        grid="87 × 49 cells of 0.1667 × 0.1667 in EPSG:4326; 2,435 cells have a value in every layer.",
+        rules=["Duplicate: 3 records left out."],
+        recipe="{}",
+        command="python -m ml train --recipe recipe.json --files .",
+    )
+    card = _card(app).model_copy(update={"preparation": preparation})
+    with shelf.application.app_context():
+        db.session.get_one(ModelVersion, SECOND).card = card.model_dump(mode="json")
+        db.session.commit()
+    text = shelf.get(f"/models/{SECOND}").get_data(as_text=True)
+    assert f'<summary title="{"ab" * 32}"><code>abababababab…</code></summary><code>{"ab" * 32}</code>' in text
+    assert text.count("ef" * 32) == 0 and text.count('<th scope="row">stack.tif</th>') == 2
+    assert "<span>1–20</span>" in text and f"<span>{', '.join(names)}</span>" in text
+    # Each link of the section leads to an element of the report.
+    made = text[text.index('id="made-title"') : text.index("report-contents")]
+    anchors = re.findall(r'href="#([^"]+)"', made)
+    assert len(anchors) == 3 and all(f'id="{anchor}"' in text for anchor in anchors)

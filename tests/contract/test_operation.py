@@ -31,6 +31,7 @@ def test_health(client):
         "replica": "none",
         "cache": "in process",
         "disk": "up",
+        "jobs": "up",
         "models": 4,
         "broken_models": 0,
         "handover": "direct",
@@ -189,7 +190,14 @@ def test_openapi_is_valid_and_true(app, client):
         for method in item
     }
     routed = {
-        (rule.rule.replace("slug:", "").replace("model_id", "id").replace("prediction_id", "id"), method)
+        (
+            rule.rule.replace("slug:", "")
+            .replace("path:", "")
+            .replace("model_id", "id")
+            .replace("prediction_id", "id")
+            .replace("job_id", "id"),
+            method,
+        )
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith(("/api/v1", "/health"))
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}

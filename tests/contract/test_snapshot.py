@@ -9,7 +9,9 @@ import pytest
 
 from app import create_app
 from app.catalogue import snapshot, versions
+from app.catalogue.entries import ModelEntry, SpeciesEntry, StudyEntry
 from app.components import components
+from app.errors import ValidationFailed
 from app.registry import changes
 from ml.training.train import train_species
 from tests.contract.conftest import (
@@ -201,3 +203,21 @@ def test_a_worker_uses_its_snapshot_while_the_file_is_broken_and_the_database_is
     with one.app_context():
         changes.activate(ids[0])
     assert client.post("/api/v1/predictions", json=query).json["model"]["id"] == ids[0]
+
+
+def test_a_candidate_of_another_study_does_not_block_a_name():
+    def entry(number, slug, model=None):
+        study = StudyEntry(f"study-{number}", f"Study {number}")
+        return SpeciesEntry(number, slug, "Lacerta schreiberi", "", study, model)
+
+    model = ModelEntry("m", 1, "m", 0.8)
+    answering, candidate = entry(1, "lacerta-schreiberi", model), entry(2, "lacerta-schreiberi-mine")
+    both = snapshot.Snapshot.of([candidate, answering])
+    for name in ("Lacerta schreiberi", "Lacerta schreiberi Bedriaga, 1878"):
+        assert both.resolve(name) is answering
+    assert both.resolve("lacerta-schreiberi-mine") is candidate
+    assert snapshot.Snapshot.of([candidate]).resolve("Lacerta schreiberi") is candidate
+    for several in ([candidate, entry(3, "third")], [answering, entry(3, "third", model), candidate]):
+        with pytest.raises(ValidationFailed) as refused:
+            snapshot.Snapshot.of(several).resolve("Lacerta schreiberi")
+        assert "third" in refused.value.errors[0][1]

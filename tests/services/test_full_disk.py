@@ -197,3 +197,59 @@ def test_a_full_disk_refuses_and_loses_nothing(small: Small, database: str, post
     assert len(rows) == len(set(rows))
     assert set(load.given) <= set(rows)
     assert len(rows) - len(load.given) - 1 <= load.broken
+
+
+UPLOADS = """
+import io
+from app import create_app
+from app.config.settings import Settings
+from app.studies import changes, own, storage, uploads
+from app.studies.schemas import NewStudy
+from app.studies.upload_headers import ContentRange
+from app.errors import InsufficientStorage
+import shutil, tempfile
+storage.RESERVE = 0
+# the database is on another disk: here the files alone meet the full one
+elsewhere = tempfile.mkdtemp()
+url = f"sqlite:///{elsewhere}/test.db"
+settings = Settings(environment="testing", data_dir=pathlib.Path("/mnt"), database_url=url, secret_key="x")
+app = create_app(settings)
+result = app.test_cli_runner().invoke(args=["db", "upgrade"])
+assert result.exit_code == 0, result.output
+total = 300_000
+content = bytes(range(256)) * 1200
+def put(data, content_range=None, length=None):
+    return uploads.receive("full", "a.bin", io.BytesIO(data), length=length, content_range=content_range)
+class Filling(io.BytesIO):
+    # the disk fills between two blocks of one body
+    room = None
+    def read(self, size=-1):
+        if self.tell() and self.room is None:
+            Filling.room = fill()
+        return super().read(100_000)
+with app.test_request_context():
+    changes.create(NewStudy(title="Full"))
+    folder = own.load("full").folder
+    for length in (total, None):
+        Filling.room = None
+        try:
+            uploads.receive("full", "a.bin", Filling(content[:total]), length=length, content_range=None)
+        except InsufficientStorage as error:
+            assert error.status == 507 and "No space left" in error.detail, error.detail
+        else:
+            raise AssertionError("stored on a full disk")
+        assert list(folder.iterdir()) == []
+        Filling.room()
+        # what is of known length can be continued; the rest leaves nothing
+        state = put(b"", ContentRange(None, None, total))
+        assert (state.received > 0) == (length is not None), state
+    assert own.load("full").files == []
+    put(content[:total], ContentRange(0, total, total), total)
+    assert (folder / "a.bin").read_bytes() == content[:total]
+shutil.rmtree(elsewhere)
+"""
+
+
+@pytest.mark.usefixtures("small_disks")
+def test_an_upload_on_a_full_disk_is_refused_and_can_be_continued() -> None:
+    run_on_small_disk(UPLOADS)

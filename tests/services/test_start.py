@@ -39,15 +39,22 @@ def test_a_prepared_directory_is_served_and_the_lock_is_released(environ: dict[s
         lock = os.open(Path(environ["DATA_DIR"], ".start.lock"), os.O_RDWR)
         live.wait_until(lambda: _is_free(lock), 5, "the lock is released")
         os.close(lock)
-        live.wait_until(lambda: len(psutil.Process(program.process.pid).children()) == 2, 20, "two workers")
+        start = psutil.Process(program.process.pid)
+        live.wait_until(lambda: len(_processes(start, "gunicorn")) == 3, 20, "a server with two processes")
+        live.wait_until(lambda: "is ready: 1 at a time" in program.output(), 30, "the worker for jobs is ready")
 
         second = subprocess.run(command, cwd=PROJECT, env=environ, capture_output=True, text=True, check=False)
         assert (second.returncode, second.stdout) == (1, "")
         assert second.stderr == f"make run: port {port} is taken; choose another with PORT=8123\n"
 
-        workers = psutil.Process(program.process.pid).children()
+        assert len(_processes(start, "jobs")) == 1
+        family = start.children(recursive=True)
         assert program.stop(signal.SIGINT) == 0
-        assert not any(worker.is_running() for worker in workers)
+        assert not any(process.is_running() for process in family)
+
+
+def _processes(start: psutil.Process, word: str) -> list[psutil.Process]:
+    return [child for child in start.children(recursive=True) if word in child.cmdline()[1:6] or word in child.name()]
 
 
 def _is_free(lock: int) -> bool:

@@ -41,7 +41,14 @@ def test_a_species_without_a_model_that_answers(artifacts, tmp_path, caplog):
         changes.register(artifacts[WHEATEAR])
     client = app.test_client()
     asked = {"species": WHEATEAR, "environments": [{"environment": {}}]}
-    problem(client.post(f"{API}/conditions", json=asked), 503)
+    problem(client.post(f"{API}/conditions", json=asked), 409)
+    for answer in (
+        client.post("/api/v1/predictions", json={"species": WHEATEAR, "environment": {}}),
+        client.get(f"/api/v1/species/{WHEATEAR}/response-curves"),
+    ):
+        problem(answer, 409)
+        assert answer.json["detail"].endswith(f"answers yet; activate one under /studies/{STUDY}/versions.")
+    assert not [record for record in caplog.records if "No version of" in record.getMessage()]
     problem(client.post(f"{API}/species", json={"study": STUDY, "environment": {}}), 503)
     for path in PAGES:
         assert client.get(path).status_code == 200
