@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv/bin
-# The system sends SIGTERM to the server when `make` is killed.
+# The system sends SIGTERM to the start when `make` is killed.
 END_WITH_MAKE = $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
 export PYTHON PORT
 
@@ -13,8 +13,8 @@ export PYTHON PORT
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
 
-# `exec` puts the server in the place of the shell, so that Ctrl-C and SIGTERM reach it
-run: ## install, fetch, migrate, train, serve on http://127.0.0.1:8000 (PORT=8123 picks another)
+# `exec` puts the start in the place of the shell, so that Ctrl-C and SIGTERM reach it
+run: ## install, fetch, migrate, train, serve on http://127.0.0.1:8000 (PORT=8123 picks another), work on jobs
 	@sh tools/venv.sh runtime
 	@exec $(END_WITH_MAKE) $(VENV)/python -m tools.start
 
