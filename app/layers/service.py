@@ -11,7 +11,6 @@ from app.layers.changes import change_recipe
 from app.layers.schemas import LayersAnswer, LayersChange
 from app.studies import own
 from app.studies.own import OwnStudy
-from app.web.entity_tags import revision_of_change
 from app.web.input_validation import pointer
 from app.workbench import crs
 from app.workbench.runner import WorkbenchError
@@ -20,7 +19,7 @@ from ml.recipes.reports import LayersReport, Problem
 
 
 @dataclass(frozen=True)
-class Reviewed:
+class StudyLayers:
     """The layers of a study under its recipe.
 
     Attributes
@@ -33,7 +32,7 @@ class Reviewed:
     answer: LayersAnswer
 
 
-def read(slug: str) -> Reviewed:
+def read(slug: str) -> StudyLayers:
     """Return the layers of a study.
 
     Raises
@@ -44,7 +43,7 @@ def read(slug: str) -> Reviewed:
     return _review(own.load(slug))
 
 
-def change(slug: str, change: LayersChange) -> Reviewed:
+def change(slug: str, change: LayersChange) -> StudyLayers:
     """Change the roles, kinds, units or the grid of the layers.
 
     Raises
@@ -56,14 +55,11 @@ def change(slug: str, change: LayersChange) -> Reviewed:
     ValidationFailed
         The change names a layer that the study does not have. Nothing is stored.
     """
-    study = own.load(slug)
-    revision = revision_of_change(change.revision, study.revision)
-    if revision != study.revision:
-        raise own.stale()
+    study = own.load_for_change(slug, change.revision)
     changed = replace(study, recipe=change_recipe(study.recipe, change, study.files))
     crs.check("crs", {pointer("layers", number, "crs"): one.crs for number, one in enumerate(change.layers or [])})
     if changed.recipe != study.recipe:
-        changed = replace(changed, revision=own.save_recipe(slug, changed.recipe, revision))
+        changed = replace(changed, revision=own.save_recipe(slug, changed.recipe, study.revision))
     return _review(changed)
 
 
@@ -86,7 +82,7 @@ def picture(slug: str, file: str, band: str) -> Path:
         raise NotFound(str(error)) from None
 
 
-def _review(study: OwnStudy) -> Reviewed:
+def _review(study: OwnStudy) -> StudyLayers:
     report = review(study.recipe, study.files)
     problems: list[Problem] = []
     if report.grid is not None and report.training:
@@ -99,4 +95,4 @@ def _review(study: OwnStudy) -> Reviewed:
     answer = LayersAnswer(
         **members, revision=study.revision, choices=study.recipe.layers, chosen_grid=study.recipe.grid
     )
-    return Reviewed(study, answer)
+    return StudyLayers(study, answer)

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from app.errors import Conflict, ValidationFailed
 from app.layers import form, presentation, service
 from app.layers.schemas import LayersAnswer, LayersChange, ScenarioList
-from app.layers.service import Reviewed
+from app.layers.service import StudyLayers
 from app.studies.steps import steps_of
 from app.web.entity_tags import etag, revision_of_form
 from app.web.faces import API_PREFIX, FRAGMENT, Reply, face, faces, keep_private, render
@@ -101,24 +101,24 @@ def page(slug: str) -> Reply:
 def submit(slug: str) -> Response:
     """Apply the form, or a button that makes one change."""
     fields, errors = read_form(), FormErrors()
-    reviewed = service.read(slug)
+    layers = service.read(slug)
     body: dict[str, Any] = {}
     try:
-        body = form.change_of(fields, reviewed.answer, errors)
+        body = form.change_of(fields, layers.answer, errors)
         revision = revision_of_form(fields)
         if revision is None:
             errors.add("", "The form has no revision. Reload the page.")
         if errors:
             raise ValidationFailed([], "The form has errors.")
-        reviewed = service.change(slug, validate(LayersChange, {**body, "revision": revision}))
+        layers = service.change(slug, validate(LayersChange, {**body, "revision": revision}))
     except ValidationFailed as error:
-        errors.add_pointers(error.errors, _names(body, reviewed.answer))
-        return render(_reply(reviewed, fields, errors, status=422))
+        errors.add_pointers(error.errors, _names(body, layers.answer))
+        return render(_reply(layers, fields, errors, status=422))
     except Conflict as error:
         errors.add("", error.detail)
-        return render(_reply(reviewed, fields, errors, status=409))
+        return render(_reply(layers, fields, errors, status=409))
     if face() == FRAGMENT:
-        return render(_reply(reviewed))
+        return render(_reply(layers))
     return Response(status=303, headers={"Location": url_for("layers.page", slug=slug)})
 
 
@@ -130,24 +130,27 @@ def _names(body: dict[str, Any], answer: LayersAnswer) -> dict[str, str]:
     return {**names, "/grid": "grid"}
 
 
-def _json(reviewed: Reviewed) -> Reply:
-    return Reply(reviewed.answer, headers=etag(reviewed.answer.revision))
+def _json(layers: StudyLayers) -> Reply:
+    return Reply(layers.answer, headers=etag(layers.answer.revision))
 
 
 def _reply(
-    reviewed: Reviewed, fields: MultiDict[str, str] | None = None, errors: FormErrors | None = None, status: int = 200
+    layers: StudyLayers,
+    fields: MultiDict[str, str] | None = None,
+    errors: FormErrors | None = None,
+    status: int = 200,
 ) -> Reply:
     errors = FormErrors() if errors is None else errors
     return Reply(
-        reviewed.answer,
+        layers.answer,
         status=status,
         page="layers/page.html",
         fragment=_FRAGMENTS.get(request.headers.get("HX-Target", ""), "layers/_form.html"),
         context={
-            "steps": steps_of(reviewed.study),
-            "study": reviewed.study,
-            "groups": presentation.groups(reviewed.answer),
-            "grids": presentation.grids(reviewed.answer),
+            "steps": steps_of(layers.study),
+            "study": layers.study,
+            "groups": presentation.groups(layers.answer),
+            "grids": presentation.grids(layers.answer),
             "roles": list(presentation.ROLES.items()),
             "crs_name": presentation.crs_name,
             "grid_text": presentation.grid_text,
@@ -155,5 +158,5 @@ def _reply(
             "fields": fields if errors and fields is not None else MultiDict(),
             "errors": errors,
         },
-        headers=etag(reviewed.answer.revision),
+        headers=etag(layers.answer.revision),
     )

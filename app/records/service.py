@@ -13,7 +13,6 @@ from app.records.schemas import RecordsAnswer, RecordsChange, RecordsFileItem
 from app.studies import files, own
 from app.studies.counts import Counts, save_counts
 from app.studies.own import OwnStudy
-from app.web.entity_tags import revision_of_change
 from app.web.input_validation import pointer
 from app.workbench import crs
 from app.workbench.runner import WorkbenchError
@@ -23,7 +22,7 @@ from ml.records.recount import recount
 
 
 @dataclass(frozen=True)
-class Counted:
+class StudyRecords:
     """The records of a study under its recipe.
 
     Attributes
@@ -36,7 +35,7 @@ class Counted:
     answer: RecordsAnswer
 
 
-def read(slug: str) -> Counted:
+def read(slug: str) -> StudyRecords:
     """Return the records of a study.
 
     Raises
@@ -47,7 +46,7 @@ def read(slug: str) -> Counted:
     return _count(own.load(slug))
 
 
-def change(slug: str, change: RecordsChange) -> Counted:
+def change(slug: str, change: RecordsChange) -> StudyRecords:
     """Change the rules, files or species of a study, and count again.
 
     Raises
@@ -59,10 +58,7 @@ def change(slug: str, change: RecordsChange) -> Counted:
     ValidationFailed
         The change is not possible, or a file cannot be read in the new way. Nothing is stored.
     """
-    study = own.load(slug)
-    revision = revision_of_change(change.revision, study.revision)
-    if revision != study.revision:
-        raise own.stale()
+    study = own.load_for_change(slug, change.revision)
     changed = replace(study, recipe=change_recipe(study.recipe, change))
     if change.rules is not None:
         check_codes(change.rules)
@@ -74,7 +70,7 @@ def change(slug: str, change: RecordsChange) -> Counted:
         check_species(change.species, counted.answer)
     if changed.recipe == study.recipe:
         return counted
-    revision = own.save_recipe(slug, changed.recipe, revision)
+    revision = own.save_recipe(slug, changed.recipe, study.revision)
     if change.files:
         for file, report in audits.choices(changed):
             if any(file.name == choice.name for choice in change.files):
@@ -102,9 +98,9 @@ def rows(slug: str, status: str | None) -> Path:
         raise ValidationFailed([("", str(error))], str(error)) from None
 
 
-def _at(counted: Counted, revision: int) -> Counted:
+def _at(counted: StudyRecords, revision: int) -> StudyRecords:
     answer = counted.answer.model_copy(update={"revision": revision})
-    return Counted(replace(counted.study, revision=revision), answer)
+    return StudyRecords(replace(counted.study, revision=revision), answer)
 
 
 def _check_files(study: OwnStudy, changes: list[RecordFile]) -> None:
@@ -130,7 +126,7 @@ def _check_files(study: OwnStudy, changes: list[RecordFile]) -> None:
         raise ValidationFailed(errors)
 
 
-def _count(study: OwnStudy) -> Counted:
+def _count(study: OwnStudy) -> StudyRecords:
     inspected = audits.choices(study)
     reports = [report for _, report in inspected]
     problems: list[Problem] = []
@@ -151,7 +147,7 @@ def _count(study: OwnStudy) -> Counted:
     save_counts(study, Counts(n=answer.n, kept=answer.kept, cells=answer.cells, is_blocked=is_blocked))
     # The steps of the page follow the files as the user wants them read.
     as_read = {item.name: item for item in reports}
-    return Counted(replace(study, files=[as_read.get(item.name, item) for item in study.files]), answer)
+    return StudyRecords(replace(study, files=[as_read.get(item.name, item) for item in study.files]), answer)
 
 
 def _missing(study: OwnStudy, reports: list[FileReport]) -> list[Problem]:

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from app.errors import Conflict, ValidationFailed
 from app.records import coastline, drawing, form, service
 from app.records.schemas import RecordsAnswer, RecordsChange, Rows, RowsQuery
-from app.records.service import Counted
+from app.records.service import StudyRecords
 from app.studies.steps import steps_of
 from app.web.entity_tags import etag, revision_of_form
 from app.web.faces import API_PREFIX, FRAGMENT, Reply, face, faces, keep_private, render, settings
@@ -101,24 +101,24 @@ def page(slug: str) -> Reply:
 def submit(slug: str) -> Response:
     """Apply a form: the rules, the columns of a file, or a button that makes one change."""
     fields, errors = read_form(), FormErrors()
-    counted = service.read(slug)
+    records = service.read(slug)
     try:
-        body = _body(fields, counted.answer, errors)
+        body = _body(fields, records.answer, errors)
         revision = revision_of_form(fields)
         if revision is None:
             errors.add("", "The form has no revision. Reload the page.")
         if errors:
             raise ValidationFailed([], "The form has errors.")
-        counted = service.change(slug, validate(RecordsChange, {**body, "revision": revision}))
+        records = service.change(slug, validate(RecordsChange, {**body, "revision": revision}))
     except ValidationFailed as error:
         errors.add_pointers(error.errors, _names(fields))
-        return render(_reply(counted, fields, errors, status=422))
+        return render(_reply(records, fields, errors, status=422))
     except Conflict as error:
         # the state as it is now, with the values of the form
         errors.add("", error.detail)
-        return render(_reply(counted, fields, errors, status=409))
+        return render(_reply(records, fields, errors, status=409))
     if face() == FRAGMENT:
-        return render(_reply(counted))
+        return render(_reply(records))
     return Response(status=303, headers={"Location": url_for("records.page", slug=slug)})
 
 
@@ -145,30 +145,33 @@ def _names(fields: MultiDict[str, str]) -> dict[str, str]:
     return {**names, "/rules": "first_year", "/species": "species"}
 
 
-def _json(counted: Counted) -> Reply:
-    return Reply(counted.answer, headers=etag(counted.answer.revision))
+def _json(records: StudyRecords) -> Reply:
+    return Reply(records.answer, headers=etag(records.answer.revision))
 
 
 def _reply(
-    counted: Counted, fields: MultiDict[str, str] | None = None, errors: FormErrors | None = None, status: int = 200
+    records: StudyRecords,
+    fields: MultiDict[str, str] | None = None,
+    errors: FormErrors | None = None,
+    status: int = 200,
 ) -> Reply:
     errors = FormErrors() if errors is None else errors
     rings = coastline.read_rings(settings().data_dir / coastline.OUTLINE)
     return Reply(
-        counted.answer,
+        records.answer,
         status=status,
         page="records/page.html",
         fragment=_FRAGMENTS.get(request.headers.get("HX-Target", ""), "records/_view.html"),
         context={
-            "steps": steps_of(counted.study),
-            "study": counted.study,
-            "map": drawing.draw(counted.answer.places, rings),
+            "steps": steps_of(records.study),
+            "study": records.study,
+            "map": drawing.draw(records.answer.places, rings),
             "fields": fields if errors and fields is not None else MultiDict(),
             "errors": errors,
             "wrong_file": fields.get("file", "") if errors and fields is not None else "",
             "terms": form.TERMS,
-            "suggested_species": form.binomial_of(counted.study.title),
+            "suggested_species": form.binomial_of(records.study.title),
             "most_species": MOST_SPECIES,
         },
-        headers=etag(counted.answer.revision),
+        headers=etag(records.answer.revision),
     )

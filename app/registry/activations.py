@@ -10,10 +10,10 @@ from app.catalogue.versions import ModelVersion
 from app.errors import Conflict, NotFound
 from app.registry import changes, service
 from app.registry.changes import Change, RegistryError
-from app.registry.schemas import Activated, RolledBack
+from app.registry.schemas import ActivationResult, RollbackResult
 
 
-def activate(model_id: str) -> Activated:
+def activate(model_id: str) -> ActivationResult:
     """Let a model answer for its species. Activating it again changes nothing.
 
     Raises
@@ -30,7 +30,7 @@ def activate(model_id: str) -> Activated:
         raise Conflict(f"{str(error)[:1].upper()}{str(error)[1:]}. Try again.") from None
 
 
-def rollback(slug: str, state: str | None = None) -> RolledBack:
+def rollback(slug: str, state: str | None = None) -> RollbackResult:
     """Let the models of a study answer that answered before.
 
     Parameters
@@ -64,7 +64,7 @@ def rollback(slug: str, state: str | None = None) -> RolledBack:
     for withdrawn, restored in pairs:
         items.append(_describe(Change(service.find(restored), service.find(withdrawn), True)))
     sentence = items[0].sentence if len(items) == 1 else f"The earlier models of {len(items)} species answer again."
-    return RolledBack(study=StudyRef(slug=study.slug, title=study.title), items=items, sentence=sentence)
+    return RollbackResult(study=StudyRef(slug=study.slug, title=study.title), items=items, sentence=sentence)
 
 
 def state_of(study_id: int) -> str:
@@ -83,10 +83,10 @@ def describe_active(model_id: str) -> str:
     return _sentence(version, versions.find(before) if before else None)
 
 
-def _describe(change: Change) -> Activated:
+def _describe(change: Change) -> ActivationResult:
     version, replaced = change.version, change.replaced
     species = version.species
-    return Activated(
+    return ActivationResult(
         model=ModelRef(id=version.id, version=version.version),
         species=SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
         study=StudyRef(slug=species.study.slug, title=species.study.title),

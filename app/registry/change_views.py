@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from app.registry import activations
-from app.registry.schemas import Activated, RolledBack
+from app.registry.schemas import ActivationResult, RollbackResult
 from app.web.faces import API_PREFIX, Reply, faces
 from app.web.input_validation import read_form
 from app.web.operations import Operation
@@ -20,7 +20,7 @@ pages = Blueprint("registry_changes", __name__)
     tag="models",
     summary="Let a model answer for its species",
     description="Let a model answer for its species from the next request on. Activating it again changes nothing.",
-    answer=Activated,
+    answer=ActivationResult,
     problems=(404, 409),
 )
 @faces()
@@ -36,7 +36,7 @@ def activate(model_id: str) -> Reply:
     summary="Let the earlier models of a study answer again",
     description="For each species of the study, let the model answer that answered before. With `If-Match` (the ETag "
     "of the study's versions) the request is refused when other models answer by now.",
-    answer=RolledBack,
+    answer=RollbackResult,
     problems=(404, 409),
 )
 @faces()

@@ -51,7 +51,7 @@ class ModelsQuery(PageQuery):
     species: Text | None = Field(None, description="Only models of this species, by slug.")
 
 
-class Activated(BaseModel):
+class ActivationResult(BaseModel):
     """A model that answers for its species now."""
 
     model: ModelRef
@@ -62,9 +62,9 @@ class Activated(BaseModel):
     sentence: str
 
 
-class RolledBack(BaseModel):
+class RollbackResult(BaseModel):
     """The models of a study's species that answer again."""
 
     study: StudyRef
-    items: list[Activated]
+    items: list[ActivationResult]
     sentence: str

@@ -15,6 +15,7 @@ from app.studies.schemas import StudyFileItem, StudyFiles
 from app.studies.tables import StudyFile
 from app.workbench import runner
 from app.workbench.runner import WorkbenchError
+from ml.recipes.companions import is_companion
 from ml.recipes.recipe import Recipe
 from ml.recipes.reports import FileReport
 
@@ -99,7 +100,7 @@ def _store(study_id: int, report: FileReport) -> None:
 
 def inspect_relatives(slug: str, name: str) -> None:
     """Look again at the files that a file belongs to, such as the raster of a legend."""
-    if not names.is_companion(name):
+    if not is_companion(name):
         return
     study = own.load(slug)
     key = names.stem(name)
@@ -177,7 +178,7 @@ def remove(slug: str, name: str, *, revision: int | None = None, sha256: str | N
         storage.remove_parts(slug, name)
         (study.folder / name).unlink(missing_ok=True)
     inspect_relatives(slug, name)
-    return own.load(slug) if names.is_companion(name) else changed
+    return own.load(slug) if is_companion(name) else changed
 
 
 def _required(study: OwnStudy, name: str) -> FileReport:

@@ -11,7 +11,6 @@ from ml.recipes.slugs import LONGEST_STUDY_SLUG, RESERVED, study_slug
 
 # Windows opens a device instead of a file with such a name, whatever its ending.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)", re.IGNORECASE)
-_SUFFIXES_OF_COMPANIONS = (".prj", ".tfw", ".tifw", ".wld", ".gri", ".grd", ".hdr", ".clr", ".stx", ".dbf", ".cpg")
 
 
 def file_name(text: str) -> str:
@@ -48,12 +47,6 @@ def stem(name: str) -> str:
         return base if dot else key
     base, dot, _ = key.removesuffix(".gz").rpartition(".")
     return base if dot else key
-
-
-def is_companion(name: str) -> bool:
-    """Return whether a name is that of a file that belongs to another one of the same stem."""
-    key = name_key(name)
-    return key.endswith((".aux.xml", *_SUFFIXES_OF_COMPANIONS))
 
 
 def slug_of(title: str) -> str:

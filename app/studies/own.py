@@ -13,6 +13,7 @@ from app.errors import Conflict as Conflict
 from app.errors import NotFound
 from app.studies import tables
 from app.studies.tables import StudyFile, StudyRecipe
+from app.web.entity_tags import revision_of_change
 from app.web.faces import settings
 from ml.recipes.recipe import Recipe
 from ml.recipes.reports import FileReport
@@ -62,6 +63,30 @@ class OwnStudy:
 def studies_dir() -> Path:
     """Return the folder of the files of all studies."""
     return settings().data_dir.resolve() / "studies"
+
+
+def load_for_change(slug: str, revision: int | None) -> OwnStudy:
+    """Return a study in the state that a change is made on.
+
+    Parameters
+    ----------
+    slug : str
+    revision : int or None
+        The member `revision` of the body; the header If-Match may state it instead.
+
+    Raises
+    ------
+    NotFound
+        No study has this slug, or it is not made of a user's own data.
+    ValidationFailed
+        The request states no revision, or two different ones.
+    Conflict
+        The study was changed in the meantime.
+    """
+    study = load(slug)
+    if revision_of_change(revision, study.revision) != study.revision:
+        raise stale()
+    return study
 
 
 def load(slug: str) -> OwnStudy:

@@ -17,7 +17,7 @@ from app.errors import Unavailable
 log = logging.getLogger(__name__)
 
 #: Changes when a program of this version writes other bytes for the same key.
-_FORMAT = 2
+_FORMAT = 3
 _DIGITS = 24
 
 

@@ -38,7 +38,8 @@ def open_folder(options: argparse.Namespace) -> Iterator[tuple[Path, list[str]]]
 
 
 def _layer_files(paths: list[Path]) -> list[Path]:
-    from ml.own_data.files import is_companion, is_raster
+    from ml.own_data.files import is_raster
+    from ml.recipes.companions import is_companion
 
     files: list[Path] = []
     for path in paths:

@@ -93,8 +93,10 @@ def _train(
 ) -> int:
     """Prepare the study, or go on from a checkpoint, and train its species."""
     # Training imports joblib and scikit-learn, which the other commands do not need.
+    from ml.layers.files import sha256_of
     from ml.own_data.checkpoint import checkpoint_key, load_assembly, save_assembly
-    from ml.own_data.files import is_companion, is_raster, sha256_of
+    from ml.own_data.files import is_raster
+    from ml.recipes.companions import is_companion
     from ml.training.provenance import TrainingOptions
     from ml.training.train import train_study
     from ml.workers import workers

@@ -37,7 +37,7 @@ class Readable(Protocol):
         ...
 
 
-class Averaged:
+class AveragedLayer:
     """A layer in cells that are the means of blocks of its cells."""
 
     def __init__(self, layer: Readable, rows: int, columns: int) -> None:
@@ -74,7 +74,7 @@ class Averaged:
         return means
 
 
-class Aligned:
+class AlignedLayer:
     """A layer on another grid.
 
     Parameters
@@ -108,7 +108,7 @@ class Aligned:
         if self._offset is None and not categorical:
             rows, columns = self._ratio()
             if rows > 1 or columns > 1:
-                self._layer = Averaged(layer, rows, columns)
+                self._layer = AveragedLayer(layer, rows, columns)
                 # Blocks at the eastern edge are not joined with those at the western one.
                 self._round = self._round and layer.grid.width % columns == 0
 

@@ -16,7 +16,7 @@ from ml.layers.inspection import open_source, place_source
 from ml.layers.placement import normal_crs
 from ml.layers.raster_values import Source, Surface, windows
 from ml.layers.rasters import gdal
-from ml.layers.resampling import Aligned
+from ml.layers.resampling import AlignedLayer
 from ml.recipes.recipe import Recipe
 from ml.recipes.reports import Grid, LayerReport, LayersReport
 
@@ -49,7 +49,7 @@ class Stack:
 
     def _open(self, folder: Path) -> None:
         sources: dict[str, Source] = {}
-        self._aligned: list[Aligned] = []
+        self._aligned: list[AlignedLayer] = []
         for layer in self.layers:
             path = folder / layer.file
             if layer.file not in sources:
@@ -62,7 +62,7 @@ class Stack:
             surface = Surface(source, layer.band, placement, tuple(layer.missing), layer.scale, layer.offset)
             if not placement.grid.crs:
                 raise LayerError(f"{layer.file} does not state its coordinate reference system: type it")
-            self._aligned.append(Aligned(surface, self.grid, layer.kind == "categorical"))
+            self._aligned.append(AlignedLayer(surface, self.grid, layer.kind == "categorical"))
         # Blocks of the first layer that has the grid itself, so that each is decoded once.
         first = next((n for n, layer in enumerate(self._aligned) if not layer.resampled), None)
         block = (256, 256) if first is None else sources[self.layers[first].file].layout.block

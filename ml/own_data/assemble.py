@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from ml.card import Predictor, Source, SpeciesDescription
 from ml.card_preparation import Preparation
-from ml.layers.grid import check_crs
-from ml.layers.review import review
 from ml.own_data import texts
 from ml.own_data.canonical import canonical_recipe
-from ml.own_data.cleaned import CleanedRecords, clean_files
+from ml.own_data.check import check_files
+from ml.own_data.cleaned import CleanedRecords
 from ml.own_data.landscape import Landscape, open_landscape
 from ml.own_data.predictors import as_column, as_predictor
-from ml.own_data.problems import COMMAND, NO_LAYERS, UnusableDataError, rarity, refuse, too_few
+from ml.own_data.problems import COMMAND, refuse
 from ml.own_data.samples import are_samples, assemble_samples
 from ml.recipes.recipe import Recipe
 from ml.recipes.reports import FileReport, LayersReport
@@ -103,16 +102,12 @@ def assemble(
 def _assemble(
     folder: Path, recipe: Recipe, files: Sequence[FileReport], landscape: Landscape | None, advance: Advance
 ) -> Assembly:
-    if landscape is None:
-        refuse([*review(recipe, files).problems, *check_crs(recipe)])
-        raise UnusableDataError([NO_LAYERS])
-    refuse(landscape.report.problems)
     advance(0.4, "Reading and cleaning the records")
-    cleaned = clean_files(folder, recipe, files, landscape.cells)
-    refuse(cleaned.report.problems)
-    chosen, untrained = choose_species(cleaned, recipe)
-    if not chosen:
-        raise UnusableDataError([too_few(cleaned.report.n, cleaned.n_kept, cleaned.dropped, untrained)])
+    check = check_files(folder, recipe, files, landscape)
+    refuse(check.problems)
+    cleaned, chosen = check.records, check.species
+    # Without layers, records or species there is a blocking problem.
+    assert landscape is not None and cleaned is not None and chosen  # noqa: S101
     advance(0.7, "Drawing background cells and reading their conditions")
     rows = _rows(cleaned, chosen, landscape, recipe)
     environment, predictors = _environment(landscape, recipe, rows.cell)
@@ -140,19 +135,7 @@ def _assemble(
         preparation=_preparation(recipe, files, cleaned, landscape),
     )
     advance(1.0, "The study is ready for training")
-    return Assembly(study, recipe, untrained)
-
-
-def choose_species(cleaned: CleanedRecords, recipe: Recipe) -> tuple[list[str], dict[str, str]]:
-    """Return the species that can be trained, by name, and the others with the reason."""
-    chosen, untrained = [], {}
-    for name in sorted(cleaned.cells_of):
-        n = len(cleaned.cells_of[name])
-        if n >= recipe.settings.fewest:
-            chosen.append(name)
-        else:
-            untrained[name] = rarity(name, n, recipe.settings.fewest)
-    return chosen, untrained
+    return Assembly(study, recipe, check.untrained)
 
 
 def _rows(cleaned: CleanedRecords, chosen: Sequence[str], landscape: Landscape, recipe: Recipe) -> _Rows:

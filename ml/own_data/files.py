@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
+from ml.layers.files import sha256_of
+from ml.recipes.companions import is_companion
 from ml.recipes.recipe import RecordFile
 from ml.recipes.reports import FileReport, LayerReport, Problem, RecordFileReport
 
-#: Endings of files that belong to the file whose name they begin with, or to the one with the same stem.
-COMPANIONS = (".aux.xml", ".gri", ".prj", ".tfw", ".tifw", ".tiffw", ".wld", ".ovr", ".msk", ".vat.dbf", ".vat.cpg")
-_BLOCK = 1024 * 1024
 _RASTER_MARKS = (
     b"II*\x00",
     b"MM\x00*",
@@ -32,15 +30,6 @@ _FORMATS = {
 }
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file as hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def is_raster(path: Path) -> bool:
     """Return whether a file is a raster by its first bytes, or else by its ending."""
     with path.open("rb") as stream:
@@ -50,11 +39,6 @@ def is_raster(path: Path) -> bool:
     if start[:200].lstrip().lower().startswith((b"ncols", b"nrows", b"[general]")):
         return True
     return path.suffix.lower() in _RASTER_ENDINGS
-
-
-def is_companion(name: str) -> bool:
-    """Return whether a file is read together with another one, by its name."""
-    return name.lower().endswith(COMPANIONS)
 
 
 def inspect_file(folder: Path, name: str, choice: RecordFile | None = None, sha256: str = "") -> FileReport:

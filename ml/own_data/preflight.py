@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.layers.grid import check_crs
-from ml.layers.review import review
-from ml.own_data.assemble import choose_species
-from ml.own_data.cleaned import clean_files
+from ml.own_data.canonical import canonical_recipe
+from ml.own_data.check import check_files
 from ml.own_data.landscape import Landscape, open_landscape
-from ml.own_data.problems import COMMAND, NO_LAYERS, NO_RECORDS, UnusableDataError, too_few
+from ml.own_data.problems import COMMAND, UnusableDataError
 from ml.own_data.samples import are_samples, choose_samples, read_samples
 from ml.recipes.recipe import Recipe
 from ml.recipes.reports import FileReport, Preflight, Problem
+
+_MOST_NOTES = 50
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def check_study(folder: Path, recipe: Recipe, files: Sequence[FileReport], cache
         A file cannot be read.
     """
     files = sorted(files, key=lambda file: file.name)
+    recipe = canonical_recipe(recipe, files)
     if are_samples(files):
         return _check_samples(folder, recipe, files)
     with open_landscape(folder, recipe, files, cache) as landscape:
@@ -61,25 +62,12 @@ def check_study(folder: Path, recipe: Recipe, files: Sequence[FileReport], cache
 
 def _check(folder: Path, recipe: Recipe, files: Sequence[FileReport], landscape: Landscape | None) -> Preflight:
     """Say what a training on records and layers would take."""
-    layers = landscape.report if landscape is not None else review(recipe, files)
-    problems = list(layers.problems)
-    if landscape is None:
-        problems += check_crs(recipe)
-    if landscape is None and not any(problem.blocking for problem in problems):
-        problems.append(NO_LAYERS)
-    if not any(file.role == "records" for file in files):
-        problems.append(NO_RECORDS)
-        return _report(problems)
-    cleaned = clean_files(folder, recipe, files, landscape.cells if landscape is not None else None)
-    problems += cleaned.report.problems
-    if landscape is None:
-        return _report(problems, presences=cleaned.n_kept)
-    chosen, untrained = choose_species(cleaned, recipe)
-    if not chosen:
-        if not any(problem.blocking for problem in problems):
-            problems.append(too_few(cleaned.report.n, cleaned.n_kept, cleaned.dropped, untrained))
-        return _report(problems, presences=cleaned.n_kept, cells=landscape.n_valid)
-    problems += [Problem(code="species_too_rare", text=f"{text}.", blocking=False) for text in untrained.values()][:50]
+    check = check_files(folder, recipe, files, landscape)
+    cleaned, chosen = check.records, check.species
+    if landscape is None or cleaned is None or not chosen:
+        kept = cleaned.n_kept if cleaned is not None else 0
+        return _report(check.problems, presences=kept, cells=landscape.n_valid if landscape is not None else 0)
+    problems = [*check.problems, *_rare(check.untrained)]
     presences = sum(len(cleaned.cells_of[name]) for name in chosen)
     settings = recipe.settings
     grid = landscape.report.grid
@@ -97,7 +85,7 @@ def _check(folder: Path, recipe: Recipe, files: Sequence[FileReport], landscape:
     who = chosen[0] if len(chosen) == 1 else f"{len(chosen)} species"
     sentence = (
         f"{cleaned.n_usable:,} records of {who} in {presences:,} cells, {landscape.n_valid:,} valid cells; about "
-        f"{describe_minutes(minutes)}, {memory:,.0f} MB."
+        f"{describe_minutes(minutes)}, {memory:,.0f} MB of memory."
     )
     return _report(problems, minutes, memory, presences, landscape.n_valid, len(chosen), sentence)
 
@@ -109,7 +97,7 @@ def _check_samples(folder: Path, recipe: Recipe, files: Sequence[FileReport]) ->
         chosen, untrained = choose_samples(samples, recipe)
     except UnusableDataError as error:
         return _report(error.problems)
-    problems = [Problem(code="species_too_rare", text=f"{text}.", blocking=False) for text in untrained.values()][:50]
+    problems = _rare(untrained)
     presences, settings = sum(samples.counts[name] for name in chosen), recipe.settings
     size = Size(
         0, presences, samples.n_background, samples.environment.shape[1], len(chosen), settings.trees, settings.folds
@@ -118,9 +106,15 @@ def _check_samples(folder: Path, recipe: Recipe, files: Sequence[FileReport]) ->
     who = chosen[0] if len(chosen) == 1 else f"{len(chosen)} species"
     sentence = (
         f"{presences:,} samples of {who} and {samples.n_background:,} of background; about "
-        f"{describe_minutes(minutes)}, {memory:,.0f} MB."
+        f"{describe_minutes(minutes)}, {memory:,.0f} MB of memory."
     )
     return _report(problems, minutes, memory, presences, samples.n_background, len(chosen), sentence)
+
+
+def _rare(untrained: Mapping[str, str]) -> list[Problem]:
+    """Return a note for each species with too few records, for at most 50 of them."""
+    notes = [Problem(code="species_too_rare", text=f"{text}.", blocking=False) for text in untrained.values()]
+    return notes[:_MOST_NOTES]
 
 
 def _report(

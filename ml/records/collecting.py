@@ -59,7 +59,7 @@ class Plan:
 
 
 @dataclass
-class Collected:
+class CollectedColumns:
     """Columns of a table.
 
     Attributes
@@ -90,7 +90,7 @@ def collect(
     *,
     guessed_encoding: bool = False,
     keep_empty: bool = False,
-) -> Collected:
+) -> CollectedColumns:
     """Collect the rows of a table.
 
     Parameters
@@ -158,7 +158,7 @@ def collect(
         if index.has_values and (position > 0 or not index.is_index):
             raise OccurrenceError(no_name(position + 1, name))
     shown = [*foreign, *(row for row in first if row not in foreign)][:PREVIEW_ROWS]
-    return Collected(
+    return CollectedColumns(
         {term: column.series() for term, column in texts.items()},
         {label: column.values() for label, column in numbers.items() if column.is_numeric and column.n_numbers},
         np.array(lines, dtype=np.int64),

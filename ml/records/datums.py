@@ -17,7 +17,7 @@ from pyproj.transformer import TransformerGroup
 from ml.records.datum_names import WGS84, find_crs, geodetic_code, is_usable, says_not_known
 from ml.records.errors import OccurrenceError
 
-__all__ = ["Transformed", "find_crs", "says_not_known", "to_wgs84"]
+__all__ = ["Wgs84Places", "find_crs", "says_not_known", "to_wgs84"]
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ _MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
-class Transformed:
+class Wgs84Places:
     """Coordinates in WGS 84.
 
     Attributes
@@ -58,7 +58,7 @@ class Transformed:
     unknown: dict[str, int] = field(default_factory=dict)
 
 
-def to_wgs84(x: Floats, y: Floats, datums: pd.Series | None, default: str | None = None) -> Transformed:
+def to_wgs84(x: Floats, y: Floats, datums: pd.Series | None, default: str | None = None) -> Wgs84Places:
     """Transform coordinates to WGS 84.
 
     Grids of PROJ that are not installed are not fetched; the most accurate operation that needs none is used.
@@ -76,7 +76,7 @@ def to_wgs84(x: Floats, y: Floats, datums: pd.Series | None, default: str | None
 
     Returns
     -------
-    Transformed
+    Wgs84Places
 
     Raises
     ------
@@ -127,7 +127,7 @@ def to_wgs84(x: Floats, y: Floats, datums: pd.Series | None, default: str | None
             longitude[places], latitude[places], sentence = _transform(crs, longitude[places], latitude[places])
             operations[text or default or crs] = sentence
             failed[places] = np.isfinite(x[places]) & np.isfinite(y[places]) & ~np.isfinite(longitude[places])
-    return Transformed(longitude, latitude, failed, unrecognised, assumed, operations, unknown)
+    return Wgs84Places(longitude, latitude, failed, unrecognised, assumed, operations, unknown)
 
 
 def _transform(code: str, x: Floats, y: Floats) -> tuple[Floats, Floats, str]:

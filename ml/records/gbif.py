@@ -61,7 +61,7 @@ Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchResult:
     """What was fetched.
 
     Attributes
@@ -81,7 +81,9 @@ class Fetched:
     remark: str = ""
 
 
-def fetch_species(client: Client, name: str, output: Path, progress: Progress = lambda done, total: None) -> Fetched:
+def fetch_species(
+    client: Client, name: str, output: Path, progress: Progress = lambda done, total: None
+) -> FetchResult:
     """Fetch all records with coordinates of a species, page by page.
 
     A search that was interrupted goes on where it stopped.
@@ -137,10 +139,12 @@ def fetch_species(client: Client, name: str, output: Path, progress: Progress = 
     )
     _finish(part, output, citation)
     state.unlink(missing_ok=True)
-    return Fetched(output, offset, citation, remark)
+    return FetchResult(output, offset, citation, remark)
 
 
-def fetch_download(client: Client, key: str, output: Path, progress: Progress = lambda done, total: None) -> Fetched:
+def fetch_download(
+    client: Client, key: str, output: Path, progress: Progress = lambda done, total: None
+) -> FetchResult:
     """Fetch a download that was made on GBIF's website.
 
     Parameters
@@ -181,7 +185,7 @@ def fetch_download(client: Client, key: str, output: Path, progress: Progress = 
     created = str(description.get("created", ""))[:10]
     citation = f"GBIF.org ({created}) GBIF Occurrence Download https://doi.org/{description.get('doi', '')}"
     _write_citation(output, citation)
-    return Fetched(output, int(description.get("totalRecords") or 0), citation)
+    return FetchResult(output, int(description.get("totalRecords") or 0), citation)
 
 
 def match_species(client: Client, name: str) -> tuple[int, str, str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ml.recipes.recipe import RecordFile
 from ml.recipes.reports import RecordFileReport
 from ml.records.archives import find_citation, find_meta, read_archive_table
-from ml.records.collecting import Collected, Plan
+from ml.records.collecting import CollectedColumns, Plan
 from ml.records.degrees import unreadable_coordinates
 from ml.records.errors import OccurrenceError
 from ml.records.mapping import NO_NAMES, ColumnMap, map_columns
@@ -156,7 +156,7 @@ def _plain(member: Member, file: RecordFile, reading: Reading) -> _Draft:
     return draft
 
 
-def _draft(kind: str, labels: list[str], columns: ColumnMap, collected: Collected) -> _Draft:
+def _draft(kind: str, labels: list[str], columns: ColumnMap, collected: CollectedColumns) -> _Draft:
     environment, problems = collected.environment, columns.problems
     unsure = list(columns.unsure)
     if environment and not any(term in columns.columns for term in COORDINATES):

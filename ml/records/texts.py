@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ml.records.collecting import Collected, Plan, collect
+from ml.records.collecting import CollectedColumns, Plan, collect
 from ml.records.delimited import fit, read_lines, table_rows
 from ml.records.dialect import find_delimiter, find_quote
 from ml.records.errors import OccurrenceError
@@ -47,13 +47,13 @@ class TextTable:
     Attributes
     ----------
     labels : list of str
-    collected : Collected
+    collected : CollectedColumns
     encoding, delimiter : str
     unsure : list of str
     """
 
     labels: list[str]
-    collected: Collected
+    collected: CollectedColumns
     encoding: str
     delimiter: str
     unsure: list[str]
@@ -89,7 +89,7 @@ def read_plain(member: Member, reading: Reading, plan_for: Callable[[list[str]],
         Returns what is collected of a table with such a header.
     """
 
-    def read(encoding: Encoding, guessed: bool) -> tuple[list[str], Collected, str]:
+    def read(encoding: Encoding, guessed: bool) -> tuple[list[str], CollectedColumns, str]:
         with closing(decode_pieces(member, encoding, reading.progress)) as pieces:
             start = next(pieces, "")
             delimiter = reading.delimiter or find_delimiter(start)
@@ -108,7 +108,7 @@ def read_plain(member: Member, reading: Reading, plan_for: Callable[[list[str]],
 def read_described(member: Member, description: FileDescription, reading: Reading, plan: Plan) -> TextTable:
     """Read a table of an archive as its description states it."""
 
-    def read(encoding: Encoding, guessed: bool) -> Collected:
+    def read(encoding: Encoding, guessed: bool) -> CollectedColumns:
         with closing(decode_pieces(member, encoding, reading.progress)) as pieces:
             lines = split_lines(pieces, description.delimiter, member.name)
             rows = _described_rows(lines, description, plan, member.name)
@@ -141,7 +141,7 @@ def _decoded(
     return result, _WINDOWS, [note]
 
 
-def _foreign(collected: Collected) -> list[str]:
+def _foreign(collected: CollectedColumns) -> list[str]:
     if not collected.n_foreign:
         return []
     return [f"rows with letters that depend on the encoding: {collected.n_foreign:,}; the first are shown"]

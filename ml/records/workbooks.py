@@ -14,7 +14,7 @@ from typing import Any
 import openpyxl
 from openpyxl.utils import get_column_letter
 
-from ml.records.collecting import Collected, Plan, collect
+from ml.records.collecting import CollectedColumns, Plan, collect
 from ml.records.dates import date_of_serial
 from ml.records.delimited import MAX_COLUMNS
 from ml.records.errors import OccurrenceError
@@ -39,7 +39,7 @@ class Workbook:
 
     labels: list[str]
     columns: ColumnMap
-    collected: Collected
+    collected: CollectedColumns
     unsure: list[str]
 
 

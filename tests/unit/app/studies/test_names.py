@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from app.studies import names
+from ml.recipes.companions import is_companion
 
 
 @pytest.mark.parametrize(
-    ("name", "stem", "is_companion"),
+    ("name", "stem", "belongs"),
     [
         ("bio1.tif", "bio1", False),
         ("bio1.tif.aux.xml", "bio1", True),
@@ -19,8 +20,8 @@ from app.studies import names
         ("noending", "noending", False),
     ],
 )
-def test_files_that_belong_together_have_one_stem(name, stem, is_companion):
-    assert (names.stem(name), names.is_companion(name)) == (stem, is_companion)
+def test_files_that_belong_together_have_one_stem(name, stem, belongs):
+    assert (names.stem(name), is_companion(name)) == (stem, belongs)
 
 
 def test_a_numbered_slug_is_no_longer_than_a_slug():

@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates
 from ml.layers.errors import LayerError
 from ml.layers.grid import GridCells, check_crs
 from ml.layers.inspection import inspect_layers
-from ml.layers.resampling import Averaged
+from ml.layers.resampling import AveragedLayer
 from ml.layers.stack import Stack, open_stack
 from ml.recipes.recipe import LayerChoice, Recipe
 from tests.unit.ml.layers.made_rasters import reviewed, write_tif
@@ -92,7 +92,7 @@ def test_a_coarser_grid_gets_means_of_blocks(tmp_path):
     with np.errstate(invalid="ignore"):
         expected = np.array([[fine[4 * r : 4 * r + 4, 4 * c : 4 * c + 4].mean() for c in range(15)] for r in range(10)])
     np.testing.assert_allclose(read, expected, rtol=1e-5, atol=1e-6)
-    assert np.isnan(read[0, 0]) and isinstance(stack._aligned[0]._layer, Averaged)
+    assert np.isnan(read[0, 0]) and isinstance(stack._aligned[0]._layer, AveragedLayer)
 
 
 def test_nearest_keeps_codes_and_nan_stays_nan(tmp_path):
