@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import re
 import secrets
@@ -11,13 +10,13 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
-from urllib.parse import SplitResult, urlsplit
 
 import limits
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.config.addresses import http_url, is_ipv6
 from app.config.redis_url import parse as parse_redis_url
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -140,7 +139,7 @@ class Settings(BaseModel):
             return value
         hosts = tuple(part.strip().lower() for part in value.split(",") if part.strip())
         for host in hosts:
-            if not _HOST.fullmatch(host) or (host.startswith("[") and not _is_ipv6(host[1:-1])):
+            if not _HOST.fullmatch(host) or (host.startswith("[") and not is_ipv6(host[1:-1])):
                 raise ValueError(
                     f"{host[:100]} is not a host name; expected names without a port, separated by commas, such as "
                     "eco.example.org, or .example.org for all names below it"
@@ -157,7 +156,7 @@ class Settings(BaseModel):
     @field_validator("otel_exporter_otlp_endpoint")
     @classmethod
     def _endpoint(cls, value: str | None) -> str | None:
-        url = _http_url(value) if value else None
+        url = http_url(value) if value else None
         if value and (url is None or url.username is not None or url.query or url.fragment):
             raise ValueError("expected an http:// or https:// URL such as http://collector:4318")
         return value.rstrip("/") if value else None
@@ -165,7 +164,7 @@ class Settings(BaseModel):
     @field_validator("sentry_dsn")
     @classmethod
     def _dsn(cls, value: str | None) -> str | None:
-        url = _http_url(value) if value else None
+        url = http_url(value) if value else None
         if value and (url is None or not url.username or not url.path.rpartition("/")[2].isdecimal()):
             # The value contains a key, so the message does not repeat it.
             raise ValueError("expected a DSN such as https://KEY@sentry.example/1")
@@ -190,13 +189,6 @@ class Settings(BaseModel):
     def models_dir(self) -> Path:
         """The folder of the models."""
         return self.data_dir / "models"
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        return ipaddress.ip_address(text).version == 6
-    except ValueError:
-        return False
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -261,17 +253,6 @@ def _read(source: Mapping[str, str], name: str) -> str | None:
     if not text:
         raise SettingsError(f"{name}_FILE: {path} is empty")
     return text
-
-
-def _http_url(value: str) -> SplitResult | None:
-    """Return the parts of an HTTP URL, or None if the value is not one."""
-    try:
-        url = urlsplit(value)
-        # `port` raises ValueError where it is not a number.
-        valid = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:
-        return None
-    return url if valid and not re.search(r"\s", value) else None
 
 
 def _development_secret(settings: Settings) -> str:

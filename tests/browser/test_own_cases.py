@@ -47,6 +47,7 @@ def _walk(browser: Browser, url: str, case: Case, files: list[Path]) -> str:
         page.get_by_role("link", name="New study").first.click()
         page.get_by_label("Name of the study").fill(case.title)
         page.get_by_label("Records and layers").set_input_files(files)
+        page.get_by_role("button", name="Create the study").click()
         expect(page.locator("#study-files")).to_contain_text("layer", timeout=READING_MS)
         for file in files:
             expect(page.locator("#study-files")).to_contain_text(file.name, timeout=READING_MS)
@@ -54,11 +55,11 @@ def _walk(browser: Browser, url: str, case: Case, files: list[Path]) -> str:
         if case.species:
             page.get_by_label("Species of all records").fill(case.species)
             page.get_by_role("button", name="Read the file this way").first.click()
-        sentence = re.compile(rf"{case.kept:,} of {case.n:,} records kept in {case.kept:,} cells")
-        expect(page.get_by_text(sentence).first).to_be_visible(timeout=READING_MS)
+        sentence = re.compile(rf"{case.kept:,} of {case.n:,}\s+records\s+kept\s+in\s+{case.kept:,}\s+cells")
+        expect(page.get_by_role("form", name="Rules of the records")).to_contain_text(sentence, timeout=READING_MS)
         page.get_by_role("link", name="Next: check layers").click()
         page.get_by_role("link", name="Next: start the training").click()
-        expect(page.get_by_text(f"{case.valid:,} valid cells")).to_be_visible(timeout=READING_MS)
+        expect(page.locator("#start")).to_contain_text(f"{case.valid:,} valid cells", timeout=READING_MS)
         page.get_by_text("Settings", exact=True).click()
         page.get_by_label("Trees").fill(str(TREES))
         page.get_by_label("folds").fill(str(FOLDS))
