@@ -137,8 +137,26 @@
     }
   }
 
+  // A slider over the track, for the pointer alone: the box is the control for the keyboard and for a screen reader.
+  function slide(track) {
+    const field = fieldOf(track);
+    const box = field.querySelector('input[type="text"]');
+    const slider = document.createElement("input");
+    slider.type = "range";
+    slider.className = "slider";
+    slider.dataset.for = box.id;
+    slider.tabIndex = -1;
+    slider.autocomplete = "off";
+    slider.setAttribute("aria-hidden", "true");
+    slider.step = "any";
+    slider.min = field.dataset.min;
+    slider.max = field.dataset.max;
+    slider.value = valueOf(box);
+    track.append(slider);
+  }
+
   function prepare() {
-    for (const slider of document.querySelectorAll(".slider")) slider.hidden = false;
+    for (const track of document.querySelectorAll("#conditions .row-track")) if (!track.querySelector(".slider")) slide(track);
     const form = document.getElementById("conditions");
     const entry = form && form.querySelector("[data-last]");
     if (entry) entry.hidden = !read(form);
