@@ -74,8 +74,26 @@
       document.querySelector("#conditions .start-from [aria-current]")?.removeAttribute("aria-current");
     }
   });
+  // A message moves what lies below it. It waits for the end of a press, which may be on the button there.
+  let pressed = false;
+  let left = null;
+  document.addEventListener("pointerdown", () => (pressed = true), true);
+  for (const end of ["pointerup", "pointercancel"]) {
+    document.addEventListener(
+      end,
+      function () {
+        pressed = false;
+        const input = left;
+        left = null;
+        if (input) setTimeout(() => input.isConnected && blame(input), 50);
+      },
+      true,
+    );
+  }
   document.addEventListener("focusout", function (event) {
-    if (isBox(event.target)) blame(event.target);
+    if (!isBox(event.target)) return;
+    if (pressed) left = event.target;
+    else blame(event.target);
   });
 
   // The step of a drag or an arrow key: 1, 2 or 5 times a power of ten, about a hundredth of the range.
