@@ -173,6 +173,18 @@ def test_a_starting_point_loses_its_mark_once_a_value_is_edited(visit: Visit) ->
     expect(marked).to_have_count(0)
 
 
+def test_the_same_value_is_answered_again_after_a_reset(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    first = page.locator("[data-number=suitability]").get_attribute("value")
+    _type(page, "trees", "88")
+    shown = page.locator("[data-number=suitability]").get_attribute("value")
+    assert shown != first
+    page.locator("#reset").click()
+    page.wait_for_function("at => document.querySelector('[data-number=suitability]').value === at", arg=first)
+    _type(page, "trees", "88")
+    assert page.locator("[data-number=suitability]").get_attribute("value") == shown
+
+
 def test_focus_and_open_explanations_stay(visit: Visit) -> None:
     page = visit(WHEATEAR)
     page.locator("#answer .term > summary", has_text="interval").click()

@@ -52,7 +52,9 @@
 
   // Explanations that are open stay open in the next answer.
   let open = new Set();
-  document.addEventListener("htmx:beforeSwap", function () {
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    // app.js drops an answer to values that have changed since; the same values may come again.
+    if (event.detail.shouldSwap === false) latest = "";
     open = new Set([...document.querySelectorAll("#answer details[open] > summary")].map((summary) => summary.textContent));
   });
 
@@ -76,6 +78,7 @@
     } else if (brief) {
       brief.textContent = byId("answer")?.dataset.brief || "Answer";
     }
+    if (event.detail.target.id === "workspace") latest = "";
     if (event.detail.requestConfig?.elt.id !== "conditions") return;
     if (event.detail.xhr.status !== 200) latest = "";
     const button = byId("copy-link");
