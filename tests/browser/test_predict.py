@@ -22,6 +22,9 @@ def _type(page: Page, name: str, value: str) -> Response:
     with page.expect_response(_is_post) as answered:
         page.locator(f"[name='env.{name}']").fill(value)
     page.wait_for_function("!document.querySelector('#conditions.htmx-request')")
+    page.wait_for_function(
+        "([name, value]) => new URLSearchParams(location.search).get(name) === value", arg=[f"env.{name}", value]
+    )
     return answered.value
 
 
