@@ -158,8 +158,8 @@ def save_recipe(slug: str, recipe: Recipe, revision: int) -> int:
 def stale() -> Conflict:
     """Return the error of a change that was made on an old revision."""
     return Conflict(
-        "Someone else changed this study in the meantime, so your change was not stored. Reload the page to see the "
-        "study as it is now, then make the change again."
+        "Someone else changed this study in the meantime, so your change was not stored. Look at the study as it is "
+        "now, then make the change again."
     )
 
 

@@ -194,6 +194,12 @@ def _prepare(
             # A folder may contain a readme. The page of a study shows such a file as not used.
             print(f"not used: {problem}", file=sys.stderr)
         reports.append(report)
+    extra = [one.name for one in reports if one.role == "records" and choices and one.name not in choices]
+    if options.recipe is not None and extra:
+        raise ValueError(
+            f"{extra[0]} is a file of records that the recipe does not name; take it out of {options.files}, or add it "
+            "to the member records of the recipe"
+        )
     recipe = add_species(add_layer_choices(recipe, options, reports), options.species, reports)
     chosen = {choice.name: choice for choice in recipe.records}
     # Files with another choice are read again, as the page does.

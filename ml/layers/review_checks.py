@@ -65,6 +65,7 @@ def check_duplicates(
                 layers[number].notes.append(f"unused: {reason}")
                 continue
             clashes.setdefault((group, layers[best].file, layers[number].file), []).append((best, number))
+    problems += _same_values(layers, roles)
     for (group, first, second), pairs in clashes.items():
         extra = [layers[number] for _, number in pairs]
         names = ", ".join(dict.fromkeys(layer.name for layer in extra[:_NAMES]))
@@ -84,6 +85,30 @@ def check_duplicates(
                 remedy=layers_remedy(f"leave {names} of {second} unused", extra, role="unused"),
             )
         )
+    return problems
+
+
+def _same_values(layers: Sequence[LayerReport], roles: Sequence[CodeRole]) -> list[Problem]:
+    """Return a remark for each layer that has the values of another layer of its set under another name."""
+    first: dict[tuple[str, str], LayerReport] = {}
+    problems: list[Problem] = []
+    for layer, role in zip(layers, roles, strict=True):
+        group = _set_of(layer, role)
+        if group is None or not layer.values_hash:
+            continue
+        other = first.setdefault((group, layer.values_hash), layer)
+        if other.name != layer.name and _equal(other, layer):
+            problems.append(
+                Problem(
+                    code="same-values",
+                    text=f"{layer.name} of {layer.file} has the values of {other.name} of {other.file}: one of the two "
+                    "may be a wrong file, and the model cannot tell their effects apart; leave one unused",
+                    blocking=False,
+                    file=layer.file,
+                    band=layer.band,
+                    remedy=layers_remedy(f"leave {layer.name} of {layer.file} unused", [layer], role="unused"),
+                )
+            )
     return problems
 
 

@@ -70,11 +70,13 @@ def read_workbook(
         with warnings.catch_warnings():
             # openpyxl warns about formats that do not matter for values.
             warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-            try:
-                return _read(path, book, sheet, mapper, planner)
-            finally:
-                book.close()
+            # openpyxl refuses a path by its ending; an open file is recognised by its content.
+            with path.open("rb") as stream:
+                book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+                try:
+                    return _read(path, book, sheet, mapper, planner)
+                finally:
+                    book.close()
     except OccurrenceError:
         raise
     except Exception as error:

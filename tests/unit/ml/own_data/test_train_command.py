@@ -44,6 +44,19 @@ def test_two_ways_to_name_the_files_give_one_model(
     assert load_artifact(path).card.species.scientific_name == "Lacerta schreiberi"
 
 
+def test_records_that_a_recipe_does_not_name_are_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = tmp_path / "files"
+    shutil.copytree(folder, files)
+    shutil.copy(files / "records.csv", files / "second.csv")
+    (tmp_path / "recipe.json").write_text('{"title": "Hills", "records": [{"name": "records.csv"}]}')
+    command = ["train", "--recipe", str(tmp_path / "recipe.json"), "--files", str(files), "--output", str(tmp_path)]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "second.csv is a file of records that the recipe does not name" in error
+
+
 def test_a_stopped_training_goes_on_from_its_checkpoint(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
