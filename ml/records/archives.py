@@ -179,7 +179,8 @@ def _joined(
             return np.asarray(occurrences[term].astype(object), dtype=object)
         return np.full(n, "", dtype=object)
 
-    has_place = (own("decimalLatitude") != "") & (own("decimalLongitude") != "")
+    # Half a place is that of the occurrence too: the other half of its event is another place.
+    has_place = (own("decimalLatitude") != "") | (own("decimalLongitude") != "")
     texts = {}
     for term in dict.fromkeys([*occurrences, *events]):
         values = own(term)
