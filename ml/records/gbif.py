@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from ml.records.errors import OccurrenceError
-from ml.records.gbif_http import Client, part_of, read_state, state_of, write_state
+from ml.records.gbif_http import Client, NotThere, part_of, read_state, state_of, write_state
+from ml.records.gbif_keys import CITATION_FILES, CITATIONS, DOWNLOAD_DOI, KEY, download_id
+from ml.records.zip_files import member_names, open_zip
 
 #: Records of a page, and of a search: GBIF's own limits.
 PAGE, MOST_RECORDS = 300, 100_000
-_KEY = re.compile(r"\d{7}-\d{15,18}")
-_DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/[\w.;()/-]{1,100})", re.IGNORECASE)
+#: Bytes that are read of a file of an archive that may state a citation.
+_LARGEST_CITATION = 1_000_000
+# The same content gives the same zip file, to the byte.
+_NO_DATE = (1980, 1, 1, 0, 0, 0)
 #: Columns of the table, as in GBIF's simple download.
 COLUMNS = (
     "gbifID",
@@ -61,6 +65,28 @@ Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
+class SpeciesMatch:
+    """A species that GBIF knows.
+
+    Attributes
+    ----------
+    key : int
+        GBIF's key of the accepted species.
+    name : str
+        The accepted name.
+    short : str
+        The same without authorship, where GBIF states it.
+    remark : str
+        What the user should know, as that a name is a synonym.
+    """
+
+    key: int
+    name: str
+    short: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
 class FetchResult:
     """What was fetched.
 
@@ -94,7 +120,8 @@ def fetch_species(
     name : str
         Scientific name.
     output : Path
-        Table to write, tab-separated with Darwin Core columns. It gets its name only when it is complete.
+        Table to write, tab-separated with Darwin Core columns; or a zip file (``.zip``) with the table and its
+        citation; or a folder for a zip file that is named after the species. It gets its name only when it is complete.
     progress : callable
         Called with the records fetched and their number.
 
@@ -103,7 +130,9 @@ def fetch_species(
     OccurrenceError
         GBIF does not know the species, has too many records for a search, or does not answer.
     """
-    key, accepted, remark = match_species(client, name)
+    species = match_species(client, name)
+    key, accepted, remark = species.key, species.name, species.remark
+    output = _target(output, f"{_file_name(species.short)} GBIF.zip")
     query: dict[str, str | int] = {"taxonKey": key, "hasCoordinate": "true"}
     part, state = part_of(output), state_of(output)
     saved = read_state(state)
@@ -115,7 +144,9 @@ def fetch_species(
     else:
         part.write_text("\t".join(COLUMNS) + "\n", encoding="utf-8")
     while True:
-        page = client.json("occurrence/search", **query, limit=PAGE, offset=offset)
+        # GBIF refuses a page that reaches beyond the last record of a search.
+        limit = max(1, min(PAGE, MOST_RECORDS - offset))
+        page = client.json("occurrence/search", **query, limit=limit, offset=offset)
         results, total = _results(page, accepted)
         with part.open("a", encoding="utf-8") as stream:
             stream.writelines("\t".join(_row(record)) + "\n" for record in results)
@@ -127,7 +158,7 @@ def fetch_species(
         offset += len(results)
         write_state(state, {"query": query, "offset": offset, "bytes": part.stat().st_size, "datasets": datasets})
         progress(offset, total)
-        if page.get("endOfRecords") or not results:
+        if page.get("endOfRecords") or not results or offset >= MOST_RECORDS:
             break
     if offset != total:
         remark = f"{remark} GBIF counts {total:,} records and sent {offset:,}.".strip()
@@ -138,6 +169,7 @@ def fetch_species(
         f"Datasets: {', '.join(sorted(datasets))}"
     )
     _finish(part, output, citation)
+    part.unlink(missing_ok=True)
     state.unlink(missing_ok=True)
     return FetchResult(output, offset, citation, remark)
 
@@ -153,7 +185,8 @@ def fetch_download(
     key : str
         Key, as ``0001234-240101000000000``, or DOI, as ``10.15468/dl.abcdef``.
     output : Path
-        Zip file to write. It gets its name only when it is complete.
+        Zip file to write, or a folder for one that is named after the key. It gets its name only when it is complete.
+        The citation is added to it, where GBIF's file does not state it.
     progress : callable
         Called with the bytes fetched and their number.
 
@@ -162,14 +195,17 @@ def fetch_download(
     OccurrenceError
         There is no such download, it is not finished, it is not a zip file, or GBIF does not answer.
     """
-    doi = _DOI.fullmatch(key.strip())
-    if not doi and not _KEY.fullmatch(key.strip()):
+    name = download_id(key)
+    if name is None:
         raise OccurrenceError(
             f"{key[:100]!r} is neither the key of a GBIF download (0001234-240101000000000) nor a DOI"
         )
-    description = client.json(f"occurrence/download/{doi[1] if doi else key.strip()}")
+    try:
+        description = client.json(f"occurrence/download/{name}")
+    except NotThere:
+        raise OccurrenceError(f"GBIF has no download {name}; check the key or DOI") from None
     found, status = str(description.get("key", "")), str(description.get("status", ""))
-    if not _KEY.fullmatch(found):
+    if not KEY.fullmatch(found):
         raise OccurrenceError(f"GBIF's description of download {key[:100]} has no key")
     if status != "SUCCEEDED":
         advice = (
@@ -178,18 +214,25 @@ def fetch_download(
             else "make it again"
         )
         raise OccurrenceError(f"GBIF download {found} is {status.lower() or 'without a status'}; {advice}")
-    client.file(f"occurrence/download/request/{found}.zip", output, progress)
-    if not zipfile.is_zipfile(output):
-        output.unlink()
-        raise OccurrenceError(f"what GBIF sent for download {found} is not a zip file; try again")
     created = str(description.get("created", ""))[:10]
     citation = f"GBIF.org ({created}) GBIF Occurrence Download https://doi.org/{description.get('doi', '')}"
+    output = _target(output, f"{found}.zip")
+    draft = output.with_name(f".{output.name}.{found}.draft")
+    # A process that was killed while it added the citation leaves a file without a directory.
+    if not zipfile.is_zipfile(draft):
+        draft.unlink(missing_ok=True)
+        client.file(f"occurrence/download/request/{found}.zip", draft, progress)
+    if not zipfile.is_zipfile(draft):
+        draft.unlink()
+        raise OccurrenceError(f"what GBIF sent for download {found} is not a zip file; try again")
+    _add_citation(draft, citation)
     _write_citation(output, citation)
+    draft.replace(output)
     return FetchResult(output, int(description.get("totalRecords") or 0), citation)
 
 
-def match_species(client: Client, name: str) -> tuple[int, str, str]:
-    """Return GBIF's key of a species, its accepted name, and a remark where that is not the given name.
+def match_species(client: Client, name: str) -> SpeciesMatch:
+    """Return the species that GBIF knows by a name, with a remark where its accepted name is another.
 
     Raises
     ------
@@ -212,7 +255,8 @@ def match_species(client: Client, name: str) -> tuple[int, str, str]:
     accepted = str(answer.get("species") or label) if answer.get("acceptedUsageKey") else label
     if answer.get("acceptedUsageKey"):
         remark = f"{remark} {label} is a synonym of {accepted}.".strip()
-    return key, accepted, remark
+    short = accepted if answer.get("acceptedUsageKey") else str(answer.get("canonicalName") or label)
+    return SpeciesMatch(key, accepted, short, remark)
 
 
 def _results(page: dict[str, Any], name: str) -> tuple[list[dict[str, Any]], int]:
@@ -223,7 +267,7 @@ def _results(page: dict[str, Any], name: str) -> tuple[list[dict[str, Any]], int
     if total > MOST_RECORDS:
         raise OccurrenceError(
             f"GBIF has {total:,} records of {name}; a search returns at most {MOST_RECORDS:,}. Make a download at "
-            "https://www.gbif.org/occurrence/search (free account), and give its key with --download"
+            "https://www.gbif.org/occurrence/search (free account), and fetch it by its key or DOI"
         )
     return results, total
 
@@ -240,9 +284,60 @@ def _text(value: object) -> str:
     return "" if value is None else " ".join(str(value).split())
 
 
+def _target(output: Path, name: str) -> Path:
+    """Return the file to write: the output, or the file of a name in it where it is a folder."""
+    if not output.is_dir():
+        return output
+    if (output / name).exists():
+        raise OccurrenceError(f"{output / name} exists already; remove it first")
+    return output / name
+
+
+def _file_name(name: str) -> str:
+    """Return a scientific name without characters that the name of a file cannot have."""
+    letters = "".join(one if one.isalnum() or one in "-×" else " " for one in name)
+    return " ".join(letters.split()).strip("-")[:60].strip() or "Species"
+
+
 def _finish(part: Path, output: Path, citation: str) -> None:
+    """Give a table its name, or pack it with its citation."""
     _write_citation(output, citation)
-    part.replace(output)
+    if output.suffix.lower() != ".zip":
+        part.replace(output)
+        return
+    draft = output.with_name(f".{output.name}.draft")
+    with zipfile.ZipFile(draft, "w") as archive:
+        with part.open("rb") as source, archive.open(_member(f"{output.stem}.csv"), "w") as target:
+            shutil.copyfileobj(source, target)
+        archive.writestr(_member(CITATIONS), _text_of(citation))
+    draft.replace(output)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _NO_DATE)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return info
+
+
+def _text_of(citation: str) -> str:
+    """Return a citation as lines: the citation, then the keys of the datasets."""
+    line, _, datasets = citation.partition(" Datasets: ")
+    return f"{line}\nDatasets: {datasets}\n" if datasets else f"{line}\n"
+
+
+def _add_citation(path: Path, citation: str) -> None:
+    """Add a citation to a download, unless it states its DOI: archives do, simple downloads have only the table."""
+    with open_zip(path) as archive:
+        members = member_names(archive)
+        for name, info in members.items():
+            if name.rsplit("/", 1)[-1] in CITATION_FILES:
+                with archive.open(info) as stream:
+                    if DOWNLOAD_DOI.search(stream.read(_LARGEST_CITATION).decode("utf-8", "replace")):
+                        return
+    if CITATIONS not in members:
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(_member(CITATIONS), _text_of(citation))
 
 
 def _write_citation(output: Path, citation: str) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import signal
 import subprocess
 import sys
@@ -14,10 +15,13 @@ from pathlib import Path
 import pytest
 
 from ml.__main__ import main
+from ml.own_data.files import inspect_file
 from ml.records.errors import OccurrenceError
 from ml.records.gbif import COLUMNS, fetch_download, fetch_species
 from ml.records.gbif_http import ATTEMPTS, Client, part_of, retry_after, state_of
-from tests.unit.ml.records.gbif_server import DOI, KEY, Gbif
+from ml.records.gbif_keys import download_id, is_like_download
+from ml.records.reading import inspect_records, read_records
+from tests.gbif_server import DOI, KEY, Gbif
 
 PROJECT = Path(__file__).resolve().parents[4]
 
@@ -43,6 +47,17 @@ def archive(size=300_000):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as target:
         target.writestr("occurrence.txt", "gbifID\n" + "0123456789" * (size // 10))
+        target.writestr("citations.txt", f"GBIF.org (2 January 2024) GBIF Occurrence Download https://doi.org/{DOI}")
+    return content.getvalue()
+
+
+def simple_download():
+    """A download in GBIF's simple format: a zip file with the table alone."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as target:
+        target.writestr(
+            f"{KEY}.csv", "gbifID\tdatasetKey\tspecies\tdecimalLatitude\tdecimalLongitude\n1\ta\tB c\t40\t-5\n"
+        )
     return content.getvalue()
 
 
@@ -109,7 +124,7 @@ def test_a_server_that_never_answers_is_given_up_and_the_pages_are_kept(gbif, cl
 def test_a_server_that_is_not_there(waits, tmp_path):
     with pytest.raises(OccurrenceError, match="cannot be reached"):
         fetch_species(Client("http://127.0.0.1:9", waits.append), "Lacerta schreiberi", tmp_path / "a.tsv")
-    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0]
+    assert waits == [1.0, 2.0, 4.0]
     with pytest.raises(OccurrenceError, match="must begin with https://"):
         Client("file:///etc/passwd")
 
@@ -177,7 +192,7 @@ def test_a_synonym_and_a_misspelt_name_are_named(gbif, client, tmp_path):
 
 def test_more_records_than_a_search_returns(gbif, client, tmp_path):
     gbif.n_records = 100_001
-    with pytest.raises(OccurrenceError, match=r"100,001 records of .*at most 100,000.*--download"):
+    with pytest.raises(OccurrenceError, match=r"100,001 records of .*at most 100,000.*by its key or DOI"):
         fetch_species(client, "Lacerta schreiberi", tmp_path / "a.tsv")
     assert not (tmp_path / "a.tsv").exists()
 
@@ -215,7 +230,7 @@ def test_a_file_that_changed_or_a_server_without_ranges_begins_again(gbif, clien
     output = tmp_path / "a.zip"
     with pytest.raises(OccurrenceError, match="cannot be reached"):
         fetch_download(client, KEY, output)
-    assert part_of(output).stat().st_size > 0
+    assert part_of(tmp_path / f".a.zip.{KEY}.draft").stat().st_size > 0
     if change == "etag":
         gbif.etag, gbif.content = '"second"', archive(200_000)
     else:
@@ -234,11 +249,11 @@ def test_a_download_that_is_not_finished(gbif, client, tmp_path, status, advice)
 
 
 def test_bad_keys_and_answers(gbif, client, tmp_path):
-    for key in ("../../etc/passwd", "12", "10.15468/../x y"):
+    for key in ("../../etc/passwd", "12", "10.15468/../x y", "10.15468/../../species/match"):
         with pytest.raises(OccurrenceError, match="neither the key of a GBIF download"):
             fetch_download(client, key, tmp_path / "a.zip")
     gbif.mishaps = [(404, {})]
-    with pytest.raises(OccurrenceError, match="not found; check the name or key"):
+    with pytest.raises(OccurrenceError, match=f"GBIF has no download {KEY}; check the key or DOI"):
         fetch_download(client, KEY, tmp_path / "a.zip")
     gbif.content = b"<html>an error page</html>"
     with pytest.raises(OccurrenceError, match="not a zip file"):
@@ -261,6 +276,99 @@ def test_a_download_that_the_disk_has_no_room_for(gbif, client, tmp_path, monkey
 def test_retry_after(value, seconds):
     assert retry_after(value) == seconds
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+
+
+def test_a_search_reaches_up_to_the_last_record_that_gbif_allows(gbif, client, tmp_path, monkeypatch):
+    monkeypatch.setattr("ml.records.gbif.MOST_RECORDS", 650)
+    assert fetch_species(client, "Lacerta schreiberi", tmp_path / "a.tsv").n == 650
+    assert [query["limit"] for path, query, _ in gbif.requests if path.endswith("/search")] == ["300", "300", "50"]
+
+
+def test_a_species_in_a_folder_is_a_zip_file_with_its_citation(gbif, client, tmp_path):
+    gbif.match |= {"scientificName": "Lacerta schreiberi Bedriaga, 1878"}
+    fetched = fetch_species(client, "Lacerta schreiberi", tmp_path)
+    assert fetched.path == tmp_path / "Lacerta schreiberi GBIF.zip"
+    with zipfile.ZipFile(fetched.path) as source:
+        assert source.namelist() == ["Lacerta schreiberi GBIF.csv", "citations.txt"]
+        stated = source.read("citations.txt").decode().splitlines()
+    assert stated[0] == fetched.citation.partition(" Datasets:")[0]
+    assert stated[1] == "Datasets: dataset-0, dataset-1, dataset-2"
+    table = read_records(fetched.path)
+    assert (table.report.format, table.report.n, table.report.citation) == ("gbif-simple-csv", 650, stated[0])
+    assert table.frame["decimalLatitude"].astype(str)[7] == "40.007"
+    assert len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(OccurrenceError, match="exists already"):
+        fetch_species(client, "Lacerta schreiberi", tmp_path)
+
+
+def test_a_name_with_signs_of_paths_gives_a_plain_file(gbif, client, tmp_path):
+    gbif.match |= {"canonicalName": "../Lacerta\t× x/y"}
+    assert fetch_species(client, "Lacerta", tmp_path).path == tmp_path / "Lacerta × x y GBIF.zip"
+
+
+def test_a_simple_download_gets_its_citation(gbif, client, tmp_path):
+    gbif.content = simple_download()
+    fetched = fetch_download(client, KEY, tmp_path)
+    assert fetched.path == tmp_path / f"{KEY}.zip"
+    with zipfile.ZipFile(fetched.path) as source:
+        assert source.namelist() == [f"{KEY}.csv", "citations.txt"]
+    assert inspect_records(fetched.path).citation == f"https://doi.org/{DOI}"
+    again = fetch_download(client, DOI, tmp_path / "again.zip")
+    assert again.path.read_bytes() == fetched.path.read_bytes()
+
+
+def test_a_process_that_was_killed_while_it_added_the_citation_fetches_again(gbif, client, tmp_path):
+    gbif.content = simple_download()
+    draft = tmp_path / f".{KEY}.zip.{KEY}.draft"
+    draft.write_bytes(gbif.content[:-30])
+    fetched = fetch_download(client, KEY, tmp_path)
+    assert inspect_records(fetched.path).citation == f"https://doi.org/{DOI}"
+    assert len(list(tmp_path.iterdir())) == 2
+    # a complete draft is not fetched twice
+    fetched.path.rename(tmp_path / f".{KEY}.zip.{KEY}.draft")
+    gbif.requests.clear()
+    fetch_download(client, KEY, tmp_path)
+    assert [path.rpartition("/")[2] for path, _, _ in gbif.requests] == [KEY]
+
+
+def test_a_download_larger_than_the_limit(gbif, waits, tmp_path):
+    gbif.content = archive()
+    client = Client(gbif.address, waits.append, largest=1000)
+    with pytest.raises(OccurrenceError, match="bytes; at most 1,000 are fetched"):
+        fetch_download(client, KEY, tmp_path)
+
+
+def test_a_citation_beside_a_table_is_a_companion(tmp_path):
+    (tmp_path / "a.tsv.citation.txt").write_text("GBIF.org (2026) GBIF occurrence search\n", encoding="utf-8")
+    report = inspect_file(tmp_path, "a.tsv.citation.txt")
+    assert (report.role, report.sentence) == ("companion", "Belongs to a file of records, and states its citation.")
+
+
+def test_keys_dois_and_addresses():
+    for text in (KEY, f" {KEY}\n", f"https://www.gbif.org/occurrence/download/{KEY}"):
+        assert download_id(text) == KEY
+    for text in (DOI, f"https://doi.org/{DOI}", f"doi:{DOI}", f"doi: {DOI}", f"http://dx.doi.org/{DOI}"):
+        assert download_id(text) == DOI
+    for text in ("12", "Lacerta schreiberi", "10.15468/../x", "https://example.org/1", ""):
+        assert download_id(text) is None
+    assert is_like_download("12345")
+    assert is_like_download("https://example.org")
+    assert not is_like_download("Lacerta schreiberi")
+
+
+def test_progress_as_lines_of_json(gbif, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ml.commands.gbif._PAUSE_S", 0.0)
+    monkeypatch.setattr("ml.commands.gbif.time.sleep", lambda seconds: None)
+    gbif.mishaps = [None, None, (429, {"Retry-After": "7"})]
+    options = ["--species", "Lacerta schreiberi", "--output", str(tmp_path), "--server", gbif.address]
+    assert main(["gbif", *options, "--progress", "json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert lines == [
+        {"progress": 0.4615, "message": "300 of 650 records"},
+        {"progress": 0.4615, "message": "Waiting 7 s for GBIF, which is busy or out of reach"},
+        {"progress": 0.9231, "message": "600 of 650 records"},
+        {"progress": 1.0, "message": "650 of 650 records"},
+    ]
 
 
 def test_the_command(gbif, tmp_path, capsys):

@@ -42,6 +42,7 @@ class Gbif:
         self.etag = '"first"'
         self.status = "SUCCEEDED"
         self.match = {"usageKey": 5224, "matchType": "EXACT", "rank": "SPECIES", "scientificName": "Lacerta schreiberi"}
+        self.match["canonicalName"] = "Lacerta schreiberi"
         self.mishaps, self.requests = [], []
         self.most_at_once = self._at_once = 0
         self.ignores_ranges = False
