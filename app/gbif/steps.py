@@ -90,6 +90,7 @@ def _store(context: StepContext) -> None:
             study = own.load(slug)
             stored = _stored(study, source, digest)
             if stored is not None:
+                storage.remove_parts_of(slug, context.job.id)
                 # By this job before its worker died, or by an earlier fetch of the same download.
                 context.log(f"The study has this file: {stored}.")
                 files.inspect(slug, stored)
@@ -117,6 +118,8 @@ def _receive(context: StepContext, study: OwnStudy, source: Path, digest: str) -
     """Store the file under a name that is free in a state of the study; return False where another file came first."""
     name = _free_name(study, source.name)
     size, slug, revision = source.stat().st_size, study.slug, study.revision
+    # Of an attempt that ended early, perhaps under another name.
+    storage.remove_parts_of(slug, context.job.id)
     plan = {"name": name, "sha256": digest}
     draft = context.folder / f".{_PLAN}"
     draft.write_text(json.dumps(plan), encoding="utf-8")
@@ -130,7 +133,7 @@ def _receive(context: StepContext, study: OwnStudy, source: Path, digest: str) -
                 slug, name, reader, length=size, content_range=None, token=context.job.id, revision=revision
             )
     except Conflict:
-        _remove_part(slug, name)
+        storage.remove_parts_of(slug, context.job.id)
         if own.load(slug).revision == revision:
             raise
         return False
@@ -177,11 +180,7 @@ def clean_up(job: JobRef) -> None:
         plan = json.loads((folder_of(job.id) / _PLAN).read_bytes())
     except (OSError, ValueError):
         return
-    _remove_part(job.study, plan["name"])
+    with contextlib.suppress(OSError):
+        storage.remove_parts_of(job.study, job.id)
     with contextlib.suppress(NotFound, Conflict):
         files.remove(job.study, plan["name"], sha256=plan["sha256"])
-
-
-def _remove_part(slug: str, name: str) -> None:
-    with contextlib.suppress(OSError):
-        storage.remove_parts(slug, name)

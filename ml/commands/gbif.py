@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ml.commands.options import Subparsers, positive
+from ml.commands.options import Subparsers
 from ml.records.gbif import fetch_download, fetch_species
 from ml.records.gbif_http import LARGEST_DOWNLOAD, SERVER, Client
 
@@ -40,10 +40,17 @@ def add_parser(commands: Subparsers) -> None:
     )
     command.add_argument("--server", default=SERVER, help="address of the API (default: %(default)s)")
     command.add_argument(
-        "--largest", type=positive, default=LARGEST_DOWNLOAD, metavar="BYTES", help="largest download (%(default)s)"
+        "--largest", type=_bytes, default=LARGEST_DOWNLOAD, metavar="BYTES", help="largest download (%(default)s)"
     )
     command.add_argument("--progress", choices=["bar", "json"], default="bar", help="how progress is shown")
     command.set_defaults(run=run)
+
+
+def _bytes(text: str) -> int:
+    """Read a number of bytes."""
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) < 10**18:
+        raise argparse.ArgumentTypeError("must be a number of bytes, at least 1")
+    return int(text)
 
 
 class _Progress:

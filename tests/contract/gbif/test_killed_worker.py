@@ -9,7 +9,7 @@ from app.jobs.tables import Job
 from tests.contract.gbif.conftest import API, files_of, leftovers, names_of_files, work
 
 NAME = "Lacerta schreiberi GBIF.zip"
-POINTS = ("in the fetch", "fetched", "while it is copied", "before it is placed", "placed", "stored")
+POINTS = ("in the fetch", "fetched", "while it is copied", "before it is placed", "placed", "known")
 
 
 def forgive(app):
@@ -25,7 +25,7 @@ def test_killed_at_every_point_the_file_is_stored_once(site, web, gbif):
     for point in POINTS:
         assert work(site, point) == -signal.SIGKILL, point
         assert web.get(job).json["state"] == "running", point
-        expected = [NAME] if point in ("placed", "stored") else []
+        expected = [NAME] if point in ("placed", "known") else []
         assert names_of_files(site) == expected, point
         assert list(files_of(web)) == expected, point
         forgive(site)
@@ -38,6 +38,14 @@ def test_killed_at_every_point_the_file_is_stored_once(site, web, gbif):
     # pages that were fetched before the first death are not fetched again
     offsets = [query["offset"] for path, query, _ in gbif.requests if path.endswith("/search")]
     assert offsets.count("0") == 1
+
+
+def test_killed_after_the_file_was_recognised(site, web, gbif):
+    job = web.post(f"{API}/gbif", json={"species": "Lacerta schreiberi"}).headers["Location"]
+    assert work(site, "stored") == -signal.SIGKILL
+    assert work(site) == 0
+    assert web.get(job).json["state"] == "succeeded"
+    assert (names_of_files(site), leftovers(site)) == ([NAME], [])
 
 
 def test_cancelled_after_a_death_nothing_is_left(site, web, gbif):

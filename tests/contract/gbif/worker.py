@@ -18,27 +18,29 @@ def _arm(point: str) -> None:
     if point == "in the fetch":
         _at_progress("300 of")
     elif point == "fetched":
-        steps._fetched = _after_the_first(steps._fetched)
+        steps._fetched = _after_success(steps._fetched)
     elif point == "while it is copied":
         Part.write = _after(Part.write)  # type: ignore[method-assign]
     elif point == "before it is placed":
         uploads._adopt = _die
     elif point == "placed":
         files.inspect = _die
+    elif point == "known":
+        steps._stored = _after_success(steps._stored)
     elif point == "stored":
         steps.uploads.receive = _after(uploads.receive)
     else:
         raise ValueError(point)
 
 
-def _after_the_first(function):
-    """Die at the call that finds the file."""
+def _after_success(function):
+    """Die at the call that returns something."""
 
-    def wrapper(folder):
-        path = function(folder)
-        if path is not None:
+    def wrapper(*args):
+        result = function(*args)
+        if result is not None:
             _die()
-        return path
+        return result
 
     return wrapper
 
