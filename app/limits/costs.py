@@ -45,6 +45,7 @@ COSTS: dict[str, int] = {
     "studies.create": 2,
     "studies.rename": 1,
     "studies.remove": 2,
+    "studies.reset": 1,
     "studies.put_file": 1,
     "studies.post_files": 2,
     "studies.remove_files": 1,

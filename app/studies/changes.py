@@ -20,6 +20,7 @@ from app.jobs.tables import FINISHED, Job
 from app.studies import names, own, storage, tables
 from app.studies.own import OwnStudy
 from app.studies.schemas import NewStudy
+from app.studies.stored_recipe import read_recipe
 from app.studies.tables import StudyFile, StudyRecipe
 from ml.card import StudyDescription
 from ml.recipes.recipe import Recipe, RecordFile
@@ -27,6 +28,8 @@ from ml.recipes.recipe import Recipe, RecordFile
 #: Studies of own data in one installation, and files in one study.
 MOST_STUDIES, MOST_FILES = 200, 500
 _ATTEMPTS = 20
+# Members of a recipe that depend on the files.
+_OF_FILES = ("records", "layers", "grid")
 DESCRIPTION = "A study of own data that has no models yet."
 
 
@@ -202,9 +205,12 @@ def change_files(slug: str, change: Callable[[StudyRecipe], None]) -> OwnStudy:
             raise NotFound(f"The study “{slug[:100]}” was deleted in the meantime.")
         change(row)
         db.session.flush()
-        recipe = completed(Recipe.model_validate(row.recipe), tables.files_of(row.study_id))
+        before, refused = read_recipe(row.recipe, row.study.title)
+        recipe = completed(before, tables.files_of(row.study_id))
+        # A member that is refused today stays stored until the user resets or changes it.
+        members = [name for name in _OF_FILES if getattr(recipe, name) != getattr(before, name)] if refused else None
         try:
-            own.save_recipe(slug, recipe, row.revision)
+            own.save_recipe(slug, recipe, row.revision, members)
         except Conflict:
             continue
         return own.load(slug)

@@ -121,6 +121,18 @@ def rename(slug: str) -> Response:
     return _see_other(f"/studies/{slug}")
 
 
+@pages.post("/studies/<slug:slug>/reset")
+def reset(slug: str) -> Response:
+    """Replace the members of the recipe that are refused by their defaults."""
+    study = own.load(slug)
+    if study.refused:
+        try:
+            own.save_recipe(slug, study.recipe, study.revision)
+        except Conflict as error:
+            return files_page(slug, 409, message=error.detail)
+    return _see_other(f"/studies/{slug}")
+
+
 @pages.post("/studies/<slug:slug>/delete")
 def remove(slug: str) -> Response:
     """Delete a study, once it is confirmed; before that, ask."""
