@@ -33,36 +33,59 @@ _OF_FILES = ("records", "layers", "grid")
 DESCRIPTION = "A study of own data that has no models yet."
 
 
-def create(request: NewStudy) -> OwnStudy:
-    """Create a study without files.
+def create(request: NewStudy, key: str | None = None) -> OwnStudy:
+    """Create a study without files, or return the one that the same request created.
+
+    Parameters
+    ----------
+    request : NewStudy
+    key : str, optional
+        Idempotency key of the client.
 
     Raises
     ------
     ValidationFailed
         The slug is taken.
     Conflict
-        There are too many studies.
+        There are too many studies, or the key was used for another request.
     """
+    earlier = _created_by(key, request)
+    if earlier is not None:
+        return earlier
     number = db.session.scalar(select(func.count()).select_from(StudyRecipe)) or 0
     if number >= MOST_STUDIES:
         raise Conflict(f"There are {number} studies of own data, and no more are possible. Delete one first.")
     if request.slug is not None:
         if _is_taken(request.slug):
             raise _taken(request.slug)
-        return _create(request.slug, request.title)
+        return _create(request.slug, request, key)
     base = names.slug_of(request.title)
     for attempt in range(MOST_STUDIES + _ATTEMPTS):
         slug = base if attempt == 0 else names.numbered(base, attempt + 1)
         if not _is_taken(slug):
             try:
-                return _create(slug, request.title)
+                return _create(slug, request, key)
             except ValidationFailed:
                 # another request has taken it a moment ago
                 continue
     raise _taken(base)
 
 
-def _create(slug: str, title: str) -> OwnStudy:
+def _created_by(key: str | None, request: NewStudy) -> OwnStudy | None:
+    """Return the study that a request with a key created."""
+    row = tables.created_by(key) if key is not None else None
+    if row is None:
+        return None
+    if row.creation != request.model_dump(mode="json"):
+        raise Conflict(
+            f"The Idempotency-Key was used for another request, which created the study {row.study.slug}. Send a new "
+            "key for a new study."
+        )
+    return own.load(row.study.slug)
+
+
+def _create(slug: str, request: NewStudy, key: str | None) -> OwnStudy:
+    title = request.title
     recipe = Recipe(title=title)
     description = StudyDescription(
         slug=slug, title=title, description=DESCRIPTION, records="presence-background", sources=[]
@@ -71,11 +94,20 @@ def _create(slug: str, title: str) -> OwnStudy:
     db.session.add(study)
     try:
         db.session.flush()
-        db.session.add(StudyRecipe(study_id=study.id, recipe=recipe.model_dump(mode="json"), revision=1))
+        creation = request.model_dump(mode="json") if key is not None else None
+        values = recipe.model_dump(mode="json")
+        db.session.add(
+            StudyRecipe(study_id=study.id, recipe=values, revision=1, idempotency_key=key, creation=creation)
+        )
+        db.session.flush()
         storage.create_folders(slug)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
+        # the same request may have arrived twice at the same time
+        earlier = _created_by(key, request)
+        if earlier is not None:
+            return earlier
         raise _taken(slug) from None
     except OSError as error:
         db.session.rollback()
