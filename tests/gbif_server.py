@@ -1,7 +1,9 @@
 """A server that answers as GBIF's API does, with the mishaps that a test orders."""
 
+import io
 import json
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,6 +25,24 @@ def record(number):
         "locality": "a place\twith a tab\nand two lines",
         "issues": ["COORDINATE_ROUNDED", "CONTINENT_DERIVED_FROM_COORDINATES"],
     }
+
+
+def archive(size=300_000):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as target:
+        target.writestr("occurrence.txt", "gbifID\n" + "0123456789" * (size // 10))
+        target.writestr("citations.txt", f"GBIF.org (2 January 2024) GBIF Occurrence Download https://doi.org/{DOI}")
+    return content.getvalue()
+
+
+def simple_download():
+    """A download in GBIF's simple format: a zip file with the table alone."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as target:
+        target.writestr(
+            f"{KEY}.csv", "gbifID\tdatasetKey\tspecies\tdecimalLatitude\tdecimalLongitude\n1\ta\tB c\t40\t-5\n"
+        )
+    return content.getvalue()
 
 
 class Gbif:

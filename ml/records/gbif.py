@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,16 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ml.records.errors import OccurrenceError
+from ml.records.gbif_files import add_citation, finish_table, plain_file_name, target_of, write_citation
 from ml.records.gbif_http import Client, NotThere, part_of, read_state, state_of, write_state
-from ml.records.gbif_keys import CITATION_FILES, CITATIONS, DOWNLOAD_DOI, KEY, download_id
-from ml.records.zip_files import member_names, open_zip
+from ml.records.gbif_keys import KEY, download_id
 
 #: Records of a page, and of a search: GBIF's own limits.
 PAGE, MOST_RECORDS = 300, 100_000
-#: Bytes that are read of a file of an archive that may state a citation.
-_LARGEST_CITATION = 1_000_000
-# The same content gives the same zip file, to the byte.
-_NO_DATE = (1980, 1, 1, 0, 0, 0)
 #: Columns of the table, as in GBIF's simple download.
 COLUMNS = (
     "gbifID",
@@ -132,7 +127,7 @@ def fetch_species(
     """
     species = match_species(client, name)
     key, accepted, remark = species.key, species.name, species.remark
-    output = _target(output, f"{_file_name(species.short)} GBIF.zip")
+    output = target_of(output, f"{plain_file_name(species.short)} GBIF.zip")
     query: dict[str, str | int] = {"taxonKey": key, "hasCoordinate": "true"}
     part, state = part_of(output), state_of(output)
     saved = read_state(state)
@@ -168,7 +163,7 @@ def fetch_species(
         f"{len(datasets)} datasets), https://www.gbif.org/occurrence/search?taxon_key={key}&has_coordinate=true. "
         f"Datasets: {', '.join(sorted(datasets))}"
     )
-    _finish(part, output, citation)
+    finish_table(part, output, citation)
     part.unlink(missing_ok=True)
     state.unlink(missing_ok=True)
     return FetchResult(output, offset, citation, remark)
@@ -216,7 +211,7 @@ def fetch_download(
         raise OccurrenceError(f"GBIF download {found} is {status.lower() or 'without a status'}; {advice}")
     created = str(description.get("created", ""))[:10]
     citation = f"GBIF.org ({created}) GBIF Occurrence Download https://doi.org/{description.get('doi', '')}"
-    output = _target(output, f"{found}.zip")
+    output = target_of(output, f"{found}.zip")
     draft = output.with_name(f".{output.name}.{found}.draft")
     # A process that was killed while it added the citation leaves a file without a directory.
     if not zipfile.is_zipfile(draft):
@@ -225,8 +220,8 @@ def fetch_download(
     if not zipfile.is_zipfile(draft):
         draft.unlink()
         raise OccurrenceError(f"what GBIF sent for download {found} is not a zip file; try again")
-    _add_citation(draft, citation)
-    _write_citation(output, citation)
+    add_citation(draft, citation)
+    write_citation(output, citation)
     draft.replace(output)
     return FetchResult(output, int(description.get("totalRecords") or 0), citation)
 
@@ -282,63 +277,3 @@ def _text(value: object) -> str:
     if isinstance(value, list):
         return ";".join(_text(item) for item in value)
     return "" if value is None else " ".join(str(value).split())
-
-
-def _target(output: Path, name: str) -> Path:
-    """Return the file to write: the output, or the file of a name in it where it is a folder."""
-    if not output.is_dir():
-        return output
-    if (output / name).exists():
-        raise OccurrenceError(f"{output / name} exists already; remove it first")
-    return output / name
-
-
-def _file_name(name: str) -> str:
-    """Return a scientific name without characters that the name of a file cannot have."""
-    letters = "".join(one if one.isalnum() or one in "-×" else " " for one in name)
-    return " ".join(letters.split()).strip("-")[:60].strip() or "Species"
-
-
-def _finish(part: Path, output: Path, citation: str) -> None:
-    """Give a table its name, or pack it with its citation."""
-    _write_citation(output, citation)
-    if output.suffix.lower() != ".zip":
-        part.replace(output)
-        return
-    draft = output.with_name(f".{output.name}.draft")
-    with zipfile.ZipFile(draft, "w") as archive:
-        with part.open("rb") as source, archive.open(_member(f"{output.stem}.csv"), "w") as target:
-            shutil.copyfileobj(source, target)
-        archive.writestr(_member(CITATIONS), _text_of(citation))
-    draft.replace(output)
-
-
-def _member(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, _NO_DATE)
-    info.compress_type = zipfile.ZIP_DEFLATED
-    info.external_attr = 0o644 << 16
-    return info
-
-
-def _text_of(citation: str) -> str:
-    """Return a citation as lines: the citation, then the keys of the datasets."""
-    line, _, datasets = citation.partition(" Datasets: ")
-    return f"{line}\nDatasets: {datasets}\n" if datasets else f"{line}\n"
-
-
-def _add_citation(path: Path, citation: str) -> None:
-    """Add a citation to a download, unless it states its DOI: archives do, simple downloads have only the table."""
-    with open_zip(path) as archive:
-        members = member_names(archive)
-        for name, info in members.items():
-            if name.rsplit("/", 1)[-1] in CITATION_FILES:
-                with archive.open(info) as stream:
-                    if DOWNLOAD_DOI.search(stream.read(_LARGEST_CITATION).decode("utf-8", "replace")):
-                        return
-    if CITATIONS not in members:
-        with zipfile.ZipFile(path, "a") as archive:
-            archive.writestr(_member(CITATIONS), _text_of(citation))
-
-
-def _write_citation(output: Path, citation: str) -> None:
-    output.with_name(f"{output.name}.citation.txt").write_text(citation + "\n", encoding="utf-8")
