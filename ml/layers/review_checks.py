@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from ml.layers.stated_units import stated_conversion
 from ml.layers.unit_amounts import Conversion, impossible_pairs
 from ml.layers.unit_checks import (
     compare,
     conflicts,
     differs_greatly,
+    doubtful_units,
     is_impossible,
-    is_tenths_or_fahrenheit,
-    stated_conversion,
 )
 from ml.recipes.recipe import LayerChoice
 from ml.recipes.reports import LayerReport, Problem, Remedy
@@ -96,18 +96,20 @@ def check_training_units(training: Sequence[LayerReport], choices: Choices) -> l
             tenths.setdefault(layer.file, []).append(layer)
     if problems:
         return problems
-    for file, layers in tenths.items():
-        names = ", ".join(layer.name for layer in layers[:_NAMES])
-        if any(is_tenths_or_fahrenheit(layer) for layer in layers):
+    for layer in continuous:
+        if units := doubtful_units(layer):
             problems.append(
                 Problem(
-                    code="unit-recognised",
-                    text=f"values of {names} of {file} can be °C × 10 or °F, and are used as they are: state the unit",
+                    code="unit-unsure",
+                    text=f"values of {layer.name} of {layer.file} can be {' or '.join(units)}, and are used as they "
+                    "are: state the unit",
                     blocking=False,
-                    file=file,
+                    file=layer.file,
+                    band=layer.band,
                 )
             )
-            continue
+    for file, layers in tenths.items():
+        names = ", ".join(layer.name for layer in layers[:_NAMES])
         problems.append(
             Problem(
                 code="unit-recognised",

@@ -20,9 +20,6 @@ TEMPERATURE_UNITS = {
 }
 #: Units that are found from values alone. °F have numbers that °C have too, so that they must be stated.
 _FROM_VALUES = ("°C", "°C × 10", "K", "K × 10")
-#: Unit of precipitation to its millimetres.
-_AMOUNTS_MM = {"mm": 1.0, "kgm-2": 1.0, "cm": 10.0, "m": 1000.0, "in": 25.4, "inches": 25.4}
-_HEIGHTS_M = {"m": 1.0, "metres": 1.0, "meters": 1.0, "ft": 0.3048, "feet": 0.3048, "foot": 0.3048, "km": 1000.0}
 #: Mean below which the ratio of two sums of rain says nothing, mm.
 _LITTLE = 40.0
 #: Temperatures that bioclimatic variables can have anywhere on land, °C.
@@ -48,11 +45,19 @@ def _is_possible(layer: LayerReport, unit: str) -> bool:
     return factor * layer.minimum + offset >= _COLDEST and factor * layer.maximum + offset <= _HOTTEST
 
 
-def is_tenths_or_fahrenheit(layer: LayerReport) -> bool:
-    """Return whether the values of a temperature, whose unit is not stated, can be °C × 10 and °F, but not °C."""
-    if layer.name not in TEMPERATURES or temperature_units(layer)[:1] != ["°C × 10"]:
-        return False
-    return _is_possible(layer, "°F") and not _are_whole(layer, layer)
+def doubtful_units(layer: LayerReport) -> list[str]:
+    """Return the units that the values of a temperature can be in where neither they nor the file tell which; else [].
+
+    Tenths of a degree are whole numbers as a rule. Other numbers of their size can be °F or K too.
+    """
+    units = temperature_units(layer)
+    if layer.name not in TEMPERATURES or units[:1] != ["°C × 10"] or _are_whole(layer, layer):
+        return []
+    if layer.unit == "°C × 10":
+        # the user states it
+        return []
+    others = [unit for unit in ("K", "°F") if _is_possible(layer, unit)]
+    return ["°C × 10", *others] if others else []
 
 
 def recognise_unit(layer: LayerReport) -> str:
@@ -61,6 +66,8 @@ def recognise_unit(layer: LayerReport) -> str:
         return ""
     if layer.name in TEMPERATURES:
         units = temperature_units(layer)
+        if doubtful_units(layer):
+            return ""
         return units[0] if "°C" not in units and units else ""
     if layer.name in _WIDEST and _WIDEST[layer.name] < layer.maximum <= 10.0 * _WIDEST[layer.name]:
         return "°C × 10"
@@ -111,30 +118,6 @@ def differs_greatly(reference: LayerReport, layer: LayerReport) -> bool:
     return _on_one_region(reference, layer) and not any(
         0.25 <= ratio <= 4.0 for ratio in (mean_b / mean_a, high_b / high_a)
     )
-
-
-def stated_conversion(reference: LayerReport, layer: LayerReport) -> Conversion | None:
-    """Return the conversion between the units of a known amount or height that two layers state."""
-    known = KNOWN.get(layer.name)
-    if known is None:
-        return None
-    table = {"mm": _AMOUNTS_MM, "m": _HEIGHTS_M}.get(known.unit, {})
-    factors = [table.get(one.unit.lower().replace(" ", "")) for one in (reference, layer)]
-    if None in factors or factors[0] == factors[1]:
-        return None
-    if known.unit == "m" and not _speaks_for(reference, layer, (factors[0] or 1.0) / (factors[1] or 1.0)):
-        # A file without a unit counts as metres, so that the values decide.
-        return None
-    return Conversion((factors[1] or 1.0) / (factors[0] or 1.0), 0.0, f"{layer.unit} instead of {reference.unit}")
-
-
-def _speaks_for(reference: LayerReport, layer: LayerReport, ratio: float) -> bool:
-    """Return whether the ranges of two layers differ rather by a ratio than not at all."""
-    (low_a, high_a, _), (low_b, high_b, _) = _numbers(reference), _numbers(layer)
-    if high_a <= low_a or high_b <= low_b:
-        return False
-    measured = math.log((high_b - low_b) / (high_a - low_a))
-    return abs(measured - math.log(ratio)) < abs(measured)
 
 
 def _numbers(layer: LayerReport) -> tuple[float, float, float]:

@@ -24,10 +24,21 @@ def test_a_stated_unit_of_temperature_counts_where_values_allow_it(stated, numbe
     assert bool(remedies) == (unit == "°C × 10")
 
 
-def test_values_that_are_tenths_or_fahrenheit_are_a_question():
-    report = result(layer("bio1", 40.1, 77.6, 60.3))
+@pytest.mark.parametrize(
+    ("numbers", "units"),
+    [((40.1, 77.6, 60.3), "°C × 10 or °F"), ((278.15, 299.05, 288.0), "°C × 10 or K"), ((40, 77, 60), "")],
+)
+def test_numbers_that_several_units_have_are_a_question(numbers, units):
+    report = result(layer("bio1", *numbers, unit="°C"))
     (problem,) = report.problems
-    assert problem.text.startswith("values of bio1 of bio1.tif can be °C × 10 or °F") and problem.remedy is None
+    if units:
+        assert problem.text.startswith(f"values of bio1 of bio1.tif can be {units}, and are used as they are")
+        assert problem.remedy is None and report.layers[0].unit == ""
+        for unit in units.split(" or "):
+            settled = result(layer("bio1", *numbers, unit="°C"), layers=[LayerChoice(file="bio1.tif", unit=unit)])
+            assert settled.layers[0].unit == unit and "unit-unsure" not in codes(settled)
+    else:
+        assert problem.code == "unit-recognised" and report.layers[0].unit == "°C × 10"
 
 
 def test_a_scenario_in_fahrenheit_without_a_unit():
