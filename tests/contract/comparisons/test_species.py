@@ -202,7 +202,7 @@ def test_a_model_that_cannot_be_opened_leaves_the_other_species(artifacts, tmp_p
 def test_the_first_visit_shows_an_answered_example(client, rank):
     page = client.get("/compare/species").get_data(as_text=True)
     assert "An example" in page
-    found = re.findall(r'<th role="rowheader" scope="row" class="who"><a href="/species/([a-z-]+)"', page)
+    found = re.findall(r'class="who-name"><a href="/species/([a-z-]+)"', page)
     assert found == [item["species"]["slug"] for item in rank().json["items"]]
     assert f'href="/?species={WHEATEAR}&amp;env.' in page
     assert "about" in page
@@ -216,7 +216,8 @@ def test_a_list_has_an_address_to_share(client, environment):
     assert 'value="12,5"' in page
     assert "An example" not in page
     assert "Without a rank" in page
-    assert "outside: Temperature" in page
+    assert page.count("Temperature, 60 °C, lies outside the range seen in training") == 4
+    assert 'class="mini"' not in page, "no interval is promised"
     assert "None of 4 species can be ranked for these conditions" in " ".join(page.split())
 
 
