@@ -151,8 +151,12 @@ def _read_each(query: ConditionsComparisonQuery, one: Subject) -> list[Canonical
 
 
 def _place(answer: UnstoredAnswer) -> tuple[int, float]:
-    """Return the sort key of an answer: thresholds differ between species, so that the verdict comes first."""
-    return VERDICTS.index(answer.verdict), -answer.computed.suitability
+    """Return the sort key of an answer: thresholds differ between species, so that the verdict comes first.
+
+    Where the model cannot say, the number orders nothing: such species keep the order of the request.
+    """
+    ranked = answer.verdict != "cannot_say"
+    return VERDICTS.index(answer.verdict), -answer.computed.suitability if ranked else 0.0
 
 
 def _ranked(one: Subject, answer: UnstoredAnswer, places: list[tuple[int, float]]) -> RankedSpecies:

@@ -74,6 +74,8 @@ def test_species_the_models_cannot_say_anything_about_stand_apart(rank):
     assert {item["verdict"] for item in far["items"]} == {"cannot_say"}
     assert {item["suitable"] for item in far["items"]} == {None}
     assert far["items"][0]["novelty"]["outside_range"] == ["temperature"]
+    names = [item["species"]["scientific_name"] for item in far["items"]]
+    assert names == sorted(names), "the number of a model that cannot say orders nothing"
     assert far["expected"] is None
     allowed = rank({"temperature": 60}, extrapolation="allow").json
     assert [item["rank"] for item in allowed["items"]] == [1, 2, 3, 4]

@@ -45,7 +45,10 @@ def test_each_version_says_what_it_predicts(versioned, ids):
     assert answer["second"] == {
         name: same[name] for name in ("suitability", "interval", "verdict", "verdict_reason", "suitable")
     }
-    assert versioned.get(f"{API}/models", query_string={"first": ids["latest"]}).json["second"]["quality"] == same["quality"]
+    assert (
+        versioned.get(f"{API}/models", query_string={"first": ids["latest"]}).json["second"]["quality"]
+        == same["quality"]
+    )
 
 
 def test_the_version_before_is_the_other(versioned, ids):
