@@ -91,7 +91,7 @@ class ExpectedSpecies(BaseModel):
 
 
 class SpeciesComparison(BaseModel):
-    """Species in order of verdict, and of suitability within a verdict; those whose model cannot say are last, unordered."""
+    """Species in order of verdict, and of suitability within a verdict; those that cannot say are last, unordered."""
 
     study: StudyRef
     environment: dict[str, float | str]

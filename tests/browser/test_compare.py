@@ -43,7 +43,7 @@ def test_messages_come_and_go(visit: Visit) -> None:
 
 def test_sets_are_added_changed_and_removed(visit: Visit) -> None:
     page = visit("/compare/conditions")
-    columns = page.locator(".sets thead input")
+    columns = page.locator(".sets [name^='label.']")
     expect(columns).to_have_count(3)
     page.get_by_role("button", name="Add another set").click()
     expect(columns).to_have_count(4)

@@ -13,7 +13,7 @@ Visit = Callable[..., Page]
 ANSWERED = """
 - region /^Oenanthe hispanica/:
   - heading /Oenanthe hispanica/ [level=2]
-  - paragraph: /suitable|marginal|unsuitable/
+  - paragraph: /^(Probably )?(suitable|unsuitable)$/i
   - paragraph: /suitability 0\\.\\d\\d ?, interval 0\\.\\d\\d to [01]\\.\\d\\d/
   - paragraph: /threshold\\.$/
   - figure:
@@ -91,7 +91,7 @@ def test_a_warning_is_read_before_the_figures_of_trust(visit: Visit) -> None:
     expect(page.locator("#answer .notice-warning")).to_be_visible()
     expect(page.locator("#answer")).to_match_aria_snapshot("""
 - region:
-  - paragraph: cannot say
+  - paragraph: Cannot say
   - paragraph: /Outside the training conditions/
   - heading "Trust" [level=3]
   - paragraph:

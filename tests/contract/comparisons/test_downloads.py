@@ -63,7 +63,7 @@ def test_the_file_of_a_first_visit_has_the_example_of_the_page(client, rank):
     rows = read(client, "/compare/species.csv")
     assert [row["species"] for row in rows] == [item["species"]["slug"] for item in rank().json["items"]]
     sets = read(client, "/compare/conditions.csv")
-    assert [row["label"] for row in sets][0] == "typical conditions (median)"
+    assert sets[0]["label"] == "typical conditions (median)"
 
 
 def test_where_the_model_cannot_say_suitable_and_rank_are_empty(client, environment):
