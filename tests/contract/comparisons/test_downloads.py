@@ -138,10 +138,8 @@ def test_a_model_no_better_than_chance_is_last_and_says_so(artifacts, tmp_path, 
 
 def test_what_the_page_refuses_is_no_file(client, environment):
     far = address(environment, temperature=60)
-    assert (
-        client.get("/compare/species.csv", query_string={"study": STUDY, **address(environment, trees="x")}).status_code
-        == 422
-    )
+    wrong = {"study": STUDY, **address(environment, trees="x")}
+    assert client.get("/compare/species.csv", query_string=wrong).status_code == 422
     assert client.get("/compare/species.csv", query_string={"study": "none"}).status_code == 422
     assert client.get("/compare/species.csv", query_string={**far, "extrapolation": "refuse"}).status_code == 409
     assert client.get("/compare/conditions.csv", query_string={"species": "none"}).status_code == 422
