@@ -13,7 +13,7 @@ Visit = Callable[..., Page]
 ANSWERED = """
 - region /^Oenanthe hispanica/:
   - heading /Oenanthe hispanica/ [level=2]
-  - paragraph: /^(Probably )?(suitable|unsuitable)$/i
+  - paragraph: /^(Probably suitable|Probably unsuitable|Suitable|Unsuitable)$/
   - paragraph: /suitability 0\\.\\d\\d ?, interval 0\\.\\d\\d to [01]\\.\\d\\d/
   - paragraph: /the threshold of 0\\.\\d\\d/
   - figure:

@@ -123,6 +123,7 @@ def test_species_in_another_order(visitor, send, sort, order):
     page = visitor.get("/analytics", query_string=query).get_data(as_text=True)
     assert re.findall(r'<th scope="row"><a href="/species/([a-z-]+)"', page) == order
     direction = "ascending" if sort in ("requests", "name") else "descending"
+    assert "Eurasian blackcap (Sylvia atricapilla), with 3 of 6 requests." in page
     assert page.count("aria-sort=") == 1
     assert f'aria-sort="{direction}"' in page
     lines = visitor.get("/analytics.csv", query_string=query).get_data(as_text=True).splitlines()
