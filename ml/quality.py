@@ -12,6 +12,9 @@ _TESTED = {
     "stratified": "tested on records set aside at random",
 }
 
+# The grades that complete a sentence about the AUC and do not stand alone.
+_BRIEFLY = {AucGrade.MISSING: "Never tested", AucGrade.UNCERTAIN: "Chance cannot be ruled out"}
+
 
 class Quality(BaseModel):
     """The quality of a model."""
@@ -51,7 +54,7 @@ def quality_of(card: ModelCard) -> Quality:
     grade = grade_auc(auc)
     return Quality(
         sentence=_sentence(grade, auc, card.validation),
-        grade=grade.capitalize(),
+        grade=_BRIEFLY.get(grade, grade.capitalize()),
         auc=auc.value if auc is not None else None,
         auc_interval=(auc.low, auc.high) if auc is not None and auc.low is not None and auc.high is not None else None,
         validated_by=card.validation.method,

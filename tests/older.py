@@ -1,4 +1,4 @@
-"""Models converted to older formats, and manifests with new hashes, for tests of opening artifacts."""
+"""Models converted to older formats or to another AUC, and manifests with new hashes, for tests of opening them."""
 
 from __future__ import annotations
 
@@ -45,3 +45,11 @@ def make_older(path: Path, version: int) -> dict[str, Any]:
     (path / "manifest.json").write_text(json.dumps(manifest))
     resign(path)
     return arrays
+
+
+def set_auc(path: Path, value: float, low: float | None, high: float | None) -> None:
+    """Replace the cross-validated AUC on a model's card."""
+    card = json.loads((path / "card.json").read_text())
+    card["metrics"]["auc_roc"] |= {"value": value, "low": low, "high": high}
+    (path / "card.json").write_text(json.dumps(card))
+    resign(path)

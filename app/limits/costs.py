@@ -28,6 +28,9 @@ COSTS: dict[str, int] = {
     "comparisons.species_page": _COMPARISON,
     "comparisons.conditions_page": _COMPARISON,
     "comparisons.models_page": _COMPARISON,
+    "comparisons.species_csv": _COMPARISON,
+    "comparisons.conditions_csv": _COMPARISON,
+    "comparisons.models_csv": _COMPARISON,
     "comparisons_api.species": _COMPARISON,
     "comparisons_api.conditions": _COMPARISON,
     "comparisons_api.models": _COMPARISON,
@@ -76,6 +79,7 @@ COSTS: dict[str, int] = {
     "docs.document": 1,
     # The latest 2,000 answers of each study are read.
     "analytics.look_back": 5,
+    "analytics.species_csv": 5,
     "analytics_api.look_back": 5,
     # Trainings and versions.
     "trainings_api.read_preflight": 5,

@@ -46,7 +46,7 @@ def test_an_older_model_answers_what_it_can_and_says_what_is_missing(older, envi
     assert answer["baseline"] + sum(item["effect"] for item in answer["contributions"]) == pytest.approx(
         answer["suitability"], abs=1e-9
     )
-    assert ask_of(older, {**environment, **OUTSIDE}).json["verdict"] == "cannot say"
+    assert ask_of(older, {**environment, **OUTSIDE}).json["verdict"] == "cannot_say"
     assert ask_of(older, {**environment, **OUTSIDE}, extrapolation="refuse").status_code == 409
 
 
