@@ -97,9 +97,11 @@ def _seen(predictor: Predictor) -> str:
 
 
 def _source(source: Source) -> StatedSource:
+    # Citations of GBIF name their address.
+    url = None if source.url is not None and source.url in source.citation else source.url
     if source.citation == source.licence == NOT_STATED:
-        return StatedSource(source.title, f"Source and licence are {NOT_STATED}.", "", source.url)
-    return StatedSource(source.title, _sentence(source.citation), _sentence(source.licence), source.url)
+        return StatedSource(source.title, f"Source and licence are {NOT_STATED}.", "", url)
+    return StatedSource(source.title, _sentence(source.citation), _sentence(source.licence), url)
 
 
 def _sentence(text: str) -> str:

@@ -225,7 +225,7 @@ def test_the_statement_has_all_that_a_reader_of_paper_needs(client, answer):
         answer["verdict_reason"],
         answer["quality"]["sentence"],
         f"Suitability{answer['suitability']:.2f}",
-        f"Interval{answer['interval'][0]:.2f} to {answer['interval'][1]:.2f}",
+        f"Interval (nine in ten){answer['interval'][0]:.2f} to {answer['interval'][1]:.2f}",
         f"Threshold{answer['threshold']['value']:.2f} (maxSSS)",
         "Bare rock60 %",
         "Temperature16 °C",
