@@ -7,9 +7,11 @@ import re
 import urllib.request
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from tests.contract.conftest import WHEATEAR
 
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 CONDITIONS = {"bare_rock": 60.0, "trees": 5.0, "temperature": 16.0, "soil": "clay"}
 #: The longest label of the demo studies, a long value and a long range.
 LONG_ROW = ["Leaf area index, standard deviation over time", "131.5 °C × 100", "0.1643 to 832.7"]
@@ -71,6 +73,15 @@ def test_paper_shows_the_statement_and_nothing_of_the_site(visit, answer_id):
     for part in (".site-header", ".site-footer", ".statement-go"):
         assert not page.locator(part).is_visible(), part
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
+
+
+@pytest.mark.parametrize("part", ["explanation", "statement"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_accessible(visit, answer_id, part, dark):
+    page = visit(f"/predictions/{answer_id}/{part}", dark=dark)
+    found = Axe().run(page, options={"runOnly": TAGS, "resultTypes": ["violations"]})
+    assert found.response["testEngine"]["name"] == "axe-core"
+    assert not found.response["violations"], found.generate_report()
 
 
 @pytest.mark.parametrize("part", ["explanation", "statement"])
