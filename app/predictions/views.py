@@ -10,7 +10,6 @@ from app.database.replica import from_replica
 from app.errors import OutsideArea, ValidationFailed
 from app.predictions import curves, service, stored
 from app.predictions import form as forms
-from app.predictions.explanation import explain_answer
 from app.predictions.presentation import present
 from app.predictions.schemas import (
     ALSO_IN_ADDRESS,
@@ -164,13 +163,8 @@ def _example(species: SpeciesEntry) -> Reply:
 
 
 def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | None = None) -> Reply:
-    if face() == "json":
-        return Reply(answer)
-    view = present(answer, card, site_root(), curves.drawings(answer))
-    explanation = explain_answer(answer, card)
-    return Reply(
-        answer, context={"view": view, "explanation": explanation, "form": form, "card": card, "no_models": False}
-    )
+    view = present(answer, card, site_root(), curves.drawings(answer)) if face() != "json" else None
+    return Reply(answer, context={"view": view, "form": form, "card": card, "no_models": False})
 
 
 def _refused(form: PredictForm, error: OutsideArea) -> Reply:
