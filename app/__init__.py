@@ -14,6 +14,8 @@ from app.config.settings import PROJECT, Settings, SettingsError, load_settings
 from app.database import connections
 from app.database.db import db, migrate
 from app.extensions import htmx
+from app.gbif import steps as gbif_steps
+from app.gbif import views as gbif
 from app.health import views as health
 from app.jobs import cli as jobs_cli
 from app.jobs import metrics as jobs_metrics
@@ -95,6 +97,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     health.init_app(app)
     views.init_app(app)
     training_steps.register()
+    gbif_steps.register()
     app.cli.add_command(registry_cli.group)
     app.cli.add_command(predictions_cli.group)
     app.cli.add_command(studies_cli.group)
@@ -132,6 +135,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         blueprints += [own_studies.api, study_pages.pages]
         blueprints += [registry_changes.api, registry_changes.pages, trainings.api, trainings.pages]
         blueprints += [records.pages, records.api, layers.pages, layers.api]
+    if settings.fetches_from_gbif:
+        blueprints += [gbif.pages, gbif.api]
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     return app

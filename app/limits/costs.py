@@ -48,6 +48,7 @@ COSTS: dict[str, int] = {
     "studies.create": 2,
     "studies.rename": 1,
     "studies.remove": 2,
+    "studies.reset": 1,
     "studies.put_file": 1,
     "studies.post_files": 2,
     "studies.remove_files": 1,
@@ -91,6 +92,9 @@ COSTS: dict[str, int] = {
     "registry_changes_api.rollback": 1,
     "registry_changes.activate_form": 1,
     "registry_changes.rollback_form": 1,
+    # A fetch from GBIF sends hundreds of requests to it.
+    "gbif.fetch_form": 5,
+    "gbif_api.fetch": 5,
     # Records and layers of own data. A page of layers has dozens of pictures, which are drawn once.
     "records.page": 1,
     "records.submit": 2,

@@ -39,7 +39,6 @@ from app.web.paging import cut_page, read_cursor
 from ml.card import ModelCard
 from ml.recipes.reports import Preflight
 
-LONGEST_KEY = 150
 _MOST_GATES = 2_000
 
 

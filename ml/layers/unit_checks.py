@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ml.layers.layer_names import KNOWN, TEMPERATURES
 from ml.layers.unit_amounts import FACTORS, Conversion, amount_pairs
+from ml.layers.units import temperature_unit
 from ml.recipes.reports import LayerReport
 
 #: Unit to (factor, offset): °C = factor × value + offset.
@@ -15,9 +16,15 @@ TEMPERATURE_UNITS = {
     "°C × 10": (0.1, 0.0),
     "K": (1.0, -273.15),
     "K × 10": (0.1, -273.15),
+    "°F": (5.0 / 9.0, -160.0 / 9.0),
 }
+#: Units that are found from values alone. °F have numbers that °C have too, so that they must be stated.
+_FROM_VALUES = ("°C", "°C × 10", "K", "K × 10")
 #: Unit of precipitation to its millimetres.
 _AMOUNTS_MM = {"mm": 1.0, "kgm-2": 1.0, "cm": 10.0, "m": 1000.0, "in": 25.4, "inches": 25.4}
+_HEIGHTS_M = {"m": 1.0, "metres": 1.0, "meters": 1.0, "ft": 0.3048, "feet": 0.3048, "foot": 0.3048, "km": 1000.0}
+#: Mean below which the ratio of two sums of rain says nothing, mm.
+_LITTLE = 40.0
 #: Temperatures that bioclimatic variables can have anywhere on land, °C.
 _COLDEST, _HOTTEST = -75.0, 62.0
 #: Largest plausible mean and value of ranges of temperature, °C.
@@ -28,13 +35,24 @@ _ORDER = {"bio6": 0, "bio11": 1, "bio1": 2, "bio10": 3, "bio5": 4}
 
 def temperature_units(layer: LayerReport) -> list[str]:
     """Return the units that the values of a temperature can be in."""
+    kinds = {"K": ("K", "K × 10"), "°F": ("°F",)}.get(temperature_unit(layer.unit), ())
+    stated = [unit for unit in kinds if _is_possible(layer, unit)]
+    return stated[:1] or [unit for unit in _FROM_VALUES if _is_possible(layer, unit)]
+
+
+def _is_possible(layer: LayerReport, unit: str) -> bool:
+    """Return whether the values of a temperature can be in a unit."""
     if layer.minimum is None or layer.maximum is None:
-        return []
-    return [
-        unit
-        for unit, (factor, offset) in TEMPERATURE_UNITS.items()
-        if factor * layer.minimum + offset >= _COLDEST and factor * layer.maximum + offset <= _HOTTEST
-    ]
+        return False
+    factor, offset = TEMPERATURE_UNITS[unit]
+    return factor * layer.minimum + offset >= _COLDEST and factor * layer.maximum + offset <= _HOTTEST
+
+
+def is_tenths_or_fahrenheit(layer: LayerReport) -> bool:
+    """Return whether the values of a temperature, whose unit is not stated, can be °C × 10 and °F, but not °C."""
+    if layer.name not in TEMPERATURES or temperature_units(layer)[:1] != ["°C × 10"]:
+        return False
+    return _is_possible(layer, "°F") and not _are_whole(layer, layer)
 
 
 def recognise_unit(layer: LayerReport) -> str:
@@ -81,13 +99,42 @@ def compare(reference: LayerReport, layer: LayerReport) -> Conversion | None:
     return conversion
 
 
-def stated_conversion(reference: LayerReport, layer: LayerReport) -> Conversion | None:
-    """Return the conversion between the units of precipitation that two layers of a known variable state."""
-    factors = [_AMOUNTS_MM.get(one.unit.lower().replace(" ", "")) for one in (reference, layer)]
+def differs_greatly(reference: LayerReport, layer: LayerReport) -> bool:
+    """Return whether a known amount, as a sum of rain, is at least four times as large in one of two layers."""
     known = KNOWN.get(layer.name)
-    if known is None or known.unit != "mm" or None in factors or factors[0] == factors[1]:
+    if known is None or known.unit not in ("mm", "m") or layer.name != reference.name:
+        return False
+    (low_a, high_a, mean_a), (low_b, high_b, mean_b) = _numbers(reference), _numbers(layer)
+    # Sums of a few millimetres change by large factors.
+    if min(low_a, low_b) < 0.0 or min(mean_a, mean_b) <= 0.0 or max(mean_a, mean_b) < _LITTLE:
+        return False
+    return _on_one_region(reference, layer) and not any(
+        0.25 <= ratio <= 4.0 for ratio in (mean_b / mean_a, high_b / high_a)
+    )
+
+
+def stated_conversion(reference: LayerReport, layer: LayerReport) -> Conversion | None:
+    """Return the conversion between the units of a known amount or height that two layers state."""
+    known = KNOWN.get(layer.name)
+    if known is None:
+        return None
+    table = {"mm": _AMOUNTS_MM, "m": _HEIGHTS_M}.get(known.unit, {})
+    factors = [table.get(one.unit.lower().replace(" ", "")) for one in (reference, layer)]
+    if None in factors or factors[0] == factors[1]:
+        return None
+    if known.unit == "m" and not _speaks_for(reference, layer, (factors[0] or 1.0) / (factors[1] or 1.0)):
+        # A file without a unit counts as metres, so that the values decide.
         return None
     return Conversion((factors[1] or 1.0) / (factors[0] or 1.0), 0.0, f"{layer.unit} instead of {reference.unit}")
+
+
+def _speaks_for(reference: LayerReport, layer: LayerReport, ratio: float) -> bool:
+    """Return whether the ranges of two layers differ rather by a ratio than not at all."""
+    (low_a, high_a, _), (low_b, high_b, _) = _numbers(reference), _numbers(layer)
+    if high_a <= low_a or high_b <= low_b:
+        return False
+    measured = math.log((high_b - low_b) / (high_a - low_a))
+    return abs(measured - math.log(ratio)) < abs(measured)
 
 
 def _numbers(layer: LayerReport) -> tuple[float, float, float]:
@@ -115,12 +162,12 @@ def _compare_temperatures(one: LayerReport, other: LayerReport) -> Conversion | 
         shared = [unit for unit in shared if _close(one, other, unit)]
     if any(_plausible(one, other, unit, unit, same, strict=False) for unit in shared):
         return None
-    choices = [
-        (_distance(one, other, a, b), a, b)
-        for a in units
-        for b in others
-        if a != b and _plausible(one, other, a, b, same, strict=True)
-    ]
+    pairs = [(a, b) for a in units for b in others if a != b]
+    if same:
+        # °F that are not stated are found beside °C of the same variable.
+        pairs += [("°F", "°C")] if "°C" in others and "°F" not in units and _is_possible(one, "°F") else []
+        pairs += [("°C", "°F")] if "°C" in units and "°F" not in others and _is_possible(other, "°F") else []
+    choices = [(_distance(one, other, a, b), a, b) for a, b in pairs if _plausible(one, other, a, b, same, strict=True)]
     if not choices and differ:
         # Two units are recognised, however much the climates differ.
         choices = [(_distance(one, other, a, b), a, b) for a in units for b in others if a != b]
