@@ -23,8 +23,8 @@ from app.jobs import views as jobs
 from app.layers import views as layers
 from app.limits import limiter
 from app.outbox import outbox
+from app.predictions import answer_views, curves, usage
 from app.predictions import cli as predictions_cli
-from app.predictions import curves, usage
 from app.predictions import tables as predictions_tables
 from app.predictions import views as predictions
 from app.records import views as records
@@ -106,6 +106,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     blueprints = [
         predictions.pages,
         predictions.api,
+        answer_views.pages,
+        answer_views.api,
         curves.pages,
         curves.api,
         comparisons.pages,

@@ -27,8 +27,11 @@ def arrays_of(path: Path) -> dict[str, Any]:
 
 def make_older(path: Path, version: int) -> dict[str, Any]:
     """Convert a model to an older format, and return its arrays."""
-    arrays = {name: a for name, a in arrays_of(path).items() if not name.startswith(("area_", "held_out_"))}
-    newer_parts = ["area", "interval", "collinear"]
+    arrays = {name: a for name, a in arrays_of(path).items() if not name.startswith("records_")}
+    newer_parts = []
+    if version < 3:
+        arrays = {name: a for name, a in arrays.items() if not name.startswith(("area_", "held_out_"))}
+        newer_parts += ["area", "interval", "collinear"]
     if version == 1:
         newer_parts += ["members", "background", "calibration", "optimism", "notes"]
         names = ("nodes", "roots", "group")

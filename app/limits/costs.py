@@ -21,6 +21,9 @@ COSTS: dict[str, int] = {
     "predictions_api.predict": 1,
     "predictions_api.detail": 1,
     "predictions_list.browse": 1,
+    "answers.explain": 2,
+    "answers.statement": 1,
+    "answers_api.explain": 2,
     "curves.curves": 2,
     "curves_api.curves": 2,
     # Comparisons.
