@@ -7,8 +7,8 @@ import struct
 
 import pytest
 
-from app.records.coastline import read_rings
-from app.records.drawing import degrees, draw, start_of
+from app.cartography.coastline import read_rings
+from app.cartography.records_map import degrees, draw, start_of
 
 
 def test_the_map_fits_the_places_and_tells_kept_from_dropped():
