@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
-#: Largest number of steps of the axis of suitability.
+#: Largest number of steps of the axis of suitability, and of ticks of the axis of a predictor.
 _MOST_STEPS = 5
+_MOST_TICKS = 6
 #: Largest number of characters of all labels below a small drawing, with the gaps between them.
 _MOST_CHARACTERS, _GAP = 24.0, 1.5
 #: The axis of suitability is at least this long: below it a curve is flat for every purpose.
@@ -95,7 +96,7 @@ def predictor_ticks(first: float, last: float) -> list[Tick]:
     ticks: list[Tick] = []
     for step in (digit * 10.0**power for power in (exponent, exponent + 1) for digit in (1, 2, 5)):
         numbers = range(math.ceil(first / step - 1e-9), math.floor(last / step + 1e-9) + 1)
-        if len(numbers) > _MOST_CHARACTERS:
+        if len(numbers) > _MOST_TICKS:
             continue
         places = ((min(100.0, max(0.0, 100 * (number * step - first) / span)), number * step) for number in numbers)
         ticks = [Tick(round(at, 2), number_label(value, step)) for at, value in places]
