@@ -26,6 +26,11 @@ class AucGrade(StrEnum):
         """Whether the model may serve as evidence at all."""
         return self in (AucGrade.POOR, AucGrade.FAIR, AucGrade.GOOD, AucGrade.VERY_GOOD)
 
+    @property
+    def rules_out_chance(self) -> bool:
+        """Whether the cross-validation shows that the model is better than chance; only then it gives verdicts."""
+        return self.usable_as_evidence or self is AucGrade.NEAR_CHANCE
+
 
 def shows_no_skill(score: Metric) -> bool:
     """Return whether an AUC-PRG or a continuous Boyce index shows no skill: 0 or less."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from app.errors import OutsideArea
 from app.predictions import inference
 from app.predictions.conditions import Canonical
-from app.predictions.schemas import ComputedPart, RequestOptions, ThresholdUsed, Verdict
-from app.predictions.verdict import refuse_outside, verdict_for
+from app.predictions.schemas import ComputedPart, RequestOptions, ThresholdUsed
+from app.predictions.verdict import reason_for, refuse_outside, verdict_for
 from ml.serving.artifact import Artifact
+from ml.serving.verdict import Verdict, is_suitable
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,17 @@ class UnstoredAnswer:
     verdict: Verdict
 
     @property
-    def suitable(self) -> bool:
-        """Whether the suitability reaches the threshold, whatever the verdict."""
-        return self.threshold.reached_by(self.computed.suitability)
+    def suitable(self) -> bool | None:
+        """The side of the threshold; None where the model cannot say."""
+        return is_suitable(self.verdict)
+
+    @property
+    def verdict_reason(self) -> str:
+        """The reason for the verdict, in one sentence."""
+        artifact = self.artifact
+        return reason_for(
+            self.verdict, self.computed, self.threshold, artifact.quality, self.environment, artifact.card
+        )
 
 
 def answer_without_storing(
@@ -48,7 +57,7 @@ def answer_without_storing(
     """
     computed, _ = inference.cached_or_computed(artifact, environment)
     threshold = inference.threshold_of(artifact, options.threshold)
-    verdict = verdict_for(computed.suitability, computed.interval, threshold, computed.novelty, options.extrapolation)
+    verdict = verdict_for(computed, threshold, options.extrapolation, artifact.quality)
     return UnstoredAnswer(name, artifact, environment, computed, threshold, verdict)
 
 

@@ -10,15 +10,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
 from app.predictions.schemas import (
     MOST_PREDICTORS,
+    SUITABLE_MEANING,
+    VERDICT_MEANING,
     Contribution,
     Environment,
     Novelty,
     RequestOptions,
     ThresholdUsed,
-    Verdict,
 )
 from app.web.fields import Text, plain_text
 from ml.card import Metric, Threshold
+from ml.quality import Quality
+from ml.serving.verdict import Verdict
 
 #: Species or conditions of one comparison.
 MOST = 100
@@ -58,16 +61,16 @@ class NamedSpecies(SpeciesRef):
 class RankedSpecies(BaseModel):
     """The answer of one species' model to the conditions."""
 
-    rank: int | None = Field(
-        description="1 for the highest suitability; equal ones share a rank. Null where the model cannot say."
-    )
+    rank: int | None = Field(description="1 for the first; equal ones share a rank. Null where the model cannot say.")
     species: NamedSpecies
     suitability: float = Field(ge=0, le=1)
     interval: tuple[float, float] = Field(description="Low and high.")
-    verdict: Verdict
-    suitable: bool = Field(description="Whether the suitability reaches the threshold, whatever the verdict.")
+    verdict: Verdict = Field(description=VERDICT_MEANING)
+    verdict_reason: str = Field(description="The reason for the verdict, in one sentence.")
+    suitable: bool | None = Field(description=SUITABLE_MEANING)
     threshold: ThresholdUsed
     novelty: Novelty
+    quality: Quality = Field(description="The quality of the species' model.")
     model: ModelRef
 
 
@@ -87,7 +90,7 @@ class ExpectedSpecies(BaseModel):
 
 
 class SpeciesComparison(BaseModel):
-    """Species in order of suitability; those whose model cannot say come last."""
+    """Species in order of verdict, and of suitability within a verdict; those whose model cannot say come last."""
 
     study: StudyRef
     environment: dict[str, float | str]
@@ -141,8 +144,9 @@ class ComparedConditions(BaseModel):
     environment: dict[str, float | str]
     suitability: float = Field(ge=0, le=1)
     interval: tuple[float, float] = Field(description="Low and high.")
-    verdict: Verdict
-    suitable: bool = Field(description="Whether the suitability reaches the threshold, whatever the verdict.")
+    verdict: Verdict = Field(description=VERDICT_MEANING)
+    verdict_reason: str = Field(description="The reason for the verdict, in one sentence.")
+    suitable: bool | None = Field(description=SUITABLE_MEANING)
     novelty: Novelty
     contributions: list[Contribution] = Field(description="Largest effect first.")
     difference: Difference | None = Field(description="Null for the first conditions.")
@@ -154,6 +158,7 @@ class ConditionsComparison(BaseModel):
     species: NamedSpecies
     study: StudyRef
     model: ModelRef
+    quality: Quality = Field(description="The quality of the model.")
     threshold: ThresholdUsed
     baseline: float | None = Field(
         description="Suitability by the members' base scores, before the effects of the conditions."

@@ -26,6 +26,7 @@ from app.limits.limiter import charge_answers
 from app.predictions.conditions import Canonical, read_environment
 from app.predictions.schemas import ComputedPart
 from app.web.input_validation import pointer
+from ml.serving.verdict import VERDICTS
 
 Interval = tuple[float, float]
 
@@ -48,12 +49,12 @@ def compare_species(panel: Panel, query: SpeciesComparisonQuery) -> SpeciesCompa
     ]
     if query.extrapolation == "refuse":
         refuse_any_outside(("", answer) for _, answer in answers)
-    answers.sort(key=lambda pair: (pair[1].verdict == "cannot say", -pair[1].computed.suitability))
-    ranked = [answer.computed.suitability for _, answer in answers if answer.verdict != "cannot say"]
+    answers.sort(key=lambda pair: _place(pair[1]))
+    places = [_place(answer) for _, answer in answers]
     return SpeciesComparison(
         study=_ref(panel.study),
         environment={name: value for environment in environments for name, value in environment.items()},
-        items=[_ranked(one, answer, ranked) for one, answer in answers],
+        items=[_ranked(one, answer, places) for one, answer in answers],
         missing=panel.missing,
         expected=_expected([answer for _, answer in answers]),
     )
@@ -84,6 +85,7 @@ def compare_conditions(one: Subject, query: ConditionsComparisonQuery) -> Condit
         species=name_of(one.species),
         study=_ref(one.species.study),
         model=_model(one.version),
+        quality=one.artifact.quality,
         threshold=answers[0].threshold,
         baseline=first.baseline,
         differing=[name for name in names if len({environment[name] for environment in environments}) > 1],
@@ -142,18 +144,23 @@ def _read_each(query: ConditionsComparisonQuery, one: Subject) -> list[Canonical
     return environments
 
 
-def _ranked(one: Subject, answer: UnstoredAnswer, ranked: list[float]) -> RankedSpecies:
-    suitability = answer.computed.suitability
-    unranked = answer.verdict == "cannot say"
+def _place(answer: UnstoredAnswer) -> tuple[int, float]:
+    """Return the sort key of an answer: thresholds differ between species, so that the verdict comes first."""
+    return VERDICTS.index(answer.verdict), -answer.computed.suitability
+
+
+def _ranked(one: Subject, answer: UnstoredAnswer, places: list[tuple[int, float]]) -> RankedSpecies:
     return RankedSpecies(
-        rank=None if unranked else 1 + sum(other > suitability for other in ranked),
+        rank=None if answer.verdict == "cannot_say" else 1 + sum(place < _place(answer) for place in places),
         species=name_of(one.species),
-        suitability=suitability,
+        suitability=answer.computed.suitability,
         interval=answer.computed.interval,
         verdict=answer.verdict,
+        verdict_reason=answer.verdict_reason,
         suitable=answer.suitable,
         threshold=answer.threshold,
         novelty=answer.computed.novelty,
+        quality=one.artifact.quality,
         model=_model(one.version),
     )
 
@@ -177,6 +184,7 @@ def _compared(answer: UnstoredAnswer, first: ComputedPart | None) -> ComparedCon
         suitability=answer.computed.suitability,
         interval=answer.computed.interval,
         verdict=answer.verdict,
+        verdict_reason=answer.verdict_reason,
         suitable=answer.suitable,
         novelty=answer.computed.novelty,
         contributions=answer.computed.contributions,

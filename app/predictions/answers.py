@@ -10,7 +10,10 @@ from app.catalogue.refs import ModelRef, SpeciesRef
 from app.catalogue.species import Species
 from app.predictions.conditions import Canonical
 from app.predictions.schemas import ComputedPart, Extrapolation, PredictionAnswer, StoredPart, ThresholdUsed
-from app.predictions.verdict import verdict_for
+from app.predictions.verdict import reason_for, verdict_for
+from ml.card import ModelCard
+from ml.quality import Quality
+from ml.serving.verdict import is_suitable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,6 @@ def stored_part(
     return StoredPart.model_validate(
         {
             **vars(computed),
-            "suitable": threshold.reached_by(computed.suitability),
             "threshold": threshold,
             "extrapolation": extrapolation,
             "cached": cached,
@@ -45,9 +47,16 @@ def stored_part(
 
 
 def assemble_answer(
-    answer_id: str, environment: Canonical, created_at: datetime, stored: StoredPart, refs: AnswerRefs
+    answer_id: str,
+    environment: Canonical,
+    created_at: datetime,
+    stored: StoredPart,
+    refs: AnswerRefs,
+    card: ModelCard,
+    quality: Quality,
 ) -> PredictionAnswer:
-    """Return an answer with its verdict, from its stored part and its references."""
+    """Return an answer with its verdict, from its stored part, its references and the card of its model."""
+    verdict = verdict_for(stored, stored.threshold, stored.extrapolation, quality)
     return PredictionAnswer.model_validate(
         {
             **vars(stored),
@@ -57,8 +66,9 @@ def assemble_answer(
             "environment": environment,
             "model": refs.model,
             "created_at": created_at,
-            "verdict": verdict_for(
-                stored.suitability, stored.interval, stored.threshold, stored.novelty, stored.extrapolation
-            ),
+            "verdict": verdict,
+            "verdict_reason": reason_for(verdict, stored, stored.threshold, quality, environment, card),
+            "suitable": is_suitable(verdict),
+            "quality": quality,
         }
     )

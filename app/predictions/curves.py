@@ -79,7 +79,7 @@ def curves_at(prediction_id: str, species: Species, points: int) -> tuple[Respon
         The model cannot be opened.
     """
     stored_answer = stored.find_or_none(prediction_id)
-    if stored_answer is None or stored_answer.model is None or stored_answer.answer.species.slug != species.slug:
+    if stored_answer is None or stored_answer.answer.species.slug != species.slug:
         raise ValidationFailed([("/prediction", "there is no such prediction for this species")])
     answer = stored_answer.answer
     at = f"the conditions of prediction {answer.id}"

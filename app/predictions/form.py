@@ -17,7 +17,7 @@ from ml.predictors.encoding import number_text
 from ml.serving.threshold import OWN
 
 PREFIX = "env."
-_FIELDS = ("species", "study", "from", "threshold", "own_threshold", "extrapolation", "add", "remove")
+_FIELDS = ("species", "study", "from", "threshold", "own_threshold", "extrapolation", "preview", "add", "remove")
 OPTIONS = ("threshold", "own_threshold", "extrapolation")
 LONGEST = 200
 

@@ -8,27 +8,22 @@ from urllib.parse import urlencode
 
 import orjson
 
-from app.predictions.schemas import PredictionAnswer, Verdict
+from app.predictions.schemas import PredictionAnswer
+from app.predictions.verdict import OutsideRange, outside_ranges
 from app.species.curve_drawing import Drawing
 from ml.card import Metric, ModelCard, Predictor
 from ml.predictors.encoding import number_text
+from ml.quality import Quality
 from ml.serving.threshold import OWN
+from ml.serving.verdict import WORDS
 
-
-@dataclass(frozen=True)
-class OutsideRange:
-    """A value outside the range seen in training."""
-
-    label: str
-    value: float
-    unit: str
-    minimum: float
-    maximum: float
+#: The effect that fills half the width of a bar, for every answer, so that small effects look small.
+WIDEST = 0.5
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A contribution as a bar; the widest one is 100 percent."""
+    """A contribution as a bar; an effect of `WIDEST` or more is 100 percent."""
 
     label: str
     value_text: str
@@ -42,8 +37,11 @@ class Bar:
 class AnswerView:
     """The values of the answer section of a page."""
 
-    verdict: Verdict
+    verdict: str
+    unsure: bool
     verdict_reason: str
+    quality: Quality
+    number_meaning: str
     vernacular_name: str
     study_title: str
     auc: Metric | None
@@ -88,14 +86,17 @@ def present(
     """
     predictors = {predictor.name: predictor for predictor in card.predictors}
     return AnswerView(
-        verdict=answer.verdict,
-        verdict_reason=reason_for(answer, card),
+        verdict=WORDS[answer.verdict],
+        unsure=answer.verdict == "cannot_say",
+        verdict_reason=answer.verdict_reason,
+        quality=answer.quality,
+        number_meaning=number_meaning(answer, card),
         vernacular_name=card.species.vernacular_name,
         study_title=card.study.title,
         auc=card.metrics.get("auc_roc"),
         n_presences=card.n_presences,
         presence_only=card.study.records == "presence-background",
-        outside=outside_ranges(answer, card),
+        outside=outside_ranges(answer.novelty, answer.environment, card),
         contributions=_bars(answer, predictors, drawings or {}),
         curl=curl(answer, site),
         permalink=f"/predictions/{answer.id}" if answer.id else None,
@@ -114,44 +115,21 @@ def present(
     )
 
 
-def reason_for(answer: PredictionAnswer, card: ModelCard) -> str:
-    """Return the reason for the verdict, as the end of a sentence."""
-    low, high = answer.interval
-    cut, rule, novelty = answer.threshold.value, answer.threshold.rule, answer.novelty
-    named = "your own threshold" if rule == OWN else f"the {rule} threshold"
-    if answer.verdict == "cannot say":
-        if novelty.kind == "combination":
-            return "each value has been seen, but no record is like all of them together"
-        labels = ", ".join(item.label for item in outside_ranges(answer, card))
-        return "outside the training conditions" + (f": {labels}" if labels else "")
-    beyond = "" if novelty.in_area_of_applicability else ", though outside the training conditions, as you allowed"
-    if answer.verdict == "marginal":
-        return f"its interval {low:.2f} to {high:.2f} lies on both sides of {cut:.2f}, {named}{beyond}"
-    where = "at or above" if answer.verdict == "suitable" else "below"
-    return f"{where} {cut:.2f}, {named}{beyond}"
-
-
-def outside_ranges(answer: PredictionAnswer, card: ModelCard) -> list[OutsideRange]:
-    """Return the values that lie outside the range seen in training."""
-    values = []
-    named = None if answer.novelty.kind == "unknown" else answer.novelty.outside_range
-    for predictor in card.predictors:
-        value = answer.environment.get(predictor.name)
-        if isinstance(value, str) or value is None or predictor.minimum is None or predictor.maximum is None:
-            continue
-        # old answers do not name these predictors, so their values are compared again
-        if predictor.name in named if named is not None else not predictor.minimum <= value <= predictor.maximum:
-            values.append(
-                OutsideRange(predictor.label, float(value), predictor.unit, predictor.minimum, predictor.maximum)
-            )
-    return values
+def number_meaning(answer: PredictionAnswer, card: ModelCard) -> str:
+    """Return what the suitability means, in one sentence."""
+    if answer.verdict == "cannot_say":
+        return "The model gives this number, but it is no basis for a decision."
+    if card.study.records == "presence-absence" and card.calibration is not None:
+        return f"About {100 * answer.suitability:.0f} in 100 surveys like those of the study would find the species."
+    return "A relative index from 0 to 1; it is not the chance of finding the species."
 
 
 def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
     """Return a sentence on the conditions and the training records."""
     novelty = answer.novelty
     if novelty.dissimilarity_index is None or novelty.dissimilarity_threshold is None:
-        return "" if outside_ranges(answer, card) else "Every value lies within the range seen in training."
+        outside = outside_ranges(novelty, answer.environment, card)
+        return "" if outside else "Every value lies within the range seen in training."
     far = f"dissimilarity index {novelty.dissimilarity_index:.2f}, the limit is {novelty.dissimilarity_threshold:.2f}"
     if novelty.kind == "inside":
         return f"Inside the area of applicability: the model learnt from records like these conditions ({far})."
@@ -219,13 +197,12 @@ def value_text(value: float | str, predictor: Predictor) -> str:
 
 
 def _bars(answer: PredictionAnswer, predictors: dict[str, Predictor], drawings: dict[str, Drawing]) -> list[Bar]:
-    widest = max((abs(item.effect) for item in answer.contributions), default=0.0) or 1.0
     return [
         Bar(
             label=predictors[item.predictor].label,
             value_text=value_text(item.value, predictors[item.predictor]),
             effect=item.effect,
-            width_percent=round(100 * abs(item.effect) / widest, 1),
+            width_percent=round(100 * min(1.0, abs(item.effect) / WIDEST), 1),
             positive=item.effect >= 0,
             drawing=drawings.get(item.predictor),
         )

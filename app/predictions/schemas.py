@@ -11,15 +11,24 @@ from app.catalogue.refs import ModelRef, SpeciesRef
 from app.species.schemas import SpeciesDetail
 from app.web.fields import PageQuery, Text, plain_text
 from ml.card import Conditions
+from ml.quality import Quality
 from ml.serving.threshold import ThresholdValue
+from ml.serving.verdict import Verdict
 
 MOST_PREDICTORS = 200
 RULES = ("maxSSS", "P10", "MTP")
 #: Members of a query that may be query parameters of a POST instead.
 ALSO_IN_ADDRESS = ("extrapolation", "threshold")
 
+VERDICT_MEANING = (
+    "`suitable` and `unsuitable`: the suitability and its whole interval lie on one side of the threshold. "
+    "`probably_suitable` and `probably_unsuitable`: the suitability lies on that side, and its interval crosses the "
+    "threshold. `cannot_say`: the conditions lie outside the area of applicability, or the model is not better than "
+    "chance."
+)
+SUITABLE_MEANING = "The side of the threshold; null where the verdict is `cannot_say`."
+
 Extrapolation = Literal["allow", "flag", "refuse"]
-Verdict = Literal["suitable", "marginal", "unsuitable", "cannot say"]
 Kind = Literal["inside", "range", "combination", "unknown"]
 
 Environment = Annotated[
@@ -53,7 +62,7 @@ class RequestOptions(BaseModel):
 
     extrapolation: Extrapolation = Field(
         "flag",
-        description="Outside a model's area of applicability: `flag` answers and calls the verdict `cannot say`, "
+        description="Outside a model's area of applicability: `flag` answers with the verdict `cannot_say`, "
         "`allow` gives the verdict by the number alone, `refuse` is a 409 problem.",
     )
     threshold: Annotated[float | str | None, BeforeValidator(read_threshold)] = Field(
@@ -163,7 +172,6 @@ class ComputedPart(BaseModel):
 class StoredPart(ComputedPart):
     """The stored part of an answer: the computed part and the options of the request."""
 
-    suitable: bool
     threshold: ThresholdUsed
     extrapolation: Extrapolation = "flag"
     cached: bool = False
@@ -178,12 +186,11 @@ class PredictionAnswer(BaseModel):
     suitability: float = Field(ge=0, le=1)
     interval: tuple[float, float] = Field(description="Low and high.")
     uncertainty: Uncertainty | None = Field(description="Null for answers stored before it was reported.")
-    verdict: Verdict = Field(
-        description="`marginal`: the interval reaches to both sides of the threshold. `cannot say`: outside the area "
-        "of applicability."
-    )
-    suitable: bool = Field(description="Whether the suitability reaches the threshold, whatever the verdict.")
+    verdict: Verdict = Field(description=VERDICT_MEANING)
+    verdict_reason: str = Field(description="The reason for the verdict, in one sentence.")
+    suitable: bool | None = Field(description=SUITABLE_MEANING)
     threshold: ThresholdUsed
+    quality: Quality = Field(description="The quality of the model.")
     novelty: Novelty
     extrapolation: Extrapolation
     baseline: float | None = Field(

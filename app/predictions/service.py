@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.catalogue import snapshot
-from app.catalogue.entries import ModelEntry, SpeciesEntry
+from app.catalogue.entries import SpeciesEntry
 from app.outbox.outbox import outbox
 from app.outbox.row import QueuedRow
 from app.predictions import tables, usage
@@ -66,7 +66,9 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
         refuse_outside(novelty, environment, artifact.card)
     stored = stored_part(computed, threshold_of(artifact, query.threshold), query.extrapolation, cached=cached)
     refs = refs_of(species, model.id, model.version)
-    answer = assemble_answer(tables.new_id(), environment, datetime.now(UTC), stored, refs)
+    answer = assemble_answer(
+        tables.new_id(), environment, datetime.now(UTC), stored, refs, artifact.card, artifact.quality
+    )
     outbox().keep(
         QueuedRow(
             id=answer.id,
@@ -85,18 +87,24 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     return AnswerWithCard(answer, species, artifact.card)
 
 
-def example(species: SpeciesEntry, model: ModelEntry, query: PredictionQuery) -> PredictionAnswer:
-    """Return an answer that is not stored: the example on the page.
+def preview(query: PredictionQuery) -> AnswerWithCard:
+    """Answer a query without storing the answer, which has no id: while a form is filled in.
 
     Raises
     ------
-    ValidationFailed, OutsideArea, Unavailable
+    ValidationFailed, OutsideArea, Conflict, Unavailable
         As `predict`.
     """
+    species = snapshot.current().resolve(query.species)
+    model = species.model
+    if model is None:
+        raise registry.nothing_answers(species)
     artifact = registry.opened(model)
     environment = read_environment(query.environment, artifact.card)
     computed, cached = cached_or_computed(artifact, environment)
     if query.extrapolation == "refuse":
         refuse_outside(computed.novelty, environment, artifact.card)
     stored = stored_part(computed, threshold_of(artifact, query.threshold), query.extrapolation, cached=cached)
-    return assemble_answer("", environment, datetime.now(UTC), stored, refs_of(species, model.id, model.version))
+    refs = refs_of(species, model.id, model.version)
+    answer = assemble_answer("", environment, datetime.now(UTC), stored, refs, artifact.card, artifact.quality)
+    return AnswerWithCard(answer, species, artifact.card)

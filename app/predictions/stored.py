@@ -22,6 +22,7 @@ from app.predictions.tables import Prediction
 from app.registry import service as registry
 from app.web.paging import cut_page, read_cursor
 from ml.card import ModelCard
+from ml.quality import quality_of
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -39,9 +40,7 @@ def find(prediction_id: str) -> tuple[PredictionAnswer, ModelCard]:
     match = find_or_none(prediction_id)
     if match is None:
         raise NotFound("There is no such prediction.")
-    if match.model is None:
-        raise Unavailable("The model of this answer cannot be looked up right now.")
-    return match.answer, registry.card_of(match.model)
+    return match.answer, match.card
 
 
 def browse(query: PredictionsQuery) -> PredictionPage:
@@ -50,7 +49,8 @@ def browse(query: PredictionsQuery) -> PredictionPage:
     slug = snapshot.current().resolve(query.species).slug if query.species is not None else None
     rows = tables.before(place, query.limit + 1, slug)
     page, cursor = cut_page(rows, query.limit, lambda row: (row.id,))
-    return PredictionPage(items=[stored_answer(row) for row in page], next=cursor)
+    cards = {row.model.id: registry.card_of(row.model) for row in page}
+    return PredictionPage(items=[stored_answer(row, cards[row.model.id]) for row in page], next=cursor)
 
 
 def count_by_species(since: datetime, until: datetime) -> list[tuple[Species, int]]:
@@ -64,11 +64,12 @@ def conditions_of_study(study_id: int, since: datetime, until: datetime, limit: 
     return [(row.environment, usage.kind_of(row.kind, row.inside)) for row in rows]
 
 
-def stored_answer(row: Prediction) -> PredictionAnswer:
-    """Return an answer from its row."""
+def stored_answer(row: Prediction, card: ModelCard) -> PredictionAnswer:
+    """Return an answer from its row and the card of its model."""
     species, model = row.model.species, row.model
     refs = refs_of(species, model.id, model.version)
-    return assemble_answer(row.id, row.environment, row.created_at, StoredPart.model_validate(row.answer), refs)
+    part = StoredPart.model_validate(row.answer)
+    return assemble_answer(row.id, row.environment, row.created_at, part, refs, card, quality_of(card))
 
 
 def _ids_of(since: datetime, until: datetime) -> tuple[str, str]:
@@ -78,14 +79,21 @@ def _ids_of(since: datetime, until: datetime) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class StoredAnswer:
-    """An answer, and its model where that can be looked up."""
+    """An answer, its model and the card of the model."""
 
     answer: PredictionAnswer
-    model: ModelVersion | ModelEntry | None
+    model: ModelVersion | ModelEntry
+    card: ModelCard
 
 
 def find_or_none(prediction_id: str) -> StoredAnswer | None:
-    """Return an answer from the outbox or the database, or None where neither has this id."""
+    """Return an answer from the outbox or the database, or None where neither has this id.
+
+    Raises
+    ------
+    Unavailable
+        The model of the answer cannot be looked up.
+    """
     # RFC 9562: a UUID is read without regard to case.
     prediction_id = prediction_id.lower()
     if not _UUID.fullmatch(prediction_id):
@@ -94,16 +102,24 @@ def find_or_none(prediction_id: str) -> StoredAnswer | None:
     if waiting is not None:
         return _waiting_answer(waiting)
     row = tables.find(prediction_id)
-    return StoredAnswer(stored_answer(row), row.model) if row is not None else None
+    if row is None:
+        return None
+    card = registry.card_of(row.model)
+    return StoredAnswer(stored_answer(row, card), row.model, card)
 
 
 def _waiting_answer(row: QueuedRow) -> StoredAnswer | None:
     species = snapshot.current().by_slug.get(row.species)
     if species is None:
         return None
+    model = model_of(species.slug, row.model_id)
+    if model is None:
+        raise Unavailable("The model of this answer cannot be looked up right now.")
+    card = registry.card_of(model)
     refs = refs_of(species, row.model_id, row.version)
-    answer = assemble_answer(row.id, row.environment, row.created_at, StoredPart.model_validate_json(row.answer), refs)
-    return StoredAnswer(answer, model_of(species.slug, row.model_id))
+    part = StoredPart.model_validate_json(row.answer)
+    answer = assemble_answer(row.id, row.environment, row.created_at, part, refs, card, quality_of(card))
+    return StoredAnswer(answer, model, card)
 
 
 def model_of(slug: str, model_id: str) -> ModelVersion | ModelEntry | None:

@@ -73,10 +73,14 @@ def start() -> Reply:
 @pages.post("/")
 @faces(page="predictions/page.html", fragment="predictions/_answer.html")
 def predict_form() -> Reply:
-    """Answer the form; template context as for the page, the fragment is the answer alone."""
+    """Answer the form; template context as for the page, the fragment is the answer alone.
+
+    With ``preview=1`` the answer has no id and is not stored.
+    """
+    ask = service.preview if request.form.get("preview") == "1" else service.predict
     try:
         query = validate(PredictionQuery, forms.query_of(read_form()))
-        result = service.predict(query)
+        result = ask(query)
     except ValidationFailed as error:
         return _invalid(forms.form_with_errors(request.form, error))
     except OutsideArea as error:
@@ -150,12 +154,12 @@ def _example(species: SpeciesEntry) -> Reply:
         query = forms.query_of(request.args)
         conditions = {**environment, **forms.environment_of(request.args)}
         query |= {"species": species.slug, "environment": conditions}
-        answer = service.example(species, species.model, validate(PredictionQuery, query))
+        result = service.preview(validate(PredictionQuery, query))
     except ValidationFailed as error:
         return _invalid(forms.form_with_errors(request.args, error))
     except OutsideArea as error:
         return _refused(form, error)
-    return _answered(answer, registry.card_of(species.model), form=form)
+    return _answered(result.answer, result.card, form=form)
 
 
 def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | None = None) -> Reply:

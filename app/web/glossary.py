@@ -12,7 +12,9 @@ GLOSSARY: dict[str, str] = {
     "maxSSS": "The threshold that maximises the sum of sensitivity and specificity on held-out records.",
     "P10": "The threshold that leaves out the tenth of the held-out presences with the lowest suitability.",
     "MTP": "The lowest suitability of any held-out presence, so that none of them is called unsuitable.",
-    "marginal": "The interval reaches to both sides of the threshold, so the records cannot tell suitable from not.",
+    "verdict": "Suitable or unsuitable: the whole interval lies on that side of the threshold. Probably suitable or "
+    "probably unsuitable: the suitability lies on that side, and the interval crosses the threshold. Cannot say: the "
+    "conditions are unlike the training records, or the model is not better than chance.",
     "AUC": "The share of pairs of a place with the species and one without in which the model ranks the first higher; "
     "0.5 is chance, 1 is perfect.",
     "AUC-PRG": "Like AUC, but about how many of the places named suitable truly have the species; 0 is no better than "

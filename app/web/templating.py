@@ -12,6 +12,7 @@ from werkzeug.routing import BaseConverter
 from app.config.settings import app_version
 from app.web.glossary import GLOSSARY
 from ml.odmap.wording import numeric_order
+from ml.serving.verdict import WORDS
 
 
 class SlugConverter(BaseConverter):
@@ -21,9 +22,10 @@ class SlugConverter(BaseConverter):
 
 
 def init_app(app: Flask) -> None:
-    """Add the glossary, the version and ``asset`` to the globals of the templates, and two filters."""
+    """Add the glossary, the version and ``asset`` to the globals of the templates, and filters."""
     app.jinja_env.filters["numeric_order"] = numeric_order
     app.jinja_env.filters["minus"] = minus
+    app.jinja_env.filters["verdict_word"] = WORDS.__getitem__
     app.jinja_env.globals.update(
         glossary=GLOSSARY,
         app_version=app_version(),

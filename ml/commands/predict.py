@@ -6,15 +6,27 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from ml.commands.options import Subparsers
 from ml.commands.tables import read_csv, read_rows, write_csv
+from ml.quality import Quality
 from ml.serving.artifact import load_artifact
+from ml.serving.predictor import SuitabilityAnswer
+from ml.serving.verdict import is_suitable, judge
 
-_CHUNK = 10_000
-_ADDED = ("suitability", "suitable", "in_area_of_applicability")
+_ADDED = (
+    "verdict",
+    "suitability",
+    "low",
+    "high",
+    "suitable",
+    "in_area_of_applicability",
+    "dissimilarity_index",
+    "mess",
+    "most_dissimilar",
+)
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -22,9 +34,10 @@ def add_parser(commands: Subparsers) -> None:
     command = commands.add_parser(
         "predict",
         help="predict each row of a CSV file",
-        description="Read rows of conditions and write them with three columns added: suitability, suitable (1 where "
-        "it reaches the model's threshold) and in_area_of_applicability (0 where a value, or the combination of "
-        "values, is unlike the training records, as in the API).",
+        description="Read rows of conditions and write them with the answers of the API added: the verdict, the "
+        "suitability with its interval (low, high), suitable (1 or 0; empty where the verdict is cannot_say), "
+        "in_area_of_applicability (0 where a value, or the combination of values, is unlike the training records), the "
+        "dissimilarity index, the MESS and the most dissimilar predictor.",
     )
     command.add_argument("--model", type=Path, required=True, help="a model's directory")
     command.add_argument("--input", type=Path, required=True, help="CSV file with a column for each predictor")
@@ -33,7 +46,7 @@ def add_parser(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace, started: float) -> int:
-    """Write the rows of a CSV file with suitability, suitable and in_area_of_applicability."""
+    """Write the rows of a CSV file with their answers."""
     artifact = load_artifact(options.model)
     table = read_csv(options.input)
     present = [name for name in _ADDED if name in table]
@@ -41,19 +54,39 @@ def run(options: argparse.Namespace, started: float) -> int:
         raise ValueError(
             f"{options.input} already has a column {present[0]}, which would be replaced; rename or remove it"
         )
-    X = read_rows(artifact.card, table, options.input)
-    chunks = range(0, len(X), _CHUNK)
-    predictions = [
-        artifact.predictor.predict_rows(X[begin : begin + _CHUNK])
-        for begin in tqdm(chunks, unit="chunk", disable=not sys.stderr.isatty())
-    ]
-    added = (
-        np.concatenate([one.suitability for one in predictions]).round(6),
-        np.concatenate([one.suitable for one in predictions]).astype(int),
-        np.concatenate([one.inside for one in predictions]).astype(int),
+    rows = read_rows(artifact.card, table, options.input)
+    added = pd.DataFrame(
+        [
+            _columns(artifact.predictor.answer(list(row)), artifact.quality)
+            for row in tqdm(rows, unit="row", disable=not sys.stderr.isatty())
+        ],
+        columns=_ADDED,
+        index=table.index,
     )
-    for name, column in zip(_ADDED, added, strict=True):
-        table[name] = column
-    write_csv(table, options.output)
+    write_csv(table.join(added), options.output)
     print(f"{len(table)} rows written to {options.output}")
     return 0
+
+
+def _columns(answer: SuitabilityAnswer, quality: Quality) -> tuple[object, ...]:
+    """Return the values of the added columns; "" stands for a value that does not exist."""
+    novelty, (low, high) = answer.novelty, answer.interval
+    verdict = judge(
+        answer.suitability,
+        answer.interval,
+        answer.threshold,
+        inside=novelty.inside,
+        better_than_chance=quality.better_than_chance,
+    )
+    suitable = is_suitable(verdict)
+    return (
+        verdict,
+        round(answer.suitability, 6),
+        round(low, 6),
+        round(high, 6),
+        "" if suitable is None else int(suitable),
+        int(novelty.inside),
+        "" if novelty.index is None else round(novelty.index, 6),
+        round(novelty.mess, 6),
+        novelty.most_dissimilar or "",
+    )

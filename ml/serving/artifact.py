@@ -15,6 +15,7 @@ import shutil
 import zipfile
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from ml.card import ModelCard
+from ml.quality import Quality, quality_of
 from ml.regular_files import RefusedFileError, read_regular_file
 from ml.serving.arrays import InvalidArraysError, ModelArrays, pack, unpack
 from ml.serving.contradictions import find_contradiction
@@ -51,6 +53,11 @@ class Artifact:
     card: ModelCard
     predictor: FastPredictor
     path: Path
+
+    @cached_property
+    def quality(self) -> Quality:
+        """The quality of the model."""
+        return quality_of(self.card)
 
 
 def save_artifact(models: Path, card: ModelCard, model: ModelArrays) -> Path:

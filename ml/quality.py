@@ -1,0 +1,82 @@
+"""The quality of a model in one sentence, from its cross-validation."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ml.card import Metric, ModelCard, Validation
+from ml.score_words import AucGrade, grade_auc
+
+_TESTED = {
+    "spatial blocks": "tested on other places",
+    "stratified": "tested on records set aside at random",
+}
+
+
+class Quality(BaseModel):
+    """The quality of a model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sentence: str = Field(description="The quality in words.")
+    grade: str = Field(description="The quality in at most seven words.")
+    auc: float | None = Field(description="Cross-validated AUC; null without one.")
+    auc_interval: tuple[float, float] | None = Field(description="95 % interval of the AUC: low and high.")
+    validated_by: str = Field(
+        description="How records were set aside for the validation: `spatial blocks` or `stratified`."
+    )
+    better_than_chance: bool = Field(
+        description="Whether the whole interval of the AUC lies above 0.5. Otherwise every verdict is `cannot_say`."
+    )
+
+
+def quality_of(card: ModelCard) -> Quality:
+    """Return the quality of a model.
+
+    Parameters
+    ----------
+    card : ModelCard
+
+    Returns
+    -------
+    Quality
+
+    Notes
+    -----
+    The AUC is the chance that the model gives a presence a higher suitability than an absence or a background point
+    (Hanley & McNeil 1982, Radiology 143: 29-36, doi 10.1148/radiology.143.1.7063747). The sentence says it as a count
+    of pairs in 100.
+    """
+    auc = card.metrics.get("auc_roc")
+    grade = grade_auc(auc)
+    return Quality(
+        sentence=_sentence(grade, auc, card.validation),
+        grade=grade.capitalize(),
+        auc=auc.value if auc is not None else None,
+        auc_interval=(auc.low, auc.high) if auc is not None and auc.low is not None and auc.high is not None else None,
+        validated_by=card.validation.method,
+        better_than_chance=grade.rules_out_chance,
+    )
+
+
+def chance_reason(quality: Quality) -> str:
+    """Return why a model that is not better than chance cannot say, in one sentence."""
+    if quality.auc is None:
+        return "The model was never tested: it has no cross-validated score."
+    figure = f"{quality.auc:.2f}"
+    if quality.auc_interval is not None:
+        figure += " ({:.2f} to {:.2f})".format(*quality.auc_interval)
+    return (
+        f"The model is not shown to be better than chance: its cross-validated AUC is {figure}, and chance gives 0.50."
+    )
+
+
+def _sentence(grade: AucGrade, auc: Metric | None, validation: Validation) -> str:
+    if auc is None:
+        return "Never tested: the model has no cross-validated score."
+    tested = _TESTED[validation.method]
+    times = f"of two places it ranks the right one first {100 * auc.value:.0f} times in 100"
+    if grade is AucGrade.UNCERTAIN:
+        assert auc.low is not None and auc.high is not None  # noqa: S101 (the grade comes from the interval)
+        return f"Chance cannot be ruled out: {times} ({100 * auc.low:.0f} to {100 * auc.high:.0f}); {tested}."
+    return f"{grade.capitalize()}: {times}; {tested}."
