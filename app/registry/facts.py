@@ -9,14 +9,12 @@ from typing import Literal
 from app.catalogue import versions
 from app.web.csv_download import Cell
 from ml.card import Metric, ModelCard
-from ml.score_words import AucGrade, grade_auc
+from ml.quality import TESTED_ON, Quality, quality_of, quality_of_scores
 
 #: The columns of these facts in a list as CSV.
 COLUMNS = (
     "quality", "better_than_chance", "auc", "auc_low", "auc_high", "validation", "presences", "absences", "records",
 )  # fmt: skip
-#: What the held-out records were, by the method of the validation.
-_TESTED = {"spatial blocks": "other places", "stratified": "random records"}
 _OTHERS = {"presence-absence": "absences", "presence-background": "background points"}
 
 
@@ -26,64 +24,48 @@ class ModelFacts:
 
     Attributes
     ----------
-    auc : Metric or None
-        Cross-validated.
-    validation : str
-        Method of the cross-validation.
+    quality : Quality
     records : str
         ``presence-absence`` or ``presence-background``.
     n_absences : int
         Absences or background points.
     """
 
-    auc: Metric | None
-    validation: str
+    quality: Quality
     records: Literal["presence-absence", "presence-background"]
     n_presences: int
     n_absences: int
 
     @property
-    def quality(self) -> str:
-        """The quality in words."""
-        return grade_auc(self.auc).capitalize()
-
-    @property
-    def better_than_chance(self) -> bool:
-        """Whether the score rules out chance."""
-        return grade_auc(self.auc) not in (AucGrade.MISSING, AucGrade.CHANCE, AucGrade.UNCERTAIN)
-
-    @property
     def rank(self) -> float:
         """A number that is higher for a better model: the AUC, after those that are not better than chance."""
-        value = self.auc.value if self.auc is not None else 0.0
-        return value + self.better_than_chance
+        return (self.quality.auc or 0.0) + self.quality.better_than_chance
 
     @property
     def tested_on(self) -> str:
         """The held-out records in words."""
-        return _TESTED.get(self.validation, self.validation)
+        return TESTED_ON[self.quality.validated_by]
 
     @property
     def others(self) -> str:
         """What the presences were compared with."""
-        return _OTHERS.get(self.records, "absences")
+        return _OTHERS[self.records]
 
 
 def cells_of(facts: ModelFacts | None) -> list[Cell]:
     """Return the cells of `COLUMNS`; empty ones without a model."""
     if facts is None:
         return [None] * len(COLUMNS)
-    auc = facts.auc
-    score: list[Cell] = [auc.value, auc.low, auc.high] if auc is not None else [None, None, None]
+    quality = facts.quality
+    score: list[Cell] = [quality.auc, *(quality.auc_interval or (None, None)), quality.validated_by]
     counts: list[Cell] = [facts.n_presences, facts.n_absences, facts.records]
-    return [facts.quality, facts.better_than_chance, *score, facts.validation, *counts]
+    return [quality.sentence, quality.better_than_chance, *score, *counts]
 
 
 def of_card(card: ModelCard) -> ModelFacts:
     """Return the facts of a model from its card."""
     return ModelFacts(
-        auc=card.metrics.get("auc_roc"),
-        validation=card.validation.method,
+        quality=quality_of(card),
         records=card.study.records,
         n_presences=card.n_presences,
         n_absences=card.n_absences,
@@ -94,8 +76,7 @@ def facts_of(model_ids: Sequence[str]) -> dict[str, ModelFacts]:
     """Return the facts of models by their ids, from the database."""
     return {
         row.id: ModelFacts(
-            auc=Metric(**row.auc) if row.auc else None,
-            validation=row.validation,
+            quality=quality_of_scores(Metric(**row.auc) if row.auc else None, row.validation),
             records=row.records,
             n_presences=row.n_presences,
             n_absences=row.n_absences,

@@ -103,9 +103,8 @@ def _links(query: ModelsQuery) -> ListLinks:
 def detail(model_id: str) -> Reply:
     """Show one model: its card, its ODMAP report and its species' other versions.
 
-    Template context: ``data`` ModelDetail, ``report`` OdmapReport, ``versions`` list of OtherVersion, ``sentence`` the
-    verdict on the model, ``scores`` list of ScoreRow, ``facts`` ModelFacts, ``can_activate``, ``done`` the sentence
-    about an activation a moment ago.
+    Template context: ``data`` ModelDetail, ``report`` OdmapReport, ``versions`` list of OtherVersion, ``scores``
+    list of ScoreRow, ``facts`` ModelFacts, ``can_activate``, ``done`` the sentence about an activation a moment ago.
     """
     model = service.detail(model_id)
     if face() == "json":
@@ -115,7 +114,6 @@ def detail(model_id: str) -> Reply:
         context={
             "report": reports.odmap(model_id),
             "versions": reports.other_versions(model_id),
-            "sentence": scores.verdict(model.card),
             "scores": scores.rows(model.card),
             "facts": facts.of_card(model.card),
             "can_activate": settings().allows_changes and not model.active,

@@ -44,7 +44,7 @@ _VALUES: dict[str, Callable[[SpeciesRow], Value]] = {
     "name": lambda row: row.entry.scientific_name,
     "study": lambda row: row.entry.study.title,
     "quality": lambda row: row.facts.rank if row.facts else None,
-    "auc": lambda row: row.facts.auc.value if row.facts and row.facts.auc else None,
+    "auc": lambda row: row.facts.quality.auc if row.facts else None,
     "validation": lambda row: row.facts.tested_on if row.facts else None,
     "presences": lambda row: row.facts.n_presences if row.facts else None,
 }

@@ -104,8 +104,8 @@ def _links(query: SpeciesQuery) -> ListLinks:
 def detail(slug: str) -> Reply:
     """Show one species and the scores of its model.
 
-    Template context: ``data`` SpeciesDetail, ``card`` ModelCard or None, ``scores`` list of ScoreRow, ``sentence``
-    the verdict on the model, ``facts`` ModelFacts or None, ``map`` MapDrawing or None, ``curves`` list of Drawing.
+    Template context: ``data`` SpeciesDetail, ``card`` ModelCard or None, ``scores`` list of ScoreRow, ``facts``
+    ModelFacts or None, ``map`` MapDrawing or None, ``curves`` list of Drawing.
     """
     row, version = service.with_model(slug)
     described = service.describe(row, version)
@@ -120,7 +120,6 @@ def detail(slug: str) -> Reply:
             "map": _map(card) if card else None,
             "curves": _drawings(row, version),
             "scores": scores.rows(card) if card else [],
-            "sentence": scores.verdict(card) if card else "There is no model for this species yet.",
         },
     )
 
