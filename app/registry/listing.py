@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.catalogue import snapshot, versions
@@ -24,11 +24,11 @@ class ModelRow:
 
 @dataclass(frozen=True)
 class ModelList:
-    """A page of the list and the number of models on all pages."""
+    """A page of the list, the number of models on all pages, and the cursor of the next page."""
 
-    page: ModelPage
     rows: list[ModelRow]
     total: int
+    next: str | None
 
 
 def _tie(row: ModelRow) -> Tie:
@@ -55,27 +55,30 @@ def browse(query: ModelsQuery) -> ModelList:
     ValidationFailed
         There is no such species or study, or the cursor is not one of this list in this order.
     """
-    order = _order(query)
     listed = rows_of(query)
-    rows, cursor = order.page(listed, query.limit, query.cursor)
-    models = versions.by_ids([row.version.id for row in rows])
+    rows, cursor = _order(query).page(listed, query.limit, query.cursor)
+    return ModelList(rows, len(listed), cursor)
+
+
+def as_json(found: ModelList) -> ModelPage:
+    """Return a page of the list as the API answers it, with the scores of each card."""
+    models = versions.by_ids([row.version.id for row in found.rows])
     # a model may have been removed since its row was read
-    rows = [row for row in rows if row.version.id in models]
-    items = [ModelItem(**service.item_of(models[row.version.id])) for row in rows]
+    items = [models[row.version.id] for row in found.rows if row.version.id in models]
+    return ModelPage(items=[ModelItem(**service.item_of(model)) for model in items], next=found.next)
+
+
+def rows_with_facts(rows: Sequence[ModelRow]) -> list[ModelRow]:
+    """Return rows with the facts of their models."""
     facts = facts_of([row.version.id for row in rows])
-    return ModelList(
-        ModelPage(items=items, next=cursor),
-        [ModelRow(row.version, facts.get(row.version.id)) for row in rows],
-        len(listed),
-    )
+    return [ModelRow(row.version, facts.get(row.version.id)) for row in rows]
 
 
 def rows_of(query: ModelsQuery, *, with_facts: bool = False) -> list[ModelRow]:
     """Return all models that a query names, in its order."""
-    listed = versions.listing(*_filters(query))
+    rows = [ModelRow(version) for version in versions.listing(*_filters(query))]
     needed = with_facts or (query.sort or "").lstrip("-") in _BY_FACTS
-    facts = facts_of([version.id for version in listed]) if needed else {}
-    return _order(query).sorted([ModelRow(version, facts.get(version.id)) for version in listed])
+    return _order(query).sorted(rows_with_facts(rows) if needed else rows)
 
 
 def cells(row: ModelRow) -> list[Cell]:

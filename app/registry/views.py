@@ -46,18 +46,19 @@ _ROWS = 100
 def browse() -> Reply:
     """List models.
 
-    Template context: ``data`` ModelPage, ``rows`` list of ModelRow, ``total`` their number on all pages, ``species``
-    and ``study`` slugs of the filters or "", ``links`` ListLinks, ``studies`` of the filter, ``later`` whether this is
-    not the first page, and for the page ``choices`` the species that have models.
+    Template context: ``rows`` list of ModelRow, ``total`` their number on all pages, ``next`` the cursor of the next
+    page or None, ``species`` and ``study`` slugs of the filters or "", ``links`` ListLinks, ``studies`` of the filter,
+    ``later`` whether this is not the first page, and for the page ``choices`` the species that have models.
     """
     query = read_query(ModelsQuery)
     if face() == "json":
-        return Reply(listing.browse(query).page)
+        return Reply(listing.as_json(listing.browse(query)))
     shown = query if "limit" in request.args else query.model_copy(update={"limit": _ROWS})
     found = listing.browse(shown)
     context: dict[str, object] = {
-        "rows": found.rows,
+        "rows": listing.rows_with_facts(found.rows),
         "total": found.total,
+        "next": found.next,
         "species": query.species or "",
         "study": query.study or "",
         "links": _links(query),
@@ -66,7 +67,7 @@ def browse() -> Reply:
     }
     if face() == "page":
         context["choices"] = reports.species_with_models()
-    return Reply(found.page, context=context)
+    return Reply(context=context)
 
 
 @pages.get("/models.csv")

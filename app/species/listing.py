@@ -33,11 +33,11 @@ class SpeciesRow:
 
 @dataclass(frozen=True)
 class SpeciesList:
-    """A page of the list and the number of species on all pages."""
+    """A page of the list, the number of species on all pages, and the cursor of the next page."""
 
-    page: SpeciesPage
     rows: list[SpeciesRow]
     total: int
+    next: str | None
 
 
 _VALUES: dict[str, Callable[[SpeciesRow], Value]] = {
@@ -66,7 +66,12 @@ def browse(query: SpeciesQuery) -> SpeciesList:
         page, cursor = cut_page(listed[start:], query.limit, lambda _: (start + query.limit,))
     else:
         page, cursor = _order(query).page(listed, query.limit, query.cursor)
-    return SpeciesList(SpeciesPage(items=[_item(row.entry) for row in page], next=cursor), list(page), len(listed))
+    return SpeciesList(list(page), len(listed), cursor)
+
+
+def as_json(found: SpeciesList) -> SpeciesPage:
+    """Return a page of the list as the API answers it."""
+    return SpeciesPage(items=[_item(row.entry) for row in found.rows], next=found.next)
 
 
 def rows_of(query: SpeciesQuery, *, with_facts: bool = False) -> list[SpeciesRow]:

@@ -50,14 +50,15 @@ _ROWS = 100
 def browse() -> Reply:
     """List or search species.
 
-    Template context: ``data`` SpeciesPage, ``query`` the search text, ``study`` a slug or "", ``rows`` list of
-    SpeciesRow, ``total`` their number on all pages, ``links`` ListLinks, ``studies`` of the filter, ``later`` whether
-    this is not the first page. With ``pick=1`` the fragment is the list of options of the species box.
+    Template context: ``query`` the search text, ``study`` a slug or "", ``rows`` list of SpeciesRow, ``total`` their
+    number on all pages, ``next`` the cursor of the next page or None, ``links`` ListLinks, ``studies`` of the filter,
+    ``later`` whether this is not the first page. With ``pick=1`` the fragment is the list of options of the species
+    box, and ``data`` a SpeciesPage.
     """
     query = read_query(SpeciesQuery)
     if face() == "json" or (face() == "fragment" and request.args.get("pick") == "1"):
         found = listing.browse(query)
-        return Reply(found.page, context={"query": query.q}, fragment="species/_options.html")
+        return Reply(listing.as_json(found), context={"query": query.q}, fragment="species/_options.html")
     shown = query if "limit" in request.args else query.model_copy(update={"limit": _ROWS})
     found = listing.browse(shown)
     context = {
@@ -65,11 +66,12 @@ def browse() -> Reply:
         "study": query.study or "",
         "rows": listing.rows_with_facts(found.rows),
         "total": found.total,
+        "next": found.next,
         "links": _links(query),
         "studies": snapshot.current().studies,
         "later": query.cursor is not None,
     }
-    return Reply(found.page, context=context)
+    return Reply(context=context)
 
 
 @pages.get("/species.csv")
