@@ -84,8 +84,8 @@ class CardParts(NamedTuple):
     auc: MetricJson | None
     validation: str
     records: Literal["presence-absence", "presence-background"]
-    n_presences: int
-    n_absences: int
+    n_presences: float
+    n_absences: float
 
 
 class ListedVersion(NamedTuple):
@@ -234,15 +234,15 @@ def latest_version(species_id: int) -> int:
 
 def card_parts(model_ids: Sequence[str]) -> list[CardParts]:
     """Read a few parts of models' cards, leaving the rest of each card in the database."""
-    # a card is tens of kilobytes, and a list shows a few numbers of each
+    # a card is tens of kilobytes, and a list shows a few numbers of each; a count may exceed SQL's INTEGER
     card = ModelVersion.card
     query = select(
         ModelVersion.id,
         card["metrics"]["auc_roc"].label("auc"),
         card["validation"]["method"].as_string().label("validation"),
         card["study"]["records"].as_string().label("records"),
-        card["n_presences"].as_integer().label("n_presences"),
-        card["n_absences"].as_integer().label("n_absences"),
+        card["n_presences"].as_float().label("n_presences"),
+        card["n_absences"].as_float().label("n_absences"),
     )
     parts: list[CardParts] = []
     for start in range(0, len(model_ids), _MOST_IDS):

@@ -78,8 +78,8 @@ def facts_of(model_ids: Sequence[str]) -> dict[str, ModelFacts]:
         row.id: ModelFacts(
             quality=quality_of_scores(Metric(**row.auc) if row.auc else None, row.validation),
             records=row.records,
-            n_presences=row.n_presences,
-            n_absences=row.n_absences,
+            n_presences=int(row.n_presences),
+            n_absences=int(row.n_absences),
         )
         for row in versions.card_parts(model_ids)
     }
