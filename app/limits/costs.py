@@ -39,6 +39,7 @@ COSTS: dict[str, int] = {
     "comparisons_api.models": _COMPARISON,
     # Lists and pages.
     "species.browse": 1,
+    "species.browse_csv": 2,
     "species.detail": 1,
     "species_api.browse": 1,
     "species_api.detail": 1,
@@ -64,6 +65,7 @@ COSTS: dict[str, int] = {
     "own_studies_api.post_files": 2,
     "own_studies_api.remove_file": 1,
     "registry.browse": 1,
+    "registry.browse_csv": 2,
     "registry.detail": 1,
     "registry_api.browse": 1,
     "registry_api.detail": 1,

@@ -15,22 +15,12 @@ from app.catalogue.versions import ModelVersion
 from app.components import component
 from app.errors import AppError, Conflict, NotFound, Unavailable
 from app.registry.model_cache import ModelCache
-from app.registry.schemas import ModelDetail, ModelItem, ModelPage, ModelScores, ModelsQuery
+from app.registry.schemas import ModelDetail, ModelScores
 from app.web.faces import settings
-from app.web.paging import cut_page, read_cursor
-from ml.card import Metric, ModelCard, Predictor
+from ml.card import ModelCard, Predictor
 from ml.serving.artifact import Artifact
 
 log = logging.getLogger(__name__)
-
-
-def browse(query: ModelsQuery) -> ModelPage:
-    """Return a page of models, by id."""
-    (after,) = read_cursor(query.cursor, str) or ("",)
-    slug = snapshot.current().resolve(query.species).slug if query.species else None
-    rows = versions.after(after, query.limit + 1, slug)
-    page, cursor = cut_page(rows, query.limit, lambda row: (row.id,))
-    return ModelPage(items=[ModelItem(**_item(row)) for row in page], next=cursor)
 
 
 def nothing_answers(species: Species | SpeciesEntry) -> Conflict:
@@ -50,7 +40,7 @@ def detail(model_id: str) -> ModelDetail:
         No model has this id.
     """
     row = find(model_id)
-    return ModelDetail(**_item(row), card=card_of(row))
+    return ModelDetail(**item_of(row), card=card_of(row))
 
 
 def find(model_id: str) -> ModelVersion:
@@ -70,11 +60,6 @@ def find(model_id: str) -> ModelVersion:
 def card_of(version: ModelVersion | ModelEntry) -> ModelCard:
     """Return the card of a model; the card of a snapshot entry is read from the opened model."""
     return opened(version).card if isinstance(version, ModelEntry) else ModelCard.model_validate(version.card)
-
-
-def auc_by_model(model_ids: list[str]) -> dict[str, Metric]:
-    """Return the cross-validated AUC-ROC of models, for lists."""
-    return {model_id: Metric(**score) for model_id, score in versions.metric_of(model_ids, "auc_roc").items()}
 
 
 def predictors_of_study(study_id: int) -> list[Predictor]:
@@ -99,6 +84,13 @@ def scores_of(version: ModelVersion | ModelEntry) -> ModelScores:
         n_presences=card.n_presences,
         n_absences=card.n_absences,
     )
+
+
+def threshold_of(version: ModelVersion | ModelEntry) -> float | None:
+    """Return the suitability from which conditions are called suitable; None for a card without thresholds."""
+    card = card_of(version)
+    threshold = card.thresholds.get(card.threshold_rule)
+    return threshold.value if threshold is not None else None
 
 
 def has_active(species_id: int) -> bool:
@@ -170,7 +162,8 @@ def preload(app: Flask) -> None:
             log.warning("no model opened at the start: %s", type(error).__name__)
 
 
-def _item(row: ModelVersion) -> dict[str, object]:
+def item_of(row: ModelVersion) -> dict[str, object]:
+    """Return the members that a model has in a list and by itself."""
     study = row.species.study
     return {
         "id": row.id,

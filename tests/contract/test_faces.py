@@ -203,6 +203,6 @@ def test_terms_on_the_pages_are_in_the_glossary(client):
 
 def test_the_species_list_shows_what_each_model_is_worth(client, app):
     page = client.get("/species").get_data(as_text=True)
-    assert page.count('class="species-score"') == len(client.get("/api/v1/species").json["items"]) > 1
+    assert page.count('data-label="AUC"') == len(client.get("/api/v1/species").json["items"]) > 1
     auc = client.get(f"/api/v1/species/{WHEATEAR}").json["model"]["metrics"]["auc_roc"]
-    assert f">{auc['value']:.2f}<" in page
+    assert f'data-label="AUC"><span>{auc["value"]:.2f} ' in page
