@@ -31,6 +31,7 @@ from app.records import views as records
 from app.registry import change_views as registry_changes
 from app.registry import cli as registry_cli
 from app.registry import views as registry
+from app.registry.examples import Showcases
 from app.registry.model_cache import ModelCache
 from app.species import views as species
 from app.studies import cli as studies_cli
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     input_validation.init_app(app)
     problems.init_app(app)
     templating.init_app(app)
+    parts.add(Showcases())
     parts.add(ModelCache(settings.models_dir.resolve(), settings.model_memory))
     outbox.init_app(app, predictions_tables.insert, predictions_tables.insert_json)
     usage.init_app(app)
