@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ml.card import Metric, ModelCard, Validation
+from ml.card import Metric, ModelCard
 from ml.score_words import AucGrade, grade_auc
 
-_TESTED = {
-    "spatial blocks": "tested on other places",
-    "stratified": "tested on records set aside at random",
-}
+#: The records that a model was tested on, by the method of the validation.
+TESTED_ON = {"spatial blocks": "other places", "stratified": "records set aside at random"}
+
+# The grades that complete a sentence about the AUC and do not stand alone.
+_BRIEFLY = {AucGrade.MISSING: "Never tested", AucGrade.UNCERTAIN: "Chance cannot be ruled out"}
 
 
 class Quality(BaseModel):
@@ -47,14 +48,26 @@ def quality_of(card: ModelCard) -> Quality:
     (Hanley & McNeil 1982, Radiology 143: 29-36, doi 10.1148/radiology.143.1.7063747). The sentence says it as a count
     of pairs in 100.
     """
-    auc = card.metrics.get("auc_roc")
+    return quality_of_scores(card.metrics.get("auc_roc"), card.validation.method)
+
+
+def quality_of_scores(auc: Metric | None, validated_by: str) -> Quality:
+    """Return the quality of a model from parts of its card; see :func:`quality_of`.
+
+    Parameters
+    ----------
+    auc : Metric or None
+        Cross-validated.
+    validated_by : str
+        Method of the validation.
+    """
     grade = grade_auc(auc)
     return Quality(
-        sentence=_sentence(grade, auc, card.validation),
-        grade=grade.capitalize(),
+        sentence=_sentence(grade, auc, validated_by),
+        grade=_BRIEFLY.get(grade, grade.capitalize()),
         auc=auc.value if auc is not None else None,
         auc_interval=(auc.low, auc.high) if auc is not None and auc.low is not None and auc.high is not None else None,
-        validated_by=card.validation.method,
+        validated_by=validated_by,
         better_than_chance=grade.rules_out_chance,
     )
 
@@ -71,10 +84,10 @@ def chance_reason(quality: Quality) -> str:
     )
 
 
-def _sentence(grade: AucGrade, auc: Metric | None, validation: Validation) -> str:
+def _sentence(grade: AucGrade, auc: Metric | None, validated_by: str) -> str:
     if auc is None:
         return "Never tested: the model has no cross-validated score."
-    tested = _TESTED[validation.method]
+    tested = f"tested on {TESTED_ON[validated_by]}"
     times = f"of two places it ranks the right one first {100 * auc.value:.0f} times in 100"
     if grade is AucGrade.UNCERTAIN:
         assert auc.low is not None and auc.high is not None  # noqa: S101 (the grade comes from the interval)

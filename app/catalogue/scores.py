@@ -92,11 +92,3 @@ def rows(card: ModelCard) -> list[ScoreRow]:
         )
         for name in names
     ]
-
-
-def verdict(card: ModelCard) -> str:
-    """Return the sentence that sums up how good a model is."""
-    auc = card.metrics.get("auc_roc")
-    if auc is None:
-        return "It has no cross-validated score: do not use for decisions."
-    return sentence_for("auc_roc", auc)

@@ -20,7 +20,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue import snapshot_format, versions
-from app.catalogue.entries import SpeciesEntry
+from app.catalogue.entries import SpeciesEntry, StudyEntry
 from app.catalogue.names import binomial, fold, shorten
 from app.catalogue.search import SearchIndex
 from app.components import component
@@ -123,6 +123,11 @@ class Snapshot:
     def by_scientific_name(self) -> list[SpeciesEntry]:
         """The species in the order of their scientific names."""
         return sorted(self.species, key=lambda entry: (entry.scientific_name, entry.slug))
+
+    @cached_property
+    def studies(self) -> list[StudyEntry]:
+        """The studies that have species, by title."""
+        return sorted({entry.study for entry in self.species}, key=lambda study: (study.title, study.slug))
 
     @cached_property
     def index(self) -> SearchIndex:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, false, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -13,6 +13,9 @@ from app.catalogue.species import Species
 from app.catalogue.studies import Study
 from app.database.db import Base, db
 from app.database.types import UtcDateTime, now
+
+#: Ids in one query; databases limit the number of its parameters.
+_MOST_IDS = 500
 
 
 class ModelVersion(Base):
@@ -72,6 +75,30 @@ class MetricJson(TypedDict):
     value: float
     low: float | None
     high: float | None
+
+
+class CardParts(NamedTuple):
+    """The parts of a model's card that lists show."""
+
+    id: str
+    auc: MetricJson | None
+    validation: str
+    records: Literal["presence-absence", "presence-background"]
+    n_presences: float
+    n_absences: float
+
+
+class ListedVersion(NamedTuple):
+    """A model in a list, without its card."""
+
+    id: str
+    version: int
+    active: bool
+    registered_at: datetime
+    species_slug: str
+    scientific_name: str
+    study_slug: str
+    study_title: str
 
 
 class SpeciesRow(NamedTuple):
@@ -146,12 +173,33 @@ def active_counts() -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def after(model_id: str, limit: int, species: str | None = None) -> list[ModelVersion]:
-    """Return models in the order of their ids, starting after one of them."""
-    statement = select(ModelVersion).where(ModelVersion.id > model_id).order_by(ModelVersion.id).limit(limit)
+def listing(study: str | None = None, species: str | None = None) -> list[ListedVersion]:
+    """Return models without their cards, of a study or a species where its slug is given, in no certain order."""
+    query = (
+        select(
+            ModelVersion.id,
+            ModelVersion.version,
+            ModelVersion.active,
+            ModelVersion.registered_at,
+            Species.slug.label("species_slug"),
+            Species.scientific_name,
+            Study.slug.label("study_slug"),
+            Study.title.label("study_title"),
+        )
+        .join(Species, Species.id == ModelVersion.species_id)
+        .join(Study, Study.id == Species.study_id)
+    )
+    if study is not None:
+        query = query.where(Study.slug == study)
     if species is not None:
-        statement = statement.join(Species, Species.id == ModelVersion.species_id).where(Species.slug == species)
-    return list(db.session.scalars(statement))
+        query = query.where(Species.slug == species)
+    return [ListedVersion(*row) for row in db.session.execute(query)]
+
+
+def by_ids(model_ids: Sequence[str]) -> dict[str, ModelVersion]:
+    """Return models with their cards, by id."""
+    query = select(ModelVersion).where(ModelVersion.id.in_(model_ids))
+    return {version.id: version for version in db.session.scalars(query)}
 
 
 def versions_of(species_id: int, limit: int) -> list[ModelVersion]:
@@ -184,8 +232,20 @@ def latest_version(species_id: int) -> int:
     return db.session.scalar(highest) or 0
 
 
-def metric_of(model_ids: Iterable[str], metric: str) -> dict[str, MetricJson]:
-    """Read one metric out of each model's card, leaving the rest of the card in the database."""
-    # a card is tens of kilobytes, and a list shows one number of each
-    query = select(ModelVersion.id, ModelVersion.card["metrics"][metric]).where(ModelVersion.id.in_(list(model_ids)))
-    return {model_id: score for model_id, score in db.session.execute(query) if score}
+def card_parts(model_ids: Sequence[str]) -> list[CardParts]:
+    """Read a few parts of models' cards, leaving the rest of each card in the database."""
+    # a card is tens of kilobytes, and a list shows a few numbers of each; a count may exceed SQL's INTEGER
+    card = ModelVersion.card
+    query = select(
+        ModelVersion.id,
+        card["metrics"]["auc_roc"].label("auc"),
+        card["validation"]["method"].as_string().label("validation"),
+        card["study"]["records"].as_string().label("records"),
+        card["n_presences"].as_float().label("n_presences"),
+        card["n_absences"].as_float().label("n_absences"),
+    )
+    parts: list[CardParts] = []
+    for start in range(0, len(model_ids), _MOST_IDS):
+        some = model_ids[start : start + _MOST_IDS]
+        parts += [CardParts(*row) for row in db.session.execute(query.where(ModelVersion.id.in_(some)))]
+    return parts

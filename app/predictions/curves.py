@@ -11,7 +11,7 @@ from app.predictions import stored
 from app.predictions.schemas import PredictionAnswer
 from app.registry import service as registry
 from app.species import service as species_service
-from app.species.curve_drawing import Drawing, draw
+from app.species.curve_drawing import Drawing, draw_all
 from app.species.schemas import CurvesQuery, ResponseCurves
 from app.web.faces import API_PREFIX, Reply, face, faces, keep_private
 from app.web.input_validation import read_query
@@ -57,9 +57,10 @@ def curves(slug: str) -> Reply:
         if version is None:
             raise registry.nothing_answers(row)
         result = species_service.starting_curves(row, version, query.start, query.points)
+        threshold = registry.threshold_of(version)
     else:
-        result = curves_at(query.prediction, row, query.points)
-    drawings = [draw(curve) for curve in result.curves] if face() != "json" else []
+        result, threshold = curves_at(query.prediction, row, query.points)
+    drawings = draw_all(result.curves, threshold) if face() != "json" else []
     starts = registry.card_of(version).starting_points if version is not None and query.prediction is None else []
     return Reply(
         result,
@@ -67,8 +68,8 @@ def curves(slug: str) -> Reply:
     )
 
 
-def curves_at(prediction_id: str, species: Species, points: int) -> ResponseCurves:
-    """Return response curves of a stored answer's model around the conditions of the answer.
+def curves_at(prediction_id: str, species: Species, points: int) -> tuple[ResponseCurves, float]:
+    """Return response curves of a stored answer's model around the conditions of the answer, and its threshold.
 
     Raises
     ------
@@ -82,7 +83,8 @@ def curves_at(prediction_id: str, species: Species, points: int) -> ResponseCurv
         raise ValidationFailed([("/prediction", "there is no such prediction for this species")])
     answer = stored_answer.answer
     at = f"the conditions of prediction {answer.id}"
-    return species_service.curves_around(species, stored_answer.model, at, dict(answer.environment), points)
+    result = species_service.curves_around(species, stored_answer.model, at, dict(answer.environment), points)
+    return result, answer.threshold.value
 
 
 def drawings(answer: PredictionAnswer) -> dict[str, Drawing]:
@@ -92,4 +94,5 @@ def drawings(answer: PredictionAnswer) -> dict[str, Drawing]:
         curves = species_service.curves_of(model, answer.environment, _POINTS) if model is not None else []
     except (Unavailable, KeyError, SQLAlchemyError):
         return {}
-    return {curve.predictor: draw(curve) for curve in curves}
+    drawn = draw_all(curves, answer.threshold.value)
+    return {drawing.data.predictor: drawing for drawing in drawn}

@@ -10,6 +10,7 @@ from app.database.replica import from_replica
 from app.errors import OutsideArea, ValidationFailed
 from app.predictions import curves, service, stored
 from app.predictions import form as forms
+from app.predictions.explanation import explain_answer
 from app.predictions.field_groups import FieldGroup, group_fields
 from app.predictions.presentation import present, start_word, value_text
 from app.predictions.schemas import (
@@ -169,7 +170,7 @@ def _example(species: SpeciesEntry, first: FirstExample | None = None) -> Reply:
     return _answered(result.answer, result.card, form=form)
 
 
-def _context(form: PredictForm) -> dict[str, object]:
+def _context(form: PredictForm | None) -> dict[str, object]:
     return {"form": form, "groups": _groups(form), "view": None, "card": None, "no_models": False}
 
 
@@ -179,7 +180,8 @@ def _groups(form: PredictForm | None) -> list[FieldGroup]:
 
 def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | None = None) -> Reply:
     view = present(answer, card, site_root(), curves.drawings(answer)) if face() != "json" else None
-    context = {"view": view, "form": form, "groups": _groups(form), "card": card, "no_models": False}
+    explanation = explain_answer(answer, card) if view is not None else None
+    context = {**_context(form), "view": view, "card": card, "explanation": explanation}
     return Reply(answer, context=context)
 
 

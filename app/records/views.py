@@ -7,8 +7,9 @@ from typing import Any
 from flask import Blueprint, Response, request, send_file, url_for
 from werkzeug.datastructures import MultiDict
 
+from app.cartography import coastline, records_map
 from app.errors import Conflict, ValidationFailed
-from app.records import coastline, drawing, form, service
+from app.records import form, service
 from app.records.schemas import RecordsAnswer, RecordsChange, Rows, RowsQuery
 from app.records.service import StudyRecords
 from app.studies.steps import steps_of
@@ -114,9 +115,9 @@ def submit(slug: str) -> Response:
         errors.add_pointers(error.errors, _names(fields))
         return render(_reply(records, fields, errors, status=422))
     except Conflict as error:
-        # the state as it is now, with the values of the form
+        # the state as it is now: with the old boxes, the next click would undo the other change
         errors.add("", error.detail)
-        return render(_reply(records, fields, errors, status=409))
+        return render(_reply(service.read(slug), errors=errors, status=409))
     if face() == FRAGMENT:
         return render(_reply(records))
     return Response(status=303, headers={"Location": url_for("records.page", slug=slug)})
@@ -165,7 +166,7 @@ def _reply(
         context={
             "steps": steps_of(records.study),
             "study": records.study,
-            "map": drawing.draw(records.answer.places, rings),
+            "map": records_map.draw(records.answer.places, rings),
             "fields": fields if errors and fields is not None else MultiDict(),
             "errors": errors,
             "wrong_file": fields.get("file", "") if errors and fields is not None else "",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
-from app.web.fields import PageQuery, Text
+from app.web.fields import PageQuery, Text, blank_is_none
 from ml.card import Metric, ModelCard, Threshold, Validation
 
 
@@ -45,10 +46,22 @@ class ModelPage(BaseModel):
     next: str | None
 
 
-class ModelsQuery(PageQuery):
-    """Filter and page of the list of models."""
+ModelSort = Literal[
+    "species", "-species", "study", "-study", "quality", "-quality", "auc", "-auc", "validation", "-validation",
+    "presences", "-presences", "added", "-added",
+]  # fmt: skip
 
-    species: Text | None = Field(None, description="Only models of this species, by slug.")
+
+class ModelsQuery(PageQuery):
+    """Filter, order and page of the list of models."""
+
+    species: Text | None = Field(None, description="Only models of this species, by slug or scientific name.")
+    study: Text | None = Field(None, description="Only models of this study, by slug.")
+    sort: Annotated[ModelSort | None, BeforeValidator(blank_is_none)] = Field(
+        None,
+        description="The order, with a minus sign for descending values; by species, the latest version first, when "
+        "left out. `quality` has models that are not better than chance below all others.",
+    )
 
 
 class ActivationResult(BaseModel):

@@ -10,20 +10,10 @@ from app.catalogue.versions import ModelVersion
 from app.components import component
 from app.errors import Conflict, NotFound, Unavailable
 from app.registry.model_cache import ModelCache
-from app.registry.schemas import ModelDetail, ModelItem, ModelPage, ModelScores, ModelsQuery
+from app.registry.schemas import ModelDetail, ModelScores
 from app.web.faces import settings
-from app.web.paging import cut_page, read_cursor
-from ml.card import Metric, ModelCard, Predictor
+from ml.card import ModelCard, Predictor
 from ml.serving.artifact import Artifact
-
-
-def browse(query: ModelsQuery) -> ModelPage:
-    """Return a page of models, by id."""
-    (after,) = read_cursor(query.cursor, str) or ("",)
-    slug = snapshot.current().resolve(query.species).slug if query.species else None
-    rows = versions.after(after, query.limit + 1, slug)
-    page, cursor = cut_page(rows, query.limit, lambda row: (row.id,))
-    return ModelPage(items=[ModelItem(**_item(row)) for row in page], next=cursor)
 
 
 def nothing_answers(species: Species | SpeciesEntry) -> Conflict:
@@ -43,7 +33,7 @@ def detail(model_id: str) -> ModelDetail:
         No model has this id.
     """
     row = find(model_id)
-    return ModelDetail(**_item(row), card=card_of(row))
+    return ModelDetail(**item_of(row), card=card_of(row))
 
 
 def find(model_id: str) -> ModelVersion:
@@ -63,11 +53,6 @@ def find(model_id: str) -> ModelVersion:
 def card_of(version: ModelVersion | ModelEntry) -> ModelCard:
     """Return the card of a model; the card of a snapshot entry is read from the opened model."""
     return opened(version).card if isinstance(version, ModelEntry) else ModelCard.model_validate(version.card)
-
-
-def auc_by_model(model_ids: list[str]) -> dict[str, Metric]:
-    """Return the cross-validated AUC-ROC of models, for lists."""
-    return {model_id: Metric(**score) for model_id, score in versions.metric_of(model_ids, "auc_roc").items()}
 
 
 def predictors_of_study(study_id: int) -> list[Predictor]:
@@ -92,6 +77,13 @@ def scores_of(version: ModelVersion | ModelEntry) -> ModelScores:
         n_presences=card.n_presences,
         n_absences=card.n_absences,
     )
+
+
+def threshold_of(version: ModelVersion | ModelEntry) -> float | None:
+    """Return the suitability from which conditions are called suitable; None for a card without thresholds."""
+    card = card_of(version)
+    threshold = card.thresholds.get(card.threshold_rule)
+    return threshold.value if threshold is not None else None
 
 
 def has_active(species_id: int) -> bool:
@@ -145,7 +137,8 @@ def opened_of_study(study_id: int) -> Artifact | None:
     return opened(version) if version is not None else None
 
 
-def _item(row: ModelVersion) -> dict[str, object]:
+def item_of(row: ModelVersion) -> dict[str, object]:
+    """Return the members that a model has in a list and by itself."""
     study = row.species.study
     return {
         "id": row.id,

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.catalogue import scores
+from app.catalogue import scores, snapshot
 from app.database.replica import from_replica
 from app.errors import NotFound
-from app.registry import activations, reports, service
+from app.registry import activations, facts, listing, reports, service
 from app.registry.schemas import ModelDetail, ModelPage, ModelsQuery
+from app.web.csv_download import csv_download
 from app.web.faces import API_PREFIX, Reply, face, faces, settings
 from app.web.input_validation import read_query
+from app.web.list_links import Column, ListLinks
 from app.web.operations import Operation
 from ml.odmap import OdmapReport, to_markdown
 
 api = Blueprint("registry_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("registry", __name__)
+COLUMNS = (
+    Column("species", "Model", "Species"),
+    Column("quality", "Quality", "Quality, best first", descending=True),
+    Column("auc", "AUC", "AUC, highest first", descending=True),
+    Column("validation", "Tested on", "Kind of test"),
+    Column("presences", "Presences", "Presences, most first", descending=True),
+    Column("study", "Study", "Study"),
+    Column("added", "Added", "Added, latest first", descending=True),
+)
+#: Rows of a page of the list, where the address does not say how many.
+_ROWS = 100
 
 
 @api.get("/models")
@@ -33,14 +46,49 @@ pages = Blueprint("registry", __name__)
 def browse() -> Reply:
     """List models.
 
-    Template context: ``data`` ModelPage, ``species`` the slug of the filter or "", ``later`` whether this is not the
-    first page, and for the page ``choices`` the species that have models.
+    Template context: ``rows`` list of ModelRow, ``total`` their number on all pages, ``next`` the cursor of the next
+    page or None, ``species`` and ``study`` slugs of the filters or "", ``links`` ListLinks, ``studies`` of the filter,
+    ``later`` whether this is not the first page, and for the page ``choices`` the species that have models.
     """
     query = read_query(ModelsQuery)
-    context: dict[str, object] = {"species": query.species or "", "later": query.cursor is not None}
+    if face() == "json":
+        return Reply(listing.as_json(listing.browse(query)))
+    shown = query if "limit" in request.args else query.model_copy(update={"limit": _ROWS})
+    found = listing.browse(shown)
+    context: dict[str, object] = {
+        "rows": listing.rows_with_facts(found.rows),
+        "total": found.total,
+        "next": found.next,
+        "species": query.species or "",
+        "study": query.study or "",
+        "links": _links(query),
+        "studies": snapshot.current().studies,
+        "later": query.cursor is not None,
+    }
     if face() == "page":
         context["choices"] = reports.species_with_models()
-    return Reply(service.browse(query), context=context)
+    return Reply(context=context)
+
+
+@pages.get("/models.csv")
+@from_replica
+def browse_csv() -> Response:
+    """Return the list of models as a file, in the order and with the filters of the address."""
+    rows = listing.rows_of(read_query(ModelsQuery), with_facts=True)
+    named = ("species", "scientific_name", "study", "study_title")
+    columns = ("model", "version", "active", "registered_at", *named, *facts.COLUMNS)
+    return csv_download("models.csv", columns, [listing.cells(row) for row in rows])
+
+
+def _links(query: ModelsQuery) -> ListLinks:
+    return ListLinks(
+        "/models",
+        COLUMNS,
+        {"species": query.species or "", "study": query.study or ""},
+        query.sort or "species",
+        explicit=query.sort is not None,
+        limit=query.limit if "limit" in request.args else None,
+    )
 
 
 @api.get("/models/<slug:model_id>")
@@ -56,8 +104,8 @@ def browse() -> Reply:
 def detail(model_id: str) -> Reply:
     """Show one model: its card, its ODMAP report and its species' other versions.
 
-    Template context: ``data`` ModelDetail, ``report`` OdmapReport, ``versions`` list of OtherVersion, ``sentence`` the
-    verdict on the model, ``can_activate``, ``done`` the sentence about an activation a moment ago.
+    Template context: ``data`` ModelDetail, ``report`` OdmapReport, ``versions`` list of OtherVersion, ``scores``
+    list of ScoreRow, ``facts`` ModelFacts, ``can_activate``, ``done`` the sentence about an activation a moment ago.
     """
     model = service.detail(model_id)
     if face() == "json":
@@ -67,7 +115,8 @@ def detail(model_id: str) -> Reply:
         context={
             "report": reports.odmap(model_id),
             "versions": reports.other_versions(model_id),
-            "sentence": scores.verdict(model.card),
+            "scores": scores.rows(model.card),
+            "facts": facts.of_card(model.card),
             "can_activate": settings().allows_changes and not model.active,
             "done": activations.describe_active(model_id) if request.args.get("activated") == "1" else "",
         },

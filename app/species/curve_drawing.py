@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from app.species.curve_axes import SuitabilityAxis, Tick, predictor_ticks, suitability_axis
 from app.species.schemas import CurveData
 from ml.serving.response_curves import Curve
 
@@ -46,6 +48,10 @@ class Drawing:
 
     Attributes
     ----------
+    axis : SuitabilityAxis
+        The vertical axis, which the curves of a set share.
+    ticks : list of Tick
+        Of the horizontal axis; none for levels.
     inside, outside : list of str
         Points of the polylines inside and outside the area of applicability, in the syntax of SVG.
     density : str
@@ -61,6 +67,8 @@ class Drawing:
     """
 
     data: CurveData
+    axis: SuitabilityAxis
+    ticks: list[Tick] = field(default_factory=list)
     inside: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     density: str = ""
@@ -95,11 +103,24 @@ def as_data(curve: Curve) -> CurveData:
     )
 
 
-def draw(data: CurveData) -> Drawing:
+def draw_all(curves: Sequence[CurveData], threshold: float | None = None) -> list[Drawing]:
+    """Return the drawings of a set of curves on one axis of suitability.
+
+    Parameters
+    ----------
+    curves : sequence of CurveData
+    threshold : float, optional
+        Drawn across the curves where the axis reaches it.
+    """
+    axis = suitability_axis((max(curve.suitability, default=0.0) for curve in curves), threshold)
+    return [draw(curve, axis) for curve in curves]
+
+
+def draw(data: CurveData, axis: SuitabilityAxis) -> Drawing:
     """Return the drawing of a curve."""
-    height = [round(HEIGHT * (1 - s), 2) for s in data.suitability]
+    height = [round(HEIGHT * (1 - s / axis.top), 2) for s in data.suitability]
     if data.type == "categorical":
-        return _draw_levels(data, height)
+        return _draw_levels(data, axis, height)
     at = [float(v) for v in data.values]
     low, high = (at[0], at[-1]) if data.minimum is None or data.maximum is None else (data.minimum, data.maximum)
     # a value far outside the range is drawn at the edge, because the curve would be too narrow otherwise
@@ -121,6 +142,8 @@ def draw(data: CurveData) -> Drawing:
     own = at.index(float(data.value))
     return Drawing(
         data,
+        axis,
+        predictor_ticks(first, last),
         solid,
         dashed,
         _density(x, data.density),
@@ -130,7 +153,7 @@ def draw(data: CurveData) -> Drawing:
     )
 
 
-def _draw_levels(data: CurveData, height: list[float]) -> Drawing:
+def _draw_levels(data: CurveData, axis: SuitabilityAxis, height: list[float]) -> Drawing:
     shown = list(zip(data.values, data.suitability, height, strict=True))
     if len(shown) > _LEVELS_SHOWN:
         best = sorted(shown, key=lambda one: -one[1])[: _LEVELS_SHOWN - 1]
@@ -140,7 +163,7 @@ def _draw_levels(data: CurveData, height: list[float]) -> Drawing:
         Dot(str(level), round((i + 0.5) * step, 2), y, s, level == data.value) for i, (level, s, y) in enumerate(shown)
     ]
     mark = next(((dot.x, dot.y) for dot in dots if dot.chosen), (50.0, HEIGHT))
-    return Drawing(data, mark=mark, dots=dots, summary=_sentence(data))
+    return Drawing(data, axis, mark=mark, dots=dots, summary=_sentence(data))
 
 
 def _density(x: list[float], density: list[float]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
 from app.registry.schemas import ModelScores
-from app.web.fields import PageQuery, Text, plain_text
+from app.web.fields import PageQuery, Text, blank_is_none, plain_text
 
 
 class SpeciesItem(BaseModel):
@@ -39,11 +39,22 @@ class SpeciesDetail(BaseModel):
     model: ModelScores | None
 
 
+SpeciesSort = Literal[
+    "name", "-name", "study", "-study", "quality", "-quality", "auc", "-auc", "validation", "-validation",
+    "presences", "-presences",
+]  # fmt: skip
+
+
 class SpeciesQuery(PageQuery):
-    """Filter and page of the list of species."""
+    """Filter, order and page of the list of species."""
 
     q: Text = Field("", description="Part of a scientific or vernacular name; typing errors are forgiven.")
     study: Text | None = Field(None, description="Only species of this study, by slug.")
+    sort: Annotated[SpeciesSort | None, BeforeValidator(blank_is_none)] = Field(
+        None,
+        description="The order, with a minus sign for descending values; the best match first, or by name, when left "
+        "out. `quality` has models that are not better than chance below all others.",
+    )
 
 
 class CurveData(BaseModel):

@@ -1,8 +1,8 @@
-"""The list of species, search by name, and single species with their response curves."""
+"""Single species with their response curves."""
 
 from __future__ import annotations
 
-from app.catalogue import names, snapshot, species, versions
+from app.catalogue import names, species, versions
 from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
 from app.catalogue.species import Species
@@ -10,36 +10,8 @@ from app.catalogue.versions import ModelVersion
 from app.errors import NotFound, ValidationFailed
 from app.registry import service as registry
 from app.species.curve_drawing import as_data
-from app.species.schemas import CurveData, ResponseCurves, SpeciesDetail, SpeciesItem, SpeciesPage, SpeciesQuery
-from app.web.paging import cut_page, read_cursor
+from app.species.schemas import CurveData, ResponseCurves, SpeciesDetail
 from ml.serving.response_curves import response_curves
-
-
-def browse(query: SpeciesQuery) -> SpeciesPage:
-    """Return a page of species from the snapshot: by scientific name, or by how well a search text matches."""
-    if query.study is not None:
-        query = query.model_copy(update={"study": snapshot.current().resolve_study(query.study)})
-    if not query.q.strip():
-        return _list(query)
-    return _search(query) if names.fold(query.q) else SpeciesPage(items=[], next=None)
-
-
-def _list(query: SpeciesQuery) -> SpeciesPage:
-    after = read_cursor(query.cursor, str, 2) or ("", "")
-    species = [
-        entry
-        for entry in snapshot.current().by_scientific_name
-        if (entry.scientific_name, entry.slug) > after and query.study in (None, entry.study.slug)
-    ]
-    page, cursor = cut_page(species, query.limit, lambda entry: (entry.scientific_name, entry.slug))
-    return SpeciesPage(items=[_item(entry) for entry in page], next=cursor)
-
-
-def _search(query: SpeciesQuery) -> SpeciesPage:
-    (start,) = read_cursor(query.cursor, int) or (0,)
-    matches = snapshot.with_all_names().index.search(query.q, query.study)[start:]
-    page, cursor = cut_page(matches, query.limit, lambda _: (start + query.limit,))
-    return SpeciesPage(items=[_item(entry) for entry in page], next=cursor)
 
 
 def detail(slug: str) -> SpeciesDetail:
@@ -121,15 +93,4 @@ def curves_around(
         at=at,
         environment=environment,
         curves=curves_of(version, environment, points),
-    )
-
-
-def _item(entry: SpeciesEntry) -> SpeciesItem:
-    model = entry.model
-    return SpeciesItem(
-        slug=entry.slug,
-        scientific_name=entry.scientific_name,
-        vernacular_name=entry.vernacular_name,
-        study=StudyRef(slug=entry.study.slug, title=entry.study.title),
-        model=ModelRef(id=model.id, version=model.version) if model is not None else None,
     )

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import logging
+from flask import Blueprint, Response, request
 
-from flask import Blueprint, request
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
-from app.catalogue import scores
+from app.cartography import coastline, records_map
+from app.cartography.records_map import MapDrawing
+from app.catalogue import scores, snapshot
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
-from app.database.db import db
-from app.database.replica import from_replica
 from app.errors import Unavailable
+from app.registry import facts
 from app.registry import service as registry
-from app.species import service
-from app.species.curve_drawing import Drawing, draw
+from app.species import listing, service
+from app.species.curve_drawing import Drawing, draw_all
 from app.species.schemas import SpeciesDetail, SpeciesPage, SpeciesQuery
-from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.csv_download import csv_download
+from app.web.faces import API_PREFIX, Reply, face, faces, settings
 from app.web.input_validation import read_query
+from app.web.list_links import Column, ListLinks
 from app.web.operations import Operation
-from ml.card import Metric
+from ml.card import ModelCard
 
 api = Blueprint("species_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("species", __name__)
-log = logging.getLogger(__name__)
+COLUMNS = (
+    Column("name", "Species", "Name"),
+    Column("quality", "Quality", "Quality, best first", descending=True),
+    Column("auc", "AUC", "AUC, highest first", descending=True),
+    Column("validation", "Tested on", "Kind of test"),
+    Column("presences", "Presences", "Presences, most first", descending=True),
+    Column("study", "Study", "Study"),
+)
+#: Rows of a page of the list, where the address does not say how many.
+_ROWS = 100
 
 
 @api.get("/species")
@@ -36,20 +44,53 @@ log = logging.getLogger(__name__)
     summary="Find species by name",
     query=SpeciesQuery,
     answer=SpeciesPage,
-    problems=(422,),
+    problems=(422, 503),
 )
 @faces(page="species/list.html", fragment="species/_results.html")
 def browse() -> Reply:
     """List or search species.
 
-    Template context: ``data`` SpeciesPage, ``query`` the search text, ``study`` a slug or None, ``scores`` the AUC by
-    slug. With ``pick=1`` the fragment is the list of options of the species box.
+    Template context: ``query`` the search text, ``study`` a slug or "", ``rows`` list of SpeciesRow, ``total`` their
+    number on all pages, ``next`` the cursor of the next page or None, ``links`` ListLinks, ``studies`` of the filter,
+    ``later`` whether this is not the first page. With ``pick=1`` the fragment is the list of options of the species
+    box, and ``data`` a SpeciesPage.
     """
     query = read_query(SpeciesQuery)
-    fragment = "species/_options.html" if request.args.get("pick") == "1" else None
-    page = service.browse(query)
-    auc = _auc_by_slug(page) if face() != "json" and fragment is None else {}
-    return Reply(page, context={"query": query.q, "study": query.study, "scores": auc}, fragment=fragment)
+    if face() == "json" or (face() == "fragment" and request.args.get("pick") == "1"):
+        found = listing.browse(query)
+        return Reply(listing.as_json(found), context={"query": query.q}, fragment="species/_options.html")
+    shown = query if "limit" in request.args else query.model_copy(update={"limit": _ROWS})
+    found = listing.browse(shown)
+    context = {
+        "query": query.q,
+        "study": query.study or "",
+        "rows": listing.rows_with_facts(found.rows),
+        "total": found.total,
+        "next": found.next,
+        "links": _links(query),
+        "studies": snapshot.current().studies,
+        "later": query.cursor is not None,
+    }
+    return Reply(context=context)
+
+
+@pages.get("/species.csv")
+def browse_csv() -> Response:
+    """Return the list of species as a file, in the order and with the filters of the address."""
+    rows = listing.rows_of(read_query(SpeciesQuery), with_facts=True)
+    columns = ("slug", "scientific_name", "vernacular_name", "study", "study_title", "model", "version", *facts.COLUMNS)
+    return csv_download("species.csv", columns, [listing.cells(row) for row in rows])
+
+
+def _links(query: SpeciesQuery) -> ListLinks:
+    return ListLinks(
+        "/species",
+        COLUMNS,
+        {"q": query.q, "study": query.study or ""},
+        query.sort or ("" if query.q.strip() else "name"),
+        explicit=query.sort is not None,
+        limit=query.limit if "limit" in request.args else None,
+    )
 
 
 @api.get("/species/<slug:slug>")
@@ -65,39 +106,38 @@ def browse() -> Reply:
 def detail(slug: str) -> Reply:
     """Show one species and the scores of its model.
 
-    Template context: ``data`` SpeciesDetail, ``card`` ModelCard or None, ``scores`` list of ScoreRow, ``sentence``
-    the verdict on the model.
+    Template context: ``data`` SpeciesDetail, ``card`` ModelCard or None, ``scores`` list of ScoreRow, ``facts``
+    ModelFacts or None, ``map`` MapDrawing or None, ``curves`` list of Drawing.
     """
     row, version = service.with_model(slug)
+    described = service.describe(row, version)
+    if face() == "json":
+        return Reply(described)
     card = registry.card_of(version) if version is not None else None
     return Reply(
-        service.describe(row, version),
+        described,
         context={
             "card": card,
+            "facts": facts.of_card(card) if card else None,
+            "map": _map(card) if card else None,
             "curves": _drawings(row, version),
             "scores": scores.rows(card) if card else [],
-            "sentence": scores.verdict(card) if card else "There is no model for this species yet.",
         },
     )
 
 
-def _auc_by_slug(page: SpeciesPage) -> dict[str, Metric]:
-    """Return the AUC of the species on a page; empty while the database does not answer."""
-    slugs = {item.model.id: item.slug for item in page.items if item.model is not None}
-    try:
-        scores = from_replica(registry.auc_by_model)(list(slugs))
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
-        db.session.rollback()
-        log.warning("the list of species has no scores: %s", type(error).__name__)
-        return {}
-    return {slugs[model_id]: score for model_id, score in scores.items()}
+def _map(card: ModelCard) -> MapDrawing | None:
+    """Return the map of a model's presences; None where the study has no coordinates."""
+    rings = coastline.read_rings(settings().data_dir / coastline.OUTLINE)
+    return records_map.draw([(longitude, latitude, True) for longitude, latitude in card.places], rings)
 
 
 def _drawings(row: Species, version: ModelVersion | None) -> list[Drawing]:
     """Return the curves of the species page; a model that cannot be opened leaves the rest of the page."""
-    if version is None or face() == "json":
+    if version is None:
         return []
     try:
-        return [draw(curve) for curve in service.starting_curves(row, version).curves]
+        curves = service.starting_curves(row, version).curves
+        return draw_all(curves, registry.threshold_of(version))
     except Unavailable:
         return []

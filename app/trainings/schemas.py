@@ -34,7 +34,7 @@ class VersionScores(ModelRef):
     active: bool
     registered_at: datetime
     auc: Metric | None
-    quality: str = Field(description="The AUC in words.")
+    quality: str = Field(description="The quality in words.")
     validation: str
     n_presences: int
     n_background: int

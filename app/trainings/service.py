@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from app.catalogue import scores, versions
 from app.catalogue import species as species_tables
+from app.catalogue import versions
 from app.catalogue.refs import SpeciesRef, StudyRef
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
@@ -37,9 +37,9 @@ from app.trainings.steps import KIND
 from app.web.fields import PageQuery
 from app.web.paging import cut_page, read_cursor
 from ml.card import ModelCard
+from ml.quality import quality_of
 from ml.recipes.reports import Preflight
 
-LONGEST_KEY = 150
 _MOST_GATES = 2_000
 
 
@@ -227,7 +227,7 @@ def _scores(version: ModelVersion, active: ModelVersion | None = None) -> Versio
         active=version.active,
         registered_at=version.registered_at,
         auc=card.metrics.get("auc_roc"),
-        quality=scores.verdict(card),
+        quality=quality_of(card).sentence,
         validation=_validation(card),
         n_presences=card.n_presences,
         n_background=card.n_absences,

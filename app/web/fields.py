@@ -17,6 +17,11 @@ def plain_text(value: str) -> str:
     return value
 
 
+def blank_is_none(value: object) -> object:
+    """Return None for the empty text that a form sends for a choice that was not made."""
+    return None if value == "" else value
+
+
 Text = Annotated[str, Field(max_length=200), AfterValidator(plain_text)]
 
 

@@ -13,9 +13,11 @@ from app.errors import ValidationFailed
 
 Row = TypeVar("Row")
 Part = TypeVar("Part", str, int)
+#: The problem of a cursor that a client changed, or took from another list.
+NOT_A_CURSOR = [("/cursor", "not a cursor this list has given out")]
 
 
-def write_cursor(*position: str | int) -> str:
+def write_cursor(*position: str | float | None) -> str:
     """Return a cursor for a position in a list."""
     return base64.urlsafe_b64encode(orjson.dumps(position)).rstrip(b"=").decode()
 
@@ -39,6 +41,24 @@ def read_cursor(cursor: str | None, kind: type[Part], length: int = 1) -> tuple[
     """
     if cursor is None:
         return None
+    position = decode_cursor(cursor)
+    if (
+        len(position) != length
+        or any(type(part) is not kind for part in position)
+        or any(isinstance(part, int) and not 0 <= part < 2**31 for part in position)
+    ):
+        raise ValidationFailed(NOT_A_CURSOR)
+    return tuple(position)  # type: ignore[arg-type]  # the types were compared above
+
+
+def decode_cursor(cursor: str) -> list[str | float | None]:
+    """Return the parts of a cursor: texts without a null character, finite numbers and null.
+
+    Raises
+    ------
+    ValidationFailed
+        The text is not a cursor.
+    """
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         position = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -46,13 +66,11 @@ def read_cursor(cursor: str | None, kind: type[Part], length: int = 1) -> tuple[
         position = None
     if (
         not isinstance(position, list)
-        or len(position) != length
-        or any(type(part) is not kind for part in position)
+        or any(isinstance(part, bool | list | dict) for part in position)
         or any(isinstance(part, str) and "\x00" in part for part in position)
-        or any(isinstance(part, int) and not 0 <= part < 2**31 for part in position)
     ):
-        raise ValidationFailed([("/cursor", "not a cursor this list has given out")])
-    return tuple(position)
+        raise ValidationFailed(NOT_A_CURSOR)
+    return position
 
 
 def cut_page(

@@ -17,7 +17,12 @@ PAGES = {
     "refused": "refused",
     "species list": "/species",
     "nothing found": "/species?q=zzzzzz",
+    "species sorted": "/species?sort=-presences&study=test-hills",
     "species": "/species/parus-major",
+    "response curves": "/species/parus-major/response-curves?start=1",
+    "models": "/models",
+    "model": "model",
+    "report": "report",
     "analytics": "/analytics",
     "compare": "/compare",
     "compare species": "/compare/species?env.trees=5&env.bare_rock=60&env.temperature=50&env.soil=clay",
@@ -31,6 +36,13 @@ _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 
 
 def _open(visit: Visit, where: str, **how: object) -> Page:
+    if where in ("model", "report"):
+        page = visit("/models", **how)
+        page.locator("tbody th a").first.click()
+        page.wait_for_url("**/models/*")
+        if where == "report":
+            page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+        return page
     if where.startswith("/"):
         page = visit(where, **how)
         page.wait_for_load_state("networkidle")

@@ -13,7 +13,7 @@ Visit = Callable[..., Page]
 ANSWERED = """
 - region /^Oenanthe hispanica/:
   - heading /Oenanthe hispanica/ [level=2]
-  - paragraph: /^(Probably s|S)uitable|(Probably u|U)nsuitable$/
+  - paragraph: /^(Probably suitable|Probably unsuitable|Suitable|Unsuitable)$/
   - paragraph: /suitability 0\\.\\d\\d ?, interval 0\\.\\d\\d to [01]\\.\\d\\d/
   - paragraph: /of two places it ranks the right one first \\d+ times in 100/
   - paragraph: /threshold of 0\\.\\d\\d.* surveys like those of the study/

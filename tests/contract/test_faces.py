@@ -138,7 +138,7 @@ def test_outside_the_training_range_is_answered_and_flagged(client, environment,
     assert answer["novelty"]["in_area_of_applicability"] is False
     assert answer["novelty"]["mess"] < 0
     assert answer["novelty"]["most_dissimilar"] == "temperature"
-    assert "cannot say" in client.post("/", data=form_of(environment, temperature=60)).get_data(as_text=True)
+    assert "Cannot say" in client.post("/", data=form_of(environment, temperature=60)).get_data(as_text=True)
 
 
 def test_curl_is_a_shell_command(client, app, environment, ask):
@@ -203,6 +203,6 @@ def test_terms_on_the_pages_are_in_the_glossary(client):
 
 def test_the_species_list_shows_what_each_model_is_worth(client, app):
     page = client.get("/species").get_data(as_text=True)
-    assert page.count('class="species-score"') == len(client.get("/api/v1/species").json["items"]) > 1
+    assert page.count('data-label="AUC"') == len(client.get("/api/v1/species").json["items"]) > 1
     auc = client.get(f"/api/v1/species/{WHEATEAR}").json["model"]["metrics"]["auc_roc"]
-    assert f">{auc['value']:.2f}<" in page
+    assert f'data-label="AUC"><span>{auc["value"]:.2f} ' in page

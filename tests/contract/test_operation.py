@@ -60,6 +60,10 @@ def test_database_down(app, client, ask, monkeypatch):
         # the snapshot is enough for these
         for path in ("/", "/species", "/species?q=wheat", "/openapi.json"):
             assert client.get(path).status_code == 200
+        assert 'data-label="AUC">–' in client.get("/species").get_data(as_text=True)
+        # scores and records are in the database only
+        for path in ("/species?sort=-quality", "/api/v1/species?sort=presences", "/species.csv"):
+            assert client.get(path).status_code == 503
 
 
 def test_an_internal_error_shows_no_details(app, client, ask, monkeypatch, caplog):

@@ -130,3 +130,25 @@ def test_a_locked_table_shows_in_readiness(on_services: Sites, database: str) ->
         assert (ready.status, ready.json["status"], ready.json["components"]["database"]) == (200, "degraded", "locked")
         assert predict(site.url).status == 200
     assert call(f"{site.url}/health/ready").json["components"]["database"] == "up"
+
+
+def test_lists_are_sorted_by_parts_of_cards(on_services: Sites, database: str) -> None:
+    site = on_services()
+    engine = live.connect(database)
+    with engine.begin() as connection:
+        # a count that PostgreSQL's INTEGER cannot hold
+        connection.exec_driver_sql(
+            "UPDATE model_versions SET card = jsonb_set(card::jsonb, '{n_absences}', '5000000000')::json WHERE id = "
+            "(SELECT min(id) FROM model_versions)"
+        )
+    engine.dispose()
+    names = [item["slug"] for item in call(f"{site.url}/api/v1/species?sort=-auc").json["items"]]
+    scores = [call(f"{site.url}/api/v1/species/{name}").json["model"]["metrics"]["auc_roc"]["value"] for name in names]
+    assert len(names) > 2
+    assert scores == sorted(scores, reverse=True)
+    models = call(f"{site.url}/api/v1/models?sort=-presences").json["items"]
+    counts = [call(f"{site.url}/api/v1/models/{model['id']}").json["card"]["n_presences"] for model in models]
+    assert counts == sorted(counts, reverse=True)
+    rows = call(f"{site.url}/species.csv?sort=quality").body.decode().splitlines()
+    assert len(rows) == len(names) + 1
+    assert sum(",5000000000," in row for row in rows) == 1

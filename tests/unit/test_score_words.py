@@ -5,6 +5,7 @@ import pytest
 from app.catalogue import scores
 from ml.card import Metric
 from ml.odmap import build_report
+from ml.quality import quality_of
 from ml.score_words import AucGrade, grade_auc
 from tests.unit.cards import CARD
 
@@ -22,8 +23,7 @@ from tests.unit.cards import CARD
 )
 def test_a_model_not_clearly_usable_as_evidence_is_no_basis_for_decisions_on_either_page(auc, words):
     card = CARD.model_copy(update={"metrics": {"auc_roc": auc}})
-    assert scores.verdict(card) == f"{words.capitalize()}: do not use for decisions."
-    assert scores.rows(card)[0].sentence == scores.verdict(card)
+    assert scores.rows(card)[0].sentence == f"{words.capitalize()}: do not use for decisions."
     report = build_report(card, "m")
     assert report.not_for[0].startswith("Decisions of any kind: its AUC of ")
     assert report.not_for[0].endswith(f"is {words}.")
@@ -42,7 +42,7 @@ def test_a_model_not_clearly_usable_as_evidence_is_no_basis_for_decisions_on_eit
 )
 def test_a_model_usable_as_evidence_is_graded_by_its_value(auc, words):
     card = CARD.model_copy(update={"metrics": {"auc_roc": auc}})
-    assert scores.verdict(card) == words
+    assert scores.rows(card)[0].sentence == words
     report = build_report(card, "m")
     assert len(report.intended_use) > 1
     assert ("is poor." in report.not_for[0]) == (grade_auc(auc) is AucGrade.POOR)
@@ -66,6 +66,7 @@ def test_page_and_report_agree_on_skill_at_exactly_zero(value, skill):
 
 
 def test_a_model_without_an_auc_is_no_basis_for_decisions():
-    assert scores.verdict(CARD) == "It has no cross-validated score: do not use for decisions."
+    assert scores.rows(CARD) == []
+    assert quality_of(CARD).sentence == "Never tested: the model has no cross-validated score."
     assert build_report(CARD, "m").not_for[0] == "Decisions of any kind: it has no cross-validated AUC."
     assert not grade_auc(None).usable_as_evidence

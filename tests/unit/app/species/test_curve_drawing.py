@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.species.curve_drawing import HEIGHT, CurveData, draw
+from app.species.curve_axes import number_label, predictor_ticks, suitability_axis
+from app.species.curve_drawing import HEIGHT, CurveData, draw_all
+
+
+def draw(data, threshold=None):
+    (drawing,) = draw_all([data], threshold)
+    return drawing
 
 
 def curve(values, suitability, inside, value, minimum=0.0, maximum=10.0, density=None, **more):
@@ -99,3 +105,83 @@ def test_everything_lies_in_the_box(rows, data):
     assert 0 <= drawing.mark[0] <= 100
     drawn = sum(len(_points(line)) - 1 for line in drawing.inside + drawing.outside)
     assert drawn == len(values) - 1
+
+
+@pytest.mark.parametrize(
+    ("highest", "top", "labels"),
+    [
+        ([0.0], 0.05, ["0", "0.01", "0.02", "0.03", "0.04", "0.05"]),
+        ([0.07, 0.003], 0.08, ["0", "0.02", "0.04", "0.06", "0.08"]),
+        ([0.31, 0.12], 0.4, ["0", "0.1", "0.2", "0.3", "0.4"]),
+        # three tenths as a sum of floats is a little more than 0.3
+        ([0.1 + 0.2], 0.3, ["0", "0.1", "0.2", "0.3"]),
+        ([0.84], 1.0, ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
+        ([1.0], 1.0, ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
+    ],
+)
+def test_the_axis_ends_at_a_round_number_above_every_curve(highest, top, labels):
+    axis = suitability_axis(highest)
+    assert axis.top == top
+    assert [tick.label for tick in axis.ticks] == labels
+    assert (axis.ticks[0].at, axis.ticks[-1].at) == (100, 0)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
+def test_no_curve_rises_above_the_axis(highest):
+    axis = suitability_axis(highest)
+    assert max(highest) <= axis.top <= 1
+    # less than half of a tall axis is empty
+    assert axis.top == 0.05 or axis.top < 2 * max(highest)
+    assert 3 <= len(axis.ticks) <= 6
+
+
+def test_the_threshold_is_drawn_where_the_axis_reaches_it():
+    within = suitability_axis([0.36], 0.1)
+    assert (within.threshold_at, suitability_axis([0.36], 0.4).threshold_at) == (75, 0)
+    assert "from 0 to 0.4; the dashed line across is the threshold, 0.10." in within.sentence
+    above = suitability_axis([0.36], 0.41)
+    assert above.threshold_at is None
+    assert "the threshold, 0.41, lies above it" in above.sentence
+    assert suitability_axis([0.36]).sentence.endswith("from 0 to 0.4.")
+
+
+def test_curves_of_a_set_share_one_axis():
+    low = curve([0, 10], [0.1, 0.2], [True, True], 0)
+    high = curve([0, 10], [0.3, 0.5], [True, True], 0)
+    one, other = draw_all([low, high], 0.25)
+    assert one.axis is other.axis
+    assert one.axis.top == 0.5
+    # 0.2 of 0.5 is two fifths of the height, measured from the top
+    assert _points(one.inside[0])[-1] == (100, HEIGHT * 0.6)
+    assert _points(other.inside[0])[-1] == (100, 0)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "labels"),
+    [
+        (0.0, 90.0, ["0", "20", "40", "60", "80"]),
+        (0.0, 7153.0, ["0", "2,000", "4,000", "6,000"]),
+        (-3.2, 4.1, ["\u22122", "0", "2", "4"]),
+        (0.11, 0.34, ["0.15", "0.20", "0.25", "0.30"]),
+        (12.0, 12.0, ["12"]),
+        (0.0, 1e9, ["0", "5e+08", "1e+09"]),
+    ],
+)
+def test_ticks_of_a_predictor_are_round_numbers(first, last, labels):
+    assert [tick.label for tick in predictor_ticks(first, last)] == labels
+
+
+@given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))
+def test_ticks_lie_on_the_axis_and_their_labels_have_room(first, span):
+    ticks = predictor_ticks(first, first + span)
+    assert all(0 <= tick.at <= 100 for tick in ticks)
+    assert [tick.at for tick in ticks] == sorted({tick.at for tick in ticks})
+    assert len(ticks) <= 6
+
+
+def test_a_tiny_negative_number_is_zero():
+    assert number_label(-1e-17, 0.5) == "0.0"
+
+
+def test_labels_at_the_ends_stay_within_the_drawing():
+    assert [tick.anchor for tick in predictor_ticks(0, 100)] == ["start", "middle", "middle", "middle", "middle", "end"]

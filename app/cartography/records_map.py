@@ -1,4 +1,4 @@
-"""The map of the records as the attributes of an SVG: an equirectangular plot that is fitted to the records."""
+"""A map of records as the attributes of an SVG: an equirectangular plot that is fitted to the records."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from app.records.coastline import Ring
+from app.cartography.coastline import Ring
 
 Place = tuple[float, float, bool]
 _WIDTH, _HEIGHT = 640.0, 420.0
 _STEPS = (60.0, 30.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 #: Half the size of the cross of a dropped record, and the smallest distance between points of the outline.
 _CROSS, _NEAR = 4.0, 0.7
+#: Width of a character of a label in its largest size, and the room beside a label.
+_CHARACTER, _BESIDE = 12.5, 12.0
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the graticule with its label."""
+    """A line of the graticule with its label, which is shown where it has enough room."""
 
     at: float
     label: str
+    shown: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ class MapDrawing:
     squares: list[Square]
     step: float
 
+    @property
+    def margin(self) -> float:
+        """Room for the longest label of a parallel."""
+        return _BESIDE + _CHARACTER * max((len(line.label) for line in self.parallels), default=0)
+
 
 def draw(places: Sequence[Place], rings: Iterable[Ring] = ()) -> MapDrawing | None:
     """Draw places on a map that is fitted to the kept ones, or to all where none is kept; None where there are none.
@@ -110,7 +118,7 @@ def draw(places: Sequence[Place], rings: Iterable[Ring] = ()) -> MapDrawing | No
     return MapDrawing(
         width=to_x(x1),
         height=to_y(y0),
-        meridians=[Line(to_x(x), degrees(x, "E", "W", digits)) for x in _multiples(step, x0, x1)],
+        meridians=_with_room([Line(to_x(x), degrees(x, "E", "W", digits)) for x in _multiples(step, x0, x1)], to_x(x1)),
         parallels=[Line(to_y(y), degrees(y, "N", "S", digits)) for y in _multiples(step, y0, y1)],
         land=_land(rings, (x0, y0, x1, y1), squeeze, scale),
         kept="".join(f"M{to_x(x):.1f} {to_y(y):.1f}h0" for x, y, kept in inside if kept),
@@ -151,6 +159,18 @@ def _from(first: float, longitude: float) -> float:
 
 def _multiples(step: float, low: float, high: float) -> list[float]:
     return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _with_room(meridians: Sequence[Line], width: float) -> list[Line]:
+    """Show the labels that neither meet their neighbours nor reach beyond the drawing."""
+    lines: list[Line] = []
+    end = -math.inf
+    for line in meridians:
+        half = _CHARACTER * len(line.label) / 2
+        shown = line.at - half >= end and line.at + half <= width + _BESIDE
+        end = line.at + half + _BESIDE if shown else end
+        lines.append(replace(line, shown=shown))
+    return lines
 
 
 def _cross(x: float, y: float) -> str:

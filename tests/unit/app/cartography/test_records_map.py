@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 
 import pytest
 
-from app.records.coastline import read_rings
-from app.records.drawing import degrees, draw, start_of
+from app.cartography.coastline import read_rings
+from app.cartography.records_map import degrees, draw, start_of
 
 
 def test_the_map_fits_the_places_and_tells_kept_from_dropped():
@@ -85,6 +86,45 @@ def test_the_table_counts_the_places_between_the_lines():
 )
 def test_longitudes_as_text(value, text):
     assert degrees(value, "E", "W", 1 if value else 0) == text
+
+
+def coordinates(path):
+    return [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.-]+) ([\d.-]+)", path)]
+
+
+def test_land_on_both_sides_of_the_antimeridian_lies_where_the_places_are():
+    # Taveuni is cut into two rings by the antimeridian, as in the file of Natural Earth
+    west_part = ((179.0, -17.0), (180.0, -17.0), (180.0, -16.0), (179.0, -16.0), (179.0, -17.0))
+    east_part = ((-180.0, -17.0), (-179.0, -17.0), (-179.0, -16.0), (-180.0, -16.0), (-180.0, -17.0))
+    elsewhere = ((0.0, -17.0), (1.0, -17.0), (1.0, -16.0), (0.0, -17.0))
+    drawn = draw([(175.0, -20.0, True), (-175.0, -13.0, True)], [west_part, east_part, elsewhere])
+    assert drawn.land.count("M") == 2
+    # from 174 to 186 degrees: a tenth of ten degrees is added on each side
+    per_degree = drawn.width / 12
+    first, second = (coordinates("M" + part) for part in drawn.land[1:].split("M"))
+    assert {round(x / per_degree, 1) for x, _ in first} == {5.0, 6.0}
+    assert {round(x / per_degree, 1) for x, _ in second} == {6.0, 7.0}
+    assert [line.label for line in drawn.meridians] == ["175° E", "180°", "175° W"]
+    assert [round(line.at / per_degree, 6) for line in drawn.meridians] == [1, 6, 11]
+
+
+def test_a_wide_study_is_centred_on_its_places_and_not_on_greenwich():
+    # from the Red Sea to French Polynesia: 35 to 225 degrees
+    drawn = draw([(35.0, 25.0, True), (120.0, 0.0, True), (179.9, -10.0, True), (-135.0, -20.0, True)])
+    xs = sorted(float(x) for x in re.findall(r"M([\d.-]+) ", drawn.kept))
+    # 19 degrees are added on each side of 190
+    assert [round(x / drawn.width * 228, 0) for x in xs] == [19, 104, 164, 209]
+
+
+def test_labels_that_have_no_room_are_not_shown():
+    drawn = draw([(100.0 + x / 100, 50.0, True) for x in range(0, 21)])
+    shown = [line for line in drawn.meridians if line.shown]
+    assert 2 <= len(shown) <= len(drawn.meridians)
+    ends = [(line.at - 12.5 * len(line.label) / 2, line.at + 12.5 * len(line.label) / 2) for line in shown]
+    assert all(before[1] < after[0] for before, after in itertools.pairwise(ends))
+    assert ends[-1][1] <= drawn.width + 12
+    # the margin has room for the widest label of a parallel
+    assert drawn.margin >= 12.5 * max(len(line.label) for line in drawn.parallels)
 
 
 def shapefile(rings):

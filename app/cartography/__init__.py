@@ -1,0 +1,1 @@
+"""Maps as drawings: the outline of the land and plots of records."""
