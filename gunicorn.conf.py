@@ -197,7 +197,7 @@ def post_worker_init(worker: Any) -> None:
     """Load the models, and start writing answers to the database, before the first request."""
     from app.components import components
     from app.outbox.outbox import Outbox
-    from app.registry.service import preload
+    from app.registry.examples import preload
 
     preload(worker.wsgi)
     # the spool may contain answers of an earlier run

@@ -14,6 +14,8 @@ from app.config.settings import PROJECT, Settings, SettingsError, load_settings
 from app.database import connections
 from app.database.db import db, migrate
 from app.extensions import htmx
+from app.gbif import steps as gbif_steps
+from app.gbif import views as gbif
 from app.health import views as health
 from app.jobs import cli as jobs_cli
 from app.jobs import metrics as jobs_metrics
@@ -21,14 +23,15 @@ from app.jobs import views as jobs
 from app.layers import views as layers
 from app.limits import limiter
 from app.outbox import outbox
+from app.predictions import answer_views, curves, usage
 from app.predictions import cli as predictions_cli
-from app.predictions import curves, usage
 from app.predictions import tables as predictions_tables
 from app.predictions import views as predictions
 from app.records import views as records
 from app.registry import change_views as registry_changes
 from app.registry import cli as registry_cli
 from app.registry import views as registry
+from app.registry.examples import Showcases
 from app.registry.model_cache import ModelCache
 from app.species import views as species
 from app.studies import cli as studies_cli
@@ -87,6 +90,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     input_validation.init_app(app)
     problems.init_app(app)
     templating.init_app(app)
+    parts.add(Showcases())
     parts.add(ModelCache(settings.models_dir.resolve(), settings.model_memory))
     outbox.init_app(app, predictions_tables.insert, predictions_tables.insert_json)
     usage.init_app(app)
@@ -95,6 +99,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     health.init_app(app)
     views.init_app(app)
     training_steps.register()
+    gbif_steps.register()
     app.cli.add_command(registry_cli.group)
     app.cli.add_command(predictions_cli.group)
     app.cli.add_command(studies_cli.group)
@@ -103,6 +108,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     blueprints = [
         predictions.pages,
         predictions.api,
+        answer_views.pages,
+        answer_views.api,
         curves.pages,
         curves.api,
         comparisons.pages,
@@ -130,6 +137,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         blueprints += [own_studies.api, study_pages.pages]
         blueprints += [registry_changes.api, registry_changes.pages, trainings.api, trainings.pages]
         blueprints += [records.pages, records.api, layers.pages, layers.api]
+    if settings.fetches_from_gbif:
+        blueprints += [gbif.pages, gbif.api]
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     return app

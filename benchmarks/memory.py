@@ -27,7 +27,7 @@ from joblib import Parallel, delayed
 
 from ml.card import ModelCard, Predictor, Source, SpeciesDescription, StudyDescription
 from ml.serving.arrays import unpack
-from ml.serving.artifact import find_artifacts, read_card, save_artifact
+from ml.serving.artifact import FORMAT_VERSION, find_artifacts, read_card, save_artifact
 from ml.study import StudyData
 from ml.training.train import train_species
 from tools import live
@@ -105,7 +105,9 @@ def _another(kind: Kind, template: Path, models: Path, number: int) -> None:
     study = card.study.model_copy(update={"slug": f"{kind.name}-study-{number // kind.models_in_study}"})
     species = SpeciesDescription(slug=slug, scientific_name=f"Exempli {kind.name}{number}")
     save_artifact(
-        models, card.model_copy(update={"study": study, "species": species}), unpack(arrays, len(card.predictors))
+        models,
+        card.model_copy(update={"study": study, "species": species}),
+        unpack(arrays, len(card.predictors), FORMAT_VERSION),
     )
 
 

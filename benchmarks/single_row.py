@@ -22,6 +22,7 @@ from ml.estimators.forest import DownSampledForest
 from ml.predictors.pipeline import FeaturePipeline
 from ml.serving.artifact import load_artifact
 from ml.serving.blend import Blend
+from ml.serving.changes import smallest_change
 from ml.serving.response_curves import response_curves
 from ml.training.export import flatten_forest
 from ml.training.train import train_species
@@ -78,6 +79,8 @@ def main() -> None:
         "area of applicability and MESS": lambda: fast.gauge.measure(values, encoded),
         "own threshold, rates": lambda: fast.cutoff(0.4),
         "response curves, 25 points": lambda: response_curves(fast, natural, 25),
+        "smallest change of one condition": lambda: smallest_change(fast, natural, fast.cutoff()),
+        "three nearest records": lambda: fast.nearest_records(natural),
         "whole blend, full answer": lambda: fast.answer(natural),
     }
     rounds: dict[str, list[float]] = {name: [] for name in variants}
@@ -92,11 +95,11 @@ def main() -> None:
         f"{options.trees} trees, {options.presences} presences, {options.predictors} predictors, "
         f"{len(fast.blend.forest.splits):,} splits; {options.rounds} rounds, CPU µs for one row"
     )
-    print(f"{'variant':<30} {'median':>9} {'lowest':>9} {'highest':>9}   times faster than scikit-learn's")
+    print(f"{'variant':<34} {'median':>9} {'lowest':>9} {'highest':>9}   times faster than scikit-learn's")
     for name, values in rounds.items():
         ratios = sorted(b / v for b, v in zip(baseline, values, strict=True))
         print(
-            f"{name:<30} {statistics.median(values):>9.1f} {min(values):>9.1f} {max(values):>9.1f}   "
+            f"{name:<34} {statistics.median(values):>9.1f} {min(values):>9.1f} {max(values):>9.1f}   "
             f"{statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})"
         )
     bare = rounds["whole blend, suitability"]

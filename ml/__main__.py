@@ -22,13 +22,17 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0 on success, 1 if some species could not be trained, 2 on bad input, after one line on standard error.
+        0 on success, 1 if some species could not be trained, 2 on bad input, after one line on standard error;
+        130 after an interrupt.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser(arguments[:1]).parse_args(arguments)
     started = time.monotonic()
     try:
         return int(options.run(options, started))
+    except KeyboardInterrupt:
+        print(f"python -m ml {options.command}: interrupted", file=sys.stderr)
+        return 130
     except (ValueError, OSError) as error:
         # Messages of libraries can have several lines.
         print(f"python -m ml {options.command}: {' '.join(str(error).split())}", file=sys.stderr)

@@ -10,6 +10,9 @@ from ml.score_words import AucGrade, grade_auc
 #: The records that a model was tested on, by the method of the validation.
 TESTED_ON = {"spatial blocks": "other places", "stratified": "records set aside at random"}
 
+# The grades that complete a sentence about the AUC and do not stand alone.
+_BRIEFLY = {AucGrade.MISSING: "Never tested", AucGrade.UNCERTAIN: "Chance cannot be ruled out"}
+
 
 class Quality(BaseModel):
     """The quality of a model."""
@@ -61,7 +64,7 @@ def quality_of_scores(auc: Metric | None, validated_by: str) -> Quality:
     grade = grade_auc(auc)
     return Quality(
         sentence=_sentence(grade, auc, validated_by),
-        grade=grade.capitalize(),
+        grade=_BRIEFLY.get(grade, grade.capitalize()),
         auc=auc.value if auc is not None else None,
         auc_interval=(auc.low, auc.high) if auc is not None and auc.low is not None and auc.high is not None else None,
         validated_by=validated_by,

@@ -1,4 +1,4 @@
-"""Models converted to older formats, and manifests with new hashes, for tests of opening artifacts."""
+"""Models converted to older formats or to another AUC, and manifests with new hashes, for tests of opening them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ def arrays_of(path: Path) -> dict[str, Any]:
 
 def make_older(path: Path, version: int) -> dict[str, Any]:
     """Convert a model to an older format, and return its arrays."""
-    arrays = {name: a for name, a in arrays_of(path).items() if not name.startswith(("area_", "held_out_"))}
-    newer_parts = ["area", "interval", "collinear"]
+    arrays = {name: a for name, a in arrays_of(path).items() if not name.startswith("records_")}
+    newer_parts = []
+    if version < 3:
+        arrays = {name: a for name, a in arrays.items() if not name.startswith(("area_", "held_out_"))}
+        newer_parts += ["area", "interval", "collinear"]
     if version == 1:
         newer_parts += ["members", "background", "calibration", "optimism", "notes"]
         names = ("nodes", "roots", "group")
@@ -45,3 +48,11 @@ def make_older(path: Path, version: int) -> dict[str, Any]:
     (path / "manifest.json").write_text(json.dumps(manifest))
     resign(path)
     return arrays
+
+
+def set_auc(path: Path, value: float, low: float | None, high: float | None) -> None:
+    """Replace the cross-validated AUC on a model's card."""
+    card = json.loads((path / "card.json").read_text())
+    card["metrics"]["auc_roc"] |= {"value": value, "low": low, "high": high}
+    (path / "card.json").write_text(json.dumps(card))
+    resign(path)

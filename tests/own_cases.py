@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Once
 from tools.live import PROJECT
 
 OWN_DATA = PROJECT.parent / "shared" / "data" / "own-data"
 #: Settings of a quick training.
 TREES, FOLDS = 50, 3
+_ID = "model-id.txt"
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,14 @@ BRADYPUS = Case(
 CASES = [LACERTA, KUENM2, BRADYPUS]
 
 
-def train_by_command(case: Case, output: Path) -> str:
-    """Train a case by command and return the id of its model."""
+def train_by_command(case: Case, once: Once) -> str:
+    """Train a case by command, once in a run of the tests, and return the id of its model."""
+    folder = once(f"command-{case.folder}", lambda folder: _train(case, folder))
+    return (folder / _ID).read_text(encoding="utf-8")
+
+
+def _train(case: Case, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable,
         "-m",
@@ -113,11 +121,11 @@ def train_by_command(case: Case, output: Path) -> str:
         "--progress",
         "json",
         "--output",
-        str(output),
+        str(folder / "models"),
     ]
     command += ["--records", *map(str, case.records), "--layers", *map(str, case.layers)]
     command += ["--trees", str(TREES), "--folds", str(FOLDS)]
     command += ["--species", case.species] if case.species else []
     run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     [trained] = json.loads(run.stdout.splitlines()[-1])["trained"]
-    return str(trained["model_id"])
+    (folder / _ID).write_text(trained["model_id"], encoding="utf-8")

@@ -22,7 +22,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 OUTPUT = PROJECT / "docs" / "images" / "predict.png"
-PAGE = "/?species=oenanthe-hispanica&from=1"
+PAGE = "/"
 LARGEST_BYTES = 200_000
 _FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run"]
 _START_S = 60.0
@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, default=OUTPUT, help="PNG to write (default: docs/images/predict.png)")
     parser.add_argument("--width", type=int, default=1280, help="of the window (default: %(default)s)")
-    parser.add_argument("--height", type=int, default=940, help="of the window (default: %(default)s)")
+    parser.add_argument("--height", type=int, default=820, help="of the window (default: %(default)s)")
     options = parser.parse_args(arguments)
     site = contextlib.nullcontext(options.url) if options.url else serving(options.data_dir.resolve())
     try:

@@ -171,7 +171,7 @@ def number(value: float) -> str:
 def _most_requested(analytics: Analytics) -> str:
     if not analytics.species:
         return ""
-    first = analytics.species[0]
+    first = max(analytics.species, key=lambda use: use.requests)
     name = f"{first.vernacular_name} ({first.scientific_name})" if first.vernacular_name else first.scientific_name
     return f"{name[:1].upper()}{name[1:]}, with {first.requests:,} of {_requests(analytics.requests)}."
 

@@ -13,12 +13,17 @@ from app.predictions.schemas import Kind
 PERIODS = (7, 30, 90)
 # Requests examined for each study: enough for shares within about two percentage points, and quick to read.
 MOST = 2000
+Sort = Literal["requests", "-requests", "name", "-name", "study", "-study"]
 
 
 class AnalyticsQuery(BaseModel):
     """The period of the analytics."""
 
     days: int = Field(30, description="Days to look back.", json_schema_extra={"enum": list(PERIODS)})
+
+    sort: Sort = Field(
+        "-requests", description="Order of `species`: by number of requests, name or study; with `-` descending."
+    )
 
     @field_validator("days")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
@@ -13,6 +14,7 @@ from app.analytics.schemas import (
     KindCount,
     PredictorDrift,
     Quartiles,
+    Sort,
     SpeciesUse,
     StudyUse,
 )
@@ -26,13 +28,25 @@ from app.registry import service as registry
 from ml.serving.artifact import Artifact
 from ml.serving.drift import drift_distance, quartiles
 
-_TOP = 10
+TOP = 10
+_ORDERS: dict[str, Callable[[SpeciesUse], tuple[int | str, ...]]] = {
+    "requests": lambda use: (use.requests,),
+    "name": lambda use: (use.scientific_name,),
+    "study": lambda use: (use.study.title, use.scientific_name),
+}
 
 RequestedConditions = list[tuple[dict[str, float | str], Kind]]
 
 
-def look_back(query: AnalyticsQuery) -> Analytics:
-    """Return the analytics of a period."""
+def look_back(query: AnalyticsQuery, most: int | None = TOP) -> Analytics:
+    """Return the analytics of a period.
+
+    Parameters
+    ----------
+    query : AnalyticsQuery
+    most : int or None
+        Number of species, those with the most requests; None for all of them.
+    """
     # predictions stored while the clock was ahead are after the period and not counted
     until = datetime.now(UTC)
     since = until - timedelta(days=query.days)
@@ -47,7 +61,7 @@ def look_back(query: AnalyticsQuery) -> Analytics:
         until=until,
         requests=total,
         studies=[_study(study, requests, since, until) for study, requests in by_study.most_common()],
-        species=[_species(species, requests, total) for species, requests in counts[:_TOP]],
+        species=_ordered([_species(species, requests, total) for species, requests in counts[:most]], query.sort),
     )
 
 
@@ -103,6 +117,10 @@ def _compare(artifact: Artifact, rows: RequestedConditions) -> list[PredictorDri
             )
         )
     return drifts
+
+
+def _ordered(species: list[SpeciesUse], sort: Sort) -> list[SpeciesUse]:
+    return sorted(species, key=_ORDERS[sort.lstrip("-")], reverse=sort.startswith("-"))
 
 
 def _quartiles(values: tuple[float, float, float]) -> Quartiles:

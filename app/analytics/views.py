@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, Response, request
 
 from app.analytics import service
 from app.analytics.presentation import present
 from app.analytics.schemas import PERIODS, Analytics, AnalyticsQuery
 from app.database.replica import from_replica
-from app.web.faces import API_PREFIX, Reply, face, faces
+from app.web.csv_download import csv_download
+from app.web.faces import API_PREFIX, Reply, face, faces, keep_private
 from app.web.input_validation import read_query
+from app.web.list_links import Column, ListLinks
 from app.web.operations import Operation
 
 api = Blueprint("analytics_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("analytics", __name__)
+
+_COLUMNS = (
+    Column("name", "Species", "by name"),
+    Column("study", "Study", "by study"),
+    Column("requests", "Requests", "most requests first", descending=True),
+)
 
 
 @api.get("/analytics")
@@ -31,9 +39,38 @@ pages = Blueprint("analytics", __name__)
 def look_back() -> Reply:
     """Show the analytics of a period.
 
-    Template context: ``data`` Analytics, ``view`` AnalyticsView, ``periods`` the offered periods in days.
+    Template context: ``data`` Analytics, ``view`` AnalyticsView, ``periods`` the offered periods in days, ``links`` the
+    addresses of the table of species.
     """
-    analytics = service.look_back(read_query(AnalyticsQuery))
+    query = read_query(AnalyticsQuery)
+    analytics = service.look_back(query)
     view = present(analytics) if face() != "json" else None
-    headers = {"Cache-Control": "private, no-store"}
-    return Reply(analytics, context={"view": view, "periods": PERIODS}, headers=headers)
+    links = ListLinks("/analytics", _COLUMNS, {"days": str(query.days)}, query.sort, "sort" in request.args)
+    context = {"view": view, "periods": PERIODS, "links": links}
+    return Reply(analytics, context=context, headers={"Cache-Control": "private, no-store"})
+
+
+@pages.get("/analytics.csv")
+@from_replica
+def species_csv() -> Response:
+    """Download all species with requests in the period, in the order of the page."""
+    analytics = service.look_back(read_query(AnalyticsQuery), most=None)
+    response = csv_download(
+        f"ecopredict-requests-{analytics.days}-days.csv",
+        ("species", "scientific_name", "vernacular_name", "study", "requests", "share", "since", "until"),
+        (
+            (
+                use.slug,
+                use.scientific_name,
+                use.vernacular_name,
+                use.study.slug,
+                use.requests,
+                use.share,
+                analytics.since.isoformat(),
+                analytics.until.isoformat(),
+            )
+            for use in analytics.species
+        ),
+    )
+    keep_private(response)
+    return response

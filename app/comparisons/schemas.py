@@ -85,12 +85,13 @@ class ExpectedSpecies(BaseModel):
 
     number: float = Field(description="Sum of the calibrated chances.")
     of: int = Field(
-        description="Number of species in the sum: those whose model has the conditions in its area of applicability."
+        description="Number of species in the sum: those whose model has the conditions in its area of applicability "
+        "and is better than chance."
     )
 
 
 class SpeciesComparison(BaseModel):
-    """Species in order of verdict, and of suitability within a verdict; those whose model cannot say come last."""
+    """Species in order of verdict, and of suitability within a verdict; those that cannot say are last, unordered."""
 
     study: StudyRef
     environment: dict[str, float | str]
@@ -192,6 +193,7 @@ class ComparedModel(ModelRef):
     estimator: str
     members: dict[str, float] = Field(description="Weight of each member.")
     validation: str = Field(description="Validation method of the scores.")
+    quality: Quality = Field(description="The quality of the model, from its scores.")
     metrics: dict[str, Metric]
     thresholds: dict[str, Threshold]
     threshold_rule: str
@@ -219,7 +221,9 @@ class ModelSays(BaseModel):
 
     suitability: float = Field(ge=0, le=1)
     interval: tuple[float, float]
-    verdict: Verdict
+    verdict: Verdict = Field(description=VERDICT_MEANING)
+    verdict_reason: str = Field(description="The reason for the verdict, in one sentence.")
+    suitable: bool | None = Field(description=SUITABLE_MEANING)
 
 
 class ModelAnswers(BaseModel):

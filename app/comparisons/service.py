@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 
 from app.catalogue.entries import ModelEntry, StudyEntry
 from app.catalogue.refs import ModelRef, StudyRef
@@ -26,7 +27,7 @@ from app.limits.limiter import charge_answers
 from app.predictions.conditions import Canonical, read_environment
 from app.predictions.schemas import ComputedPart
 from app.web.input_validation import pointer
-from ml.serving.verdict import VERDICTS
+from ml.serving.verdict import VERDICTS, Verdict
 
 Interval = tuple[float, float]
 
@@ -93,6 +94,11 @@ def compare_conditions(one: Subject, query: ConditionsComparisonQuery) -> Condit
     )
 
 
+def by_verdict(comparison: SpeciesComparison) -> list[tuple[Verdict, list[RankedSpecies]]]:
+    """Return the verdicts of a comparison in order, each with its species in order of suitability."""
+    return [(verdict, list(items)) for verdict, items in groupby(comparison.items, lambda item: item.verdict)]
+
+
 def overlap(one: Interval, other: Interval) -> bool:
     """Tell whether two intervals share a value."""
     return one[0] <= other[1] and other[0] <= one[1]
@@ -145,8 +151,12 @@ def _read_each(query: ConditionsComparisonQuery, one: Subject) -> list[Canonical
 
 
 def _place(answer: UnstoredAnswer) -> tuple[int, float]:
-    """Return the sort key of an answer: thresholds differ between species, so that the verdict comes first."""
-    return VERDICTS.index(answer.verdict), -answer.computed.suitability
+    """Return the sort key of an answer: thresholds differ between species, so that the verdict comes first.
+
+    Where the model cannot say, the number orders nothing: such species keep the order of the request.
+    """
+    ranked = answer.verdict != "cannot_say"
+    return VERDICTS.index(answer.verdict), -answer.computed.suitability if ranked else 0.0
 
 
 def _ranked(one: Subject, answer: UnstoredAnswer, places: list[tuple[int, float]]) -> RankedSpecies:
@@ -166,13 +176,14 @@ def _ranked(one: Subject, answer: UnstoredAnswer, places: list[tuple[int, float]
 
 
 def _expected(answers: list[UnstoredAnswer]) -> ExpectedSpecies | None:
-    """Sum the chances of the species inside the area whose suitability is a chance: calibrated on absences."""
+    """Sum the chances of the species whose suitability is a chance: inside the area, calibrated, better than chance."""
     chances = [
         answer.computed.suitability
         for answer in answers
         if answer.artifact.card.study.records == "presence-absence"
         and answer.artifact.card.calibration is not None
         and answer.computed.novelty.in_area_of_applicability
+        and answer.artifact.quality.better_than_chance
     ]
     return ExpectedSpecies(number=sum(chances), of=len(chances)) if chances else None
 

@@ -28,6 +28,7 @@ from app.predictions.conditions import Canonical, read_environment
 from app.predictions.schemas import RequestOptions
 from app.registry import service as registry
 from ml.card import Conditions, Metric, ModelCard
+from ml.quality import quality_of
 from ml.serving.artifact import Artifact
 
 # Texts of a query that a note repeats: their number, and characters of each.
@@ -152,6 +153,7 @@ def _side(version: ModelVersion, card: ModelCard) -> ComparedModel:
         estimator=card.training.estimator,
         members=card.members,
         validation=card.validation.method,
+        quality=quality_of(card),
         metrics=card.metrics,
         thresholds=card.thresholds,
         threshold_rule=card.threshold_rule,
@@ -219,7 +221,13 @@ def _says(
         notes.append(f"{name} cannot answer: {_join(texts, '; ')}.")
         return None
     answer = answer_without_storing(name, artifact, known, RequestOptions())
-    return ModelSays(suitability=answer.computed.suitability, interval=answer.computed.interval, verdict=answer.verdict)
+    return ModelSays(
+        suitability=answer.computed.suitability,
+        interval=answer.computed.interval,
+        verdict=answer.verdict,
+        verdict_reason=answer.verdict_reason,
+        suitable=answer.suitable,
+    )
 
 
 def _join(texts: list[str], separator: str = ", ") -> str:

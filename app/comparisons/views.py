@@ -7,8 +7,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
+from app.comparisons import downloads, service, subjects, versions
 from app.comparisons import form as forms
-from app.comparisons import service, subjects, versions
 from app.comparisons.form import CompareForm
 from app.comparisons.schemas import (
     MOST_COLUMNS,
@@ -20,8 +20,9 @@ from app.comparisons.schemas import (
     SpeciesComparison,
     SpeciesComparisonQuery,
 )
-from app.errors import AppError, OutsideArea, ValidationFailed
+from app.errors import AppError, NotFound, OutsideArea, ValidationFailed
 from app.predictions.schemas import ALSO_IN_ADDRESS
+from app.web.csv_download import csv_download
 from app.web.faces import API_PREFIX, DECISIVE, Reply, faces, keep_private
 from app.web.input_validation import read_json, read_query, validate
 from app.web.operations import Operation
@@ -41,6 +42,7 @@ def _keep_private(response: Response) -> Response:
 _REPLACE_FORM = {"HX-Retarget": "#compare", "HX-Reswap": "outerHTML"}
 # A form with messages has itself as target, so the same address has two fragments.
 _VARY = {"Vary": ", ".join((*DECISIVE, "HX-Target"))}
+_NO_MODEL = "There is nothing to compare: no model is installed yet."
 _NOT_STORED = "Nothing is kept and no answer gets an id: ask for a prediction to keep one."
 
 
@@ -109,22 +111,29 @@ def models() -> Reply:
 def species_page() -> Reply:
     """Show the ranked list; typical conditions are the example.
 
-    Template context: ``data`` SpeciesComparison or None, ``form`` CompareForm, ``choices`` the studies, ``panel``
-    Panel or None, ``example`` whether these are typical conditions, ``refusal`` OutsideArea or None.
+    Template context: ``data`` SpeciesComparison or None, ``groups`` its items by verdict, ``form`` CompareForm,
+    ``choices`` the studies, ``panel`` Panel or None, ``example`` whether these are typical conditions, ``refusal``
+    OutsideArea or None.
     """
     context: dict[str, Any] = {"choices": subjects.studies(), "panel": None, "form": CompareForm(), "example": False}
     if not context["choices"]:
         return _reply("species", None, context)
     try:
-        slug = read_query(PageChoice).study or subjects.largest_of(context["choices"])
-        context["form"].chosen = slug
-        context["panel"] = panel = subjects.open_study(slug, first_only=True)
-        context["form"], query = forms.one_set(panel, request.args)
-        context["example"] = not any(name.startswith("env.") for name in request.args)
-        comparison = service.compare_species(panel, validate(SpeciesComparisonQuery, query))
+        comparison = _species_comparison(context)
     except (ValidationFailed, OutsideArea) as error:
         return _reply("species", None, context, error)
+    context["groups"] = service.by_verdict(comparison)
     return _reply("species", comparison, context)
+
+
+@pages.get("/species.csv")
+def species_csv() -> Response:
+    """Download what the page of the same address shows."""
+    context: dict[str, Any] = {"choices": subjects.studies()}
+    if not context["choices"]:
+        raise NotFound(_NO_MODEL)
+    comparison = _species_comparison(context)
+    return _csv(f"ecopredict-species-{comparison.study.slug}", downloads.species_table(comparison))
 
 
 @pages.get("/conditions")
@@ -142,15 +151,19 @@ def conditions_page() -> Reply:
     # adding or removing a column changes the form, not only the answers
     replace_form = "add" in request.args or "remove" in request.args
     try:
-        name = read_query(PageChoice).species or subjects.example()
-        context["form"].chosen = name
-        context["subject"] = one = subjects.open_species(name)
-        context["form"], query = forms.several_sets(one, request.args)
-        context["form"].limit_columns()
-        comparison = service.compare_conditions(one, validate(ConditionsComparisonQuery, query))
+        comparison = _conditions_comparison(context)
     except (ValidationFailed, OutsideArea) as error:
         return _reply("conditions", None, context, error, replace_form=replace_form)
     return _reply("conditions", comparison, context, replace_form=replace_form)
+
+
+@pages.get("/conditions.csv")
+def conditions_csv() -> Response:
+    """Download what the page of the same address shows."""
+    if not subjects.choices(answering=True):
+        raise NotFound(_NO_MODEL)
+    comparison = _conditions_comparison({})
+    return _csv(f"ecopredict-conditions-{comparison.species.slug}", downloads.conditions_table(comparison))
 
 
 @pages.get("/models")
@@ -163,14 +176,55 @@ def models_page() -> Reply:
     """
     context: dict[str, Any] = {"choices": subjects.choices(), "history": None, "problem": ""}
     try:
-        query = read_query(ModelsComparisonQuery)
-        name = read_query(PageChoice).species or subjects.with_versions(context["choices"])
-        context["history"] = history = versions.versions_for(query, name)
-        pair = versions.find_pair(query) if query.first or query.second else history.latest_two if history else None
+        pair = _pair(context)
     except ValidationFailed as error:
         context["problem"] = ". ".join(text[:1].upper() + text[1:] for _, text in error.listed) + "."
         return Reply(None, 422, context)
     return Reply(versions.compare_models(pair) if pair else None, context=context)
+
+
+@pages.get("/models.csv")
+def models_csv() -> Response:
+    """Download the answers of both versions that the page of the same address shows."""
+    pair = _pair({"choices": subjects.choices()})
+    if pair is None:
+        raise NotFound("There are no two versions to compare.")
+    comparison = versions.compare_models(pair)
+    return _csv(f"ecopredict-versions-{comparison.species.slug}", downloads.models_table(comparison))
+
+
+def _species_comparison(context: dict[str, Any]) -> SpeciesComparison:
+    """Compare species as the address of the page asks; the form and what it needs are added to the context."""
+    slug = read_query(PageChoice).study or subjects.largest_of(context["choices"])
+    context["form"] = CompareForm(slug)
+    context["panel"] = panel = subjects.open_study(slug, first_only=True)
+    context["form"], query = forms.one_set(panel, request.args)
+    context["example"] = not any(name.startswith("env.") for name in request.args)
+    return service.compare_species(panel, validate(SpeciesComparisonQuery, query))
+
+
+def _conditions_comparison(context: dict[str, Any]) -> ConditionsComparison:
+    """Compare conditions as the address of the page asks; the form and what it needs are added to the context."""
+    name = read_query(PageChoice).species or subjects.example()
+    context["form"] = CompareForm(name)
+    context["subject"] = one = subjects.open_species(name)
+    context["form"], query = forms.several_sets(one, request.args)
+    context["form"].limit_columns()
+    return service.compare_conditions(one, validate(ConditionsComparisonQuery, query))
+
+
+def _pair(context: dict[str, Any]) -> versions.Pair | None:
+    """Return the two versions that the address of the page asks for, by default the latest two of a species."""
+    query = read_query(ModelsComparisonQuery)
+    name = read_query(PageChoice).species or subjects.with_versions(context["choices"])
+    context["history"] = history = versions.versions_for(query, name)
+    if query.first or query.second:
+        return versions.find_pair(query)
+    return history.latest_two if history else None
+
+
+def _csv(name: str, table: downloads.Table) -> Response:
+    return csv_download(f"{name}.csv", table.columns, table.rows)
 
 
 def _reply(

@@ -21,6 +21,8 @@ from app.config.redis_url import parse as parse_redis_url
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "SENTRY_DSN")
+# Settings that an empty value switches off.
+_CAN_BE_EMPTY = ("GBIF_API",)
 FEATURES: frozenset[str] = frozenset()
 #: Names and addresses of this machine for itself. Health checks use them.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -59,6 +61,7 @@ class Settings(BaseModel):
     max_content_length: int = Field(1024 * 1024, ge=1024)
     max_upload: int = Field(2 * 1024**3, ge=1024)
     upload_quota: int = Field(20 * 1024**3, ge=1024)
+    gbif_api: str = "https://api.gbif.org/v1"
     spool_limit: int = Field(1024 * 1024 * 1024, ge=64 * 1024)
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
@@ -161,6 +164,14 @@ class Settings(BaseModel):
             raise ValueError("expected an http:// or https:// URL such as http://collector:4318")
         return value.rstrip("/") if value else None
 
+    @field_validator("gbif_api")
+    @classmethod
+    def _gbif(cls, value: str) -> str:
+        url = http_url(value) if value else None
+        if value and (url is None or url.username is not None or url.query or url.fragment):
+            raise ValueError("expected the http:// or https:// URL of GBIF's API, or nothing to switch it off")
+        return value.rstrip("/")
+
     @field_validator("sentry_dsn")
     @classmethod
     def _dsn(cls, value: str | None) -> str | None:
@@ -179,6 +190,11 @@ class Settings(BaseModel):
     def allows_changes(self) -> bool:
         """Whether routes that change something are served: until accounts exist, not in production."""
         return self.environment in ("development", "testing")
+
+    @property
+    def fetches_from_gbif(self) -> bool:
+        """Whether records can be fetched from GBIF."""
+        return self.allows_changes and bool(self.gbif_api)
 
     @property
     def hosts(self) -> list[str]:
@@ -239,8 +255,8 @@ def _refuse_unknown(source: Mapping[str, str]) -> None:
 
 
 def _read(source: Mapping[str, str], name: str) -> str | None:
-    """Return the value of a variable or the content of its NAME_FILE. An empty value counts as not set."""
-    value = source.get(name) or None
+    """Return the value of a variable or the content of its NAME_FILE. An empty value mostly counts as not set."""
+    value = source.get(name) or ("" if name in _CAN_BE_EMPTY and name in source else None)
     path = source.get(f"{name}_FILE") if name in SECRETS else None
     if not path:
         return value

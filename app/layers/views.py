@@ -115,8 +115,9 @@ def submit(slug: str) -> Response:
         errors.add_pointers(error.errors, _names(body, layers.answer))
         return render(_reply(layers, fields, errors, status=422))
     except Conflict as error:
+        # the state as it is now: with the old fields, the next click would undo the other change
         errors.add("", error.detail)
-        return render(_reply(layers, fields, errors, status=409))
+        return render(_reply(service.read(slug), errors=errors, status=409))
     if face() == FRAGMENT:
         return render(_reply(layers))
     return Response(status=303, headers={"Location": url_for("layers.page", slug=slug)})

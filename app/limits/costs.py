@@ -21,6 +21,9 @@ COSTS: dict[str, int] = {
     "predictions_api.predict": 1,
     "predictions_api.detail": 1,
     "predictions_list.browse": 1,
+    "answers.explain": 2,
+    "answers.statement": 1,
+    "answers_api.explain": 2,
     "curves.curves": 2,
     "curves_api.curves": 2,
     # Comparisons.
@@ -28,6 +31,9 @@ COSTS: dict[str, int] = {
     "comparisons.species_page": _COMPARISON,
     "comparisons.conditions_page": _COMPARISON,
     "comparisons.models_page": _COMPARISON,
+    "comparisons.species_csv": _COMPARISON,
+    "comparisons.conditions_csv": _COMPARISON,
+    "comparisons.models_csv": _COMPARISON,
     "comparisons_api.species": _COMPARISON,
     "comparisons_api.conditions": _COMPARISON,
     "comparisons_api.models": _COMPARISON,
@@ -46,6 +52,7 @@ COSTS: dict[str, int] = {
     "studies.create": 2,
     "studies.rename": 1,
     "studies.remove": 2,
+    "studies.reset": 1,
     "studies.put_file": 1,
     "studies.post_files": 2,
     "studies.remove_files": 1,
@@ -77,6 +84,7 @@ COSTS: dict[str, int] = {
     "docs.document": 1,
     # The latest 2,000 answers of each study are read.
     "analytics.look_back": 5,
+    "analytics.species_csv": 5,
     "analytics_api.look_back": 5,
     # Trainings and versions.
     "trainings_api.read_preflight": 5,
@@ -90,6 +98,9 @@ COSTS: dict[str, int] = {
     "registry_changes_api.rollback": 1,
     "registry_changes.activate_form": 1,
     "registry_changes.rollback_form": 1,
+    # A fetch from GBIF sends hundreds of requests to it.
+    "gbif.fetch_form": 5,
+    "gbif_api.fetch": 5,
     # Records and layers of own data. A page of layers has dozens of pictures, which are drawn once.
     "records.page": 1,
     "records.submit": 2,

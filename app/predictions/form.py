@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
 from werkzeug.datastructures import MultiDict
 
 from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry
-from app.errors import AppError, ValidationFailed
+from app.errors import AppError, Unavailable, ValidationFailed
 from app.predictions.conditions import Canonical
 from app.predictions.schemas import PredictForm
 from app.registry import service as registry
+from app.registry.examples import FirstExample
 from app.species import service as species_service
 from app.web.input_validation import NUMBER, pointer, pointer_parts
 from ml.card import Conditions, ModelCard
 from ml.predictors.encoding import number_text
+from ml.serving.showcase import Showcase
 from ml.serving.threshold import OWN
 
 PREFIX = "env."
@@ -32,19 +37,48 @@ def form_for(species: SpeciesEntry, start: str = "") -> tuple[PredictForm, Canon
         Number or label of a starting point; otherwise the first one is used.
     """
     form = PredictForm(species=species_service.describe(species, species.model), query=_display_name(species))
+    form.reset = "/?" + urlencode({"species": species.slug})
     if species.model is None:
         return form, {}
     card = registry.card_of(species.model)
     form.starting_points = card.starting_points
-    environment = dict(_start(card, start).environment)
+    point = _start(card, start)
+    form.start = point.label
+    environment = dict(point.environment)
     form.values = value_texts(environment)
     return form, environment
+
+
+def show_first(form: PredictForm, first: FirstExample, typical: Canonical) -> Canonical:
+    """Put the example of the first page into the form of its species, and return its conditions."""
+    form.reset = "/"
+    showcase = first.showcase
+    if showcase is None:
+        form.hint = "An example. Change any value."
+        if first.species.model is not None and not registry.opened(first.species.model).quality.better_than_chance:
+            form.hint = "No model here is shown to be better than chance. This is the one with the highest score."
+        return typical
+    names = {point.label: point.environment for point in form.starting_points}
+    form.start = next((label for label, environment in names.items() if environment == showcase.environment), "")
+    form.values = value_texts(showcase.environment)
+    form.hint = _what_to_try(form, showcase)
+    return dict(showcase.environment)
+
+
+def _what_to_try(form: PredictForm, showcase: Showcase) -> str:
+    predictors = form.species.predictors if form.species else []
+    label, unit = next((p.label, p.unit) for p in predictors if p.name == showcase.predictor)
+    start, values = showcase.environment[showcase.predictor], [step.value for step in showcase.steps]
+    change = "lower" if isinstance(start, float) and values[0] < start else "raise"
+    steps = ", then to ".join(f"{number_text(value)} {unit}".strip() for value in values)
+    return f"An example. Try it: {change} {label} to {steps}."
 
 
 def query_of(posted: MultiDict[str, str]) -> dict[str, object]:
     """Return the query that a posted form contains, with decimal points in its numbers."""
     refuse_repeated(posted)
-    query: dict[str, object] = {"species": posted.get("species", "").strip(), "environment": environment_of(posted)}
+    name = posted.get("species", "").strip()
+    query: dict[str, object] = {"species": name, "environment": environment_of(posted, units_of(name))}
     rule = posted.get("threshold", "").strip()
     if rule == OWN:
         text = _common_spelling(posted.get("own_threshold", ""))
@@ -71,10 +105,28 @@ def _place_of(name: str) -> str:
     return pointer("environment", name.removeprefix(PREFIX)) if name.startswith(PREFIX) else pointer(name)
 
 
-def environment_of(posted: MultiDict[str, str]) -> dict[str, str]:
-    """Return the conditions in a form or an address, without empty fields."""
-    values = {name: _common_spelling(value) for name, value in typed_values(posted).items()}
+def environment_of(posted: MultiDict[str, str], units: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the conditions in a form or an address, without empty fields.
+
+    Parameters
+    ----------
+    posted : MultiDict
+    units : mapping of str to str, optional
+        Units by predictor. A unit after a number is left out: "35 %" in a field in % is 35.
+    """
+    units = units or {}
+    values = {name: _common_spelling(value, units.get(name, "")) for name, value in typed_values(posted).items()}
     return {name: value for name, value in values.items() if value != ""}
+
+
+def units_of(name: str) -> dict[str, str]:
+    """Return the units of a species' continuous predictors; none where the species is unknown or has no model."""
+    try:
+        model = snapshot.current().resolve(name[:LONGEST]).model
+        predictors = registry.card_of(model).predictors if model is not None else []
+    except (ValidationFailed, Unavailable):
+        return {}
+    return {predictor.name: predictor.unit for predictor in predictors if predictor.type == "continuous"}
 
 
 def typed_values(posted: MultiDict[str, str]) -> dict[str, str]:
@@ -105,8 +157,12 @@ def form_with_errors(posted: MultiDict[str, str], error: AppError) -> PredictFor
 
 
 def restore(form: PredictForm, posted: MultiDict[str, str]) -> None:
-    """Put the typed values back into the form."""
-    form.values |= {name: value[:LONGEST] for name, value in typed_values(posted).items()}
+    """Put the typed values back into the form, without a unit after a number."""
+    typed = typed_values(posted)
+    units = {p.name: p.unit for p in form.species.predictors if p.type == "continuous"} if form.species else {}
+    form.values |= {name: _without_unit(value, units.get(name, ""))[:LONGEST] for name, value in typed.items()}
+    if typed:
+        form.start = ""
     form.options = options_of(posted)
 
 
@@ -138,12 +194,26 @@ def _start(card: ModelCard, start: str) -> Conditions:
     return next((point for point in points if point.label == start), points[0])
 
 
-def _common_spelling(value: str) -> str:
-    """Return a number with a decimal point instead of a decimal comma."""
-    text = value.strip()
-    number = text.replace("\N{MINUS SIGN}", "-").replace(",", ".")
+def _common_spelling(value: str, unit: str = "") -> str:
+    """Return a number with a decimal point instead of a decimal comma, and without its unit."""
+    text = _without_unit(value, unit).strip()
+    number = _with_point(text)
     # a level's name may contain a comma and is not changed; nor is 1,234.5, whose comma separates thousands
     return number if NUMBER.fullmatch(number) else text
+
+
+def _without_unit(value: str, unit: str) -> str:
+    """Return a number without the unit after it, as it was typed otherwise; any other text unchanged."""
+    text = value.strip()
+    if unit and text.endswith(unit):
+        number = text.removesuffix(unit).strip()
+        if NUMBER.fullmatch(_with_point(number)):
+            return number
+    return value
+
+
+def _with_point(text: str) -> str:
+    return text.replace("\N{MINUS SIGN}", "-").replace(",", ".")
 
 
 def _display_name(species: SpeciesEntry) -> str:

@@ -40,6 +40,7 @@ class AnswerView:
     verdict: str
     unsure: bool
     verdict_reason: str
+    line: str
     quality: Quality
     number_meaning: str
     vernacular_name: str
@@ -52,7 +53,11 @@ class AnswerView:
     curl: str
     permalink: str | None
     json_url: str | None
-    is_example: bool
+    statement_url: str | None
+    edit_url: str
+    address: str
+    created: str
+    citations: list[str]
     species_url: str
     model_version: int
     validation_note: str
@@ -89,6 +94,7 @@ def present(
         verdict=WORDS[answer.verdict],
         unsure=answer.verdict == "cannot_say",
         verdict_reason=answer.verdict_reason,
+        line=line_of(answer, card),
         quality=answer.quality,
         number_meaning=number_meaning(answer, card),
         vernacular_name=card.species.vernacular_name,
@@ -101,7 +107,11 @@ def present(
         curl=curl(answer, site),
         permalink=f"/predictions/{answer.id}" if answer.id else None,
         json_url=f"/api/v1/predictions/{answer.id}" if answer.id else None,
-        is_example=not answer.id,
+        statement_url=f"/predictions/{answer.id}/statement" if answer.id else None,
+        edit_url=edit_url(answer, card),
+        address=site + (f"/predictions/{answer.id}" if answer.id else edit_url(answer, card)),
+        created=f"{answer.created_at.day} {answer.created_at:%B %Y, %H:%M UTC}",
+        citations=[source.citation for source in card.study.sources],
         species_url=f"/species/{answer.species.slug}",
         model_version=answer.model.version,
         validation_note=card.validation.note,
@@ -122,6 +132,30 @@ def number_meaning(answer: PredictionAnswer, card: ModelCard) -> str:
     if card.study.records == "presence-absence" and card.calibration is not None:
         return f"About {100 * answer.suitability:.0f} in 100 surveys like those of the study would find the species."
     return "A relative index from 0 to 1; it is not the chance of finding the species."
+
+
+def line_of(answer: PredictionAnswer, card: ModelCard) -> str:
+    """Return what the line between suitable and unsuitable is, with its value."""
+    others = "absences" if card.study.records == "presence-absence" else "background points"
+    words = {
+        OWN: "your own line",
+        "maxSSS": f"the line that best separates presences from {others}",
+        "P10": "the line that nine of ten held-out presences reach",
+        "MTP": "the line that every held-out presence reaches",
+    }
+    return f"{words.get(answer.threshold.rule, 'the line of this model')}: {answer.threshold.value:.2f}"
+
+
+def edit_url(answer: PredictionAnswer, card: ModelCard) -> str:
+    """Return the address of the predict page with the species, the values and the options of an answer."""
+    parts = {"species": answer.species.slug, **_values(answer)}
+    if answer.threshold.rule == OWN:
+        parts |= {"threshold": "own", "own_threshold": number_text(answer.threshold.value)}
+    elif answer.threshold.rule != card.threshold_rule:
+        parts["threshold"] = answer.threshold.rule
+    if answer.extrapolation != "flag":
+        parts["extrapolation"] = answer.extrapolation
+    return "/?" + urlencode(parts)
 
 
 def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
@@ -179,8 +213,11 @@ def width_of(answer: PredictionAnswer) -> str:
 
 
 def _as_form(answer: PredictionAnswer) -> dict[str, str]:
-    values = {f"env.{name}": v if isinstance(v, str) else number_text(v) for name, v in answer.environment.items()}
-    return {"study": answer.study, **values}
+    return {"study": answer.study, **_values(answer)}
+
+
+def _values(answer: PredictionAnswer) -> dict[str, str]:
+    return {f"env.{name}": v if isinstance(v, str) else number_text(v) for name, v in answer.environment.items()}
 
 
 def curl(answer: PredictionAnswer, site: str) -> str:
@@ -188,6 +225,20 @@ def curl(answer: PredictionAnswer, site: str) -> str:
     body = orjson.dumps({"species": answer.species.slug, "environment": answer.environment}).decode()
     address = shlex.quote(f"{site}/api/v1/predictions")
     return f"curl {address} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+
+
+#: Starting points of usual models in a word; any other label is shown as it is.
+_START_WORDS = {
+    "typical conditions (median)": "typical",
+    "a place where it was recorded": "recorded",
+    "a place where it was not recorded": "not recorded",
+    "a background point": "background",
+}
+
+
+def start_word(label: str) -> str:
+    """Return the label of a starting point in a word or two, where it is a usual one."""
+    return _START_WORDS.get(label, label)
 
 
 def value_text(value: float | str, predictor: Predictor) -> str:

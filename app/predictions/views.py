@@ -10,7 +10,9 @@ from app.database.replica import from_replica
 from app.errors import OutsideArea, ValidationFailed
 from app.predictions import curves, service, stored
 from app.predictions import form as forms
-from app.predictions.presentation import present
+from app.predictions.explanation import explain_answer
+from app.predictions.field_groups import FieldGroup, group_fields
+from app.predictions.presentation import present, start_word, value_text
 from app.predictions.schemas import (
     ALSO_IN_ADDRESS,
     PredictForm,
@@ -19,7 +21,7 @@ from app.predictions.schemas import (
     PredictionQuery,
     PredictionsQuery,
 )
-from app.registry import service as registry
+from app.registry.examples import FirstExample, first_example
 from app.web.faces import API_PREFIX, Reply, face, faces, keep_private, site_root
 from app.web.input_validation import read_form, read_json, read_query, validate
 from app.web.operations import Operation
@@ -29,6 +31,10 @@ api = Blueprint("predictions_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("predictions", __name__)
 #: The list of all stored answers, which is registered only where it is public (PUBLIC_PREDICTIONS).
 lists = Blueprint("predictions_list", __name__, url_prefix=API_PREFIX)
+
+
+pages.add_app_template_filter(start_word)
+pages.add_app_template_filter(value_text)
 
 
 @api.after_request
@@ -59,10 +65,10 @@ def start() -> Reply:
         return _invalid(forms.form_with_errors(request.args, error))
     name = request.args.get("species", "").strip()
     if not name:
-        best = registry.example_species()
-        if best is None:
+        first = first_example()
+        if first is None:
             return Reply(None, context={"form": PredictForm(), "view": None, "card": None, "no_models": True})
-        return _example(best)
+        return _example(first.species, first)
     try:
         species = snapshot.current().resolve(validate(PredictionQuery, {"species": name, "environment": {}}).species)
     except ValidationFailed as error:
@@ -143,16 +149,18 @@ def browse() -> Reply:
     return Reply(stored.browse(read_query(PredictionsQuery)))
 
 
-def _example(species: SpeciesEntry) -> Reply:
+def _example(species: SpeciesEntry, first: FirstExample | None = None) -> Reply:
     form, environment = forms.form_for(species, request.args.get("from", ""))
     if species.model is None:
         form.errors["species"] = "There is no model for this species yet"
-        return Reply(None, context={"form": form, "view": None, "card": None, "no_models": False})
+        return Reply(None, context=_context(form))
+    if first is not None:
+        environment = forms.show_first(form, first, environment)
     # a link from a list of answers contains their conditions
     forms.restore(form, request.args)
     try:
         query = forms.query_of(request.args)
-        conditions = {**environment, **forms.environment_of(request.args)}
+        conditions = {**environment, **forms.environment_of(request.args, forms.units_of(species.slug))}
         query |= {"species": species.slug, "environment": conditions}
         result = service.preview(validate(PredictionQuery, query))
     except ValidationFailed as error:
@@ -162,15 +170,24 @@ def _example(species: SpeciesEntry) -> Reply:
     return _answered(result.answer, result.card, form=form)
 
 
+def _context(form: PredictForm | None) -> dict[str, object]:
+    return {"form": form, "groups": _groups(form), "view": None, "card": None, "no_models": False}
+
+
+def _groups(form: PredictForm | None) -> list[FieldGroup]:
+    return group_fields(form.species.predictors) if form is not None and form.species is not None else []
+
+
 def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | None = None) -> Reply:
     view = present(answer, card, site_root(), curves.drawings(answer)) if face() != "json" else None
-    return Reply(answer, context={"view": view, "form": form, "card": card, "no_models": False})
+    explanation = explain_answer(answer, card) if view is not None else None
+    context = {**_context(form), "view": view, "card": card, "explanation": explanation}
+    return Reply(answer, context=context)
 
 
 def _refused(form: PredictForm, error: OutsideArea) -> Reply:
-    return Reply(None, 409, {"form": form, "view": None, "card": None, "no_models": False, "refusal": error})
+    return Reply(None, 409, {**_context(form), "refusal": error})
 
 
 def _invalid(form: PredictForm) -> Reply:
-    context = {"form": form, "view": None, "card": None, "no_models": False}
-    return Reply(None, 422, context, fragment="predictions/_workspace.html", headers=_RETARGET)
+    return Reply(None, 422, _context(form), fragment="predictions/_workspace.html", headers=_RETARGET)

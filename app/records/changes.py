@@ -12,7 +12,7 @@ from app.web.field_messages import field_errors
 from app.web.input_validation import pointer
 from ml.recipes.recipe import Recipe, RecordFile, RecordRules
 from ml.recipes.reports import RecordsReport
-from ml.records.reasons import CHECKS
+from ml.records.reasons import wrong_codes
 
 
 def change_recipe(recipe: Recipe, change: RecordsChange) -> Recipe:
@@ -94,19 +94,9 @@ def check_codes(rules: RecordRules) -> None:
     ------
     ValidationFailed
     """
-    by_code = {check.code: check for check in CHECKS}
-    errors = []
-    for member, codes in (("off", rules.off), ("drop", rules.drop)):
-        for number, code in enumerate(codes):
-            check = by_code.get(code)
-            if check is None:
-                errors.append((pointer("rules", member, number), f"“{code}” is not the code of a check"))
-            elif not check.switchable:
-                errors.append((pointer("rules", member, number), f"the check “{code}” cannot be switched"))
-            elif member == "drop" and check.kind != "flag":
-                errors.append((pointer("rules", member, number), f"“{code}” is not a flag; its records are dropped"))
-    if errors:
-        raise ValidationFailed(errors)
+    wrong = wrong_codes(rules.off, rules.drop)
+    if wrong:
+        raise ValidationFailed([(pointer("rules", member, number), text) for member, number, text in wrong])
 
 
 def check_species(species: Iterable[str] | None, report: RecordsReport) -> None:

@@ -134,6 +134,9 @@ def file_change(fields: Mapping[str, str], item: RecordsFileItem) -> dict[str, A
     if any(name.startswith("column.") for name in fields) and chosen != report.mapping:
         without = {term: "" for term in report.mapping if term not in chosen}
         change["columns"] = {**chosen, **without}
+    if report.unsure and not any(value for name, value in change.items() if name != "name"):
+        # the user looked at the guesses and agrees
+        change["columns"] = dict(report.mapping)
     return {"files": [change]}
 
 

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-
-from flask import Flask
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.catalogue import snapshot, versions
 from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.catalogue.refs import SpeciesRef, StudyRef
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
 from app.components import component
-from app.errors import AppError, Conflict, NotFound, Unavailable
+from app.errors import Conflict, NotFound, Unavailable
 from app.registry.model_cache import ModelCache
 from app.registry.schemas import ModelDetail, ModelScores
 from app.web.faces import settings
 from ml.card import ModelCard, Predictor
 from ml.serving.artifact import Artifact
-
-log = logging.getLogger(__name__)
 
 
 def nothing_answers(species: Species | SpeciesEntry) -> Conflict:
@@ -142,24 +135,6 @@ def opened_of_study(study_id: int) -> Artifact | None:
     """Return an opened active model of a study; each contains the training values of all sites."""
     version = versions.any_active_of_study(study_id)
     return opened(version) if version is not None else None
-
-
-def preload(app: Flask) -> None:
-    """Read the snapshot, index its names, and answer once with the best model.
-
-    The first request to a worker then does not wait until compiled code is loaded and the index is built.
-    """
-    with app.app_context():
-        try:
-            _ = snapshot.with_all_names().index
-            best = example_species()
-            if best is not None and best.model is not None:
-                artifact = opened(best.model)
-                typical = artifact.card.starting_points[0].environment
-                artifact.predictor.answer([typical[predictor.name] for predictor in artifact.card.predictors])
-        except (SQLAlchemyError, AppError) as error:
-            # a worker without a database or models must still answer /health/ready
-            log.warning("no model opened at the start: %s", type(error).__name__)
 
 
 def item_of(row: ModelVersion) -> dict[str, object]:

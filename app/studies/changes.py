@@ -20,6 +20,7 @@ from app.jobs.tables import FINISHED, Job
 from app.studies import names, own, storage, tables
 from app.studies.own import OwnStudy
 from app.studies.schemas import NewStudy
+from app.studies.stored_recipe import read_recipe
 from app.studies.tables import StudyFile, StudyRecipe
 from ml.card import StudyDescription
 from ml.recipes.recipe import Recipe, RecordFile
@@ -27,39 +28,64 @@ from ml.recipes.recipe import Recipe, RecordFile
 #: Studies of own data in one installation, and files in one study.
 MOST_STUDIES, MOST_FILES = 200, 500
 _ATTEMPTS = 20
+# Members of a recipe that depend on the files.
+_OF_FILES = ("records", "layers", "grid")
 DESCRIPTION = "A study of own data that has no models yet."
 
 
-def create(request: NewStudy) -> OwnStudy:
-    """Create a study without files.
+def create(request: NewStudy, key: str | None = None) -> OwnStudy:
+    """Create a study without files, or return the one that the same request created.
+
+    Parameters
+    ----------
+    request : NewStudy
+    key : str, optional
+        Idempotency key of the client.
 
     Raises
     ------
     ValidationFailed
         The slug is taken.
     Conflict
-        There are too many studies.
+        There are too many studies, or the key was used for another request.
     """
+    earlier = _created_by(key, request)
+    if earlier is not None:
+        return earlier
     number = db.session.scalar(select(func.count()).select_from(StudyRecipe)) or 0
     if number >= MOST_STUDIES:
         raise Conflict(f"There are {number} studies of own data, and no more are possible. Delete one first.")
     if request.slug is not None:
         if _is_taken(request.slug):
             raise _taken(request.slug)
-        return _create(request.slug, request.title)
+        return _create(request.slug, request, key)
     base = names.slug_of(request.title)
     for attempt in range(MOST_STUDIES + _ATTEMPTS):
         slug = base if attempt == 0 else names.numbered(base, attempt + 1)
         if not _is_taken(slug):
             try:
-                return _create(slug, request.title)
+                return _create(slug, request, key)
             except ValidationFailed:
                 # another request has taken it a moment ago
                 continue
     raise _taken(base)
 
 
-def _create(slug: str, title: str) -> OwnStudy:
+def _created_by(key: str | None, request: NewStudy) -> OwnStudy | None:
+    """Return the study that a request with a key created."""
+    row = tables.created_by(key) if key is not None else None
+    if row is None:
+        return None
+    if row.creation != request.model_dump(mode="json"):
+        raise Conflict(
+            f"The Idempotency-Key was used for another request, which created the study {row.study.slug}. Send a new "
+            "key for a new study."
+        )
+    return own.load(row.study.slug)
+
+
+def _create(slug: str, request: NewStudy, key: str | None) -> OwnStudy:
+    title = request.title
     recipe = Recipe(title=title)
     description = StudyDescription(
         slug=slug, title=title, description=DESCRIPTION, records="presence-background", sources=[]
@@ -68,11 +94,20 @@ def _create(slug: str, title: str) -> OwnStudy:
     db.session.add(study)
     try:
         db.session.flush()
-        db.session.add(StudyRecipe(study_id=study.id, recipe=recipe.model_dump(mode="json"), revision=1))
+        creation = request.model_dump(mode="json") if key is not None else None
+        values = recipe.model_dump(mode="json")
+        db.session.add(
+            StudyRecipe(study_id=study.id, recipe=values, revision=1, idempotency_key=key, creation=creation)
+        )
+        db.session.flush()
         storage.create_folders(slug)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
+        # the same request may have arrived twice at the same time
+        earlier = _created_by(key, request)
+        if earlier is not None:
+            return earlier
         raise _taken(slug) from None
     except OSError as error:
         db.session.rollback()
@@ -202,9 +237,12 @@ def change_files(slug: str, change: Callable[[StudyRecipe], None]) -> OwnStudy:
             raise NotFound(f"The study “{slug[:100]}” was deleted in the meantime.")
         change(row)
         db.session.flush()
-        recipe = completed(Recipe.model_validate(row.recipe), tables.files_of(row.study_id))
+        before, refused = read_recipe(row.recipe, row.study.title)
+        recipe = completed(before, tables.files_of(row.study_id))
+        # A member that is refused today stays stored until the user resets or changes it.
+        members = [name for name in _OF_FILES if getattr(recipe, name) != getattr(before, name)] if refused else None
         try:
-            own.save_recipe(slug, recipe, row.revision)
+            own.save_recipe(slug, recipe, row.revision, members)
         except Conflict:
             continue
         return own.load(slug)

@@ -15,8 +15,8 @@ from app.studies.schemas import StudyFileItem, StudyFiles
 from app.studies.tables import StudyFile
 from app.workbench import runner
 from app.workbench.runner import WorkbenchError
+from ml.layers.review import review
 from ml.recipes.companions import is_companion
-from ml.recipes.recipe import Recipe
 from ml.recipes.reports import FileReport
 
 log = logging.getLogger(__name__)
@@ -127,20 +127,13 @@ def of_study(study: OwnStudy) -> StudyFiles:
 
 def used_names(study: OwnStudy) -> set[str]:
     """Return the names of the files that the recipe and the recognised roles use, and of those that belong to them."""
-    recipe = study.recipe
-    records = {file.name for file in recipe.records}
+    records = {file.name for file in study.recipe.records}
     used = {report.name for report in study.files if report.role == "records" and report.name in records}
-    for report in study.files:
-        if report.role == "layers" and _has_used_layer(recipe, report):
-            used.add(report.name)
+    layers = review(study.recipe, study.files)
+    used |= {layer.file for layer, role in zip(layers.layers, layers.roles, strict=True) if role != "unused"}
     stems = {names.stem(name) for name in used}
     companions = (report for report in study.files if report.role == "companion")
     return used | {report.name for report in companions if names.stem(report.name) in stems}
-
-
-def _has_used_layer(recipe: Recipe, report: FileReport) -> bool:
-    unused = {choice.band for choice in recipe.layers if choice.file == report.name and choice.role == "unused"}
-    return any(layer.band not in unused for layer in report.layers)
 
 
 def remove(slug: str, name: str, *, revision: int | None = None, sha256: str | None = None) -> OwnStudy:

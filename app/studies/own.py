@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import update
 
@@ -12,6 +14,7 @@ from app.database.types import now
 from app.errors import Conflict as Conflict
 from app.errors import NotFound
 from app.studies import tables
+from app.studies.stored_recipe import read_recipe
 from app.studies.tables import StudyFile, StudyRecipe
 from app.web.entity_tags import revision_of_change
 from app.web.faces import settings
@@ -35,6 +38,8 @@ class OwnStudy:
         By name.
     folder : Path
         The folder with the files, as the operations of the workbench expect it.
+    refused : list of str
+        Members of the stored recipe that this version refuses. The recipe has their defaults.
     """
 
     id: int
@@ -44,6 +49,7 @@ class OwnStudy:
     revision: int
     files: list[FileReport]
     folder: Path
+    refused: list[str] = field(default_factory=list)
 
     @property
     def cache(self) -> Path:
@@ -101,18 +107,20 @@ def load(slug: str) -> OwnStudy:
     if row is None:
         raise NotFound(f"There is no study of own data “{slug[:100]}”.")
     folder = studies_dir() / slug / "files"
+    recipe, refused = read_recipe(row.recipe, row.study.title)
     return OwnStudy(
         id=row.study_id,
         slug=row.study.slug,
         title=row.study.title,
-        recipe=Recipe.model_validate(row.recipe),
+        recipe=recipe,
         revision=row.revision,
         files=[_report(folder, file) for file in tables.files_of(row.study_id)],
         folder=folder,
+        refused=refused,
     )
 
 
-def save_recipe(slug: str, recipe: Recipe, revision: int) -> int:
+def save_recipe(slug: str, recipe: Recipe, revision: int, members: Sequence[str] | None = None) -> int:
     """Store a recipe.
 
     Parameters
@@ -121,6 +129,8 @@ def save_recipe(slug: str, recipe: Recipe, revision: int) -> int:
     recipe : Recipe
     revision : int
         The revision that the change was made on.
+    members : sequence of str, optional
+        The members that are stored, by default all; the others stay as they are stored.
 
     Returns
     -------
@@ -137,10 +147,13 @@ def save_recipe(slug: str, recipe: Recipe, revision: int) -> int:
     row = tables.recipe_of(slug)
     if row is None:
         raise NotFound(f"There is no study of own data “{slug[:100]}”.")
+    values: dict[str, Any] = recipe.model_dump(mode="json")
+    if members is not None:
+        values = {**row.recipe, **{name: values[name] for name in members}}
     statement = (
         update(StudyRecipe)
         .where(StudyRecipe.study_id == row.study_id, StudyRecipe.revision == revision)
-        .values(recipe=recipe.model_dump(mode="json"), revision=revision + 1, updated_at=now())
+        .values(recipe=values, revision=revision + 1, updated_at=now())
         .execution_options(synchronize_session=False)
     )
     # One statement compares and changes, so that of two simultaneous changes one is refused.
@@ -158,8 +171,8 @@ def save_recipe(slug: str, recipe: Recipe, revision: int) -> int:
 def stale() -> Conflict:
     """Return the error of a change that was made on an old revision."""
     return Conflict(
-        "Someone else changed this study in the meantime, so your change was not stored. Reload the page to see the "
-        "study as it is now, then make the change again."
+        "Someone else changed this study in the meantime, so your change was not stored. Look at the study as it is "
+        "now, then make the change again."
     )
 
 

@@ -26,6 +26,7 @@ from app.studies.uploads import Arrival, OutOfOrder
 from app.web import body_limits
 from app.web.entity_tags import if_match
 from app.web.faces import API_PREFIX, Reply, faces, keep_private, settings
+from app.web.idempotency import idempotency_key
 from app.web.input_validation import pointer, read_json
 from app.web.operations import Operation
 from app.web.problems import respond
@@ -69,6 +70,8 @@ def out_of_order(error: OutOfOrder) -> Response:
     "createStudy",
     tag="studies",
     summary="Create a study of own data",
+    description="A repeated request with the header `Idempotency-Key` is answered with the study that the first one "
+    "created; the key with another body is 409.",
     body=NewStudy,
     answer=StudyDetail,
     answers={201: "The study; `Location` is its address."},
@@ -77,7 +80,7 @@ def out_of_order(error: OutOfOrder) -> Response:
 @faces()
 def create() -> Reply:
     """Create a study."""
-    study = changes.create(read_json(NewStudy))
+    study = changes.create(read_json(NewStudy), idempotency_key())
     return Reply(
         service.detail(study.slug),
         201,

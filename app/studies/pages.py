@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from app.catalogue import studies as study_tables
 from app.errors import AppError, Conflict, NotFound, ValidationFailed
-from app.studies import changes, files, own, own_views, service, storage, tables
+from app.studies import changes, fetches, files, own, own_views, service, storage, tables
 from app.studies.multipart import FormField, FormFile
 from app.studies.schemas import NewStudy, Refusal, StudyChange, StudyFiles, UploadedFiles
 from app.studies.steps import steps_of
@@ -102,7 +102,7 @@ def detail(slug: str) -> Response:
     """Show a study: the files of one of own data, the sources of another."""
     if tables.recipe_of(slug) is None:
         return render(Reply(service.detail(slug)), "studies/other.html", "studies/other.html")
-    return _page(slug)
+    return files_page(slug)
 
 
 @pages.post("/studies/<slug:slug>/title")
@@ -113,9 +113,23 @@ def rename(slug: str) -> Response:
     try:
         changes.rename(slug, StudyChange(title=typed).title, revision_of_form(form))
     except ValidationError:
-        return _page(slug, 422, title=typed, title_error="Give the study a name of 1 to 200 characters, in one line.")
+        return files_page(
+            slug, 422, title=typed, title_error="Give the study a name of 1 to 200 characters, in one line."
+        )
     except Conflict as error:
-        return _page(slug, 409, title=typed, title_error=error.detail)
+        return files_page(slug, 409, title=typed, title_error=error.detail)
+    return _see_other(f"/studies/{slug}")
+
+
+@pages.post("/studies/<slug:slug>/reset")
+def reset(slug: str) -> Response:
+    """Replace the members of the recipe that are refused by their defaults."""
+    study = own.load(slug)
+    if study.refused:
+        try:
+            own.save_recipe(slug, study.recipe, study.revision)
+        except Conflict as error:
+            return files_page(slug, 409, message=error.detail)
     return _see_other(f"/studies/{slug}")
 
 
@@ -132,7 +146,7 @@ def remove(slug: str) -> Response:
     except Conflict as error:
         if tables.recipe_of(slug) is None:
             raise
-        return _page(slug, 409, message=error.detail)
+        return files_page(slug, 409, message=error.detail)
     return _see_other("/studies")
 
 
@@ -156,7 +170,7 @@ def post_files(slug: str) -> Response:
     try:
         result = own_views.read_form_files(slug)
     except ValidationFailed as error:
-        return _page(slug, 422, message=error.detail)
+        return files_page(slug, 422, message=error.detail)
     return _after_upload(slug, result)
 
 
@@ -182,7 +196,7 @@ def remove_files(slug: str) -> Response:
             files.remove(slug, name, sha256=sha256)
             deleted.append(name)
         except Conflict as error:
-            return _page(slug, 409, message=error.detail)
+            return files_page(slug, 409, message=error.detail)
         except NotFound:
             # Somebody else has deleted it, which is what was meant; an unknown study is still an error.
             own.load(slug)
@@ -205,7 +219,7 @@ def _see_other(address: str) -> Response:
 def _changed(slug: str, deleted: Sequence[str] = ()) -> Response:
     """Return the list of files to HTMX, and the page to a browser without JavaScript."""
     if _is_htmx():
-        return _page(slug, done=_deletion(deleted))
+        return files_page(slug, done=_deletion(deleted))
     query = f"?{urlencode({'deleted': deleted[0] if len(deleted) == 1 else len(deleted)})}" if deleted else ""
     return _see_other(f"/studies/{slug}{query}")
 
@@ -231,10 +245,10 @@ def _earlier_deletion(study: own.OwnStudy) -> str:
 def _after_upload(slug: str, result: UploadedFiles, title_error: str = "") -> Response:
     if not result.refused and not title_error:
         return _see_other(f"/studies/{slug}")
-    return _page(slug, 422, refused=result.refused, title_error=title_error)
+    return files_page(slug, 422, refused=result.refused, title_error=title_error)
 
 
-def _page(
+def files_page(
     slug: str,
     status: int = 200,
     *,
@@ -243,11 +257,15 @@ def _page(
     refused: Sequence[Refusal] = (),
     title: str | None = None,
     title_error: str = "",
+    gbif: str = "",
+    gbif_error: str = "",
 ) -> Response:
     """Return the page of the files of a study.
 
     Template context: ``data`` StudyFiles, ``study`` OwnStudy, ``steps`` list of StudyStep, ``refused`` list of Refusal,
-    ``message``, ``done`` and ``title_error`` sentences or "", ``title`` as typed.
+    ``message``, ``done`` and ``title_error`` sentences or "", ``title`` as typed, ``gbif`` and ``gbif_error`` the same
+    of the fetch from GBIF, ``fetches_from_gbif`` whether there is one, ``fetch`` the id of its job that is not finished
+    or None.
     """
     study = own.load(slug)
     row = study_tables.find(slug)
@@ -259,6 +277,10 @@ def _page(
         "refused": refused,
         "title": study.title if title is None else title[:500],
         "title_error": title_error,
+        "gbif": gbif[:500],
+        "gbif_error": gbif_error,
+        "fetches_from_gbif": settings().fetches_from_gbif,
+        "fetch": fetches.unfinished(slug),
         "has_models": changes.n_models(study.id) > 0,
         "description": row.description["description"] if row is not None else "",
         "limit": storage.size_text(settings().max_upload),

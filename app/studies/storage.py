@@ -208,6 +208,12 @@ def remove_parts(slug: str, name: str) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_parts_of(slug: str, token: str) -> None:
+    """Remove the parts and locks of the uploads with a token, none of which may be running."""
+    for path in (studies_dir() / slug / "parts").glob(f"*-{digest_of(token)}.*"):
+        path.unlink(missing_ok=True)
+
+
 def size_text(size: int) -> str:
     """Return a number of bytes for people, as 1.5 GB."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):

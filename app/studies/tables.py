@@ -23,6 +23,9 @@ class StudyRecipe(Base):
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True)
     recipe: Mapped[dict[str, Any]] = mapped_column(JSON)
     revision: Mapped[int] = mapped_column(default=1)
+    #: Of the request that created the study, with its body.
+    idempotency_key: Mapped[str | None] = mapped_column(String(150), unique=True, index=True)
+    creation: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime(), default=now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime(), default=now)
 
@@ -51,6 +54,12 @@ class StudyFile(Base):
 def recipe_of(slug: str) -> StudyRecipe | None:
     """Return the recipe of a study by the study's slug."""
     query = select(StudyRecipe).join(Study, Study.id == StudyRecipe.study_id).where(Study.slug == slug)
+    return db.session.scalar(query.execution_options(populate_existing=True))
+
+
+def created_by(idempotency_key: str) -> StudyRecipe | None:
+    """Return the recipe of the study that a request with a key created."""
+    query = select(StudyRecipe).where(StudyRecipe.idempotency_key == idempotency_key)
     return db.session.scalar(query.execution_options(populate_existing=True))
 
 

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from app.trainings.held_out import HeldOut, PairedScores, pair
 from app.trainings.schemas import Gate
-from ml.card import Metric, ModelCard
+from ml.card import Metric, ModelCard, Validation
 from ml.score_words import grade_auc
 
 #: Fewest common presences for a paired comparison.
 FEWEST_PRESENCES = 20
 #: Fewest common background cells for a paired comparison.
 FEWEST_BACKGROUND = 20
+# Blocks whose sizes differ by less than this factor test alike.
+_LIKE_BLOCKS = 1.25
 # The 97.5 % quantile of the normal distribution.
 _Z = 1.959963984540054
 
@@ -115,6 +117,9 @@ def compare(
     warning = _warning(candidate)
     if active is None:
         return Gate(verdict="first", sentence="First version: no version of this species is active.", warning=warning)
+    problem = _other_folds(candidate.validation, active.validation)
+    if problem:
+        return Gate(verdict="unknown", sentence=problem, warning=warning)
     common = pair(held_out, held_out_of_active) if held_out and held_out_of_active else None
     if common and common.n_presences >= FEWEST_PRESENCES and common.n_background >= FEWEST_BACKGROUND:
         place = (
@@ -127,8 +132,14 @@ def compare(
     if difference is None:
         sentence = "Not comparable: one of the two versions has no AUC with an interval."
         return Gate(verdict="unknown", sentence=sentence, warning=warning)
-    shared = f"only {common.n_presences:,} tested presences" if common and common.n_presences else "no tested presences"
-    place = f"by the AUCs of the two cards, taken as independent because the versions share {shared}"
+    if held_out is None or held_out_of_active is None:
+        which = "this version" if held_out is None else "the active version"
+        why = f"the records that {which} was tested on are not stored here"
+    elif common and common.n_presences:
+        why = f"the versions share only {common.n_presences:,} tested presences"
+    else:
+        why = "the versions share no tested presences"
+    place = f"by the AUCs of the two cards, taken as independent because {why}"
     return _gate(difference, place, "independent", warning, common)
 
 
@@ -154,6 +165,24 @@ def _gate(difference: Difference, place: str, method: str, warning: str, common:
             "n_background": common.n_background if common else 0,
         }
     )
+
+
+def _other_folds(candidate: Validation, active: Validation) -> str:
+    """Return why the cross-validations of two versions are too different for a comparison; "" where they are not."""
+    one, two = candidate.block_size_km, active.block_size_km
+    same_size = (one is None) == (two is None) and (not one or not two or max(one, two) <= _LIKE_BLOCKS * min(one, two))
+    if (candidate.method, candidate.folds) == (active.method, active.folds) and same_size:
+        return ""
+    return (
+        f"Not comparable: this version was tested with {_describe(candidate)}, the active one with "
+        f"{_describe(active)}. Small or random folds give higher scores to the same model. Train again with the folds "
+        "of the active version to compare them."
+    )
+
+
+def _describe(validation: Validation) -> str:
+    size = f" of {validation.block_size_km:,.3g} km" if validation.block_size_km else ""
+    return f"{validation.folds} folds ({validation.method}{size})"
 
 
 def _warning(candidate: ModelCard) -> str:

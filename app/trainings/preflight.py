@@ -12,7 +12,7 @@ from app.trainings import frozen
 from app.workbench import runner
 from app.workbench.runner import WorkbenchError
 from ml.recipes.recipe import Recipe
-from ml.recipes.reports import Preflight
+from ml.recipes.reports import Preflight, Problem
 from ml.regular_files import RefusedFileError, read_regular_file
 
 _TIMEOUT_S = 600.0
@@ -37,6 +37,16 @@ def preflight(study: OwnStudy, recipe: Recipe) -> Preflight:
     Unavailable
         Too many files are being read.
     """
+    report = _of_recipe(study, recipe)
+    if not study.refused:
+        return report
+    text = (
+        f"Stored choices are not valid any more ({'; '.join(study.refused[:5])}). Reset them on the page of the study."
+    )
+    return report.model_copy(update={"problems": [Problem(code="recipe", text=text[:4000]), *report.problems]})
+
+
+def _of_recipe(study: OwnStudy, recipe: Recipe) -> Preflight:
     path = study.cache / f"preflight-{frozen.fingerprint_of(recipe, study.files)[:32]}.json"
     known = _read(path)
     if known is not None:

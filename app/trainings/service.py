@@ -40,7 +40,6 @@ from ml.card import ModelCard
 from ml.quality import quality_of
 from ml.recipes.reports import Preflight
 
-LONGEST_KEY = 150
 _MOST_GATES = 2_000
 
 

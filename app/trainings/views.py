@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from flask import Blueprint, Response, request
 
 from app.errors import AppError, Conflict, Unavailable, ValidationFailed
@@ -19,6 +17,7 @@ from app.trainings.schemas import StudyVersions, TrainingRequest
 from app.web.entity_tags import if_match, revision_of_form
 from app.web.faces import API_PREFIX, Reply, faces, keep_private, render
 from app.web.fields import PageQuery
+from app.web.idempotency import idempotency_key
 from app.web.input_validation import read_form, read_json, read_query
 from app.web.operations import Operation
 from ml.recipes.reports import Preflight
@@ -26,7 +25,6 @@ from ml.recipes.reports import Preflight
 api = Blueprint("trainings_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("trainings", __name__)
 _START = ("trainings/start.html", "trainings/_start.html")
-_KEY = re.compile(rf"[\x21-\x7e]{{1,{service.LONGEST_KEY}}}")
 
 
 @api.after_request
@@ -68,10 +66,7 @@ def read_preflight(slug: str) -> Reply:
 @faces()
 def start(slug: str) -> Reply:
     """Start a training."""
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not _KEY.fullmatch(key):
-        text = f"must be 1 to {service.LONGEST_KEY} visible ASCII characters"
-        raise ValidationFailed([("/Idempotency-Key", text)])
+    key = idempotency_key()
     has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
     query = read_json(TrainingRequest) if has_body else TrainingRequest()
     revision = if_match()

@@ -25,7 +25,7 @@ from app.outbox.outbox import Outbox
 from app.predictions import service
 from app.predictions.schemas import PredictionQuery
 from app.redis_client import RedisClient
-from app.registry.service import preload
+from app.registry.examples import preload
 from app.telemetry import logs
 from app.telemetry.metrics import RequestMetrics
 from app.web import security

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ml.recipes.recipe import LICENCES, LayerChoice, Recipe, RecordFile, RecordRules, TrainingSettings
 from ml.recipes.reports import FileReport
+from ml.records.reasons import CHECKS, wrong_codes
 
 _MOST_RECIPE = 1_000_000
 
@@ -48,11 +49,19 @@ def read_recipe(options: argparse.Namespace, names: list[str]) -> Recipe:
         if options.recipe.stat().st_size > _MOST_RECIPE:
             raise ValueError(f"{options.recipe}: larger than {_MOST_RECIPE:,} bytes, so it is not a recipe")
         try:
-            return Recipe.model_validate_json(options.recipe.read_bytes())
+            recipe = Recipe.model_validate_json(options.recipe.read_bytes())
         except ValidationError as error:
             wrong = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(map(str, wrong["loc"]))
             raise ValueError(f"{options.recipe}: {where + ': ' if where else ''}{wrong['msg']}") from None
+        for member, number, text in wrong_codes(recipe.rules.off, recipe.rules.drop):
+            raise ValueError(f"{options.recipe}: rules.{member}.{number}: {text}")
+        return recipe
+    off = [code.replace("-", "_") for code in options.off or []]
+    for _, _, text in wrong_codes(off, []):
+        raise ValueError(
+            f"--off: {text}; the checks are {', '.join(check.code for check in CHECKS if check.switchable)}"
+        )
     first = options.records[0].name if options.records else names[0]
     try:
         return Recipe(
@@ -60,7 +69,7 @@ def read_recipe(options: argparse.Namespace, names: list[str]) -> Recipe:
             slug=options.slug,
             rules=RecordRules(
                 licences=options.licence,
-                off=options.off or [],
+                off=off,
                 first_year=options.first_year,
                 last_year=options.last_year,
                 max_uncertainty_m=options.max_uncertainty,

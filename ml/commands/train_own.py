@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -79,6 +80,7 @@ def run(options: argparse.Namespace, started: float) -> int:
     """Train models from own files; return 1 when a species could not be trained."""
     if options.studies or options.all:
         raise ValueError("name demo studies, or files with --records and --layers, not both")
+    _check_output(options.output or options.models)
     progress = Progress(options.progress)
     try:
         with open_folder(options) as (folder, names), contextlib.ExitStack() as stack:
@@ -86,6 +88,15 @@ def run(options: argparse.Namespace, started: float) -> int:
             return _train(options, folder, names, work, progress, started)
     finally:
         progress.close()
+
+
+def _check_output(folder: Path) -> None:
+    """Raise ValueError where models cannot be written to a folder, before the files are read."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    if not existing.is_dir():
+        raise ValueError(f"{folder} cannot be the folder of the models: {existing} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ValueError(f"{folder} cannot be the folder of the models: {existing} is not writable")
 
 
 def _train(
@@ -194,6 +205,12 @@ def _prepare(
             # A folder may contain a readme. The page of a study shows such a file as not used.
             print(f"not used: {problem}", file=sys.stderr)
         reports.append(report)
+    extra = [one.name for one in reports if one.role == "records" and choices and one.name not in choices]
+    if options.recipe is not None and extra:
+        raise ValueError(
+            f"{extra[0]} is a file of records that the recipe does not name; take it out of {options.files}, or add it "
+            "to the member records of the recipe"
+        )
     recipe = add_species(add_layer_choices(recipe, options, reports), options.species, reports)
     chosen = {choice.name: choice for choice in recipe.records}
     # Files with another choice are read again, as the page does.

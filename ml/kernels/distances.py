@@ -7,8 +7,8 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def nearest(points, penalty, row):  # noqa: ANN001, ANN201
-    """Return the index of the nearest point to a row, and the squared distance.
+def squared_distances(points, penalty, row):  # noqa: ANN001, ANN201
+    """Return the squared distance of each point from a row, float32 of shape (n_points,).
 
     Parameters
     ----------
@@ -16,12 +16,6 @@ def nearest(points, penalty, row):  # noqa: ANN001, ANN201
     penalty : float32, shape (n_predictors,)
         Squared distance between two different levels; 0 for a continuous predictor.
     row : float32, shape (n_predictors,)
-
-    Returns
-    -------
-    best : int
-        The first of equally near points.
-    squared : float
     """
     n = points.shape[1]
     distance = np.zeros(n, np.float32)
@@ -35,8 +29,27 @@ def nearest(points, penalty, row):  # noqa: ANN001, ANN201
             for i in range(n):
                 step = points[j, i] - value
                 distance[i] += step * step
+    return distance
+
+
+@njit(cache=True, nogil=True)
+def nearest(points, penalty, row):  # noqa: ANN001, ANN201
+    """Return the index of the nearest point to a row, and the squared distance.
+
+    Parameters
+    ----------
+    points, penalty, row
+        As for `squared_distances`.
+
+    Returns
+    -------
+    best : int
+        The first of equally near points.
+    squared : float
+    """
+    distance = squared_distances(points, penalty, row)
     best = 0
-    for i in range(n):
+    for i in range(distance.shape[0]):
         if distance[i] < distance[best]:
             best = i
     return best, distance[best]

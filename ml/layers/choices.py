@@ -9,7 +9,7 @@ from ml.layers import layer_names
 from ml.layers.placement import normal_crs, turn_longitudes
 from ml.layers.review_checks import layers_remedy
 from ml.layers.scenarios import named_scenario
-from ml.layers.unit_checks import recognise_unit
+from ml.layers.unit_checks import doubtful_units, recognise_unit
 from ml.recipes.recipe import LayerChoice
 from ml.recipes.reports import LayerReport, Problem, Remedy
 
@@ -174,6 +174,9 @@ def _apply_kind(layer: LayerReport, kind: Literal["continuous", "categorical"]) 
 
 def _state_unit(layer: LayerReport) -> None:
     """Give a known variable the unit that its values show."""
+    if units := doubtful_units(layer):
+        layer.unit = ""
+        layer.notes.append(f"values can be in {' or '.join(units)}")
     unit = recognise_unit(layer)
     if unit and layer.kind == "continuous":
         layer.unit = unit

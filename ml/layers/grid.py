@@ -84,6 +84,10 @@ class GridCells:
         with np.errstate(invalid="ignore"):
             column = np.floor(across / self.grid.cell_x)
             row = np.floor((self.grid.north - np.asarray(y)) / self.grid.cell_y)
+            if self._geographic:
+                # no cell begins at the South Pole, so that it belongs to the last row of a global grid
+                end = self.grid.north - self.grid.height * self.grid.cell_y
+                row = np.where((np.asarray(y) == -90.0) & (abs(end + 90.0) < 1e-9), self.grid.height - 1, row)
             inside = (column >= 0) & (column < self.grid.width) & (row >= 0) & (row < self.grid.height)
         places = np.flatnonzero(possible)[inside]
         cells[places] = (row[inside] * self.grid.width + column[inside]).astype(np.int64)

@@ -30,7 +30,7 @@ def possible_marks(dtype: np.dtype[Any], excluded: Collection[float]) -> list[Ma
     """Return the marks that a band of a type can have, without those that are declared or are labelled classes."""
     candidates = [*_USUAL, *_USUAL_POSITIVE, *_ORDINARY]
     if dtype.kind == "f":
-        candidates.append(-1e20)
+        candidates += [-1e20, -1e15, 1e15, -1e10, 1e10]
     else:
         limits = np.iinfo(dtype)
         candidates.append(float(limits.max if dtype.kind == "u" else limits.min))

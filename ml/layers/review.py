@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from ml.layers import layer_names
 from ml.layers.choices import apply_choice, check_choices, has_problem
+from ml.layers.duplicate_layers import check_duplicates
 from ml.layers.grid_checks import check_grids
 from ml.layers.placement import same_grid
 from ml.layers.review_checks import (
     CodeRole,
-    check_duplicates,
     check_impossible,
     check_scenario_units,
     check_training_units,

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from ml.layers.placement import same_grid
+from ml.layers.stated_units import stated_conversion
 from ml.layers.unit_amounts import Conversion, impossible_pairs
-from ml.layers.unit_checks import compare, conflicts, is_impossible, stated_conversion
+from ml.layers.unit_checks import (
+    compare,
+    conflicts,
+    differs_greatly,
+    doubtful_units,
+    is_impossible,
+)
 from ml.recipes.recipe import LayerChoice
 from ml.recipes.reports import LayerReport, Problem, Remedy
 
@@ -22,84 +28,8 @@ def layers_remedy(label: str, layers: Sequence[LayerReport], **change: object) -
     return Remedy(label=label, target="layers", change={"layers": entries})
 
 
-def _set_of(layer: LayerReport, role: CodeRole) -> str | None:
-    """Return which set a layer is in; None where it is unused."""
-    if role == "unused":
-        return None
-    return f"scenario {layer.scenario.label}" if role == "scenario" and layer.scenario else "the training set"
-
-
-def check_duplicates(
-    layers: Sequence[LayerReport], roles: list[CodeRole], fixed: set[tuple[str, str]]
-) -> list[Problem]:
-    """Find layers of one name in one set; equal ones are set aside in `roles`, others are a problem.
-
-    Parameters
-    ----------
-    layers : sequence of LayerReport
-    roles : list
-        Changed: "unused" where a layer is equal to another.
-    fixed : set of (file, band)
-        Layers whose role a user chose.
-    """
-    sets: dict[tuple[str, str], list[int]] = {}
-    for number, (layer, role) in enumerate(zip(layers, roles, strict=True)):
-        group = _set_of(layer, role)
-        if group is not None:
-            sets.setdefault((group, layer.name), []).append(number)
-    problems: list[Problem] = []
-    clashes: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
-    sizes: dict[str, int] = {}
-    for layer, role in zip(layers, roles, strict=True):
-        sizes[layer.file] = sizes.get(layer.file, 0) + (role != "unused")
-    for (group, _), numbers in sets.items():
-        if len(numbers) < 2:
-            continue
-        best = max(numbers, key=lambda n: (bool(layers[n].legend_from), sizes[layers[n].file], -n))
-        for number in numbers:
-            if number == best:
-                continue
-            reason = _equal(layers[best], layers[number])
-            if reason and (layers[number].file, layers[number].band) not in fixed:
-                roles[number] = "unused"
-                layers[number].notes.append(f"unused: {reason}")
-                continue
-            clashes.setdefault((group, layers[best].file, layers[number].file), []).append((best, number))
-    for (group, first, second), pairs in clashes.items():
-        extra = [layers[number] for _, number in pairs]
-        names = ", ".join(dict.fromkeys(layer.name for layer in extra[:_NAMES]))
-        text = f"{first} and {second} both have {names} for {group}"
-        if first == second:
-            bands = ", ".join(f"{layers[best].band} and {layers[number].band}" for best, number in pairs[:_NAMES])
-            text = f"{first} has {names} twice for {group} (bands {bands})"
-        coding = [_describe_codes(layers[n]) for n in pairs[0]] if extra[0].kind == "categorical" else []
-        if coding and layers[pairs[0][0]].kind == "categorical":
-            text += f"; their codes differ: {coding[0]}, {coding[1]}, so that one code means two things"
-        problems.append(
-            Problem(
-                code="name-twice",
-                text=f"{text}: leave one unused, or give it another name",
-                file=second,
-                band=extra[0].band if len(extra) == 1 else None,
-                remedy=layers_remedy(f"leave {names} of {second} unused", extra, role="unused"),
-            )
-        )
-    return problems
-
-
-def _equal(one: LayerReport, other: LayerReport) -> str:
-    """Return why two layers are the same layer; empty where they are not."""
-    if one.sha256 and (one.sha256, one.band) == (other.sha256, other.band):
-        return f"the same file as {one.file}"
-    numbers = [(r.minimum, r.maximum, r.mean, r.nodata_share, r.kind) for r in (one, other)]
-    # Layers of one range and mean can still be turned or mirrored.
-    same_values = bool(one.values_hash) and one.values_hash == other.values_hash
-    if same_values and numbers[0] == numbers[1] and one.grid and other.grid and same_grid(one.grid, other.grid):
-        return f"the same values as band {one.band} of {one.file}"
-    return ""
-
-
-def _describe_codes(layer: LayerReport) -> str:
+def describe_codes(layer: LayerReport) -> str:
+    """Return the codes of a categorical layer and where its legend is from."""
     codes = sorted(int(key) for key in layer.levels if key.lstrip("-").isdigit())
     span = f"{codes[0]}–{codes[-1]}" if codes else "none"
     legend = f"with the legend of {layer.legend_from}" if layer.legend_from else "without a legend"
@@ -128,7 +58,7 @@ def _unit_problem(
     label = f"multiply {names} of {layer.file} by {conversion.factor:g}"
     if conversion.offset:
         label += f" and add {conversion.offset:g}"
-    if conversion.text.startswith(("°C × 10 ", "K × 10 ", "K ", "°C ")):
+    if conversion.text.startswith(("°C × 10 ", "K × 10 ", "K ", "°C ", "°F ")):
         label = f"treat {names} of {layer.file} as {conversion.text.split(' instead')[0]}"
     text = (
         f"{names} of {layer.file} {'is' if len(layers) == 1 else 'are'} in another unit than {where}: {layer.name} has "
@@ -166,6 +96,18 @@ def check_training_units(training: Sequence[LayerReport], choices: Choices) -> l
             tenths.setdefault(layer.file, []).append(layer)
     if problems:
         return problems
+    for layer in continuous:
+        if units := doubtful_units(layer):
+            problems.append(
+                Problem(
+                    code="unit-unsure",
+                    text=f"values of {layer.name} of {layer.file} can be {' or '.join(units)}, and are used as they "
+                    "are: state the unit",
+                    blocking=False,
+                    file=layer.file,
+                    band=layer.band,
+                )
+            )
     for file, layers in tenths.items():
         names = ", ".join(layer.name for layer in layers[:_NAMES])
         problems.append(
@@ -206,9 +148,8 @@ def check_impossible(training: Sequence[LayerReport]) -> list[Problem]:
 
 def _conversion(reference: LayerReport, layer: LayerReport, choices: Choices) -> Conversion | None:
     """Return how a layer of a scenario gets the unit of the training layer; None where nothing is to be done."""
-    typed = [choices.get((one.file, one.band)) for one in (reference, layer)]
-    if typed[0] is not None and typed[1] is not None and typed[0].unit and typed[0].unit == typed[1].unit:
-        # The user states that both have one unit.
+    typed = _choices_of(reference, layer, choices)
+    if _is_settled(reference, layer, choices):
         return None
     if not any(choice is not None and choice.factor is not None for choice in typed):
         stated = stated_conversion(reference, layer)
@@ -217,11 +158,21 @@ def _conversion(reference: LayerReport, layer: LayerReport, choices: Choices) ->
     return compare(reference, layer)
 
 
+def _is_settled(reference: LayerReport, layer: LayerReport, choices: Choices) -> bool:
+    """Return whether the user states that two layers have one unit."""
+    units = [choice.unit if choice is not None else None for choice in _choices_of(reference, layer, choices)]
+    return bool(units[0]) and units[0] == units[1]
+
+
+def _choices_of(one: LayerReport, other: LayerReport, choices: Choices) -> list[LayerChoice | None]:
+    return [choices.get((layer.file, layer.band)) for layer in (one, other)]
+
+
 def _other_coding(reference: LayerReport, layer: LayerReport) -> Problem:
     """Return the problem of a categorical layer of a scenario that has no category of the training layer."""
     text = (
-        f"{layer.name} of {layer.file} has no category of {reference.file} ({_describe_codes(layer)}; "
-        f"{_describe_codes(reference)}): recode it, "
+        f"{layer.name} of {layer.file} has no category of {reference.file} ({describe_codes(layer)}; "
+        f"{describe_codes(reference)}): recode it, "
     )
     if reference.legend_from and not layer.legend_from and set(layer.levels) <= set(reference.levels):
         text += "or use the legend of the training layer if the codes mean the same"
@@ -272,4 +223,15 @@ def check_scenario_units(
                 )
         elif (conversion := _conversion(reference, layer, choices)) is not None:
             pairs.append((layer, reference, conversion))
+        elif not _is_settled(reference, layer, choices) and differs_greatly(reference, layer):
+            problems.append(
+                Problem(
+                    code="units-unsure",
+                    text=f"{layer.name} of {layer.file} has {_range(layer)}, {reference.file} {_range(reference)}, at "
+                    "least four times as much or as little: give the layer a factor, or state one unit for both if the "
+                    "change is real",
+                    file=layer.file,
+                    band=layer.band,
+                )
+            )
     return [*problems, *_grouped(pairs, choices, "the training set")]

@@ -32,9 +32,16 @@ _PAST_WORDS = re.compile(r"(?<![a-z])(lgm|mh|mid[_-]?holocene|lig)(?![a-z])", re
 _PATHWAY = re.compile(
     r"(?<![a-z])(ssp)[_-]?([1-5])[_.-]?(\d)[._p]?(\d)(?!\d)|(?<![a-z])(rcp)[_-]?(\d)[._p]?(\d)(?!\d)", re.IGNORECASE
 )
+# SRES of CMIP3: "sres_a2", and the names that are no usual words also without "sres": A1B, A1FI, A2A, B2A.
+_SRES = re.compile(
+    r"(?<![a-z0-9])(?:sres[_-]?(a1b|a1fi|a1t|a1|a2a?|b1|b2a?)|(a1b|a1fi|a2a|b2a))(?![a-z0-9])", re.IGNORECASE
+)
+# A forcing of CMIP5 without its letters, before a year: bio1_45_2070.
+_FORCING = re.compile(r"[_\-. ](26|45|60|85)[_\-. ](?=20[3-9]\d|2100)")
 _YEARS = re.compile(r"(?<!\d)((?:18|19|20|21)\d\d)[-–_](\d{4})(?!\d)")
 _YEAR = re.compile(r"(?<!\d)(20[3-9]\d|2100)(?:s(?![a-z]))?(?!\d)", re.IGNORECASE)
-_WORLDCLIM_2 = re.compile(r"wc2\.1_[^_]+_[a-z]+_(.+?)_ssp\d{3}_\d{4}-\d{4}", re.IGNORECASE)
+# One layer a file has its number before the model: wc2.1_10m_bio_12_MIROC6_ssp585_2061-2080.
+_WORLDCLIM_2 = re.compile(r"wc2\.1_[^_]+_[a-z]+_(?:\d{1,2}_)?(.+?)_ssp\d{3}_\d{4}-\d{4}", re.IGNORECASE)
 # Model, then pathway and decade, or a time of the past: cc45bi7019, cclgmbi1, mrmidbi12.
 WORLDCLIM_1 = re.compile(
     r"(?<![a-z0-9])([a-z]{2})(?:(26|45|60|85)(bi|tn|tx|tm|pr)([57]0)|(lgm|mid)(bi|tn|tx|tm|pr))(\d{0,2})(?!\d)",
@@ -118,7 +125,10 @@ def _model(file: str) -> str:
 def _pathway(file: str) -> str:
     match = _PATHWAY.search(file)
     if not match:
-        return ""
+        if sres := _SRES.search(file):
+            return f"sres{(sres[1] or sres[2]).lower()}"
+        forcing = _FORCING.search(file)
+        return f"rcp{forcing[1]}" if forcing else ""
     return (f"ssp{match[2]}{match[3]}{match[4]}" if match[1] else f"rcp{match[6]}{match[7]}").lower()
 
 
@@ -153,7 +163,7 @@ def without_scenario(text: str) -> str:
     for pattern in (_PATHWAY, _YEARS, _VERSION, _TIME_WORDS):
         shorter = pattern.sub("_", shorter)
     if stated is not None:
-        for pattern in (_FUTURE, _PAST_WORDS, _PMIP, _YEAR, _RUN):
+        for pattern in (_FORCING, _SRES, _FUTURE, _PAST_WORDS, _PMIP, _YEAR, _RUN):
             shorter = pattern.sub("_", shorter)
         if stated.model:
             letters = [part for part in re.split(r"[^a-z0-9]+", stated.model.lower()) if part]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ml.layers.layer_names import KNOWN, TEMPERATURES
 from ml.layers.unit_amounts import FACTORS, Conversion, amount_pairs
+from ml.layers.units import temperature_unit
 from ml.recipes.reports import LayerReport
 
 #: Unit to (factor, offset): °C = factor × value + offset.
@@ -15,9 +16,12 @@ TEMPERATURE_UNITS = {
     "°C × 10": (0.1, 0.0),
     "K": (1.0, -273.15),
     "K × 10": (0.1, -273.15),
+    "°F": (5.0 / 9.0, -160.0 / 9.0),
 }
-#: Unit of precipitation to its millimetres.
-_AMOUNTS_MM = {"mm": 1.0, "kgm-2": 1.0, "cm": 10.0, "m": 1000.0, "in": 25.4, "inches": 25.4}
+#: Units that are found from values alone. °F have numbers that °C have too, so that they must be stated.
+_FROM_VALUES = ("°C", "°C × 10", "K", "K × 10")
+#: Mean below which the ratio of two sums of rain says nothing, mm.
+_LITTLE = 40.0
 #: Temperatures that bioclimatic variables can have anywhere on land, °C.
 _COLDEST, _HOTTEST = -75.0, 62.0
 #: Largest plausible mean and value of ranges of temperature, °C.
@@ -28,13 +32,32 @@ _ORDER = {"bio6": 0, "bio11": 1, "bio1": 2, "bio10": 3, "bio5": 4}
 
 def temperature_units(layer: LayerReport) -> list[str]:
     """Return the units that the values of a temperature can be in."""
+    kinds = {"K": ("K", "K × 10"), "°F": ("°F",)}.get(temperature_unit(layer.unit), ())
+    stated = [unit for unit in kinds if _is_possible(layer, unit)]
+    return stated[:1] or [unit for unit in _FROM_VALUES if _is_possible(layer, unit)]
+
+
+def _is_possible(layer: LayerReport, unit: str) -> bool:
+    """Return whether the values of a temperature can be in a unit."""
     if layer.minimum is None or layer.maximum is None:
+        return False
+    factor, offset = TEMPERATURE_UNITS[unit]
+    return factor * layer.minimum + offset >= _COLDEST and factor * layer.maximum + offset <= _HOTTEST
+
+
+def doubtful_units(layer: LayerReport) -> list[str]:
+    """Return the units that the values of a temperature can be in where neither they nor the file tell which; else [].
+
+    Tenths of a degree are whole numbers as a rule. Other numbers of their size can be °F or K too.
+    """
+    units = temperature_units(layer)
+    if layer.name not in TEMPERATURES or units[:1] != ["°C × 10"] or _are_whole(layer, layer):
         return []
-    return [
-        unit
-        for unit, (factor, offset) in TEMPERATURE_UNITS.items()
-        if factor * layer.minimum + offset >= _COLDEST and factor * layer.maximum + offset <= _HOTTEST
-    ]
+    if layer.unit == "°C × 10":
+        # the user states it
+        return []
+    others = [unit for unit in ("K", "°F") if _is_possible(layer, unit)]
+    return ["°C × 10", *others] if others else []
 
 
 def recognise_unit(layer: LayerReport) -> str:
@@ -43,6 +66,8 @@ def recognise_unit(layer: LayerReport) -> str:
         return ""
     if layer.name in TEMPERATURES:
         units = temperature_units(layer)
+        if doubtful_units(layer):
+            return ""
         return units[0] if "°C" not in units and units else ""
     if layer.name in _WIDEST and _WIDEST[layer.name] < layer.maximum <= 10.0 * _WIDEST[layer.name]:
         return "°C × 10"
@@ -81,13 +106,18 @@ def compare(reference: LayerReport, layer: LayerReport) -> Conversion | None:
     return conversion
 
 
-def stated_conversion(reference: LayerReport, layer: LayerReport) -> Conversion | None:
-    """Return the conversion between the units of precipitation that two layers of a known variable state."""
-    factors = [_AMOUNTS_MM.get(one.unit.lower().replace(" ", "")) for one in (reference, layer)]
+def differs_greatly(reference: LayerReport, layer: LayerReport) -> bool:
+    """Return whether a known amount, as a sum of rain, is at least four times as large in one of two layers."""
     known = KNOWN.get(layer.name)
-    if known is None or known.unit != "mm" or None in factors or factors[0] == factors[1]:
-        return None
-    return Conversion((factors[1] or 1.0) / (factors[0] or 1.0), 0.0, f"{layer.unit} instead of {reference.unit}")
+    if known is None or known.unit not in ("mm", "m") or layer.name != reference.name:
+        return False
+    (low_a, high_a, mean_a), (low_b, high_b, mean_b) = _numbers(reference), _numbers(layer)
+    # Sums of a few millimetres change by large factors.
+    if min(low_a, low_b) < 0.0 or min(mean_a, mean_b) <= 0.0 or max(mean_a, mean_b) < _LITTLE:
+        return False
+    return _on_one_region(reference, layer) and not any(
+        0.25 <= ratio <= 4.0 for ratio in (mean_b / mean_a, high_b / high_a)
+    )
 
 
 def _numbers(layer: LayerReport) -> tuple[float, float, float]:
@@ -115,12 +145,12 @@ def _compare_temperatures(one: LayerReport, other: LayerReport) -> Conversion | 
         shared = [unit for unit in shared if _close(one, other, unit)]
     if any(_plausible(one, other, unit, unit, same, strict=False) for unit in shared):
         return None
-    choices = [
-        (_distance(one, other, a, b), a, b)
-        for a in units
-        for b in others
-        if a != b and _plausible(one, other, a, b, same, strict=True)
-    ]
+    pairs = [(a, b) for a in units for b in others if a != b]
+    if same:
+        # °F that are not stated are found beside °C of the same variable.
+        pairs += [("°F", "°C")] if "°C" in others and "°F" not in units and _is_possible(one, "°F") else []
+        pairs += [("°C", "°F")] if "°C" in units and "°F" not in others and _is_possible(other, "°F") else []
+    choices = [(_distance(one, other, a, b), a, b) for a, b in pairs if _plausible(one, other, a, b, same, strict=True)]
     if not choices and differ:
         # Two units are recognised, however much the climates differ.
         choices = [(_distance(one, other, a, b), a, b) for a in units for b in others if a != b]

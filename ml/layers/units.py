@@ -20,6 +20,15 @@ _INCHES = {"in", "inch", "inches"}
 _MONTHLY = ("/month", "month-1", "permonth", "month^-1", "month**-1", "/mon", "mon-1", "/mth")
 
 
+def temperature_unit(unit: str) -> str:
+    """Return the unit of temperature that a text names: °C, K or °F; "" where it names none."""
+    name = _normalise(unit)
+    for kind, names in (("°C", _CELSIUS), ("K", _KELVIN), ("°F", _FAHRENHEIT)):
+        if name in names:
+            return kind
+    return ""
+
+
 def temperature_to_celsius(unit: str, low: float, high: float) -> tuple[float, float]:
     """Return the factor and offset that turn temperatures into °C.
 

@@ -20,6 +20,7 @@ from ml.own_data.landscape import Landscape, open_landscape
 from ml.own_data.predictors import as_column, as_predictor
 from ml.own_data.problems import COMMAND, refuse
 from ml.own_data.samples import are_samples, assemble_samples
+from ml.recipes.companions import companion_names
 from ml.recipes.recipe import Recipe
 from ml.recipes.reports import FileReport, LayersReport
 from ml.recipes.slugs import species_slug_in, study_slug
@@ -165,7 +166,10 @@ def _sources(cleaned: CleanedRecords, files: Sequence[FileReport], layers: Layer
 def _preparation(
     recipe: Recipe, files: Sequence[FileReport], cleaned: CleanedRecords, landscape: Landscape
 ) -> Preparation:
-    used = {table.name for table in cleaned.tables} | {layer.file for layer in landscape.used}
+    rasters = {layer.file for layer in landscape.used}
+    companions = {name.casefold() for raster in rasters for name in companion_names(raster)}
+    used = {table.name for table in cleaned.tables} | rasters
+    used |= {file.name for file in files if file.role == "companion" and file.name.casefold() in companions}
     grid = landscape.report.grid
     assert grid is not None  # noqa: S101 (without a grid there is a blocking problem)
     return Preparation(

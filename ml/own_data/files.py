@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ml.layers.files import sha256_of
-from ml.recipes.companions import is_companion
+from ml.recipes.companions import CITATION, is_companion
 from ml.recipes.recipe import RecordFile
 from ml.recipes.reports import FileReport, LayerReport, Problem, RecordFileReport
 
@@ -69,7 +69,8 @@ def inspect_file(folder: Path, name: str, choice: RecordFile | None = None, sha2
         name=name, size=path.stat().st_size, sha256=sha256 or sha256_of(path), role="unknown", sentence=""
     )
     if is_companion(name):
-        return report.model_copy(update={"role": "companion", "sentence": "Belongs to a layer file."})
+        owner = "file of records, and states its citation" if name.casefold().endswith(CITATION) else "layer file"
+        return report.model_copy(update={"role": "companion", "sentence": f"Belongs to a {owner}."})
     update: dict[str, object]
     try:
         if is_raster(path):

@@ -13,12 +13,14 @@ INSTEAD_OF_ENDING = {
     ".tif": (".tfw", ".tifw", ".wld", ".vat.dbf", ".aux.xml"),
     ".tiff": (".tfw", ".tiffw", ".wld", ".vat.dbf", ".aux.xml"),
 }
+#: Ending of the file in which ``python -m ml gbif`` writes the citation of the file beside it.
+CITATION = ".citation.txt"
 _ENDINGS = tuple(sorted({*AFTER_NAME, *(ending for endings in INSTEAD_OF_ENDING.values() for ending in endings)}))
 
 
 def is_companion(name: str) -> bool:
-    """Return whether a file is read together with a raster, by its name."""
-    return name.casefold().endswith(_ENDINGS)
+    """Return whether a file is no table or raster by itself, by its name: it belongs to a raster or is a citation."""
+    return name.casefold().endswith((*_ENDINGS, CITATION))
 
 
 def companion_names(raster: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ml.records.collecting import PREVIEW_ROWS, Plan
 from ml.records.errors import OccurrenceError
+from ml.records.gbif_keys import CITATION_FILES, CITATIONS, DOWNLOAD_DOI
 from ml.records.meta import ArchiveDescription, FileDescription, parse_xml, read_description
 from ml.records.sources import Member
 from ml.records.terms import COORDINATES
@@ -22,8 +22,6 @@ _MAX_META = 1_000_000
 #: Terms that describe one place, so that they are taken together from the occurrence or from its event.
 _PLACE = (*COORDINATES, "geodeticDatum", "coordinateUncertaintyInMeters", "coordinatePrecision")
 _KEY = " key"
-_DOI = re.compile(r"\b10\.15468/dl\.[a-z0-9]+\b")
-_CITATION_FILES = ("citations.txt", "metadata.xml", "eml.xml")
 #: Columns of a file, by the terms of its description: term to position in them.
 Columns = Callable[[FileDescription], Mapping[str, int]]
 
@@ -179,7 +177,8 @@ def _joined(
             return np.asarray(occurrences[term].astype(object), dtype=object)
         return np.full(n, "", dtype=object)
 
-    has_place = (own("decimalLatitude") != "") & (own("decimalLongitude") != "")
+    # Half a place is that of the occurrence too: the other half of its event is another place.
+    has_place = (own("decimalLatitude") != "") | (own("decimalLongitude") != "")
     texts = {}
     for term in dict.fromkeys([*occurrences, *events]):
         values = own(term)
@@ -204,7 +203,7 @@ def find_citation(members: Mapping[str, Member], meta: str, metadata: str) -> st
     """Return the DOI of a download of GBIF, or the citation that the archive states; "" where it states none."""
     folder = meta[: -len("meta.xml")]
     citation = ""
-    for name in dict.fromkeys([*_CITATION_FILES, normalise(metadata)]):
+    for name in dict.fromkeys([*CITATION_FILES, normalise(metadata)]):
         member = members.get(folder + name)
         if member is None:
             continue
@@ -212,11 +211,25 @@ def find_citation(members: Mapping[str, Member], meta: str, metadata: str) -> st
             content = read_small(member)
         except OccurrenceError:
             continue
-        if doi := _DOI.search(content.decode("utf-8", "replace")):
+        if doi := DOWNLOAD_DOI.search(content.decode("utf-8", "replace")):
             return f"https://doi.org/{doi[0]}"
         if not citation and name.endswith(".xml"):
             citation = _citation(content)
     return citation
+
+
+def find_stated_citation(members: Mapping[str, Member]) -> str:
+    """Return the DOI or else the first line of citations.txt in an archive without meta.xml; "" without that file."""
+    if CITATIONS not in members:
+        return ""
+    try:
+        text = read_small(members[CITATIONS]).decode("utf-8", "replace").removeprefix("\ufeff")
+    except OccurrenceError:
+        return ""
+    if doi := DOWNLOAD_DOI.search(text):
+        return f"https://doi.org/{doi[0]}"
+    line = text.strip().partition("\n")[0]
+    return " ".join("".join(one if one.isprintable() else " " for one in line).split())[:2_000]
 
 
 def _citation(content: bytes) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ml.records.errors import OccurrenceError
-from ml.records.gbif_http import Client, part_of, read_state, state_of, write_state
+from ml.records.gbif_files import add_citation, finish_table, plain_file_name, target_of, write_citation
+from ml.records.gbif_http import Client, NotThere, part_of, read_state, state_of, write_state
+from ml.records.gbif_keys import KEY, download_id
 
 #: Records of a page, and of a search: GBIF's own limits.
 PAGE, MOST_RECORDS = 300, 100_000
-_KEY = re.compile(r"\d{7}-\d{15,18}")
-_DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/[\w.;()/-]{1,100})", re.IGNORECASE)
 #: Columns of the table, as in GBIF's simple download.
 COLUMNS = (
     "gbifID",
@@ -61,6 +60,28 @@ Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
+class SpeciesMatch:
+    """A species that GBIF knows.
+
+    Attributes
+    ----------
+    key : int
+        GBIF's key of the accepted species.
+    name : str
+        The accepted name.
+    short : str
+        The same without authorship, where GBIF states it.
+    remark : str
+        What the user should know, as that a name is a synonym.
+    """
+
+    key: int
+    name: str
+    short: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
 class FetchResult:
     """What was fetched.
 
@@ -94,7 +115,8 @@ def fetch_species(
     name : str
         Scientific name.
     output : Path
-        Table to write, tab-separated with Darwin Core columns. It gets its name only when it is complete.
+        Table to write, tab-separated with Darwin Core columns; or a zip file (``.zip``) with the table and its
+        citation; or a folder for a zip file that is named after the species. It gets its name only when it is complete.
     progress : callable
         Called with the records fetched and their number.
 
@@ -103,7 +125,9 @@ def fetch_species(
     OccurrenceError
         GBIF does not know the species, has too many records for a search, or does not answer.
     """
-    key, accepted, remark = match_species(client, name)
+    species = match_species(client, name)
+    key, accepted, remark = species.key, species.name, species.remark
+    output = target_of(output, f"{plain_file_name(species.short)} GBIF.zip")
     query: dict[str, str | int] = {"taxonKey": key, "hasCoordinate": "true"}
     part, state = part_of(output), state_of(output)
     saved = read_state(state)
@@ -115,7 +139,9 @@ def fetch_species(
     else:
         part.write_text("\t".join(COLUMNS) + "\n", encoding="utf-8")
     while True:
-        page = client.json("occurrence/search", **query, limit=PAGE, offset=offset)
+        # GBIF refuses a page that reaches beyond the last record of a search.
+        limit = max(1, min(PAGE, MOST_RECORDS - offset))
+        page = client.json("occurrence/search", **query, limit=limit, offset=offset)
         results, total = _results(page, accepted)
         with part.open("a", encoding="utf-8") as stream:
             stream.writelines("\t".join(_row(record)) + "\n" for record in results)
@@ -127,7 +153,7 @@ def fetch_species(
         offset += len(results)
         write_state(state, {"query": query, "offset": offset, "bytes": part.stat().st_size, "datasets": datasets})
         progress(offset, total)
-        if page.get("endOfRecords") or not results:
+        if page.get("endOfRecords") or not results or offset >= MOST_RECORDS:
             break
     if offset != total:
         remark = f"{remark} GBIF counts {total:,} records and sent {offset:,}.".strip()
@@ -137,7 +163,8 @@ def fetch_species(
         f"{len(datasets)} datasets), https://www.gbif.org/occurrence/search?taxon_key={key}&has_coordinate=true. "
         f"Datasets: {', '.join(sorted(datasets))}"
     )
-    _finish(part, output, citation)
+    finish_table(part, output, citation)
+    part.unlink(missing_ok=True)
     state.unlink(missing_ok=True)
     return FetchResult(output, offset, citation, remark)
 
@@ -153,7 +180,8 @@ def fetch_download(
     key : str
         Key, as ``0001234-240101000000000``, or DOI, as ``10.15468/dl.abcdef``.
     output : Path
-        Zip file to write. It gets its name only when it is complete.
+        Zip file to write, or a folder for one that is named after the key. It gets its name only when it is complete.
+        The citation is added to it, where GBIF's file does not state it.
     progress : callable
         Called with the bytes fetched and their number.
 
@@ -162,14 +190,17 @@ def fetch_download(
     OccurrenceError
         There is no such download, it is not finished, it is not a zip file, or GBIF does not answer.
     """
-    doi = _DOI.fullmatch(key.strip())
-    if not doi and not _KEY.fullmatch(key.strip()):
+    name = download_id(key)
+    if name is None:
         raise OccurrenceError(
             f"{key[:100]!r} is neither the key of a GBIF download (0001234-240101000000000) nor a DOI"
         )
-    description = client.json(f"occurrence/download/{doi[1] if doi else key.strip()}")
+    try:
+        description = client.json(f"occurrence/download/{name}")
+    except NotThere:
+        raise OccurrenceError(f"GBIF has no download {name}; check the key or DOI") from None
     found, status = str(description.get("key", "")), str(description.get("status", ""))
-    if not _KEY.fullmatch(found):
+    if not KEY.fullmatch(found):
         raise OccurrenceError(f"GBIF's description of download {key[:100]} has no key")
     if status != "SUCCEEDED":
         advice = (
@@ -178,18 +209,25 @@ def fetch_download(
             else "make it again"
         )
         raise OccurrenceError(f"GBIF download {found} is {status.lower() or 'without a status'}; {advice}")
-    client.file(f"occurrence/download/request/{found}.zip", output, progress)
-    if not zipfile.is_zipfile(output):
-        output.unlink()
-        raise OccurrenceError(f"what GBIF sent for download {found} is not a zip file; try again")
     created = str(description.get("created", ""))[:10]
     citation = f"GBIF.org ({created}) GBIF Occurrence Download https://doi.org/{description.get('doi', '')}"
-    _write_citation(output, citation)
+    output = target_of(output, f"{found}.zip")
+    draft = output.with_name(f".{output.name}.{found}.draft")
+    # A process that was killed while it added the citation leaves a file without a directory.
+    if not zipfile.is_zipfile(draft):
+        draft.unlink(missing_ok=True)
+        client.file(f"occurrence/download/request/{found}.zip", draft, progress)
+    if not zipfile.is_zipfile(draft):
+        draft.unlink()
+        raise OccurrenceError(f"what GBIF sent for download {found} is not a zip file; try again")
+    add_citation(draft, citation)
+    write_citation(output, citation)
+    draft.replace(output)
     return FetchResult(output, int(description.get("totalRecords") or 0), citation)
 
 
-def match_species(client: Client, name: str) -> tuple[int, str, str]:
-    """Return GBIF's key of a species, its accepted name, and a remark where that is not the given name.
+def match_species(client: Client, name: str) -> SpeciesMatch:
+    """Return the species that GBIF knows by a name, with a remark where its accepted name is another.
 
     Raises
     ------
@@ -212,7 +250,8 @@ def match_species(client: Client, name: str) -> tuple[int, str, str]:
     accepted = str(answer.get("species") or label) if answer.get("acceptedUsageKey") else label
     if answer.get("acceptedUsageKey"):
         remark = f"{remark} {label} is a synonym of {accepted}.".strip()
-    return key, accepted, remark
+    short = accepted if answer.get("acceptedUsageKey") else str(answer.get("canonicalName") or label)
+    return SpeciesMatch(key, accepted, short, remark)
 
 
 def _results(page: dict[str, Any], name: str) -> tuple[list[dict[str, Any]], int]:
@@ -223,7 +262,7 @@ def _results(page: dict[str, Any], name: str) -> tuple[list[dict[str, Any]], int
     if total > MOST_RECORDS:
         raise OccurrenceError(
             f"GBIF has {total:,} records of {name}; a search returns at most {MOST_RECORDS:,}. Make a download at "
-            "https://www.gbif.org/occurrence/search (free account), and give its key with --download"
+            "https://www.gbif.org/occurrence/search (free account), and fetch it by its key or DOI"
         )
     return results, total
 
@@ -238,12 +277,3 @@ def _text(value: object) -> str:
     if isinstance(value, list):
         return ";".join(_text(item) for item in value)
     return "" if value is None else " ".join(str(value).split())
-
-
-def _finish(part: Path, output: Path, citation: str) -> None:
-    _write_citation(output, citation)
-    part.replace(output)
-
-
-def _write_citation(output: Path, citation: str) -> None:
-    output.with_name(f"{output.name}.citation.txt").write_text(citation + "\n", encoding="utf-8")

@@ -28,6 +28,8 @@ _CHUNK = 1 << 14
 _TIMEOUT_S = (10.0, 60.0)
 #: Attempts in a row without a new byte.
 ATTEMPTS = 8
+#: The same while the server has not answered once.
+FIRST_ATTEMPTS = 4
 _LONGEST_WAIT_S = 600.0
 #: 420 and 429: too many requests. The others: the server is busy.
 _WAITED_FOR = frozenset({420, 429, 500, 502, 503, 504})
@@ -48,6 +50,10 @@ class Busy(Exception):
         self.seconds = seconds
 
 
+class NotThere(OccurrenceError):
+    """The server answers 404."""
+
+
 class Client:
     """A client that makes one request at a time.
 
@@ -57,13 +63,22 @@ class Client:
         Address of the API.
     wait : callable
         Called with the seconds to wait.
+    largest : int
+        Largest download, bytes.
     """
 
-    def __init__(self, server: str = SERVER, wait: Callable[[float], object] = time.sleep) -> None:
+    def __init__(
+        self,
+        server: str = SERVER,
+        wait: Callable[[float], object] = time.sleep,
+        largest: int = LARGEST_DOWNLOAD,
+    ) -> None:
         if not server.startswith(("https://", "http://")):
             raise OccurrenceError(f"{server[:100]!r} is not the address of a server; it must begin with https://")
         self.server = server.rstrip("/")
         self._wait = wait
+        self._largest = largest
+        self._has_answered = False
         self._session = requests.Session()
         self._session.headers["User-Agent"] = USER_AGENT
 
@@ -149,18 +164,17 @@ class Client:
                 for chunk in response.iter_content(_CHUNK):
                     stream.write(chunk)
                     begin += len(chunk)
-                    if begin > LARGEST_DOWNLOAD:
-                        raise OccurrenceError(f"{address}: the file is larger than {LARGEST_DOWNLOAD:,} bytes")
+                    if begin > self._largest:
+                        raise OccurrenceError(f"{address}: the file is larger than {self._largest:,} bytes")
                     progress(begin, size)
         if 0 <= size < begin:
             part.unlink()
             raise Busy("the server sent more than the size of the file", None)
         return size if size >= 0 else begin
 
-    @staticmethod
-    def _check_size(address: str, size: int, begin: int, part: Path) -> None:
-        if size > LARGEST_DOWNLOAD:
-            raise OccurrenceError(f"{address}: the file has {size:,} bytes; at most {LARGEST_DOWNLOAD:,} are fetched")
+    def _check_size(self, address: str, size: int, begin: int, part: Path) -> None:
+        if size > self._largest:
+            raise OccurrenceError(f"{address}: the file has {size:,} bytes; at most {self._largest:,} are fetched")
         free = shutil.disk_usage(part.parent).free
         if size - begin > free:
             raise OccurrenceError(
@@ -169,13 +183,14 @@ class Client:
 
     def _get(self, address: str, parameters: dict[str, str | int], headers: dict[str, str]) -> requests.Response:
         response = self._session.get(address, params=parameters, headers=headers, stream=True, timeout=_TIMEOUT_S)
+        self._has_answered = True
         if response.status_code in (200, 206):
             return response
         with response:
             if response.status_code in _WAITED_FOR:
                 raise Busy(f"it answers {response.status_code}", retry_after(response.headers.get("Retry-After")))
             if response.status_code == 404:
-                raise OccurrenceError(f"{address}: not found; check the name or key")
+                raise NotThere(f"{address}: not found; check the name or key")
             raise OccurrenceError(f"{address}: the server answers {response.status_code}")
 
     def _patiently(self, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -190,7 +205,8 @@ class Client:
     def _pause(self, error: Exception, failures: int) -> None:
         """Wait before the next attempt, or give up."""
         reason = str(error) if isinstance(error, Busy) else type(error).__name__
-        if failures >= ATTEMPTS:
+        # A server that never answered is most likely out of reach from this machine.
+        if failures >= (ATTEMPTS if self._has_answered else FIRST_ATTEMPTS):
             raise OccurrenceError(
                 f"{self.server} cannot be reached ({reason}, {failures} attempts). What was fetched is kept: run the "
                 "command again later to go on"

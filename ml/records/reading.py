@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ml.recipes.recipe import RecordFile
 from ml.recipes.reports import RecordFileReport
-from ml.records.archives import find_citation, find_meta, read_archive_table
+from ml.records.archives import find_citation, find_meta, find_stated_citation, read_archive_table
 from ml.records.collecting import CollectedColumns, Plan
 from ml.records.degrees import unreadable_coordinates
 from ml.records.errors import OccurrenceError
+from ml.records.gbif_keys import CITATIONS
 from ml.records.mapping import NO_NAMES, ColumnMap, map_columns
 from ml.records.meta import FileDescription
 from ml.records.sources import Member, open_container
@@ -190,7 +191,9 @@ def _workbook(path: Path, file: RecordFile) -> _Draft:
 def _archive(members: Mapping[str, Member], file: RecordFile, reading: Reading) -> _Draft:
     meta = find_meta(members)
     if meta is None:
-        return _plain(only_table(members, reading), file, reading)
+        draft = _plain(only_table(members, reading), file, reading)
+        draft.citation = find_stated_citation(members)
+        return draft
     return _described(members, meta, file, reading)
 
 
@@ -237,6 +240,7 @@ def _described(members: Mapping[str, Member], meta: str, file: RecordFile, readi
 def only_table(members: Mapping[str, Member], reading: Reading) -> Member:
     """Return the table of an archive without meta.xml, such as GBIF's simple download."""
     names = [name for name in members if name.lower().endswith(_TABLES) and not name.rsplit("/", 1)[-1].startswith(".")]
+    names = [name for name in names if name != CITATIONS]
     if 1 < len(names) <= _MOST_TABLES:
         # A text about the data may lie beside the table.
         names = [name for name in names if _has_coordinates(members[name], reading)] or names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -182,3 +183,30 @@ CHOICES = frozenset({"species_not_chosen", "licence", "uncertainty_above_limit",
 COMPARISONS = ("duplicate", "same_cell", "thinned")
 #: Checks that the audit stores, one bit a record.
 STORED = tuple(code for code in CODES if code not in CHOICES and code not in COMPARISONS)
+
+
+def wrong_codes(off: Sequence[str], drop: Sequence[str]) -> list[tuple[str, int, str]]:
+    """Return the codes of rules that are not those of checks which can be switched so.
+
+    Parameters
+    ----------
+    off, drop : sequence of str
+        Members of `ml.recipes.recipe.RecordRules`.
+
+    Returns
+    -------
+    list of (str, int, str)
+        Member, position in it, and what is wrong.
+    """
+    by_code = {check.code: check for check in CHECKS}
+    wrong = []
+    for member, codes in (("off", off), ("drop", drop)):
+        for number, code in enumerate(codes):
+            check = by_code.get(code)
+            if check is None:
+                wrong.append((member, number, f"“{code}” is not the code of a check"))
+            elif not check.switchable:
+                wrong.append((member, number, f"the check “{code}” cannot be switched"))
+            elif member == "drop" and check.kind != "flag":
+                wrong.append((member, number, f"“{code}” is not a flag; its records are dropped"))
+    return wrong

@@ -29,7 +29,12 @@ _MOST_SHEETS = 200
 #: Rows at the beginning of a sheet among which the header is looked for.
 _HEADER_ROWS = 20
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell [^>]{0,100}?ref=\"([A-Z0-9:]{1,40})\"")
-_LONGEST_TAG = 200
+#: A formula whose result is not stored, as programs write it that do not compute.
+_FORMULA = re.compile(
+    rb"<(?:\w+:)?c [^>]{0,200}?r=\"([A-Z0-9]{1,12})\"[^>]{0,200}>\s*<(?:\w+:)?f(?:\s[^>]{0,200})?>[^<]{0,2000}"
+    rb"</(?:\w+:)?f>\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
+_LONGEST_TAG = 3_000
 Cells = tuple[int, tuple[Any, ...]]
 
 
@@ -70,16 +75,20 @@ def read_workbook(
         with warnings.catch_warnings():
             # openpyxl warns about formats that do not matter for values.
             warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-            try:
-                return _read(path, book, sheet, mapper, planner)
-            finally:
-                book.close()
+            # openpyxl refuses a path by its ending; an open file is recognised by its content.
+            with path.open("rb") as stream:
+                book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+                try:
+                    return _read(path, book, sheet, mapper, planner)
+                finally:
+                    book.close()
     except OccurrenceError:
         raise
     except Exception as error:
-        # Damaged workbooks make openpyxl raise errors of many kinds.
-        raise OccurrenceError(f"{path.name} is a damaged workbook: {' '.join(str(error).split())[:200]}") from error
+        # Damaged workbooks make openpyxl raise errors of many kinds, whose texts are for programmers.
+        raise OccurrenceError(
+            f"{path.name} is a damaged workbook: open and save it in a spreadsheet program, or export the sheet as CSV"
+        ) from error
 
 
 def _check_parts(path: Path) -> None:
@@ -97,8 +106,8 @@ def _check_parts(path: Path) -> None:
         )
 
 
-def _merged_cells(path: Path) -> str:
-    """Return merged cells of a workbook, as A5:A9, or ""."""
+def _first_match(path: Path, pattern: re.Pattern[bytes]) -> str:
+    """Return the first group of the first match of a pattern in the sheets of a workbook; "" where there is none."""
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             if not name.startswith("xl/worksheets/") or not name.endswith(".xml"):
@@ -106,7 +115,7 @@ def _merged_cells(path: Path) -> str:
             with archive.open(name) as stream:
                 rest = b""
                 while piece := stream.read(1 << 20):
-                    if match := _MERGED.search(rest + piece):
+                    if match := pattern.search(rest + piece):
                         return match[1].decode("ascii")
                     rest = piece[-_LONGEST_TAG:]
     return ""
@@ -140,7 +149,12 @@ def _read(
         unsure.append(f"sheets {' and '.join(good[:5])} have coordinates; {title} is read")
     elif len(headers) > 1:
         unsure.append(f"of {len(headers)} sheets, {title} is read")
-    if merged := _merged_cells(path):
+    if cell := _first_match(path, _FORMULA):
+        unsure.append(
+            f"the formula of cell {cell} has no stored result, so the cell is read as empty: open and save the "
+            "workbook in a spreadsheet program"
+        )
+    if merged := _first_match(path, _MERGED):
         unsure.append(f"the workbook has merged cells, as {merged}: only the first one of them has a value")
     plan = planner(labels, columns)
     read = {*columns.columns.values(), *plan.environment.values()}

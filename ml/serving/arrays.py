@@ -16,6 +16,7 @@ from ml.kernels.trees import NODE
 from ml.serving.blend import Blend, MaxentTerms, Network
 from ml.serving.forest import Forest
 from ml.serving.memory import share
+from ml.serving.nearest_records import PointRecords
 from ml.serving.novelty import Area
 from ml.serving.threshold import HeldOutSuitability
 
@@ -44,12 +45,15 @@ class ModelArrays:
         Formats 1 and 2 had none.
     held_out : HeldOutSuitability or None
         Formats 1 and 2 had none.
+    records : PointRecords or None
+        Of the area's points; formats 1 to 3 had none.
     """
 
     blend: Blend
     reference: list[NDArray[np.float32]]
     area: Area | None = None
     held_out: HeldOutSuitability | None = None
+    records: PointRecords | None = None
 
 
 def pack(model: ModelArrays) -> dict[str, NDArray[Any]]:
@@ -81,6 +85,8 @@ def pack(model: ModelArrays) -> dict[str, NDArray[Any]]:
         arrays |= {f"area_{name}": getattr(area, name) for name in ("points", *_AREA)}
     if held_out is not None:
         arrays |= {"held_out_present": held_out.present, "held_out_other": held_out.other}
+    if model.records is not None:
+        arrays |= {"records_present": model.records.present, "records_places": model.records.places}
     return arrays
 
 
@@ -94,7 +100,7 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int, format_version: int) ->
     n_predictors : int
         Number of predictors of the card.
     format_version : int
-        1: a forest alone; 2: without area of applicability and held-out suitabilities.
+        1: a forest alone; 2: without area of applicability and held-out suitabilities; 3: without records.
 
     Returns
     -------
@@ -132,7 +138,10 @@ def unpack(arrays: Mapping[str, Any], n_predictors: int, format_version: int) ->
         for values in (present, other):
             _require(len(values) > 0 and values[0] >= 0 and values[-1] <= 1, "invalid held-out records")
         held_out = HeldOutSuitability(present, other)
-    return ModelArrays(blend, reference, area, held_out)
+    records = None
+    if format_version >= 4 or "records_present" in arrays:
+        records = _records(arrays, 0 if area is None else area.points.shape[1])
+    return ModelArrays(blend, reference, area, held_out, records)
 
 
 def _require(valid: bool, message: str) -> None:
@@ -165,6 +174,20 @@ def _area(arrays: Mapping[str, Any], n_predictors: int) -> Area:
     threshold = float(_floats(arrays, "area_threshold", (), np.float64, message))
     _require(bool((penalty >= 0).all() and (scale >= 0).all() and threshold >= 0), message)
     return Area(points, scale, centre, penalty, threshold)
+
+
+def _records(arrays: Mapping[str, Any], n_points: int) -> PointRecords:
+    message = "invalid records"
+    present, places = arrays["records_present"], arrays["records_places"]
+    _require(np.shape(present) == (n_points,) and present.dtype == np.bool_, message)
+    _require(np.shape(places) == (n_points, 2) and places.dtype.kind == "f", message)
+    degrees: NDArray[np.float32] = np.ascontiguousarray(places, np.float32)
+    unknown = np.isnan(degrees)
+    # Both numbers of a place, or none. NaN is within no limits.
+    valid = unknown.all(axis=1) | (np.abs(degrees) <= np.array([180, 90], np.float32)).all(axis=1)
+    _require(bool(valid.all()), message)
+    # Models of a study with few sites have the same places.
+    return PointRecords(np.ascontiguousarray(present), share(degrees))
 
 
 def _integers(arrays: Mapping[str, Any], name: str, message: str) -> NDArray[np.int32]:

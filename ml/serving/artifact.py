@@ -2,8 +2,9 @@
 
 ``manifest.json`` has the format version and the SHA-256 of the other files; ``card.json`` is the model card;
 ``model.npz`` contains plain arrays (``forest.npz`` in format 1, which had a forest alone; format 2 had no area of
-applicability and no held-out suitabilities). No content depends on the time or place of training. The model's id is
-derived from the content, so that the same data, settings and seed give the same id.
+applicability and no held-out suitabilities; format 3 had no records of the area's points). No content depends on the
+time or place of training. The model's id is derived from the content, so that the same data, settings and seed give
+the same id.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from ml.serving.memory import move_to_block
 from ml.serving.npz import read_arrays
 from ml.serving.predictor import FastPredictor
 
-FORMAT_VERSION = 3
-_ARRAYS = {1: "forest.npz", 2: "model.npz", 3: "model.npz"}
+FORMAT_VERSION = 4
+_ARRAYS = {1: "forest.npz"} | dict.fromkeys((2, 3, 4), "model.npz")
 # In bytes. A model of 5,800 presences has 26 MB of compressed arrays, and a card has some tens of kilobytes.
 _LARGEST = {"manifest.json": 64 * 1024, "card.json": 8 * 1024 * 1024}
 _LARGEST_ARRAYS = 512 * 1024 * 1024
@@ -129,7 +130,7 @@ def load_artifact(path: Path) -> Artifact:
     for described, values in zip(card.predictors, model.reference, strict=True):
         if (described.type == "categorical") != (len(values) == 0):
             raise ArtifactError(f"{path / name} has training values that do not fit the type of {described.name}")
-    predictor = FastPredictor(card, model.blend, model.reference, model.area, model.held_out)
+    predictor = FastPredictor(card, model.blend, model.reference, model.area, model.held_out, model.records)
     return Artifact(model_id, card, predictor, path)
 
 
@@ -170,7 +171,7 @@ def read_card(path: Path) -> ModelCard:
     return _card(path, _manifest(path))
 
 
-def verify_artifact(path: Path) -> None:
+def verify_artifact(path: Path) -> int:
     """Compare a model's files with the hashes in its manifest, without opening the model.
 
     Parameters
@@ -178,12 +179,17 @@ def verify_artifact(path: Path) -> None:
     path : Path
         The model's directory.
 
+    Returns
+    -------
+    int
+        Its format version.
+
     Raises
     ------
     ArtifactError
         Something is missing, of another format version, or changed since it was written.
     """
-    _verified(path)
+    return int(_verified(path)[0]["format_version"])
 
 
 def _verified(path: Path) -> tuple[dict[str, Any], ModelCard, bytes]:

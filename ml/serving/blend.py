@@ -163,6 +163,49 @@ class Blend:
             total += self.weights[2] * network_logit(self.network, rows)
         return total
 
+    def score_along(
+        self,
+        row: NDArray[np.float32],
+        feature: int,
+        values: NDArray[np.float32],
+        others: NDArray[np.float64],
+        more: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return the score of a row as one predictor varies: exact for the forest, interpolated for other members.
+
+        Parameters
+        ----------
+        row : ndarray of float32, shape (n_predictors,)
+            Encoded.
+        feature : int
+            Column of the predictor.
+        values : ndarray of float32, shape (m,)
+            Encoded, ascending.
+        others : ndarray of float64, shape (m,)
+            `score_of_others` of the row with these values.
+        more : ndarray of float32
+            Further values between the first and the last.
+
+        Returns
+        -------
+        points : ndarray of float32, shape (n,)
+            All values, and both sides of every step of the forest between them, ascending.
+        score : ndarray of float64, shape (n,)
+        """
+        at, share = self.forest.steps(row, feature, values[0], values[-1])
+        points = np.unique(np.concatenate([values, more, at, np.nextafter(at, np.float32(np.inf))]))
+        forest = share_logit(share[np.searchsorted(at, points, side="left")], self.share_limit)
+        return points, self.weights[0] * forest + np.interp(points, values, others)
+
+    def score_of_others(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the part of the score of encoded rows that is not the forest's, shape (n,)."""
+        total = np.zeros(len(rows))
+        if self.maxent is not None:
+            total += self.weights[1] * maxent_logit(self.maxent, rows)
+        if self.network is not None:
+            total += self.weights[2] * network_logit(self.network, rows)
+        return total
+
     def suitability(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the suitability of encoded rows, shape (n,)."""
         return np.array([self.suitability_at(score) for score in self.score(rows).tolist()], np.float64)

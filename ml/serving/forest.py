@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.kernels.lines import walk_line
 from ml.kernels.trees import NODE, SPLIT, fold, unfold
 
 #: What the fields of `SPLIT` can count. A tree draws some hundreds of records and has fewer splits than that.
@@ -96,6 +97,34 @@ class Forest:
         nodes = np.zeros(len(self.splits) + len(self.leaves), NODE)
         unfold(self.splits, self.shares[self.values], self.shares[self.leaves], self.starts, nodes)
         return nodes, roots
+
+    def steps(
+        self, row: NDArray[np.float32], feature: int, lowest: np.float32, highest: np.float32
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return the share of presences of a row as a step function of one predictor.
+
+        Parameters
+        ----------
+        row : ndarray of float32, shape (n_predictors,)
+            Encoded.
+        feature : int
+            Column of the predictor.
+        lowest, highest : float32
+            Range in which it varies, both ends included.
+
+        Returns
+        -------
+        at : ndarray of float32, shape (n,)
+            Values at which the share changes, ascending: the share before a step is still that of the value itself.
+        share : ndarray of float64, shape (n + 1,)
+            Up to the first step, and after each.
+        """
+        at, jump = np.empty(len(self.splits), np.float32), np.empty(len(self.splits))
+        below = np.nextafter(lowest, np.float32(-np.inf))
+        line = (np.ascontiguousarray(row, np.float32), feature, below, highest, at, jump)
+        n, base = walk_line(self.splits, self.shares, self.leaves, self.starts, *line)
+        order = np.argsort(at[:n], kind="stable")
+        return at[order], (base + np.concatenate([[0.0], np.cumsum(jump[order])])) / self.n_trees
 
     @property
     def n_trees(self) -> int:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.kernels.distances import nearest, nearest_rows, similarity, within_ranges
+from ml.kernels.distances import nearest, nearest_rows, similarity, squared_distances, within_ranges
 from ml.serving.memory import share
 
 # The square of this distance still fits single precision.
@@ -67,6 +67,38 @@ class Area:
         record = self.points[:, best]
         parts = np.where(self.penalty > 0, self.penalty * (record != point), (record - point) ** 2)
         return float(np.sqrt(squared)), int(np.argmax(parts))
+
+    def reach(self, row: NDArray[np.float32], feature: int) -> NDArray[np.float64]:
+        """Return where the dissimilarity index stays within the threshold as one continuous predictor varies.
+
+        Parameters
+        ----------
+        row : ndarray of float32, shape (n_predictors,)
+            Encoded.
+        feature : int
+            Column of the predictor.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, 2)
+            First and last encoded value of each interval, disjoint and ascending, but for rounding.
+        """
+        point = self.coordinates(row)
+        own = self.points[feature].astype(np.float64)
+        rest = squared_distances(self.points, self.penalty, point) - (own - float(point[feature])) ** 2
+        near = rest <= self.threshold**2
+        if not near.any():
+            return np.zeros((0, 2))
+        if self.scale[feature] == 0:
+            return np.array([[-np.inf, np.inf]])
+        # Each near point allows an interval.
+        width = np.sqrt(np.maximum(self.threshold**2 - rest[near], 0))
+        low, high = own[near] - width, own[near] + width
+        order = np.argsort(low)
+        low, latest = low[order], np.maximum.accumulate(high[order])
+        apart = np.flatnonzero(low[1:] > latest[:-1])
+        ends = np.column_stack([low[np.append(0, apart + 1)], latest[np.append(apart, len(low) - 1)]])
+        return ends / float(self.scale[feature]) + float(self.centre[feature])
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ml.serving.blend import Blend
 from ml.serving.contributions import Explanation, explain
 from ml.serving.interval import IntervalModel, Z, member_spread
 from ml.serving.memory import arrays_in
+from ml.serving.nearest_records import NearRecord, PointRecords, find_nearest
 from ml.serving.novelty import Area, Novelty, NoveltyGauge
 from ml.serving.rows import RowEncoder
 from ml.serving.threshold import OWN, Cutoff, HeldOutSuitability
@@ -92,6 +93,8 @@ class FastPredictor:
         Area of applicability; None for a model of format 1 or 2.
     held_out : HeldOutSuitability or None
         From which the rates of a user's own threshold follow; None for a model of format 1 or 2.
+    records : PointRecords or None
+        Of the area's points; None for a model of format 1, 2 or 3.
     """
 
     def __init__(
@@ -101,10 +104,12 @@ class FastPredictor:
         reference: list[NDArray[np.float32]],
         area: Area | None = None,
         held_out: HeldOutSuitability | None = None,
+        records: PointRecords | None = None,
     ) -> None:
         self.card = card
         self.blend = blend
         self._held_out = held_out
+        self._records = records
         self._names = [p.name for p in card.predictors]
         self.encoder = RowEncoder(card.predictors)
         self.gauge = NoveltyGauge(self._names, reference, area)
@@ -121,7 +126,7 @@ class FastPredictor:
     @property
     def arrays(self) -> list[NDArray[Any]]:
         """All arrays of the model; other models of the study share some of them."""
-        return list(arrays_in(self.blend, self.gauge.values, self.gauge.area, self._held_out))
+        return list(arrays_in(self.blend, self.gauge.values, self.gauge.area, self._held_out, self._records))
 
     @property
     def missing(self) -> list[str]:
@@ -130,6 +135,7 @@ class FastPredictor:
             "area of applicability": self.gauge.area is not None,
             "checked interval": self.card.interval is not None,
             "sensitivity and specificity at your own threshold": self._held_out is not None,
+            "nearest records": self._records is not None,
         }
         return [name for name, present in parts.items() if not present]
 
@@ -249,6 +255,30 @@ class FastPredictor:
             contributions=[(self._names[j], row[j], float(effects[j])) for j in order],
             baseline=baseline,
         )
+
+    def nearest_records(self, row: Sequence[float | str], n: int = 3) -> list[NearRecord]:
+        """Return the training records that are most like a row, by the dissimilarity index.
+
+        Parameters
+        ----------
+        row : sequence of float or str, length n_predictors
+            Natural units, in the order of the card's predictors.
+        n : int
+
+        Returns
+        -------
+        list of NearRecord
+            Nearest first, in the order of the training rows where equally near. Empty for a model of an older format.
+
+        Raises
+        ------
+        EnvironmentValueError
+            A value that is missing, infinite or not a known level.
+        """
+        area, records = self.gauge.area, self._records
+        if area is None or records is None:
+            return []
+        return find_nearest(self.card.predictors, area, records, self.encoder.encode_row(row), n)
 
     def _interval_of(self, explanation: Explanation) -> tuple[tuple[float, float], dict[str, float]]:
         """Return the interval and the shares of its variance by source."""

@@ -83,7 +83,7 @@ def fit_area(
     their upper whisker: the largest index of a training row that is no more than 1.5 interquartile ranges above the
     third quartile.
     """
-    chosen = _sample(y, most, seed)
+    chosen = kept_rows(y, seed, most)
     sample, fold = rows[chosen].astype(np.float64), fold[chosen]
     continuous = np.ones(rows.shape[1], bool)
     continuous[list(categorical)] = False
@@ -122,8 +122,20 @@ def upper_whisker(values: Floats) -> float:
     return float(values[values <= high + 1.5 * (high - low)].max())
 
 
-def _sample(y: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
-    """Choose the rows to keep: of more than `most`, presences up to half of them and a random sample of the others."""
+def kept_rows(y: NDArray[np.int64], seed: int, most: int = MOST_POINTS) -> NDArray[np.int64]:
+    """Choose the rows that an area keeps: of more than `most`, presences up to half, and a random sample of the others.
+
+    Parameters
+    ----------
+    y : ndarray of 0/1, shape (n,)
+    seed, most : int
+        As for `fit_area`.
+
+    Returns
+    -------
+    ndarray of int
+        Row numbers, ascending.
+    """
     if len(y) <= most:
         return np.arange(len(y))
     draw = np.random.default_rng(seed)

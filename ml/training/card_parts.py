@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ml.card import BackgroundReport, CalibrationReport, Conditions, Predictor
 from ml.evaluation.calibration import Calibration, reliability
+from ml.serving.nearest_records import PointRecords
 from ml.serving.threshold import thinned
 from ml.study import StudyData
 from ml.training.preparation import PreparedStudy
@@ -76,6 +77,25 @@ def thinned_reference(study: StudyData, predictors: list[Predictor]) -> list[NDA
             values = thinned(values, _MOST_REFERENCE)
         reference.append(values)
     return reference
+
+
+def point_records(study: StudyData, y: NDArray[np.int64], rows: NDArray[np.int64]) -> PointRecords:
+    """Return presence and place of the rows that the area of applicability keeps.
+
+    Parameters
+    ----------
+    study : StudyData
+    y : ndarray of 0/1, shape (n,)
+    rows : ndarray of int, shape (n_points,)
+        Row numbers.
+
+    Returns
+    -------
+    PointRecords
+        Places are NaN for a study without coordinates.
+    """
+    places = np.full((len(rows), 2), np.nan) if study.coordinates is None else study.coordinates[rows]
+    return PointRecords(y[rows] == 1, np.ascontiguousarray(places, np.float32))
 
 
 def calibration_report(

@@ -12,7 +12,7 @@ import pandas as pd
 import sklearn
 
 from ml.card import Training
-from ml.serving.artifact import ArtifactError, find_artifacts, read_card, verify_artifact
+from ml.serving.artifact import FORMAT_VERSION, ArtifactError, find_artifacts, read_card, verify_artifact
 from ml.study import StudyData
 from ml.training.default_model import EngineSettings, describe
 
@@ -118,7 +118,8 @@ def training_of(study: StudyData, slug: str, network: bool, options: TrainingOpt
 def find_trained(study: StudyData, slug: str, network: bool, models_dir: Path, options: TrainingOptions) -> Path | None:
     """Find an intact model that was trained from the same data with the same settings and versions.
 
-    The card's training description is compared, and the files with the hashes in the manifest. No model is opened.
+    The card's training description is compared, and the files with the hashes in the manifest. No model is opened. A
+    model of an older format lacks parts of an answer and is trained again.
 
     Parameters
     ----------
@@ -135,8 +136,7 @@ def find_trained(study: StudyData, slug: str, network: bool, models_dir: Path, o
     training = training_of(study, slug, network, options)
     for path in find_artifacts(models_dir / study.description.slug / slug):
         try:
-            if read_card(path).training == training:
-                verify_artifact(path)
+            if read_card(path).training == training and verify_artifact(path) == FORMAT_VERSION:
                 return path
         except ArtifactError:
             # A damaged model is trained again.

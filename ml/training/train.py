@@ -21,10 +21,11 @@ from ml.serving.arrays import ModelArrays
 from ml.serving.artifact import load_artifact, save_artifact
 from ml.serving.threshold import keep_held_out
 from ml.study import StudyData
-from ml.training.area_of_applicability import fit_area, mean_effects
+from ml.training.area_of_applicability import fit_area, kept_rows, mean_effects
 from ml.training.card_parts import (
     calibration_report,
     describe_background,
+    point_records,
     recorded_places,
     remarks,
     starting_points,
@@ -189,7 +190,8 @@ def _train_prepared(
         notes=remarks(prepared, species, "network" in stacking.weights),
         preparation=study.preparation,
     )
-    contents = ModelArrays(blend, thinned_reference(study, predictors), area, keep_held_out(y, suitability))
+    records = point_records(study, y, np.flatnonzero(used)[kept_rows(y[used], settings.seed)])
+    contents = ModelArrays(blend, thinned_reference(study, predictors), area, keep_held_out(y, suitability), records)
     path = save_artifact(models_dir, card, contents)
     _check(path, model, calibration, group.rows)
     if held_out_dir is not None and study.cells is not None:

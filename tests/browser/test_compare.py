@@ -43,7 +43,7 @@ def test_messages_come_and_go(visit: Visit) -> None:
 
 def test_sets_are_added_changed_and_removed(visit: Visit) -> None:
     page = visit("/compare/conditions")
-    columns = page.locator(".sets thead input")
+    columns = page.locator(".sets [name^='label.']")
     expect(columns).to_have_count(3)
     page.get_by_role("button", name="Add another set").click()
     expect(columns).to_have_count(4)
@@ -86,3 +86,48 @@ def test_without_javascript(visit: Visit) -> None:
     page.get_by_role("button", name="Compare", exact=True).click()
     expect(page.locator("#error-summary")).to_contain_text("Must be a number")
     expect(page).to_have_title(re.compile("^Error"))
+
+
+def test_the_file_has_the_values_on_the_page(visit: Visit) -> None:
+    page = visit("/compare/species")
+    page.locator("[name='env.trees']").fill("7,5")
+    expect(page.locator("#ranking .download")).to_have_attribute("href", re.compile(r"env\.trees=7%2C5|env\.trees=7,5"))
+    with page.expect_download() as download:
+        page.locator("#ranking .download").click()
+    lines = download.value.path().read_text().splitlines()
+    assert lines[0].startswith(
+        "rank,species,scientific_name,vernacular_name,verdict,verdict_reason,suitability,low,high,"
+    )
+    assert len(lines) == 1 + len(_order(page))
+    assert all(",7.5," in line for line in lines[1:])
+
+
+def test_rows_become_blocks_and_nothing_scrolls_sideways(visit: Visit) -> None:
+    for path in ("/compare/species", "/compare/conditions", "/compare/models", "/analytics"):
+        page = visit(path, width=360)
+        assert page.evaluate("document.documentElement.scrollWidth") == 360, path
+        inner = "[...document.querySelectorAll('main *')].filter(e => e.scrollWidth > e.clientWidth + 1 && "
+        inner += "getComputedStyle(e).overflowX === 'auto').length"
+        assert page.evaluate(inner) == 0, path
+    page = visit("/compare/species", width=360)
+    row = page.locator(".ranking tbody tr").first
+    label = row.locator("td[data-label='Suitability']")
+    assert label.evaluate("e => getComputedStyle(e, '::before').content") == '"Suitability"'
+    assert row.evaluate("e => getComputedStyle(e).display") == "block"
+    # the roles keep it a table for those who hear it
+    assert page.get_by_role("table").first.get_by_role("columnheader").count() == 6
+
+
+def test_analytics_sort_in_place_and_back(visit: Visit) -> None:
+    page = visit("/?species=oenanthe-hispanica")
+    with page.expect_response(lambda r: r.request.method == "POST"):
+        page.locator("#predict").click()
+    page.goto("/analytics")
+    heading = page.locator("#sort-name")
+    heading.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("th[aria-sort]")).to_have_text(re.compile("Species"))
+    expect(page).to_have_url(re.compile(r"sort=name"))
+    expect(heading).to_be_focused()
+    page.go_back()
+    expect(page.locator("th[aria-sort]")).to_have_text(re.compile("Requests"))

@@ -36,10 +36,12 @@ def test_with_javascript(visit: Visit) -> None:
     with page.expect_response(lambda r: r.request.method == "POST"):
         page.locator("[name='env.trees']").fill("95")
         page.locator("[name='env.bare_rock']").fill("1")
-    expect(page.locator("#answer a", has_text="Permanent link")).to_be_visible()
     page.wait_for_function(
         "before => document.querySelector('#answer [data-number=suitability]').value !== before", arg=before
     )
+    expect(page.locator("#answer")).to_contain_text("Preview: not stored")
+    page.locator("#predict").click()
+    expect(page.locator("#answer a", has_text="Permanent link")).to_be_visible()
     assert page.evaluate("window.stayed") is True, "the page was loaded anew"
 
     shown = _suitability(page)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.conftest import Once
 from tests.own_cases import CASES, FOLDS, TREES, Case, train_by_command
 from tools import live
 
@@ -19,7 +20,7 @@ READING_MS, TRAINING_MS = 60_000, 240_000
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.folder)
 def test_from_files_to_an_activated_model(
-    case: Case, browser: Browser, prepared: Path, workroom: Path, tmp_path: Path
+    case: Case, browser: Browser, prepared: Path, workroom: Path, once: Once
 ) -> None:
     files = [case.path / name for name in case.files]
     environ = live.copy_site(prepared, workroom / "own-case")
@@ -36,7 +37,7 @@ def test_from_files_to_an_activated_model(
     finally:
         worker.terminate()
         worker.wait(20)
-    assert model_id == train_by_command(case, tmp_path / "models")
+    assert model_id == train_by_command(case, once)
 
 
 def _walk(browser: Browser, url: str, case: Case, files: list[Path]) -> str:

@@ -55,7 +55,7 @@ def _open(visit: Visit, where: str, **how: object) -> Page:
     if wrong:
         page.wait_for_selector("[aria-invalid=true]")
         return page
-    link = page.locator("#answer a", has_text="Permanent link")
+    link = page.locator("#answer a", has_text="Permanent link to this answer")
     link.wait_for()
     if where == "permalink":
         link.click()

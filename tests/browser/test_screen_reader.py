@@ -13,11 +13,13 @@ Visit = Callable[..., Page]
 ANSWERED = """
 - region /^Oenanthe hispanica/:
   - heading /Oenanthe hispanica/ [level=2]
-  - paragraph: /suitable|marginal|unsuitable/
+  - paragraph: /^(Probably suitable|Probably unsuitable|Suitable|Unsuitable)$/
   - paragraph: /suitability 0\\.\\d\\d ?, interval 0\\.\\d\\d to [01]\\.\\d\\d/
-  - paragraph: /threshold\\.$/
+  - paragraph: /of two places it ranks the right one first \\d+ times in 100/
+  - paragraph: /threshold of 0\\.\\d\\d.* surveys like those of the study/
   - figure:
-    - 'img /Suitability 0\\.\\d\\d on a scale from 0 to 1 Interval .* Threshold .*/'
+    - 'img /Suitability 0\\.\\d\\d on a scale from 0 to 1 Interval .* The line that .*/'
+    - text: /Dashed. the line that/
   - heading "Why" [level=3]
   - paragraph: /moved the answer/
   - table /How much each condition moved the answer/:
@@ -48,6 +50,7 @@ ANSWERED = """
   - heading "Go on" [level=3]
   - paragraph:
     - link "Permanent link to this answer"
+    - link "Statement on one page"
     - link "JSON"
 """
 
@@ -80,9 +83,9 @@ def test_the_status_line_tells_the_answer_in_one_sentence(visit: Visit) -> None:
     page = visit("/?species=oenanthe-hispanica")
     _predict(page)
     said = page.get_by_role("status").inner_text()
-    assert re.fullmatch(r"Oenanthe hispanica: [a-z ]+, suitability 0\.\d\d, interval 0\.\d\d to [01]\.\d\d\.", said), (
-        said
-    )
+    assert re.fullmatch(
+        r"Oenanthe hispanica: [A-Za-z ]+, suitability 0\.\d\d, interval 0\.\d\d to [01]\.\d\d\.", said
+    ), said
 
 
 def test_a_warning_is_read_before_the_figures_of_trust(visit: Visit) -> None:
@@ -91,8 +94,9 @@ def test_a_warning_is_read_before_the_figures_of_trust(visit: Visit) -> None:
     expect(page.locator("#answer .notice-warning")).to_be_visible()
     expect(page.locator("#answer")).to_match_aria_snapshot("""
 - region:
-  - paragraph: cannot say
-  - paragraph: /Outside the training conditions/
+  - paragraph: Cannot say
+  - paragraph: /of two places/
+  - paragraph: /lies outside the range seen in training.* no basis for a decision/
   - heading "Trust" [level=3]
   - paragraph:
     - strong: Outside the conditions this model has seen.

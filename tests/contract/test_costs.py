@@ -58,6 +58,7 @@ def test_pages_documents_and_analytics_count(limited):
         ("/docs", 1),
         ("/openapi.json", 1),
         ("/analytics", 5),
+        ("/analytics.csv", 5),
         ("/api/v1/analytics", 5),
         ("/nothing", 1),
     ):

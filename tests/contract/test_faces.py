@@ -138,7 +138,7 @@ def test_outside_the_training_range_is_answered_and_flagged(client, environment,
     assert answer["novelty"]["in_area_of_applicability"] is False
     assert answer["novelty"]["mess"] < 0
     assert answer["novelty"]["most_dissimilar"] == "temperature"
-    assert "cannot say" in client.post("/", data=form_of(environment, temperature=60)).get_data(as_text=True)
+    assert "Cannot say" in client.post("/", data=form_of(environment, temperature=60)).get_data(as_text=True)
 
 
 def test_curl_is_a_shell_command(client, app, environment, ask):

@@ -108,7 +108,7 @@ def test_the_page_uses_the_options_in_its_address(client, environment):
     for threshold in ("0.01", "0.99"):
         options = {"species": WHEATEAR, **conditions, "threshold": "own", "own_threshold": threshold}
         texts[threshold] = client.get("/", query_string=options).get_data(as_text=True)
-        assert f"threshold {threshold}" in " ".join(texts[threshold].split())
+        assert f"your own line: {threshold}" in " ".join(texts[threshold].split())
     wrong = ({"threshold": "bogus"}, {"threshold": "own", "own_threshold": "zz"}, {"extrapolation": "bogus"})
     for options in wrong:
         assert client.get("/", query_string={"species": WHEATEAR, **conditions, **options}).status_code == 422

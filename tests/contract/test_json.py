@@ -8,9 +8,9 @@ from tests.contract.conftest import WHEATEAR
 
 ANSWER = {
     "id", "species", "study", "suitability", "interval", "suitable", "threshold", "novelty", "contributions",
-    "environment", "model", "cached", "created_at",
+    "environment", "model", "cached", "created_at", "verdict", "verdict_reason", "quality",
     # beyond the contract
-    "uncertainty", "verdict", "extrapolation", "baseline", "missing",
+    "uncertainty", "extrapolation", "baseline", "missing",
 }  # fmt: skip
 NOVELTY = {
     "in_area_of_applicability", "mess", "most_dissimilar",
@@ -27,6 +27,11 @@ def test_prediction(ask, client, environment):
     assert set(answer["threshold"]) == {"value", "rule", "sensitivity", "specificity"}
     assert set(answer["novelty"]) == NOVELTY
     assert set(answer["model"]) == {"id", "version"}
+    assert set(answer["quality"]) == {
+        "sentence", "auc", "validated_by",
+        # beyond the contract
+        "grade", "auc_interval", "better_than_chance",
+    }  # fmt: skip
     assert all(set(item) == {"predictor", "value", "effect"} for item in answer["contributions"])
     assert 0 <= answer["interval"][0] <= answer["suitability"] <= answer["interval"][1] <= 1
     assert answer["created_at"].endswith("Z")

@@ -35,6 +35,7 @@ def test_an_older_model_answers_what_it_can_and_says_what_is_missing(older, envi
         "area of applicability",
         "checked interval",
         "sensitivity and specificity at your own threshold",
+        "nearest records",
     ]
     novelty = answer["novelty"]
     assert (novelty["kind"], novelty["in_area_of_applicability"]) == ("unknown", True)
@@ -46,7 +47,7 @@ def test_an_older_model_answers_what_it_can_and_says_what_is_missing(older, envi
     assert answer["baseline"] + sum(item["effect"] for item in answer["contributions"]) == pytest.approx(
         answer["suitability"], abs=1e-9
     )
-    assert ask_of(older, {**environment, **OUTSIDE}).json["verdict"] == "cannot say"
+    assert ask_of(older, {**environment, **OUTSIDE}).json["verdict"] == "cannot_say"
     assert ask_of(older, {**environment, **OUTSIDE}, extrapolation="refuse").status_code == 409
 
 
@@ -65,3 +66,19 @@ def test_the_pages_of_an_older_model_say_what_is_missing(older, environment):
         "/analytics",
     ):
         assert older.get(address).status_code == 200, address
+
+
+def test_a_model_of_the_third_format_lacks_the_nearest_records_alone(artifacts, tmp_path, environment, client):
+    copied = shutil.copytree(artifacts[WHEATEAR], tmp_path / "copy")
+    make_older(copied, 3)
+    app = create_app(make_settings(tmp_path))
+    upgrade(app)
+    with app.app_context():
+        changes.activate(changes.register(copied)[0].id)
+    third = ask_of(app.test_client(), environment, threshold=0.4).json
+    today = ask_of(client, environment, threshold=0.4).json
+    assert (third["missing"], today["missing"]) == (["nearest records"], [])
+    for member in ("suitability", "interval", "verdict", "threshold", "novelty", "uncertainty", "contributions"):
+        assert third[member] == today[member], member
+    page = app.test_client().post("/", data=form_of(environment)).get_data(as_text=True)
+    assert "older format and cannot give: nearest records" in page

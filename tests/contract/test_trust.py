@@ -11,6 +11,7 @@ from app import create_app
 from app.database.db import db
 from app.predictions.tables import Prediction
 from app.registry import changes
+from ml.serving.verdict import VERDICTS, is_suitable
 from ml.training.train import train_species
 from tests.contract.conftest import WHEATEAR, LintingClient, ask_of, form_of, make_settings, upgrade
 from tests.synthetic import synthetic_study
@@ -44,7 +45,7 @@ def test_an_answer_says_where_it_stands(ask):
     assert 0 <= novelty["dissimilarity_index"] <= novelty["dissimilarity_threshold"]
     assert novelty["outside_range"] == []
     assert answer["missing"] == []
-    assert answer["verdict"] in ("suitable", "marginal", "unsuitable")
+    assert answer["verdict"] in VERDICTS[:-1]
     told = answer["uncertainty"]
     assert told["level"] == 0.9
     assert 0 < told["coverage"] <= 1
@@ -61,7 +62,7 @@ def test_baseline_and_contributions_sum_to_the_answer(ask):
 
 def test_a_value_beyond_the_records_is_flagged_and_named(ask):
     answer = ask(**OUTSIDE).json
-    assert answer["verdict"] == "cannot say"
+    assert answer["verdict"] == "cannot_say"
     assert answer["novelty"]["kind"] == "range"
     assert answer["novelty"]["outside_range"] == ["temperature"]
     assert answer["novelty"]["most_dissimilar"] == "temperature"
@@ -76,7 +77,7 @@ def test_values_never_seen_together_are_novel_though_each_is_in_range(hills):
     assert answer["novelty"]["mess"] >= 0
     assert answer["novelty"]["dissimilarity_index"] > answer["novelty"]["dissimilarity_threshold"]
     assert answer["novelty"]["most_dissimilar"] in ("bare_rock", "trees")
-    assert answer["verdict"] == "cannot say"
+    assert answer["verdict"] == "cannot_say"
     page = hills.post("/", data=form_of(both_high)).get_data(as_text=True)
     assert "A combination this model has not seen" in page
     usual = ask_of(hills, {"bare_rock": 80, "trees": 15, "temperature": 14}).json
@@ -86,7 +87,7 @@ def test_values_never_seen_together_are_novel_though_each_is_in_range(hills):
 def test_allowed_extrapolation_is_judged_by_the_number(ask, client, environment):
     flagged = ask(**OUTSIDE).json
     allowed = ask_of(client, {**environment, **OUTSIDE}, extrapolation="allow").json
-    assert allowed["verdict"] in ("suitable", "marginal", "unsuitable")
+    assert allowed["verdict"] in VERDICTS[:-1]
     assert allowed["extrapolation"] == "allow"
     assert allowed["novelty"] == flagged["novelty"]
     assert allowed["suitability"] == flagged["suitability"]
@@ -157,6 +158,7 @@ def test_a_threshold_by_any_rule_of_the_card(client, environment, rule):
     name = next(known for known in card if known.lower() == rule.lower())
     assert answer["threshold"] == {"rule": name, **card[name]}
     assert answer["suitable"] is (answer["suitability"] >= card[name]["value"])
+    assert answer["suitable"] is is_suitable(answer["verdict"])
 
 
 def test_a_threshold_of_ones_own_is_judged_by_held_out_records(client, environment):
@@ -212,14 +214,17 @@ def test_an_answer_kept_before_these_parts_existed_is_still_shown(app, client, a
     answer = ask(**OUTSIDE).json
     with app.app_context():
         row = db.session.get(Prediction, answer["id"])
-        kept = ("suitability", "interval", "suitable", "contributions", "cached")
+        kept = ("suitability", "interval", "contributions", "cached")
         row.answer = {name: row.answer[name] for name in kept} | {
+            "suitable": True,
             "threshold": {"value": 0.4, "rule": "maxSSS"},
             "novelty": {"in_area_of_applicability": False, "mess": -3.0, "most_dissimilar": "temperature"},
         }
         db.session.commit()
     again = client.get(f"/api/v1/predictions/{answer['id']}").json
-    assert again["verdict"] == "cannot say"
+    assert again["verdict"] == "cannot_say"
+    assert again["suitable"] is None
+    assert again["quality"] == answer["quality"]
     assert again["uncertainty"] is None
     assert again["novelty"]["dissimilarity_index"] is None
     page = client.get(f"/predictions/{answer['id']}").get_data(as_text=True)
@@ -234,7 +239,7 @@ def test_the_answer_shows_a_curve_for_each_condition(client, environment):
 def test_an_address_may_carry_the_conditions(client, environment):
     page = client.get(f"/?species={WHEATEAR}&env.trees=12,5&env.soil=clay").get_data(as_text=True)
     assert 'value="12,5"' in page
-    assert "data-example" in page
+    assert "Preview" in page
     values = {**environment, "trees": 12.5, "soil": "clay"}
     assert f'<data value="{ask_of(client, values).json["suitability"]}"' in page
 

@@ -70,7 +70,7 @@ class _Model:
         except ValueError:
             slug = "species"
         digest = hashlib.sha256("".join(f"{name}:{hashes[name]}" for name in sorted(hashes)).encode()).hexdigest()
-        manifest = {"format_version": 3, "model_id": f"{slug}-{digest[:12]}", "sha256": hashes}
+        manifest = {"format_version": 4, "model_id": f"{slug}-{digest[:12]}", "sha256": hashes}
         files["manifest.json"] = json.dumps(manifest).encode()
         for name, content in files.items():
             (self.path / name).write_bytes(content)

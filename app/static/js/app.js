@@ -51,9 +51,6 @@
 
   document.addEventListener("htmx:afterSwap", function (event) {
     if (event.detail.requestConfig?.elt.id === "conditions" && [200, 409].includes(event.detail.xhr.status)) forgive();
-    const brief = byId("brief");
-    const answer = byId("answer");
-    if (brief && answer && answer.dataset.brief) brief.textContent = answer.dataset.brief;
     for (const element of document.querySelectorAll("[data-number]")) {
       const old = before[element.dataset.number];
       if (old === undefined || old === element.textContent) continue;

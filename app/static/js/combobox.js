@@ -1,6 +1,9 @@
 // The species box: the ARIA combobox pattern over a list of real links that the server draws.
 (function () {
   "use strict";
+  // Whether Enter waits for the list, and whether the latest press was within the box.
+  let taking = false;
+  let within = false;
   const input = (element) => {
     const box = element.closest && element.closest("[data-combobox]");
     return box && box.querySelector('[role="combobox"]');
@@ -45,6 +48,11 @@
     } else if (event.key === "Enter" && open && active) {
       event.preventDefault();
       active.click();
+    } else if (event.key === "Enter" && window.htmx && box.value.trim() !== "") {
+      // The list may still be that of an earlier text.
+      event.preventDefault();
+      taking = true;
+      htmx.ajax("GET", "/species?pick=1&q=" + encodeURIComponent(box.value), { source: box, target: "#species-options", swap: "outerHTML" });
     } else if (event.key === "Escape" && open) {
       event.preventDefault();
       show(box, false);
@@ -58,7 +66,23 @@
     const box = document.getElementById("species-q");
     show(box, document.activeElement === box);
     const count = options().length;
+    if (taking && count === 1) {
+      taking = false;
+      options()[0].click();
+      return;
+    }
+    taking = false;
     document.getElementById("status").textContent = count ? count + " species, use the arrow keys" : "No species found";
+  });
+  // Without a choice the box names the species shown again. A press within the box (the list, the button) is no leaving.
+  document.addEventListener("pointerdown", (event) => (within = Boolean(input(event.target))));
+  document.addEventListener("focusout", function (event) {
+    const box = event.target.matches('[role="combobox"]') ? event.target : null;
+    const leaving = box && !within && !(event.relatedTarget && input(event.relatedTarget));
+    within = false;
+    if (!leaving) return;
+    show(box, false);
+    if (box.dataset.shown) box.value = box.dataset.shown;
   });
   document.addEventListener("focusin", function (event) {
     if (event.target.matches('[role="combobox"]')) event.target.select();

@@ -157,6 +157,7 @@
         view.line.replaceWith(line);
         if (window.htmx) window.htmx.process(line);
         if (!line.classList.contains("file-unknown")) recognised += 1;
+        if (request.status === 200) line.querySelector(".file-name").append(text("span", "small", " replaces the file of this name"));
         const sentence = line.querySelector(".file-sentence");
         status.textContent = file.name + ": " + (sentence ? sentence.textContent : "stored");
         return undefined;

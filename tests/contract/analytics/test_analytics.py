@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
 
+from app.analytics import service
 from app.components import components
 from app.database.db import db
 from app.registry import service as registry
@@ -14,6 +16,7 @@ from tests.contract.conftest import WHEATEAR
 
 HTMX = {"HX-Request": "true"}
 BLACKCAP = "sylvia-atricapilla"
+TIT = "parus-major"
 API = "/api/v1/analytics"
 
 
@@ -99,6 +102,50 @@ def test_species_asked_about_most(visitor, send):
     assert "Eurasian blackcap (Sylvia atricapilla), with 3 of 4 requests." in visitor.get("/analytics").get_data(
         as_text=True
     )
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        (None, [BLACKCAP, WHEATEAR, TIT]),
+        ("-requests", [BLACKCAP, WHEATEAR, TIT]),
+        ("requests", [TIT, WHEATEAR, BLACKCAP]),
+        ("name", [WHEATEAR, TIT, BLACKCAP]),
+        ("-name", [BLACKCAP, TIT, WHEATEAR]),
+    ],
+)
+def test_species_in_another_order(visitor, send, sort, order):
+    for species, times in ((BLACKCAP, 3), (WHEATEAR, 2), (TIT, 1)):
+        for _ in range(times):
+            send(species)
+    query = {} if sort is None else {"sort": sort}
+    assert [one["slug"] for one in visitor.get(API, query_string=query).json["species"]] == order
+    page = visitor.get("/analytics", query_string=query).get_data(as_text=True)
+    assert re.findall(r'<th scope="row"><a href="/species/([a-z-]+)"', page) == order
+    direction = "ascending" if sort in ("requests", "name") else "descending"
+    assert "Eurasian blackcap (Sylvia atricapilla), with 3 of 6 requests." in page
+    assert page.count("aria-sort=") == 1
+    assert f'aria-sort="{direction}"' in page
+    lines = visitor.get("/analytics.csv", query_string=query).get_data(as_text=True).splitlines()
+    assert lines[0].split(",")[:6] == ["species", "scientific_name", "vernacular_name", "study", "requests", "share"]
+    assert [line.split(",")[0] for line in lines[1:]] == order
+
+
+def test_the_file_has_every_species_and_the_page_the_first_ten(visitor, send, monkeypatch):
+    for species in (BLACKCAP, WHEATEAR, TIT):
+        send(species)
+    monkeypatch.setattr(service.look_back, "__defaults__", (2,))
+    assert len(visitor.get(API).json["species"]) == 2
+    response = visitor.get("/analytics.csv?days=90")
+    assert len(response.get_data(as_text=True).splitlines()) == 4
+    assert response.headers["Cache-Control"] == "private, no-store"
+    assert "ecopredict-requests-90-days.csv" in response.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("query", ["sort=moon", "sort=", "sort=name&sort=name", "days=8"])
+def test_another_order_is_refused(client, query):
+    for path in (API, "/analytics", "/analytics.csv"):
+        assert client.get(f"{path}?{query}").status_code == 422
 
 
 @pytest.mark.parametrize(("days", "requests"), [(7, 1), (30, 2), (90, 4)])

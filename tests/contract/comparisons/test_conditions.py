@@ -10,15 +10,26 @@ from tests.contract.comparisons.conftest import API, HTMX, address
 from tests.contract.conftest import WHEATEAR
 from tests.contract.test_bad_input import HTML, problem
 
+ANSWERED = (
+    "suitability",
+    "interval",
+    "verdict",
+    "verdict_reason",
+    "suitable",
+    "novelty",
+    "contributions",
+    "environment",
+)
+
 
 def test_conditions_are_told_apart(contrast, environment):
     answer = contrast({}, {"trees": 90, "temperature": 9}, {}).json
-    assert set(answer) == {"species", "study", "model", "threshold", "baseline", "differing", "items"}
+    assert set(answer) == {"species", "study", "model", "quality", "threshold", "baseline", "differing", "items"}
     assert answer["differing"] == ["trees", "temperature"]
     first, second, third = answer["items"]
     assert set(first) == {
-        "label", "environment", "suitability", "interval", "verdict", "suitable", "novelty", "contributions",
-        "difference",
+        "label", "environment", "suitability", "interval", "verdict", "verdict_reason", "suitable", "novelty",
+        "contributions", "difference",
     }  # fmt: skip
     assert [item["label"] for item in answer["items"]] == ["Conditions 1", "Conditions 2", "Conditions 3"]
     assert first["environment"] == environment
@@ -38,8 +49,9 @@ def test_conditions_are_answered_as_predictions_are(versioned, environment):
     answer = versioned.post(f"{API}/conditions", json=asked).json
     for one, item in zip(sets, answer["items"], strict=True):
         same = versioned.post("/api/v1/predictions", json={"species": WHEATEAR, "environment": one}).json
-        for name in ("suitability", "interval", "verdict", "suitable", "novelty", "contributions", "environment"):
+        for name in ANSWERED:
             assert item[name] == same[name], name
+        assert answer["quality"] == same["quality"]
         assert answer["threshold"] == same["threshold"]
         assert answer["baseline"] == same["baseline"]
 
@@ -104,7 +116,7 @@ def test_sets_have_an_address_to_share(client, environment):
     more = client.get("/compare/conditions", query_string={**given, "add": "1"}).get_data(as_text=True)
     assert more.count('name="label.') == 3
     less = client.get("/compare/conditions", query_string={**given, **address(environment, 3), "remove": "2"})
-    assert "33,5" not in less.get_data(as_text=True)
+    assert 'value="33,5"' not in less.get_data(as_text=True)
 
 
 def test_the_answers_as_a_fragment(client, environment):

@@ -12,14 +12,20 @@ from app.components import components
 from app.registry import changes
 from app.registry import service as registry
 from app.registry.model_cache import ModelCache
+from ml.serving.verdict import VERDICTS
 from ml.training.train import train_species
 from tests.contract.comparisons.conftest import API, HTMX, SMALL, STUDY, address
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
 from tests.contract.test_bad_input import HTML, problem
 from tests.synthetic import recorded_study
 
+#: Members that a comparison and a prediction share.
+SHARED = (
+    "suitability", "interval", "verdict", "verdict_reason", "suitable", "novelty", "threshold", "quality", "model",
+)  # fmt: skip
 
-def test_species_are_ranked_by_suitability(rank, client, environment):
+
+def test_species_are_ranked_by_verdict_and_then_by_suitability(rank, client, environment):
     answer = rank().json
     assert set(answer) == {"study", "environment", "items", "missing", "expected"}
     assert answer["study"]["slug"] == STUDY
@@ -27,9 +33,11 @@ def test_species_are_ranked_by_suitability(rank, client, environment):
     assert answer["missing"] == []
     items = answer["items"]
     assert [item["rank"] for item in items] == [1, 2, 3, 4]
-    assert [item["suitability"] for item in items] == sorted((i["suitability"] for i in items), reverse=True)
+    places = [(VERDICTS.index(item["verdict"]), -item["suitability"]) for item in items]
+    assert places == sorted(places)
     assert set(items[0]) == {
-        "rank", "species", "suitability", "interval", "verdict", "suitable", "threshold", "novelty", "model",
+        "rank", "species", "suitability", "interval", "verdict", "verdict_reason", "suitable", "threshold", "novelty",
+        "quality", "model",
     }  # fmt: skip
     assert set(items[0]["species"]) == {"slug", "scientific_name", "vernacular_name"}
     assert answer["expected"]["number"] == pytest.approx(sum(item["suitability"] for item in items))
@@ -44,7 +52,7 @@ def test_the_list_says_what_predictions_say(versioned, environment):
     for item in listed:
         asked = {"species": item["species"]["slug"], "environment": given}
         same = versioned.post("/api/v1/predictions", json=asked).json
-        for name in ("suitability", "interval", "verdict", "suitable", "novelty", "threshold", "model"):
+        for name in SHARED:
             assert item[name] == same[name], name
 
 
@@ -63,12 +71,15 @@ def test_repeated_species_are_compared_once(rank):
 def test_species_the_models_cannot_say_anything_about_stand_apart(rank):
     far = rank({"temperature": 60}).json
     assert [item["rank"] for item in far["items"]] == [None] * 4
-    assert {item["verdict"] for item in far["items"]} == {"cannot say"}
+    assert {item["verdict"] for item in far["items"]} == {"cannot_say"}
+    assert {item["suitable"] for item in far["items"]} == {None}
     assert far["items"][0]["novelty"]["outside_range"] == ["temperature"]
+    names = [item["species"]["scientific_name"] for item in far["items"]]
+    assert names == sorted(names), "the number of a model that cannot say orders nothing"
     assert far["expected"] is None
     allowed = rank({"temperature": 60}, extrapolation="allow").json
     assert [item["rank"] for item in allowed["items"]] == [1, 2, 3, 4]
-    assert "cannot say" not in {item["verdict"] for item in allowed["items"]}
+    assert "cannot_say" not in {item["verdict"] for item in allowed["items"]}
     assert allowed["expected"] is None
 
 
@@ -193,7 +204,7 @@ def test_a_model_that_cannot_be_opened_leaves_the_other_species(artifacts, tmp_p
 def test_the_first_visit_shows_an_answered_example(client, rank):
     page = client.get("/compare/species").get_data(as_text=True)
     assert "An example" in page
-    found = re.findall(r'<th role="rowheader" scope="row" class="who"><a href="/species/([a-z-]+)"', page)
+    found = re.findall(r'class="who-name"><a href="/species/([a-z-]+)"', page)
     assert found == [item["species"]["slug"] for item in rank().json["items"]]
     assert f'href="/?species={WHEATEAR}&amp;env.' in page
     assert "about" in page
@@ -207,7 +218,8 @@ def test_a_list_has_an_address_to_share(client, environment):
     assert 'value="12,5"' in page
     assert "An example" not in page
     assert "Without a rank" in page
-    assert "outside: Temperature" in page
+    assert page.count("Temperature, 60 °C, lies outside the range seen in training") == 4
+    assert 'class="mini"' not in page, "no interval is promised"
     assert "None of 4 species can be ranked for these conditions" in " ".join(page.split())
 
 

@@ -42,7 +42,13 @@ def test_each_version_says_what_it_predicts(versioned, ids):
     answer = compare(versioned, first=ids["today"], second=ids["latest"]).json["answers"][0]
     asked = {"species": WHEATEAR, "environment": answer["environment"]}
     same = versioned.post("/api/v1/predictions", json=asked).json
-    assert answer["second"] == {name: same[name] for name in ("suitability", "interval", "verdict")}
+    assert answer["second"] == {
+        name: same[name] for name in ("suitability", "interval", "verdict", "verdict_reason", "suitable")
+    }
+    assert (
+        versioned.get(f"{API}/models", query_string={"first": ids["latest"]}).json["second"]["quality"]
+        == same["quality"]
+    )
 
 
 def test_the_version_before_is_the_other(versioned, ids):

@@ -104,6 +104,8 @@ def test_the_form(own_client, slug, layers):
     assert "1\nlayer for training, 400 cells" in response.get_data(as_text=True)
     stale = own_client.post(f"/studies/{slug}/layers", data=fields)
     assert stale.status_code == 409
+    kept = own_client.post(f"/studies/{slug}/layers", data=fields | {f"factor.{at}": "0.1"}).get_data(as_text=True)
+    assert 'value="0.1"' not in kept
     assert own_client.post(f"/studies/{slug}/layers", data={"role.0": "unused"}).status_code == 422
     plain = own_client.post(f"/studies/{slug}/layers", data={"revision": str(layers()["revision"])})
     assert plain.status_code == 303

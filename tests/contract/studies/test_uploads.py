@@ -243,7 +243,7 @@ def test_deletion(visitor, study, folder):
     visitor.put(f"{study}/files/b.csv", data=b"x")
     stale = visitor.delete(f"{study}/files/a.csv", headers={"If-Match": revision})
     assert stale.status_code == 409
-    assert "Reload" in stale.json["detail"]
+    assert "Look at the study as it is now" in stale.json["detail"]
     current = visitor.get(study).headers["ETag"]
     deleted = visitor.delete(f"{study}/files/a.csv", headers={"If-Match": current})
     assert (deleted.status_code, names(deleted)) == (200, ["b.csv"])

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Once
 from tests.contract.conftest import upgrade
 from tests.contract.trainings.conftest import open_app, work
 from tests.own_cases import CASES, FOLDS, TREES, Case, train_by_command
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.folder)
-def test_api_and_command_give_the_same_model(case: Case, tmp_path: Path) -> None:
+def test_api_and_command_give_the_same_model(case: Case, tmp_path: Path, once: Once) -> None:
     folder = case.path
     app = open_app(tmp_path / "data")
     upgrade(app)
@@ -41,7 +42,7 @@ def test_api_and_command_give_the_same_model(case: Case, tmp_path: Path) -> None
     assert client.get(job.headers["Location"]).json["state"] == "succeeded"
     [version] = client.get(f"{api}/studies/{slug}/versions").json["items"]
     model_id = version["candidate"]["id"]
-    assert model_id == train_by_command(case, tmp_path / "models")
+    assert model_id == train_by_command(case, once)
     assert client.post(f"{api}/models/{model_id}/activate").status_code == 200
     species = version["species"]["slug"]
     about = client.get(f"{api}/species/{species}").json

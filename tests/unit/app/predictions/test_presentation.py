@@ -10,16 +10,30 @@ import pytest
 from app.catalogue.refs import ModelRef, SpeciesRef
 from app.catalogue.scores import sentence_for
 from app.errors import ValidationFailed
-from app.predictions.presentation import curl, outside_ranges, reason_for, value_text, width_of
-from app.predictions.schemas import Novelty, PredictionAnswer, ThresholdUsed, Uncertainty
-from app.predictions.verdict import verdict_for
+from app.predictions.answers import AnswerRefs, assemble_answer, stored_part
+from app.predictions.presentation import curl, number_meaning, value_text, width_of
+from app.predictions.schemas import ComputedPart, Novelty, PredictionAnswer, ThresholdUsed, Uncertainty
+from app.predictions.verdict import outside_ranges
 from app.web.paging import read_cursor, write_cursor
 from ml.card import Metric, Predictor
+from ml.quality import Quality
 
 RANGE = Novelty(in_area_of_applicability=False, kind="range", mess=-1, most_dissimilar="trees", outside_range=["trees"])
 COMBINATION = Novelty(in_area_of_applicability=False, kind="combination", mess=1, most_dissimilar="trees")
 INSIDE = Novelty(in_area_of_applicability=True, kind="inside", mess=1, most_dissimilar="trees")
 CARD = SimpleNamespace(predictors=[Predictor(name="trees", label="Trees", unit="%", minimum=0, maximum=90)])
+
+
+GOOD = Quality(
+    sentence="Good.",
+    grade="Good",
+    auc=0.84,
+    auc_interval=(0.79, 0.89),
+    validated_by="spatial blocks",
+    better_than_chance=True,
+)
+CHANCE = GOOD.model_copy(update={"auc": 0.56, "auc_interval": (0.48, 0.64), "better_than_chance": False})
+NEVER_TESTED = CHANCE.model_copy(update={"auc": None, "auc_interval": None})
 
 
 def answer(
@@ -29,63 +43,135 @@ def answer(
     rule="maxSSS",
     novelty=INSIDE,
     extrapolation="flag",
+    quality=GOOD,
     **environment,
 ) -> PredictionAnswer:
-    used = ThresholdUsed(value=threshold, rule=rule)
-    return PredictionAnswer(
-        id="1",
-        species=SpeciesRef(slug="a-b", scientific_name="A b"),
-        study="s",
-        suitability=suitability,
-        interval=interval,
-        uncertainty=None,
-        verdict=verdict_for(suitability, interval, used, novelty, extrapolation),
-        suitable=suitability >= threshold,
-        threshold=used,
-        novelty=novelty,
-        extrapolation=extrapolation,
-        baseline=None,
-        contributions=[],
-        missing=[],
-        environment=environment,
-        model=ModelRef(id="m", version=1),
-        cached=False,
-        created_at=datetime.now(UTC),
-    )
+    computed = ComputedPart(suitability=suitability, interval=interval, novelty=novelty, contributions=[])
+    stored = stored_part(computed, ThresholdUsed(value=threshold, rule=rule), extrapolation, cached=False)
+    refs = AnswerRefs(SpeciesRef(slug="a-b", scientific_name="A b"), "s", ModelRef(id="m", version=1))
+    return assemble_answer("1", environment, datetime.now(UTC), stored, refs, CARD, quality)
 
 
 @pytest.mark.parametrize(
-    ("given", "word", "part"),
+    ("options", "verdict", "suitable", "reason"),
     [
-        ({"threshold": 0.3}, "suitable", "at or above 0.30, the maxSSS threshold"),
-        ({"threshold": 0.4}, "suitable", "at or above"),
-        ({"threshold": 0.5}, "marginal", "on both sides of 0.50"),
-        ({"threshold": 0.55}, "marginal", "on both sides"),
-        ({"threshold": 0.6}, "marginal", "on both sides"),
-        ({"threshold": 0.7, "rule": "own"}, "unsuitable", "below 0.70, your own threshold"),
-        ({"novelty": RANGE, "trees": 95.0}, "cannot say", "outside the training conditions: Trees"),
-        ({"novelty": COMBINATION, "trees": 50.0}, "cannot say", "no record is like all of them together"),
-        ({"novelty": RANGE, "trees": 95.0, "extrapolation": "allow"}, "suitable", "as you allowed"),
-        ({"novelty": COMBINATION, "extrapolation": "allow", "threshold": 0.5}, "marginal", "as you allowed"),
+        # the suitability 0.5 with its interval 0.4 to 0.6 is at or above the threshold
+        (
+            {"threshold": 0.3},
+            "suitable",
+            True,
+            "The whole interval, 0.40 to 0.60, lies at or above the threshold of 0.30.",
+        ),
+        ({"threshold": 0.39}, "suitable", True, "lies at or above the threshold of 0.39."),
+        ({"threshold": 0.4}, "suitable", True, "lies at or above the threshold of 0.40."),
+        (
+            {"threshold": 0.41},
+            "probably_suitable",
+            True,
+            "The suitability lies at or above the threshold of 0.41, but its",
+        ),
+        ({"threshold": 0.49}, "probably_suitable", True, "interval, 0.40 to 0.60, reaches below it."),
+        ({"threshold": 0.5}, "probably_suitable", True, "lies at or above the threshold of 0.50, but"),
+        # below it
+        (
+            {"threshold": 0.51},
+            "probably_unsuitable",
+            False,
+            "The suitability lies below the threshold of 0.51, but its",
+        ),
+        ({"threshold": 0.59}, "probably_unsuitable", False, "interval, 0.40 to 0.60, reaches above it."),
+        ({"threshold": 0.6}, "probably_unsuitable", False, "reaches above it."),
+        (
+            {"threshold": 0.61},
+            "unsuitable",
+            False,
+            "The whole interval, 0.40 to 0.60, lies below the threshold of 0.61.",
+        ),
+        ({"threshold": 0.7, "rule": "own"}, "unsuitable", False, "lies below your own threshold of 0.70."),
+        # the model cannot be applied, whatever the number
+        (
+            {"novelty": RANGE, "trees": 95.0},
+            "cannot_say",
+            None,
+            "Trees, 95 %, lies outside the range seen in training, 0 to 90 %.",
+        ),
+        (
+            {"novelty": COMBINATION, "trees": 50.0},
+            "cannot_say",
+            None,
+            "Each value has been seen in training, but no training record is like all of them together.",
+        ),
+        (
+            {"quality": CHANCE},
+            "cannot_say",
+            None,
+            "The model is not shown to be better than chance: its cross-validated AUC is 0.56 (0.48 to 0.64), and "
+            "chance gives 0.50.",
+        ),
+        ({"quality": NEVER_TESTED}, "cannot_say", None, "The model was never tested: it has no cross-validated score."),
+        (
+            {"quality": CHANCE, "novelty": RANGE, "trees": 95.0},
+            "cannot_say",
+            None,
+            "not shown to be better than chance",
+        ),
+        # an allowed extrapolation is judged by the number, by a model that is better than chance
+        (
+            {"novelty": RANGE, "trees": 95.0, "extrapolation": "allow"},
+            "suitable",
+            True,
+            "of 0.30; the conditions lie outside the training conditions.",
+        ),
+        (
+            {"novelty": COMBINATION, "extrapolation": "allow", "threshold": 0.55},
+            "probably_unsuitable",
+            False,
+            "reaches above it; the conditions lie outside the training conditions.",
+        ),
+        ({"extrapolation": "allow", "quality": CHANCE}, "cannot_say", None, "not shown to be better than chance"),
     ],
 )
-def test_words(given, word, part):
-    one = answer(**given)
-    assert one.verdict == word
-    reason = reason_for(one, CARD)
-    assert part in reason
-    assert "probab" not in reason
+def test_an_answer_has_its_verdict_and_the_reason_for_it(options, verdict, suitable, reason):
+    one = answer(**options)
+    assert (one.verdict, one.suitable) == (verdict, suitable)
+    assert reason in one.verdict_reason
+    # one sentence
+    assert one.verdict_reason.endswith(".")
+    assert ". " not in one.verdict_reason
+
+
+def test_a_number_that_is_no_basis_for_a_decision_is_called_so():
+    for quality, novelty in ((CHANCE, INSIDE), (GOOD, RANGE)):
+        one = answer(quality=quality, novelty=novelty, trees=95.0)
+        assert "no basis for a decision" in number_meaning(one, CARD)
+
+
+@pytest.mark.parametrize(
+    ("records", "calibration", "meaning"),
+    [
+        ("presence-absence", "isotonic", "About 50 in 100 surveys like those of the study would find the species."),
+        ("presence-absence", None, "A relative index from 0 to 1; it is not the chance of finding the species."),
+        (
+            "presence-background",
+            "isotonic",
+            "A relative index from 0 to 1; it is not the chance of finding the species.",
+        ),
+    ],
+)
+def test_the_number_is_a_share_of_surveys_only_where_absences_were_recorded(records, calibration, meaning):
+    card = SimpleNamespace(study=SimpleNamespace(records=records), calibration=calibration)
+    assert number_meaning(answer(), card) == meaning
 
 
 def test_a_value_that_the_model_counts_as_inside_is_not_listed_as_outside():
     """The limits are rounded to single precision in the model; its own word decides."""
-    assert outside_ranges(answer(novelty=INSIDE, trees=90.000001), CARD) == []
-    assert [item.label for item in outside_ranges(answer(novelty=RANGE, trees=95.0), CARD)] == ["Trees"]
+    assert outside_ranges(INSIDE, {"trees": 90.000001}, CARD) == []
+    assert [item.label for item in outside_ranges(RANGE, {"trees": 95.0}, CARD)] == ["Trees"]
 
 
 def test_an_answer_kept_by_an_older_version_is_looked_at_again():
     old = Novelty(in_area_of_applicability=False, mess=-1, most_dissimilar="trees")
-    assert [item.label for item in outside_ranges(answer(novelty=old, trees=95.0), CARD)] == ["Trees"]
+    assert [item.label for item in outside_ranges(old, {"trees": 95.0}, CARD)] == ["Trees"]
 
 
 def test_an_interval_that_was_never_checked_says_so():

@@ -11,7 +11,7 @@ import pytest
 
 from app.trainings import gate
 from app.trainings.held_out import HeldOut, PairedScores, pair, read_held_out
-from ml.card import Metric
+from ml.card import Metric, Validation
 from tests.unit.cards import CARD
 
 
@@ -155,11 +155,39 @@ def test_too_few_common_presences_fall_back_on_the_cards():
     assert "taken as independent because the versions share only 19 tested presences" in report.sentence
     # by hand: half widths 0.04 and 0.06, joined 0.0721 around 0.20
     assert (report.low, report.high) == (pytest.approx(0.2 - 0.0721110, 1e-5), pytest.approx(0.2 + 0.0721110, 1e-5))
-    none = gate.compare(card(0.75, 0.65, 0.85), two, None, few)
+    missing = gate.compare(card(0.75, 0.65, 0.85), two, None, few)
+    assert "the records that this version was tested on are not stored here" in missing.sentence
+    none = gate.compare(card(0.75, 0.65, 0.85), two, HeldOut(few.cell + 10**6, few.y, few.score), few)
     assert (none.verdict, none.method) == ("equal", "independent")
     assert "share no tested presences" in none.sentence
     many = held_out(2.0, n=(20, 400))
     assert gate.compare(one, two, many, many).method == "paired"
+
+
+def test_other_folds_are_not_compared():
+    strong = held_out(3.0)
+    one, two = card(0.9, 0.8, 0.95), card(0.7, 0.6, 0.8)
+    blocks = Validation(method="spatial blocks", folds=5, block_size_km=100.0, note="x")
+
+    def compare(**changes):
+        return gate.compare(
+            one.model_copy(update={"validation": blocks.model_copy(update=changes)}),
+            two.model_copy(update={"validation": blocks}),
+            strong,
+            held_out(0.8),
+        )
+
+    assert compare().verdict == compare(block_size_km=125.0).verdict == compare(block_size_km=80.0).verdict == "better"
+    for changes in (
+        {"folds": 10},
+        {"block_size_km": 126.0},
+        {"block_size_km": 79.0},
+        {"method": "stratified", "block_size_km": None},
+    ):
+        report = compare(**changes)
+        assert report.verdict == "unknown"
+        assert report.sentence.startswith("Not comparable: this version was tested with ")
+        assert report.sentence.count("5 folds (spatial blocks of 100 km)") == 1
 
 
 def test_first_version_and_versions_without_a_score():

@@ -17,6 +17,11 @@ from tests.synthetic import synthetic_study
 from tests.unit.ml.datasets.raw_files import RAW, ROOT, needs
 
 SLUG = "oenanthe-hispanica"
+#: Columns that `ml predict` adds, in this order.
+ADDED = (
+    "verdict", "suitability", "low", "high", "suitable", "in_area_of_applicability", "dissimilarity_index", "mess",
+    "most_dissimilar",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -98,9 +103,11 @@ def test_predict_adds_columns_and_keeps_the_others(model, tmp_path, capsys):
     )
     assert "120 rows written" in capsys.readouterr().out
     out = pd.read_csv(tmp_path / "out.csv")
-    assert out.columns.tolist() == [*table.columns, "suitability", "suitable", "in_area_of_applicability"]
+    assert out.columns.tolist() == [*table.columns, *ADDED]
     expected = load_artifact(model).predictor.predict(table[["bare_rock", "trees", "temperature"]].to_numpy())
     np.testing.assert_allclose(out.suitability, expected, atol=1e-6)
+    assert (out.verdict[0], out.suitable.isna().tolist()) == ("cannot_say", [True] + [False] * 119)
+    assert out.most_dissimilar[0] == "temperature"
     assert out.in_area_of_applicability.tolist() == [0] + [1] * 119
 
 
@@ -127,8 +134,16 @@ def test_predict_and_answer_agree_on_every_row(survey, tmp_path):
         survey.predictor.answer(list(row)) for row in table[[p.name for p in predictors]].itertuples(index=False)
     ]
     assert out.suitability.tolist() == [round(answer.suitability, 6) for answer in answers]
-    assert out.suitable.tolist() == [answer.suitable for answer in answers]
-    assert out.in_area_of_applicability.tolist() == [answer.novelty.inside for answer in answers]
+    assert out.low.tolist() == [round(answer.interval[0], 6) for answer in answers]
+    assert out.high.tolist() == [round(answer.interval[1], 6) for answer in answers]
+    inside = [answer.novelty.inside for answer in answers]
+    assert out.in_area_of_applicability.tolist() == inside
+    assert out.dissimilarity_index.tolist() == [round(answer.novelty.index, 6) for answer in answers]
+    assert out.mess.tolist() == [round(answer.novelty.mess, 6) for answer in answers]
+    assert out.most_dissimilar.tolist() == [answer.novelty.most_dissimilar for answer in answers]
+    assert (out.verdict != "cannot_say").tolist() == inside
+    assert out.suitable.isna().tolist() == [not one for one in inside]
+    assert out.suitable[inside].tolist() == [a.suitable for a in answers if a.novelty.inside]
     assert {answer.novelty.kind for answer in answers} == {"inside", "range", "combination"}
 
 
@@ -215,7 +230,7 @@ def test_usual_tables_are_read_alike(model, tmp_path, content):
     assert main(arguments) == 0
     out = pd.read_csv(tmp_path / "out.csv")
     assert out[["site", "bare_rock", "trees", "temperature"]].to_numpy().tolist() == [["A", 1, 2, 3]]
-    assert list(out)[-3:] == ["suitability", "suitable", "in_area_of_applicability"]
+    assert list(out)[-len(ADDED) :] == list(ADDED)
 
 
 def test_a_level_that_is_not_known_is_named_with_its_row(survey, tmp_path, capsys):

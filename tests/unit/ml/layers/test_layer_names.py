@@ -119,6 +119,11 @@ def test_what_names_say():
     ("file", "parts"),
     [
         ("wc2.1_10m_bioc_ACCESS-CM2_ssp126_2041-2060.tif", ("ACCESS-CM2", "ssp126", "2041-2060")),
+        ("wc2.1_10m_bio_12_MIROC6_ssp585_2061-2080.tif", ("MIROC6", "ssp585", "2061-2080")),
+        ("wc2.1_10m_tmin_MIROC6_ssp585_2061-2080.tif", ("MIROC6", "ssp585", "2061-2080")),
+        ("bio1_sres_a2_2080.tif", ("", "sresa2", "2080")),
+        ("A1B_2050_bio1.tif", ("", "sresa1b", "2050")),
+        ("bio1_45_2070.tif", ("", "rcp45", "2070")),
         ("wc2.1_2.5m_bioc_HadGEM3-GC31-LL_ssp245_2081-2100.tif", ("HadGEM3-GC31-LL", "ssp245", "2081-2100")),
         ("CHELSA_LGM_CCSM4.tif", ("CCSM4", "", "LGM")),
         ("CHELSA_bio10_01_mon_CESM1-BGC_rcp45_2041-2060_V1.2.tif", ("CESM1-BGC", "rcp45", "2041-2060")),

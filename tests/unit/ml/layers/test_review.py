@@ -175,6 +175,19 @@ def test_equal_files_are_one_layer():
     assert (codes(report), report.roles) == ([], ["training", "unused"])
 
 
+def test_equal_values_under_two_names_are_mentioned():
+    one, two = layer("bio1", *BIO1, file="a.tif"), layer("bio9", *BIO1, file="b.tif")
+    other = layer("bio12", *BIO1, file="c.tif")
+    one.values_hash = two.values_hash = "1234"
+    other.values_hash = "5678"
+    report = result(one, two, other)
+    assert report.roles == ["training"] * 3
+    (problem,) = [problem for problem in report.problems if problem.code == "same-values"]
+    assert not problem.blocking
+    assert problem.text.startswith("bio9 of b.tif has the values of bio1 of a.tif")
+    assert problem.remedy.change["layers"] == [{"file": "b.tif", "band": "1", "role": "unused"}]
+
+
 def test_the_grid_is_that_of_most_layers_then_the_finest():
     fine = Grid(crs="EPSG:4326", width=200, height=160, west=0, north=50, cell_x=0.05, cell_y=0.05)
     report = result(layer("a", 1, 2, 1.5), layer("b", 1, 2, 1.6), layer("c", 1, 2, 1.7, grid=fine))

@@ -12,7 +12,7 @@ from tests.unit.ml.layers.made_reports import BIO1, FUTURE, layer, result
     [
         # °C now; tenths of a degree of a climate that is 13 °C colder, or of one with a fifth of the spread.
         ((-1.99997, 4.99997, 1.5), (-149.9997, -80.0003, -115.0), 0.1),
-        ((15.00005, 24.99996, 20.0), (66.0001, 83.9999, 75.0), 0.1),
+        ((15.00005, 24.99996, 20.0), (166.0001, 183.9999, 175.0), 0.1),
         ((150.3, 249.6, 200.1), (1.2, 8.4, 5.0), 10.0),
     ],
 )

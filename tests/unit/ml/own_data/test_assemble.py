@@ -134,6 +134,14 @@ def test_the_card_has_files_rules_and_the_recipe(folder: Path) -> None:
     assert about is not None
     assert [file.name for file in about.files] == ["bio_1.tif", "bio_12.tif", "records.csv", "soil.tif"]
     assert all(len(file.sha256) == 64 for file in about.files)
+    legend = folder / "soil.tif.aux.xml"
+    legend.write_text("<PAMDataset></PAMDataset>")
+    try:
+        with_legend = assemble(folder, recipe, inspect(folder)).study.preparation
+    finally:
+        legend.unlink()
+    assert with_legend is not None
+    assert "soil.tif.aux.xml" in [file.name for file in with_legend.files]
     assert any("2005" in rule for rule in about.rules)
     again = assemble(folder, Recipe.model_validate_json(about.recipe), inspect(folder)).study
     slug = next(iter(study.presence))

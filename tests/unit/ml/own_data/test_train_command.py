@@ -44,6 +44,28 @@ def test_two_ways_to_name_the_files_give_one_model(
     assert load_artifact(path).card.species.scientific_name == "Lacerta schreiberi"
 
 
+def test_records_that_a_recipe_does_not_name_are_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = tmp_path / "files"
+    shutil.copytree(folder, files)
+    shutil.copy(files / "records.csv", files / "second.csv")
+    (tmp_path / "recipe.json").write_text('{"title": "Hills", "records": [{"name": "records.csv"}]}')
+    command = ["train", "--recipe", str(tmp_path / "recipe.json"), "--files", str(files), "--output", str(tmp_path)]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "second.csv is a file of records that the recipe does not name" in error
+
+
+def test_an_output_that_is_a_file_is_refused_before_the_files_are_read(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("x")
+    assert main(["train", "--files", str(folder), "--output", str(tmp_path / "taken" / "models")]) == 2
+    output = capsys.readouterr()
+    assert "taken is not a folder" in output.err and output.out == ""
+
+
 def test_a_stopped_training_goes_on_from_its_checkpoint(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,7 +182,7 @@ def test_options_are_choices_of_the_recipe(folder: Path, tmp_path: Path, capsys:
     text = (files / "records.csv").read_text().replace("decimalLongitude", "first").replace("decimalLatitude", "second")
     (files / "records.csv").write_text(text)
     options = ["--column", "decimalLongitude=first", "--column", "decimalLatitude=second", "--unused", "soil.tif"]
-    options += ["--first-year", "2005", "--off", "same_cell", "--off", "duplicate"]
+    options += ["--first-year", "2005", "--off", "same-cell", "--off", "duplicate"]
     command = ["train", "--files", str(files), "--output", str(tmp_path / "models"), "--progress", "json", *options]
     assert main([*command, *FAST]) == 0
     card = read_card(Path(last_line(capsys.readouterr().out)["trained"][0]["path"]))  # type: ignore[index]
@@ -180,6 +202,8 @@ def test_options_are_choices_of_the_recipe(folder: Path, tmp_path: Path, capsys:
         (["--unused", "nothing.tif"], "no such file of layers"),
         (["--first-year", "2010", "--last-year", "2000"], "must not be later"),
         (["--thin", "-1"], "--thin"),
+        (["--off", "nonsense"], "--off: “nonsense” is not the code of a check; the checks are coordinates_swapped, "),
+        (["--off", "coordinates-missing"], "--off: the check “coordinates_missing” cannot be switched"),
     ],
 )
 def test_wrong_options_are_one_line(

@@ -63,6 +63,20 @@ def test_the_sheet_with_coordinates_is_read(tmp_path):
         read_records(path, RecordFile(name="r.xlsx", sheet="Readme"))
 
 
+def test_a_workbook_is_recognised_by_its_content(tmp_path):
+    workbook(tmp_path / "r.xlsx", Points=[HEADER, ["A b", 1, 2]])
+    (tmp_path / "r.xlsx").rename(tmp_path / "r.csv")
+    assert read_records(tmp_path / "r.csv").lines.tolist() == [2]
+
+
+def test_a_formula_without_a_stored_result_is_mentioned(tmp_path):
+    report = inspect_records(workbook(tmp_path / "r.xlsx", Points=[HEADER, ["A b", "=45+0.5", 2], ["A b", 3, 4]]))
+    assert report.unsure == [
+        "the formula of cell B2 has no stored result, so the cell is read as empty: open and save the workbook in a "
+        "spreadsheet program"
+    ]
+
+
 def test_an_error_of_a_formula_is_refused_with_its_cell(tmp_path):
     rows = [[*HEADER, "note", "year"], ["A b", 1, 2, "#REF!", 2001], ["A b", 3, "#DIV/0!", None, 2002]]
     with pytest.raises(OccurrenceError, match=r"^r\.xlsx, sheet S, cell C3: its formula gives #DIV/0!; correct"):

@@ -7,6 +7,7 @@ import io
 import numpy as np
 
 from ml.serving.arrays import ModelArrays, pack
+from ml.serving.nearest_records import PointRecords
 from ml.serving.novelty import Area
 from ml.serving.threshold import HeldOutSuitability
 from tests.unit.ml.serving.blends import fitted
@@ -22,9 +23,14 @@ AREA = Area(
 )
 HELD_OUT = HeldOutSuitability(np.array([0.2, 0.6, 0.6, 0.9], np.float32), np.array([0.1, 0.15, 0.7], np.float32))
 
+RECORDS = PointRecords(
+    present=np.array([True, False, False, True, True, False]),
+    places=np.array([[2, 41], [2.5, 42], [np.nan, np.nan], [-180, -90], [180, 90], [0, 0]], np.float32),
+)
 
-def arrays_of(blend=None, area=AREA, held_out=HELD_OUT):
-    return dict(pack(ModelArrays(blend or fitted()[1], REFERENCE, area, held_out)))
+
+def arrays_of(blend=None, area=AREA, held_out=HELD_OUT, records=RECORDS):
+    return dict(pack(ModelArrays(blend or fitted()[1], REFERENCE, area, held_out, records)))
 
 
 def stored(arrays):

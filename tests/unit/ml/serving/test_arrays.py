@@ -11,13 +11,13 @@ from ml.predictors.levels import level_order, recode
 from ml.serving.arrays import unpack
 from ml.serving.blend import Blend
 from tests.unit.ml.serving.blends import INTERCEPT, SLOPE, elsewhere, fitted, group, typical, without
-from tests.unit.ml.serving.packed import AREA, HELD_OUT, REFERENCE, arrays_of, stored
+from tests.unit.ml.serving.packed import AREA, HELD_OUT, RECORDS, REFERENCE, arrays_of, stored
 
 
 @pytest.mark.parametrize("parts", [(), ("maxent",), ("network",), ("maxent", "network")])
 def test_a_blend_comes_back_as_it_was(parts):
     blend = without(fitted()[1], *parts)
-    found = unpack(stored(arrays_of(blend)), 4, 3)
+    found = unpack(stored(arrays_of(blend)), 4, 4)
     again, reference = found.blend, found.reference
     np.testing.assert_array_equal(again.suitability(elsewhere()), blend.suitability(elsewhere()))
     assert (again.maxent is None) == (blend.maxent is None)
@@ -27,7 +27,7 @@ def test_a_blend_comes_back_as_it_was(parts):
 
 
 def test_the_area_and_the_held_out_records_come_back_as_they_were():
-    found = unpack(stored(arrays_of()), 4, 3)
+    found = unpack(stored(arrays_of()), 4, 4)
     assert found.area.threshold == AREA.threshold
     for name in ("points", "scale", "centre", "penalty"):
         np.testing.assert_array_equal(getattr(found.area, name), getattr(AREA, name))
@@ -35,8 +35,13 @@ def test_the_area_and_the_held_out_records_come_back_as_they_were():
         assert found.area.locate(row) == AREA.locate(row)
     np.testing.assert_array_equal(found.held_out.present, HELD_OUT.present)
     np.testing.assert_array_equal(found.held_out.other, HELD_OUT.other)
-    older = unpack(stored(arrays_of(area=None, held_out=None)), 4, 2)
-    assert (older.area, older.held_out) == (None, None)
+    np.testing.assert_array_equal(found.records.present, RECORDS.present)
+    np.testing.assert_array_equal(found.records.places, RECORDS.places)
+    third = unpack(stored(arrays_of(records=None)), 4, 3)
+    assert third.records is None
+    np.testing.assert_array_equal(third.area.points, AREA.points)
+    older = unpack(stored(arrays_of(area=None, held_out=None, records=None)), 4, 2)
+    assert (older.area, older.held_out, older.records) == (None, None, None)
 
 
 def test_without_a_calibration_the_answer_is_the_forests_share():
@@ -108,7 +113,7 @@ def test_without_categories_nothing_is_recoded():
 
 
 def test_a_part_the_blend_lacks_is_not_asked_for():
-    arrays = arrays_of(Blend(fitted()[1].forest), None, None)
+    arrays = arrays_of(Blend(fitted()[1].forest), None, None, None)
     assert sorted(arrays) == [
         "calibration",
         "group",

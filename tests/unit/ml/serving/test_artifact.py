@@ -55,7 +55,7 @@ def test_a_missing_file_is_named(copy, name):
         ("[]", "format version None"),
         ("[" * 60_000, "not JSON"),
         ("[" * 200_000, "larger than the 65,536 bytes"),
-        ('{"format_version": 99}', "format version 99, this program reads 3 and below"),
+        ('{"format_version": 99}', "format version 99, this program reads 4 and below"),
         ('{"format_version": 2}', "incomplete"),
         ('{"format_version": true}', "format version True"),
         ('{"format_version": 2, "model_id": "x", "sha256": {"../../etc/passwd": "x"}}', "incomplete"),

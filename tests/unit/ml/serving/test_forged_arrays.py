@@ -85,59 +85,77 @@ ENTRIES = [
     ("held_out_present", -1, np.nan),
     ("held_out_other", 0, 0.2),
     ("held_out_other", 0, -np.inf),
+    ("records_places", (0, 0), np.nan),
+    ("records_places", (2, 1), 0.0),
+    ("records_places", (0, 0), 180.1),
+    ("records_places", (0, 0), -np.inf),
+    ("records_places", (3, 1), -90.1),
 ]
 
 
 _WHAT = (
     r"^(an invalid (forest|MaxEnt-type model|network|calibration|reference|area of applicability)|"
-    r"invalid held-out records)$"
+    r"invalid (held-out )?records)$"
 )
 
 
 @pytest.mark.parametrize(("name", "index", "value"), ENTRIES)
 def test_a_forged_entry_is_refused(name, index, value):
     arrays = arrays_of()
-    unpack(arrays, 4, 3)
+    unpack(arrays, 4, 4)
     _forge(arrays, name, index(arrays) if callable(index) else index, value)
     with pytest.raises(InvalidArraysError, match=_WHAT):
-        unpack(arrays, 4, 3)
+        unpack(arrays, 4, 4)
 
 
 @pytest.mark.parametrize(("kind", "knot"), [(RISING, 1.0), (RISING, -0.1), (FALLING, 0.0), (FALLING, 1.1)])
 def test_a_hinge_that_divides_by_nothing_is_refused(kind, knot):
     arrays = _forge(_forge(arrays_of(), "maxent_terms.kind", 0, kind), "maxent_terms.knot", 0, knot)
     with pytest.raises(InvalidArraysError, match="MaxEnt"):
-        unpack(arrays, 4, 3)
+        unpack(arrays, 4, 4)
     # a knot that no hinge uses is not looked at
-    unpack(_forge(arrays, "maxent_terms.kind", 0, LINEAR), 4, 3)
+    unpack(_forge(arrays, "maxent_terms.kind", 0, LINEAR), 4, 4)
 
 
 @pytest.mark.parametrize(
     "name",
-    sorted(set(arrays_of()) - {"calibration", "maxent_terms", "network_output", "area_points", "held_out_present"}),
+    sorted(
+        set(arrays_of())
+        - {"calibration", "maxent_terms", "network_output", "area_points", "held_out_present", "records_present"}
+    ),
 )
 def test_an_array_that_is_missing_or_of_another_shape_is_refused(name):
     arrays = arrays_of()
     del arrays[name]
     with pytest.raises(KeyError, match=name):
-        unpack(arrays, 4, 3)
+        unpack(arrays, 4, 4)
     right = arrays_of()[name]
     # a reference and held-out records may have any length
     longer = [] if name.startswith(("reference", "held_out")) else [np.concatenate([np.atleast_1d(right)] * 2)]
     for other in (*longer, right[None], np.zeros((0, 7, 0))):
         with pytest.raises((InvalidArraysError, ValueError)):
-            unpack(arrays | {name: other}, 4, 3)
+            unpack(arrays | {name: other}, 4, 4)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["nodes", "roots", "group", "maxent_terms", "maxent_low", "network_hidden_1", "area_points", "held_out_other"],
+    [
+        "nodes",
+        "roots",
+        "group",
+        "maxent_terms",
+        "maxent_low",
+        "network_hidden_1",
+        "area_points",
+        "held_out_other",
+        "records_places",
+    ],
 )
 @pytest.mark.parametrize("kind", ["U4", [("a", "<i4"), ("b", "<f8")]])
 def test_an_array_of_another_kind_is_refused(name, kind):
     other = np.zeros(arrays_of()[name].shape, kind)
     with pytest.raises((InvalidArraysError, ValueError)):
-        unpack(stored(arrays_of() | {name: other}), 4, 3)
+        unpack(stored(arrays_of() | {name: other}), 4, 4)
 
 
 @pytest.mark.parametrize(
@@ -170,13 +188,13 @@ def test_an_array_of_another_kind_is_refused(name, kind):
 )
 def test_a_part_cut_off_is_refused(name, cut):
     with pytest.raises(InvalidArraysError):
-        unpack(arrays_of() | {name: arrays_of()[name][cut]}, 4, 3)
+        unpack(arrays_of() | {name: arrays_of()[name][cut]}, 4, 4)
 
 
 @pytest.mark.parametrize("n_predictors", [0, 1, 3, 5])
 def test_a_card_with_other_predictors_is_refused(n_predictors):
     with pytest.raises((InvalidArraysError, KeyError)):
-        unpack(arrays_of(), n_predictors, 3)
+        unpack(arrays_of(), n_predictors, 4)
 
 
 def test_a_half_sample_without_a_tree_is_refused():
@@ -184,4 +202,22 @@ def test_a_half_sample_without_a_tree_is_refused():
     arrays = arrays_of()
     arrays["group"] = np.where(arrays["group"] == 0, 1, arrays["group"])
     with pytest.raises(InvalidArraysError, match="an invalid forest"):
-        unpack(arrays, 4, 3)
+        unpack(arrays, 4, 4)
+
+
+@pytest.mark.parametrize("part", ["records_present", "records_places"])
+@pytest.mark.parametrize("n", [0, 5, 7])
+def test_records_of_another_number_of_points_are_refused(part, n):
+    right = arrays_of()[part]
+    other = np.resize(right, (n, *right.shape[1:]))
+    with pytest.raises(InvalidArraysError, match=r"^invalid records$"):
+        unpack(arrays_of() | {part: other}, 4, 4)
+
+
+def test_records_are_presences_or_not():
+    with pytest.raises(InvalidArraysError, match=r"^invalid records$"):
+        unpack(arrays_of() | {"records_present": np.array([0, 1, 2, 0, 1, 1])}, 4, 4)
+    arrays = arrays_of()
+    del arrays["records_present"]
+    with pytest.raises(KeyError, match="records_present"):
+        unpack(arrays, 4, 4)

@@ -48,7 +48,9 @@ def test_an_older_model_says_what_it_cannot(copy, version):
         "area of applicability",
         "checked interval",
         "sensitivity and specificity at your own threshold",
+        "nearest records",
     ]
+    assert model.nearest_records(ROWS[0]) == []
     own = model.cutoff(0.4)
     assert (own.value, own.rule, own.sensitivity, own.specificity) == (0.4, "own", None, None)
     # the rules of the card were judged when it was trained
@@ -61,9 +63,18 @@ def test_an_older_model_says_what_it_cannot(copy, version):
     assert inside.sources["places"] == 0
 
 
+def test_a_model_of_the_third_format_lacks_the_nearest_records_alone(trained, copy):
+    make_older(copy, 3)
+    new, old = load_artifact(trained).predictor, load_artifact(copy).predictor
+    assert old.missing == ["nearest records"]
+    assert old.nearest_records(ROWS[0]) == []
+    for row in ROWS:
+        assert old.answer(row) == new.answer(row)
+
+
 def test_a_model_of_this_format_can_say_everything(trained):
     manifest = json.loads((trained / "manifest.json").read_text())
-    assert manifest["format_version"] == 3
+    assert manifest["format_version"] == 4
     model = load_artifact(trained).predictor
     assert model.missing == []
     assert None not in (model.cutoff(0.4).sensitivity, model.cutoff(0.4).specificity)

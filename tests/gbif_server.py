@@ -1,7 +1,9 @@
 """A server that answers as GBIF's API does, with the mishaps that a test orders."""
 
+import io
 import json
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +27,24 @@ def record(number):
     }
 
 
+def archive(size=300_000):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as target:
+        target.writestr("occurrence.txt", "gbifID\n" + "0123456789" * (size // 10))
+        target.writestr("citations.txt", f"GBIF.org (2 January 2024) GBIF Occurrence Download https://doi.org/{DOI}")
+    return content.getvalue()
+
+
+def simple_download():
+    """A download in GBIF's simple format: a zip file with the table alone."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as target:
+        target.writestr(
+            f"{KEY}.csv", "gbifID\tdatasetKey\tspecies\tdecimalLatitude\tdecimalLongitude\n1\ta\tB c\t40\t-5\n"
+        )
+    return content.getvalue()
+
+
 class Gbif:
     """The server and what it did.
 
@@ -42,6 +62,7 @@ class Gbif:
         self.etag = '"first"'
         self.status = "SUCCEEDED"
         self.match = {"usageKey": 5224, "matchType": "EXACT", "rank": "SPECIES", "scientificName": "Lacerta schreiberi"}
+        self.match["canonicalName"] = "Lacerta schreiberi"
         self.mishaps, self.requests = [], []
         self.most_at_once = self._at_once = 0
         self.ignores_ranges = False

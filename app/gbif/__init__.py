@@ -1,0 +1,1 @@
+"""Records fetched from GBIF into a study of own data."""

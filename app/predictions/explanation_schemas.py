@@ -1,0 +1,53 @@
+"""Schemas of the explanation of an answer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from ml.serving.verdict import Verdict
+
+
+class ConditionChange(BaseModel):
+    """The smallest change of one condition that leads to the other side of the threshold."""
+
+    predictor: str
+    value_now: float | str
+    value_needed: float | str
+    size: float = Field(description="Share of the training range between both values; 1 for another level.")
+    suitability: float = Field(ge=0, le=1, description="With the value that is needed.")
+    interval: tuple[float, float]
+    verdict: Verdict
+    suitable: bool | None
+
+
+class RecordPlace(BaseModel):
+    """The place of a record in degrees, rounded to 0.01."""
+
+    latitude: float
+    longitude: float
+
+
+class NearestRecord(BaseModel):
+    """A training record that is like the conditions."""
+
+    record: Literal["presence", "absence", "background point"]
+    dissimilarity_index: float = Field(description="Its distance from the conditions, weighted by importance.")
+    place: RecordPlace | None = Field(description="Null where the study has no coordinates.")
+    environment: dict[str, float | str] = Field(
+        description="Its conditions, without predictors that the model does not use."
+    )
+    differing: list[str] = Field(
+        description="Predictors in which it differs from the conditions, the largest part of the index first."
+    )
+
+
+class ExplanationAnswer(BaseModel):
+    """What would change an answer, and the training records most like its conditions."""
+
+    change: ConditionChange | None = Field(
+        description="Null where no single condition leads to the other side, or where the verdict is `cannot_say`."
+    )
+    nearest: list[NearestRecord] = Field(description="The three nearest, nearest first.")
+    missing: list[str] = Field(description="Parts that a model of an older format cannot provide.")

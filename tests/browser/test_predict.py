@@ -1,0 +1,287 @@
+"""The predict page: previews, the address, the rules of typing, and what is in sight at each size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from playwright.sync_api import Page, Response, expect
+
+Visit = Callable[..., Page]
+WHEATEAR = "/?species=oenanthe-hispanica"
+
+
+def _is_post(response: Response) -> bool:
+    return response.request.method == "POST"
+
+
+def _type(page: Page, name: str, value: str) -> Response:
+    """Type a value and wait for the answer that shows it."""
+    with page.expect_response(_is_post) as answered:
+        page.locator(f"[name='env.{name}']").fill(value)
+    page.wait_for_function("!document.querySelector('#conditions.htmx-request')")
+    return answered.value
+
+
+def _in_address(page: Page) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(urlparse(page.url).query).items()}
+
+
+def test_typing_previews_and_predict_stores(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    answered = _type(page, "trees", "33")
+    assert "preview=1" in (answered.request.post_data or "")
+    expect(page.locator(".preview-note")).to_have_text("Preview: not stored")
+    expect(page.locator("#answer a", has_text="Permanent link")).to_have_count(0)
+    with page.expect_response(_is_post) as stored:
+        page.locator("#predict").click()
+    assert "preview" not in (stored.value.request.post_data or "")
+    expect(page.locator("#answer a", has_text="Permanent link")).to_be_visible()
+    expect(page.locator(".preview-note")).to_have_count(0)
+
+
+def test_predict_right_after_typing_is_not_replaced_by_a_preview(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    page.locator("[name='env.trees']").fill("34")
+    page.locator("[name='env.trees']").press("Enter")
+    expect(page.locator("#answer a", has_text="Permanent link")).to_be_visible()
+    page.wait_for_timeout(900)  # longer than the delay of typing
+    expect(page.locator("#answer a", has_text="Permanent link")).to_be_visible()
+
+
+def test_copy_link_stores_the_answer_and_copies_its_permanent_link(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    _type(page, "trees", "36")
+    page.locator("#copy-link").click()
+    expect(page.locator("#copy-link")).to_have_text("Link copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert re.search(r"^http.*/predictions/[0-9a-f-]{36}$", link)
+    assert link in page.get_by_role("status").inner_text()
+    shown = page.locator("[data-number=suitability]").get_attribute("value")
+    page.goto(link)
+    assert page.locator("[data-number=suitability]").get_attribute("value") == shown
+
+
+def test_a_link_that_cannot_be_copied_is_shown(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.locator("#copy-link").click()
+    expect(page.get_by_label("Permanent link", exact=True)).to_have_value(re.compile("/predictions/[0-9a-f-]{36}$"))
+
+
+def test_the_address_holds_the_values_through_reload_and_back(visit: Visit) -> None:
+    page = visit("/")
+    _type(page, "trees", "41")
+    with page.expect_response(_is_post):
+        page.get_by_text("Threshold and extrapolation").click()
+        page.get_by_label("Suitable from").select_option("P10")
+    expect(page).to_have_url(re.compile("threshold=P10"))
+    held = _in_address(page)
+    assert held["env.trees"] == "41"
+    assert held["species"]
+    page.reload()
+    expect(page.locator("[name='env.trees']")).to_have_value("41")
+    expect(page.locator("#threshold")).to_have_value("P10")
+    page.get_by_role("link", name="About this model").click()
+    expect(page).to_have_url(re.compile("/species/"))
+    page.go_back()
+    expect(page.locator("[name='env.trees']")).to_have_value("41")
+    assert _in_address(page) == held
+
+
+def test_a_shared_address_shows_the_same_without_javascript(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    _type(page, "trees", "42,5")
+    shown = page.locator("[data-number=suitability]").get_attribute("value")
+    plain = visit(urlparse(page.url)._replace(scheme="", netloc="").geturl(), scripts=False)
+    expect(plain.locator("[name='env.trees']")).to_have_value("42,5")
+    assert plain.locator("[data-number=suitability]").get_attribute("value") == shown
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["htmx", "plain"])
+def test_a_permanent_link_can_be_edited(visit: Visit, scripts: bool) -> None:
+    page = visit(WHEATEAR, scripts=scripts)
+    page.locator("[name='env.trees']").fill("43")
+    page.locator("#predict").click()
+    page.locator("#answer a", has_text="Permanent link to this answer").click()
+    page.get_by_role("link", name="Edit these values").click()
+    expect(page.locator("[name='env.trees']")).to_have_value("43")
+    assert _in_address(page)["env.trees"] == "43"
+
+
+@pytest.mark.parametrize("typed", ["35 %", "35%", "35,0 %"])
+def test_a_unit_after_a_number_is_accepted(visit: Visit, typed: str) -> None:
+    page = visit(WHEATEAR)
+    assert _type(page, "trees", "35").status == 200
+    shown = page.locator("[data-number=suitability]").get_attribute("value")
+    _type(page, "trees", "36")
+    assert _type(page, "trees", typed).status == 200
+    assert page.locator("[data-number=suitability]").get_attribute("value") == shown
+
+
+def test_a_value_that_is_no_number_is_named_on_leaving_without_a_request(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method) if request.method == "POST" else None)
+    field = page.locator("[name='env.trees']")
+    field.fill("many")
+    field.press("Tab")
+    expect(page.locator("[id='env-trees-error']")).to_have_text("Error: Must be a number")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    assert "env-trees-error" in (field.get_attribute("aria-describedby") or "")
+    page.wait_for_timeout(700)
+    assert sent == []
+    field.fill("30")
+    expect(page.locator("[id='env-trees-error']")).to_have_count(0)
+    expect(field).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_enter_takes_the_only_species_that_matches(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    box = page.get_by_role("combobox", name="Scientific or common name")
+    box.fill("Parus major")
+    box.press("Enter")  # before the list of options has arrived
+    expect(page.locator("#answer-title")).to_contain_text("Parus major")
+    expect(page).to_have_url(re.compile("species=parus-major"))
+
+
+def test_leaving_the_species_box_restores_the_name_of_the_species_shown(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    box = page.get_by_role("combobox", name="Scientific or common name")
+    name = box.input_value()
+    box.fill("zzz")
+    page.locator("[name='env.trees']").click()
+    expect(box).to_have_value(name)
+    # the button beside the box still searches for the text that was typed
+    box.fill("great tit")
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(re.compile(r"/species\?q=great"))
+
+
+def test_a_starting_point_loses_its_mark_once_a_value_is_edited(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    marked = page.locator(".start-from [aria-current]")
+    expect(marked).to_have_count(1)
+    page.locator(".start-from a", has_text=re.compile("^recorded$")).click()
+    expect(marked).to_have_text("recorded")
+    _type(page, "trees", "44")
+    expect(marked).to_have_count(0)
+    page.reload()
+    expect(marked).to_have_count(0)
+
+
+def test_the_same_value_is_answered_again_after_a_reset(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    first = page.locator("[data-number=suitability]").get_attribute("value")
+    _type(page, "trees", "88")
+    shown = page.locator("[data-number=suitability]").get_attribute("value")
+    assert shown != first
+    page.locator("#reset").click()
+    page.wait_for_function("at => document.querySelector('[data-number=suitability]').value === at", arg=first)
+    _type(page, "trees", "88")
+    assert page.locator("[data-number=suitability]").get_attribute("value") == shown
+
+
+def test_focus_and_open_explanations_stay(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    page.locator("#answer .term > summary", has_text="interval").click()
+    _type(page, "trees", "45")
+    expect(page.locator("#answer .term[open] > summary")).to_have_text(["interval"])
+    assert page.evaluate("document.activeElement.name") == "env.trees"
+
+
+def test_the_track_is_dragged_and_arrow_keys_step(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    field = page.locator("[name='env.trees']")
+    box = page.locator(".field-row", has=field).locator(".slider").bounding_box()
+    assert box is not None
+    with page.expect_response(_is_post):
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] + 50, box["y"] + box["height"] / 2, steps=4)
+        page.mouse.up()
+    row = page.locator(".field-row", has=field)
+    highest = float(row.get_attribute("data-max") or "nan")
+    value = float(field.input_value())
+    assert highest - 2 < value <= highest, "a drag stays within the range seen in training"
+    assert page.evaluate("document.activeElement.name") == "env.trees", "the keyboard stays with the box"
+    field.press("ArrowDown")
+    assert float(field.input_value()) < value
+    # the slider is no stop of the Tab key
+    field.press("Tab")
+    assert page.evaluate("document.activeElement.type") != "range"
+
+
+def _bottom(page: Page, selector: str) -> float:
+    box = page.locator(selector).first.bounding_box()
+    assert box is not None, selector
+    return box["y"] + box["height"]
+
+
+def test_what_matters_is_in_sight_at_1366_by_640(visit: Visit) -> None:
+    page = visit("/", width=1366)
+    page.set_viewport_size({"width": 1366, "height": 640})
+    for selector in ("#species-q", ".field-row", ".verdict-word", ".verdict-figure", ".quality", ".gauge", "#predict"):
+        assert _bottom(page, selector) <= 640, selector
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 640), (1280, 450), (640, 450), (360, 800)])
+def test_the_verdict_stays_in_sight(visit: Visit, width: int, height: int) -> None:
+    page = visit("/", width=width)
+    page.set_viewport_size({"width": width, "height": height})
+    page.locator("#trust").scroll_into_view_if_needed()
+    page.mouse.wheel(0, 300)
+    expect(page.locator(".answer-bar .verdict-word")).to_be_in_viewport()
+    page.locator(".field-row input").last.focus()
+    shown = "#brief" if width < 900 else ".answer-bar .verdict-word"
+    expect(page.locator(shown)).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_printed_answer_carries_its_address_and_citation(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    page.locator("#predict").click()
+    link = page.locator("#answer a", has_text="Permanent link to this answer").get_attribute("href") or ""
+    expect(page.locator(".print-only")).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(page.locator("#conditions")).to_be_hidden()
+    printed = page.locator(".print-only")
+    expect(printed).to_contain_text(link)
+    expect(printed).to_contain_text(link.removeprefix("/predictions/"))
+    for part in ("Model", "Date", "Cite"):
+        expect(printed.locator("div", has_text=part).locator("dd").first).not_to_be_empty()
+
+
+def test_a_verdict_that_cannot_be_given_promises_nothing(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    _type(page, "temperature", "60")
+    expect(page.locator(".verdict-word")).to_have_text(re.compile("Cannot say"))
+    expect(page.locator(".verdict-interval")).to_have_count(0)
+    expect(page.locator(".gauge-interval")).to_have_count(0)
+    expect(page.locator(".gauge [fill^='url(']")).to_have_count(1)
+    sizes = "name => parseFloat(getComputedStyle(document.querySelector(name)).fontSize)"
+    assert page.evaluate(sizes, ".verdict-figure") < page.evaluate(sizes, ".verdict-word") / 2
+
+
+def test_the_first_minute(visit: Visit) -> None:
+    """As the README says: the example is suitable, and its field leads to unsuitable without leaving the area."""
+    page = visit("/")
+    hint = page.locator("#hint").inner_text()
+    found = re.fullmatch(r"An example\. Try it: (?:lower|raise) (.+?) to (.+)\.", hint)
+    assert found, hint
+    expect(page.locator(".verdict-word")).to_have_text(re.compile(r"\s*Suitable"))
+    field = page.get_by_label(re.compile(f"^{re.escape(found[1])}$"))
+    ways = [["Probably suitable"], ["Probably suitable", "Probably unsuitable", "Unsuitable"]]
+    seen = []
+    for value in found[2].split(", then to "):
+        with page.expect_response(_is_post):
+            field.fill(value)  # with its unit, as the page writes it
+        page.wait_for_function("!document.querySelector('#conditions.htmx-request')")
+        seen.append(page.locator(".verdict-word").inner_text().replace("?", "").strip())
+        assert "Inside the area of applicability" in page.locator("#answer").inner_text()
+    assert seen[0] in ways[0]
+    assert seen[1:]
+    assert all(word in ways[1][1:] for word in seen[1:])
