@@ -58,7 +58,8 @@ def verdict(shown: ModelCard, other: ModelCard) -> tuple[float | None, str]:
     if one is None or two is None:
         return None, "One of the two has no AUC, so they cannot be compared."
     difference = one.value - two.value
-    amount = f"{abs(difference):.2f}"
+    # the difference of the two figures that the page shows
+    amount = f"{abs(round(one.value, 2) - round(two.value, 2)):.2f}"
     if amount == "0.00":
         text = "The AUC is the same to two decimals"
     else:
@@ -67,6 +68,8 @@ def verdict(shown: ModelCard, other: ModelCard) -> tuple[float | None, str]:
             text += "; the intervals overlap, so that may be chance"
     if shown.training.data_fingerprint != other.training.data_fingerprint:
         text += "; the records differ, so the two scores are not directly comparable"
+    elif (shown.validation.method, shown.validation.folds) != (other.validation.method, other.validation.folds):
+        text += "; the folds differ, so the two scores are not directly comparable"
     return difference, text + "."
 
 

@@ -231,6 +231,10 @@ def test_changes_between_cards_are_described_in_sentences(app):
     assert history.verdict(card, card) == (0, "The AUC is the same to two decimals.")
     without = card.model_copy(update={"metrics": {}, "predictors": card.predictors[1:]})
     assert history.verdict(card, without)[0] is None
+    other_folds = card.model_copy(update={"validation": card.validation.model_copy(update={"folds": 99})})
+    assert history.verdict(card, other_folds)[1].endswith(
+        "the folds differ, so the two scores are not directly comparable."
+    )
     assert history.changes(without, card) == [f"New predictors: {card.predictors[0].label}."]
     assert history.changes(card, without) == [f"Predictors left out: {card.predictors[0].label}."]
 
