@@ -74,11 +74,13 @@ def _what_to_try(form: PredictForm, showcase: Showcase) -> str:
     return f"An example. Try it: {change} {label} to {steps}."
 
 
-def query_of(posted: MultiDict[str, str]) -> dict[str, object]:
-    """Return the query that a posted form contains, with decimal points in its numbers."""
+def query_of(posted: MultiDict[str, str], units: Mapping[str, str] | None = None) -> dict[str, object]:
+    """Return the query that a posted form contains, with decimal points in its numbers and without their `units`."""
     refuse_repeated(posted)
-    name = posted.get("species", "").strip()
-    query: dict[str, object] = {"species": name, "environment": environment_of(posted, units_of(name))}
+    query: dict[str, object] = {
+        "species": posted.get("species", "").strip(),
+        "environment": environment_of(posted, units),
+    }
     rule = posted.get("threshold", "").strip()
     if rule == OWN:
         text = _common_spelling(posted.get("own_threshold", ""))

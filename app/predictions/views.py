@@ -85,7 +85,9 @@ def predict_form() -> Reply:
     """
     ask = service.preview if request.form.get("preview") == "1" else service.predict
     try:
-        query = validate(PredictionQuery, forms.query_of(read_form()))
+        posted = read_form()
+        units = forms.units_of(posted.get("species", "").strip())
+        query = validate(PredictionQuery, forms.query_of(posted, units))
         result = ask(query)
     except ValidationFailed as error:
         return _invalid(forms.form_with_errors(request.form, error))

@@ -244,6 +244,15 @@ def test_the_verdict_stays_in_sight(visit: Visit, width: int, height: int) -> No
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_the_slim_verdict_bar_of_a_phone_follows_the_answer(visit: Visit) -> None:
+    page = visit(WHEATEAR, width=360)
+    _type(page, "temperature", "60")
+    bar = page.locator("#brief")
+    expect(bar).to_contain_text("Cannot say")
+    expect(bar.locator(".chip")).to_have_count(1)
+    expect(bar).to_be_in_viewport()
+
+
 def test_a_printed_answer_carries_its_address_and_citation(visit: Visit) -> None:
     page = visit(WHEATEAR)
     page.locator("#predict").click()
