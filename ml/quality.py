@@ -27,7 +27,8 @@ class Quality(BaseModel):
         description="How records were set aside for the validation: `spatial blocks` or `stratified`."
     )
     better_than_chance: bool = Field(
-        description="Whether the whole interval of the AUC lies above 0.5. Otherwise every verdict is `cannot_say`."
+        description="Whether the AUC and its whole interval, where it has one, lie above 0.5. Otherwise every verdict "
+        "is `cannot_say`."
     )
 
 
@@ -84,11 +85,17 @@ def chance_reason(quality: Quality) -> str:
     )
 
 
+def _times(auc: float) -> str:
+    """Return an AUC as a count of 100; only a perfect one is 100, and one above chance is more than 50."""
+    count = round(100 * auc)
+    return "more than 99" if count == 100 and auc < 1 else str(count)
+
+
 def _sentence(grade: AucGrade, auc: Metric | None, validated_by: str) -> str:
     if auc is None:
         return "Never tested: the model has no cross-validated score."
     tested = f"tested on {TESTED_ON[validated_by]}"
-    times = f"of two places it ranks the right one first {100 * auc.value:.0f} times in 100"
+    times = f"of two places it ranks the right one first {_times(auc.value)} times in 100"
     if grade is AucGrade.UNCERTAIN:
         assert auc.low is not None and auc.high is not None  # noqa: S101 (the grade comes from the interval)
         return f"Chance cannot be ruled out: {times} ({100 * auc.low:.0f} to {100 * auc.high:.0f}); {tested}."

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from app.catalogue.entries import SpeciesEntry
-from app.catalogue.names import ENOUGH, NameTable, grams_of_name, grams_of_query
+from app.catalogue.names import ENOUGH, NameTable, fold, grams_of_name, grams_of_query
 
 #: Species that are scored: those that share the most three-letter pieces with the query.
 MOST_CANDIDATES = 300
+# Shorter texts are part of too many names.
+_SHORTEST_PART = 3
 
 
 class SearchIndex:
@@ -46,11 +48,24 @@ class SearchIndex:
         """
         candidates = self._candidates(query, study)
         if not candidates.size:
-            return []
+            return self._containing(query, study)
         scores = np.zeros(len(self._species))
         np.maximum.at(scores, self._owner, self._names.scores(query))
         matches = [(-float(scores[at]), self._species[at]) for at in candidates if scores[at] >= ENOUGH]
-        return [entry for _, entry in sorted(matches, key=lambda match: (match[0], match[1].slug))]
+        found = [entry for _, entry in sorted(matches, key=lambda match: (match[0], match[1].slug))]
+        return found or self._containing(query, study)
+
+    def _containing(self, query: str, study: str | None) -> list[SpeciesEntry]:
+        """Return the species with a name that contains a text, such as goldfinch for "finch", by slug."""
+        part = fold(query)
+        if len(part) < _SHORTEST_PART:
+            return []
+        matches = [
+            entry
+            for entry in self._species
+            if study in (None, entry.study.slug) and any(part in fold(name) for name in entry.names)
+        ]
+        return sorted(matches, key=lambda entry: entry.slug)
 
     def _candidates(self, query: str, study: str | None) -> npt.NDArray[np.intp]:
         """Return the positions of the species that share the most pieces with a query."""

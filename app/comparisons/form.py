@@ -84,7 +84,7 @@ def one_set(panel: Panel, args: FormArgs) -> tuple[CompareForm, dict[str, object
         The query, not yet validated.
     """
     form = CompareForm(panel.study.slug, _ranges(panel.predictors), options=predict_form.options_of(args))
-    query = predict_form.query_of(args)
+    query = predict_form.query_of(args, _units(panel.predictors))
     form.values = {name: value[: predict_form.LONGEST] for name, value in predict_form.typed_values(args).items()}
     if not form.values:
         query["environment"] = panel.typical
@@ -108,8 +108,9 @@ def several_sets(one: Subject, args: FormArgs) -> tuple[CompareForm, dict[str, o
     if len(form.columns) < 2:
         # a link from a prediction contains one set, which is compared with typical conditions
         form.columns.append(start[0])
+    units = _units(card.predictors)
     environments = [
-        {"label": column.label, "environment": predict_form.environment_of(_prefixed(column.values))}
+        {"label": column.label, "environment": predict_form.environment_of(_prefixed(column.values), units)}
         for column in form.columns
     ]
     return form, {"species": form.chosen, "environments": environments, **_options_of(predict_form.query_of(args))}
@@ -169,6 +170,10 @@ def _options_of(query: dict[str, object]) -> dict[str, object]:
 
 def _ranges(predictors: list[Predictor]) -> list[PredictorRange]:
     return [PredictorRange.of(predictor) for predictor in predictors]
+
+
+def _units(predictors: list[Predictor]) -> dict[str, str]:
+    return {predictor.name: predictor.unit for predictor in predictors if predictor.type == "continuous"}
 
 
 def _prefixed(values: dict[str, str]) -> FormArgs:

@@ -16,6 +16,7 @@ from app.species.schemas import CurvesQuery, ResponseCurves
 from app.web.faces import API_PREFIX, Reply, face, faces, keep_private
 from app.web.input_validation import read_query
 from app.web.operations import Operation
+from ml.quality import quality_of
 
 api = Blueprint("curves_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("curves", __name__)
@@ -49,7 +50,7 @@ def curves(slug: str) -> Reply:
     """Show how each predictor moves the suitability around typical conditions or those of a prediction.
 
     Template context: ``data`` ResponseCurves, ``drawings`` list of Drawing, ``prediction`` its id or None, ``starts``
-    the model's starting points and ``start`` the number of the one shown.
+    the model's starting points, ``start`` the number of the one shown, and ``better_than_chance``.
     """
     query = read_query(CurvesQuery)
     row, version = species_service.with_model(slug)
@@ -62,9 +63,16 @@ def curves(slug: str) -> Reply:
         result, threshold = curves_at(query.prediction, row, query.points)
     drawings = draw_all(result.curves, threshold) if face() != "json" else []
     starts = registry.card_of(version).starting_points if version is not None and query.prediction is None else []
+    model = stored.model_of(slug, result.model.id) if face() != "json" else None
     return Reply(
         result,
-        context={"drawings": drawings, "prediction": query.prediction, "starts": starts, "start": query.start},
+        context={
+            "drawings": drawings,
+            "prediction": query.prediction,
+            "starts": starts,
+            "start": query.start,
+            "better_than_chance": model is None or quality_of(registry.card_of(model)).better_than_chance,
+        },
     )
 
 

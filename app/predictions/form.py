@@ -153,7 +153,10 @@ def form_with_errors(posted: MultiDict[str, str], error: AppError) -> PredictFor
         form, _ = form_for(species)
     restore(form, posted)
     for at, text in error.listed:
-        form.errors.setdefault(_field_of(at), message_for(text))
+        field = _field_of(at)
+        # the box takes no names of rules, which have a list of their own
+        text = "must be a number from 0 to 1" if field == "own_threshold" else text
+        form.errors.setdefault(field, message_for(text))
     form.unlisted = error.n_unlisted
     return form
 

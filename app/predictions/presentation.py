@@ -39,6 +39,7 @@ class AnswerView:
 
     verdict: str
     unsure: bool
+    beyond: bool
     verdict_reason: str
     line: str
     quality: Quality
@@ -93,6 +94,7 @@ def present(
     return AnswerView(
         verdict=WORDS[answer.verdict],
         unsure=answer.verdict == "cannot_say",
+        beyond=answer.verdict != "cannot_say" and not answer.novelty.in_area_of_applicability,
         verdict_reason=answer.verdict_reason,
         line=line_of(answer, card),
         quality=answer.quality,
@@ -120,7 +122,7 @@ def present(
         width=width_of(answer),
         curves_url=f"/species/{answer.species.slug}/response-curves"
         + (f"?prediction={answer.id}" if answer.id else ""),
-        compare_url="/compare/species?" + urlencode(_as_form(answer)),
+        compare_url="/compare/species?" + urlencode(_as_form(answer, card)),
         model_url=f"/models/{answer.model.id}",
     )
 
@@ -129,9 +131,24 @@ def number_meaning(answer: PredictionAnswer, card: ModelCard) -> str:
     """Return what the suitability means, in one sentence."""
     if answer.verdict == "cannot_say":
         return "The model gives this number, but it is no basis for a decision."
+    if not answer.novelty.in_area_of_applicability:
+        return "The model has seen no such conditions: the number is an extrapolation."
     if card.study.records == "presence-absence" and card.calibration is not None:
-        return f"About {100 * answer.suitability:.0f} in 100 surveys like those of the study would find the species."
+        found = in_100(answer.suitability)
+        share = in_100(card.n_presences / max(1, card.n_presences + card.n_absences)).lower()
+        return (
+            f"{found} in 100 surveys like those of the study would find the species; of all its surveys, {share} in "
+            "100 did."
+        )
     return "A relative index from 0 to 1; it is not the chance of finding the species."
+
+
+def in_100(share: float) -> str:
+    """Return a share as a count of 100, in words where it is nearly none or nearly all."""
+    count = round(100 * share)
+    if count == 0:
+        return "Fewer than 1"
+    return "More than 99" if count == 100 else f"About {count}"
 
 
 def line_of(answer: PredictionAnswer, card: ModelCard) -> str:
@@ -148,14 +165,19 @@ def line_of(answer: PredictionAnswer, card: ModelCard) -> str:
 
 def edit_url(answer: PredictionAnswer, card: ModelCard) -> str:
     """Return the address of the predict page with the species, the values and the options of an answer."""
-    parts = {"species": answer.species.slug, **_values(answer)}
+    return "/?" + urlencode({"species": answer.species.slug, **_values(answer), **_options(answer, card)})
+
+
+def _options(answer: PredictionAnswer, card: ModelCard) -> dict[str, str]:
+    """Return the fields of a form for the options of an answer that differ from the usual ones."""
+    options = {}
     if answer.threshold.rule == OWN:
-        parts |= {"threshold": "own", "own_threshold": number_text(answer.threshold.value)}
+        options = {"threshold": "own", "own_threshold": number_text(answer.threshold.value)}
     elif answer.threshold.rule != card.threshold_rule:
-        parts["threshold"] = answer.threshold.rule
+        options["threshold"] = answer.threshold.rule
     if answer.extrapolation != "flag":
-        parts["extrapolation"] = answer.extrapolation
-    return "/?" + urlencode(parts)
+        options["extrapolation"] = answer.extrapolation
+    return options
 
 
 def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
@@ -212,8 +234,8 @@ def width_of(answer: PredictionAnswer) -> str:
     return text
 
 
-def _as_form(answer: PredictionAnswer) -> dict[str, str]:
-    return {"study": answer.study, **_values(answer)}
+def _as_form(answer: PredictionAnswer, card: ModelCard) -> dict[str, str]:
+    return {"study": answer.study, **_values(answer), **_options(answer, card)}
 
 
 def _values(answer: PredictionAnswer) -> dict[str, str]:

@@ -11,7 +11,7 @@ from ml.card import ModelCard, Predictor, Source
 from ml.odmap.own_files import NOT_STATED
 from ml.serving.threshold import OWN
 
-MOST_LIMITS = 2
+MOST_LIMITS = 4
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.errors import FieldErrors, OutsideArea
 from app.predictions.schemas import ComputedPart, Extrapolation, Novelty, ThresholdUsed
 from app.web.input_validation import pointer
-from ml.card import ModelCard, Predictor
+from ml.card import ModelCard
 from ml.predictors.encoding import number_text
 from ml.quality import Quality, chance_reason
 from ml.serving.threshold import OWN
@@ -18,11 +18,23 @@ from ml.serving.verdict import Verdict, judge
 class OutsideRange:
     """A value outside the range seen in training."""
 
+    name: str
     label: str
     value: float
     unit: str
     minimum: float
     maximum: float
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """The value and the range with the unit, with as many digits as show that the value lies outside."""
+        value = low = high = ""
+        for digits in (4, 6, 9, 12, 17):
+            value, low, high = (f"{number:.{digits}g}" for number in (self.value, self.minimum, self.maximum))
+            if not float(low) <= float(value) <= float(high):
+                break
+        value, low, high = (number_text(float(text)) for text in (value, low, high))
+        return f"{value} {self.unit}".strip(), f"{low} to {high} {self.unit}".strip()
 
 
 def verdict_for(
@@ -47,19 +59,25 @@ def reason_for(
     card: ModelCard,
 ) -> str:
     """Return the reason for a verdict in one sentence."""
-    low, high = computed.interval
+    digits = _digits(computed.suitability, *computed.interval, threshold.value)
+    low, high, line = (f"{number + 0.0:.{digits}f}" for number in (*computed.interval, threshold.value))
     cut = "your own threshold" if threshold.rule == OWN else "the threshold"
     if verdict == "cannot_say":
         return _why_not(computed.novelty, quality, environment, card)
     beyond = "" if computed.novelty.in_area_of_applicability else "; the conditions lie outside the training conditions"
     if verdict in ("suitable", "unsuitable"):
         side = "at or above" if verdict == "suitable" else "below"
-        return f"The whole interval, {low:.2f} to {high:.2f}, lies {side} {cut} of {threshold.value:.2f}{beyond}."
+        return f"The whole interval, {low} to {high}, lies {side} {cut} of {line}{beyond}."
     side, reach = ("at or above", "below") if verdict == "probably_suitable" else ("below", "above")
     return (
-        f"The suitability lies {side} {cut} of {threshold.value:.2f}, but its interval, {low:.2f} to {high:.2f}, "
-        f"reaches {reach} it{beyond}."
+        f"The suitability lies {side} {cut} of {line}, but its interval, {low} to {high}, reaches {reach} it{beyond}."
     )
+
+
+def _digits(suitability: float, low: float, high: float, line: float) -> int:
+    """Return the decimals, at least two, with which numbers that differ from the threshold are not written like it."""
+    others = [number for number in (suitability, low, high) if number != line]
+    return next((n for n in range(2, 6) if all(f"{number:.{n}f}" != f"{line:.{n}f}" for number in others)), 6)
 
 
 def _why_not(novelty: Novelty, quality: Quality, environment: dict[str, float | str], card: ModelCard) -> str:
@@ -70,8 +88,8 @@ def _why_not(novelty: Novelty, quality: Quality, environment: dict[str, float | 
         return "Each value has been seen in training, but no training record is like all of them together."
     first = outside[0]
     more = "" if len(outside) == 1 else f", and {len(outside) - 1} more"
-    value = _with_unit(first.value, first.unit)
-    return f"{first.label}, {value}, lies outside the range seen in training, {_range(first)}{more}."
+    value, seen = first.texts
+    return f"{first.label}, {value}, lies outside the range seen in training, {seen}{more}."
 
 
 def outside_ranges(novelty: Novelty, environment: dict[str, float | str], card: ModelCard) -> list[OutsideRange]:
@@ -85,7 +103,9 @@ def outside_ranges(novelty: Novelty, environment: dict[str, float | str], card: 
         # old answers do not name these predictors, so their values are compared again
         if predictor.name in named if named is not None else not predictor.minimum <= value <= predictor.maximum:
             values.append(
-                OutsideRange(predictor.label, float(value), predictor.unit, predictor.minimum, predictor.maximum)
+                OutsideRange(
+                    predictor.name, predictor.label, float(value), predictor.unit, predictor.minimum, predictor.maximum
+                )
             )
     return values
 
@@ -96,11 +116,8 @@ def refuse_outside(novelty: Novelty, environment: dict[str, float | str], card: 
         return
     predictors = {predictor.name: predictor for predictor in card.predictors}
     problems: FieldErrors = [
-        (
-            pointer("environment", name),
-            f"{_value(environment[name])} lies outside the range seen in training, {_range_of(predictors[name])}",
-        )
-        for name in novelty.outside_range
+        (pointer("environment", value.name), "{} lies outside the range seen in training, {}".format(*value.texts))
+        for value in outside_ranges(novelty, environment, card)
     ]
     if not problems:
         unlike = predictors[novelty.most_dissimilar].label if novelty.most_dissimilar else ""
@@ -115,19 +132,3 @@ def refuse_outside(novelty: Novelty, environment: dict[str, float | str], card: 
     raise OutsideArea(
         "These conditions lie outside the training conditions, and the request asked for no extrapolation.", problems
     )
-
-
-def _value(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
-
-
-def _with_unit(value: float, unit: str) -> str:
-    return f"{number_text(float(f'{value:.4g}'))} {unit}".strip()
-
-
-def _range(value: OutsideRange) -> str:
-    return f"{value.minimum:.4g} to {value.maximum:.4g} {value.unit}".strip()
-
-
-def _range_of(predictor: Predictor) -> str:
-    return f"{predictor.minimum:.4g} to {predictor.maximum:.4g} {predictor.unit}".strip()

@@ -10,7 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ml.commands.options import Subparsers
-from ml.commands.tables import read_csv, read_rows, write_csv
+from ml.commands.tables import check_rows, describe_problems, read_csv, write_csv
 from ml.quality import Quality
 from ml.serving.artifact import load_artifact
 from ml.serving.predictor import SuitabilityAnswer
@@ -26,6 +26,7 @@ _ADDED = (
     "dissimilarity_index",
     "mess",
     "most_dissimilar",
+    "error",
 )
 
 
@@ -37,7 +38,8 @@ def add_parser(commands: Subparsers) -> None:
         description="Read rows of conditions and write them with the answers of the API added: the verdict, the "
         "suitability with its interval (low, high), suitable (1 or 0; empty where the verdict is cannot_say), "
         "in_area_of_applicability (0 where a value, or the combination of values, is unlike the training records), the "
-        "dissimilarity index, the MESS and the most dissimilar predictor.",
+        "dissimilarity index, the MESS and the most dissimilar predictor. A row with a value that cannot be used gets "
+        "an error instead; the other rows are answered, and the command ends with status 2.",
     )
     command.add_argument("--model", type=Path, required=True, help="a model's directory")
     command.add_argument("--input", type=Path, required=True, help="CSV file with a column for each predictor")
@@ -54,18 +56,31 @@ def run(options: argparse.Namespace, started: float) -> int:
         raise ValueError(
             f"{options.input} already has a column {present[0]}, which would be replaced; rename or remove it"
         )
-    rows = read_rows(artifact.card, table, options.input)
+    rows, problems = check_rows(artifact.card, table, options.input)
+    errors: dict[int, list[str]] = {}
+    for line, name, text in problems:
+        errors.setdefault(line, []).append(f"{name}: {text}")
+    numbered = zip(table.index, rows, strict=True)
     added = pd.DataFrame(
         [
-            _columns(artifact.predictor.answer(list(row)), artifact.quality)
-            for row in tqdm(rows, unit="row", disable=not sys.stderr.isatty())
+            (*[""] * (len(_ADDED) - 1), "; ".join(errors[line]))
+            if line in errors
+            else (*_columns(artifact.predictor.answer(list(row)), artifact.quality), "")
+            for line, row in tqdm(numbered, total=len(rows), unit="row", disable=not sys.stderr.isatty())
         ],
         columns=_ADDED,
         index=table.index,
     )
     write_csv(table.join(added), options.output)
     print(f"{len(table)} rows written to {options.output}")
-    return 0
+    if not errors:
+        return 0
+    count = "1 row has" if len(errors) == 1 else f"{len(errors):,} rows have"
+    print(
+        f"python -m ml predict: {count} an error instead of an answer: {describe_problems(options.input, problems)}",
+        file=sys.stderr,
+    )
+    return 2
 
 
 def _columns(answer: SuitabilityAnswer, quality: Quality) -> tuple[object, ...]:
@@ -81,12 +96,12 @@ def _columns(answer: SuitabilityAnswer, quality: Quality) -> tuple[object, ...]:
     suitable = is_suitable(verdict)
     return (
         verdict,
-        round(answer.suitability, 6),
-        round(low, 6),
-        round(high, 6),
+        answer.suitability,
+        low,
+        high,
         "" if suitable is None else int(suitable),
         int(novelty.inside),
-        "" if novelty.index is None else round(novelty.index, 6),
-        round(novelty.mess, 6),
+        "" if novelty.index is None else novelty.index,
+        novelty.mess,
         novelty.most_dissimilar or "",
     )

@@ -119,11 +119,40 @@ def read_rows(card: ModelCard, table: pd.DataFrame, path: Path) -> np.ndarray:
         A column is missing, or cells are not finite numbers within the predictor's limits, or not one of its levels.
         The message names the file and the first ten cells.
     """
+    rows, problems = check_rows(card, table, path)
+    if problems:
+        raise ValueError(describe_problems(path, problems))
+    return rows
+
+
+def check_rows(card: ModelCard, table: pd.DataFrame, path: Path) -> tuple[np.ndarray, list[tuple[int, str, str]]]:
+    """Return the predictors' columns in the card's order, and the cells that cannot be used.
+
+    Parameters
+    ----------
+    card : ModelCard
+    table : DataFrame
+        From `read_csv`.
+    path : Path
+        Its file, for messages.
+
+    Returns
+    -------
+    rows : ndarray, shape (n, n_predictors)
+        float64; objects if a predictor is categorical. Cells that cannot be used are NaN or unknown levels.
+    problems : list of (int, str, str)
+        Line, predictor, and what is wrong with the cell; in the order of the lines.
+
+    Raises
+    ------
+    ValueError
+        A column is missing.
+    """
     columns: list[np.ndarray] = []
     missing = [p.name for p in card.predictors if p.name not in table]
     if missing:
         raise ValueError(f"{path} has no column {_name_missing(missing, [str(name) for name in table.columns])}")
-    problems: list[tuple[int, str]] = []
+    problems: list[tuple[int, str, str]] = []
     for p in card.predictors:
         if p.type == "categorical":
             levels = p.levels or []
@@ -131,7 +160,7 @@ def read_rows(card: ModelCard, table: pd.DataFrame, path: Path) -> np.ndarray:
             if unknown:
                 bad = table[p.name].isin(unknown)
                 problems += [
-                    (line, f"{p.name}: row {line}: {not_a_level(levels, text)}")
+                    (line, p.name, not_a_level(levels, text))
                     for line, text in zip(table.index[bad], table[p.name][bad], strict=True)
                 ]
             columns.append(table[p.name].to_numpy(dtype=object))
@@ -142,19 +171,24 @@ def read_rows(card: ModelCard, table: pd.DataFrame, path: Path) -> np.ndarray:
         for line, text, number in zip(
             table.index[impossible], table[p.name][impossible], numbers[impossible], strict=True
         ):
-            if np.isnan(number):
-                problems.append((line, f"{p.name}: row {line} {_why_no_number(text)}"))
-            else:
-                problems.append((line, f"{p.name}: row {line} {why_impossible(p, float(number))}: {text:.40}"))
+            wrong = _why_no_number(text) if np.isnan(number) else f"{why_impossible(p, float(number))}: {text:.40}"
+            problems.append((line, p.name, wrong))
         columns.append(numbers)
-    if problems:
-        problems.sort(key=lambda problem: problem[0])
-        cells = "; ".join(text for _, text in problems[:_MOST_CELLS])
-        more = f"; and {len(problems) - _MOST_CELLS:,} more" if len(problems) > _MOST_CELLS else ""
-        raise ValueError(f"{path}: {cells}{more}")
+    problems.sort(key=lambda problem: problem[0])
     if all(p.type == "continuous" for p in card.predictors):
-        return np.column_stack(columns)
-    return np.column_stack([column.astype(object) for column in columns])
+        return np.column_stack(columns), problems
+    return np.column_stack([column.astype(object) for column in columns]), problems
+
+
+def describe_problems(path: Path, problems: list[tuple[int, str, str]]) -> str:
+    """Return one line that names the file and the first ten cells that cannot be used."""
+    cells = "; ".join(f"{name}: row {line}{_joint(text)}{text}" for line, name, text in problems[:_MOST_CELLS])
+    more = f"; and {len(problems) - _MOST_CELLS:,} more" if len(problems) > _MOST_CELLS else ""
+    return f"{path}: {cells}{more}"
+
+
+def _joint(text: str) -> str:
+    return ": " if " is not one of " in text else " "
 
 
 def _name_missing(missing: list[str], present: list[str]) -> str:

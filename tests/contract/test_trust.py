@@ -131,7 +131,7 @@ def test_the_form_refuses_too_and_keeps_what_was_typed(client, environment):
     for response in (page, fragment):
         assert response.status_code == 409
         assert "Not answered, as you asked" in response.get_data(as_text=True)
-        assert "Temperature: 60 lies outside" in response.get_data(as_text=True)
+        assert "Temperature: 60 °C lies outside" in response.get_data(as_text=True)
     text = page.get_data(as_text=True)
     assert 'value="60"' in text
     assert 'value="0,4"' in text

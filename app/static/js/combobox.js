@@ -52,7 +52,7 @@
       // The list may still be that of an earlier text.
       event.preventDefault();
       taking = true;
-      htmx.ajax("GET", "/species?pick=1&q=" + encodeURIComponent(box.value), { source: box, target: "#species-options", swap: "outerHTML" });
+      htmx.ajax("GET", "/species?pick=1&q=" + encodeURIComponent(box.value), { target: "#species-options", swap: "outerHTML" });
     } else if (event.key === "Escape" && open) {
       event.preventDefault();
       show(box, false);
@@ -66,18 +66,20 @@
     const box = document.getElementById("species-q");
     show(box, document.activeElement === box);
     const count = options().length;
-    if (taking && count === 1) {
-      taking = false;
-      options()[0].click();
-      return;
-    }
+    if (taking && count === 1) return;
     taking = false;
     document.getElementById("status").textContent = count ? count + " species, use the arrow keys" : "No species found";
+  });
+  // Only after htmx has prepared the new list does a click on its link keep the page and the values.
+  document.addEventListener("htmx:afterSettle", function () {
+    if (!taking) return;
+    taking = false;
+    if (options().length === 1) options()[0].click();
   });
   // Without a choice the box names the species shown again. A press within the box (the list, the button) is no leaving.
   document.addEventListener("pointerdown", (event) => (within = Boolean(input(event.target))));
   document.addEventListener("focusout", function (event) {
-    const box = event.target.matches('[role="combobox"]') ? event.target : null;
+    const box = input(event.target);
     const leaving = box && !within && !(event.relatedTarget && input(event.relatedTarget));
     within = false;
     if (!leaving) return;

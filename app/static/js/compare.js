@@ -1,12 +1,12 @@
 // Compare: mark rows that differ while values are typed, and send no request for an incomplete value.
 (function () {
   "use strict";
-  const number = (text) => (text.trim() === "" ? NaN : Number(text.trim().replace(",", ".").replace("−", "-")));
   const ours = (element) => element.matches && element.matches("form[data-compare]");
+  let compared = "";
   const written = (form) => new URLSearchParams(new FormData(form)).toString();
 
   function value(control) {
-    const parsed = number(control.value);
+    const parsed = window.ecopredictNumber(control);
     return Number.isFinite(parsed) ? String(parsed) : control.value.trim();
   }
 
@@ -23,7 +23,8 @@
     const form = event.detail.elt;
     const cause = event.detail.triggeringEvent;
     if (!ours(form) || !cause || cause.type !== "input") return;
-    const unfinished = [...form.querySelectorAll("[data-range] input")].find((input) => !Number.isFinite(number(input.value)));
+    const unfinished = [...form.querySelectorAll("[data-range] input")].find((input) => !Number.isFinite(window.ecopredictNumber(input)));
+    for (const part of document.querySelectorAll("#compared, #ranking")) part.classList.toggle("stale", Boolean(unfinished));
     if (!unfinished) return;
     event.preventDefault();
     const label = unfinished.getAttribute("aria-label") || unfinished.labels[0].textContent;
@@ -31,8 +32,15 @@
   });
 
   document.addEventListener("htmx:beforeRequest", function (event) {
-    if (ours(event.detail.elt)) event.detail.xhr.compared = written(event.detail.elt);
+    const form = event.detail.elt;
+    if (!ours(form)) return;
+    // The answer to these values is shown or on its way: another request would only use up the limit.
+    if (compared === written(form)) return event.preventDefault();
+    event.detail.xhr.compared = compared = written(form);
   });
+  for (const failure of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    document.addEventListener(failure, () => (compared = ""));
+  }
 
   document.addEventListener("htmx:afterSwap", function () {
     if (!document.querySelector("form[data-compare]") || document.getElementById("error-summary")) return;

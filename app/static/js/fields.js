@@ -140,6 +140,9 @@
     write(event.target, next, stepOf(field));
   });
 
+  // The number in a box with its unit, for compare.js.
+  window.ecopredictNumber = (input) => (fieldOf(input) ? valueOf(input) : number(input.value, ""));
+
   // The first box that does not contain a number yet, for the requests of predict.js.
   window.ecopredictUnfinished = (form) =>
     [...form.querySelectorAll('[data-range] input[type="text"]')].find((input) => !Number.isFinite(valueOf(input)));

@@ -3,10 +3,14 @@
   "use strict";
   const byId = (id) => document.getElementById(id);
   const say = (text) => (byId("status").textContent = text);
+  const DOUBLE_MS = 1000;
   const valuesOf = (form) => new URLSearchParams(new FormData(form)).toString();
   // The values of the latest request, and whether its answer's link is to be copied.
   let latest = "";
   let copying = false;
+  // The values of the answer that is shown, and those of the latest press of Predict with its time.
+  let answered = byId("conditions") ? valuesOf(byId("conditions")) : "";
+  let stored = { values: "", at: 0 };
 
   // The address of the page with the values of the form; an option with its usual value is left out.
   function addressOf(form) {
@@ -20,6 +24,13 @@
     return "/?" + parts;
   }
 
+  // A threshold of one's own needs a number before anything is asked.
+  function unfinishedThreshold(form) {
+    const box = form.elements.namedItem("own_threshold");
+    if (form.elements.namedItem("threshold").value !== "own") return null;
+    return box.value.trim() !== "" && Number.isFinite(Number(box.value.trim().replace(",", "."))) ? null : box;
+  }
+
   // Before htmx cancels a request that is under way.
   document.addEventListener("htmx:confirm", function (event) {
     const form = event.detail.elt;
@@ -28,19 +39,23 @@
     const values = valuesOf(form);
     if (cause.type !== "submit") {
       // While a value is half typed ("", "-", "1e") no request is sent; the button always sends one.
-      const unfinished = window.ecopredictUnfinished(form);
-      byId("answer").classList.toggle("stale", Boolean(unfinished));
+      const unfinished = window.ecopredictUnfinished(form) || unfinishedThreshold(form);
+      for (const part of [byId("answer"), byId("brief")]) part?.classList.toggle("stale", Boolean(unfinished));
       if (unfinished) {
         const label = form.querySelector('label[for="' + CSS.escape(unfinished.id) + '"]').textContent;
         say("Waiting for a number in " + label + ".");
       }
       if (unfinished || values === latest) return event.preventDefault();
+    } else {
+      // The second press of a double click would store the same answer again.
+      if (values === stored.values && Date.now() - stored.at < DOUBLE_MS) return event.preventDefault();
+      stored = { values, at: Date.now() };
     }
     latest = values;
   });
   // After the answer is painted: a change of the address takes Chromium 10 to 20 ms.
   document.addEventListener("htmx:afterRequest", function (event) {
-    if (event.detail.elt.id !== "conditions") return;
+    if (event.detail.requestConfig?.elt?.id !== "conditions") return;
     requestAnimationFrame(() =>
       setTimeout(function () {
         const form = byId("conditions");
@@ -51,11 +66,27 @@
   document.addEventListener("htmx:configRequest", function (event) {
     const cause = event.detail.triggeringEvent;
     if (event.detail.elt.id === "conditions" && cause && cause.type !== "submit") event.detail.parameters.preview = "1";
+    // Another species of the study keeps the values of the place.
+    const chosen = event.detail.elt.closest("a.option");
+    if (chosen && byId("conditions")?.dataset.study === chosen.dataset.study) {
+      for (const [name, value] of new URLSearchParams(addressOf(byId("conditions")).slice(2))) {
+        if (name !== "species") event.detail.parameters[name] = value;
+      }
+    }
+    // Another starting point keeps the threshold and what is chosen for conditions outside.
+    if (event.detail.elt.matches(".start-from a") && byId("conditions")) {
+      for (const [name, value] of new URLSearchParams(addressOf(byId("conditions")).slice(2))) {
+        if (["threshold", "own_threshold", "extrapolation"].includes(name)) event.detail.parameters[name] = value;
+      }
+    }
   });
   for (const failure of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
     document.addEventListener(failure, function () {
       latest = "";
       copying = false;
+      stored = { values: "", at: 0 };
+      // What is shown is the answer to earlier values.
+      if (byId("conditions") && valuesOf(byId("conditions")) !== answered) byId("answer")?.classList.add("stale");
     });
   }
 
@@ -65,6 +96,12 @@
     // app.js drops an answer to values that have changed since; the same values may come again.
     if (event.detail.shouldSwap === false) latest = "";
     open = new Set([...document.querySelectorAll("#answer details[open] > summary")].map((summary) => summary.textContent));
+  });
+
+  // A number in the box means the threshold in it.
+  document.addEventListener("input", function (event) {
+    if (event.target.id !== "own-threshold" || !event.target.value.trim()) return;
+    event.target.form.elements.namedItem("threshold").value = "own";
   });
 
   function enhance() {
@@ -83,13 +120,21 @@
       word.className = "brief-word";
       word.textContent = document.querySelector("#answer .verdict-word").textContent;
       const figure = document.querySelector("#answer [data-number=suitability]").textContent;
-      brief.replaceChildren(chip.cloneNode(true), word, " " + figure);
+      const flag = document.querySelector("#answer [data-beyond]") ? " beyond" : "";
+      brief.classList.remove("stale");
+      brief.replaceChildren(chip.cloneNode(true), word, " " + figure + flag);
     } else if (brief) {
       brief.textContent = byId("answer")?.dataset.brief || "Answer";
     }
-    if (event.detail.target.id === "workspace") latest = "";
+    if (event.detail.target.id === "workspace") {
+      latest = "";
+      const title = byId("workspace")?.dataset.title;
+      if (title) document.title = title;
+      answered = byId("conditions") ? valuesOf(byId("conditions")) : "";
+    }
     if (event.detail.requestConfig?.elt.id !== "conditions") return;
-    if (event.detail.xhr.status !== 200) latest = "";
+    if (event.detail.xhr.status !== 200) latest = stored.values = "";
+    else if (event.detail.target.id === "answer") answered = event.detail.xhr.asked;
     const button = byId("copy-link");
     if (copying && button?.dataset.permalink) copy(button);
     copying = false;
@@ -124,9 +169,11 @@
   document.addEventListener("click", function (event) {
     const button = event.target.closest("[data-copy-link]");
     if (!button) return;
-    if (button.dataset.permalink) return copy(button);
+    const form = byId("conditions");
+    // The link of an answer is that of its values, and these may have changed since.
+    if (button.dataset.permalink && (!form || valuesOf(form) === answered)) return copy(button);
     copying = true;
-    byId("conditions").requestSubmit();
+    form.requestSubmit();
   });
   enhance();
 })();

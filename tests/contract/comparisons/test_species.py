@@ -260,7 +260,7 @@ def test_a_refusal_keeps_the_form(client, environment, path):
         response = client.get(path, query_string=given, headers=headers)
         assert response.status_code == 409
         assert "Not compared, as you asked" in response.get_data(as_text=True)
-        assert "Temperature: 60 lies outside" in response.get_data(as_text=True)
+        assert "Temperature: 60 °C lies outside" in response.get_data(as_text=True)
 
 
 @pytest.mark.parametrize("study", ["none", HTML, "x" * 5000, "a\x00b"])

@@ -11,9 +11,9 @@ from app.catalogue.refs import ModelRef, SpeciesRef
 from app.catalogue.scores import sentence_for
 from app.errors import ValidationFailed
 from app.predictions.answers import AnswerRefs, assemble_answer, stored_part
-from app.predictions.presentation import curl, number_meaning, value_text, width_of
+from app.predictions.presentation import curl, in_100, number_meaning, value_text, width_of
 from app.predictions.schemas import ComputedPart, Novelty, PredictionAnswer, ThresholdUsed, Uncertainty
-from app.predictions.verdict import outside_ranges
+from app.predictions.verdict import OutsideRange, outside_ranges
 from app.web.paging import read_cursor, write_cursor
 from ml.card import Metric, Predictor
 from ml.quality import Quality
@@ -149,7 +149,12 @@ def test_a_number_that_is_no_basis_for_a_decision_is_called_so():
 @pytest.mark.parametrize(
     ("records", "calibration", "meaning"),
     [
-        ("presence-absence", "isotonic", "About 50 in 100 surveys like those of the study would find the species."),
+        (
+            "presence-absence",
+            "isotonic",
+            "About 50 in 100 surveys like those of the study would find the species; of all its surveys, about 20 in "
+            "100 did.",
+        ),
         ("presence-absence", None, "A relative index from 0 to 1; it is not the chance of finding the species."),
         (
             "presence-background",
@@ -159,7 +164,9 @@ def test_a_number_that_is_no_basis_for_a_decision_is_called_so():
     ],
 )
 def test_the_number_is_a_share_of_surveys_only_where_absences_were_recorded(records, calibration, meaning):
-    card = SimpleNamespace(study=SimpleNamespace(records=records), calibration=calibration)
+    card = SimpleNamespace(
+        study=SimpleNamespace(records=records), calibration=calibration, n_presences=20, n_absences=80
+    )
     assert number_meaning(answer(), card) == meaning
 
 
@@ -218,3 +225,27 @@ def test_a_cursor_gives_back_its_position(place):
     with pytest.raises(ValidationFailed):
         read_cursor(write_cursor(*place), int)
     assert read_cursor(None, str) is None
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.0, "Fewer than 1"), (0.0049, "Fewer than 1"), (0.006, "About 1"), (0.994, "About 99"), (0.996, "More than 99")],
+)
+def test_a_share_near_none_or_all_is_said_in_words(share, words):
+    assert in_100(share) == words
+
+
+def test_numbers_that_differ_from_the_threshold_are_not_written_like_it():
+    one = answer(suitability=0.4069, interval=(0.25, 0.59), threshold=0.4099)
+    assert one.verdict_reason.startswith(
+        "The suitability lies below the threshold of 0.410, but its interval, 0.250 to"
+    )
+    near = answer(suitability=0.05, interval=(0.02, 0.1196), threshold=0.1204)
+    assert near.verdict_reason == "The whole interval, 0.0200 to 0.1196, lies below the threshold of 0.1204."
+
+
+def test_a_value_at_the_shown_end_of_a_range_is_not_written_like_it():
+    outside = OutsideRange("t", "Temperature", 46.0, "°C", 5.3359, 45.99983)
+    assert outside.texts == ("46 °C", "5.3359 to 45.9998 °C")
+    far = OutsideRange("t", "Temperature", 60.0, "°C", 5.3359, 45.99983)
+    assert far.texts == ("60 °C", "5.336 to 46 °C")

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from functools import partial
@@ -20,7 +21,7 @@ SLUG = "oenanthe-hispanica"
 #: Columns that `ml predict` adds, in this order.
 ADDED = (
     "verdict", "suitability", "low", "high", "suitable", "in_area_of_applicability", "dissimilarity_index", "mess",
-    "most_dissimilar",
+    "most_dissimilar", "error",
 )  # fmt: skip
 
 
@@ -133,13 +134,13 @@ def test_predict_and_answer_agree_on_every_row(survey, tmp_path):
     answers = [
         survey.predictor.answer(list(row)) for row in table[[p.name for p in predictors]].itertuples(index=False)
     ]
-    assert out.suitability.tolist() == [round(answer.suitability, 6) for answer in answers]
-    assert out.low.tolist() == [round(answer.interval[0], 6) for answer in answers]
-    assert out.high.tolist() == [round(answer.interval[1], 6) for answer in answers]
+    assert out.suitability.tolist() == [answer.suitability for answer in answers]
+    assert out.low.tolist() == [answer.interval[0] for answer in answers]
+    assert out.high.tolist() == [answer.interval[1] for answer in answers]
     inside = [answer.novelty.inside for answer in answers]
     assert out.in_area_of_applicability.tolist() == inside
-    assert out.dissimilarity_index.tolist() == [round(answer.novelty.index, 6) for answer in answers]
-    assert out.mess.tolist() == [round(answer.novelty.mess, 6) for answer in answers]
+    assert out.dissimilarity_index.tolist() == [answer.novelty.index for answer in answers]
+    assert out.mess.tolist() == [answer.novelty.mess for answer in answers]
     assert out.most_dissimilar.tolist() == [answer.novelty.most_dissimilar for answer in answers]
     assert (out.verdict != "cannot_say").tolist() == inside
     assert out.suitable.isna().tolist() == [not one for one in inside]
@@ -200,7 +201,7 @@ def test_values_in_range_that_no_record_combines_are_outside_the_area_of_applica
         ("bare_rock,trees,temperature,suitability\n1,2,3,.4\n", "in.csv already has a column suitability"),
     ],
 )
-def test_a_table_that_cannot_be_read_leaves_no_output(model, tmp_path, capsys, content, message):
+def test_what_cannot_be_read_is_named_in_one_line(model, tmp_path, capsys, content, message):
     if content is not None:
         (tmp_path / "in.csv").write_text(content)
     arguments = ["predict", "--model", str(model), "--input", f"{tmp_path}/in.csv", "--output", f"{tmp_path}/out.csv"]
@@ -208,7 +209,28 @@ def test_a_table_that_cannot_be_read_leaves_no_output(model, tmp_path, capsys, c
     error = capsys.readouterr().err
     assert message in error
     assert len(error.strip().splitlines()) == 1
-    assert not [p for p in tmp_path.iterdir() if p.name != "in.csv"]
+    if re.search(r"row \d", message):
+        # cells are wrong, not the table: their rows have an error, and no answer
+        out = pd.read_csv(tmp_path / "out.csv", dtype=str, keep_default_na=False)
+        wrong = out.error != ""
+        assert wrong.any() and (out[list(ADDED[:-1])][wrong] == "").all(axis=None)
+        assert (out.verdict[~wrong] != "").all()
+    else:
+        assert not [p for p in tmp_path.iterdir() if p.name != "in.csv"]
+
+
+def test_rows_beside_a_wrong_one_are_answered(model, tmp_path, capsys):
+    (tmp_path / "in.csv").write_text("site,bare_rock,trees,temperature\nA,1,2,3\nB,101,many,3\nC,1,2,3\n")
+    arguments = ["predict", "--model", str(model), "--input", f"{tmp_path}/in.csv", "--output", f"{tmp_path}/out.csv"]
+    assert main(arguments) == 2
+    assert "1 row has an error instead of an answer" in capsys.readouterr().err
+    out = pd.read_csv(tmp_path / "out.csv")
+    assert out.site.tolist() == ["A", "B", "C"]
+    assert out.error.fillna("").tolist() == [
+        "", "bare_rock: must be 100 % or less: 101; trees: is not a number: 'many'", ""
+    ]  # fmt: skip
+    assert out.suitability.isna().tolist() == [False, True, False]
+    assert out.suitability[0] == out.suitability[2]
 
 
 @pytest.mark.parametrize(
