@@ -14,6 +14,7 @@ from app.errors import Unavailable, ValidationFailed
 from app.predictions import inference, tables
 from app.predictions.conditions import Canonical, cache_key, read_environment
 from app.registry import service as registry
+from app.registry.examples import first_example
 from ml.serving.artifact import Artifact
 
 #: Number of latest predictions in which conditions are counted.
@@ -72,8 +73,13 @@ def fill(work: Plan) -> Iterator[Counter[Outcome]]:
     for species, conditions in work.frequent:
         for environment in conditions:
             yield Counter([_fill_one(species, environment)])
+    example = first_example()
     for species in work.species:
-        yield _fill_starting_points(species)
+        counts = _fill_starting_points(species)
+        if example is not None and example.showcase is not None and example.species.id == species.id:
+            # the first page shows these conditions
+            counts[_fill_one(species, dict(example.showcase.environment))] += 1
+        yield counts
 
 
 def _fill_starting_points(species: SpeciesEntry) -> Counter[Outcome]:

@@ -87,8 +87,9 @@ def prune(age: str, batch: int, dry_run: bool) -> None:
 def warm(study: str | None, limit: int) -> None:
     """Fill the shared cache in advance.
 
-    Computes the most frequent conditions among the latest predictions and the starting points of each model, and keeps
-    the answers in Redis for CACHE_TTL seconds. Useful after a restart of Redis, or when new models are activated.
+    Computes the most frequent conditions among the latest predictions, the starting points of each model and the
+    example of the first page, and keeps the answers in Redis for CACHE_TTL seconds. Useful after a restart of Redis,
+    or when new models are activated.
     """
     if not 0 <= limit <= _MOST:
         raise UsageError(f"--limit: give a number from 0 to {_MOST}")

@@ -51,7 +51,8 @@ def read_threshold(value: object) -> float | str | None:
     if isinstance(value, str) and value.strip().lower() in {rule.lower() for rule in RULES}:
         return next(rule for rule in RULES if rule.lower() == value.strip().lower())
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
-        return float(value)
+        # not -0.0, which would be written as -0.00
+        return float(value) + 0.0
     raise ValueError(f"must be a number from 0 to 1 or one of {', '.join(RULES)}")
 
 

@@ -52,12 +52,12 @@ def test_the_most_asked_conditions_and_each_beginning_are_found_afterwards(
     code, said = _warm(filler, "--limit", "2")
     assert code == 0, said
     # where it takes long, lines say how far it is
-    assert said.splitlines()[-1].startswith("14 answers are kept for 3600 s, in ")
+    assert said.splitlines()[-1].startswith("15 answers are kept for 3600 s, in ")
     other = start_instance(address)
     cached = [other.predict(**changes).json["cached"] for changes in (often, seldom, once)]
     assert cached == [True, True, False]
-    # three points of each of four models
-    assert len(client.keys("ecopredict:prediction:*")) == 2 + 4 * 3 + 1
+    # three points of each of four models, and the example of the first page
+    assert len(client.keys("ecopredict:prediction:*")) == 2 + 4 * 3 + 1 + 1
     with other.app.app_context():
         assert other.app.test_client().get("/").status_code == 200
     assert other.hits_in("redis") == 3
@@ -72,7 +72,7 @@ def test_one_study_and_conditions_that_no_longer_fit(start_instance: Start, addr
     instance = start_instance(address)
     _asked(instance, (WHEATEAR, {"snow": 1.0}), (WHEATEAR, {"trees": -1e30}))
     code, said = _warm(instance, "--study", "test-hills")
-    assert (code, said.splitlines()[-1].split(", in ")[0]) == (0, "12 answers are kept for 3600 s, 2 skipped")
+    assert (code, said.splitlines()[-1].split(", in ")[0]) == (0, "13 answers are kept for 3600 s, 2 skipped")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_terminal_gets_a_bar_and_a_pipe_plain_lines(prepared: Path, tmp_path: 
             drawn += part
     os.close(ours)
     assert b"100%" in drawn
-    assert done.stdout.startswith("12 answers are kept")
+    assert done.stdout.startswith("13 answers are kept")
 
 
 def test_on_postgresql(on_services: Callable[..., live.Site], database: str, redis: live.Program) -> None:
@@ -130,7 +130,7 @@ def test_on_postgresql(on_services: Callable[..., live.Site], database: str, red
     with redis_client.Redis(port=redis.port) as client:
         client.flushall()
     said = live.flask(site.environ, "predictions", "warm", "--limit", "1", "--study", "test-hills")
-    assert said.splitlines()[-1].startswith("13 answers are kept")
+    assert said.splitlines()[-1].startswith("14 answers are kept")
     fresh = on_services()
     assert predict(fresh.url, trees=72.5).json["cached"] is False
     assert predict(fresh.url, trees=71.5).json["cached"] is True

@@ -97,16 +97,23 @@ def test_upgrades_at_the_same_time_take_turns(url: str, tmp_path: Path) -> None:
     live.flask(environ, "db", "check")
 
 
+def _wait_for_the_other(upgrade: subprocess.Popen[str]) -> None:
+    """Read the output of an upgrade until it says that it waits."""
+    assert upgrade.stdout is not None
+    assert any("another upgrade is running" in line for line in upgrade.stdout), "it did not wait"
+
+
 def test_an_upgrade_waits_for_the_one_that_runs_and_says_so(empty_database: str, tmp_path: Path) -> None:
     environ = live.app_environ(tmp_path, DATABASE_URL=empty_database)
     with live.connected(empty_database) as other:
         other.exec_driver_sql(f"SELECT pg_advisory_lock({0x65636F2D6D6967})")
         upgrade = _start(environ, "db", "upgrade")
+        _wait_for_the_other(upgrade)
         # longer than a statement may wait for a table
         time.sleep(6)
         assert upgrade.poll() is None
         assert not _tables(empty_database)
-    assert "another upgrade is running" in upgrade.communicate(timeout=30)[0]
+    upgrade.communicate(timeout=30)
     assert upgrade.returncode == 0
     assert "predictions" in _tables(empty_database)
 
@@ -117,10 +124,7 @@ def test_an_upgrade_of_sqlite_waits_for_the_one_that_runs_and_says_so(tmp_path: 
     with (tmp_path / "eco.db.migrating").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         upgrade = _start(environ, "db", "upgrade")
-        said = upgrade.stdout.readline()
-        while said and "another upgrade is running" not in said:
-            said = upgrade.stdout.readline()
-        assert said, "it did not wait"
+        _wait_for_the_other(upgrade)
         assert not _tables(url)
     upgrade.communicate(timeout=30)
     assert upgrade.returncode == 0
