@@ -117,6 +117,6 @@ def test_a_refusal_is_read_with_its_reason(visit: Visit) -> None:
 - region "Not answered, as you asked":
   - heading "Not answered, as you asked" [level=2]
   - list:
-    - listitem: /Temperature. 60 lies outside/
+    - listitem: /Temperature. 60 °C lies outside/
 """)
     assert "Not answered" in page.get_by_role("status").inner_text()

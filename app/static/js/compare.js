@@ -34,8 +34,10 @@
   document.addEventListener("htmx:beforeRequest", function (event) {
     const form = event.detail.elt;
     if (!ours(form)) return;
-    // The answer to these values is shown or on its way: another request would only use up the limit.
-    if (compared === written(form)) return event.preventDefault();
+    // The answer to these values is shown or on its way: another request would only use up the limit. A button with a
+    // name, which adds or removes a set, changes what is asked.
+    const changesSets = event.detail.requestConfig.triggeringEvent?.submitter?.name;
+    if (compared === written(form) && !changesSets) return event.preventDefault();
     event.detail.xhr.compared = compared = written(form);
   });
   for (const failure of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
