@@ -11,7 +11,7 @@ from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry
 from app.errors import AppError, Unavailable, ValidationFailed
 from app.predictions.conditions import Canonical
-from app.predictions.schemas import PredictForm
+from app.predictions.schemas import NAMES_OF_RULES, PredictForm
 from app.registry import service as registry
 from app.registry.examples import FirstExample
 from app.species import service as species_service
@@ -155,7 +155,7 @@ def form_with_errors(posted: MultiDict[str, str], error: AppError) -> PredictFor
     for at, text in error.listed:
         field = _field_of(at)
         # the box takes no names of rules, which have a list of their own
-        text = "must be a number from 0 to 1" if field == "own_threshold" else text
+        text = text.removesuffix(NAMES_OF_RULES) if field == "own_threshold" else text
         form.errors.setdefault(field, message_for(text))
     form.unlisted = error.n_unlisted
     return form

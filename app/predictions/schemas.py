@@ -17,6 +17,8 @@ from ml.serving.verdict import Verdict
 
 MOST_PREDICTORS = 200
 RULES = ("maxSSS", "P10", "MTP")
+#: The end of the message about a threshold that is neither a number nor a rule.
+NAMES_OF_RULES = f" or one of {', '.join(RULES)}"
 #: Members of a query that may be query parameters of a POST instead.
 ALSO_IN_ADDRESS = ("extrapolation", "threshold")
 
@@ -53,7 +55,7 @@ def read_threshold(value: object) -> float | str | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
         # not -0.0, which would be written as -0.00
         return float(value) + 0.0
-    raise ValueError(f"must be a number from 0 to 1 or one of {', '.join(RULES)}")
+    raise ValueError(f"must be a number from 0 to 1{NAMES_OF_RULES}")
 
 
 class RequestOptions(BaseModel):
