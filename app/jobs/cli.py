@@ -6,8 +6,8 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
+from app.commands import OneLineCommand
 from app.database.db import db
 from app.errors import AppError
 from app.jobs import service
@@ -18,32 +18,11 @@ from app.jobs.worker import Worker
 group = AppGroup("jobs", help="Work on jobs, list them and cancel them.")
 
 
-class UsageError(click.ClickException):
-    """Bad input: one line, exit code 2."""
-
-    exit_code = 2
+class _JobsCommand(OneLineCommand):
+    expected = (AppError, LockError)
 
 
-class _OneLine(click.Command):
-    """A command that reports an expected failure in one line."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            raise UsageError(" ".join(error.format_message().split())) from None
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except (AppError, LockError) as error:
-            raise UsageError(" ".join(str(error).split())) from None
-        except SQLAlchemyError as error:
-            reason = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise UsageError(f"the database does not answer, or is not migrated: {reason}") from None
-
-
-@group.command("work", cls=_OneLine)
+@group.command("work", cls=_JobsCommand)
 @click.option("--once", is_flag=True, help="Run the jobs that wait, and end.")
 @click.option(
     "--concurrency",
@@ -60,7 +39,7 @@ def work(once: bool, concurrency: int | None) -> None:
     worker.run(once=once)
 
 
-@group.command("list", cls=_OneLine)
+@group.command("list", cls=_JobsCommand)
 @click.option("--all", "everything", is_flag=True, help="Also jobs that have ended.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, metavar="N")
 def list_jobs(everything: bool, limit: int) -> None:
@@ -79,7 +58,7 @@ def list_jobs(everything: bool, limit: int) -> None:
         click.echo(f"{columns}  {created:<16}  {job.error or job.message}")
 
 
-@group.command("cancel", cls=_OneLine)
+@group.command("cancel", cls=_JobsCommand)
 @click.argument("job_id", metavar="ID")
 def cancel(job_id: str) -> None:
     """Cancel the job ID: at once where it waits, within seconds where it runs."""

@@ -10,15 +10,14 @@ from datetime import UTC, datetime, timedelta
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
 from app.cache import answers
+from app.commands import OneLineCommand, UsageError
 from app.database.connections import remove_time_limits
 from app.database.db import db
 from app.errors import Unavailable
 from app.predictions import cache_warming, tables
-from app.registry.cli import UsageError
 
 group = AppGroup("predictions", help="Prune stored predictions and fill the cache of answers.")
 
@@ -31,24 +30,7 @@ _REPORT_EVERY_S = 2.0
 _CLOCK_TOLERANCE = timedelta(hours=1)
 
 
-class _OneLine(click.Command):
-    """A command that reports expected failures, including wrong options, in one line."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            raise UsageError(" ".join(error.format_message().split())) from None
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except SQLAlchemyError as error:
-            reason = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise UsageError(f"the database does not answer, or is not migrated: {reason}") from None
-
-
-@group.command("prune", cls=_OneLine)
+@group.command("prune", cls=OneLineCommand)
 @click.option(
     "--older-than", "age", required=True, metavar="AGE", help="Delete what is older, such as 365d, 52w or 48h."
 )
@@ -79,7 +61,7 @@ def prune(age: str, batch: int, dry_run: bool) -> None:
     click.echo(f"{deleted} predictions {scope} deleted, in {time.monotonic() - began:.1f} s")
 
 
-@group.command("warm", cls=_OneLine)
+@group.command("warm", cls=OneLineCommand)
 @click.option("--study", metavar="S", help="Only species of the study S.")
 @click.option(
     "--limit", default=1000, show_default=True, metavar="N", help="Number of conditions, the most frequent first."

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.catalogue.versions import ModelVersion
+from app.commands import OneLineCommand, UsageError
 from app.database.db import db
 from app.registry import changes, service
 from app.registry.changes import RegistryError
@@ -17,25 +17,11 @@ from ml.serving.artifact import ArtifactError, find_artifacts
 group = AppGroup("models", help="Register trained models and choose which one answers.")
 
 
-class UsageError(click.ClickException):
-    """Bad input: one line, exit code 2."""
-
-    exit_code = 2
+class _ModelsCommand(OneLineCommand):
+    expected = (RegistryError, ArtifactError)
 
 
-class _Guard(click.Command):
-    """A command that reports an expected failure in one line."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except (RegistryError, ArtifactError) as error:
-            raise UsageError(" ".join(str(error).split())) from None
-        except (OperationalError, ProgrammingError):
-            raise UsageError("the database is not ready; run `flask --app wsgi db upgrade` first") from None
-
-
-@group.command("list", cls=_Guard)
+@group.command("list", cls=_ModelsCommand)
 @click.option("--all", "everything", is_flag=True, help="Also versions that do not answer.")
 def list_models(everything: bool) -> None:
     """List the models that answer."""
@@ -52,7 +38,7 @@ def list_models(everything: bool) -> None:
         click.echo(f"{row.id}  v{row.version}  {state}  {score}  {row.species.study.slug}")
 
 
-@group.command("register", cls=_Guard)
+@group.command("register", cls=_ModelsCommand)
 @click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--activate", is_flag=True, help="Let each of them answer for its species at once.")
 def register(path: Path, activate: bool) -> None:
@@ -70,7 +56,7 @@ def register(path: Path, activate: bool) -> None:
     click.echo(f"{len(directories)} found, {new} new" + (", activated" if activate and new else ""))
 
 
-@group.command("activate", cls=_Guard)
+@group.command("activate", cls=_ModelsCommand)
 @click.argument("model_id", metavar="ID")
 def activate_model(model_id: str) -> None:
     """Let the model ID answer for its species."""
@@ -78,7 +64,7 @@ def activate_model(model_id: str) -> None:
     click.echo(f"{version.id} answers for {version.species.scientific_name}")
 
 
-@group.command("rollback", cls=_Guard)
+@group.command("rollback", cls=_ModelsCommand)
 @click.argument("study")
 def rollback(study: str) -> None:
     """Put each species of STUDY back to the model that answered before."""

@@ -7,32 +7,16 @@ from pathlib import Path
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.catalogue.studies import Study
+from app.commands import OneLineCommand
 from app.database.db import db
 from app.studies import own, storage, tables
 
 group = AppGroup("studies", help="List studies of own data, and files that no study knows.")
 
 
-class UsageError(click.ClickException):
-    """Bad input: one line, exit code 2."""
-
-    exit_code = 2
-
-
-class _Guard(click.Command):
-    """A command that reports an expected failure in one line."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except (OperationalError, ProgrammingError):
-            raise UsageError("the database is not ready; run `flask --app wsgi db upgrade` first") from None
-
-
-@group.command("list", cls=_Guard)
+@group.command("list", cls=OneLineCommand)
 def list_studies() -> None:
     """List the studies of own data with their files."""
     totals = tables.totals()
@@ -45,7 +29,7 @@ def list_studies() -> None:
         click.echo(f"{row.slug}  {files}  {storage.size_text(size)}  {row.title}")
 
 
-@group.command("prune", cls=_Guard)
+@group.command("prune", cls=OneLineCommand)
 @click.option("--delete", "deletes", is_flag=True, help="Delete them; without it they are only listed.")
 def prune(deletes: bool) -> None:
     """List files below DATA_DIR/studies that no study knows, and parts of uploads that nobody has continued.
