@@ -48,14 +48,17 @@ class Showcases:
 def first_example() -> FirstExample | None:
     """Return the example of the first page, or None while no species has a model.
 
-    Of the `MOST_SPECIES` species with the highest scores it is the first whose model has suitable conditions from which
-    one condition leads to unsuitable, and the species with the highest score where none has.
+    Of the `MOST_SPECIES` species with the highest scores it is the one from whose suitable conditions one condition
+    leads through most verdicts, the first of them where several lead equally far, and the species with the highest
+    score where none leads to unsuitable.
 
     Raises
     ------
     Unavailable
         No model can be opened.
     """
+    longest: FirstExample | None = None
+    most_steps = 0
     for entry in snapshot.current().by_score[:MOST_SPECIES]:
         if entry.model is None or component(ModelCache).failed_recently(entry.model.id):
             continue
@@ -63,8 +66,12 @@ def first_example() -> FirstExample | None:
             showcase = component(Showcases).of(service.opened(entry.model))
         except Unavailable:
             continue
-        if showcase is not None:
-            return FirstExample(entry, showcase)
+        if showcase is not None and len(showcase.steps) > most_steps:
+            longest, most_steps = FirstExample(entry, showcase), len(showcase.steps)
+            if showcase.is_complete:
+                break
+    if longest is not None:
+        return longest
     best = service.example_species()
     return None if best is None else FirstExample(best, None)
 

@@ -50,6 +50,11 @@ class Showcase:
     predictor: str
     steps: list[Step]
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the way leads through all four verdicts."""
+        return len(self.steps) == len(VERDICTS) - 2
+
 
 def find_showcase(artifact: Artifact) -> Showcase | None:
     """Return an example of a model that leads through as many verdicts as possible, or None without one.
@@ -71,7 +76,7 @@ def find_showcase(artifact: Artifact) -> Showcase | None:
         showcase = _from(artifact, environment)
         if showcase is not None and (best is None or len(showcase.steps) > len(best.steps)):
             best = showcase
-        if best is not None and len(best.steps) == len(VERDICTS) - 2:
+        if best is not None and best.is_complete:
             break
     return best
 

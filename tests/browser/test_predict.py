@@ -285,15 +285,15 @@ def test_the_first_minute(visit: Visit) -> None:
     found = re.fullmatch(r"An example\. Try it: (?:lower|raise) (.+?) to (.+)\.", hint)
     assert found, hint
     expect(page.locator(".verdict-word")).to_have_text(re.compile(r"\s*Suitable"))
-    field = page.get_by_label(re.compile(f"^{re.escape(found[1])}$"))
-    ways = [["Probably suitable"], ["Probably suitable", "Probably unsuitable", "Unsuitable"]]
-    seen = []
+    name = page.get_by_label(re.compile(f"^{re.escape(found[1])}$")).get_attribute("name") or ""
+    words = ["Suitable"]
     for value in found[2].split(", then to "):
-        with page.expect_response(_is_post):
-            field.fill(value)  # with its unit, as the page writes it
-        page.wait_for_function("!document.querySelector('#conditions.htmx-request')")
-        seen.append(page.locator(".verdict-word").inner_text().replace("?", "").strip())
-        assert "Inside the area of applicability" in page.locator("#answer").inner_text()
-    assert seen[0] in ways[0]
-    assert seen[1:]
-    assert all(word in ways[1][1:] for word in seen[1:])
+        _type(page, name.removeprefix("env."), value)  # with its unit, as the page writes it
+        expect(page.locator("#answer")).to_contain_text("Inside the area of applicability")
+        words.append(page.locator(".verdict-word").inner_text().replace("?", "").strip())
+    ways = (
+        ["Suitable", "Probably suitable", "Probably unsuitable", "Unsuitable"],
+        ["Suitable", "Probably suitable", "Probably unsuitable"],
+        ["Suitable", "Probably suitable", "Unsuitable"],
+    )
+    assert words in ways
