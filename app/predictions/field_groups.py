@@ -50,7 +50,7 @@ def group_fields(predictors: Sequence[PredictorRange]) -> list[FieldGroup]:
         first = rest[0]
         if count > 1:
             fields = [GroupedField(item, item.label[len(name) :].lstrip(" ,:;")) for item in rest[:count]]
-            groups.append(FieldGroup(name, first.unit, fields))
+            groups.append(FieldGroup(name.rstrip(",:;"), first.unit, fields))
         else:
             groups.append(FieldGroup("", first.unit, [GroupedField(first, first.label)]))
         del rest[:count]

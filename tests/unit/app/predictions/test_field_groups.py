@@ -34,6 +34,11 @@ def test_prepositions_stay_with_the_rest_of_the_label():
     ]
 
 
+def test_a_comma_between_name_and_rest_is_not_written():
+    labels = ["Cloud cover, mean", "Cloud cover, variation"]
+    assert shape(*map(predictor, labels)) == [("Cloud cover", ["mean", "variation"])]
+
+
 @pytest.mark.parametrize(
     "pair",
     [

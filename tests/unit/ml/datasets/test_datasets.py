@@ -44,7 +44,8 @@ def holds_together(study, slug):
         column = study.environment[predictor.name]
         assert predictor.lowest_possible <= column.min() <= column.max() <= predictor.highest_possible
         assert predictor.label
-        assert predictor.unit
+        # a share has no unit
+        assert predictor.unit or (predictor.lowest_possible, predictor.highest_possible <= 1) == (0, True)
     for places in (study.coordinates, study.projected):
         assert places is None or places.shape == (n, 2)
     assert study.description.limits
