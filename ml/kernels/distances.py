@@ -134,3 +134,53 @@ def within_ranges(reference, offsets, rows, within):  # noqa: ANN001, ANN201
         for j in range(rows.shape[1]):
             if likeness[j] < 0:
                 within[r] = False
+
+
+@njit(cache=True, nogil=True)
+def nearest_points(points, penalty, rows, squared, largest):  # noqa: ANN001, ANN201
+    """Find the nearest point to each row.
+
+    Parameters
+    ----------
+    points : float32, shape (n_predictors, n_points)
+    penalty : float32, shape (n_predictors,)
+    rows : float32, shape (n, n_predictors)
+    squared : float32, shape (n,)
+        Filled with the squared distance, as `nearest` computes it.
+    largest : int16, shape (n,)
+        Filled with the predictor that has the largest part in it.
+    """
+    for r in range(rows.shape[0]):
+        best, squared[r] = nearest(points, penalty, rows[r])
+        most = np.float32(-1.0)
+        for j in range(points.shape[0]):
+            step = points[j, best] - rows[r, j]
+            part = step * step
+            if penalty[j] > 0:
+                part = penalty[j] if step != 0 else np.float32(0.0)
+            if part > most:
+                most = part
+                largest[r] = j
+
+
+@njit(cache=True, nogil=True)
+def lowest_similarities(reference, offsets, rows, lowest, column):  # noqa: ANN001, ANN201
+    """Compute the lowest `similarity` of each row, and its predictor.
+
+    Parameters
+    ----------
+    reference : float32, shape (n_values,)
+    offsets : int64, shape (n_predictors + 1,)
+    rows : float32, shape (n, n_predictors)
+        Natural units.
+    lowest : float64, shape (n,)
+        Filled.
+    column : int16, shape (n,)
+        Filled; the first of equal ones.
+    """
+    likeness = np.empty(rows.shape[1])
+    for r in range(rows.shape[0]):
+        similarity(reference, offsets, rows[r], likeness)
+        best = np.argmin(likeness)
+        lowest[r] = likeness[best]
+        column[r] = best

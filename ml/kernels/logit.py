@@ -20,7 +20,9 @@ def share_logit(share: NDArray[np.float64], limit: float = SHARE_LIMIT) -> NDArr
 def logit_variance(share: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the variance of the logit of shares that have a variance (delta method); any shape."""
     clamped = _clamped(share, _LEAST_SHARE, 1 - _LEAST_SHARE)
-    return np.asarray(variance / (clamped * (1 - clamped)) ** 2)
+    # a product, because the square of a number and of an array differ in the last bit
+    product = clamped * (1 - clamped)
+    return np.asarray(variance / (product * product))
 
 
 def logistic(x: ArrayLike) -> NDArray[np.float64]:

@@ -91,11 +91,17 @@ def sampling_variance(forest: Forest, rows: NDArray[np.float32]) -> NDArray[np.f
     Sexton & Laake 2009, Computational Statistics & Data Analysis 53: 801-811, doi 10.1016/j.csda.2008.08.007;
     Athey, Tibshirani & Wager 2019, Annals of Statistics 47: 1148-1178, doi 10.1214/18-AOS1709.
     """
+    share, variance = share_and_variance(forest, rows)
+    return logit_variance(share, variance)
+
+
+def share_and_variance(forest: Forest, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the forest's share of presences and its `half_sample_variance` for encoded rows, each of shape (n,)."""
     share, variance = np.empty(len(rows)), np.empty(len(rows))
     rows = np.ascontiguousarray(rows, np.float32)
     arrays = (forest.splits, forest.shares, forest.leaves, forest.starts, forest.half_sample, forest.half_sample_sizes)
     walk_variance(*arrays, rows, share, variance)
-    return logit_variance(share, variance)
+    return share, variance
 
 
 def maxent_logit(model: MaxentTerms, rows: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -113,6 +119,25 @@ def network_logit(model: Network, rows: NDArray[np.float32]) -> NDArray[np.float
     out = np.empty(len(rows))
     forward(model.hidden_1, model.hidden_2, model.output, inputs, out)
     return out
+
+
+@dataclass(frozen=True)
+class BlendMeasures:
+    """The score of many rows, and what their intervals need.
+
+    Attributes
+    ----------
+    score : ndarray of float64, shape (n,)
+        Weighted mean of the members' logarithms of density ratios.
+    sampling : ndarray of float64, shape (n,)
+        Variance of the forest's score over samples of records.
+    disagreement : ndarray of float64, shape (n,)
+        Weighted variance of the members' scores.
+    """
+
+    score: NDArray[np.float64]
+    sampling: NDArray[np.float64]
+    disagreement: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -163,6 +188,36 @@ class Blend:
             total += self.weights[2] * network_logit(self.network, rows)
         return total
 
+    def measure(self, rows: NDArray[np.float32]) -> BlendMeasures:
+        """Return the score of encoded rows with what an interval needs: the parts of `explain` without effects.
+
+        Parameters
+        ----------
+        rows : ndarray of float32, shape (n, n_predictors)
+
+        Returns
+        -------
+        BlendMeasures
+        """
+        rows = np.ascontiguousarray(rows, np.float32)
+        share, variance = share_and_variance(self.forest, rows)
+        scores = [share_logit(share, self.share_limit)]
+        weights = [self.weights[0]]
+        if self.maxent is not None:
+            scores.append(maxent_logit(self.maxent, rows))
+            weights.append(self.weights[1])
+        if self.network is not None:
+            scores.append(network_logit(self.network, rows))
+            weights.append(self.weights[2])
+        mean = np.zeros(len(rows))
+        for weight, score in zip(weights, scores, strict=True):
+            mean += weight * score
+        disagreement = np.zeros(len(rows))
+        for weight, score in zip(weights, scores, strict=True):
+            distance = score - mean
+            disagreement += weight * (distance * distance)
+        return BlendMeasures(mean, logit_variance(share, variance), disagreement)
+
     def score_along(
         self,
         row: NDArray[np.float32],
@@ -208,7 +263,11 @@ class Blend:
 
     def suitability(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the suitability of encoded rows, shape (n,)."""
-        return np.array([self.suitability_at(score) for score in self.score(rows).tolist()], np.float64)
+        return self.suitability_of(self.score(rows))
+
+    def suitability_of(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the suitability that belongs to each score: that of `suitability_at`; shape (n,)."""
+        return np.array([self.suitability_at(each) for each in score.tolist()], np.float64)
 
     def suitability_at(self, score: float) -> float:
         """Return the suitability that belongs to a score.

@@ -87,7 +87,7 @@ def explain(blend: Blend, row: NDArray[np.float32]) -> Explanation:
         score=mean,
         base=sum(w * base for w, _, base in parts),
         effects=effects,
-        disagreement=sum(w * (value - mean) ** 2 for w, value, _ in parts),
+        disagreement=sum(w * ((value - mean) * (value - mean)) for w, value, _ in parts),
         sampling=float(logit_variance(share, half_sample_variance(share, sums, squares, sizes))),
     )
 

@@ -33,7 +33,9 @@ class IntervalModel:
 
     def deviation(self, spread: NDArray[np.float64]) -> NDArray[np.float64]:
         """Standard deviation on the logit scale; any shape."""
-        return np.asarray(np.sqrt((self.scale * spread) ** 2 + self.between_place_sd**2))
+        # a product, because the square of a number and of an array differ in the last bit
+        scaled = self.scale * spread
+        return np.asarray(np.sqrt(scaled * scaled + self.between_place_sd**2))
 
     def sources(self, records: float, members: float) -> dict[str, float]:
         """Return the parts of the variance that come from records, members and places, as shares.

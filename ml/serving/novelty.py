@@ -8,7 +8,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.kernels.distances import nearest, nearest_rows, similarity, squared_distances, within_ranges
+from ml.kernels.distances import (
+    lowest_similarities,
+    nearest,
+    nearest_points,
+    nearest_rows,
+    similarity,
+    squared_distances,
+    within_ranges,
+)
 from ml.serving.memory import share
 
 # The square of this distance still fits single precision.
@@ -67,6 +75,24 @@ class Area:
         record = self.points[:, best]
         parts = np.where(self.penalty > 0, self.penalty * (record != point), (record - point) ** 2)
         return float(np.sqrt(squared)), int(np.argmax(parts))
+
+    def locate_rows(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
+        """Return the dissimilarity index of many rows, and the predictor with the largest part in it.
+
+        Parameters
+        ----------
+        rows : ndarray of float32, shape (n, n_predictors)
+            Encoded.
+
+        Returns
+        -------
+        index : ndarray of float64, shape (n,)
+        largest : ndarray of int16, shape (n,)
+        """
+        points = np.ascontiguousarray(self.coordinates(rows))
+        squared, largest = np.empty(len(rows), np.float32), np.empty(len(rows), np.int16)
+        nearest_points(self.points, self.penalty, points, squared, largest)
+        return np.sqrt(squared.astype(np.float64)), largest
 
     def reach(self, row: NDArray[np.float32], feature: int) -> NDArray[np.float64]:
         """Return where the dissimilarity index stays within the threshold as one continuous predictor varies.
@@ -132,6 +158,26 @@ class Novelty:
     def inside(self) -> bool:
         """Whether the model can be applied; True if it is unknown."""
         return self.kind in ("inside", "unknown")
+
+
+@dataclass(frozen=True)
+class RowNovelty:
+    """`Novelty` of many rows.
+
+    Attributes
+    ----------
+    inside : ndarray of bool, shape (n,)
+    index : ndarray of float64, shape (n,)
+        NaN without an area of applicability.
+    mess : ndarray of float64, shape (n,)
+    most_dissimilar : ndarray of int16, shape (n,)
+        Column of the predictor.
+    """
+
+    inside: NDArray[np.bool_]
+    index: NDArray[np.float64]
+    mess: NDArray[np.float64]
+    most_dissimilar: NDArray[np.int16]
 
 
 class NoveltyGauge:
@@ -222,3 +268,25 @@ class NoveltyGauge:
                 kind = "inside" if index <= threshold else "combination"
                 lowest = largest if kind == "combination" else lowest
         return Novelty(kind, index, threshold, float(likeness.min()), self._names[lowest], outside)
+
+    def measure_rows(self, natural: NDArray[np.float32], encoded: NDArray[np.float32]) -> RowNovelty:
+        """Measure many rows: what `measure` gives for each of them.
+
+        Parameters
+        ----------
+        natural, encoded : ndarray of float32, shape (n, n_predictors)
+
+        Returns
+        -------
+        RowNovelty
+        """
+        n = len(natural)
+        mess, lowest = np.empty(n), np.empty(n, np.int16)
+        lowest_similarities(self.values, self._offsets, np.ascontiguousarray(natural, np.float32), mess, lowest)
+        # the similarity is negative exactly outside a training range
+        within = mess >= 0
+        if self.area is None:
+            return RowNovelty(within, np.full(n, np.nan), mess, lowest)
+        index, largest = self.area.locate_rows(encoded)
+        inside = within & (index <= self.area.threshold)
+        return RowNovelty(inside, index, mess, np.where(within & ~inside, largest, lowest).astype(np.int16))

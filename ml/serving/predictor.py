@@ -8,8 +8,8 @@ that whenever it writes a model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,38 @@ class RowPredictions:
     suitability: NDArray[np.float64]
     suitable: NDArray[np.bool_]
     inside: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RowMeasures:
+    """What `SuitabilityAnswer` has for many rows, without a verdict and contributions; see `ml.serving.bulk`.
+
+    Attributes
+    ----------
+    suitability, low, high : ndarray of float64, shape (n,)
+    inside : ndarray of bool, shape (n,)
+    index, mess : ndarray of float64, shape (n,)
+    most_dissimilar : ndarray of int16, shape (n,)
+    """
+
+    suitability: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    inside: NDArray[np.bool_]
+    index: NDArray[np.float64]
+    mess: NDArray[np.float64]
+    most_dissimilar: NDArray[np.int16]
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """Return the measures of consecutive rows as one."""
+        return cls(
+            **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)}
+        )
 
 
 class FastPredictor:
@@ -254,6 +286,33 @@ class FastPredictor:
             novelty=self.gauge.measure(self.encoder.natural_row(row), encoded),
             contributions=[(self._names[j], row[j], float(effects[j])) for j in order],
             baseline=baseline,
+        )
+
+    def measure_rows(self, natural: NDArray[np.float32], encoded: NDArray[np.float32]) -> RowMeasures:
+        """Measure many rows: the numbers that `answer` gives for each of them.
+
+        Parameters
+        ----------
+        natural : ndarray of float32, shape (n, n_predictors)
+            Natural units; entries of categorical predictors are ignored.
+        encoded : ndarray of float32, shape (n, n_predictors)
+
+        Returns
+        -------
+        RowMeasures
+        """
+        measures = self.blend.measure(encoded)
+        spread = member_spread(measures.sampling, measures.disagreement, self._n_members, self.blend.slope)
+        margin = Z * self._interval.deviation(spread) / self.blend.slope
+        novelty = self.gauge.measure_rows(natural, encoded)
+        return RowMeasures(
+            self.blend.suitability_of(measures.score),
+            self.blend.suitability_of(measures.score - margin),
+            self.blend.suitability_of(measures.score + margin),
+            novelty.inside,
+            novelty.index,
+            novelty.mess,
+            novelty.most_dissimilar,
         )
 
     def nearest_records(self, row: Sequence[float | str], n: int = 3) -> list[NearRecord]:

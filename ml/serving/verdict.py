@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ml.serving.threshold import ThresholdValue
 
 Verdict = Literal["suitable", "probably_suitable", "probably_unsuitable", "unsuitable", "cannot_say"]
@@ -54,6 +57,39 @@ def judge(
     if threshold.reached_by(suitability):
         return "suitable" if threshold.reached_by(low) else "probably_suitable"
     return "probably_unsuitable" if threshold.reached_by(high) else "unsuitable"
+
+
+def judge_rows(
+    suitability: NDArray[np.float64],
+    interval: tuple[NDArray[np.float64], NDArray[np.float64]],
+    threshold: ThresholdValue,
+    *,
+    inside: NDArray[np.bool_],
+    better_than_chance: bool,
+) -> NDArray[np.uint8]:
+    """Return the verdicts of many answers: what `judge` returns for each of them.
+
+    Parameters
+    ----------
+    suitability : ndarray of float64, shape (n,)
+    interval : (ndarray, ndarray), each of float64, shape (n,)
+    threshold : ThresholdValue
+    inside : ndarray of bool, shape (n,)
+    better_than_chance : bool
+
+    Returns
+    -------
+    ndarray of uint8, shape (n,)
+        Indices into `VERDICTS`.
+    """
+    low, high = interval
+    suitable, probably_suitable, probably_unsuitable, unsuitable, cannot_say = range(len(VERDICTS))
+    verdicts = np.where(
+        threshold.reached_by(suitability),
+        np.where(threshold.reached_by(low), suitable, probably_suitable),
+        np.where(threshold.reached_by(high), probably_unsuitable, unsuitable),
+    )
+    return np.where(inside & better_than_chance, verdicts, cannot_say).astype(np.uint8)
 
 
 def is_suitable(verdict: Verdict) -> bool | None:
