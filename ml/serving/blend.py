@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.kernels.logit import SHARE_LIMIT, logit_variance, share_logit
+from ml.kernels.logit import SHARE_LIMIT, calibrate_scores, logit_variance, share_logit
 from ml.kernels.network import forward, network_inputs
 from ml.kernels.terms import sum_terms
-from ml.kernels.trees import walk_rows, walk_variance
 from ml.serving.forest import Forest
 
 
@@ -91,17 +90,7 @@ def sampling_variance(forest: Forest, rows: NDArray[np.float32]) -> NDArray[np.f
     Sexton & Laake 2009, Computational Statistics & Data Analysis 53: 801-811, doi 10.1016/j.csda.2008.08.007;
     Athey, Tibshirani & Wager 2019, Annals of Statistics 47: 1148-1178, doi 10.1214/18-AOS1709.
     """
-    share, variance = share_and_variance(forest, rows)
-    return logit_variance(share, variance)
-
-
-def share_and_variance(forest: Forest, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the forest's share of presences and its `half_sample_variance` for encoded rows, each of shape (n,)."""
-    share, variance = np.empty(len(rows)), np.empty(len(rows))
-    rows = np.ascontiguousarray(rows, np.float32)
-    arrays = (forest.splits, forest.shares, forest.leaves, forest.starts, forest.half_sample, forest.half_sample_sizes)
-    walk_variance(*arrays, rows, share, variance)
-    return share, variance
+    return logit_variance(*forest.shares_and_variances(rows))
 
 
 def maxent_logit(model: MaxentTerms, rows: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -178,10 +167,7 @@ class Blend:
         ndarray of float64, shape (n,)
         """
         rows = np.ascontiguousarray(rows, np.float32)
-        total = np.empty(len(rows))
-        forest = self.forest
-        walk_rows(forest.splits, forest.shares, forest.leaves, forest.starts, rows, total)
-        total = self.weights[0] * share_logit(total, self.share_limit)
+        total = self.weights[0] * share_logit(self.forest.shares_of(rows), self.share_limit)
         if self.maxent is not None:
             total += self.weights[1] * maxent_logit(self.maxent, rows)
         if self.network is not None:
@@ -200,7 +186,7 @@ class Blend:
         BlendMeasures
         """
         rows = np.ascontiguousarray(rows, np.float32)
-        share, variance = share_and_variance(self.forest, rows)
+        share, variance = self.forest.shares_and_variances(rows)
         scores = [share_logit(share, self.share_limit)]
         weights = [self.weights[0]]
         if self.maxent is not None:
@@ -267,13 +253,14 @@ class Blend:
 
     def suitability_of(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the suitability that belongs to each score: that of `suitability_at`; shape (n,)."""
-        return np.array([self.suitability_at(each) for each in score.tolist()], np.float64)
+        suitability = np.empty(len(score))
+        calibrate_scores(np.ascontiguousarray(score, np.float64), self.intercept, self.slope, suitability)
+        return suitability
 
     def suitability_at(self, score: float) -> float:
         """Return the suitability that belongs to a score.
 
-        Both one row and many rows use this function: `numpy.exp` and `math.exp` differ in the last bit, and a
-        suitability must not depend on how many rows are computed together.
+        `suitability_of` computes the same for many scores.
         """
         x = self.intercept + self.slope * score
         return 1 / (1 + math.exp(-min(max(x, -700.0), 700.0)))
