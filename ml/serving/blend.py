@@ -168,10 +168,8 @@ class Blend:
         """
         rows = np.ascontiguousarray(rows, np.float32)
         total = self.weights[0] * share_logit(self.forest.shares_of(rows), self.share_limit)
-        if self.maxent is not None:
-            total += self.weights[1] * maxent_logit(self.maxent, rows)
-        if self.network is not None:
-            total += self.weights[2] * network_logit(self.network, rows)
+        for weight, score in self._scores_of_others(rows):
+            total += weight * score
         return total
 
     def measure(self, rows: NDArray[np.float32]) -> BlendMeasures:
@@ -187,19 +185,12 @@ class Blend:
         """
         rows = np.ascontiguousarray(rows, np.float32)
         share, variance = self.forest.shares_and_variances(rows)
-        scores = [share_logit(share, self.share_limit)]
-        weights = [self.weights[0]]
-        if self.maxent is not None:
-            scores.append(maxent_logit(self.maxent, rows))
-            weights.append(self.weights[1])
-        if self.network is not None:
-            scores.append(network_logit(self.network, rows))
-            weights.append(self.weights[2])
+        parts = [(self.weights[0], share_logit(share, self.share_limit)), *self._scores_of_others(rows)]
         mean = np.zeros(len(rows))
-        for weight, score in zip(weights, scores, strict=True):
+        for weight, score in parts:
             mean += weight * score
         disagreement = np.zeros(len(rows))
-        for weight, score in zip(weights, scores, strict=True):
+        for weight, score in parts:
             distance = score - mean
             disagreement += weight * (distance * distance)
         return BlendMeasures(mean, logit_variance(share, variance), disagreement)
@@ -241,11 +232,22 @@ class Blend:
     def score_of_others(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the part of the score of encoded rows that is not the forest's, shape (n,)."""
         total = np.zeros(len(rows))
-        if self.maxent is not None:
-            total += self.weights[1] * maxent_logit(self.maxent, rows)
-        if self.network is not None:
-            total += self.weights[2] * network_logit(self.network, rows)
+        for weight, score in self._scores_of_others(rows):
+            total += weight * score
         return total
+
+    @property
+    def other_members(self) -> list[tuple[float, MaxentTerms | Network]]:
+        """Weight and member, except the forest, in order; a member of weight 0 changes no number and is left out."""
+        members = zip(self.weights[1:], (self.maxent, self.network), strict=True)
+        return [(weight, member) for weight, member in members if member is not None and weight != 0]
+
+    def _scores_of_others(self, rows: NDArray[np.float32]) -> list[tuple[float, NDArray[np.float64]]]:
+        """Return weight and scores of the members except the forest."""
+        return [
+            (weight, maxent_logit(member, rows) if isinstance(member, MaxentTerms) else network_logit(member, rows))
+            for weight, member in self.other_members
+        ]
 
     def suitability(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the suitability of encoded rows, shape (n,)."""
