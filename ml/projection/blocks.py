@@ -51,6 +51,8 @@ class Projection:
         Rows and columns of the layers' own blocks.
     work : Path
         Has the raw files.
+    cells : int
+        Of a block.
     """
 
     key: str
@@ -61,15 +63,18 @@ class Projection:
     grid: Grid
     block: tuple[int, int]
     work: Path
+    cells: int = BLOCK_CELLS
 
     def windows(self) -> list[tuple[slice, slice]]:
         """Return the blocks of the map, in their order."""
-        return list(block_windows(self.grid, self.block, len(self.names)))
+        return list(block_windows(self.grid, self.block, len(self.names), self.cells))
 
 
-def block_windows(grid: Grid, block: tuple[int, int], n_layers: int) -> Iterator[tuple[slice, slice]]:
+def block_windows(
+    grid: Grid, block: tuple[int, int], n_layers: int, cells: int = BLOCK_CELLS
+) -> Iterator[tuple[slice, slice]]:
     """Yield the blocks of a grid: complete blocks of the layers, smaller for many layers."""
-    cells = min(BLOCK_CELLS, _MOST_VALUES // max(1, n_layers))
+    cells = min(cells, _MOST_VALUES // max(1, n_layers))
     for rows, columns in windows(grid.height, grid.width, block, cells):
         # A block of a file can be larger.
         step = max(1, cells // (columns.stop - columns.start))

@@ -15,7 +15,7 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from ml.layers.files import sha256_of
-from ml.projection.blocks import BlockResult, Projection, compute_block, opened_here
+from ml.projection.blocks import BLOCK_CELLS, BlockResult, Projection, compute_block, opened_here
 from ml.projection.cells import Unanswered
 from ml.projection.cogs import write_cog
 from ml.projection.errors import Cancelled, ProjectionError
@@ -45,6 +45,7 @@ def project(
     cancelled: Callable[[], bool] = lambda: False,
     replace: bool = False,
     coarse: bool = False,
+    block_cells: int = BLOCK_CELLS,
 ) -> dict[str, Any]:
     """Write the map of a model over layers.
 
@@ -65,6 +66,8 @@ def project(
         Discard a map of other inputs in the folder.
     coarse : bool
         Write a preview first, in the folder ``preview``, which the map replaces.
+    block_cells : int
+        Cells of a block.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def project(
     ml.layers.errors.LayerError
         A file is damaged.
     """
-    key = key_of(artifact, inputs)
+    key = key_of(artifact, inputs, block_cells)
     folder = MapFolder(output, [one.file for one in quantities_of(artifact.card)])
     summary, _ = folder.inspect(key, replace=replace)
     if summary is not None:
@@ -88,16 +91,17 @@ def project(
         # Another process can have finished the map meanwhile.
         summary = folder.claim(key, replace=replace)
         if summary is None:
-            summary = _project(artifact, inputs, folder, key, advance, cancelled, coarse)
+            summary = _project(artifact, inputs, folder, key, block_cells, advance, cancelled, coarse)
     shutil.rmtree(output / WORK, ignore_errors=True)
     return summary
 
 
-def key_of(artifact: Artifact, inputs: ProjectionInputs) -> str:
+def key_of(artifact: Artifact, inputs: ProjectionInputs, block_cells: int = BLOCK_CELLS) -> str:
     """Return what the bytes of a map depend on, as a hash: the model, the layers and the program."""
     stack = inputs.stack
     content = {
         "version": _VERSION,
+        "block_cells": block_cells,
         "model": artifact.model_id,
         "scenario": inputs.scenario.model_dump() if inputs.scenario is not None else None,
         "grid": stack.grid.model_dump(),
@@ -116,6 +120,7 @@ def _project(
     inputs: ProjectionInputs,
     folder: MapFolder,
     key: str,
+    block_cells: int,
     advance: Advance,
     cancelled: Callable[[], bool],
     coarse: bool,
@@ -123,7 +128,15 @@ def _project(
     stack, path = inputs.stack, (folder.path / WORK).absolute()
     quantities = quantities_of(artifact.card)
     projection = Projection(
-        key, artifact.path.absolute(), stack.folder.absolute(), stack.layers, stack.names, stack.grid, stack.block, path
+        key=key,
+        model=artifact.path.absolute(),
+        folder=stack.folder.absolute(),
+        layers=stack.layers,
+        names=stack.names,
+        grid=stack.grid,
+        block=stack.block,
+        work=path,
+        cells=block_cells,
     )
     work, windows = WorkDirectory(path, key), projection.windows()
     work.prepare(stack.grid, quantities)
