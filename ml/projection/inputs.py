@@ -88,11 +88,15 @@ def open_inputs(
     card = artifact.card
     recipe = _applied(recipe or recipe_of(card), files)
     report = review(recipe, files)
-    if scenario is not None and "training" not in report.roles:
+    chosen = _find_scenario(report, scenario)
+    if chosen is not None and "training" not in report.roles:
         # Without layers of the present, those of the scenario decide about the grid.
-        recipe = _as_training(recipe, report, scenario)
+        recipe = _as_training(recipe, report, chosen.label)
         report = review(recipe, files)
-    layers = _choose(card.predictors, report, scenario)
+        layers = _choose(card.predictors, report, None, f"the scenario {chosen.label} has")
+    else:
+        where = "there is" if chosen is None else f"the scenario {chosen.label} has"
+        layers = _choose(card.predictors, report, scenario, where)
     _refuse_problems(report, recipe, layers)
     trained = {layer.predictor: layer for layer in card.preparation.layers} if card.preparation else {}
     notes: list[str] = []
@@ -112,15 +116,8 @@ def open_inputs(
     sources = texts.layer_sources(
         files, report.model_copy(update={"layers": layers, "roles": ["training"] * len(names)})
     )
-    chosen = next((layer.scenario for layer in layers if scenario and layer.scenario), None)
     with Stack(folder, layers, grid, names) as stack:
-        yield ProjectionInputs(
-            stack,
-            (chosen or Scenario(label=scenario)) if scenario is not None else None,
-            used,
-            sources,
-            notes,
-        )
+        yield ProjectionInputs(stack, chosen, used, sources, notes)
 
 
 def recipe_of(card: ModelCard) -> Recipe:
@@ -158,22 +155,39 @@ def _as_training(recipe: Recipe, report: LayersReport, scenario: str) -> Recipe:
     return recipe.model_copy(update={"layers": list(choices.values())})
 
 
-def _choose(predictors: Sequence[Predictor], report: LayersReport, scenario: str | None) -> list[LayerReport]:
-    """Return the layer of each predictor."""
+def _find_scenario(report: LayersReport, label: str | None) -> Scenario | None:
+    """Return the scenario of a label.
+
+    Raises
+    ------
+    ProjectionError
+        No layer is of it.
+    """
+    scenarios = {
+        layer.scenario.label: layer.scenario
+        for layer, role in zip(report.layers, report.roles, strict=True)
+        if role == "scenario" and layer.scenario is not None
+    }
+    if label is None or label in scenarios:
+        return scenarios.get(label) if label is not None else None
+    known = f"there are {_listed(sorted(scenarios))}" if scenarios else "no file states one in its name"
+    raise ProjectionError(f"no layer is of the scenario {label}; {known}")
+
+
+def _choose(
+    predictors: Sequence[Predictor], report: LayersReport, scenario: str | None, where: str
+) -> list[LayerReport]:
+    """Return the layer of each predictor; `where` is how a message about missing ones begins."""
     by_name: dict[str, list[LayerReport]] = {}
-    labels: dict[str, set[str]] = {}
     own: dict[str, list[LayerReport]] = {}
+    labels: dict[str, set[str]] = {}
     for layer, role in zip(report.layers, report.roles, strict=True):
-        label = layer.scenario.label if layer.scenario is not None else None
-        if role == "scenario" and label is not None:
-            labels.setdefault(label, set()).add(layer.name)
-        if scenario is not None and label == scenario and role in ("scenario", "training"):
-            own.setdefault(layer.name, []).append(layer)
+        if role == "scenario" and layer.scenario is not None:
+            labels.setdefault(layer.scenario.label, set()).add(layer.name)
+            if layer.scenario.label == scenario:
+                own.setdefault(layer.name, []).append(layer)
         elif role == "static" or (role == "training" and scenario is None):
             by_name.setdefault(layer.name, []).append(layer)
-    if scenario is not None and not own:
-        known = f"there are {_listed(sorted(labels))}" if labels else "no file states one in its name"
-        raise ProjectionError(f"no layer is of the scenario {scenario}; {known}")
     by_name |= own
     layers, missing = [], []
     for predictor in predictors:
@@ -184,24 +198,13 @@ def _choose(predictors: Sequence[Predictor], report: LayersReport, scenario: str
         layers += match
         missing += [] if match else [predictor.name]
     if missing:
-        raise ProjectionError(_missing(missing, len(predictors), by_name, labels, scenario))
+        text = f"{where} no layer for {_listed(missing)}, of the {len(predictors)} predictors of the model"
+        text += f"; the layers are {_listed(sorted(by_name))}" if by_name else ""
+        complete = sorted(label for label, names in labels.items() if set(missing) <= names)
+        if scenario is None and complete:
+            text += f"; the scenario {complete[0]} has it: add --scenario {complete[0]!r}"
+        raise ProjectionError(text)
     return layers
-
-
-def _missing(
-    missing: Sequence[str],
-    n: int,
-    by_name: dict[str, list[LayerReport]],
-    labels: dict[str, set[str]],
-    scenario: str | None,
-) -> str:
-    where = f"the scenario {scenario} has" if scenario is not None else "there is"
-    text = f"{where} no layer for {_listed(missing)}, of the {n} predictors of the model"
-    text += f"; the layers are {_listed(sorted(by_name))}" if by_name else ""
-    complete = sorted(label for label, names in labels.items() if set(missing) <= names)
-    if scenario is None and complete:
-        text += f"; the scenario {complete[0]} has it: add --scenario {complete[0]!r}"
-    return text
 
 
 def _listed(names: Sequence[str]) -> str:

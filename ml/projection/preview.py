@@ -24,8 +24,8 @@ from ml.serving.artifact import Artifact
 Cells = NDArray[np.int64]
 #: Most rows and columns of a preview.
 MOST = 200
-#: Values that are decoded for a preview, about a second of work.
-_MOST_DECODED = 48 * 10**6
+#: Values that are decoded for a preview: a second or two of work.
+_MOST_DECODED = 10**8
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,11 @@ def choose_cells(shape: tuple[int, int], block: tuple[int, int], n_layers: int, 
     if excess > 1.0:
         # Blocks that go all the way across can be left out in one direction alone.
         divided = [count > 1 for count in counts]
-        group = math.ceil(excess ** (1.0 / max(1, sum(divided))))
+        first = max(1, round(math.sqrt(excess))) if all(divided) else math.ceil(excess)
+        groups = (first, math.ceil(excess / first) if all(divided) else math.ceil(excess))
         chosen = [
             _gather(cells, piece, group, size) if can_divide else cells
-            for cells, piece, size, can_divide in zip(chosen, pieces, shape, divided, strict=True)
+            for cells, piece, group, size, can_divide in zip(chosen, pieces, groups, shape, divided, strict=True)
         ]
     return chosen[0], chosen[1]
 

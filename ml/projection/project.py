@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from ml.layers.files import sha256_of
+from ml.layers.files import hash_layers, sha256_of
 from ml.projection.blocks import BLOCK_CELLS, BlockResult, Projection, compute_block, opened_here
 from ml.projection.cells import Unanswered
 from ml.projection.cogs import write_cog
@@ -87,7 +88,7 @@ def project(
     summary, _ = folder.inspect(key, replace=replace)
     if summary is not None:
         return summary
-    with _plain_errors(output), locked(output / WORK):
+    with _plain_errors(output), _unfinished_dropped(), locked(output / WORK):
         # Another process can have finished the map meanwhile.
         summary = folder.claim(key, replace=replace)
         if summary is None:
@@ -165,6 +166,10 @@ def _project(
     if not any(sum(result.cells) for result in ordered):
         clear(path)
         raise ProjectionError(_nothing(ordered))
+    changed = _changed(inputs)
+    if changed is not None:
+        clear(path)
+        raise ProjectionError(f"{changed} has changed while the map was computed: start again")
     advance(_COMPUTED, "Writing the files")
     calls = (delayed(write_cog)(path, one, stack.grid, tags_of(artifact, inputs, one)) for one in quantities)
     with closing(Parallel(return_as="generator_unordered")(calls)) as written:
@@ -181,6 +186,13 @@ def _project(
     return summary
 
 
+def _changed(inputs: ProjectionInputs) -> str | None:
+    """Return a file whose content is no longer the one that was inspected, or None."""
+    hashes = {layer.file: layer.sha256 for layer in inputs.stack.layers}
+    folder = inputs.stack.folder
+    return next((name for name, sha256 in hashes.items() if sha256 and hash_layers(folder / name) != sha256), None)
+
+
 def _nothing(results: list[BlockResult]) -> str:
     """Return why no cell has an answer."""
     unanswered = Unanswered()
@@ -195,6 +207,14 @@ def _nothing(results: list[BlockResult]) -> str:
     for name, labels in sorted(unanswered.unknown.items()):
         reasons.append(f"{sum(labels.values()):,} have a category of {name} that the model never saw")
     return f"no cell can be answered: {'; '.join(reasons)}"
+
+
+@contextmanager
+def _unfinished_dropped() -> Iterator[None]:
+    """Keep joblib from warning of blocks that are dropped where a map is stopped."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*tasks which were still being processed")
+        yield
 
 
 @contextmanager

@@ -56,9 +56,9 @@ def test_the_mercator_projection_of_the_web_is_corrected_by_latitude():
         top = 9_000_000 - 10_000 * row
         (west, east), (north, south) = to_degrees.transform([0, 10_000], [top, top - 10_000])
         # Between the rows that are computed, areas are interpolated.
-        assert areas[row, 7] == pytest.approx(polygon(west, south, east, north), rel=2e-4)
-    # Far in the north more than threefold.
-    assert areas[-1, 0] > 3 * areas[0, 0]
+        assert areas[row, 7] == pytest.approx(polygon(west, south, east, north), rel=5e-4)
+    # Cells that are equal on the map differ on the globe by more than twice.
+    assert areas[-1, 0] > 2 * areas[0, 0]
 
 
 def test_areas_do_not_depend_on_the_windows():
