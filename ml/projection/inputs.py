@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,7 +69,8 @@ def open_inputs(
     files : sequence of FileReport
         Reports on all files with layers.
     recipe : Recipe, optional
-        Choices for the layers; by default those of the model's own study, where it has some for files of these names.
+        Choices for the layers; by default those of the model's own study for the files that it was trained with, and for
+        files of scenarios by their names.
     scenario : str, optional
         Label of a scenario; static layers are carried over to it.
 
@@ -86,7 +87,10 @@ def open_inputs(
     """
     files = sorted(files, key=lambda file: file.name)
     card = artifact.card
-    recipe = _applied(recipe or recipe_of(card), files)
+    notes: list[str] = []
+    if recipe is None:
+        recipe, notes = _recipe_of(card, files)
+    recipe = _existing(recipe, files)
     report = review(recipe, files)
     chosen = _find_scenario(report, scenario)
     if chosen is not None and "training" not in report.roles:
@@ -99,7 +103,6 @@ def open_inputs(
         layers = _choose(card.predictors, report, scenario, where)
     _refuse_problems(report, recipe, layers)
     trained = {layer.predictor: layer for layer in card.preparation.layers} if card.preparation else {}
-    notes: list[str] = []
     for predictor, layer in zip(card.predictors, layers, strict=True):
         before = trained.get(predictor.name)
         notes += compare_layer(predictor, layer, known=before is not None and before.sha256 == layer.sha256)
@@ -120,18 +123,34 @@ def open_inputs(
         yield ProjectionInputs(stack, chosen, used, sources, notes)
 
 
-def recipe_of(card: ModelCard) -> Recipe:
-    """Return the recipe of a model's study; one without choices for a model of a demo study."""
-    if card.preparation is not None:
-        try:
-            return Recipe.model_validate_json(card.preparation.recipe)
-        except ValidationError:
-            # A card of another version of the program.
-            pass
-    return Recipe(title="projection")
+def _recipe_of(card: ModelCard, files: Sequence[FileReport]) -> tuple[Recipe, list[str]]:
+    """Return the recipe of a model's study, and notes on what was left out of it; an empty one for a demo study.
+
+    A factor that is right for a file of the study would be wrong for another one of the same name.
+    """
+    recipe = Recipe(title="projection")
+    if card.preparation is None:
+        return recipe, []
+    # A card of another version of the program can have a recipe that this one does not read.
+    with suppress(ValidationError):
+        recipe = Recipe.model_validate_json(card.preparation.recipe)
+    trained = {(layer.file, layer.band): layer for layer in card.preparation.layers}
+    hashes = {(layer.file, layer.band): layer.sha256 for file in files for layer in file.layers}
+    choices, notes = [], []
+    for choice in recipe.layers:
+        used = trained.get((choice.file, choice.band))
+        own = used is None or hashes.get((choice.file, choice.band), used.sha256) == used.sha256
+        plain = choice.model_copy(update=dict.fromkeys(("unit", "factor", "offset", "nodata", "legend")))
+        choices.append(choice if own else plain)
+        if used is not None and not own and plain != choice:
+            notes.append(
+                f"{used.predictor}: {choice.file} is not the file of that name in training: its values were taken as "
+                "they are."
+            )
+    return recipe.model_copy(update={"layers": choices}), notes
 
 
-def _applied(recipe: Recipe, files: Sequence[FileReport]) -> Recipe:
+def _existing(recipe: Recipe, files: Sequence[FileReport]) -> Recipe:
     """Return a recipe with the choices for layers that there are."""
     there = {(layer.file, layer.band) for file in files for layer in file.layers}
     return recipe.model_copy(
