@@ -69,8 +69,8 @@ def open_inputs(
     files : sequence of FileReport
         Reports on all files with layers.
     recipe : Recipe, optional
-        Choices for the layers; by default those of the model's own study for the files that it was trained with, and for
-        files of scenarios by their names.
+        Choices for the layers; by default those of the model's own study, for the files that it was trained with and
+        for files of scenarios by their names.
     scenario : str, optional
         Label of a scenario; static layers are carried over to it.
 
