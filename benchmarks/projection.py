@@ -11,7 +11,7 @@ in an order that is shuffled in each round:
 - scikit-learn: `predict_proba` of a down-sampled forest of as many trees on windows of rasterio
 
 Ratios are medians over the rounds of ours to theirs within one round, with the lowest and the highest. CPU time is that
-of all processes, and so is the peak memory. Then the map is made at each of the sides and with 1 and 2 processes. elapid
+of all processes, as is the peak memory. Then the map is made at each of the sides and with 1 and 2 processes. elapid
 is left out where it is not installed (`pip install -r benchmarks/requirements.txt`, or into a directory of its own that
 ``--elapid`` names).
 """
