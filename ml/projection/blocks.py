@@ -19,6 +19,7 @@ from ml.layers.raster_values import windows
 from ml.layers.stack import Stack
 from ml.projection.areas import CellAreas
 from ml.projection.cells import CellEncoder, Unanswered
+from ml.projection.local_processes import watch_parent
 from ml.projection.quantities import Quantity, quantities_of, stored
 from ml.recipes.reports import Grid, LayerReport
 from ml.serving.artifact import Artifact, load_artifact
@@ -85,6 +86,23 @@ def block_windows(
 def raw_file(work: Path, quantity: Quantity) -> Path:
     """Return the raw file of a quantity: all cells row by row."""
     return work / f"{quantity.name}.bin"
+
+
+def read_raw(work: Path, quantity: Quantity, width: int, rows: slice, columns: slice) -> NDArray[Any]:
+    """Return a window of a raw file of so many columns.
+
+    The file is not mapped into memory, because its pages would count as memory of this process.
+    """
+    with raw_file(work, quantity).open("rb", buffering=0) as stream:
+        if columns == slice(0, width):
+            stream.seek(rows.start * width * quantity.itemsize)
+            values = np.fromfile(stream, quantity.dtype, (rows.stop - rows.start) * width)
+            return values.reshape(-1, width)
+        lines = []
+        for row in range(rows.start, rows.stop):
+            stream.seek((row * width + columns.start) * quantity.itemsize)
+            lines.append(np.fromfile(stream, quantity.dtype, columns.stop - columns.start))
+        return np.stack(lines)
 
 
 @dataclass
@@ -244,6 +262,7 @@ def compute_block(projection: Projection, number: int) -> BlockResult:
     OSError
         The disk is full.
     """
+    watch_parent()
     if _thread.projection is None or _thread.key != (projection.key, projection.work):
         _replace(projection, None, None)
     assert _thread.projection is not None  # noqa: S101  (for the type checker)

@@ -25,7 +25,7 @@ Cells = NDArray[np.int64]
 #: Most rows and columns of a preview.
 MOST = 200
 #: Values that are decoded for a preview: a second or two of work.
-_MOST_DECODED = 10**8
+_MOST_DECODED = 6 * 10**7
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ml.projection.blocks import BlockResult, checksum, raw_file
+from ml.projection.blocks import BlockResult, checksum, raw_file, read_raw
 from ml.projection.errors import ProjectionError
 from ml.projection.quantities import Quantity
 from ml.recipes.reports import Grid
@@ -80,13 +78,8 @@ class WorkDirectory:
                 continue
             if 0 <= result.number < len(windows):
                 results[result.number] = result
-        raw = {
-            one.name: np.memmap(raw_file(self.path, one), one.dtype, "r", shape=(grid.height, grid.width))
-            for one in quantities
-        }
         for number, result in results.items():
-            rows, columns = windows[number]
-            block = {name: np.ascontiguousarray(values[rows, columns]) for name, values in raw.items()}
+            block = {one.name: read_raw(self.path, one, grid.width, *windows[number]) for one in quantities}
             if checksum(quantities, block) == result.checksum:
                 self.finished[number] = result
         text = "".join(_line(result) for result in self.finished.values())
