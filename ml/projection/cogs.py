@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
@@ -67,6 +70,8 @@ def write_cog(work: Path, quantity: Quantity, grid: Grid, tags: Mapping[str, str
             rasterio.shutil.copy(source, target, driver="COG", **options)
             _compare(work, quantity, grid, target)
     except (RasterioError, CPLE_BaseError, OSError) as error:
+        if shutil.disk_usage(work).free < raw_file(work, quantity).stat().st_size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), quantity.file) from error
         raise ProjectionError(f"{quantity.file} cannot be written: {describe(error, target)}") from error
     source.unlink()
     return quantity.name

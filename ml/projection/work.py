@@ -51,11 +51,12 @@ class WorkDirectory:
         """
         sizes = {raw_file(self.path, one): grid.width * grid.height * one.itemsize for one in quantities}
         there = sum(path.stat().st_blocks * 512 for path in sizes if path.exists())
-        needed, free = sum(sizes.values()) - there, shutil.disk_usage(self.path).free
+        # The finished files take less than the raw ones, which are removed after them.
+        needed, free = 2 * sum(sizes.values()) - there, shutil.disk_usage(self.path).free
         if needed > free:
             raise ProjectionError(
-                f"the map needs {needed / 1e6:,.0f} MB on the disk of {self.path.parent}, which has {free / 1e6:,.0f} "
-                "MB free"
+                f"the map needs up to {needed / 1e6:,.0f} MB on the disk of {self.path.parent}, which has "
+                f"{free / 1e6:,.0f} MB free"
             )
         if not (self.path / _KEY).exists():
             self._write(_KEY, json.dumps({"key": self._key}))

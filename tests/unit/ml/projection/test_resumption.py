@@ -232,7 +232,7 @@ def test_a_full_disk_is_one_line_and_what_is_finished_stays(survey, layers, undi
 def test_a_disk_that_is_too_small_is_refused_before_the_work(survey, layers, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    with pytest.raises(ProjectionError, match="the map needs 0 MB on the disk"):
+    with pytest.raises(ProjectionError, match="the map needs up to 0 MB on the disk"):
         finish(survey, layers, tmp_path / "map")
 
 
