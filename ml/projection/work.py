@@ -16,8 +16,6 @@ from ml.projection.errors import ProjectionError
 from ml.projection.quantities import Quantity
 from ml.recipes.reports import Grid
 
-#: Name of the work directory in the folder of a map.
-WORK = ".work"
 _KEY, _BLOCKS, _LOCK = "key.json", "blocks.jsonl", "lock"
 _LONGEST_KEY = 1000
 

@@ -18,8 +18,9 @@ from ml.layers.errors import LayerError
 from ml.projection import blocks
 from ml.projection import project as projecting
 from ml.projection.errors import Cancelled, ProjectionError
+from ml.projection.layout import WORK
 from ml.projection.project import project
-from ml.projection.work import WORK, locked
+from ml.projection.work import locked
 from ml.workers import workers
 from tests.unit.ml.projection.interrupted import BLOCK_CELLS
 from tests.unit.ml.projection.made_maps import contents, opened, values, write_layers
