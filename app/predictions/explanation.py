@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue import snapshot
 from app.errors import NotFound, Unavailable
 from app.predictions import stored
+from app.predictions.addresses import edit_url
 from app.predictions.explanation_schemas import ConditionChange, ExplanationAnswer, NearestRecord, RecordPlace
-from app.predictions.form import PREFIX, value_texts
 from app.predictions.inference import cached_or_computed
 from app.predictions.presentation import value_text
 from app.predictions.schemas import PredictionAnswer
@@ -22,7 +21,6 @@ from ml.predictors.encoding import number_text
 from ml.serving.artifact import Artifact
 from ml.serving.changes import smallest_change
 from ml.serving.nearest_records import NearRecord
-from ml.serving.threshold import OWN
 from ml.serving.verdict import WORDS, is_suitable
 
 #: Predictors of a record that a page names.
@@ -30,6 +28,9 @@ _MOST_DIFFERENCES = 3
 #: Decimals of a place in degrees: the map of a species has as many.
 _DECIMALS = 2
 _NO_CHANGE = "No change of a single condition, within what the model has seen, crosses the threshold."
+_OUTSIDE = "Not computed: these conditions lie outside what the model has seen."
+_SMALLEST = "The smallest change of a single condition within what the model has seen."
+_ANOTHER_LEVEL = "Another category of a single condition; a change of a number that is smaller was not found."
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,15 @@ class Explanation:
         What would change the answer; empty for an answer that cannot say.
     href : str or None
         The form with the changed value; None without a change, or where the model that answered is not active any more.
+    note : str
+        What kind of change it is.
     records : list of NearRecordView
     """
 
     data: ExplanationAnswer
     sentence: str
     href: str | None
+    note: str
     records: list[NearRecordView]
 
 
@@ -85,7 +89,7 @@ def explain_answer(answer: PredictionAnswer, card: ModelCard) -> Explanation | N
     Returns
     -------
     Explanation or None
-        None where the model cannot be opened.
+        None where the model cannot be opened, or where the stored conditions do not fit it.
     """
     try:
         return present(explain(answer), answer, card)
@@ -101,12 +105,13 @@ def explain(answer: PredictionAnswer) -> ExplanationAnswer:
     NotFound
         The model is not registered any more.
     Unavailable
-        The model cannot be opened.
+        The model cannot be opened, or the stored conditions do not fit it.
     """
     model = stored.model_of(answer.species.slug, answer.model.id)
     artifact = registry.opened(model if model is not None else registry.find(answer.model.id))
-    row = [answer.environment[predictor.name] for predictor in artifact.card.predictors]
-    nearest = artifact.predictor.nearest_records(row)
+    with stored.conditions_that_fit():
+        row = [answer.environment[predictor.name] for predictor in artifact.card.predictors]
+        nearest = artifact.predictor.nearest_records(row)
     return ExplanationAnswer(
         change=_change(artifact, answer, row),
         nearest=[_nearest(record, artifact.card) for record in nearest],
@@ -118,15 +123,18 @@ def present(data: ExplanationAnswer, answer: PredictionAnswer, card: ModelCard) 
     """Return an explanation with its sentences and links."""
     predictors = {predictor.name: predictor for predictor in card.predictors}
     change = data.change
-    sentence, href = "" if answer.verdict == "cannot_say" else _NO_CHANGE, None
+    sentence, href, note = "" if answer.verdict == "cannot_say" else _NO_CHANGE, None, _SMALLEST
+    if sentence and not answer.novelty.in_area_of_applicability:
+        sentence = _OUTSIDE
     if change is not None:
         predictor = predictors[change.predictor]
         sentence = (
             f"{WORDS[change.verdict]} with {predictor.label} at {_exact(change.value_needed, predictor)} "
             f"(now {_exact(change.value_now, predictor)})"
         )
-        href = _form_with(answer, change, card) if _answers(answer) else None
-    return Explanation(data, sentence, href, [_record_view(one, answer, predictors) for one in data.nearest])
+        href = edit_url(answer, card, {change.predictor: change.value_needed}) if _answers(answer) else None
+        note = _ANOTHER_LEVEL if predictor.type == "categorical" else _SMALLEST
+    return Explanation(data, sentence, href, note, [_record_view(one, answer, predictors) for one in data.nearest])
 
 
 def _change(artifact: Artifact, answer: PredictionAnswer, row: list[float | str]) -> ConditionChange | None:
@@ -199,17 +207,3 @@ def _answers(answer: PredictionAnswer) -> bool:
     """Return whether the model that gave an answer still answers for its species."""
     species = snapshot.current().by_slug.get(answer.species.slug)
     return species is not None and species.model is not None and species.model.id == answer.model.id
-
-
-def _form_with(answer: PredictionAnswer, change: ConditionChange, card: ModelCard) -> str:
-    """Return the address of the form with an answer's conditions and options, one condition changed."""
-    environment = answer.environment | {change.predictor: change.value_needed}
-    query = {"species": answer.species.slug}
-    query |= {PREFIX + name: text for name, text in value_texts(environment).items()}
-    if answer.threshold.rule == OWN:
-        query |= {"threshold": OWN, "own_threshold": number_text(answer.threshold.value)}
-    elif answer.threshold.rule != card.threshold_rule:
-        query["threshold"] = answer.threshold.rule
-    if answer.extrapolation != "flag":
-        query["extrapolation"] = answer.extrapolation
-    return "/?" + urlencode(query)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+#: Points whose distances from a row are computed together; they and their distances stay in the cache of a core.
+_POINTS = 512
+
 
 @njit(cache=True, nogil=True)
 def squared_distances(points, penalty, row):  # noqa: ANN001, ANN201
@@ -150,16 +153,44 @@ def nearest_points(points, penalty, rows, squared, largest):  # noqa: ANN001, AN
     largest : int16, shape (n,)
         Filled with the predictor that has the largest part in it.
     """
+    n, bits = points.shape[1], squared.view(np.int32)
+    best = np.zeros(rows.shape[0], np.int64)
+    distance = np.empty(_POINTS, np.float32)
+    squared[:] = np.float32(np.inf)
+    for start in range(0, n, _POINTS):
+        part = distance[: min(_POINTS, n - start)]
+        # The bits of numbers that are not negative are in the order of the numbers. Unlike a minimum of numbers, a
+        # minimum of integers is compiled to vector instructions.
+        part_bits = part.view(np.int32)
+        for r in range(rows.shape[0]):
+            part[:] = np.float32(0.0)
+            for j in range(points.shape[0]):
+                value, column = rows[r, j], points[j, start : start + part.shape[0]]
+                if penalty[j] > 0:
+                    apart = np.float32(penalty[j])
+                    for i in range(part.shape[0]):
+                        part[i] += apart if column[i] != value else np.float32(0.0)
+                else:
+                    for i in range(part.shape[0]):
+                        step = column[i] - value
+                        part[i] += step * step
+            lowest = part_bits[0]
+            for i in range(part.shape[0]):
+                lowest = min(lowest, part_bits[i])
+            if lowest < bits[r]:
+                i = 0
+                while part_bits[i] != lowest:
+                    i += 1
+                best[r], squared[r] = start + i, part[i]
     for r in range(rows.shape[0]):
-        best, squared[r] = nearest(points, penalty, rows[r])
         most = np.float32(-1.0)
         for j in range(points.shape[0]):
-            step = points[j, best] - rows[r, j]
-            part = step * step
+            step = points[j, best[r]] - rows[r, j]
+            part_of = step * step
             if penalty[j] > 0:
-                part = penalty[j] if step != 0 else np.float32(0.0)
-            if part > most:
-                most = part
+                part_of = penalty[j] if step != 0 else np.float32(0.0)
+            if part_of > most:
+                most = part_of
                 largest[r] = j
 
 

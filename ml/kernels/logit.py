@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 #: A forest's share of presences is clamped to this distance from 0 and 1 before its logit is taken.
@@ -28,6 +31,23 @@ def logit_variance(share: NDArray[np.float64], variance: NDArray[np.float64]) ->
 def logistic(x: ArrayLike) -> NDArray[np.float64]:
     """Return the logistic function of numbers; any shape."""
     return np.asarray(1 / (1 + np.exp(-_clamped(x, -700, 700))))
+
+
+@njit(cache=True, nogil=True)
+def calibrate_scores(score, intercept, slope, suitability):  # noqa: ANN001, ANN201
+    """Compute the suitability of scores, logistic(intercept + slope · score), into `suitability`.
+
+    `math.exp` is that of the single row: `numpy.exp` differs from it in the last bit, and a suitability must not depend
+    on how many rows are computed together.
+
+    Parameters
+    ----------
+    score, suitability : float64, shape (n,)
+    intercept, slope : float
+    """
+    for r in range(score.shape[0]):
+        x = intercept + slope * score[r]
+        suitability[r] = 1 / (1 + math.exp(-min(max(x, -700.0), 700.0)))
 
 
 def _clamped(x: ArrayLike, low: float, high: float) -> NDArray[np.float64]:

@@ -16,6 +16,8 @@ from numba import njit
 #: ``first`` and ``second`` are columns; ``knot`` is that of a hinge, or the code of a category.
 TERM = np.dtype([("kind", "<i4"), ("first", "<i4"), ("second", "<i4"), ("knot", "<f8")])
 LINEAR, QUADRATIC, PRODUCT, RISING, FALLING, CATEGORY = range(6)
+# Rows that are scaled together.
+_ROWS = 512
 
 
 @njit(cache=True, nogil=True)
@@ -56,12 +58,43 @@ def expand_terms(terms, low, span, rows, out):  # noqa: ANN001, ANN201
 
 @njit(cache=True, nogil=True)
 def sum_terms(terms, coefficients, low, span, rows, out):  # noqa: ANN001, ANN201
-    """Add the weighted sum of the terms of each row to `out`, float64 of shape (n,)."""
-    for t in range(terms.shape[0]):
-        for r in range(rows.shape[0]):
-            a = _scaled(terms, t, low, span, rows, r, 0)
-            b = _scaled(terms, t, low, span, rows, r, 1) if terms[t].kind == PRODUCT else 0.0
-            out[r] += coefficients[t] * _term(terms[t].kind, a, b, terms[t].knot)
+    """Add the weighted sum of the terms of each row to `out`, float64 of shape (n,).
+
+    The rows are scaled once, in parts that stay in the cache of a core, and the kind of a term is looked at outside the
+    loop over rows, so that this loop is compiled to vector instructions. Terms are added in their order, as in
+    `share_terms`, so that one row and many rows give the same bits.
+    """
+    scaled = np.empty((rows.shape[1], _ROWS))
+    for start in range(0, rows.shape[0], _ROWS):
+        n = min(_ROWS, rows.shape[0] - start)
+        for j in range(rows.shape[1]):
+            for r in range(n):
+                # the span of a categorical predictor is not used
+                width = span[j] if span[j] != 0 else 1.0
+                scaled[j, r] = min(1.0, max(0.0, (np.float64(rows[start + r, j]) - low[j]) / width))
+        total = out[start : start + n]
+        for t in range(terms.shape[0]):
+            kind, knot, weight = terms[t].kind, terms[t].knot, coefficients[t]
+            a = scaled[terms[t].first, :n]
+            if kind == LINEAR:
+                for r in range(n):
+                    total[r] += weight * a[r]
+            elif kind == QUADRATIC:
+                for r in range(n):
+                    total[r] += weight * (a[r] * a[r])
+            elif kind == PRODUCT:
+                b = scaled[terms[t].second, :n]
+                for r in range(n):
+                    total[r] += weight * (a[r] * b[r])
+            elif kind == RISING:
+                for r in range(n):
+                    total[r] += weight * max(0.0, (a[r] - knot) / (1.0 - knot))
+            elif kind == FALLING:
+                for r in range(n):
+                    total[r] += weight * max(0.0, (knot - a[r]) / knot)
+            else:
+                for r in range(n):
+                    total[r] += weight * (1.0 if rows[start + r, terms[t].first] == knot else 0.0)
 
 
 @njit(cache=True, nogil=True)

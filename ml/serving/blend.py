@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.kernels.logit import SHARE_LIMIT, logit_variance, share_logit
+from ml.kernels.logit import SHARE_LIMIT, calibrate_scores, logit_variance, share_logit
 from ml.kernels.network import forward, network_inputs
 from ml.kernels.terms import sum_terms
-from ml.kernels.trees import walk_rows, walk_variance
 from ml.serving.forest import Forest
 
 
@@ -91,17 +90,7 @@ def sampling_variance(forest: Forest, rows: NDArray[np.float32]) -> NDArray[np.f
     Sexton & Laake 2009, Computational Statistics & Data Analysis 53: 801-811, doi 10.1016/j.csda.2008.08.007;
     Athey, Tibshirani & Wager 2019, Annals of Statistics 47: 1148-1178, doi 10.1214/18-AOS1709.
     """
-    share, variance = share_and_variance(forest, rows)
-    return logit_variance(share, variance)
-
-
-def share_and_variance(forest: Forest, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the forest's share of presences and its `half_sample_variance` for encoded rows, each of shape (n,)."""
-    share, variance = np.empty(len(rows)), np.empty(len(rows))
-    rows = np.ascontiguousarray(rows, np.float32)
-    arrays = (forest.splits, forest.shares, forest.leaves, forest.starts, forest.half_sample, forest.half_sample_sizes)
-    walk_variance(*arrays, rows, share, variance)
-    return share, variance
+    return logit_variance(*forest.shares_and_variances(rows))
 
 
 def maxent_logit(model: MaxentTerms, rows: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -178,14 +167,9 @@ class Blend:
         ndarray of float64, shape (n,)
         """
         rows = np.ascontiguousarray(rows, np.float32)
-        total = np.empty(len(rows))
-        forest = self.forest
-        walk_rows(forest.splits, forest.shares, forest.leaves, forest.starts, rows, total)
-        total = self.weights[0] * share_logit(total, self.share_limit)
-        if self.maxent is not None:
-            total += self.weights[1] * maxent_logit(self.maxent, rows)
-        if self.network is not None:
-            total += self.weights[2] * network_logit(self.network, rows)
+        total = self.weights[0] * share_logit(self.forest.shares_of(rows), self.share_limit)
+        for weight, score in self._scores_of_others(rows):
+            total += weight * score
         return total
 
     def measure(self, rows: NDArray[np.float32]) -> BlendMeasures:
@@ -200,20 +184,13 @@ class Blend:
         BlendMeasures
         """
         rows = np.ascontiguousarray(rows, np.float32)
-        share, variance = share_and_variance(self.forest, rows)
-        scores = [share_logit(share, self.share_limit)]
-        weights = [self.weights[0]]
-        if self.maxent is not None:
-            scores.append(maxent_logit(self.maxent, rows))
-            weights.append(self.weights[1])
-        if self.network is not None:
-            scores.append(network_logit(self.network, rows))
-            weights.append(self.weights[2])
+        share, variance = self.forest.shares_and_variances(rows)
+        parts = [(self.weights[0], share_logit(share, self.share_limit)), *self._scores_of_others(rows)]
         mean = np.zeros(len(rows))
-        for weight, score in zip(weights, scores, strict=True):
+        for weight, score in parts:
             mean += weight * score
         disagreement = np.zeros(len(rows))
-        for weight, score in zip(weights, scores, strict=True):
+        for weight, score in parts:
             distance = score - mean
             disagreement += weight * (distance * distance)
         return BlendMeasures(mean, logit_variance(share, variance), disagreement)
@@ -255,11 +232,22 @@ class Blend:
     def score_of_others(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the part of the score of encoded rows that is not the forest's, shape (n,)."""
         total = np.zeros(len(rows))
-        if self.maxent is not None:
-            total += self.weights[1] * maxent_logit(self.maxent, rows)
-        if self.network is not None:
-            total += self.weights[2] * network_logit(self.network, rows)
+        for weight, score in self._scores_of_others(rows):
+            total += weight * score
         return total
+
+    @property
+    def other_members(self) -> list[tuple[float, MaxentTerms | Network]]:
+        """Weight and member, except the forest, in order; a member of weight 0 changes no number and is left out."""
+        members = zip(self.weights[1:], (self.maxent, self.network), strict=True)
+        return [(weight, member) for weight, member in members if member is not None and weight != 0]
+
+    def _scores_of_others(self, rows: NDArray[np.float32]) -> list[tuple[float, NDArray[np.float64]]]:
+        """Return weight and scores of the members except the forest."""
+        return [
+            (weight, maxent_logit(member, rows) if isinstance(member, MaxentTerms) else network_logit(member, rows))
+            for weight, member in self.other_members
+        ]
 
     def suitability(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the suitability of encoded rows, shape (n,)."""
@@ -267,13 +255,14 @@ class Blend:
 
     def suitability_of(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the suitability that belongs to each score: that of `suitability_at`; shape (n,)."""
-        return np.array([self.suitability_at(each) for each in score.tolist()], np.float64)
+        suitability = np.empty(len(score))
+        calibrate_scores(np.ascontiguousarray(score, np.float64), self.intercept, self.slope, suitability)
+        return suitability
 
     def suitability_at(self, score: float) -> float:
         """Return the suitability that belongs to a score.
 
-        Both one row and many rows use this function: `numpy.exp` and `math.exp` differ in the last bit, and a
-        suitability must not depend on how many rows are computed together.
+        `suitability_of` computes the same for many scores.
         """
         x = self.intercept + self.slope * score
         return 1 / (1 + math.exp(-min(max(x, -700.0), 700.0)))

@@ -17,7 +17,7 @@ from ml.serving.threshold import Cutoff
 from ml.serving.verdict import judge_rows
 
 #: Rows that are computed together; their intermediate values take some megabytes.
-BLOCK_ROWS = 4096
+BLOCK_ROWS = 2**15
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ml.kernels.logit import logit_variance, share_logit
 from ml.kernels.terms import share_terms
 from ml.kernels.trees import half_sample_variance, walk_one
-from ml.serving.blend import Blend, Network, network_logit
+from ml.serving.blend import Blend, MaxentTerms, Network, network_logit
 
 
 @dataclass(frozen=True)
@@ -72,16 +72,16 @@ def explain(blend: Blend, row: NDArray[np.float32]) -> Explanation:
     effects *= weight[0]
     # Weight, score and base of each member.
     parts = [(weight[0], float(score), float(start))]
-    if blend.maxent is not None:
-        model = blend.maxent
-        own = np.zeros(len(row))
-        total, base = share_terms(model.terms, model.coefficients, model.centres, model.low, model.span, row[None], own)
-        parts.append((weight[1], total - model.offset, base - model.offset))
-        effects += weight[1] * own
-    if blend.network is not None:
-        value, typical, own = _network_effects(blend.network, row)
-        parts.append((weight[2], value, typical))
-        effects += weight[2] * own
+    for share_of, member in blend.other_members:
+        if isinstance(member, MaxentTerms):
+            own = np.zeros(len(row))
+            columns = (member.coefficients, member.centres, member.low, member.span)
+            total, base = share_terms(member.terms, *columns, row[None], own)
+            value, typical = total - member.offset, base - member.offset
+        else:
+            value, typical, own = _network_effects(member, row)
+        parts.append((share_of, value, typical))
+        effects += share_of * own
     mean = sum(w * value for w, value, _ in parts)
     return Explanation(
         score=mean,

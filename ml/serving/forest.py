@@ -15,11 +15,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.kernels.bulk_trees import LARGE_STEP, MOST_NODES, STEP, lay_out, walk_forest
 from ml.kernels.lines import walk_line
-from ml.kernels.trees import NODE, SPLIT, fold, unfold
+from ml.kernels.trees import NODE, SPLIT, fold, unfold, walk_rows, walk_variance
 
 #: What the fields of `SPLIT` can count. A tree draws some hundreds of records and has fewer splits than that.
 MOST_SPLITS = MOST_PREDICTORS = 2**16
+# For fewer rows it takes longer to lay out the trees than to walk them one row at a time.
+_FEW_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,56 @@ class Forest:
         n, base = walk_line(self.splits, self.shares, self.leaves, self.starts, *line)
         order = np.argsort(at[:n], kind="stable")
         return at[order], (base + np.concatenate([[0.0], np.cumsum(jump[order])])) / self.n_trees
+
+    def shares_of(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the share of presences of rows: the mean leaf value.
+
+        Parameters
+        ----------
+        rows : ndarray of float32, shape (n, n_predictors)
+            Encoded.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+        """
+        rows, share = np.ascontiguousarray(rows, np.float32), np.empty(len(rows))
+        if len(rows) < _FEW_ROWS:
+            walk_rows(self.splits, self.shares, self.leaves, self.starts, rows, share)
+        else:
+            self._walk(rows, share, np.empty(0))
+        return share
+
+    def shares_and_variances(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the share of presences of rows, and its `half_sample_variance`.
+
+        Parameters
+        ----------
+        rows : ndarray of float32, shape (n, n_predictors)
+            Encoded.
+
+        Returns
+        -------
+        share, variance : ndarray of float64, shape (n,)
+        """
+        rows = np.ascontiguousarray(rows, np.float32)
+        share, variance = np.empty(len(rows)), np.empty(len(rows))
+        if len(rows) < _FEW_ROWS:
+            arrays = (self.splits, self.shares, self.leaves, self.starts, self.half_sample, self.half_sample_sizes)
+            walk_variance(*arrays, rows, share, variance)
+        else:
+            self._walk(rows, share, variance)
+        return share, variance
+
+    def _walk(self, rows: NDArray[np.float32], share: NDArray[np.float64], variance: NDArray[np.float64]) -> None:
+        """Fill `share` and `variance`. The layout is not kept: it takes more memory than the forest itself."""
+        n_nodes = 2 * len(self.splits) + self.n_trees
+        large = 2 * int(np.diff(self.starts).max()) + 1 > MOST_NODES
+        steps, values = np.empty(n_nodes, LARGE_STEP if large else STEP), np.empty(n_nodes)
+        depths = np.empty(self.n_trees, np.int64)
+        lay_out(self.splits, self.shares, self.leaves, self.starts, steps, values, depths)
+        samples = (self.half_sample, self.half_sample_sizes)
+        walk_forest(steps, values, self.starts, depths, *samples, rows, share, variance)
 
     @property
     def n_trees(self) -> int:

@@ -29,7 +29,8 @@ def shown(verdict="suitable", place=None, differing=(), **values):
         environment={**YOURS, **values},
         differing=list(differing),
     )
-    answer = PredictionAnswer.model_construct(verdict=verdict, environment=YOURS)
+    novelty = SimpleNamespace(in_area_of_applicability=True)
+    answer = PredictionAnswer.model_construct(verdict=verdict, environment=YOURS, novelty=novelty)
     return present(ExplanationAnswer(change=None, nearest=[record], missing=[]), answer, CARD)
 
 
