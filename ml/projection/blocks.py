@@ -121,6 +121,9 @@ class BlockResult:
     beyond : int
         Cells outside the area of applicability.
     beyond_area : float
+    outside_range : int
+        Cells with a value outside its training range, which are among those beyond.
+    outside_range_area : float
     unanswered : dict
         `Unanswered.as_json`.
     """
@@ -131,6 +134,8 @@ class BlockResult:
     areas: list[float]
     beyond: int
     beyond_area: float
+    outside_range: int
+    outside_range_area: float
     unanswered: dict[str, Any]
 
 
@@ -202,6 +207,8 @@ class _OpenProjection:
         verdict = results["verdict"].ravel()
         area = self.answers.areas(rows, columns).ravel()
         beyond = results["inside"].ravel() == 0
+        # NaN, where there is no answer, is not negative.
+        outside_range = results["mess"].ravel() < 0
         return BlockResult(
             number=number,
             checksum=checksum(self.answers.quantities, results),
@@ -209,6 +216,8 @@ class _OpenProjection:
             areas=[math.fsum(area[verdict == value]) for value in range(len(VERDICTS))],
             beyond=int(beyond.sum()),
             beyond_area=math.fsum(area[beyond]),
+            outside_range=int(outside_range.sum()),
+            outside_range_area=math.fsum(area[outside_range]),
             unanswered=unanswered.as_json(),
         )
 
