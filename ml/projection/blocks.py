@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from ml.projection.areas import CellAreas
 from ml.projection.cells import CellEncoder, Unanswered
 from ml.projection.local_processes import watch_parent
 from ml.projection.quantities import Quantity, quantities_of, stored
+from ml.projection.raw_files import checksum, raw_file, write_at
 from ml.recipes.reports import Grid, LayerReport
 from ml.serving.artifact import Artifact, load_artifact
 from ml.serving.bulk import answer_encoded
@@ -81,28 +81,6 @@ def block_windows(
         step = max(1, cells // (columns.stop - columns.start))
         for top in range(rows.start, rows.stop, step):
             yield slice(top, min(rows.stop, top + step)), columns
-
-
-def raw_file(work: Path, quantity: Quantity) -> Path:
-    """Return the raw file of a quantity: all cells row by row."""
-    return work / f"{quantity.name}.bin"
-
-
-def read_raw(work: Path, quantity: Quantity, width: int, rows: slice, columns: slice) -> NDArray[Any]:
-    """Return a window of a raw file of so many columns.
-
-    The file is not mapped into memory, because its pages would count as memory of this process.
-    """
-    with raw_file(work, quantity).open("rb", buffering=0) as stream:
-        if columns == slice(0, width):
-            stream.seek(rows.start * width * quantity.itemsize)
-            values = np.fromfile(stream, quantity.dtype, (rows.stop - rows.start) * width)
-            return values.reshape(-1, width)
-        lines = []
-        for row in range(rows.start, rows.stop):
-            stream.seek((row * width + columns.start) * quantity.itemsize)
-            lines.append(np.fromfile(stream, quantity.dtype, columns.stop - columns.start))
-        return np.stack(lines)
 
 
 @dataclass
@@ -233,22 +211,6 @@ class _OpenProjection:
                 write_at(handle, line.tobytes(), (row * self._width + columns.start) * size)
         finally:
             os.close(handle)
-
-
-def write_at(handle: int, content: bytes, offset: int) -> None:
-    """Write all bytes at an offset of a file."""
-    view = memoryview(content)
-    while view:
-        written = os.pwrite(handle, view, offset)
-        view, offset = view[written:], offset + written
-
-
-def checksum(quantities: tuple[Quantity, ...], results: Mapping[str, NDArray[Any]]) -> int:
-    """Return the CRC-32 of the bytes of all quantities of a block."""
-    total = 0
-    for quantity in quantities:
-        total = zlib.crc32(np.ascontiguousarray(results[quantity.name]).data, total)
-    return total
 
 
 class _Thread(threading.local):
