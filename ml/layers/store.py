@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -13,8 +13,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.layers.cells import GridLookup
 from ml.layers.errors import LayerError
 from ml.layers.stored_index import INDEX, StoredLayers, StoredLayersError, StoredSet, count_bytes, read_index
+from ml.recipes.reports import Grid
 
 #: Share of the free disk space that one store may take.
 _DISK_SHARE = 0.5
@@ -48,6 +50,11 @@ class ArrayBlocks:
     def read(self, rows: slice, columns: slice) -> NDArray[np.float32]:
         """Return a window, shape (n_layers, rows, columns)."""
         return self.values[:, rows, columns]
+
+    @contextmanager
+    def open(self) -> Iterator[ArrayBlocks]:
+        """Yield itself, as a `SetSource` opens layers."""
+        yield self
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,28 @@ def write_store(
     return final
 
 
+def extent_of(grid: Grid) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of a grid, degrees of WGS 84; west above east crosses the antimeridian."""
+    lookup = GridLookup(grid)
+    east, south = grid.west + grid.width * grid.cell_x, grid.north - grid.height * grid.cell_y
+    if lookup.geographic and east - grid.west >= 359.999:
+        return -180.0, max(-90.0, south), 180.0, min(90.0, grid.north)
+    steps = np.linspace(0.0, 1.0, 21)
+    x, y = grid.west + steps * (east - grid.west), south + steps * (grid.north - south)
+    edge = np.full(21, 1.0)
+    longitude, latitude = lookup.to_degrees(
+        np.concatenate([x, x, grid.west * edge, east * edge]), np.concatenate([south * edge, grid.north * edge, y, y])
+    )
+    known = np.isfinite(longitude) & np.isfinite(latitude)
+    if not known.any():
+        return -180.0, -90.0, 180.0, 90.0
+    # the longitudes lie beside each other after a turn to the middle of the grid
+    middle = float(longitude[known][0])
+    turned = (longitude[known] - middle + 180.0) % 360.0 - 180.0
+    west, far = (float((middle + turn + 180.0) % 360.0 - 180.0) for turn in (turned.min(), turned.max()))
+    return west, max(-90.0, float(latitude[known].min())), far, min(90.0, float(latitude[known].max()))
+
+
 def _write_set(
     path: Path, index: StoredLayers, source: SetSource, number: int, n_sets: int, advance: Callable[[float], None]
 ) -> None:
@@ -141,7 +170,10 @@ def _add_trained(folder: Path, index: StoredLayers) -> bool:
         present = read_index(folder)
     except StoredLayersError:
         return False
-    size = index.grid.width * index.grid.height * len(index.sets[0].layers) * 4
+    if present.model_copy(update={"trained": []}) != index.model_copy(update={"trained": []}):
+        # a scenario was added
+        return False
+    size = count_bytes(index.grid, len(index.sets[0].layers), 1)
     for one in present.sets:
         if not (folder / one.file).is_file() or (folder / one.file).stat().st_size < size:
             return False

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ml.card import Predictor
 from ml.layers.stored import LayerSet, shortest
-from ml.predictors.encoding import find_level, number_text, why_impossible
+from ml.predictors.encoding import find_level, limits_of, number_text, why_impossible
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,17 @@ def block_rows(
         Whether a cell can be answered: each layer has a value, which is possible and of a known category.
     """
     stored = layers.block(rows, columns).reshape(-1, len(layers.names))
-    values, missing, wrong = _conditions(layers, stored, predictors)
-    valid = ~missing.any(axis=1)
-    valid[list(wrong)] = False
-    return values, valid
+    if any(predictor.type == "categorical" or predictor.transform != "none" for predictor in predictors):
+        values, missing, wrong = _conditions(layers, stored, predictors)
+        valid = np.asarray(~missing.any(axis=1))
+        valid[list(wrong)] = False
+        return values, valid
+    # numbers that models encode in single precision: to find their shortest spelling would take longer than the model
+    values = stored[:, [layers.names.index(predictor.name) for predictor in predictors]].astype(np.float64)
+    low, high = np.array([limits_of(predictor) for predictor in predictors]).T
+    # compared as the single precision of the limits, since 0.1 in single precision is above 0.1
+    possible = (values >= np.float32(low)) & (values <= np.float32(high))
+    return values, np.asarray(possible.all(axis=1))
 
 
 def _conditions(
