@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +23,7 @@ from ml.recipes.reports import Grid
 
 #: Share of the free disk space that one store may take.
 _DISK_SHARE = 0.5
+_DRAFT = ".writing-"
 
 
 class Blocks(Protocol):
@@ -111,7 +115,9 @@ def write_store(
             f"the values of the layers take {size / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free: at most half of "
             "the free space is used"
         )
-    draft = Path(tempfile.mkdtemp(prefix=".writing-", dir=home))
+    _remove_abandoned(home)
+    draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=home))
+    handle = _lock(draft)
     try:
         for number, source in enumerate(sources):
             _write_set(draft / source.about.file, index, source, number, len(sources), advance)
@@ -122,7 +128,29 @@ def write_store(
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+    finally:
+        os.close(handle)
     return final
+
+
+def _lock(draft: Path, *, wait: bool = True) -> int:
+    """Open and lock a draft, which the kernel unlocks when its process ends."""
+    handle = os.open(draft, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _remove_abandoned(home: Path) -> None:
+    """Remove the drafts of processes that were killed."""
+    for draft in home.glob(f"{_DRAFT}*"):
+        with contextlib.suppress(OSError):
+            handle = _lock(draft, wait=False)
+            shutil.rmtree(draft, ignore_errors=True)
+            os.close(handle)
 
 
 def extent_of(grid: Grid) -> tuple[float, float, float, float]:

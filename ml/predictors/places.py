@@ -59,7 +59,7 @@ def rows_at(
     for row in np.flatnonzero((cell < 0) | missing.any(axis=1)).tolist():
         problems[row] = _outside(layers, float(lat[row]), float(lon[row]), int(cell[row]))
         if problems[row] is None:
-            problems[row] = _lacking([predictors[i] for i in np.flatnonzero(missing[row]).tolist()])
+            problems[row] = _lacking([predictors[i] for i in np.flatnonzero(missing[row]).tolist()], len(predictors))
     for row, problem in wrong.items():
         problems[row] = problems[row] or problem
     return PlaceRows(values, problems, cell)
@@ -126,7 +126,9 @@ def _outside(layers: LayerSet, latitude: float, longitude: float, cell: int) -> 
     return f"lies outside the layers of this study, which cover {layers.coverage}" if cell < 0 else None
 
 
-def _lacking(predictors: Sequence[Predictor]) -> str:
+def _lacking(predictors: Sequence[Predictor], n_layers: int) -> str:
+    if len(predictors) == n_layers > 1:
+        return "none of the layers of this study has a value there"
     labels = [f"{one.label} ({one.name})" if one.name not in one.label else one.label for one in predictors]
     if len(labels) == 1:
         return f"the layer {labels[0]} has no value there"
