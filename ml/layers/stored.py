@@ -102,7 +102,7 @@ class LayerStore:
         self.index = read_index(folder)
         try:
             self.lookup = GridLookup(self.index.grid)
-        except ValueError as error:  # pyproj's errors are among them
+        except RuntimeError as error:  # pyproj's errors are among them
             raise StoredLayersError(f"{folder / INDEX} has a CRS that is not known") from error
         self._open: dict[str | None, LayerSet] = {}
         self._lock = threading.Lock()
