@@ -56,9 +56,8 @@ def load_banana_slug_climate(raw: Path) -> StudyData:
         raise FileNotFoundError(climate)
     verify(climate)
     grid = Climatology(climate)
-    assert points.coordinates is not None  # noqa: S101 (the study has coordinates)
     present = points.presence.iloc[:, 0].to_numpy() == 1
-    cell = grid.cell_of(points.coordinates[:, 0], points.coordinates[:, 1])
+    cell = _cells(points, grid)
     with_record = np.unique(cell[present])
     others = np.setdiff1d(np.unique(cell[~present]), with_record)
     row, column = np.divmod(np.concatenate([with_record, others]), grid.longitude.size)
@@ -88,12 +87,15 @@ def banana_slug_climate_layers(raw: Path) -> Era5Layers:
     Parameters
     ----------
     raw : Path
-        Directory of the ERA5 climatology, the land outline and the projections of the Met Office.
+        Directory of ``ariolimax.gpkg``, the ERA5 climatology, the land outline and the projections of the Met Office.
     """
-    land = read_land(raw / OUTLINE)
+    land, grid = read_land(raw / OUTLINE), Climatology(raw / CLIMATE)
+    # the outline lacks the islands off the coast, which have points of the landscape
+    with_points = np.unique(_cells(load_banana_slug(raw), grid))
 
     def surface(longitude: Floats, latitude: Floats) -> np.ndarray:
-        return near(land, longitude, latitude, _COAST_DEGREES)
+        on_islands = np.isin(grid.cell_of(longitude, latitude), with_points)
+        return near(land, longitude, latitude, _COAST_DEGREES) | on_islands
 
     scenarios = {}
     for pathway, (name, words) in _PATHWAYS.items():
@@ -105,6 +107,11 @@ def banana_slug_climate_layers(raw: Path) -> Era5Layers:
             scenarios[f"{pathway} {first}–{last}"] = note, read_change(raw / name, (first, last))
     files = [raw / CLIMATE, raw / OUTLINE, *(raw / name for name, _ in _PATHWAYS.values())]
     return Era5Layers(SLUG, EXTENT, surface, files, scenarios)
+
+
+def _cells(points: StudyData, grid: Climatology) -> np.ndarray:
+    assert points.coordinates is not None  # noqa: S101 (the study has coordinates)
+    return grid.cell_of(points.coordinates[:, 0], points.coordinates[:, 1])
 
 
 def _description(records: int, cells: int, others: int) -> StudyDescription:
