@@ -10,8 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.catalogue import snapshot
 from app.errors import NotFound, Unavailable
 from app.predictions import stored
+from app.predictions.conditions import value_texts
 from app.predictions.explanation_schemas import ConditionChange, ExplanationAnswer, NearestRecord, RecordPlace
-from app.predictions.form import PREFIX, value_texts
+from app.predictions.form import PREFIX
 from app.predictions.inference import cached_or_computed
 from app.predictions.presentation import value_text
 from app.predictions.schemas import PredictionAnswer

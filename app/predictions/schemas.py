@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from app.catalogue.refs import ModelRef, SpeciesRef
+from app.predictions.place_schemas import Location, PlaceInForm
 from app.species.schemas import SpeciesDetail
 from app.web.fields import PageQuery, Text, plain_text
 from ml.card import Conditions
@@ -84,22 +85,6 @@ class RequestOptions(BaseModel):
         json_schema_extra={
             "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"enum": [*RULES]}, {"type": "null"}]
         },
-    )
-
-
-def one_turn(longitude: float) -> float:
-    """Return a longitude of 0 to 360 degrees as one of -180 to 180."""
-    return round(longitude - 360.0, 9) if longitude > 180.0 else longitude
-
-
-class Location(BaseModel):
-    """A place, in degrees of WGS 84."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    latitude: float = Field(ge=-90, le=90, allow_inf_nan=False)
-    longitude: Annotated[float, AfterValidator(one_turn)] = Field(
-        ge=-180, le=360, allow_inf_nan=False, description="-180 to 180; 0 to 360 is accepted too."
     )
 
 
@@ -288,5 +273,6 @@ class PredictForm(BaseModel):
     starting_points: list[Conditions] = Field(default_factory=list)
     start: str = Field("", description="Label of the starting point whose values the form shows.")
     reset: str = Field("", description="Address of the values before any change.")
+    place: PlaceInForm | None = None
     hint: str = Field("", description="What to try with the example of the first page.")
     query: str = ""
