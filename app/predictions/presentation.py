@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from app.places.words import place_text, typed_text
+from app.predictions.answer_place import place_address, place_of, place_query
 from app.predictions.schemas import PredictionAnswer
 from app.predictions.verdict import OutsideRange, outside_ranges
 from app.species.curve_drawing import Drawing
@@ -167,22 +167,10 @@ def line_of(answer: PredictionAnswer, card: ModelCard) -> str:
 
 
 def edit_url(answer: PredictionAnswer, card: ModelCard) -> str:
-    """Return the address of the predict page with the species, the place or the values, and the options of an answer."""
-    return "/?" + urlencode({"species": answer.species.slug, **_place_or_values(answer), **_options(answer, card)})
-
-
-def _place_or_values(answer: PredictionAnswer) -> dict[str, str]:
-    if answer.location is None:
-        return _values(answer)
-    latitude, longitude = typed_text(*answer.location.pair).split(", ")
-    return {"lat": latitude, "lon": longitude, **({"scenario": answer.scenario} if answer.scenario else {})}
-
-
-def place_of(answer: PredictionAnswer) -> str:
-    """Return the place and the scenario of an answer in words; empty for an answer to given conditions."""
-    if answer.location is None:
-        return ""
-    return place_text(*answer.location.pair) + (f", scenario {answer.scenario}" if answer.scenario else "")
+    """Return the address of the predict page with the species, the place or values, and the options of an answer."""
+    return "/?" + urlencode(
+        {"species": answer.species.slug, **(place_address(answer) or _values(answer)), **_options(answer, card)}
+    )
 
 
 def _options(answer: PredictionAnswer, card: ModelCard) -> dict[str, str]:
@@ -261,10 +249,7 @@ def _values(answer: PredictionAnswer) -> dict[str, str]:
 
 def curl(answer: PredictionAnswer, site: str) -> str:
     """Return a curl command for the same request."""
-    query: dict[str, object] = {"species": answer.species.slug, "environment": answer.environment}
-    if answer.location is not None:
-        query = {"species": answer.species.slug, "location": answer.location.model_dump()}
-        query |= {"scenario": answer.scenario} if answer.scenario else {}
+    query = {"species": answer.species.slug, **(place_query(answer) or {"environment": answer.environment})}
     body = orjson.dumps(query).decode()
     address = shlex.quote(f"{site}/api/v1/predictions")
     return f"curl {address} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
