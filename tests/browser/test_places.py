@@ -18,10 +18,12 @@ TYPED = "41.95, 2.55"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _layers(url: str, workroom: Path) -> None:
+def _layers(url: str, workroom: Path, model_tree: Path) -> None:
     """Layers of one species; the pages of the others stay as other tests know them."""
-    (card,) = (workroom / "browser").glob(f"models/*/{SPECIES}/*/card.json")
-    write_hills(workroom / "browser" / "layers", [json.loads(card.read_text())["training"]["data_fingerprint"]])
+    (card,) = model_tree.glob(f"*/{SPECIES}/*/card.json")
+    fingerprint = json.loads(card.read_text())["training"]["data_fingerprint"]
+    for site in workroom.glob("browser-*"):
+        write_hills(site / "layers", [fingerprint])
 
 
 def _is_post(response: Response) -> bool:
