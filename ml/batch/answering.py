@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ml.batch.answer_columns import COLUMNS, SPECIES, answer_texts, error_texts
@@ -139,7 +140,7 @@ class Answering:
         errors: dict[int, list[str]] = {}
         for problem in problems:
             errors.setdefault(problem.row, []).append(f"{problem.predictor}: {problem.text}")
-        good = [row for row in range(len(values)) if row not in errors] if errors else None
+        good = np.setdiff1d(np.arange(len(values)), list(errors)) if errors else None
         answers = answer_rows(
             subject.artifact,
             values if good is None else values[good],
@@ -149,10 +150,9 @@ class Answering:
         texts = answer_texts(answers, [predictor.name for predictor in subject.predictors])
         if self._extrapolation == "refuse":
             texts = [one if one[_INSIDE] == "1" else error_texts(_REFUSED) for one in texts]
-        if good is None:
-            return texts
-        rows = iter(texts)
-        return [error_texts("; ".join(errors[row])) if row in errors else next(rows) for row in range(len(values))]
+        for row in sorted(errors):
+            texts.insert(row, error_texts("; ".join(errors[row])))
+        return texts
 
     def _count(
         self,
