@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -72,6 +72,21 @@ class Summary:
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     problems: list[tuple[int, str, str]] = field(default_factory=list)
     n_problems: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary as values of JSON."""
+        return vars(self) | {"counts": {slug: dict(counts) for slug, counts in self.counts.items()}}
+
+    @classmethod
+    def of_json(cls, stored: Mapping[str, Any]) -> Summary:
+        """Return the summary that `as_json` gave; KeyError, ValueError or TypeError where it is none."""
+        return cls(
+            n_rows=int(stored["n_rows"]),
+            n_bad=int(stored["n_bad"]),
+            counts={slug: Counter(counts) for slug, counts in stored["counts"].items()},
+            problems=[(int(line), str(name), str(text)) for line, name, text in stored["problems"]],
+            n_problems=int(stored["n_problems"]),
+        )
 
 
 class Answering:

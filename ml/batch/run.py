@@ -7,9 +7,7 @@ import hashlib
 import io
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +92,19 @@ class BatchRun:
             # drafts are readable by their owner alone
             self._draft.chmod(0o644)
             self._draft.replace(self._output)
-        finally:
-            self._draft.unlink(missing_ok=True)
-            self._state.unlink(missing_ok=True)
+        except (ValueError, OSError):
+            self._remove()
+            raise
+        except BaseException:
+            if self._token is None:
+                self._remove()
+            raise
+        self._remove()
         return self._answering.summary
+
+    def _remove(self) -> None:
+        self._draft.unlink(missing_ok=True)
+        self._state.unlink(missing_ok=True)
 
     def _write(self, progress: Progress) -> None:
         size = self._resume()
@@ -132,7 +139,7 @@ class BatchRun:
     def _save(self, size: int) -> None:
         if self._token is None:
             return
-        state = {"token": self._token, "size": size, "summary": asdict(self._answering.summary)}
+        state = {"token": self._token, "size": size, "summary": self._answering.summary.as_json()}
         draft = self._state.with_suffix(".new")
         draft.write_text(json.dumps(state), encoding="utf-8")
         draft.replace(self._state)
@@ -145,12 +152,8 @@ class BatchRun:
             state = json.loads(self._state.read_bytes())
             if state["token"] != self._token or self._draft.stat().st_size < state["size"]:
                 return 0
-            summary = state["summary"]
-            mine = self._answering.summary
-            mine.n_rows, mine.n_bad, mine.n_problems = summary["n_rows"], summary["n_bad"], summary["n_problems"]
-            mine.problems = [(line, name, text) for line, name, text in summary["problems"]]
-            mine.counts = {slug: Counter(counts) for slug, counts in summary["counts"].items()}
-        except (OSError, ValueError, KeyError):
+            self._answering.summary = Summary.of_json(state["summary"])
+        except (OSError, ValueError, KeyError, TypeError):
             return 0
         return int(state["size"])
 

@@ -143,6 +143,10 @@ class TableFile:
             raise ValueError(f"{self.name} has two columns {repeated[0]!r:.60}")
         self.header = [column for column in header if column]
 
+    def text(self) -> str:
+        """Return the content as one text, for small files."""
+        return "".join(decode_pieces(self._member, find_encoding(self._member, None, None)))
+
     @contextlib.contextmanager
     def _opened(self) -> Iterator[tuple[list[str], Iterable[tuple[int, Sequence[str]]]]]:
         pieces = decode_pieces(self._member, find_encoding(self._member, None, None))

@@ -8,9 +8,7 @@ import json
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -21,9 +19,6 @@ from ml.batch.run import BatchRun, token_of
 from ml.batch.table import TableFile, look_through
 from ml.commands.options import Subparsers
 from ml.serving.artifact import load_artifact
-
-# Seconds between two lines of progress.
-_PAUSE_S = 0.5
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -88,7 +83,7 @@ def run(options: argparse.Namespace, started: float) -> int:
         finally:
             progress.close()
     if options.summary is not None:
-        options.summary.write_text(json.dumps(asdict(summary)), encoding="utf-8")
+        options.summary.write_text(json.dumps(summary.as_json()), encoding="utf-8")
     print(f"{summary.n_rows} rows written to {options.output}")
     return _report(summary, options)
 
@@ -148,15 +143,14 @@ class _Progress:
         self._total = total
         self._prints = kind == "json"
         self._bar = tqdm(total=total, unit="row", disable=self._prints or not sys.stderr.isatty())
-        self._shown_at = float("-inf")
 
     def show(self, done: int) -> None:
         """Show the number of rows that are written."""
-        self._bar.update(done - self._bar.n) if not self._bar.disable else None
-        if self._prints and time.monotonic() - self._shown_at >= _PAUSE_S:
-            self._shown_at = time.monotonic()
+        if self._prints:
             line = {"progress": round(done / self._total, 4), "message": f"{done:,} of {self._total:,} rows"}
             print(json.dumps(line), flush=True)
+        else:
+            self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
         """Remove the bar."""
