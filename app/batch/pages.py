@@ -127,7 +127,7 @@ def _table(filled: BatchForm, stored: Draft | None, stack: ExitStack) -> tuple[T
         filled.text = ""
     if draft is None and filled.text.strip():
         content = filled.text.encode("utf-8", "replace")
-        draft = stack.enter_context(storage.received(io.BytesIO(content), "table.csv", LONGEST_TEXT))
+        draft = stack.enter_context(storage.received(io.BytesIO(content), "pasted table", LONGEST_TEXT))
     elif draft is None and filled.stored:
         try:
             draft = storage.open_draft(filled.stored)
