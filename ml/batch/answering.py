@@ -183,11 +183,15 @@ class Answering:
                 counts[verdict] += number
         bad = {row for answers in texts for row, one in enumerate(answers) if one[-1]}
         summary.n_bad += len(bad)
-        cells = {(problem.row, problem.predictor, problem.text) for _, problems in checked for problem in problems}
-        ordered = [problem for _, problems in checked for problem in problems] if len(checked) == 1 else None
-        listed = [(one.row, one.predictor, one.text) for one in ordered] if ordered is not None else sorted(cells)
-        summary.n_problems += len(listed)
-        for row, predictor, text in listed[: MOST_PROBLEMS - len(summary.problems)]:
+        # models of several species may name the same cell
+        cells: dict[tuple[int, str], str] = {}
+        for _, problems in checked:
+            for problem in problems:
+                cells.setdefault((problem.row, problem.predictor), problem.text)
+        summary.n_problems += len(cells)
+        for (row, predictor), text in sorted(cells.items(), key=lambda item: item[0][0]):
+            if len(summary.problems) == MOST_PROBLEMS:
+                break
             summary.problems.append((chunk.lines[row], predictor, text))
 
 
