@@ -141,10 +141,11 @@ def preview(chosen: Chosen, rows: Rows) -> Preview:
     ValueError
         It has no rows, or cannot be read.
     """
-    chunk = next(rows.chunks(), None)
+    chunks = rows.chunks()
+    chunk = next(chunks, None)
     if chunk is None:
         raise ValueError(f"{rows.name} has no rows")
-    is_cut = len(chunk) > _MOST_CHECKED
+    is_cut = len(chunk) > _MOST_CHECKED or next(chunks, None) is not None
     first = Chunk(chunk.lines[:_MOST_CHECKED], chunk.rows[:_MOST_CHECKED], chunk.header)
     predictors = predictors_of(chosen)
     present = [one for one in predictors if one.name in first.columns]

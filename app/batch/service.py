@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +42,8 @@ from ml.serving.threshold import Cutoff
 KIND = "batch"
 #: Answers of a batch that cost as much as one request.
 _ANSWERS_A_REQUEST = 50
+# Bytes of a table, times its species, that is answered at once.
+_MOST_BYTES = 16_000_000
 _NUMBERS = ("suitability", "low", "high", "dissimilarity_index", "mess")
 _SIDES = ("suitable", "in_area_of_applicability")
 
@@ -86,7 +87,9 @@ def choose(names: Sequence[str], options: RequestOptions) -> Chosen:
     """
     entries: dict[int, SpeciesEntry] = {}
     problems: list[tuple[str, str]] = []
-    for at, name in enumerate(names[:MOST_SPECIES]):
+    if len(names) > MOST_SPECIES:
+        raise ValidationFailed([("/species", f"must not name more than {MOST_SPECIES} species")])
+    for at, name in enumerate(names):
         place = pointer("species") if len(names) == 1 else pointer("species", at)
         try:
             entry = snapshot.current().resolve(name)
@@ -124,10 +127,14 @@ def fits_at_once(rows: Rows, n_species: int) -> bool:
     ValueError
         The rows cannot be read.
     """
+    if rows.size * n_species > _MOST_BYTES:
+        return False
     n = 0
-    for chunk in itertools.islice(rows.chunks(), 1):
-        n = len(chunk)
-    return n <= MOST_ROWS and n * n_species <= MOST_ANSWERS
+    for chunk in rows.chunks():
+        n += len(chunk)
+        if n > MOST_ROWS or n * n_species > MOST_ANSWERS:
+            return False
+    return True
 
 
 def answer_now(chosen: Chosen, rows: Rows, place: str, *, has_lines: bool) -> Answers:
@@ -241,6 +248,7 @@ def start(chosen: Chosen, draft: Draft, key: str | None) -> Job:
     if (earlier := _earlier(key, fingerprint)) is not None:
         return earlier
     _remove_old()
+    storage.check_answers(draft, len(chosen.subjects))
     plan = Plan(
         draft.name, chosen.slugs, [model.path for model in chosen.models], chosen.threshold, chosen.extrapolation
     )

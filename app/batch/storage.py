@@ -179,6 +179,17 @@ def _check_space(more: int) -> int:
     return min(left // 3, 16 * 1024 * 1024)
 
 
+def check_answers(draft: Draft, n_species: int) -> None:
+    """Raise InsufficientStorage where the disk has no space for the answers to a table."""
+    # each species repeats the row, and an answer may be longer than the row
+    needed = 4 * n_species * draft.path.stat().st_size
+    if shutil.disk_usage(root()).free - RESERVE < needed:
+        raise InsufficientStorage(
+            f"The answers may need {size_text(needed)}, which the disk of the server does not have. Send the table in "
+            "parts, or for fewer species."
+        )
+
+
 def adopt(draft: Draft, plan: Plan | None) -> None:
     """Let a draft stay: with its plan, or for a form that is not started yet."""
     content: dict[str, Any] = {"name": draft.name, "sha256": draft.sha256}

@@ -18,8 +18,10 @@ from ml.records.errors import OccurrenceError
 from ml.records.sources import Member
 from ml.records.stream import decode_pieces, find_encoding, split_lines
 
-#: Rows of a chunk.
+#: Largest number of rows of a chunk.
 CHUNK_ROWS = 4096
+# Largest number of cells of a chunk, and of characters after which it ends.
+_CHUNK_CELLS, _CHUNK_CHARACTERS = 400_000, 8_000_000
 _ZIP = b"PK\x03\x04"
 #: Values of a column without a name that are compared, to tell an index from data.
 _MOST_INDEX = 2_000_000
@@ -65,6 +67,11 @@ class Rows(Protocol):
     name: str
     header: list[str]
 
+    @property
+    def size(self) -> int:
+        """Bytes, roughly."""
+        ...
+
     def chunks(self, skip: int = 0, *, check: bool = False) -> Iterator[Chunk]:
         """Yield the rows.
 
@@ -98,6 +105,7 @@ class ListedRows:
     def __init__(self, header: list[str], rows: Sequence[Sequence[str]]) -> None:
         self.name = "rows"
         self.header = header
+        self.size = sum(len(cell) for row in rows for cell in row)
         self._rows = rows
 
     def chunks(self, skip: int = 0, *, check: bool = False) -> Iterator[Chunk]:
@@ -143,6 +151,11 @@ class TableFile:
             raise ValueError(f"{self.name} has two columns {repeated[0]!r:.60}")
         self.header = [column for column in header if column]
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._path.stat().st_size
+
     def text(self) -> str:
         """Return the content as one text, for small files."""
         return "".join(decode_pieces(self._member, find_encoding(self._member, None, None)))
@@ -169,8 +182,10 @@ class TableFile:
         unnamed = [position for position, name in enumerate(self._all_names) if not name]
         named = [position for position, name in enumerate(self._all_names) if name]
         indices = _Indices(unnamed, self.name) if check and unnamed else None
+        most = max(1, min(CHUNK_ROWS, _CHUNK_CELLS // max(1, len(named))))
         lines: list[int] = []
         rows: list[Sequence[str]] = []
+        characters = 0
         with self._opened() as (_, source):
             for line, fields in source:
                 cells = [field.strip() for field in fields]
@@ -186,9 +201,10 @@ class TableFile:
                     continue
                 lines.append(line)
                 rows.append(cells)
-                if len(rows) == CHUNK_ROWS:
+                characters += sum(map(len, cells))
+                if len(rows) == most or characters > _CHUNK_CHARACTERS:
                     yield Chunk(lines, rows, self.header)
-                    lines, rows = [], []
+                    lines, rows, characters = [], [], 0
         if rows:
             yield Chunk(lines, rows, self.header)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import shutil
 import sys
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace, started: float) -> int:
     slugs = [subject.slug for subject in subjects]
     if len(set(slugs)) < len(slugs):
         raise ValueError("two of the models are for one species")
-    with _regular_file(options.input) as path:
+    with _regular_file(options.input) as path, _no_collections():
         table = TableFile(path, str(options.input))
         check_header(subjects, table.header, table.name)
         overview = look_through(table, columns_of_numbers(subjects))
@@ -127,6 +128,18 @@ def _regular_file(path: Path) -> Iterator[Path]:
             shutil.copyfileobj(source, copy)
         copy.flush()
         yield Path(copy.name)
+
+
+@contextlib.contextmanager
+def _no_collections() -> Iterator[None]:
+    """Switch the collector of cycles off: rows have no cycles, and looking for them takes a fifth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _token(options: argparse.Namespace, path: Path, subjects: list[Subject]) -> str:

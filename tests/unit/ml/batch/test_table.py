@@ -88,3 +88,12 @@ def test_rows_in_memory_are_chunks_too():
 )
 def test_texts_that_a_spreadsheet_runs_are_guarded_and_numbers_are_not(text, guarded):
     assert guard_formula(text) == guarded
+
+
+def test_chunks_of_wide_or_long_rows_are_small(tmp_path):
+    wide = write(tmp_path, ",".join(f"c{number}" for number in range(1500)) + "\n" + ("1," * 1499 + "1\n") * 600)
+    assert max(len(chunk) for chunk in wide.chunks()) * 1500 <= 400_000
+    assert look_through(wide, ["c0"]).n_rows == 600
+    long = write(tmp_path, "a,b\n" + f"1,{'x' * 100_000}\n" * 200)
+    assert [len(chunk) for chunk in long.chunks()][0] < 100
+    assert look_through(long, ["a"]).n_rows == 200
