@@ -10,6 +10,7 @@ from flask import Response
 
 from app.batch import form, service, storage
 from app.batch.form import BatchForm, example_row
+from app.batch.problems import readable
 from app.batch.schemas import MOST_ROWS
 from app.batch.service import Answers, Chosen
 from app.batch.storage import Draft
@@ -64,7 +65,7 @@ def handle(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStack)
     try:
         chosen = _choose(filled)
         table, draft = _table(filled, stored, stack)
-        with service.readable("/rows"):
+        with readable("/rows"):
             shown = form.preview(chosen, table)
             fits = service.fits_at_once(table, len(chosen.subjects))
             _keep(filled, table, draft, fits)
@@ -92,7 +93,7 @@ def download(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStac
     try:
         chosen = _choose(filled)
         table, draft = _table(filled, stored, stack)
-        with service.readable("/rows"):
+        with readable("/rows"):
             fits = service.fits_at_once(table, len(chosen.subjects))
             _keep(filled, table, draft, fits)
         if not fits:
@@ -137,7 +138,7 @@ def _table(filled: BatchForm, stored: Draft | None, stack: ExitStack) -> tuple[T
     if draft is None:
         raise ValidationFailed([("/file", "choose a file, or paste a table")])
     filled.name = draft.name
-    with service.readable("/file"):
+    with readable("/file"):
         return TableFile(draft.path, draft.name), draft
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.batch import storage
+from app.batch.problems import readable
 from app.batch.schemas import (
     MOST_ANSWERS,
     MOST_ROWS,
@@ -169,21 +170,6 @@ def look_over(chosen: Chosen, rows: Rows) -> Overview:
     """Return what a first pass finds; ValueError where the table cannot be used."""
     check_header(chosen.subjects, rows.header, rows.name)
     return look_through(rows, columns_of_numbers(chosen.subjects))
-
-
-class readable:  # noqa: N801 (a context manager)
-    """Turn the errors of a table into those of the field it came from."""
-
-    def __init__(self, place: str) -> None:
-        self._place = place
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, ValueError):
-            text = " ".join(str(error).split())
-            raise ValidationFailed([(self._place, text)]) from None
 
 
 def as_answer(chosen: Chosen, answers: Answers) -> BatchAnswer:

@@ -17,11 +17,14 @@ from typing import IO, Any
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
-from app.errors import InsufficientStorage, MalformedBody, NotFound, TooLarge
+from app.errors import InsufficientStorage, MalformedBody, NotFound, TooLarge, ValidationFailed
 from app.studies.storage import BLOCK, RESERVE, size_text
 from app.web.faces import settings
+from app.workbench import runner
+from app.workbench.runner import WorkbenchError
 
 INPUT, RESULT, SUMMARY, PLAN = "input.csv", "answers.csv", "summary.json", "plan.json"
+_WORKBOOK, _ZIP = "workbook.xlsx", b"PK\x03\x04"
 #: Seconds after which answers are removed, and tables that were not started.
 LIFE_S, DRAFT_LIFE_S = 7 * 24 * 3600, 24 * 3600
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -126,6 +129,7 @@ def received(stream: IO[bytes], name: str, limit: int, length: int | None = None
     try:
         folder.mkdir(parents=True)
         draft = Draft(batch, clean_name(name), _copy(stream, folder / INPUT, limit))
+        _unpack_workbook(folder, draft.name)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise InsufficientStorage(f"The server cannot store the table: {error.strerror}.") from error
@@ -137,6 +141,21 @@ def received(stream: IO[bytes], name: str, limit: int, length: int | None = None
     finally:
         if not (folder / PLAN).exists():
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unpack_workbook(folder: Path, name: str) -> None:
+    """Replace a workbook by the CSV of its sheet, where files of users are opened by this server."""
+    path = folder / INPUT
+    with path.open("rb") as stream:
+        if stream.read(len(_ZIP)) != _ZIP or not settings().allows_changes:
+            return
+    path.replace(folder / _WORKBOOK)
+    payload = {"folder": str(folder.resolve()), "name": _WORKBOOK, "output": str(path.resolve())}
+    try:
+        runner.run("table", payload)
+    except WorkbenchError as error:
+        raise ValidationFailed([("/file", str(error).replace(_WORKBOOK, name))]) from None
+    (folder / _WORKBOOK).unlink()
 
 
 def _copy(stream: IO[bytes], path: Path, limit: int) -> str:

@@ -14,7 +14,11 @@ from app.web import body_limits
 from app.web.faces import settings
 
 #: Media types of a table.
-TABLES = ("text/csv", "text/tab-separated-values")
+TABLES = (
+    "text/csv",
+    "text/tab-separated-values",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+)
 #: Bytes of a table that is pasted.
 LONGEST_TEXT = 1_000_000
 _OVERHEAD = 64 * 1024

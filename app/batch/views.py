@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request, send_file
 
 from app.batch import pages as parts
 from app.batch import service, storage, uploads
+from app.batch.problems import readable
 from app.batch.rows import as_csv, listed_rows
 from app.batch.schemas import BatchParameters, BatchQuery, BatchReply, VerdictCounts
 from app.batch.service import Chosen
@@ -68,7 +69,7 @@ def answer() -> Reply:
             rows = listed_rows(query.rows)
             if service.fits_at_once(rows, len(chosen.subjects)):
                 return _answers(chosen, rows, "/rows", has_lines=False)
-            with service.readable("/rows"):
+            with readable("/rows"):
                 service.look_over(chosen, rows)
             content = as_csv(rows)
             stream = io.BytesIO(content)
@@ -87,7 +88,7 @@ def answer() -> Reply:
         if not parameters.species:
             raise ValidationFailed([("/species", "a value is needed")])
         chosen = service.choose(parameters.species, parameters)
-        with service.readable("/file"):
+        with readable("/file"):
             table = TableFile(draft.path, draft.name)
             fits = service.fits_at_once(table, len(chosen.subjects))
             check_header(chosen.subjects, table.header, table.name)

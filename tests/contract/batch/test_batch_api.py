@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 
+import openpyxl
 import pytest
 
 from app.registry import service as registry
@@ -151,7 +152,6 @@ def test_usual_tables_are_read_alike(web, content):
         (b"bare_rock,trees,soil,Temperature\n1,2,clay,3\n", "temperature (it has Temperature)"),
         (b"bare_rock,trees,temperature\n1,2,3\n1,2\n", "line 3: 2 fields"),
         ("bare_rock,trees,temperature,soil\n1,2,3,Köln\n".encode("latin-1"), "line 2: not utf-8"),
-        (b"PK\x03\x04 a workbook", "is a zip file or an Excel workbook"),
         (b"bare_rock,trees,temperature,soil,verdict\n1,2,3,clay,x\n", "already has a column verdict"),
         (b"bare_rock,trees,trees,temperature\n1,2,2,3\n", "has two columns 'trees'"),
         (b"bare_rock,trees,temperature\n1,\x00,3\n", "null character"),
@@ -250,3 +250,36 @@ def test_the_answers_are_those_of_the_command(web, site, tmp_path, artifacts):
             value = item[name]
             text = "" if value is None else str(int(value)) if isinstance(value, bool) else str(value)
             assert text == row[name]
+
+
+def workbook(rows: list[list[object]]) -> bytes:
+    book = openpyxl.Workbook()
+    book.create_sheet("empty", 0)
+    for row in rows:
+        book["Sheet"].append(row)
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def test_a_workbook_is_read_and_its_rows_have_their_numbers(web, site):
+    header = ["site", *PREDICTORS]
+    content = workbook([[], header, ["A\nB", 1.5, 2, 15, "clay"], [], ["C", 1, None, 15, "clay"], ["D", "1,5", 2, 15]])
+    answer = web.post(API, data={"file": (io.BytesIO(content), "sites.xlsx"), "species": WHEATEAR})
+    assert answer.status_code == 200, answer.json
+    same = {"species": WHEATEAR, "rows": [dict(zip(PREDICTORS, (1.5, 2, 15, "clay"), strict=True))]}
+    first, second, third = answer.json["items"]
+    assert first["suitability"] == web.post(API, json=same).json["items"][0]["suitability"]
+    assert [item["line"] for item in (first, second, third)] == [3, 5, 6]
+    assert second["error"] == "trees: has no value"
+    assert third["error"].startswith("bare_rock: is not a number: '1,5'")
+    assert leftovers(site) == []
+
+
+@pytest.mark.parametrize("content", [workbook([]), workbook([["a", "b"]])[:-200], b"PK\x03\x04 a workbook"])
+def test_workbooks_that_cannot_be_read(web, site, content):
+    answer = web.post(API, data={"file": (io.BytesIO(content), "sites.xlsx"), "species": WHEATEAR})
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["pointer"] == "/file"
+    assert "sites.xlsx" in answer.json["errors"][0]["detail"]
+    assert leftovers(site) == []

@@ -95,5 +95,5 @@ def test_chunks_of_wide_or_long_rows_are_small(tmp_path):
     assert max(len(chunk) for chunk in wide.chunks()) * 1500 <= 400_000
     assert look_through(wide, ["c0"]).n_rows == 600
     long = write(tmp_path, "a,b\n" + f"1,{'x' * 100_000}\n" * 200)
-    assert [len(chunk) for chunk in long.chunks()][0] < 100
+    assert next(len(chunk) for chunk in long.chunks()) < 100
     assert look_through(long, ["a"]).n_rows == 200
