@@ -151,6 +151,7 @@ def _keep(filled: BatchForm, table: TableFile, draft: Draft, fits: bool) -> None
         if not filled.text.strip():
             filled.text = table.text()
     elif settings().allows_changes:
+        service.remove_old()
         storage.adopt(draft, None)
         filled.stored, filled.text = draft.id, ""
 

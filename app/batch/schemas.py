@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootModel, WithJsonSchema, field_validator
 
 from app.jobs.schemas import JobDetail
-from app.predictions.schemas import SUITABLE_MEANING, VERDICT_MEANING, RequestOptions, read_threshold
+from app.predictions.schemas import SUITABLE_MEANING, VERDICT_MEANING, Extrapolation, RequestOptions, read_threshold
 from app.web.fields import plain_text
 from ml.serving.verdict import Verdict
 
@@ -45,8 +45,16 @@ SpeciesNames = Annotated[
 ]
 
 
+_EXTRAPOLATION = (
+    "Outside a model's area of applicability: `flag` answers with the verdict `cannot_say`, `allow` gives the verdict "
+    "by the number alone, `refuse` gives the row an error."
+)
+
+
 class BatchQuery(RequestOptions):
     """One or several species of a study, and rows of conditions."""
+
+    extrapolation: Extrapolation = Field("flag", description=_EXTRAPOLATION)
 
     species: SpeciesNames = Field(description="Slug or scientific name, or a list of them.")
     rows: Annotated[
@@ -87,6 +95,8 @@ def _number(value: object) -> object:
 
 class BatchParameters(RequestOptions):
     """The parameters of an upload: in the address, or as fields of a form."""
+
+    extrapolation: Extrapolation = Field("flag", description=_EXTRAPOLATION)
 
     species: Annotated[
         list[Name] | None, BeforeValidator(_split), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})

@@ -233,7 +233,7 @@ def start(chosen: Chosen, draft: Draft, key: str | None) -> Job:
     fingerprint = _fingerprint(chosen, draft)
     if (earlier := _earlier(key, fingerprint)) is not None:
         return earlier
-    _remove_old()
+    remove_old()
     storage.check_answers(draft, len(chosen.subjects))
     plan = Plan(
         draft.name, chosen.slugs, [model.path for model in chosen.models], chosen.threshold, chosen.extrapolation
@@ -285,6 +285,7 @@ def _fingerprint(chosen: Chosen, draft: Draft) -> str:
     return hashlib.sha256(json.dumps(request).encode()).hexdigest()
 
 
-def _remove_old() -> None:
+def remove_old() -> None:
+    """Remove answers and tables that have been on the server for long."""
     statement = select(Job).where(Job.kind == KIND, Job.state.not_in(FINISHED))
     storage.remove_old({job.parameters["batch"] for job in db.session.scalars(statement)})
