@@ -108,6 +108,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(studies_cli.group)
     app.cli.add_command(jobs_cli.group)
     app.url_map.converters["slug"] = templating.SlugConverter
+    app.url_map.converters["prediction"] = templating.PredictionConverter
     blueprints = [
         predictions.pages,
         predictions.api,
