@@ -23,6 +23,12 @@ class SlugConverter(BaseConverter):
     regex = r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}"
 
 
+class PredictionConverter(SlugConverter):
+    """The id of a prediction, which is not the name of another resource beside it."""
+
+    regex = rf"(?!batch\Z){SlugConverter.regex}"
+
+
 def init_app(app: Flask) -> None:
     """Add the glossary, the version and ``asset`` to the globals of the templates, and filters."""
     app.jinja_env.filters["numeric_order"] = numeric_order
