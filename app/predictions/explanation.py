@@ -13,11 +13,11 @@ from app.predictions import stored
 from app.predictions.explanation_schemas import ConditionChange, ExplanationAnswer, NearestRecord, RecordPlace
 from app.predictions.form import PREFIX, value_texts
 from app.predictions.inference import cached_or_computed
-from app.predictions.presentation import value_text
 from app.predictions.schemas import PredictionAnswer
 from app.predictions.verdict import verdict_for
 from app.registry import service as registry
 from ml.card import ModelCard, Predictor
+from ml.numbers import rounded, with_unit
 from ml.predictors.encoding import number_text
 from ml.serving.artifact import Artifact
 from ml.serving.changes import smallest_change
@@ -29,6 +29,8 @@ from ml.serving.verdict import WORDS, is_suitable
 _MOST_DIFFERENCES = 3
 #: Decimals of a place in degrees: the map of a species has as many.
 _DECIMALS = 2
+#: Significant digits of a record's values; those of the answer are shown in full.
+_DIGITS = 4
 _NO_CHANGE = "No change of a single condition, within what the model has seen, crosses the threshold."
 
 
@@ -170,10 +172,10 @@ def _record_view(record: NearestRecord, answer: PredictionAnswer, predictors: di
     for name in record.differing:
         if name in record.environment and name in answer.environment:
             predictor = predictors[name]
-            value, yours = (value_text(v, predictor) for v in (record.environment[name], answer.environment[name]))
+            value, yours = (_of_record(v, predictor) for v in (record.environment[name], answer.environment[name]))
             # Values that differ in a digit that is not shown would look equal.
             if value != yours:
-                differences.append(Difference(predictor.label, value, yours))
+                differences.append(Difference(predictor.label, value, _exact(answer.environment[name], predictor)))
     return NearRecordView(
         record=record.record.capitalize(),
         index=record.dissimilarity_index,
@@ -190,9 +192,15 @@ def _place_text(place: RecordPlace | None) -> str:
     return f"{north}, {abs(place.longitude):.{_DECIMALS}f}° {'W' if place.longitude < 0 else 'E'}"
 
 
+def _of_record(value: float | str, predictor: Predictor) -> str:
+    # no separators: the value stands beside one that has none
+    text = value if isinstance(value, str) else rounded(value, _DIGITS).replace(",", "")
+    return f"{text} {predictor.unit}".strip()
+
+
 def _exact(value: float | str, predictor: Predictor) -> str:
     """Return a value with its unit and all of its digits: a rounded one might not cross the threshold."""
-    return f"{value if isinstance(value, str) else number_text(value)} {predictor.unit}".strip()
+    return with_unit(value, predictor.unit)
 
 
 def _answers(answer: PredictionAnswer) -> bool:

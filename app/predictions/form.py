@@ -17,6 +17,7 @@ from app.registry.examples import FirstExample
 from app.species import service as species_service
 from app.web.input_validation import NUMBER, pointer, pointer_parts
 from ml.card import Conditions, ModelCard
+from ml.numbers import with_unit
 from ml.predictors.encoding import number_text
 from ml.serving.showcase import Showcase
 from ml.serving.threshold import OWN
@@ -70,7 +71,7 @@ def _what_to_try(form: PredictForm, showcase: Showcase) -> str:
     label, unit = next((p.label, p.unit) for p in predictors if p.name == showcase.predictor)
     start, values = showcase.environment[showcase.predictor], [step.value for step in showcase.steps]
     change = "lower" if isinstance(start, float) and values[0] < start else "raise"
-    steps = ", then to ".join(f"{number_text(value)} {unit}".strip() for value in values)
+    steps = ", then to ".join(with_unit(value, unit) for value in values)
     return f"An example. Try it: {change} {label} to {steps}."
 
 

@@ -9,9 +9,10 @@ from urllib.parse import urlencode
 import orjson
 
 from app.predictions.schemas import PredictionAnswer
-from app.predictions.verdict import OutsideRange, outside_ranges
+from app.predictions.verdict import OutsideRange, distance_text, outside_ranges
 from app.species.curve_drawing import Drawing
 from ml.card import Metric, ModelCard, Predictor
+from ml.numbers import with_unit
 from ml.predictors.encoding import number_text
 from ml.quality import Quality
 from ml.serving.threshold import OWN
@@ -186,7 +187,7 @@ def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
     if novelty.dissimilarity_index is None or novelty.dissimilarity_threshold is None:
         outside = outside_ranges(novelty, answer.environment, card)
         return "" if outside else "Every value lies within the range seen in training."
-    far = f"dissimilarity index {novelty.dissimilarity_index:.2f}, the limit is {novelty.dissimilarity_threshold:.2f}"
+    far = distance_text(novelty.dissimilarity_index, novelty.dissimilarity_threshold)
     if novelty.kind == "inside":
         return f"Inside the area of applicability: the model learnt from records like these conditions ({far})."
     if novelty.kind == "combination":
@@ -264,9 +265,8 @@ def start_word(label: str) -> str:
 
 
 def value_text(value: float | str, predictor: Predictor) -> str:
-    """Return a value with its unit."""
-    text = value if isinstance(value, str) else number_text(float(f"{value:.4g}"))
-    return f"{text} {predictor.unit}".strip()
+    """Return a value of a request with its unit and all of its digits."""
+    return with_unit(value, predictor.unit)
 
 
 def _bars(answer: PredictionAnswer, predictors: dict[str, Predictor], drawings: dict[str, Drawing]) -> list[Bar]:

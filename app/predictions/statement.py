@@ -8,6 +8,7 @@ from app.config.settings import app_version
 from app.predictions.presentation import value_text
 from app.predictions.schemas import PredictionAnswer
 from ml.card import ModelCard, Predictor, Source
+from ml.numbers import range_seen
 from ml.odmap.own_files import NOT_STATED
 from ml.serving.threshold import OWN
 
@@ -93,7 +94,7 @@ def state(answer: PredictionAnswer, card: ModelCard, site: str) -> Statement:
 def _seen(predictor: Predictor) -> str:
     if predictor.minimum is None or predictor.maximum is None:
         return f"{len(predictor.levels or [])} levels"
-    return f"{predictor.minimum:.4g} to {predictor.maximum:.4g}"
+    return range_seen(predictor.minimum, predictor.maximum)
 
 
 def _source(source: Source) -> StatedSource:

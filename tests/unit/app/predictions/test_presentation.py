@@ -207,7 +207,9 @@ def test_curl_survives_any_name():
 
 def test_value_text():
     assert value_text(12.0, Predictor(name="a", label="A", unit="%")) == "12 %"
-    assert value_text(0.123456, Predictor(name="a", label="A")) == "0.1235"
+    assert value_text(0.123456, Predictor(name="a", label="A")) == "0.123456"
+    assert value_text(12345.678, Predictor(name="a", label="A", unit="mm")) == "12345.678 mm"
+    assert value_text(-11577271.0, Predictor(name="a", label="A")) == "−11577271"
     assert value_text("clay", Predictor(name="a", label="A", type="categorical")) == "clay"
 
 
@@ -246,6 +248,8 @@ def test_numbers_that_differ_from_the_threshold_are_not_written_like_it():
 
 def test_a_value_at_the_shown_end_of_a_range_is_not_written_like_it():
     outside = OutsideRange("t", "Temperature", 46.0, "°C", 5.3359, 45.99983)
-    assert outside.texts == ("46 °C", "5.3359 to 45.9998 °C")
+    assert outside.texts == ("46 °C", "5.34 to 45.9 °C")
     far = OutsideRange("t", "Temperature", 60.0, "°C", 5.3359, 45.99983)
-    assert far.texts == ("60 °C", "5.336 to 46 °C")
+    assert far.texts == ("60 °C", "5.34 to 45.9 °C")
+    exact = OutsideRange("t", "Rain", 12345.678, "mm", -20823.9, 4893.2)
+    assert exact.texts == ("12345.678 mm", "−20,823 to 4,893 mm")
