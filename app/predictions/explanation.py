@@ -10,7 +10,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.catalogue import snapshot
 from app.errors import NotFound, Unavailable
 from app.predictions import stored
-from app.predictions.explanation_schemas import ConditionChange, ExplanationAnswer, NearestRecord, RecordPlace
+from app.predictions.explanation_schemas import (
+    CHANGE_CAVEAT,
+    ConditionChange,
+    ExplanationAnswer,
+    NearestRecord,
+    RecordPlace,
+)
 from app.predictions.form import PREFIX, value_texts
 from app.predictions.inference import cached_or_computed
 from app.predictions.schemas import PredictionAnswer
@@ -66,12 +72,15 @@ class Explanation:
     href : str or None
         The form with the changed value; None without a change, or where the model that answered is not active any more.
     records : list of NearRecordView
+    caveat : str
+        How the change may be read.
     """
 
     data: ExplanationAnswer
     sentence: str
     href: str | None
     records: list[NearRecordView]
+    caveat: str = CHANGE_CAVEAT
 
 
 def explain_answer(answer: PredictionAnswer, card: ModelCard) -> Explanation | None:

@@ -9,6 +9,10 @@ from pydantic import BaseModel, Field
 from ml.serving.verdict import Verdict
 
 
+#: The page and the API's description say it alike.
+CHANGE_CAVEAT = "This is a statement about the model, not about what changing the place would do."
+
+
 class ConditionChange(BaseModel):
     """The smallest change of one condition that leads to the other side of the threshold."""
 
@@ -47,7 +51,9 @@ class ExplanationAnswer(BaseModel):
     """What would change an answer, and the training records most like its conditions."""
 
     change: ConditionChange | None = Field(
-        description="Null where no single condition leads to the other side, or where the verdict is `cannot_say`."
+        description="The smallest change of one condition that leads to the other side of the threshold. "
+        + CHANGE_CAVEAT
+        + " Null where no single condition does, or where the verdict is `cannot_say`.",
     )
     nearest: list[NearestRecord] = Field(description="The three nearest, nearest first.")
     missing: list[str] = Field(description="Parts that a model of an older format cannot provide.")

@@ -198,7 +198,9 @@ def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
 
 
 def meaning_of(answer: PredictionAnswer, card: ModelCard) -> str:
-    """Return a sentence on the threshold and the held-out records."""
+    """Return a sentence on the threshold and the held-out records; empty where the verdict does not use it."""
+    if answer.verdict == "cannot_say":
+        return ""
     cut = answer.threshold
     named = "your own threshold" if cut.rule == OWN else f"the {cut.rule} threshold"
     begin = f"Suitable means {cut.value:.2f} or more, {named}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from app.config.settings import app_version
 from app.predictions.presentation import value_text
 from app.predictions.schemas import PredictionAnswer
+from app.predictions.verdict import outside_ranges
 from ml.card import ModelCard, Predictor, Source
 from ml.numbers import range_seen
 from ml.odmap.own_files import NOT_STATED
@@ -17,11 +18,12 @@ MOST_LIMITS = 4
 
 @dataclass(frozen=True)
 class StatedCondition:
-    """A condition with its unit and the range seen in training."""
+    """A condition with its unit and the range seen in training, and whether it lies outside that range."""
 
     label: str
     value: str
     seen: str
+    outside: bool
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,13 @@ def state(answer: PredictionAnswer, card: ModelCard, site: str) -> Statement:
     software = f"EcoPredict {app_version()}".strip()
     rule = "your own" if answer.threshold.rule == OWN else answer.threshold.rule
     other = "absences" if card.study.records == "presence-absence" else "background points"
+    outside = {one.name for one in outside_ranges(answer.novelty, answer.environment, card)}
     return Statement(
         address=address,
         date=f"{answer.created_at:%-d %B %Y, %H:%M} UTC",
         threshold=f"{answer.threshold.value:.2f} ({rule})",
         conditions=[
-            StatedCondition(p.label, value_text(answer.environment[p.name], p), _seen(p))
+            StatedCondition(p.label, value_text(answer.environment[p.name], p), _seen(p), p.name in outside)
             for p in card.predictors
             if p.name in answer.environment
         ],
