@@ -8,7 +8,6 @@ from pydantic import BaseModel, Field
 
 from ml.serving.verdict import Verdict
 
-
 #: The page and the API's description say it alike.
 CHANGE_CAVEAT = "This is a statement about the model, not about what changing the place would do."
 
