@@ -13,6 +13,7 @@ from app.predictions.verdict import OutsideRange, distance_text, outside_ranges
 from app.species.curve_drawing import Drawing
 from ml.card import Metric, ModelCard, Predictor
 from ml.numbers import with_unit
+from ml.odmap.purpose import limits_of
 from ml.predictors.encoding import number_text
 from ml.quality import Quality
 from ml.serving.threshold import OWN
@@ -20,6 +21,10 @@ from ml.serving.verdict import WORDS
 
 #: The effect that fills half the width of a bar, for every answer, so that small effects look small.
 WIDEST = 0.5
+
+
+#: What 0.5 is where only presences were recorded: a threshold may lie below it.
+INDEX_MEANING = "At 0.5 such conditions are as common among its records as in the background; below it they are rarer."
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class AnswerView:
     curves_url: str
     compare_url: str
     model_url: str
+    limits: list[str]
 
 
 def present(
@@ -125,6 +131,7 @@ def present(
         + (f"?prediction={answer.id}" if answer.id else ""),
         compare_url="/compare/species?" + urlencode(_as_form(answer, card)),
         model_url=f"/models/{answer.model.id}",
+        limits=limits_of(card),
     )
 
 
@@ -141,7 +148,10 @@ def number_meaning(answer: PredictionAnswer, card: ModelCard) -> str:
             f"{found} in 100 surveys like those of the study would find the species; of all its surveys, {share} in "
             "100 did."
         )
-    return "A relative index from 0 to 1; it is not the chance of finding the species."
+    index = "A relative index from 0 to 1; it is not the chance of finding the species."
+    if card.study.records == "presence-background":
+        return f"{index} {INDEX_MEANING}"
+    return index
 
 
 def in_100(share: float) -> str:

@@ -11,6 +11,7 @@ from app.predictions.verdict import outside_ranges
 from ml.card import ModelCard, Predictor, Source
 from ml.numbers import range_seen
 from ml.odmap.own_files import NOT_STATED
+from ml.odmap.purpose import limits_of
 from ml.serving.threshold import OWN
 
 MOST_LIMITS = 4
@@ -72,6 +73,7 @@ def state(answer: PredictionAnswer, card: ModelCard, site: str) -> Statement:
     software = f"EcoPredict {app_version()}".strip()
     rule = "your own" if answer.threshold.rule == OWN else answer.threshold.rule
     other = "absences" if card.study.records == "presence-absence" else "background points"
+    limits = limits_of(card)
     outside = {one.name for one in outside_ranges(answer.novelty, answer.environment, card)}
     return Statement(
         address=address,
@@ -83,8 +85,8 @@ def state(answer: PredictionAnswer, card: ModelCard, site: str) -> Statement:
             if p.name in answer.environment
         ],
         learnt_from=f"{card.n_presences:,} presences and {card.n_absences:,} {other} of the study {card.study.title}.",
-        limits=card.study.limits[:MOST_LIMITS],
-        n_more_limits=max(0, len(card.study.limits) - MOST_LIMITS),
+        limits=limits[:MOST_LIMITS],
+        n_more_limits=max(0, len(limits) - MOST_LIMITS),
         sources=[_source(source) for source in card.study.sources],
         software=f"{software}, MIT licence",
         citation=(

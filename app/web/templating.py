@@ -12,6 +12,7 @@ from werkzeug.routing import BaseConverter
 from app.config.settings import app_version
 from app.web.glossary import GLOSSARY
 from ml.numbers import distances, range_seen, rounded, with_unit
+from ml.odmap.purpose import limits_of
 from ml.odmap.wording import numeric_order
 from ml.serving.verdict import WORDS
 
@@ -25,6 +26,7 @@ class SlugConverter(BaseConverter):
 def init_app(app: Flask) -> None:
     """Add the glossary, the version and ``asset`` to the globals of the templates, and filters."""
     app.jinja_env.filters["numeric_order"] = numeric_order
+    app.jinja_env.filters["limits_of"] = limits_of
     app.jinja_env.filters["minus"] = minus
     app.jinja_env.filters["exact"] = with_unit
     app.jinja_env.filters["rounded"] = rounded

@@ -255,7 +255,7 @@ def test_a_statement_that_cannot_say_promises_no_interval(client):
     text = text_of(client.get(f"/predictions/{answer['id']}/statement"))
     assert "Cannot say" in text
     assert answer["verdict_reason"] in text
-    assert "Interval" not in text
+    assert "Interval (nine in ten)" not in text
     assert "no basis for a decision" in text
     assert "Suitable means" not in text
     assert "Suitable means" not in text_of(client.get(f"/predictions/{answer['id']}"))

@@ -159,7 +159,8 @@ def test_a_number_that_is_no_basis_for_a_decision_is_called_so():
         (
             "presence-background",
             "isotonic",
-            "A relative index from 0 to 1; it is not the chance of finding the species.",
+            "A relative index from 0 to 1; it is not the chance of finding the species. At 0.5 such conditions are as "
+            "common among its records as in the background; below it they are rarer.",
         ),
     ],
 )
