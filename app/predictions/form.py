@@ -43,6 +43,7 @@ def form_for(species: SpeciesEntry, start: str = "") -> tuple[PredictForm, Canon
         return form, {}
     card = registry.card_of(species.model)
     form.starting_points = card.starting_points
+    form.meanings = {p.name: p.description for p in card.predictors if p.description}
     point = _start(card, start)
     form.start = point.label
     environment = dict(point.environment)
