@@ -109,6 +109,8 @@ def several_sets(one: Subject, args: FormArgs) -> tuple[CompareForm, dict[str, o
         # a link from a prediction contains one set, which is compared with typical conditions
         form.columns.append(start[0])
     units = _units(card.predictors)
+    for column in form.columns:
+        column.values = predict_form.with_known_levels(column.values, form.predictors)
     environments = [
         {"label": column.label, "environment": predict_form.environment_of(_prefixed(column.values), units)}
         for column in form.columns

@@ -91,7 +91,8 @@ def curves_at(prediction_id: str, species: Species, points: int) -> tuple[Respon
         raise ValidationFailed([("/prediction", "there is no such prediction for this species")])
     answer = stored_answer.answer
     at = f"the conditions of prediction {answer.id}"
-    result = species_service.curves_around(species, stored_answer.model, at, dict(answer.environment), points)
+    with stored.conditions_that_fit():
+        result = species_service.curves_around(species, stored_answer.model, at, dict(answer.environment), points)
     return result, answer.threshold.value
 
 
@@ -99,8 +100,9 @@ def drawings(answer: PredictionAnswer) -> dict[str, Drawing]:
     """Return an answer's response curves by predictor; empty where the model cannot be opened."""
     try:
         model = stored.model_of(answer.species.slug, answer.model.id)
-        curves = species_service.curves_of(model, answer.environment, _POINTS) if model is not None else []
-    except (Unavailable, KeyError, SQLAlchemyError):
+        with stored.conditions_that_fit():
+            curves = species_service.curves_of(model, answer.environment, _POINTS) if model is not None else []
+    except (Unavailable, SQLAlchemyError):
         return {}
     drawn = draw_all(curves, answer.threshold.value)
     return {drawing.data.predictor: drawing for drawing in drawn}

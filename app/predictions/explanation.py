@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue import snapshot
 from app.errors import NotFound, Unavailable
 from app.predictions import stored
+from app.predictions.addresses import edit_url
 from app.predictions.explanation_schemas import (
     CHANGE_CAVEAT,
     ConditionChange,
@@ -17,18 +17,15 @@ from app.predictions.explanation_schemas import (
     NearestRecord,
     RecordPlace,
 )
-from app.predictions.form import PREFIX, value_texts
 from app.predictions.inference import cached_or_computed
 from app.predictions.schemas import PredictionAnswer
 from app.predictions.verdict import verdict_for
 from app.registry import service as registry
 from ml.card import ModelCard, Predictor
 from ml.numbers import rounded, with_unit
-from ml.predictors.encoding import number_text
 from ml.serving.artifact import Artifact
 from ml.serving.changes import smallest_change
 from ml.serving.nearest_records import NearRecord
-from ml.serving.threshold import OWN
 from ml.serving.verdict import WORDS, is_suitable
 
 #: Predictors of a record that a page names.
@@ -38,6 +35,9 @@ _DECIMALS = 2
 #: Significant digits of a record's values; those of the answer are shown in full.
 _DIGITS = 4
 _NO_CHANGE = "No change of a single condition, within what the model has seen, crosses the threshold."
+_OUTSIDE = "Not computed: these conditions lie outside what the model has seen."
+_SMALLEST = "The smallest change of a single condition within what the model has seen."
+_ANOTHER_LEVEL = "Another category of a single condition; a change of a number that is smaller was not found."
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class NearRecordView:
     """A near record on a page."""
 
     record: str
+    n_records: int
     index: float
     place: str
     differences: list[Difference]
@@ -71,7 +72,11 @@ class Explanation:
         What would change the answer; empty for an answer that cannot say.
     href : str or None
         The form with the changed value; None without a change, or where the model that answered is not active any more.
+    note : str
+        What kind of change it is.
     records : list of NearRecordView
+    searched : str
+        Which records were compared, where not all were.
     caveat : str
         How the change may be read.
     """
@@ -79,7 +84,9 @@ class Explanation:
     data: ExplanationAnswer
     sentence: str
     href: str | None
+    note: str
     records: list[NearRecordView]
+    searched: str
     caveat: str = CHANGE_CAVEAT
 
 
@@ -96,7 +103,7 @@ def explain_answer(answer: PredictionAnswer, card: ModelCard) -> Explanation | N
     Returns
     -------
     Explanation or None
-        None where the model cannot be opened.
+        None where the model cannot be opened, or where the stored conditions do not fit it.
     """
     try:
         return present(explain(answer), answer, card)
@@ -112,12 +119,13 @@ def explain(answer: PredictionAnswer) -> ExplanationAnswer:
     NotFound
         The model is not registered any more.
     Unavailable
-        The model cannot be opened.
+        The model cannot be opened, or the stored conditions do not fit it.
     """
     model = stored.model_of(answer.species.slug, answer.model.id)
     artifact = registry.opened(model if model is not None else registry.find(answer.model.id))
-    row = [answer.environment[predictor.name] for predictor in artifact.card.predictors]
-    nearest = artifact.predictor.nearest_records(row)
+    with stored.conditions_that_fit():
+        row = [answer.environment[predictor.name] for predictor in artifact.card.predictors]
+        nearest = artifact.predictor.nearest_records(row)
     return ExplanationAnswer(
         change=_change(artifact, answer, row),
         nearest=[_nearest(record, artifact.card) for record in nearest],
@@ -129,15 +137,27 @@ def present(data: ExplanationAnswer, answer: PredictionAnswer, card: ModelCard) 
     """Return an explanation with its sentences and links."""
     predictors = {predictor.name: predictor for predictor in card.predictors}
     change = data.change
-    sentence, href = "" if answer.verdict == "cannot_say" else _NO_CHANGE, None
+    sentence, href, note = "" if answer.verdict == "cannot_say" else _NO_CHANGE, None, _SMALLEST
+    if sentence and not answer.novelty.in_area_of_applicability:
+        sentence = _OUTSIDE
     if change is not None:
         predictor = predictors[change.predictor]
         sentence = (
             f"{WORDS[change.verdict]} with {predictor.label} at {_exact(change.value_needed, predictor)} "
             f"(now {_exact(change.value_now, predictor)})"
         )
-        href = _form_with(answer, change, card) if _answers(answer) else None
-    return Explanation(data, sentence, href, [_record_view(one, answer, predictors) for one in data.nearest])
+        href = edit_url(answer, card, {change.predictor: change.value_needed}) if _answers(answer) else None
+        note = _ANOTHER_LEVEL if predictor.type == "categorical" else _SMALLEST
+    records = [_record_view(one, answer, predictors) for one in data.nearest]
+    return Explanation(data, sentence, href, note, records, _searched(card))
+
+
+def _searched(card: ModelCard) -> str:
+    """Return which records were compared; empty where all were."""
+    total = card.n_presences + card.n_absences
+    if card.area is None or card.area.n_points >= total:
+        return ""
+    return f"Compared with a sample of {card.area.n_points:,} of the {total:,} training records."
 
 
 def _change(artifact: Artifact, answer: PredictionAnswer, row: list[float | str]) -> ConditionChange | None:
@@ -173,6 +193,7 @@ def _nearest(record: NearRecord, card: ModelCard) -> NearestRecord:
         place=place,
         environment=record.values,
         differing=record.differing,
+        n_records=record.count,
     )
 
 
@@ -187,6 +208,7 @@ def _record_view(record: NearestRecord, answer: PredictionAnswer, predictors: di
                 differences.append(Difference(predictor.label, value, _exact(answer.environment[name], predictor)))
     return NearRecordView(
         record=record.record.capitalize(),
+        n_records=record.n_records,
         index=record.dissimilarity_index,
         place=_place_text(record.place),
         differences=differences[:_MOST_DIFFERENCES],
@@ -216,17 +238,3 @@ def _answers(answer: PredictionAnswer) -> bool:
     """Return whether the model that gave an answer still answers for its species."""
     species = snapshot.current().by_slug.get(answer.species.slug)
     return species is not None and species.model is not None and species.model.id == answer.model.id
-
-
-def _form_with(answer: PredictionAnswer, change: ConditionChange, card: ModelCard) -> str:
-    """Return the address of the form with an answer's conditions and options, one condition changed."""
-    environment = answer.environment | {change.predictor: change.value_needed}
-    query = {"species": answer.species.slug}
-    query |= {PREFIX + name: text for name, text in value_texts(environment).items()}
-    if answer.threshold.rule == OWN:
-        query |= {"threshold": OWN, "own_threshold": number_text(answer.threshold.value)}
-    elif answer.threshold.rule != card.threshold_rule:
-        query["threshold"] = answer.threshold.rule
-    if answer.extrapolation != "flag":
-        query["extrapolation"] = answer.extrapolation
-    return "/?" + urlencode(query)

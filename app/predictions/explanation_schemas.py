@@ -41,6 +41,7 @@ class NearestRecord(BaseModel):
     environment: dict[str, float | str] = Field(
         description="Its conditions, without predictors that the model does not use."
     )
+    n_records: int = Field(1, description="Number of records with these conditions at this place, listed once.")
     differing: list[str] = Field(
         description="Predictors in which it differs from the conditions, the largest part of the index first."
     )
@@ -54,5 +55,8 @@ class ExplanationAnswer(BaseModel):
         + CHANGE_CAVEAT
         + " Null where no single condition does, or where the verdict is `cannot_say`.",
     )
-    nearest: list[NearestRecord] = Field(description="The three nearest, nearest first.")
+    nearest: list[NearestRecord] = Field(
+        description="The three nearest with different conditions or places, nearest first. Of a model with more "
+        "than 4,000 training records, those 4,000 that its area of applicability keeps are compared."
+    )
     missing: list[str] = Field(description="Parts that a model of an older format cannot provide.")

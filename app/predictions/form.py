@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
 from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry
+from app.catalogue.refs import PredictorRange
 from app.errors import AppError, Unavailable, ValidationFailed
 from app.predictions.conditions import Canonical
-from app.predictions.schemas import NAMES_OF_RULES, PredictForm
+from app.predictions.schemas import NAMES_OF_RULES, RULES, PredictForm
 from app.registry import service as registry
 from app.registry.examples import FirstExample
 from app.species import service as species_service
 from app.web.input_validation import NUMBER, pointer, pointer_parts
 from ml.card import Conditions, ModelCard
 from ml.numbers import with_unit
-from ml.predictors.encoding import number_text
+from ml.predictors.encoding import find_level, number_text
 from ml.serving.showcase import Showcase
 from ml.serving.threshold import OWN
 
@@ -94,6 +95,20 @@ def query_of(posted: MultiDict[str, str], units: Mapping[str, str] | None = None
     return query
 
 
+def is_preview(posted: MultiDict[str, str]) -> bool:
+    """Return whether a form asks for a preview, which is not stored: its field is 1.
+
+    Raises
+    ------
+    ValidationFailed
+        The field is neither 1 nor empty.
+    """
+    value = posted.get("preview", "").strip()
+    if value not in ("", "1"):
+        raise ValidationFailed([("/preview", "must be 1, or be left out")])
+    return value == "1"
+
+
 def refuse_repeated(posted: MultiDict[str, str]) -> None:
     """Raise ValidationFailed if a form or an address contains a field twice. Other names do not matter."""
     repeated = [name for name in posted if _is_field(name) and len(posted.getlist(name)) > 1]
@@ -139,12 +154,26 @@ def typed_values(posted: MultiDict[str, str]) -> dict[str, str]:
 
 
 def options_of(posted: MultiDict[str, str]) -> dict[str, str]:
-    """Return the threshold and extrapolation options in a form or an address, as they were typed."""
-    return {name: posted[name][:LONGEST] for name in OPTIONS if posted.get(name)}
+    """Return the threshold and extrapolation options in a form or an address, with names of rules in their spelling."""
+    options = {name: posted[name][:LONGEST] for name in OPTIONS if posted.get(name)}
+    rules = {rule.lower(): rule for rule in (*RULES, OWN)}
+    if "threshold" in options:
+        options["threshold"] = rules.get(options["threshold"].strip().lower(), options["threshold"])
+    return options
 
 
-def form_with_errors(posted: MultiDict[str, str], error: AppError) -> PredictForm:
-    """Return the form with the values as they were typed and each message beside its field."""
+def form_with_errors(
+    posted: MultiDict[str, str], error: AppError, values: Mapping[str, str] | None = None
+) -> PredictForm:
+    """Return the form with the values as they were typed and each message beside its field.
+
+    Parameters
+    ----------
+    posted : MultiDict
+    error : AppError
+    values : mapping, optional
+        Of fields that were not typed; typical conditions by default.
+    """
     name = posted.get("species", "").strip()[:LONGEST]
     form = PredictForm(query=name)
     try:
@@ -153,6 +182,8 @@ def form_with_errors(posted: MultiDict[str, str], error: AppError) -> PredictFor
         pass
     else:
         form, _ = form_for(species)
+        if values is not None:
+            form.values = dict(values)
     restore(form, posted)
     for at, text in error.listed:
         field = _field_of(at)
@@ -166,15 +197,31 @@ def form_with_errors(posted: MultiDict[str, str], error: AppError) -> PredictFor
 def restore(form: PredictForm, posted: MultiDict[str, str]) -> None:
     """Put the typed values back into the form, without a unit after a number."""
     typed = typed_values(posted)
-    units = {p.name: p.unit for p in form.species.predictors if p.type == "continuous"} if form.species else {}
+    predictors = form.species.predictors if form.species else []
+    units = {p.name: p.unit for p in predictors if p.type == "continuous"}
     form.values |= {name: _without_unit(value, units.get(name, ""))[:LONGEST] for name, value in typed.items()}
+    form.values = with_known_levels(form.values, predictors)
     if typed:
         form.start = ""
     form.options = options_of(posted)
 
 
+def with_known_levels(values: Mapping[str, str], predictors: Sequence[PredictorRange]) -> dict[str, str]:
+    """Return typed values with each category as the list of its field spells it: 12 for 12.0."""
+    spelled = dict(values)
+    for predictor in predictors:
+        if predictor.type == "categorical" and predictor.name in spelled:
+            levels = predictor.levels or []
+            code = find_level(levels, _common_spelling(spelled[predictor.name]))
+            if code is not None:
+                spelled[predictor.name] = levels[code]
+    return spelled
+
+
 def message_for(text: str) -> str:
     """Return a validation error as a sentence beside its field."""
+    if text == "this model has no such predictor":
+        return "This model has no such predictor; an earlier version may have had it"
     return "Enter a value" if text == "a value is needed" else text[:1].upper() + text[1:]
 
 
@@ -191,7 +238,7 @@ def _field_of(at: str) -> str:
         return PREFIX + parts[1]
     if parts[:1] == ["threshold"]:
         return "own_threshold"
-    return "extrapolation" if parts[:1] == ["extrapolation"] else ""
+    return parts[0] if parts[:1] in (["extrapolation"], ["preview"]) else ""
 
 
 def _start(card: ModelCard, start: str) -> Conditions:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
-import orjson
-
+from app.predictions.addresses import compare_url, curl, edit_url, others_url
 from app.predictions.schemas import PredictionAnswer
 from app.predictions.verdict import OutsideRange, distance_text, outside_ranges
 from app.species.curve_drawing import Drawing
 from ml.card import Metric, ModelCard, Predictor
 from ml.numbers import with_unit
 from ml.odmap.purpose import limits_of
-from ml.predictors.encoding import number_text
 from ml.quality import Quality
 from ml.serving.threshold import OWN
 from ml.serving.verdict import WORDS
@@ -73,6 +69,7 @@ class AnswerView:
     width: str
     curves_url: str
     compare_url: str
+    others_url: str
     model_url: str
     limits: list[str]
 
@@ -113,7 +110,7 @@ def present(
         presence_only=card.study.records == "presence-background",
         outside=outside_ranges(answer.novelty, answer.environment, card),
         contributions=_bars(answer, predictors, drawings or {}),
-        curl=curl(answer, site),
+        curl=curl(answer, card, site),
         permalink=f"/predictions/{answer.id}" if answer.id else None,
         json_url=f"/api/v1/predictions/{answer.id}" if answer.id else None,
         statement_url=f"/predictions/{answer.id}/statement" if answer.id else None,
@@ -129,7 +126,8 @@ def present(
         width=width_of(answer),
         curves_url=f"/species/{answer.species.slug}/response-curves"
         + (f"?prediction={answer.id}" if answer.id else ""),
-        compare_url="/compare/species?" + urlencode(_as_form(answer, card)),
+        compare_url=compare_url(answer, card),
+        others_url=others_url(answer, card),
         model_url=f"/models/{answer.model.id}",
         limits=limits_of(card),
     )
@@ -172,23 +170,6 @@ def line_of(answer: PredictionAnswer, card: ModelCard) -> str:
         "MTP": "the line that every held-out presence reaches",
     }
     return f"{words.get(answer.threshold.rule, 'the line of this model')}: {answer.threshold.value:.2f}"
-
-
-def edit_url(answer: PredictionAnswer, card: ModelCard) -> str:
-    """Return the address of the predict page with the species, the values and the options of an answer."""
-    return "/?" + urlencode({"species": answer.species.slug, **_values(answer), **_options(answer, card)})
-
-
-def _options(answer: PredictionAnswer, card: ModelCard) -> dict[str, str]:
-    """Return the fields of a form for the options of an answer that differ from the usual ones."""
-    options = {}
-    if answer.threshold.rule == OWN:
-        options = {"threshold": "own", "own_threshold": number_text(answer.threshold.value)}
-    elif answer.threshold.rule != card.threshold_rule:
-        options["threshold"] = answer.threshold.rule
-    if answer.extrapolation != "flag":
-        options["extrapolation"] = answer.extrapolation
-    return options
 
 
 def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
@@ -245,21 +226,6 @@ def width_of(answer: PredictionAnswer) -> str:
         most = max(uncertainty.sources, key=lambda name: uncertainty.sources[name])
         text += f" The largest part of its width ({uncertainty.sources[most]:.0%}) is there because {sources[most]}."
     return text
-
-
-def _as_form(answer: PredictionAnswer, card: ModelCard) -> dict[str, str]:
-    return {"study": answer.study, **_values(answer), **_options(answer, card)}
-
-
-def _values(answer: PredictionAnswer) -> dict[str, str]:
-    return {f"env.{name}": v if isinstance(v, str) else number_text(v) for name, v in answer.environment.items()}
-
-
-def curl(answer: PredictionAnswer, site: str) -> str:
-    """Return a curl command for the same request."""
-    body = orjson.dumps({"species": answer.species.slug, "environment": answer.environment}).decode()
-    address = shlex.quote(f"{site}/api/v1/predictions")
-    return f"curl {address} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
 #: Starting points of usual models in a word; any other label is shown as it is.

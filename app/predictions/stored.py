@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from pydantic import ValidationError
 
 from app.catalogue import snapshot
 from app.catalogue import versions as registry_tables
@@ -22,6 +26,7 @@ from app.predictions.tables import Prediction
 from app.registry import service as registry
 from app.web.paging import cut_page, read_cursor
 from ml.card import ModelCard
+from ml.predictors.encoding import EnvironmentValueError
 from ml.quality import quality_of
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -35,7 +40,7 @@ def find(prediction_id: str) -> tuple[PredictionAnswer, ModelCard]:
     NotFound
         No prediction has this id.
     Unavailable
-        The model of the answer cannot be looked up.
+        The model of the answer cannot be looked up, or the stored answer is damaged.
     """
     match = find_or_none(prediction_id)
     if match is None:
@@ -68,8 +73,23 @@ def stored_answer(row: Prediction, card: ModelCard) -> PredictionAnswer:
     """Return an answer from its row and the card of its model."""
     species, model = row.model.species, row.model
     refs = refs_of(species, model.id, model.version)
-    part = StoredPart.model_validate(row.answer)
+    try:
+        part = StoredPart.model_validate(row.answer)
+    except ValidationError as error:
+        raise Unavailable("This stored answer is damaged and cannot be shown.") from error
     return assemble_answer(row.id, row.environment, row.created_at, part, refs, card, quality_of(card))
+
+
+@contextmanager
+def conditions_that_fit() -> Iterator[None]:
+    """Raise Unavailable where stored conditions do not fit the model of their answer.
+
+    The application stores none of this kind; a row may have been changed outside of it.
+    """
+    try:
+        yield
+    except (KeyError, EnvironmentValueError) as error:
+        raise Unavailable("The stored conditions do not fit the model of this answer.") from error
 
 
 def _ids_of(since: datetime, until: datetime) -> tuple[str, str]:

@@ -83,9 +83,9 @@ def predict_form() -> Reply:
 
     With ``preview=1`` the answer has no id and is not stored.
     """
-    ask = service.preview if request.form.get("preview") == "1" else service.predict
     try:
         posted = read_form()
+        ask = service.preview if forms.is_preview(posted) else service.predict
         units = forms.units_of(posted.get("species", "").strip())
         query = validate(PredictionQuery, forms.query_of(posted, units))
         result = ask(query)
@@ -158,7 +158,10 @@ def _example(species: SpeciesEntry, first: FirstExample | None = None) -> Reply:
         return Reply(None, context=_context(form))
     if first is not None:
         environment = forms.show_first(form, first, environment)
-    # a link from a list of answers contains their conditions
+    # a link from an answer contains all of its conditions: one that is missing is not filled in, unless a starting
+    # point is named
+    if forms.typed_values(request.args) and not request.args.get("from"):
+        environment, form.values = {}, {}
     forms.restore(form, request.args)
     try:
         query = forms.query_of(request.args)
@@ -166,7 +169,7 @@ def _example(species: SpeciesEntry, first: FirstExample | None = None) -> Reply:
         query |= {"species": species.slug, "environment": conditions}
         result = service.preview(validate(PredictionQuery, query))
     except ValidationFailed as error:
-        return _invalid(forms.form_with_errors(request.args, error))
+        return _invalid(forms.form_with_errors(request.args, error, form.values))
     except OutsideArea as error:
         return _refused(form, error)
     return _answered(result.answer, result.card, form=form)

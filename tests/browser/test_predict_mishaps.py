@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlparse
 
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Page, Response, Route, expect
 
 Visit = Callable[..., Page]
 WHEATEAR = "/?species=oenanthe-hispanica"
@@ -114,7 +115,7 @@ def test_a_threshold_of_ones_own_waits_for_its_number(visit: Visit) -> None:
 
 
 def test_a_permitted_extrapolation_says_so_beside_its_verdict(visit: Visit) -> None:
-    page = visit(WHEATEAR + "&env.temperature=69&extrapolation=allow")
+    page = visit(WHEATEAR + "&from=0&env.temperature=69&extrapolation=allow")
     expect(page.locator(".verdict-beyond")).to_have_text("Beyond what the model has seen, as you allowed")
     expect(page.locator(".verdict-reason")).to_contain_text("the number is an extrapolation")
     expect(page.locator(".verdict-reason")).not_to_contain_text("in 100 surveys")
@@ -130,3 +131,54 @@ def test_a_comparison_accepts_a_unit_and_is_not_asked_twice(visit: Visit) -> Non
     page.get_by_role("button", name="Compare").click()
     page.wait_for_timeout(500)
     assert len(asked) == 1
+
+
+def test_values_typed_while_an_answer_is_stored_do_not_lose_its_link(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    posts = _record(page)
+
+    def late(route: Route) -> None:
+        page.wait_for_timeout(800)
+        route.continue_()
+
+    page.locator(TREES).fill("46")
+    expect(page).to_have_url(re.compile("env.trees=46"))
+    page.route("**/", late)
+    page.locator("#copy-link").click()
+    page.locator(TREES).fill("47")
+    expect(page.locator("#status")).to_contain_text("permanent link is copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    # the values typed meanwhile are answered afterwards
+    expect(page).to_have_url(re.compile("env.trees=47"))
+    expect(page.locator("#answer")).to_contain_text("Preview: not stored")
+    assert _stores(posts) == 1
+    page.goto(urlparse(link).path)
+    expect(page.locator(".values")).to_contain_text("46")
+
+
+def test_an_emptied_field_stays_empty_through_a_reload_and_has_no_link(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    posts = _record(page)
+    page.locator(TREES).fill("")
+    page.locator("#copy-link").click()
+    expect(page.locator(TREES)).to_be_focused()
+    expect(page.locator("#status")).to_contain_text("No link yet")
+    assert _stores(posts) == 0
+    page.locator(TREES).press("Enter")
+    expect(page.locator("#env-trees-error")).to_contain_text("Enter a value")
+    expect(page).to_have_url(re.compile("env.trees=(&|$)"))
+    page.reload()
+    expect(page.locator(TREES)).to_have_value("")
+    expect(page.locator("#env-trees-error")).to_contain_text("Enter a value")
+
+
+def test_a_name_that_was_not_chosen_is_named_under_the_box(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    shown = page.locator("#species-q").input_value()
+    page.locator("#species-q").fill("parus")
+    page.locator("#predict").click()
+    note = page.locator(".not-chosen")
+    expect(note).to_have_text(f"“parus” was not chosen from the list: the species is still {shown}.")
+    page.locator("#species-q").fill("p")
+    expect(note).to_have_count(0)

@@ -143,11 +143,11 @@ def test_outside_the_training_range_is_answered_and_flagged(client, environment,
 
 def test_curl_is_a_shell_command(client, app, environment, ask):
     from app.predictions import stored as kept
-    from app.predictions.presentation import curl
+    from app.predictions.addresses import curl
 
     with app.app_context():
-        answer, _ = kept.find(ask().json["id"])
-    words = shlex.split(curl(answer, "http://localhost"))
+        answer, card = kept.find(ask().json["id"])
+    words = shlex.split(curl(answer, card, "http://localhost"))
     assert words[:2] == ["curl", "http://localhost/api/v1/predictions"]
     again = client.post("/api/v1/predictions", data=words[-1], content_type="application/json")
     assert again.status_code == 200

@@ -241,7 +241,7 @@ def test_the_answer_shows_a_curve_for_each_condition(client, environment):
 
 
 def test_an_address_may_carry_the_conditions(client, environment):
-    page = client.get(f"/?species={WHEATEAR}&env.trees=12,5&env.soil=clay").get_data(as_text=True)
+    page = client.get(f"/?species={WHEATEAR}&from=0&env.trees=12,5&env.soil=clay").get_data(as_text=True)
     assert 'value="12,5"' in page
     assert "Preview" in page
     values = {**environment, "trees": 12.5, "soil": "clay"}
@@ -259,7 +259,7 @@ def test_wrong_conditions_in_an_address_are_named_beside_their_fields(client):
 @pytest.mark.parametrize(
     ("address", "limit"),
     [
-        (f"/?species={WHEATEAR}&env.trees=12", 2),
+        (f"/?species={WHEATEAR}&from=0&env.trees=12", 2),
         # response curves cost twice as much
         (f"/species/{WHEATEAR}/response-curves", 4),
         ("/compare/species", 2),

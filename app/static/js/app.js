@@ -19,7 +19,9 @@
     byId("problem").replaceChildren();
     // The values of the request, to detect changes made before its answer arrives.
     const form = event.detail.elt;
-    if (form.id === "conditions") event.detail.xhr.asked = new URLSearchParams(new FormData(form)).toString();
+    if (form.id !== "conditions") return;
+    event.detail.xhr.asked = new URLSearchParams(new FormData(form)).toString();
+    event.detail.xhr.storing = event.detail.requestConfig.triggeringEvent?.type === "submit";
   });
 
   document.addEventListener("htmx:beforeSwap", function (event) {
@@ -31,7 +33,11 @@
     }
     const form = byId("conditions");
     const asked = event.detail.xhr.asked;
-    if (form && asked && asked !== new URLSearchParams(new FormData(form)).toString()) event.detail.shouldSwap = false;
+    // A stored answer is shown even so, because its link would be lost.
+    const kept = event.detail.xhr.storing && event.detail.xhr.status === 200;
+    if (form && asked && !kept && asked !== new URLSearchParams(new FormData(form)).toString()) {
+      event.detail.shouldSwap = false;
+    }
   });
 
   // An answer means that every value was valid: remove earlier messages.

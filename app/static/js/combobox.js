@@ -19,6 +19,18 @@
     if (!open) select(box, null);
   }
 
+  // A line under the box until something else is typed.
+  function note(box, text) {
+    const field = box.closest(".field");
+    field.querySelector(".not-chosen")?.remove();
+    if (!text) return;
+    const line = document.createElement("p");
+    line.className = "small warning-text not-chosen";
+    line.textContent = text;
+    field.querySelector("[data-combobox]").after(line);
+    document.getElementById("status").textContent = text;
+  }
+
   function select(box, option) {
     for (const other of options()) other.setAttribute("aria-selected", String(other === option));
     if (option) {
@@ -84,7 +96,13 @@
     within = false;
     if (!leaving) return;
     show(box, false);
-    if (box.dataset.shown) box.value = box.dataset.shown;
+    if (!box.dataset.shown || box.value === box.dataset.shown) return;
+    const typed = box.value.trim();
+    box.value = box.dataset.shown;
+    if (typed) note(box, "“" + typed + "” was not chosen from the list: the species is still " + box.dataset.shown + ".");
+  });
+  document.addEventListener("input", function (event) {
+    if (event.target.matches('[role="combobox"]')) note(event.target, "");
   });
   document.addEventListener("focusin", function (event) {
     if (event.target.matches('[role="combobox"]')) event.target.select();

@@ -11,6 +11,9 @@
   // The values of the answer that is shown, and those of the latest press of Predict with its time.
   let answered = byId("conditions") ? valuesOf(byId("conditions")) : "";
   let stored = { values: "", at: 0 };
+  // Number of answers under way that are to be stored, and the preview that waits until they have come.
+  let storing = 0;
+  let waiting = null;
 
   // The address of the page with the values of the form; an option with its usual value is left out.
   function addressOf(form) {
@@ -19,7 +22,8 @@
     for (const [name, value] of new FormData(form)) {
       if (name === "extrapolation" && value === "flag") continue;
       if (name === "own_threshold" && !own) continue;
-      if (value !== "") parts.append(name, value);
+      // An empty field stays in the address, so that it comes back empty and not with a typical value.
+      if (value !== "" || name.startsWith("env.")) parts.append(name, value);
     }
     return "/?" + parts;
   }
@@ -46,16 +50,32 @@
         say("Waiting for a number in " + label + ".");
       }
       if (unfinished || values === latest) return event.preventDefault();
+      // A preview would cancel the request: the answer would be stored, and its link lost.
+      if (storing) {
+        waiting = event.detail.issueRequest;
+        return event.preventDefault();
+      }
     } else {
       // The second press of a double click would store the same answer again.
       if (values === stored.values && Date.now() - stored.at < DOUBLE_MS) return event.preventDefault();
       stored = { values, at: Date.now() };
+      storing += 1;
     }
     latest = values;
   });
   // After the answer is painted: a change of the address takes Chromium 10 to 20 ms.
   document.addEventListener("htmx:afterRequest", function (event) {
     if (event.detail.requestConfig?.elt?.id !== "conditions") return;
+    if (event.detail.xhr.storing) storing -= 1;
+    // After htmx has let go of the request that has ended.
+    if (waiting && !storing) {
+      setTimeout(function (preview) {
+        if (!byId("conditions") || valuesOf(byId("conditions")) === latest) return;
+        latest = valuesOf(byId("conditions"));
+        preview(true);
+      }, 0, waiting);
+      waiting = null;
+    }
     requestAnimationFrame(() =>
       setTimeout(function () {
         const form = byId("conditions");
@@ -172,6 +192,11 @@
     const form = byId("conditions");
     // The link of an answer is that of its values, and these may have changed since.
     if (button.dataset.permalink && (!form || valuesOf(form) === answered)) return copy(button);
+    const unfinished = window.ecopredictUnfinished(form) || unfinishedThreshold(form);
+    if (unfinished) {
+      say("No link yet: a number is missing.");
+      return unfinished.focus();
+    }
     copying = true;
     form.requestSubmit();
   });

@@ -10,8 +10,9 @@ import pytest
 from app.catalogue.refs import ModelRef, SpeciesRef
 from app.catalogue.scores import sentence_for
 from app.errors import ValidationFailed
+from app.predictions.addresses import curl
 from app.predictions.answers import AnswerRefs, assemble_answer, stored_part
-from app.predictions.presentation import curl, in_100, number_meaning, value_text, width_of
+from app.predictions.presentation import in_100, number_meaning, value_text, width_of
 from app.predictions.schemas import ComputedPart, Novelty, PredictionAnswer, ThresholdUsed, Uncertainty
 from app.predictions.verdict import OutsideRange, outside_ranges
 from app.web.paging import read_cursor, write_cursor
@@ -21,7 +22,9 @@ from ml.quality import Quality
 RANGE = Novelty(in_area_of_applicability=False, kind="range", mess=-1, most_dissimilar="trees", outside_range=["trees"])
 COMBINATION = Novelty(in_area_of_applicability=False, kind="combination", mess=1, most_dissimilar="trees")
 INSIDE = Novelty(in_area_of_applicability=True, kind="inside", mess=1, most_dissimilar="trees")
-CARD = SimpleNamespace(predictors=[Predictor(name="trees", label="Trees", unit="%", minimum=0, maximum=90)])
+CARD = SimpleNamespace(
+    predictors=[Predictor(name="trees", label="Trees", unit="%", minimum=0, maximum=90)], threshold_rule="maxSSS"
+)
 
 
 GOOD = Quality(
@@ -202,7 +205,7 @@ def test_the_width_names_its_largest_source():
 
 def test_curl_survives_any_name():
     name = 'it\'s "odd"; rm -rf $HOME `x`'
-    words = shlex.split(curl(answer(**{name: "a'b"}), "http://h"))
+    words = shlex.split(curl(answer(**{name: "a'b"}), CARD, "http://h"))
     assert orjson.loads(words[-1])["environment"] == {name: "a'b"}
 
 
