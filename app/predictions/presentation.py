@@ -10,6 +10,7 @@ from app.predictions.verdict import OutsideRange, distance_text, outside_ranges
 from app.species.curve_drawing import Drawing
 from ml.card import Metric, ModelCard, Predictor
 from ml.numbers import with_unit
+from ml.odmap.own_files import UNCITED
 from ml.odmap.purpose import limits_of
 from ml.quality import Quality
 from ml.serving.threshold import OWN
@@ -117,7 +118,7 @@ def present(
         edit_url=edit_url(answer, card),
         address=site + (f"/predictions/{answer.id}" if answer.id else edit_url(answer, card)),
         created=f"{answer.created_at.day} {answer.created_at:%B %Y, %H:%M UTC}",
-        citations=[source.citation for source in card.study.sources],
+        citations=citations_of(card),
         species_url=f"/species/{answer.species.slug}",
         model_version=answer.model.version,
         validation_note=card.validation.note,
@@ -131,6 +132,14 @@ def present(
         model_url=f"/models/{answer.model.id}",
         limits=limits_of(card),
     )
+
+
+def citations_of(card: ModelCard) -> list[str]:
+    """Return the citations of a study's sources, and the title of each source whose files state none."""
+    return [
+        f"{source.title} (source not stated)" if source.citation in UNCITED else source.citation.rstrip(".")
+        for source in card.study.sources
+    ]
 
 
 def number_meaning(answer: PredictionAnswer, card: ModelCard) -> str:

@@ -10,7 +10,7 @@ from app.predictions.schemas import PredictionAnswer
 from app.predictions.verdict import outside_ranges
 from ml.card import ModelCard, Predictor, Source
 from ml.numbers import range_seen
-from ml.odmap.own_files import NOT_STATED
+from ml.odmap.own_files import NOT_STATED, UNCITED
 from ml.odmap.purpose import limits_of
 from ml.serving.threshold import OWN
 
@@ -105,7 +105,7 @@ def _seen(predictor: Predictor) -> str:
 def _source(source: Source) -> StatedSource:
     # Citations of GBIF name their address.
     url = None if source.url is not None and source.url in source.citation else source.url
-    if source.citation == source.licence == NOT_STATED:
+    if source.citation in UNCITED and source.licence == NOT_STATED:
         return StatedSource(source.title, f"Source and licence are {NOT_STATED}.", "", url)
     return StatedSource(source.title, _sentence(source.citation), _sentence(source.licence), url)
 

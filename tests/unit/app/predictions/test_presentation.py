@@ -12,11 +12,11 @@ from app.catalogue.scores import sentence_for
 from app.errors import ValidationFailed
 from app.predictions.addresses import curl
 from app.predictions.answers import AnswerRefs, assemble_answer, stored_part
-from app.predictions.presentation import in_100, number_meaning, value_text, width_of
+from app.predictions.presentation import citations_of, in_100, number_meaning, value_text, width_of
 from app.predictions.schemas import ComputedPart, Novelty, PredictionAnswer, ThresholdUsed, Uncertainty
 from app.predictions.verdict import OutsideRange, outside_ranges
 from app.web.paging import read_cursor, write_cursor
-from ml.card import Metric, Predictor
+from ml.card import Metric, Predictor, Source
 from ml.quality import Quality
 
 RANGE = Novelty(in_area_of_applicability=False, kind="range", mess=-1, most_dissimilar="trees", outside_range=["trees"])
@@ -207,6 +207,18 @@ def test_curl_survives_any_name():
     name = 'it\'s "odd"; rm -rf $HOME `x`'
     words = shlex.split(curl(answer(**{name: "a'b"}), CARD, "http://h"))
     assert orjson.loads(words[-1])["environment"] == {name: "a'b"}
+
+
+def test_a_source_without_a_citation_is_named():
+    sources = [
+        Source(title="Records: a.csv", citation="The source is not stated in the file.", licence="CC0: 9 records"),
+        Source(title="Layers: b.tif", citation="not stated in the files", licence="not stated in the files"),
+        Source(title="GBIF", citation="GBIF.org, 2026.", licence="CC0"),
+    ]
+    card = SimpleNamespace(study=SimpleNamespace(sources=sources))
+    assert citations_of(card) == [
+        "Records: a.csv (source not stated)", "Layers: b.tif (source not stated)", "GBIF.org, 2026",
+    ]  # fmt: skip
 
 
 def test_value_text():
