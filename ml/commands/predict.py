@@ -12,8 +12,8 @@ from tqdm import tqdm
 from ml.commands.options import Subparsers
 from ml.commands.tables import check_rows, describe_problems, read_csv, write_csv
 from ml.quality import Quality
+from ml.serving.answers import SuitabilityAnswer
 from ml.serving.artifact import load_artifact
-from ml.serving.predictor import SuitabilityAnswer
 from ml.serving.verdict import is_suitable, judge
 
 _ADDED = (

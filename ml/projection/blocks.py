@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from ml.projection.areas import CellAreas
 from ml.projection.cells import CellEncoder, Unanswered
 from ml.projection.local_processes import watch_parent
 from ml.projection.quantities import Quantity, quantities_of, stored
+from ml.projection.raw_files import checksum, raw_file, write_at
 from ml.recipes.reports import Grid, LayerReport
 from ml.serving.artifact import Artifact, load_artifact
 from ml.serving.bulk import answer_encoded
@@ -83,28 +83,6 @@ def block_windows(
             yield slice(top, min(rows.stop, top + step)), columns
 
 
-def raw_file(work: Path, quantity: Quantity) -> Path:
-    """Return the raw file of a quantity: all cells row by row."""
-    return work / f"{quantity.name}.bin"
-
-
-def read_raw(work: Path, quantity: Quantity, width: int, rows: slice, columns: slice) -> NDArray[Any]:
-    """Return a window of a raw file of so many columns.
-
-    The file is not mapped into memory, because its pages would count as memory of this process.
-    """
-    with raw_file(work, quantity).open("rb", buffering=0) as stream:
-        if columns == slice(0, width):
-            stream.seek(rows.start * width * quantity.itemsize)
-            values = np.fromfile(stream, quantity.dtype, (rows.stop - rows.start) * width)
-            return values.reshape(-1, width)
-        lines = []
-        for row in range(rows.start, rows.stop):
-            stream.seek((row * width + columns.start) * quantity.itemsize)
-            lines.append(np.fromfile(stream, quantity.dtype, columns.stop - columns.start))
-        return np.stack(lines)
-
-
 @dataclass
 class BlockResult:
     """What the summary of a map needs from a block.
@@ -121,6 +99,9 @@ class BlockResult:
     beyond : int
         Cells outside the area of applicability.
     beyond_area : float
+    outside_range : int
+        Cells with a value outside its training range, which are among those beyond.
+    outside_range_area : float
     unanswered : dict
         `Unanswered.as_json`.
     """
@@ -131,6 +112,8 @@ class BlockResult:
     areas: list[float]
     beyond: int
     beyond_area: float
+    outside_range: int
+    outside_range_area: float
     unanswered: dict[str, Any]
 
 
@@ -202,6 +185,8 @@ class _OpenProjection:
         verdict = results["verdict"].ravel()
         area = self.answers.areas(rows, columns).ravel()
         beyond = results["inside"].ravel() == 0
+        # NaN, where there is no answer, is not negative.
+        outside_range = results["mess"].ravel() < 0
         return BlockResult(
             number=number,
             checksum=checksum(self.answers.quantities, results),
@@ -209,6 +194,8 @@ class _OpenProjection:
             areas=[math.fsum(area[verdict == value]) for value in range(len(VERDICTS))],
             beyond=int(beyond.sum()),
             beyond_area=math.fsum(area[beyond]),
+            outside_range=int(outside_range.sum()),
+            outside_range_area=math.fsum(area[outside_range]),
             unanswered=unanswered.as_json(),
         )
 
@@ -224,22 +211,6 @@ class _OpenProjection:
                 write_at(handle, line.tobytes(), (row * self._width + columns.start) * size)
         finally:
             os.close(handle)
-
-
-def write_at(handle: int, content: bytes, offset: int) -> None:
-    """Write all bytes at an offset of a file."""
-    view = memoryview(content)
-    while view:
-        written = os.pwrite(handle, view, offset)
-        view, offset = view[written:], offset + written
-
-
-def checksum(quantities: tuple[Quantity, ...], results: Mapping[str, NDArray[Any]]) -> int:
-    """Return the CRC-32 of the bytes of all quantities of a block."""
-    total = 0
-    for quantity in quantities:
-        total = zlib.crc32(np.ascontiguousarray(results[quantity.name]).data, total)
-    return total
 
 
 class _Thread(threading.local):

@@ -17,9 +17,9 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from ml.layers.rasters import describe, gdal
-from ml.projection.blocks import raw_file, read_raw
 from ml.projection.errors import ProjectionError
 from ml.projection.quantities import Quantity
+from ml.projection.raw_files import raw_file, read_raw
 from ml.recipes.reports import Grid
 
 #: Rows and columns of a tile.

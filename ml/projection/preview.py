@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.layers.stack import Stack
-from ml.projection.blocks import BlockAnswers, raw_file
+from ml.projection.blocks import BlockAnswers
 from ml.projection.cogs import write_cog
 from ml.projection.inputs import ProjectionInputs
 from ml.projection.quantities import quantities_of
+from ml.projection.raw_files import raw_file
 from ml.projection.summary import tags_of
 from ml.recipes.reports import Grid
 from ml.serving.artifact import Artifact

@@ -11,9 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ml.projection.blocks import BlockResult, checksum, raw_file, read_raw
+from ml.projection.blocks import BlockResult
 from ml.projection.errors import ProjectionError
 from ml.projection.quantities import Quantity
+from ml.projection.raw_files import checksum, raw_file, read_raw
 from ml.recipes.reports import Grid
 
 _KEY, _BLOCKS, _LOCK = "key.json", "blocks.jsonl", "lock"
