@@ -23,6 +23,9 @@ def environ(prepared: Path, workroom: Path) -> dict[str, str]:
     if not (PROJECT / "app/static/vendor/htmx.min.js").exists():
         pytest.skip("the assets are not there; get them with `make fetch`")
     environ = live.copy_site(prepared, workroom / "start", ENVIRONMENT="development", PORT=str(live.free_port()))
+    layers = Path(environ["DATA_DIR"], "layers", "a-study", "key")  # their presence alone is looked at
+    layers.mkdir(parents=True)
+    (layers / "layers.json").write_text("{}")
     Path(environ["DATA_DIR"], ".ready").write_text(sources_key(PROJECT, environ) + "\n")
     return environ
 
