@@ -139,12 +139,14 @@ def _stored(mark: float, dtype: np.dtype[Any]) -> Any:
     return dtype.type(mark) if mark.is_integer() and limits.min <= mark <= limits.max else np.nan
 
 
-def windows(height: int, width: int, block: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
-    """Yield windows of about a million cells that are made of complete blocks."""
+def windows(
+    height: int, width: int, block: tuple[int, int], cells: int = _WINDOW_CELLS
+) -> Iterator[tuple[slice, slice]]:
+    """Yield windows of about a million cells, or of another number, that are made of complete blocks."""
     block_rows, block_columns = (max(1, min(size, limit)) for size, limit in zip(block, (height, width), strict=True))
-    across = max(1, min(-(-width // block_columns), _WINDOW_CELLS // (block_rows * block_columns)))
+    across = max(1, min(-(-width // block_columns), cells // (block_rows * block_columns)))
     columns = min(width, across * block_columns)
-    rows = min(height, max(1, _WINDOW_CELLS // (columns * block_rows)) * block_rows)
+    rows = min(height, max(1, cells // (columns * block_rows)) * block_rows)
     for top in range(0, height, rows):
         for left in range(0, width, columns):
             yield slice(top, min(height, top + rows)), slice(left, min(width, left + columns))

@@ -28,17 +28,21 @@ class Stack:
 
     Attributes
     ----------
+    folder : Path
+        Has the files.
     names : list of str
         Canonical names, in the order of the columns of `sample`.
     layers : list of LayerReport
     grid : Grid
     shape : tuple of int
         Rows and columns of the grid.
+    block : tuple of int
+        Rows and columns that are decoded as one piece.
     """
 
     def __init__(self, folder: Path, layers: Sequence[LayerReport], grid: Grid, names: Sequence[str]) -> None:
         self.names, self.layers, self.grid = list(names), list(layers), grid
-        self.shape = (grid.height, grid.width)
+        self.folder, self.shape = folder, (grid.height, grid.width)
         self._exit = ExitStack()
         self._exit.enter_context(gdal())
         try:
@@ -65,8 +69,8 @@ class Stack:
             self._aligned.append(AlignedLayer(surface, self.grid, layer.kind == "categorical"))
         # Blocks of the first layer that has the grid itself, so that each is decoded once.
         first = next((n for n, layer in enumerate(self._aligned) if not layer.resampled), None)
-        block = (256, 256) if first is None else sources[self.layers[first].file].layout.block
-        self._windows = list(windows(*self.shape, block))
+        self.block = (256, 256) if first is None else sources[self.layers[first].file].layout.block
+        self._windows = list(windows(*self.shape, self.block))
 
     def __enter__(self) -> Stack:
         return self

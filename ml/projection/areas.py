@@ -1,0 +1,92 @@
+"""Areas of the cells of a grid on the ellipsoid."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+import pyproj
+from numpy.typing import NDArray
+
+from ml.recipes.reports import Grid
+
+Floats = NDArray[np.float64]
+#: Cells between the nodes at which areas of a projected grid are computed; between them they are interpolated.
+_STEP = 16
+
+
+class CellAreas:
+    """Areas of cells, in square kilometres.
+
+    Parameters
+    ----------
+    grid : Grid
+
+    Notes
+    -----
+    A cell in degrees lies between two meridians and two parallels, whose area on the ellipsoid has a closed form; cells
+    of a row are equal. A cell of a projected grid is the geodesic quadrilateral of its four corners
+    (`pyproj.Geod.polygon_area_perimeter`), computed in every sixteenth row and column and interpolated between them.
+    Where a corner has no place on the globe, the area in the plane of the projection is taken.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self._crs = pyproj.CRS.from_user_input(grid.crs)
+        self._geod = self._crs.get_geod() or pyproj.Geod(ellps="WGS84")
+
+    def of(self, rows: slice, columns: slice) -> Floats:
+        """Return the areas of a window, shape (rows, columns) or, where they are equal in a row, (rows, 1)."""
+        if self._crs.is_geographic:
+            edges = self.grid.north - self.grid.cell_y * np.arange(rows.start, rows.stop + 1)
+            zones = self._zone(np.clip(edges * self._unit, -math.pi / 2, math.pi / 2))
+            width = min(self.grid.cell_x * self._unit, 2.0 * math.pi)
+            return np.asarray(width * (zones[:-1] - zones[1:]) / 1e6)[:, None]
+        down, across = _nodes(rows), _nodes(columns)
+        areas = self._at(*np.meshgrid(down, across, indexing="ij"))
+        # First along the columns, then along the rows.
+        row, column = np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop)
+        partly = np.stack([np.interp(column, across, line) for line in areas])
+        return np.stack([np.interp(row, down, line) for line in partly.T], axis=1)
+
+    @cached_property
+    def _unit(self) -> float:
+        """Radians of one unit of the axes."""
+        axes = self._crs.axis_info
+        return float(axes[0].unit_conversion_factor) if axes else math.pi / 180.0
+
+    def _zone(self, latitude: Floats) -> Floats:
+        """Return the area between the equator and a latitude, for each radian of longitude, square metres."""
+        b, squared = self._geod.b, self._geod.es
+        sine = np.sin(latitude)
+        if squared == 0.0:
+            return np.asarray(b * b * sine)
+        e = math.sqrt(squared)
+        return np.asarray(b * b / 2.0 * (sine / (1.0 - squared * sine * sine) + np.arctanh(e * sine) / e))
+
+    def _at(self, row: NDArray[np.int64], column: NDArray[np.int64]) -> Floats:
+        grid = self.grid
+        to_degrees = pyproj.Transformer.from_crs(self._crs, self._crs.geodetic_crs, always_xy=True)
+        west, north = grid.west + grid.cell_x * column, grid.north - grid.cell_y * row
+        corners = [
+            to_degrees.transform(west + right * grid.cell_x, north - below * grid.cell_y)
+            for right, below in ((0, 0), (0, 1), (1, 1), (1, 0))
+        ]
+        longitude = np.stack([np.asarray(corner[0], float) for corner in corners], axis=-1).reshape(-1, 4)
+        latitude = np.stack([np.asarray(corner[1], float) for corner in corners], axis=-1).reshape(-1, 4)
+        metres = self._crs.axis_info[0].unit_conversion_factor if self._crs.axis_info else 1.0
+        plane = grid.cell_x * grid.cell_y * metres * metres
+        areas = np.full(len(longitude), plane)
+        for n in np.flatnonzero(np.isfinite(longitude).all(axis=1) & np.isfinite(latitude).all(axis=1)):
+            areas[n] = abs(self._geod.polygon_area_perimeter(longitude[n], latitude[n])[0])
+        return areas.reshape(row.shape) / 1e6
+
+
+def _nodes(part: slice) -> NDArray[np.int64]:
+    """Return positions in a part, both ends among them, that are multiples of the step where they can be.
+
+    They do not depend on how a grid is divided, except for the ends.
+    """
+    inner = np.arange(-(-part.start // _STEP) * _STEP, part.stop, _STEP)
+    return np.unique(np.concatenate([[part.start], inner, [part.stop - 1]])).astype(np.int64)
