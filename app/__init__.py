@@ -23,6 +23,7 @@ from app.jobs import views as jobs
 from app.layers import views as layers
 from app.limits import limiter
 from app.outbox import outbox
+from app.places.stores import LayerStores
 from app.predictions import answer_views, curves, usage
 from app.predictions import cli as predictions_cli
 from app.predictions import tables as predictions_tables
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     templating.init_app(app)
     parts.add(Showcases())
     parts.add(ModelCache(settings.models_dir.resolve(), settings.model_memory))
+    parts.add(LayerStores(settings.layers_dir.resolve()))
     outbox.init_app(app, predictions_tables.insert, predictions_tables.insert_json)
     usage.init_app(app)
     jobs_metrics.init_app(app)

@@ -35,7 +35,10 @@ def preparation(data_dir: Path) -> list[Step]:
         Step("Migrating the database", [*flask, "db", "upgrade"]),
         Step(
             "Training the demo models",
-            [python, "-m", "ml", "train", "--all", "--raw", data_dir / "raw", "--models", models],
+            [
+                *(python, "-m", "ml", "train", "--all", "--raw", data_dir / "raw", "--models", models),
+                *("--layer-store", data_dir / "layers"),
+            ],
         ),
         Step("Registering the models", [*flask, "models", "register", models, "--activate"]),
     ]
@@ -78,7 +81,7 @@ def is_ready(stamp: Path, key: str, data_dir: Path, project: Path, environ: dict
             return False
     except (OSError, UnicodeDecodeError):
         return False
-    results = [project / "app/static/vendor/htmx.min.js", data_dir / "models"]
+    results = [project / "app/static/vendor/htmx.min.js", data_dir / "models", data_dir / "layers"]
     if not environ.get("DATABASE_URL") and not environ.get("DATABASE_URL_FILE"):
         results.append(data_dir / "ecopredict.db")
     return all(path.exists() for path in results) and any((data_dir / "models").glob("*/*/*/manifest.json"))

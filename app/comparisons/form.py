@@ -12,6 +12,7 @@ from app.comparisons.schemas import MOST, MOST_COLUMNS
 from app.comparisons.subjects import Panel, Subject
 from app.errors import AppError, ValidationFailed
 from app.predictions import form as predict_form
+from app.predictions.conditions import value_texts
 from app.predictions.schemas import ALSO_IN_ADDRESS
 from app.web.input_validation import pointer_parts
 from ml.card import Predictor
@@ -88,7 +89,7 @@ def one_set(panel: Panel, args: FormArgs) -> tuple[CompareForm, dict[str, object
     form.values = {name: value[: predict_form.LONGEST] for name, value in predict_form.typed_values(args).items()}
     if not form.values:
         query["environment"] = panel.typical
-        form.values = predict_form.value_texts(panel.typical)
+        form.values = value_texts(panel.typical)
     return form, {"study": panel.study.slug, "environment": query["environment"], **_options_of(query)}
 
 
@@ -103,7 +104,7 @@ def several_sets(one: Subject, args: FormArgs) -> tuple[CompareForm, dict[str, o
     """
     card = one.artifact.card
     form = CompareForm(one.species.slug, _ranges(card.predictors), options=predict_form.options_of(args))
-    start = [Column(point.label, predict_form.value_texts(point.environment)) for point in card.starting_points]
+    start = [Column(point.label, value_texts(point.environment)) for point in card.starting_points]
     form.columns = _add_or_remove(_columns(args) or start[:MOST_COLUMNS], args)
     if len(form.columns) < 2:
         # a link from a prediction contains one set, which is compared with typical conditions

@@ -206,6 +206,11 @@ class Settings(BaseModel):
         """The folder of the models."""
         return self.data_dir / "models"
 
+    @property
+    def layers_dir(self) -> Path:
+        """Directory of the stored layers, by study."""
+        return self.data_dir / "layers"
+
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings.

@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 
 import orjson
 
-from app.predictions.conditions import Canonical
-from app.predictions.form import PREFIX, value_texts
+from app.predictions.answer_place import place_address, place_query
+from app.predictions.conditions import Canonical, value_texts
+from app.predictions.form import PREFIX
 from app.predictions.schemas import PredictionAnswer
 from ml.card import ModelCard
 from ml.predictors.encoding import number_text
@@ -16,7 +17,7 @@ from ml.serving.threshold import OWN
 
 
 def edit_url(answer: PredictionAnswer, card: ModelCard, changed: Canonical | None = None) -> str:
-    """Return the address of the predict page with the species, the values and the options of an answer.
+    """Return the address of the predict page with the species, the place or values, and the options of an answer.
 
     Parameters
     ----------
@@ -26,7 +27,8 @@ def edit_url(answer: PredictionAnswer, card: ModelCard, changed: Canonical | Non
     changed : dict, optional
         Conditions that replace those of the answer, by predictor.
     """
-    values = _values(answer) | {PREFIX + name: text for name, text in value_texts(changed or {}).items()}
+    values = place_address(answer) if not changed else {}
+    values = values or _values(answer) | {PREFIX + name: text for name, text in value_texts(changed or {}).items()}
     return "/?" + urlencode({"species": answer.species.slug, **values, **_options(answer, card)})
 
 
@@ -44,7 +46,8 @@ def others_url(answer: PredictionAnswer, card: ModelCard) -> str:
 
 def curl(answer: PredictionAnswer, card: ModelCard, site: str) -> str:
     """Return a curl command for the same request, with its threshold and its choice for conditions outside."""
-    request: dict[str, object] = {"species": answer.species.slug, "environment": answer.environment}
+    where = place_query(answer) or {"environment": answer.environment}
+    request: dict[str, object] = {"species": answer.species.slug, **where}
     if answer.threshold.rule == OWN:
         request["threshold"] = answer.threshold.value
     elif answer.threshold.rule != card.threshold_rule:

@@ -9,6 +9,7 @@ from app.catalogue.entries import SpeciesEntry
 from app.catalogue.refs import ModelRef, SpeciesRef
 from app.catalogue.species import Species
 from app.predictions.conditions import Canonical
+from app.predictions.place_schemas import Location
 from app.predictions.schemas import ComputedPart, Extrapolation, PredictionAnswer, StoredPart, ThresholdUsed
 from app.predictions.verdict import reason_for, verdict_for
 from ml.card import ModelCard
@@ -32,7 +33,13 @@ def refs_of(species: Species | SpeciesEntry, model_id: str, version: int) -> Ans
 
 
 def stored_part(
-    computed: ComputedPart, threshold: ThresholdUsed, extrapolation: Extrapolation, *, cached: bool
+    computed: ComputedPart,
+    threshold: ThresholdUsed,
+    extrapolation: Extrapolation,
+    *,
+    cached: bool,
+    location: Location | None = None,
+    scenario: str | None = None,
 ) -> StoredPart:
     """Return what is stored of an answer: the computed part and the options of the request."""
     # vars and one dictionary: dict(computed) and keyword arguments would take five times as long
@@ -42,6 +49,8 @@ def stored_part(
             "threshold": threshold,
             "extrapolation": extrapolation,
             "cached": cached,
+            "location": location,
+            "scenario": scenario,
         }
     )
 

@@ -11,7 +11,7 @@ import orjson
 from app.errors import ValidationFailed
 from app.web.input_validation import NUMBER, pointer
 from ml.card import ModelCard, Predictor
-from ml.predictors.encoding import find_level, list_levels, why_impossible
+from ml.predictors.encoding import find_level, list_levels, number_text, why_impossible
 
 Canonical = dict[str, float | str]
 
@@ -56,6 +56,11 @@ def read_environment(values: Mapping[str, object], card: ModelCard) -> Canonical
     if problems:
         raise ValidationFailed(problems)
     return canonical
+
+
+def value_texts(environment: Canonical) -> dict[str, str]:
+    """Return conditions as the text of their fields."""
+    return {name: value if isinstance(value, str) else number_text(value) for name, value in environment.items()}
 
 
 def cache_key(model_id: str, canonical: Canonical) -> str:

@@ -11,7 +11,9 @@ from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry
 from app.catalogue.refs import PredictorRange
 from app.errors import AppError, Unavailable, ValidationFailed
-from app.predictions.conditions import Canonical
+from app.predictions import form_place
+from app.predictions.conditions import Canonical, value_texts
+from app.predictions.place_schemas import PlaceInForm
 from app.predictions.schemas import NAMES_OF_RULES, RULES, PredictForm
 from app.registry import service as registry
 from app.registry.examples import FirstExample
@@ -23,7 +25,10 @@ from ml.serving.showcase import Showcase
 from ml.serving.threshold import OWN
 
 PREFIX = "env."
-_FIELDS = ("species", "study", "from", "threshold", "own_threshold", "extrapolation", "preview", "add", "remove")
+_FIELDS = (
+    *("species", "study", "from", "threshold", "own_threshold", "extrapolation", "preview", "add", "remove"),
+    *form_place.FIELDS,
+)
 OPTIONS = ("threshold", "own_threshold", "extrapolation")
 LONGEST = 200
 
@@ -39,6 +44,7 @@ def form_for(species: SpeciesEntry, start: str = "") -> tuple[PredictForm, Canon
     """
     form = PredictForm(species=species_service.describe(species, species.model), query=_display_name(species))
     form.reset = "/?" + urlencode({"species": species.slug})
+    form.place = PlaceInForm() if form.species and form.species.layers else None
     if species.model is None:
         return form, {}
     card = registry.card_of(species.model)
@@ -75,13 +81,16 @@ def _what_to_try(form: PredictForm, showcase: Showcase) -> str:
     return f"An example. Try it: {change} {label} to {steps}."
 
 
-def query_of(posted: MultiDict[str, str], units: Mapping[str, str] | None = None) -> dict[str, object]:
-    """Return the query that a posted form contains, with decimal points in its numbers and without their `units`."""
+def query_of(
+    posted: MultiDict[str, str], units: Mapping[str, str] | None = None, place: form_place.Place | None = None
+) -> dict[str, object]:
+    """Return the query that a posted form contains, with decimal points in its numbers and without their `units`.
+
+    With a `place` the query has it instead of the values of the fields.
+    """
     refuse_repeated(posted)
-    query: dict[str, object] = {
-        "species": posted.get("species", "").strip(),
-        "environment": environment_of(posted, units),
-    }
+    where = place.query if place is not None else {"environment": environment_of(posted, units)}
+    query: dict[str, object] = {"species": posted.get("species", "").strip(), **where}
     rule = posted.get("threshold", "").strip()
     if rule == OWN:
         text = _common_spelling(posted.get("own_threshold", ""))
@@ -202,6 +211,7 @@ def restore(form: PredictForm, posted: MultiDict[str, str]) -> None:
     if typed:
         form.start = ""
     form.options = options_of(posted)
+    form_place.show_place(form, posted)
 
 
 def with_known_levels(values: Mapping[str, str], predictors: Sequence[PredictorRange]) -> dict[str, str]:
@@ -223,11 +233,6 @@ def message_for(text: str) -> str:
     return "Enter a value" if text == "a value is needed" else text[:1].upper() + text[1:]
 
 
-def value_texts(environment: Canonical) -> dict[str, str]:
-    """Return conditions as the text of their fields."""
-    return {name: value if isinstance(value, str) else number_text(value) for name, value in environment.items()}
-
-
 def _field_of(at: str) -> str:
     parts = pointer_parts(at)
     if parts[:1] == ["species"]:
@@ -236,6 +241,8 @@ def _field_of(at: str) -> str:
         return PREFIX + parts[1]
     if parts[:1] == ["threshold"]:
         return "own_threshold"
+    if parts[:1] in (["location"], ["scenario"]):
+        return "place" if parts[0] == "location" else "scenario"
     return parts[0] if parts[:1] in (["extrapolation"], ["preview"]) else ""
 
 

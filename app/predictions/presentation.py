@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.predictions.addresses import compare_url, curl, edit_url, others_url
+from app.predictions.answer_place import place_of
 from app.predictions.schemas import PredictionAnswer
 from app.predictions.verdict import OutsideRange, outside_ranges
 from app.species.curve_drawing import Drawing
@@ -43,6 +44,7 @@ class AnswerView:
     number_meaning: str
     vernacular_name: str
     study_title: str
+    place: str
     auc: Metric | None
     n_presences: int
     presence_only: bool
@@ -99,6 +101,7 @@ def present(
         number_meaning=number_meaning(answer, card),
         vernacular_name=card.species.vernacular_name,
         study_title=card.study.title,
+        place=place_of(answer),
         auc=card.metrics.get("auc_roc"),
         n_presences=card.n_presences,
         presence_only=card.study.records == "presence-background",

@@ -5,9 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from app.catalogue.refs import ModelRef, SpeciesRef
+from app.predictions.place_schemas import Location, PlaceInForm
 from app.species.schemas import SpeciesDetail
 from app.web.fields import PageQuery, Text, plain_text
 from ml.card import Conditions
@@ -79,17 +89,41 @@ class RequestOptions(BaseModel):
 
 
 class PredictionQuery(RequestOptions):
-    """A species and the conditions at a place."""
+    """A species, and either conditions or a place whose conditions are read from the layers of its study."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["environment"]}, {"required": ["location"]}]},
+    )
 
     species: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(plain_text)] = Field(
         description="Slug or scientific name."
     )
-    environment: Environment
+    location: Location | None = Field(
+        None, description="A place, for species whose study has layers: their values there are the conditions."
+    )
+    scenario: Text | None = Field(
+        None,
+        description="With `location`: the scenario whose layers are read, by its label; the conditions that the model "
+        "was trained on when left out.",
+        validate_default=True,
+    )
+    environment: Environment | None = Field(None, validate_default=True)
+
+    @field_validator("scenario")
+    @classmethod
+    def _of_a_place(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and "location" in info.data and info.data["location"] is None:
+            raise ValueError("belongs to a location, which is missing")
+        return value
 
     @field_validator("environment")
     @classmethod
-    def _few(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if len(value) > MOST_PREDICTORS:
+    def _one_of_both(cls, value: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
+        if value is None and info.data.get("location", "wrong") is None:
+            raise ValueError("a value is needed")
+        if value is not None and info.data.get("location") is not None:
+            raise ValueError("give the environment or a location, not both")
+        if value is not None and len(value) > MOST_PREDICTORS:
             raise ValueError(f"must not hold more than {MOST_PREDICTORS} values")
         return value
 
@@ -178,6 +212,8 @@ class StoredPart(ComputedPart):
     threshold: ThresholdUsed
     extrapolation: Extrapolation = "flag"
     cached: bool = False
+    location: Location | None = None
+    scenario: str | None = None
 
 
 class PredictionAnswer(BaseModel):
@@ -204,6 +240,10 @@ class PredictionAnswer(BaseModel):
     )
     missing: list[str] = Field(description="Parts of an answer that a model of an older format cannot provide.")
     environment: dict[str, float | str]
+    location: Location | None = Field(
+        None, description="The place whose conditions were read from the layers; null for given conditions."
+    )
+    scenario: str | None = Field(None, description="The scenario of the layers; null for those of the training.")
     model: ModelRef
     cached: bool
     created_at: datetime
@@ -233,5 +273,6 @@ class PredictForm(BaseModel):
     starting_points: list[Conditions] = Field(default_factory=list)
     start: str = Field("", description="Label of the starting point whose values the form shows.")
     reset: str = Field("", description="Address of the values before any change.")
+    place: PlaceInForm | None = None
     hint: str = Field("", description="What to try with the example of the first page.")
     query: str = ""

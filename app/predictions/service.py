@@ -9,16 +9,18 @@ from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry
 from app.outbox.outbox import outbox
 from app.outbox.row import QueuedRow
+from app.places.reading import conditions_at
 from app.predictions import tables, usage
 from app.predictions.answers import assemble_answer, refs_of, stored_part
-from app.predictions.conditions import read_environment
+from app.predictions.conditions import Canonical, read_environment
 from app.predictions.inference import cached_or_computed, threshold_of
-from app.predictions.schemas import PredictionAnswer, PredictionQuery
+from app.predictions.schemas import ComputedPart, PredictionAnswer, PredictionQuery, StoredPart
 from app.predictions.verdict import refuse_outside
 from app.registry import service as registry
 from app.telemetry.logs import note
 from app.telemetry.metrics import counters
 from ml.card import ModelCard
+from ml.serving.artifact import Artifact
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     Raises
     ------
     ValidationFailed
-        The species is unknown or a value is missing, unknown or impossible.
+        The species is unknown, a value is missing, unknown or impossible, or the layers have none at the place.
     OutsideArea
         The conditions lie outside the area of applicability and the query refuses extrapolation.
     Conflict
@@ -58,13 +60,13 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     if model is None:
         raise registry.nothing_answers(species)
     artifact = registry.opened(model)
-    environment = read_environment(query.environment, artifact.card)
+    environment = conditions_of(query, artifact.card)
     computed, cached = cached_or_computed(artifact, environment)
     novelty = computed.novelty
     if query.extrapolation == "refuse" and not novelty.in_area_of_applicability:
         usage.count(artifact, environment, novelty, refused=True)
         refuse_outside(novelty, environment, artifact.card)
-    stored = stored_part(computed, threshold_of(artifact, query.threshold), query.extrapolation, cached=cached)
+    stored = _stored(query, artifact, computed, cached=cached)
     refs = refs_of(species, model.id, model.version)
     answer = assemble_answer(
         tables.new_id(), environment, datetime.now(UTC), stored, refs, artifact.card, artifact.quality
@@ -100,11 +102,38 @@ def preview(query: PredictionQuery) -> AnswerWithCard:
     if model is None:
         raise registry.nothing_answers(species)
     artifact = registry.opened(model)
-    environment = read_environment(query.environment, artifact.card)
+    environment = conditions_of(query, artifact.card)
     computed, cached = cached_or_computed(artifact, environment)
     if query.extrapolation == "refuse":
         refuse_outside(computed.novelty, environment, artifact.card)
-    stored = stored_part(computed, threshold_of(artifact, query.threshold), query.extrapolation, cached=cached)
+    stored = _stored(query, artifact, computed, cached=cached)
     refs = refs_of(species, model.id, model.version)
     answer = assemble_answer("", environment, datetime.now(UTC), stored, refs, artifact.card, artifact.quality)
     return AnswerWithCard(answer, species, artifact.card)
+
+
+def conditions_of(query: PredictionQuery, card: ModelCard) -> Canonical:
+    """Return the conditions of a query in canonical form: those it gives, or those of the layers at its place.
+
+    Raises
+    ------
+    ValidationFailed
+        A value is missing, unknown or impossible, or the layers have none at the place.
+    Unavailable
+        The layers cannot be read.
+    """
+    if query.location is None:
+        return read_environment(query.environment or {}, card)
+    place = query.location
+    return read_environment(conditions_at(card, place.latitude, place.longitude, query.scenario), card)
+
+
+def _stored(query: PredictionQuery, artifact: Artifact, computed: ComputedPart, *, cached: bool) -> StoredPart:
+    return stored_part(
+        computed,
+        threshold_of(artifact, query.threshold),
+        query.extrapolation,
+        cached=cached,
+        location=query.location,
+        scenario=query.scenario,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.config.settings import app_version
+from app.predictions.answer_place import place_of
 from app.predictions.presentation import value_text
 from app.predictions.schemas import PredictionAnswer
 from ml.card import ModelCard, Predictor, Source
@@ -84,10 +85,15 @@ def state(answer: PredictionAnswer, card: ModelCard, site: str) -> Statement:
         sources=[_source(source) for source in card.study.sources],
         software=f"{software}, MIT licence",
         citation=(
-            f"{software} ({answer.created_at:%Y}). Suitability of conditions for {answer.species.scientific_name}, "
-            f"model {answer.model.id}, version {answer.model.version}. Answer of {date}, {address}"
+            f"{software} ({answer.created_at:%Y}). Suitability of {_subject(answer)} for "
+            f"{answer.species.scientific_name}, model {answer.model.id}, version {answer.model.version}. "
+            f"Answer of {date}, {address}"
         ),
     )
+
+
+def _subject(answer: PredictionAnswer) -> str:
+    return f"the place {place_of(answer)}" if answer.location is not None else "conditions"
 
 
 def _seen(predictor: Predictor) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, request
+from werkzeug.datastructures import MultiDict
 
 from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry
 from app.database.replica import from_replica
 from app.errors import OutsideArea, ValidationFailed
-from app.predictions import curves, service, stored
+from app.predictions import curves, form_place, service, stored
 from app.predictions import form as forms
 from app.predictions.explanation import explain_answer
 from app.predictions.field_groups import FieldGroup, group_fields
@@ -21,6 +24,7 @@ from app.predictions.schemas import (
     PredictionQuery,
     PredictionsQuery,
 )
+from app.registry import service as registry
 from app.registry.examples import FirstExample, first_example
 from app.web.faces import API_PREFIX, Reply, face, faces, keep_private, site_root
 from app.web.input_validation import read_form, read_json, read_query, validate
@@ -42,11 +46,13 @@ pages.add_app_template_filter(value_text)
 @pages.after_request
 def _keep_private(response: Response) -> Response:
     """Forbid caches to store answers. The form without conditions shows an example and may be stored."""
-    if request.endpoint != "predictions.start" or any(name.startswith(forms.PREFIX) for name in request.args):
+    names = request.args.keys()
+    if request.endpoint != "predictions.start" or any(n.startswith(forms.PREFIX) or n in _PLACE for n in names):
         keep_private(response)
     return response
 
 
+_PLACE = ("lat", "lon", "place")
 # The button targets the answer; with these headers htmx replaces the form as well.
 _RETARGET = {"HX-Retarget": "#workspace", "HX-Reswap": "outerHTML"}
 
@@ -85,9 +91,12 @@ def predict_form() -> Reply:
     """
     try:
         posted = read_form()
-        ask = service.preview if forms.is_preview(posted) else service.predict
-        units = forms.units_of(posted.get("species", "").strip())
-        query = validate(PredictionQuery, forms.query_of(posted, units))
+        storing = not (forms.is_preview(posted) or posted.get("fill"))
+        ask = service.predict if storing else service.preview
+        name = posted.get("species", "").strip()
+        units = forms.units_of(name)
+        place, edited = _place(posted, name, units)
+        query = validate(PredictionQuery, forms.query_of(posted, units, place))
         result = ask(query)
     except ValidationFailed as error:
         return _invalid(forms.form_with_errors(request.form, error))
@@ -97,7 +106,25 @@ def predict_form() -> Reply:
         return _refused(form, error)
     form, _ = forms.form_for(result.species)
     forms.restore(form, request.form)
-    return _answered(result.answer, result.card, form=form)
+    form_place.show_answered(form, result.answer, place, edited=edited)
+    reply = _answered(result.answer, result.card, form=form)
+    if place is not None and posted.get("filled", "") != place.key:
+        # the fields get the values of the place
+        return replace(reply, fragment="predictions/_answer_and_fields.html")
+    return reply
+
+
+def _place(posted: MultiDict[str, str], name: str, units: dict[str, str]) -> tuple[form_place.Place | None, bool]:
+    """Return the place that a form chooses, and whether its values were edited and it is conditions by now."""
+    forms.refuse_repeated(posted)
+    place = form_place.place_of(posted)
+    if place is None:
+        return None, False
+    model = snapshot.current().resolve(validate(PredictionQuery, {"species": name, "environment": {}}).species).model
+    typed = forms.environment_of(posted, units)
+    if model is not None and form_place.is_edited(place, posted, typed, registry.card_of(model)):
+        return None, True
+    return place, False
 
 
 @api.post("/predictions")
@@ -164,14 +191,17 @@ def _example(species: SpeciesEntry, first: FirstExample | None = None) -> Reply:
         environment, form.values = {}, {}
     forms.restore(form, request.args)
     try:
-        query = forms.query_of(request.args)
-        conditions = {**environment, **forms.environment_of(request.args, forms.units_of(species.slug))}
-        query |= {"species": species.slug, "environment": conditions}
+        place = form_place.place_of(request.args)
+        query = {**forms.query_of(request.args, None, place), "species": species.slug}
+        if place is None:
+            typed = forms.environment_of(request.args, forms.units_of(species.slug))
+            query["environment"] = {**environment, **typed}
         result = service.preview(validate(PredictionQuery, query))
     except ValidationFailed as error:
         return _invalid(forms.form_with_errors(request.args, error, form.values))
     except OutsideArea as error:
         return _refused(form, error)
+    form_place.show_answered(form, result.answer, place, edited=False)
     return _answered(result.answer, result.card, form=form)
 
 

@@ -28,6 +28,22 @@ class SpeciesPage(BaseModel):
     next: str | None
 
 
+class ScenarioRef(BaseModel):
+    """A scenario whose layers are stored."""
+
+    label: str = Field(description="The `scenario` of a prediction.")
+    note: str = Field(description="What it is, in a sentence; may be empty.")
+
+
+class LayersRef(BaseModel):
+    """The stored layers of a model, from which the conditions at a place are read."""
+
+    extent: tuple[float, float, float, float] = Field(
+        description="West, south, east and north in degrees of WGS 84; west above east crosses the antimeridian."
+    )
+    scenarios: list[ScenarioRef]
+
+
 class SpeciesDetail(BaseModel):
     """One species, with the predictors and the scores of its model."""
 
@@ -37,6 +53,9 @@ class SpeciesDetail(BaseModel):
     study: StudyRef
     predictors: list[PredictorRange]
     model: ModelScores | None
+    layers: LayersRef | None = Field(
+        description="The layers that the model was trained on; null where places cannot be asked."
+    )
 
 
 SpeciesSort = Literal[

@@ -8,9 +8,11 @@ from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
 from app.errors import NotFound, ValidationFailed
+from app.places.stores import store_or_none
 from app.registry import service as registry
 from app.species.curve_drawing import as_data
-from app.species.schemas import CurveData, ResponseCurves, SpeciesDetail
+from app.species.schemas import CurveData, LayersRef, ResponseCurves, ScenarioRef, SpeciesDetail
+from ml.card import ModelCard
 from ml.serving.response_curves import response_curves
 
 
@@ -42,15 +44,25 @@ def with_model(slug: str) -> tuple[Species, ModelVersion | None]:
 
 def describe(row: Species | SpeciesEntry, version: ModelVersion | ModelEntry | None) -> SpeciesDetail:
     """Return a species as the API and the pages show it."""
-    predictors = registry.card_of(version).predictors if version is not None else []
+    card = registry.card_of(version) if version is not None else None
     return SpeciesDetail(
         slug=row.slug,
         scientific_name=row.scientific_name,
         vernacular_name=row.vernacular_name,
         study=StudyRef(slug=row.study.slug, title=row.study.title),
-        predictors=[PredictorRange.of(predictor) for predictor in predictors],
+        predictors=[PredictorRange.of(predictor) for predictor in (card.predictors if card is not None else [])],
         model=registry.scores_of(version) if version is not None else None,
+        layers=_layers(card) if card is not None else None,
     )
+
+
+def _layers(card: ModelCard) -> LayersRef | None:
+    store = store_or_none(card)
+    if store is None:
+        return None
+    sets = [one for one in store.index.sets if one.scenario is not None]
+    scenarios = [ScenarioRef(label=one.scenario or "", note=one.note) for one in sets]
+    return LayersRef(extent=store.index.extent, scenarios=scenarios)
 
 
 def curves_of(

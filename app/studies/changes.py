@@ -22,6 +22,7 @@ from app.studies.own import OwnStudy
 from app.studies.schemas import NewStudy
 from app.studies.stored_recipe import read_recipe
 from app.studies.tables import StudyFile, StudyRecipe
+from app.web.faces import settings
 from ml.card import StudyDescription
 from ml.recipes.recipe import Recipe, RecordFile
 
@@ -195,6 +196,7 @@ def remove(slug: str, revision: int | None = None) -> None:
         storage.remove_study(slug)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(settings().layers_dir / slug, ignore_errors=True)
 
 
 def _forget_jobs(slug: str) -> list[Path]:

@@ -10,24 +10,30 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from app.catalogue import snapshot
 from app.database.db import db
 from app.jobs.service import folder_of
 from app.jobs.steps import JobRef, Step, StepContext, StepError, register_kind
 from app.jobs.tables import FINISHED, Job
 from app.registry import changes
+from app.registry import service as registry
 from app.registry.changes import RegistryError
 from app.trainings import frozen
 from app.trainings.placing import draft_of, place_file, place_folder
 from app.trainings.report import TrainedModel, TrainingReport, read_report, report_path
 from app.trainings.schemas import FailedSpecies
 from app.web.faces import settings
+from ml.layers.stored import list_stores
+from ml.layers.stored_index import layers_key
 from ml.serving.artifact import ArtifactError, load_artifact, verify_artifact
 
 KIND = "training"
 _CHECKED = "checked.json"
 # Folders of a job.
-_FILES, _WORK, _MODELS = "files", "work", "models"
+_FILES, _WORK, _MODELS, _LAYERS = "files", "work", "models", "layers"
 _TRIES = 3
+#: Stored layers of a study that are kept: those of its latest trainings.
+_MOST_LAYERS = 3
 # The last line of a traceback.
 _EXCEPTION = re.compile(r"[\w.]*(Error|Exception|Interrupt)\b")
 
@@ -68,6 +74,7 @@ def _run(context: StepContext, *more: str) -> None:
     folder = context.folder
     options: list[str | Path] = ["--recipe", folder / frozen.RECIPE, "--files", folder / _FILES]
     options += ["--models", folder / _MODELS, "--work", folder / _WORK, "--progress", "json"]
+    options += ["--layer-store", folder / _LAYERS]
     if settings().dask_scheduler:
         options += ["--scheduler", settings().dask_scheduler or ""]
     try:
@@ -114,6 +121,7 @@ def _register(context: StepContext) -> None:
     with frozen.locked(slug):
         for model in report.trained:
             _place(context, model, models)
+        _place_layers(context)
         done = _register_all(report, slug, models)
         changes.publish_snapshot()
         frozen.write_json(report_path(slug, context.job.id), done.model_dump(mode="json"))
@@ -137,6 +145,24 @@ def _place(context: StepContext, model: TrainedModel, models: Path) -> None:
             raise StepError(f"The model {model.model_id} is missing. Start the training again.") from None
     else:
         shutil.rmtree(source, ignore_errors=True)
+
+
+def _place_layers(context: StepContext) -> None:
+    """Move the stored layers out of the folder of the job, and drop old ones that no active model was trained on.
+
+    The models of other trainings from the same layers use the same folder, which may have gained a scenario.
+    """
+    study = context.job.study
+    home = settings().layers_dir / study
+    for source in list_stores(context.folder / _LAYERS / study):
+        place_folder(source, home / source.name, move=True)
+    models = [entry.model for entry in snapshot.current().species if entry.study.slug == study and entry.model]
+    cards = [registry.card_of(model) for model in models]
+    used = {layers_key(card.preparation) for card in cards if card.preparation is not None}
+    latest = sorted(list_stores(home), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for old in latest[_MOST_LAYERS:]:
+        if old.name not in used:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _register_all(report: TrainingReport, slug: str, models: Path) -> TrainingReport:

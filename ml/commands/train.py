@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ml.commands import train_own
 from ml.commands.options import Subparsers, add_workers, folds, positive, seed
 from ml.commands.tables import print_scores
-from ml.datasets import DEMO_STUDIES, load_study
+from ml.datasets import DEMO_LAYERS, DEMO_STUDIES, load_study
 from ml.records.species_encoder import SpeciesEncoder
 from ml.serving.artifact import read_card
 from ml.study import StudyData
@@ -41,6 +41,12 @@ def add_parser(commands: Subparsers) -> None:
     )
     command.add_argument(
         "--models", type=Path, default=Path("instance/models"), help="where models go (default: %(default)s)"
+    )
+    command.add_argument(
+        "--layer-store",
+        type=Path,
+        metavar="DIR",
+        help="also write the values of the layers here, by which places are answered (DATA_DIR/layers for the server)",
     )
     command.add_argument("--trees", type=positive, default=500, help="trees in a forest (default: %(default)s)")
     command.add_argument("--folds", type=folds, default=5, help="cross-validation folds (default: %(default)s)")
@@ -91,11 +97,26 @@ def run(options: argparse.Namespace, started: float) -> int:
                     print(f"{len(results)}/{total} {result.species}: {result.problem or state}", flush=True)
     print_scores([read_card(r.path) for r in sorted(results, key=lambda r: (r.study, r.species)) if r.path and r.fresh])
     failed = [r for r in results if r.path is None]
+    if options.layer_store is not None:
+        for slug, study in zip(slugs, studies, strict=True):
+            _store_layers(options, slug, study)
     for result in failed:
         print(f"not trained: {result.problem}", file=sys.stderr)
     fresh = sum(r.fresh and r.path is not None for r in results)
     print(f"{fresh} models trained, {total - fresh - len(failed)} already there, in {time.monotonic() - started:.1f} s")
     return 1 if failed else 0
+
+
+def _store_layers(options: argparse.Namespace, slug: str, study: StudyData) -> None:
+    """Store the layers of a demo study that has any, for the models that were trained from its data."""
+    from ml.datasets.era5_layers import store_layers
+    from ml.training.provenance import fingerprint
+
+    if slug not in DEMO_LAYERS:
+        return
+    trained = [fingerprint(study, one.slug) for one in study.species]
+    folder = store_layers(options.layer_store, DEMO_LAYERS[slug](options.raw), trained)
+    print(f"layers of {slug}: {folder}", flush=True)
 
 
 def _chosen(study: StudyData, names: list[str] | None) -> list[str]:

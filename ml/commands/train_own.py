@@ -24,6 +24,8 @@ from ml.study import StudyData
 
 _PREPARED = 0.3
 """Share of the progress at which a study is prepared."""
+_STORING = 0.27
+"""Share of the progress at which the values of the layers are stored."""
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -107,6 +109,7 @@ def _train(
     from ml.layers.files import sha256_of
     from ml.own_data.checkpoint import checkpoint_key, load_assembly, save_assembly
     from ml.own_data.files import is_raster
+    from ml.own_data.layer_store import layers_are_missing
     from ml.recipes.companions import is_companion
     from ml.training.provenance import TrainingOptions
     from ml.training.train import train_study
@@ -121,7 +124,7 @@ def _train(
     choices = [*(options.species or []), options.crs or "", *(options.unused or [])]
     key = checkpoint_key(recipe, choices, hashes)
     assembly = load_assembly(work, key)
-    if assembly is None:
+    if assembly is None or layers_are_missing(options.layer_store, work, assembly.study):
         assembly = _prepare(options, recipe, folder, hashes, work, progress)
         save_assembly(assembly, work, key)
     study, recipe = assembly.study, assembly.recipe
@@ -192,6 +195,7 @@ def _prepare(
     """Read the files and assemble the study."""
     from ml.own_data.assemble import assemble
     from ml.own_data.files import inspect_file, is_raster
+    from ml.own_data.layer_store import keep_layers
 
     choices = {choice.name: choice for choice in recipe.records}
     reports: list[FileReport] = []
@@ -220,6 +224,18 @@ def _prepare(
         else one
         for one in reports
     ]
-    return assemble(
-        folder, recipe, reports, work, lambda share, message: progress(0.1 + (_PREPARED - 0.1) * share, message)
+    assembly = assemble(
+        folder, recipe, reports, work, lambda share, message: progress(0.1 + (_STORING - 0.1) * share, message)
     )
+    if options.layer_store is not None:
+        problem = keep_layers(
+            options.layer_store,
+            folder,
+            assembly,
+            reports,
+            work,
+            lambda share: progress(_STORING + (_PREPARED - _STORING) * share, "Storing the values of the layers"),
+        )
+        if problem:
+            progress(_PREPARED, problem)
+    return assembly

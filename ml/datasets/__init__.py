@@ -6,14 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ml.datasets.banana_slug import load_banana_slug
+from ml.datasets.banana_slug_climate import banana_slug_climate_layers, load_banana_slug_climate
+from ml.datasets.era5_layers import Era5Layers
 from ml.datasets.mediterranean_birds import load_mediterranean_birds
-from ml.datasets.staghorn_coral import load_staghorn_coral
+from ml.datasets.staghorn_coral import load_staghorn_coral, staghorn_coral_layers
 from ml.study import StudyData
 
 DEMO_STUDIES: dict[str, Callable[[Path], StudyData]] = {
     "mediterranean-birds": load_mediterranean_birds,
     "banana-slug": load_banana_slug,
+    "banana-slug-climate": load_banana_slug_climate,
     "staghorn-coral": load_staghorn_coral,
+}
+#: The layers of the studies whose places can be asked.
+DEMO_LAYERS: dict[str, Callable[[Path], Era5Layers]] = {
+    "banana-slug-climate": banana_slug_climate_layers,
+    "staghorn-coral": staghorn_coral_layers,
 }
 
 

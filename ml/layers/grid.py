@@ -6,6 +6,7 @@ import numpy as np
 import pyproj
 from numpy.typing import ArrayLike, NDArray
 
+from ml.layers.cells import GridLookup
 from ml.layers.placement import normal_crs
 from ml.layers.stack import Stack
 from ml.recipes.recipe import Recipe
@@ -56,8 +57,7 @@ class GridCells:
         crs = pyproj.CRS.from_user_input(self.grid.crs)
         self.names = tuple(stack.names)
         self.categorical = tuple(layer.kind == "categorical" for layer in stack.layers)
-        self._geographic = crs.is_geographic
-        self._transformer = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+        self._lookup = GridLookup(self.grid)
         self.width_m = self._width(crs)
 
     def cell_of(self, longitude: ArrayLike, latitude: ArrayLike) -> NDArray[np.int64]:
@@ -72,26 +72,7 @@ class GridCells:
         -------
         ndarray of int64, shape (n,)
         """
-        lon, lat = np.asarray(longitude, dtype=np.float64), np.asarray(latitude, dtype=np.float64)
-        possible = np.isfinite(lon) & np.isfinite(lat) & (np.abs(lat) <= 90.0) & (np.abs(lon) <= 360.0)
-        cells = np.full(lon.shape, -1, dtype=np.int64)
-        if not possible.any():
-            return cells
-        x, y = self._transformer.transform(lon[possible], lat[possible])
-        across = np.asarray(x) - self.grid.west
-        if self._geographic:
-            across = across % 360.0
-        with np.errstate(invalid="ignore"):
-            column = np.floor(across / self.grid.cell_x)
-            row = np.floor((self.grid.north - np.asarray(y)) / self.grid.cell_y)
-            if self._geographic:
-                # no cell begins at the South Pole, so that it belongs to the last row of a global grid
-                end = self.grid.north - self.grid.height * self.grid.cell_y
-                row = np.where((np.asarray(y) == -90.0) & (abs(end + 90.0) < 1e-9), self.grid.height - 1, row)
-            inside = (column >= 0) & (column < self.grid.width) & (row >= 0) & (row < self.grid.height)
-        places = np.flatnonzero(possible)[inside]
-        cells[places] = (row[inside] * self.grid.width + column[inside]).astype(np.int64)
-        return cells
+        return self._lookup.cell_of(longitude, latitude)
 
     def has_values(self, cell: ArrayLike) -> NDArray[np.bool_]:
         """Return whether every layer has a value in each cell; False outside the grid. Shape (n,)."""
@@ -111,7 +92,7 @@ class GridCells:
 
     def _width(self, crs: pyproj.CRS) -> float:
         grid = self.grid
-        if not self._geographic:
+        if not self._lookup.geographic:
             factor = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
             return float(min(grid.cell_x, grid.cell_y) * factor)
         middle = min(90.0, max(-90.0, grid.north - grid.height * grid.cell_y / 2.0))

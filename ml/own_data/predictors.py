@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from ml.card import Predictor
 from ml.layers import layer_names
+from ml.layers.stored import shortest
+from ml.layers.stored_index import level_name
 from ml.recipes.recipe import LayerChoice
 from ml.recipes.reports import LayerReport
 
@@ -130,13 +132,11 @@ def as_column(layer: LayerReport, values: NDArray[np.float32]) -> pd.Series:
     """
     unique, inverse = np.unique(values, return_inverse=True)
     if layer.kind == "categorical":
-        names = [level_name(layer, float(code)) for code in unique]
+        names = [level_of(layer, float(code)) for code in unique]
         return pd.Series(np.array(names, dtype=object)[inverse])
-    shortest = np.array([float(str(value)) for value in unique], dtype=np.float64)
-    return pd.Series(shortest[inverse])
+    return pd.Series(shortest(unique)[inverse])
 
 
-def level_name(layer: LayerReport, code: float) -> str:
+def level_of(layer: LayerReport, code: float) -> str:
     """Return the label of a category, or its code as text."""
-    text = f"{code:g}" if code != int(code) else str(int(code))
-    return layer.levels.get(text, text)
+    return level_name(layer.levels, code)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ml.records.columns import IndexColumn, NumberColumn, TextColumn
-from ml.records.coordinates import Axis
+from ml.records.coordinate_text import Axis
 from ml.records.delimited import no_name
 from ml.records.errors import OccurrenceError
 

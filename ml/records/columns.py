@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml.records.coordinates import Axis, has_decimal_comma, parse_coordinate
+from ml.records.coordinate_text import Axis, has_decimal_comma, parse_coordinate
 from ml.records.missing import is_missing
 from ml.records.numbers import decimal_mark
 

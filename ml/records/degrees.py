@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml.records.coordinates import Axis, parse_coordinate, parse_coordinates
+from ml.records.coordinate_text import Axis, parse_coordinate
+from ml.records.coordinates import parse_coordinates
 from ml.records.synonyms import METRES, plain_label, split_hemisphere
 from ml.records.table import RecordTable
 from ml.records.terms import COORDINATES

@@ -78,7 +78,7 @@ def test_missing_and_extra(ask):
         ('{"species": "a"}', 422, "/environment"),
         ('{"species": "a", "environment": []}', 422, "/environment"),
         ('{"species": "a", "environment": {}, "extra": 1}', 422, "/extra"),
-        ('{"species": "a", "location": {"latitude": 1, "longitude": 2}}', 422, "/location"),
+        ('{"species": "a", "location": {"latitude": 91, "longitude": 2}}', 422, "/location/latitude"),
     ],
 )
 def test_body(client, body, status, pointer):

@@ -19,11 +19,19 @@
   function addressOf(form) {
     const parts = new URLSearchParams();
     const own = form.elements.namedItem("threshold").value === "own";
+    const filled = byId("filled");
+    const ofPlace = Boolean(filled?.value) && byId("where-place").checked;
     for (const [name, value] of new FormData(form)) {
+      // A place stands for the values of its layers.
+      if (["where", "place", "filled"].includes(name) || (ofPlace ? name.startsWith("env.") : name === "scenario")) continue;
       if (name === "extrapolation" && value === "flag") continue;
       if (name === "own_threshold" && !own) continue;
       // An empty field stays in the address, so that it comes back empty and not with a typical value.
       if (value !== "" || name.startsWith("env.")) parts.append(name, value);
+    }
+    if (ofPlace) {
+      parts.append("lat", filled.dataset.lat);
+      parts.append("lon", filled.dataset.lon);
     }
     return "/?" + parts;
   }
@@ -35,6 +43,12 @@
     return box.value.trim() !== "" && Number.isFinite(Number(box.value.trim().replace(",", "."))) ? null : box;
   }
 
+  // Coordinates need two numbers before anything is asked.
+  function unfinishedPlace() {
+    const box = byId("place");
+    return box && byId("where-place").checked && !/\d.*[^\d.].*\d/.test(box.value) ? box : null;
+  }
+
   // Before htmx cancels a request that is under way.
   document.addEventListener("htmx:confirm", function (event) {
     const form = event.detail.elt;
@@ -43,11 +57,11 @@
     const values = valuesOf(form);
     if (cause.type !== "submit") {
       // While a value is half typed ("", "-", "1e") no request is sent; the button always sends one.
-      const unfinished = window.ecopredictUnfinished(form) || unfinishedThreshold(form);
+      const unfinished = unfinishedPlace() || window.ecopredictUnfinished(form) || unfinishedThreshold(form);
       for (const part of [byId("answer"), byId("brief")]) part?.classList.toggle("stale", Boolean(unfinished));
       if (unfinished) {
-        const label = form.querySelector('label[for="' + CSS.escape(unfinished.id) + '"]').textContent;
-        say("Waiting for a number in " + label + ".");
+        const label = form.querySelector('label[for="' + CSS.escape(unfinished.id) + '"]')?.textContent;
+        say(label ? "Waiting for a number in " + label + "." : "Waiting for latitude and longitude.");
       }
       if (unfinished || values === latest) return event.preventDefault();
       // A preview would cancel the request: the answer would be stored, and its link lost.
@@ -124,6 +138,23 @@
     event.target.form.elements.namedItem("threshold").value = "own";
   });
 
+  // Coordinates and a scenario mean the place; a value means conditions.
+  document.addEventListener("input", function (event) {
+    const place = byId("place");
+    if (!place || !event.target.form || event.target.form.id !== "conditions") return;
+    if (event.target === place || (event.target.id === "scenario" && place.value.trim())) {
+      byId("where-place").checked = true;
+    } else if (event.target.name.startsWith("env.") && byId("where-place").checked) {
+      byId("where-conditions").checked = true;
+      byId("filled").value = "";
+      byId("place-note").textContent = byId("place-note").dataset.edited;
+      say(byId("place-note").textContent);
+    } else if (event.target.id === "where-place") {
+      byId("filled").value = "";
+      if (!place.value.trim()) place.focus();
+    }
+  });
+
   function enhance() {
     for (const button of document.querySelectorAll("[data-copy-link]")) button.hidden = false;
   }
@@ -154,7 +185,11 @@
     }
     if (event.detail.requestConfig?.elt.id !== "conditions") return;
     if (event.detail.xhr.status !== 200) latest = stored.values = "";
-    else if (event.detail.target.id === "answer") answered = event.detail.xhr.asked;
+    else if (event.detail.target.id === "answer") {
+      // A place has filled the fields by now.
+      answered = latest = valuesOf(byId("conditions"));
+      if (stored.values === event.detail.xhr.asked) stored.values = answered;
+    }
     const button = byId("copy-link");
     if (copying && button?.dataset.permalink) copy(button);
     copying = false;

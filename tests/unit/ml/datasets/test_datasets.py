@@ -2,14 +2,22 @@
 
 import time
 
+import h5py
 import numpy as np
 import pytest
 
-from ml.datasets import DEMO_STUDIES, load_study
+from ml.datasets import DEMO_LAYERS, DEMO_STUDIES, load_study
 from ml.datasets.bird_names import BIRDS
+from ml.datasets.era5_layers import store_layers
+from ml.datasets.temperature_change import read_change
+from ml.layers.climatology import Climatology
+from ml.layers.errors import LayerError
+from ml.layers.stored import LayerStore
+from ml.predictors.places import rows_at
 from tests.unit.ml.datasets.raw_files import RAW, needs
 
 BIRD_FILE, SLUG_FILE = "rpjdl.xlsx", "ariolimax.gpkg"
+FUTURES = ("A1B_north_america.nc", "E1_north_america.nc")
 CORAL_FILES = ("AcDigitifera.zip", "era5_global_climatology_2000_2025.nc", "naturalearth_lowres.shp")
 
 
@@ -89,6 +97,72 @@ def test_staghorn_coral():
     assert len(np.unique(background, axis=0)) == 5000
     again = load_study("staghorn-coral", RAW)
     assert again.environment.equals(study.environment)
+
+
+@needs(SLUG_FILE, *CORAL_FILES)
+def test_banana_slug_and_climate():
+    study = load_study("banana-slug-climate", RAW)
+    holds_together(study, "banana-slug-climate")
+    (slug,) = study.presence.columns
+    # the name of the other study's species stays its own
+    assert slug == "ariolimax-buttoni-banana-slug-climate"
+    assert study.presence[slug].value_counts().to_dict() == {0: 651, 1: 72}
+    assert len(np.unique(study.coordinates, axis=0)) == 723
+    assert study.dropped == {"another record in the same cell": 1595 - 72}
+    # centres of the grid
+    assert (study.coordinates * 4 == np.round(study.coordinates * 4)).all()
+
+
+@needs(*FUTURES)
+def test_the_change_of_temperature_is_that_of_the_years():
+    """Against the sums of the file, read and averaged by hand."""
+    with h5py.File(RAW / FUTURES[0]) as file:
+        values, years = file["air_temperature"][:].astype(float), 1860 + np.arange(240)
+        assert (file["latitude"][18], file["longitude"][6]) == (37.5, 236.25)
+        assert (file["time"][0] / 8640 + 1970) == pytest.approx(1860.4167, abs=1e-3)
+    present, future = (years >= 2000) & (years <= 2025), (years >= 2070) & (years <= 2099)
+    change = values[future].mean(0) - values[present].mean(0)
+    at = read_change(RAW / FUTURES[0], (2070, 2099))
+    places = at(np.array([-123.75, 236.25, -123.75 + 1.875 / 2, 0.0]), np.array([37.5, 38.75, 37.5, 0.0]))
+    np.testing.assert_allclose(places[:2], [change[18, 6], change[19, 6]])
+    assert places[2] == pytest.approx((change[18, 6] + change[18, 7]) / 2)
+    assert np.isnan(places[3])
+    with pytest.raises(LayerError, match="has not all years"):
+        read_change(RAW / FUTURES[0], (2090, 2110))
+
+
+@needs(BIRD_FILE, SLUG_FILE, *CORAL_FILES, *FUTURES)
+@pytest.mark.parametrize("slug", DEMO_LAYERS)
+def test_stored_layers_have_the_values_of_the_training(slug, tmp_path):
+    study = load_study(slug, RAW)
+    store = LayerStore(store_layers(tmp_path, DEMO_LAYERS[slug](RAW), ["f" * 64]))
+    longitude, latitude = study.coordinates.T
+    rows = rows_at(store.open(), latitude, longitude, study.predictors)
+    assert rows.problems == [None] * len(longitude)
+    assert (rows.values == study.environment.to_numpy()).all()
+    grid, climate = store.index.grid, Climatology(RAW / CORAL_FILES[1])
+    draw = np.random.default_rng(1)
+    x, y = grid.west + draw.uniform(0, 10, 500), grid.north - draw.uniform(0, 10, 500)
+    row, column = climate.rows_columns(x, y)
+    first_row, first_column = climate.rows_columns([grid.west], [grid.north - 1e-9])
+    cell = (row - first_row) * grid.width + (column - first_column) % 1440
+    assert store.lookup.cell_of(x, y).tolist() == cell.tolist()
+
+
+@needs(SLUG_FILE, *CORAL_FILES, *FUTURES)
+def test_the_futures_are_warmer_and_no_wetter(tmp_path):
+    store = LayerStore(store_layers(tmp_path, DEMO_LAYERS["banana-slug-climate"](RAW), []))
+    assert store.scenarios == ["A1B 2040–2069", "A1B 2070–2099", "E1 2040–2069", "E1 2070–2099"]
+    grid = store.index.grid
+    everything = slice(0, grid.height), slice(0, grid.width)
+    today = store.open().block(*everything)
+    late, cut = (store.open(f"{pathway} 2070–2099").block(*everything) - today for pathway in ("A1B", "E1"))
+    assert (np.isnan(late) == np.isnan(today)).all() and 0.2 < np.isnan(today).mean() < 0.4
+    by_name = dict(zip(store.names, np.moveaxis(late, 2, 0), strict=True))
+    assert 1 < np.nanmin(by_name["bio1"]) < np.nanmax(by_name["bio1"]) < 6
+    assert np.nanmax(np.abs(by_name["bio1"] - by_name["bio6"])) < 0.002
+    assert all(np.nanmax(np.abs(by_name[name])) == 0 for name in ("bio4", "bio12", "bio14", "bio15", "bio18"))
+    assert np.nanmean(cut[:, :, 0]) < np.nanmean(late[:, :, 0]) / 2
 
 
 @pytest.mark.alone

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.records.coordinates import parse_coordinate, parse_coordinates
+from ml.records.coordinate_text import parse_coordinate
+from ml.records.coordinates import parse_coordinates
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""The conditions that a model needs, read from the layers at a place."""
+
+from __future__ import annotations
+
+from app.errors import Unavailable, ValidationFailed
+from app.places.stores import log, store_for
+from app.places.words import place_text
+from ml.card import ModelCard
+from ml.layers.stored import LayerSet, UnknownScenarioError
+from ml.layers.stored_index import StoredLayersError
+from ml.predictors.places import rows_at
+
+
+def conditions_at(card: ModelCard, latitude: float, longitude: float, scenario: str | None) -> dict[str, float | str]:
+    """Return the conditions at a place.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Of the model that answers.
+    latitude, longitude : float
+        Degrees of WGS 84.
+    scenario : str or None
+        Label of a scenario; the conditions of the training otherwise.
+
+    Returns
+    -------
+    dict
+        Numbers and names of categories by predictor.
+
+    Raises
+    ------
+    ValidationFailed
+        The study has no such layers (``/location``), no such scenario (``/scenario``), or no value there.
+    Unavailable
+        The layers are damaged.
+    """
+    rows = rows_at(layers_of(card, scenario), [latitude], [longitude], card.predictors)
+    problem = rows.problems[0]
+    if problem is not None:
+        raise ValidationFailed([("/location", f"{place_text(latitude, longitude)}: {problem}")])
+    return dict(zip([predictor.name for predictor in card.predictors], rows.values[0].tolist(), strict=True))
+
+
+def layers_of(card: ModelCard, scenario: str | None) -> LayerSet:
+    """Return the layer set of a scenario that a model was trained on.
+
+    Raises
+    ------
+    ValidationFailed, Unavailable
+        As `conditions_at`.
+    """
+    store = store_for(card)
+    try:
+        return store.open(scenario)
+    except UnknownScenarioError as error:
+        raise ValidationFailed([("/scenario", str(error))]) from None
+    except StoredLayersError as error:
+        log.error("stored layers cannot be opened: %s", error)
+        raise Unavailable("The layers of this study cannot be read right now.") from error
