@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.card import Predictor
-from ml.own_data.predictors import as_column, level_name
+from ml.layers.stored_index import level_name
+from ml.own_data.predictors import as_column
 from ml.predictors.encoding import find_level, limits_of
 from ml.recipes.reports import LayerReport
 
@@ -170,7 +171,7 @@ class CellEncoder:
             labels: Counter[str] = Counter()
             for code, count in zip(self._codes[j], counts, strict=True):
                 if count:
-                    labels[level_name(layer, float(code))] += int(count)
+                    labels[level_name(layer.levels, float(code))] += int(count)
             left.unknown[name] = labels
         return known
 
@@ -181,7 +182,7 @@ class CellEncoder:
             known = dict(zip(self._codes[j].tolist(), self._levels[j].tolist(), strict=True))
             for code in np.unique(values).tolist():
                 if code not in known:
-                    level = find_level(self._predictors[j].levels or [], level_name(self._layers[j], code))
+                    level = find_level(self._predictors[j].levels or [], level_name(self._layers[j].levels, code))
                     known[code] = -1 if level is None else level
             self._codes[j] = np.array(sorted(known), np.float32)
             self._levels[j] = np.array([known[code] for code in sorted(known)], np.int64)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ml.card import Predictor
 from ml.layers.layer_names import TEMPERATURES
+from ml.layers.stored_index import level_name
 from ml.layers.unit_checks import compare
 from ml.layers.units import temperature_unit
-from ml.own_data.predictors import level_name
 from ml.predictors.encoding import find_level, list_levels
 from ml.projection.errors import ProjectionError
 from ml.recipes.reports import LayerReport
@@ -89,7 +89,7 @@ def normal_unit(text: str) -> str:
 
 def _compare_categories(predictor: Predictor, layer: LayerReport, where: str) -> list[str]:
     levels = predictor.levels or []
-    labels = [level_name(layer, code) for code in layer.codes] or list(layer.levels.values())
+    labels = [level_name(layer.levels, code) for code in layer.codes] or list(layer.levels.values())
     unknown = [label for label in labels if find_level(levels, label) is None]
     if labels and len(unknown) == len(labels):
         raise ProjectionError(
