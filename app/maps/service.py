@@ -184,7 +184,7 @@ def browse(query: MapsQuery) -> MapPage:
     if position is not None:
         moment = jobs.moment_of(position[0])
         statement = statement.where((Map.created_at < moment) | ((Map.created_at == moment) & (Map.id < position[1])))
-    rows = list(db.session.execute(statement.limit(query.limit + 1)).tuples())
+    rows = [(row[0], row[1]) for row in db.session.execute(statement.limit(query.limit + 1))]
     page, cursor = cut_page(rows, query.limit, lambda row: (row[0].created_at.isoformat(), row[0].id))
     return MapPage(items=[_as_detail(*row) for row in page], next=cursor)
 
