@@ -20,7 +20,7 @@
   if (show) show.hidden = true;
 
   const map = L.map(canvas, {
-    maxZoom: 18, minZoom: 0, worldCopyJump: true, attributionControl: false,
+    maxZoom: 18, minZoom: 0, attributionControl: false,
     zoomAnimation: !still, fadeAnimation: !still, markerZoomAnimation: !still,
   });
   L.control.scale({ imperial: false }).addTo(map);
@@ -43,8 +43,14 @@
   }
   if (canvas.dataset.drawn === "1") drawTiles();
 
+  // also beside the square of the world, for maps across the antimeridian
   fetch("/map/land.json").then((answer) => answer.json()).then((land) => {
-    L.geoJSON(land, { interactive: false, className: "map-land", style: { fill: false, weight: 1 } }).addTo(map);
+    for (const turn of [-360, 0, 360]) {
+      L.geoJSON(land, {
+        interactive: false, className: "map-land", style: { fill: false, weight: 1 },
+        coordsToLatLng: ([x, y]) => L.latLng(y, x + turn),
+      }).addTo(map);
+    }
   }).catch(() => {});
 
   opacity.addEventListener("input", () => tiles && tiles.setOpacity(opacity.value / 100));
@@ -63,12 +69,48 @@
 
   // the answer for a place
   let mark = null;
-  function ask(text) {
-    const values = {
-      species: placeForm.elements.species.value, scenario: placeForm.elements.scenario.value,
-      where: "place", place: text, filled: "", preview: "1",
+  let pending = null;
+  async function ask(text) {
+    if (pending) pending.abort();
+    const own = pending = new AbortController();
+    const where = {
+      species: placeForm.elements.species.value, scenario: placeForm.elements.scenario.value, where: "place", place: text,
     };
-    htmx.ajax("POST", "/", { values, target: "#map-answer", swap: "innerHTML" });
+    let content;
+    try {
+      const response = await fetch("/", {
+        method: "POST", headers: { "HX-Request": "true" }, body: new URLSearchParams({ ...where, preview: "1" }), signal: own.signal,
+      });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const answer = page.querySelector("section.answer");
+      content = response.ok && answer ? answered(answer, where) : refused(page);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      content = refused(null);
+    }
+    const panel = document.getElementById("map-answer");
+    panel.replaceChildren(content);
+    htmx.process(panel);
+    htmx.trigger(panel, "htmx:load", { elt: panel });
+    say(content.dataset.status || content.textContent.trim());
+  }
+  function answered(answer, where) {
+    const link = document.createElement("a");
+    link.href = `/?${new URLSearchParams(where)}`;
+    link.textContent = "This answer on the Predict page";
+    const line = document.createElement("p");
+    line.append(link);
+    answer.querySelector(".answer-bar").after(line);
+    return answer;
+  }
+  function refused(page) {
+    const message = page && page.querySelector("#place-error, #scenario-error, .field-error, .notice p, h1 + p");
+    const box = document.createElement("div");
+    box.className = "notice";
+    const text = document.createElement("p");
+    text.textContent = message ? message.textContent.replace(/^Error:\s*/, "").trim() : "There is no answer at the moment. Try again.";
+    box.append(text);
+    return box;
   }
   function markAt(place) {
     if (mark) mark.setLatLng(place);
@@ -76,6 +118,8 @@
   }
   function askAt(place) {
     const turned = place.wrap();
+    // the square of the world ends at 85 degrees, but a drag can lead further
+    if (Math.abs(turned.lat) > 90) return;
     placeText.value = `${turned.lat.toFixed(4)}, ${turned.lng.toFixed(4)}`;
     markAt(place);
     ask(placeText.value);

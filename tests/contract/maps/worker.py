@@ -10,9 +10,7 @@ from tests.contract.trainings.worker import _at_progress, _die
 def _arm(point: str) -> None:
     from app.maps import steps
 
-    if point == "preview":
-        _at_progress("Drawing a preview")
-    elif point == "blocks":
+    if point == "blocks":
         _at_progress("Computing the map")
     elif point == "finish":
         steps.folders.read_summary = _die
