@@ -88,6 +88,7 @@ def compare(bench: Bench, side: int, rounds: int) -> None:
                 kinds.remove(kind)
             else:
                 runs[kind].append(run)
+                print(f"round {number + 1}: {kind} {rates(run)}", file=sys.stderr, flush=True)
     print(f"\n{side} × {side} cells, {runs['full'][0]['cells']:,} with an answer, one process, {rounds} rounds")
     print(f"{'':<14} {'cells/s wall':>11} {'CPU cells/s':>11} {'peak MB':>8}")
     for kind in kinds:

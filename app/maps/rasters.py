@@ -131,7 +131,10 @@ def _parts(
     column: NDArray[np.int64], inside: NDArray[np.bool_], width: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Return the pixels in one part, or in two where they lie at both ends of a map around the world."""
-    columns = np.unique(column[inside])
+    shown = column[inside]
+    if int(shown.max()) - int(shown.min()) <= width // 2:
+        return [np.nonzero(inside)]  # type: ignore[list-item]  # two axes
+    columns = np.unique(shown)
     gaps = np.diff(columns)
     if gaps.size and gaps.max() > max(width // 4, 1):
         edge = columns[int(gaps.argmax())]

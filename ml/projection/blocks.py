@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,9 @@ from ml.layers.raster_values import windows
 from ml.layers.stack import Stack
 from ml.projection.areas import CellAreas
 from ml.projection.cells import CellEncoder, Unanswered
+from ml.projection.local_processes import watch_parent
 from ml.projection.quantities import Quantity, quantities_of, stored
+from ml.projection.raw_files import checksum, raw_file, write_at
 from ml.projection.stored_inputs import StoredStack, is_stored
 from ml.recipes.reports import Grid, LayerReport
 from ml.serving.artifact import Artifact, load_artifact
@@ -83,11 +84,6 @@ def block_windows(
             yield slice(top, min(rows.stop, top + step)), columns
 
 
-def raw_file(work: Path, quantity: Quantity) -> Path:
-    """Return the raw file of a quantity: all cells row by row."""
-    return work / f"{quantity.name}.bin"
-
-
 @dataclass
 class BlockResult:
     """What the summary of a map needs from a block.
@@ -104,6 +100,9 @@ class BlockResult:
     beyond : int
         Cells outside the area of applicability.
     beyond_area : float
+    outside_range : int
+        Cells with a value outside its training range, which are among those beyond.
+    outside_range_area : float
     unanswered : dict
         `Unanswered.as_json`.
     """
@@ -114,6 +113,8 @@ class BlockResult:
     areas: list[float]
     beyond: int
     beyond_area: float
+    outside_range: int
+    outside_range_area: float
     unanswered: dict[str, Any]
 
 
@@ -186,6 +187,8 @@ class _OpenProjection:
         verdict = results["verdict"].ravel()
         area = self.answers.areas(rows, columns).ravel()
         beyond = results["inside"].ravel() == 0
+        # NaN, where there is no answer, is not negative.
+        outside_range = results["mess"].ravel() < 0
         return BlockResult(
             number=number,
             checksum=checksum(self.answers.quantities, results),
@@ -193,6 +196,8 @@ class _OpenProjection:
             areas=[math.fsum(area[verdict == value]) for value in range(len(VERDICTS))],
             beyond=int(beyond.sum()),
             beyond_area=math.fsum(area[beyond]),
+            outside_range=int(outside_range.sum()),
+            outside_range_area=math.fsum(area[outside_range]),
             unanswered=unanswered.as_json(),
         )
 
@@ -208,22 +213,6 @@ class _OpenProjection:
                 write_at(handle, line.tobytes(), (row * self._width + columns.start) * size)
         finally:
             os.close(handle)
-
-
-def write_at(handle: int, content: bytes, offset: int) -> None:
-    """Write all bytes at an offset of a file."""
-    view = memoryview(content)
-    while view:
-        written = os.pwrite(handle, view, offset)
-        view, offset = view[written:], offset + written
-
-
-def checksum(quantities: tuple[Quantity, ...], results: Mapping[str, NDArray[Any]]) -> int:
-    """Return the CRC-32 of the bytes of all quantities of a block."""
-    total = 0
-    for quantity in quantities:
-        total = zlib.crc32(np.ascontiguousarray(results[quantity.name]).data, total)
-    return total
 
 
 class _Thread(threading.local):
@@ -246,6 +235,7 @@ def compute_block(projection: Projection, number: int) -> BlockResult:
     OSError
         The disk is full.
     """
+    watch_parent()
     if _thread.projection is None or _thread.key != (projection.key, projection.work):
         _replace(projection, None, None)
     assert _thread.projection is not None  # noqa: S101  (for the type checker)

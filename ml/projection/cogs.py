@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,9 +17,9 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from ml.layers.rasters import describe, gdal
-from ml.projection.blocks import raw_file
 from ml.projection.errors import ProjectionError
 from ml.projection.quantities import Quantity
+from ml.projection.raw_files import raw_file, read_raw
 from ml.recipes.reports import Grid
 
 #: Rows and columns of a tile.
@@ -67,6 +70,8 @@ def write_cog(work: Path, quantity: Quantity, grid: Grid, tags: Mapping[str, str
             rasterio.shutil.copy(source, target, driver="COG", **options)
             _compare(work, quantity, grid, target)
     except (RasterioError, CPLE_BaseError, OSError) as error:
+        if shutil.disk_usage(work).free < raw_file(work, quantity).stat().st_size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), quantity.file) from error
         raise ProjectionError(f"{quantity.file} cannot be written: {describe(error, target)}") from error
     source.unlink()
     return quantity.name
@@ -74,13 +79,13 @@ def write_cog(work: Path, quantity: Quantity, grid: Grid, tags: Mapping[str, str
 
 def _compare(work: Path, quantity: Quantity, grid: Grid, path: Path) -> None:
     """Raise ProjectionError where a file does not have the values of the raw file, as on a disk that became full."""
-    raw = np.memmap(raw_file(work, quantity), quantity.dtype, "r", shape=(grid.height, grid.width))
     rows = max(1, _COMPARED // (grid.width * TILE)) * TILE
     with rasterio.open(path, driver="GTiff") as data:
         for top in range(0, grid.height, rows):
             height = min(rows, grid.height - top)
             values = data.read(1, window=Window(0, top, grid.width, height))
-            if not np.array_equal(values, raw[top : top + height], equal_nan=values.dtype.kind == "f"):
+            raw = read_raw(work, quantity, grid.width, slice(top, top + height), slice(0, grid.width))
+            if not np.array_equal(values, raw, equal_nan=values.dtype.kind == "f"):
                 raise ProjectionError(f"{quantity.file} was not written completely: is the disk full?")
 
 

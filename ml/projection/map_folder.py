@@ -9,13 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ml.projection.errors import ProjectionError
-from ml.projection.work import WORK, clear, key_of_work
-
-#: Name of the summary; a folder with it has a complete map.
-FILE = "map.json"
-#: Name of the folder of a preview.
-PREVIEW = "preview"
-_LONGEST = 64 * 1024 * 1024
+from ml.projection.layout import PREVIEW, SUMMARY, WORK, read_summary
+from ml.projection.work import clear, key_of_work
 
 
 class MapFolder:
@@ -64,19 +59,19 @@ class MapFolder:
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
             raise ProjectionError(f"{self.path} is not a folder")
         members = self._members()
-        own = {FILE, WORK, PREVIEW, *self._files, *(f"{name}.aux.xml" for name in self._files)}
+        own = {SUMMARY, WORK, PREVIEW, *self._files, *(f"{name}.aux.xml" for name in self._files)}
         strange = sorted(members - own)
         if strange:
             raise ProjectionError(f"{self.path} has other files, as {strange[0]}: give the map a folder of its own")
         summary = read_summary(self.path)
-        if summary is not None and summary.get("key") == key and members >= {FILE, *self._files}:
+        if summary is not None and summary.get("key") == key and members >= {SUMMARY, *self._files}:
             return summary, False
         unfinished = key_of_work(self.path / WORK)
         # An unfinished map of the same inputs can have some of its files in place.
         if unfinished == key and summary is None:
             return None, False
         if not replace and (members - {WORK} or unfinished is not None):
-            kind = "a map" if FILE in members else "an unfinished map"
+            kind = "a map" if SUMMARY in members else "an unfinished map"
             raise ProjectionError(
                 f"{self.path} has {kind} of other inputs{_of(summary)}: give another folder, or add --replace to "
                 "discard it"
@@ -89,7 +84,7 @@ class MapFolder:
     def _empty(self) -> None:
         members = self._members()
         # The summary first: without it the rest is no map.
-        for name in sorted(members - {WORK}, key=lambda name: (name != FILE, name)):
+        for name in sorted(members - {WORK}, key=lambda name: (name != SUMMARY, name)):
             path = self.path / name
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -100,24 +95,14 @@ class MapFolder:
 
     def publish(self, work: Path, summary: dict[str, Any]) -> None:
         """Move the files of a map from the work directory into the folder, the summary last."""
-        draft = work / FILE
+        draft = work / SUMMARY
         draft.write_text(json.dumps(summary, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
         for name in self._files:
             for file in (f"{name}.aux.xml", name):
                 if (work / file).exists():
                     (work / file).replace(self.path / file)
-        draft.replace(self.path / FILE)
+        draft.replace(self.path / SUMMARY)
         shutil.rmtree(self.path / PREVIEW, ignore_errors=True)
-
-
-def read_summary(folder: Path) -> dict[str, Any] | None:
-    """Return the summary of a finished map, or None where there is none that can be read."""
-    try:
-        with (folder / FILE).open(encoding="utf-8") as stream:
-            summary = json.loads(stream.read(_LONGEST))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return summary if isinstance(summary, dict) else None
 
 
 def _of(summary: dict[str, Any] | None) -> str:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.layers.stack import Stack
-from ml.projection.blocks import BlockAnswers, raw_file
+from ml.projection.blocks import BlockAnswers
 from ml.projection.cogs import write_cog
 from ml.projection.inputs import ProjectionInputs
 from ml.projection.quantities import quantities_of
+from ml.projection.raw_files import raw_file
 from ml.projection.summary import tags_of
 from ml.recipes.reports import Grid
 from ml.serving.artifact import Artifact
@@ -25,7 +26,7 @@ Cells = NDArray[np.int64]
 #: Most rows and columns of a preview.
 MOST = 200
 #: Values that are decoded for a preview: a second or two of work.
-_MOST_DECODED = 10**8
+_MOST_DECODED = 6 * 10**7
 
 
 @dataclass(frozen=True)

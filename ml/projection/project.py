@@ -21,11 +21,13 @@ from ml.projection.cells import Unanswered
 from ml.projection.cogs import write_cog
 from ml.projection.errors import Cancelled, ProjectionError
 from ml.projection.inputs import ProjectionInputs
-from ml.projection.map_folder import PREVIEW, MapFolder
+from ml.projection.layout import PREVIEW, WORK
+from ml.projection.local_processes import start_processes
+from ml.projection.map_folder import MapFolder
 from ml.projection.preview import write_preview
 from ml.projection.quantities import quantities_of
 from ml.projection.summary import summarise, tags_of
-from ml.projection.work import WORK, WorkDirectory, clear, locked
+from ml.projection.work import WorkDirectory, clear, locked
 from ml.serving.artifact import Artifact
 
 Advance = Callable[[float, str], None]
@@ -157,6 +159,8 @@ def _project(
             raise Cancelled
 
     report()
+    if todo:
+        start_processes()
     with opened_here(projection, artifact, stack):
         calls = (delayed(compute_block)(projection, number) for number in todo)
         with closing(Parallel(return_as="generator_unordered")(calls)) as results:

@@ -38,6 +38,8 @@ def summarise(
     cells = [sum(result.cells[n] for result in results) for n in range(len(VERDICTS))]
     areas = [math.fsum(result.areas[n] for result in results) for n in range(len(VERDICTS))]
     beyond, beyond_area = sum(r.beyond for r in results), math.fsum(r.beyond_area for r in results)
+    outside_range = sum(r.outside_range for r in results)
+    outside_range_area = math.fsum(r.outside_range_area for r in results)
     valid, area = sum(cells), math.fsum(areas)
     unanswered = Unanswered()
     for result in results:
@@ -54,7 +56,15 @@ def summarise(
             "share": beyond / valid if valid else 0.0,
             "area_km2": beyond_area,
             "area_share": beyond_area / area if area else 0.0,
-            "sentence": _beyond_sentence(beyond_area / area if area else 0.0),
+            "outside_range": {
+                "cells": outside_range,
+                "share": outside_range / valid if valid else 0.0,
+                "area_km2": outside_range_area,
+                "area_share": outside_range_area / area if area else 0.0,
+            },
+            "sentence": _beyond_sentence(
+                beyond_area / area if area else 0.0, outside_range_area / area if area else 0.0
+            ),
         },
         "grid": grid.model_dump(),
         "cells": {
@@ -83,12 +93,19 @@ def summarise(
     }
 
 
-def _beyond_sentence(share: float) -> str:
-    """Return how much of the map lies beyond the area of applicability."""
-    if share == 0.0:
-        return "The whole map lies within what the model has seen in training."
-    percent = "less than 1 %" if share < 0.01 else "more than 99 %" if 0.99 < share < 1.0 else f"{100 * share:.0f} %"
-    return f"{percent[:1].upper()}{percent[1:]} of the map's area lies beyond what the model has seen in training."
+def _beyond_sentence(beyond: float, outside_range: float) -> str:
+    """Return how much of the area lies beyond what the model has seen, and in how much a single value does."""
+    if beyond == 0.0:
+        return "All of the map's area lies within what the model has seen in training."
+    text = _percent(beyond)
+    text = f"{text[:1].upper()}{text[1:]} of the map's area lies beyond what the model has seen in training"
+    if outside_range == 0.0:
+        return f"{text}: combinations of values are new there, no single value is outside its training range."
+    return f"{text}; in {_percent(outside_range)} of the area a value is outside its training range."
+
+
+def _percent(share: float) -> str:
+    return "less than 1 %" if share < 0.01 else "more than 99 %" if 0.99 < share < 1.0 else f"{100 * share:.0f} %"
 
 
 def _describe(quantity: Quantity) -> dict[str, Any]:

@@ -11,15 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ml.projection.blocks import BlockResult, checksum, raw_file
+from ml.projection.blocks import BlockResult
 from ml.projection.errors import ProjectionError
 from ml.projection.quantities import Quantity
+from ml.projection.raw_files import checksum, raw_file, read_raw
 from ml.recipes.reports import Grid
 
-#: Name of the work directory in the folder of a map.
-WORK = ".work"
 _KEY, _BLOCKS, _LOCK = "key.json", "blocks.jsonl", "lock"
 _LONGEST_KEY = 1000
 
@@ -53,11 +50,12 @@ class WorkDirectory:
         """
         sizes = {raw_file(self.path, one): grid.width * grid.height * one.itemsize for one in quantities}
         there = sum(path.stat().st_blocks * 512 for path in sizes if path.exists())
-        needed, free = sum(sizes.values()) - there, shutil.disk_usage(self.path).free
+        # The finished files take less than the raw ones, which are removed after them.
+        needed, free = 2 * sum(sizes.values()) - there, shutil.disk_usage(self.path).free
         if needed > free:
             raise ProjectionError(
-                f"the map needs {needed / 1e6:,.0f} MB on the disk of {self.path.parent}, which has {free / 1e6:,.0f} "
-                "MB free"
+                f"the map needs up to {needed / 1e6:,.0f} MB on the disk of {self.path.parent}, which has "
+                f"{free / 1e6:,.0f} MB free"
             )
         if not (self.path / _KEY).exists():
             self._write(_KEY, json.dumps({"key": self._key}))
@@ -80,13 +78,8 @@ class WorkDirectory:
                 continue
             if 0 <= result.number < len(windows):
                 results[result.number] = result
-        raw = {
-            one.name: np.memmap(raw_file(self.path, one), one.dtype, "r", shape=(grid.height, grid.width))
-            for one in quantities
-        }
         for number, result in results.items():
-            rows, columns = windows[number]
-            block = {name: np.ascontiguousarray(values[rows, columns]) for name, values in raw.items()}
+            block = {one.name: read_raw(self.path, one, grid.width, *windows[number]) for one in quantities}
             if checksum(quantities, block) == result.checksum:
                 self.finished[number] = result
         text = "".join(_line(result) for result in self.finished.values())

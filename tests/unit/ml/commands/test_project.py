@@ -89,7 +89,7 @@ def test_bad_input_is_one_line(model, layers, tmp_path, capsys, arguments, text)
 
 
 def test_ctrl_c_is_one_line_and_what_is_finished_stays(model, tmp_path):
-    layers = write_layers(tmp_path / "layers", values(900, 1000))
+    layers = write_layers(tmp_path / "layers", values(700, 900))
     command = [sys.executable, "-m", "ml", "project", "--model", str(model), "--layers", str(layers), "--jobs", "2"]
     command += ["--output", str(tmp_path / "map")]
     with subprocess.Popen(

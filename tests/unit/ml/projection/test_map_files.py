@@ -148,7 +148,14 @@ def test_the_sums_of_the_summary_are_those_of_the_files(finished):
     assert summary["beyond"]["share"] == (inside == 0).sum() / (inside != 255).sum()
     members = list(summary)
     assert members.index("beyond") < members.index("cells") < members.index("area_km2")
-    assert summary["beyond"]["sentence"].endswith("lies beyond what the model has seen in training.")
+    outside = read(folder, "mess") < 0
+    assert summary["beyond"]["outside_range"]["cells"] == outside.sum() > 0
+    assert (inside[outside] == 0).all()
+    areas = summary["beyond"]["area_share"], summary["beyond"]["outside_range"]["area_share"]
+    assert summary["beyond"]["sentence"] == (
+        f"{100 * areas[0]:.0f} % of the map's area lies beyond what the model has seen in training; in "
+        f"{100 * areas[1]:.0f} % of the area a value is outside its training range."
+    )
 
 
 def test_a_file_that_lacks_a_part_is_noticed(tmp_path, survey, monkeypatch):

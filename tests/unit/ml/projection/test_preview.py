@@ -36,16 +36,16 @@ def test_a_small_map_is_its_own_preview(survey, tmp_path):
 
 @pytest.mark.parametrize(
     ("block", "most_blocks"),
-    [((256, 256), 1e8 / 8 / 256**2), ((1, 10_000), 200), ((512, 512), 1e8 / 8 / 512**2)],
+    [((256, 256), 6e7 / 8 / 256**2), ((1, 10_000), 200), ((512, 512), 6e7 / 8 / 512**2)],
 )
 def test_few_blocks_of_a_large_raster_are_decoded(block, most_blocks):
     rows, columns = choose_cells((10_000, 10_000), block, 8, 200)
     blocks = len(np.unique(rows // block[0])) * len(np.unique(columns // block[1]))
-    assert blocks <= 1.2 * most_blocks
+    assert blocks <= 1.3 * most_blocks
     for cells in (rows, columns):
         assert len(cells) == 200
         # No part is without cells: a gap is at most that between two groups of blocks.
-        assert np.diff([0, *cells, 10_000]).max() <= 10_000 / 6
+        assert np.diff([0, *cells, 10_000]).max() <= 10_000 / 5
         assert (np.diff(cells) > 0).all()
 
 

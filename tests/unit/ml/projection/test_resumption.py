@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from distributed import LocalCluster
 
@@ -17,8 +18,9 @@ from ml.layers.errors import LayerError
 from ml.projection import blocks
 from ml.projection import project as projecting
 from ml.projection.errors import Cancelled, ProjectionError
+from ml.projection.layout import WORK
 from ml.projection.project import project
-from ml.projection.work import WORK, locked
+from ml.projection.work import locked
 from ml.workers import workers
 from tests.unit.ml.projection.interrupted import BLOCK_CELLS
 from tests.unit.ml.projection.made_maps import contents, opened, values, write_layers
@@ -80,19 +82,23 @@ def test_a_cluster_of_threads_writes_the_same_bytes(survey, layers, undisturbed,
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_killed_map_goes_on_at_the_next_block(survey, layers, undisturbed, tmp_path, jobs):
+def test_a_killed_map_goes_on_at_the_next_block_and_leaves_no_process(survey, layers, undisturbed, tmp_path, jobs):
     output = tmp_path / "map"
     command = [*SCRIPT, str(survey.path), str(layers), str(output), jobs]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         for _ in range(6):
             assert process.stdout.readline()
-        os.killpg(process.pid, signal.SIGKILL)
+        others = psutil.Process(process.pid).children(recursive=True)
+        assert len(others) >= (2 if jobs == "2" else 0)
+        process.kill()
     assert process.returncode == -signal.SIGKILL
+    _, alive = psutil.wait_procs(others, timeout=60)
+    # One that nobody waits for stays as an entry without a process.
+    assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
     assert not (output / "map.json").exists()
     done = n_blocks(output)
     assert 5 <= done < 20
-    computed = finish(survey, layers, output)
-    assert computed == total(survey, layers) - done
+    assert finish(survey, layers, output) == total(survey, layers) - done
     assert contents(output) == undisturbed
 
 
@@ -205,25 +211,21 @@ def test_two_processes_do_not_write_one_map(survey, layers, tmp_path):
         finish(survey, layers, tmp_path / "map")
 
 
-def test_a_full_disk_is_one_line_and_what_is_finished_stays(survey, layers, undisturbed, tmp_path):
-    """The raw file of the third quantity is a device that is always full."""
-    output = tmp_path / "map"
+def test_a_full_disk_is_one_line_and_what_is_finished_stays(survey, layers, undisturbed, tmp_path, monkeypatch):
+    """What is written to one of the raw files goes to a device that is always full."""
+    output, opens = tmp_path / "map", os.open
     cancel(survey, layers, output, 6)
-    raw = output / WORK / "high.bin"
-    shutil.copyfile(raw, tmp_path / "high.bin")
-    original = blocks.raw_file
 
-    def full(work, quantity):
-        return Path("/dev/full") if quantity.name == "high" else original(work, quantity)
+    def full(path, flags, *more):
+        is_raw = Path(path).name == "high.bin" and flags & os.O_WRONLY
+        return opens("/dev/full" if is_raw else path, flags, *more)
 
-    blocks.raw_file, before = full, n_blocks(output)
-    try:
-        with pytest.raises(ProjectionError, match="is full: free some space and start again") as caught:
-            finish(survey, layers, output)
-    finally:
-        blocks.raw_file = original
+    monkeypatch.setattr(blocks.os, "open", full)
+    with pytest.raises(ProjectionError, match="is full: free some space and start again") as caught:
+        finish(survey, layers, output)
+    monkeypatch.undo()
     assert caught.value.__cause__.errno == errno.ENOSPC
-    assert n_blocks(output) == before
+    assert n_blocks(output) == 6
     finish(survey, layers, output)
     assert contents(output) == undisturbed
 
@@ -231,7 +233,7 @@ def test_a_full_disk_is_one_line_and_what_is_finished_stays(survey, layers, undi
 def test_a_disk_that_is_too_small_is_refused_before_the_work(survey, layers, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    with pytest.raises(ProjectionError, match="the map needs 0 MB on the disk"):
+    with pytest.raises(ProjectionError, match="the map needs up to 0 MB on the disk"):
         finish(survey, layers, tmp_path / "map")
 
 
