@@ -81,10 +81,11 @@ def is_ready(stamp: Path, key: str, data_dir: Path, project: Path, environ: dict
             return False
     except (OSError, UnicodeDecodeError):
         return False
-    results = [project / "app/static/vendor/htmx.min.js", data_dir / "models", data_dir / "layers"]
+    results = [project / "app/static/vendor/htmx.min.js", data_dir / "models"]
     if not environ.get("DATABASE_URL") and not environ.get("DATABASE_URL_FILE"):
         results.append(data_dir / "ecopredict.db")
-    return all(path.exists() for path in results) and any((data_dir / "models").glob("*/*/*/manifest.json"))
+    trained = any((data_dir / "models").glob("*/*/*/manifest.json")) and any(data_dir.glob("layers/*/*/layers.json"))
+    return all(path.exists() for path in results) and trained
 
 
 def require_free_port(text: str) -> int:

@@ -88,6 +88,13 @@ class RequestOptions(BaseModel):
     )
 
 
+def without_null(schema: dict[str, Any]) -> None:
+    """Describe a member that a request either has or has not: neither null nor a default."""
+    schema.pop("default", None)
+    (described,) = [one for one in schema.pop("anyOf") if one != {"type": "null"}]
+    schema.update({**described, **schema})
+
+
 class PredictionQuery(RequestOptions):
     """A species, and either conditions or a place whose conditions are read from the layers of its study."""
 
@@ -99,15 +106,18 @@ class PredictionQuery(RequestOptions):
         description="Slug or scientific name."
     )
     location: Location | None = Field(
-        None, description="A place, for species whose study has layers: their values there are the conditions."
+        None,
+        description="A place, for species whose study has layers: their values there are the conditions.",
+        json_schema_extra=without_null,
     )
     scenario: Text | None = Field(
         None,
+        json_schema_extra=without_null,
         description="With `location`: the scenario whose layers are read, by its label; the conditions that the model "
         "was trained on when left out.",
         validate_default=True,
     )
-    environment: Environment | None = Field(None, validate_default=True)
+    environment: Environment | None = Field(None, validate_default=True, json_schema_extra=without_null)
 
     @field_validator("scenario")
     @classmethod

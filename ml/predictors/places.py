@@ -154,8 +154,9 @@ def _natural(
             natural[number] = text if level is None else (predictor.levels or [])[level]
         return natural, wrong
     natural = shortest(unique)
-    for number, value in enumerate(natural.tolist()):
-        problem = None if np.isnan(value) else why_impossible(predictor, value)
-        if problem is not None:
-            wrong[number] = f"the layer {predictor.label} has {number_text(value)} there: {problem}"
+    low, high = limits_of(predictor)
+    for number in np.flatnonzero((natural < low) | (natural > high)).tolist():
+        value = float(natural[number])
+        problem = why_impossible(predictor, value)
+        wrong[number] = f"the layer {predictor.label} has {number_text(value)} there: {problem}"
     return natural, wrong

@@ -8,7 +8,7 @@ from tests.contract.conftest import WHEATEAR
 
 ANSWER = {
     "id", "species", "study", "suitability", "interval", "suitable", "threshold", "novelty", "contributions",
-    "environment", "model", "cached", "created_at", "verdict", "verdict_reason", "quality",
+    "environment", "location", "scenario", "model", "cached", "created_at", "verdict", "verdict_reason", "quality",
     # beyond the contract
     "uncertainty", "extrapolation", "baseline", "missing",
 }  # fmt: skip
@@ -73,7 +73,7 @@ def test_species_list_and_detail(client):
     assert set(page["items"][0]["study"]) == {"slug", "title"}
     assert set(page["items"][0]["model"]) == {"id", "version"}
     detail = client.get(f"/api/v1/species/{WHEATEAR}").json
-    assert {"slug", "scientific_name", "vernacular_name", "study", "predictors", "model"} == set(detail)
+    assert {"slug", "scientific_name", "vernacular_name", "study", "predictors", "model", "layers"} == set(detail)
     assert set(detail["predictors"][0]) == {"name", "label", "unit", "type", "minimum", "maximum", "median", "levels"}
     assert 0 <= detail["model"]["metrics"]["auc_roc"]["value"] <= 1
 

@@ -144,6 +144,7 @@
     if (!place || !event.target.form || event.target.form.id !== "conditions") return;
     if (event.target === place || (event.target.id === "scenario" && place.value.trim())) {
       byId("where-place").checked = true;
+      document.querySelector("#conditions .start-from [aria-current]")?.removeAttribute("aria-current");
     } else if (event.target.name.startsWith("env.") && byId("where-place").checked) {
       byId("where-conditions").checked = true;
       byId("filled").value = "";

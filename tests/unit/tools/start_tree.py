@@ -36,14 +36,15 @@ if Path(f"hang-{name}").exists():
     child.kill()
 if Path(f"fail-{name}").exists():
     sys.exit(3)
-result = {
-    "fetch": Path("app/static/vendor/htmx.min.js"),
-    "upgrade": data / "ecopredict.db",
-    "train": data / "models/study/species/model/manifest.json",
-    "register": data / "registered",
+results = {
+    "fetch": [Path("app/static/vendor/htmx.min.js")],
+    "upgrade": [data / "ecopredict.db"],
+    "train": [data / "models/study/species/model/manifest.json", data / "layers/study/key/layers.json"],
+    "register": [data / "registered"],
 }[name]
-result.parent.mkdir(parents=True, exist_ok=True)
-result.touch()
+for result in results:
+    result.parent.mkdir(parents=True, exist_ok=True)
+    result.touch()
 """
 # As gunicorn with the shipped settings, it closes the lock when it listens.
 SERVER = """

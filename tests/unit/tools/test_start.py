@@ -141,7 +141,12 @@ def test_drafts_of_killed_starts_are_removed(tree: Tree) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["instance/ecopredict.db", "instance/models/study/species/model/manifest.json", "app/static/vendor/htmx.min.js"],
+    [
+        "instance/ecopredict.db",
+        "instance/models/study/species/model/manifest.json",
+        "instance/layers/study/key/layers.json",
+        "app/static/vendor/htmx.min.js",
+    ],
 )
 def test_a_stamp_without_its_results_does_not_count(tree: Tree, path: str) -> None:
     assert tree.serves() == STEPS
