@@ -197,6 +197,9 @@ def test_openapi_is_valid_and_true(app, client):
         (
             rule.rule.replace("slug:", "")
             .replace("path:", "")
+            .replace("uuid:", "")
+            .replace("int:", "")
+            .replace("map_id", "id")
             .replace("model_id", "id")
             .replace("prediction_id", "id")
             .replace("job_id", "id"),
