@@ -7,6 +7,8 @@ from flask import Flask
 from app import components, redis_client
 from app.analytics import views as analytics
 from app.api_docs import views
+from app.batch import steps as batch_steps
+from app.batch import views as batch
 from app.cache import answers
 from app.catalogue.snapshot import SnapshotFile
 from app.comparisons import views as comparisons
@@ -108,12 +110,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     views.init_app(app)
     training_steps.register()
     gbif_steps.register()
+    batch_steps.register()
     map_steps.register()
     app.cli.add_command(registry_cli.group)
     app.cli.add_command(predictions_cli.group)
     app.cli.add_command(studies_cli.group)
     app.cli.add_command(jobs_cli.group)
     app.url_map.converters["slug"] = templating.SlugConverter
+    app.url_map.converters["prediction"] = templating.PredictionConverter
     blueprints = [
         predictions.pages,
         predictions.api,
@@ -123,6 +127,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         curves.api,
         comparisons.pages,
         comparisons.api,
+        batch.pages,
+        batch.api,
         species.pages,
         species.api,
         studies.api,
@@ -138,7 +144,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     ]
     # Until there are accounts, nothing that changes something is served in production.
     if settings.allows_changes:
-        blueprints += [jobs.changes, jobs.changes_api, maps.changes, map_pages.changes]
+        blueprints += [jobs.changes, jobs.changes_api, batch.results, maps.changes, map_pages.changes]
     # Until there are accounts, lists of what everybody asked are public or absent.
     if settings.public_predictions:
         blueprints.append(predictions.lists)

@@ -18,6 +18,9 @@ from pydantic import (
 from ml.card_fields import Address, Count, Label, Name, Number, Part, Portion, Prose, Share, Slug, places_on_earth
 from ml.card_preparation import Preparation
 
+#: Places of presences that a card names at most.
+MOST_PLACES = 800
+
 
 class Predictor(Part):
     """One environmental predictor in its natural unit, before any transform."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from app.analytics.schemas import MOST, Analytics, PredictorDrift, Quartiles, StudyUse
 from app.predictions.schemas import Kind
+from ml.numbers import rounded
 from ml.serving.drift import ENOUGH
 
 KINDS: dict[Kind, str] = {
@@ -164,8 +165,7 @@ def _span(values: Quartiles) -> str:
 
 def number(value: float) -> str:
     """Return a number as in the tables of the page."""
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return text.replace("-", "−")
+    return rounded(value)
 
 
 def _most_requested(analytics: Analytics) -> str:

@@ -134,7 +134,8 @@ def _describe(operation: Operation, rule: Rule, examples: Mapping[type[BaseModel
         described["requestBody"] = {"required": operation.body_required, "content": content}
     if operation.media:
         contents: Schema = {media: {"schema": _MEDIA.get(media, _BINARY)} for media in operation.media}
-        described["requestBody"] = {"required": True, "content": contents}
+        own = described.get("requestBody", {"content": {}})["content"]
+        described["requestBody"] = {"required": True, "content": own | contents}
     described["responses"] = _responses(operation)
     return described
 

@@ -18,6 +18,8 @@ Names = tuple[str, ...]
 Scores = npt.NDArray[np.float64]
 #: The lowest score that is a match.
 ENOUGH = 72.0
+#: Genus, perhaps with a subgenus, and species at the beginning of a name.
+_GENUS_AND_SPECIES = re.compile(r"^([^\W\d_]+)( \([^\W\d_]+\))? ([^\W\d_][\w'’-]*)")
 _NOT_LETTERS = re.compile(r"[^\w]+|_", re.UNICODE)
 
 
@@ -45,10 +47,15 @@ def _pieces(padded: str) -> set[str]:
 def binomial(name: str) -> str:
     """Return the genus and species of a scientific name, without its authorship.
 
-    A text that is not one determined name, such as ``Larus cf. fuscus``, is returned as it is.
+    Both may be written in any case: ``TURDUS MERULA Linnaeus, 1758``, ``Turdus Merula L.``. A text that is not one
+    determined name, such as ``Larus cf. fuscus``, is returned as it is.
     """
-    canonical = read_name(name)
+    canonical = read_name(name) or read_name(_GENUS_AND_SPECIES.sub(_in_usual_case, " ".join(name.split()), count=1))
     return " ".join(canonical.split()[:2]) if canonical else name
+
+
+def _in_usual_case(name: re.Match[str]) -> str:
+    return f"{name[1].capitalize()}{(name[2] or '').title()} {name[3].lower()}"
 
 
 def shorten(text: str) -> str:

@@ -61,7 +61,9 @@ class NamedSpecies(SpeciesRef):
 class RankedSpecies(BaseModel):
     """The answer of one species' model to the conditions."""
 
-    rank: int | None = Field(description="1 for the first; equal ones share a rank. Null where the model cannot say.")
+    rank: int | None = Field(
+        description="Within its verdict: 1 for the first; equal ones share a rank. Null where the model cannot say."
+    )
     species: NamedSpecies
     suitability: float = Field(ge=0, le=1)
     interval: tuple[float, float] = Field(description="Low and high.")
@@ -150,7 +152,9 @@ class ComparedConditions(BaseModel):
     suitable: bool | None = Field(description=SUITABLE_MEANING)
     novelty: Novelty
     contributions: list[Contribution] = Field(description="Largest effect first.")
-    difference: Difference | None = Field(description="Null for the first conditions.")
+    difference: Difference | None = Field(
+        description="Null for the first conditions, and where one of both answers is `cannot_say`."
+    )
 
 
 class ConditionsComparison(BaseModel):
@@ -233,7 +237,9 @@ class ModelAnswers(BaseModel):
     environment: dict[str, float | str]
     first: ModelSays | None
     second: ModelSays | None
-    difference: float | None = Field(description="Second minus first.")
+    difference: float | None = Field(
+        description="Second minus first; null where one of both is `cannot_say` or missing."
+    )
     notes: list[str] = Field(description="Reasons why a version has no answer, and values that it does not read.")
 
 

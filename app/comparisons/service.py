@@ -80,7 +80,7 @@ def compare_conditions(one: Subject, query: ConditionsComparisonQuery) -> Condit
     ]
     if query.extrapolation == "refuse":
         refuse_any_outside((pointer("environments", at), answer) for at, answer in enumerate(answers))
-    first = answers[0].computed
+    first = answers[0]
     names = [predictor.name for predictor in one.artifact.card.predictors]
     return ConditionsComparison(
         species=name_of(one.species),
@@ -88,7 +88,7 @@ def compare_conditions(one: Subject, query: ConditionsComparisonQuery) -> Condit
         model=_model(one.version),
         quality=one.artifact.quality,
         threshold=answers[0].threshold,
-        baseline=first.baseline,
+        baseline=first.computed.baseline,
         differing=[name for name in names if len({environment[name] for environment in environments}) > 1],
         items=[_compared(answer, first if at else None) for at, answer in enumerate(answers)],
     )
@@ -161,7 +161,7 @@ def _place(answer: UnstoredAnswer) -> tuple[int, float]:
 
 def _ranked(one: Subject, answer: UnstoredAnswer, places: list[tuple[int, float]]) -> RankedSpecies:
     return RankedSpecies(
-        rank=None if answer.verdict == "cannot_say" else 1 + sum(place < _place(answer) for place in places),
+        rank=None if answer.verdict == "cannot_say" else 1 + sum(_before(place, _place(answer)) for place in places),
         species=name_of(one.species),
         suitability=answer.computed.suitability,
         interval=answer.computed.interval,
@@ -173,6 +173,11 @@ def _ranked(one: Subject, answer: UnstoredAnswer, places: list[tuple[int, float]
         quality=one.artifact.quality,
         model=_model(one.version),
     )
+
+
+def _before(place: tuple[int, float], other: tuple[int, float]) -> bool:
+    """Tell whether a place is before another of the same verdict: verdicts are compared, numbers only within one."""
+    return place[0] == other[0] and place < other
 
 
 def _expected(answers: list[UnstoredAnswer]) -> ExpectedSpecies | None:
@@ -188,7 +193,8 @@ def _expected(answers: list[UnstoredAnswer]) -> ExpectedSpecies | None:
     return ExpectedSpecies(number=sum(chances), of=len(chances)) if chances else None
 
 
-def _compared(answer: UnstoredAnswer, first: ComputedPart | None) -> ComparedConditions:
+def _compared(answer: UnstoredAnswer, first: UnstoredAnswer | None) -> ComparedConditions:
+    says = first is not None and "cannot_say" not in (first.verdict, answer.verdict)
     return ComparedConditions(
         label=answer.name,
         environment=answer.environment,
@@ -199,7 +205,7 @@ def _compared(answer: UnstoredAnswer, first: ComputedPart | None) -> ComparedCon
         suitable=answer.suitable,
         novelty=answer.computed.novelty,
         contributions=answer.computed.contributions,
-        difference=difference(first, answer.computed) if first is not None else None,
+        difference=difference(first.computed, answer.computed) if first is not None and says else None,
     )
 
 

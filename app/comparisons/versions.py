@@ -196,9 +196,15 @@ def _answers(point: Conditions, pair: Pair, artifacts: tuple[Artifact | None, Ar
         environment=environment,
         first=first,
         second=second,
-        difference=second.suitability - first.suitability if first is not None and second is not None else None,
+        difference=_difference(first, second),
         notes=notes,
     )
+
+
+def _difference(first: ModelSays | None, second: ModelSays | None) -> float | None:
+    if first is None or second is None or "cannot_say" in (first.verdict, second.verdict):
+        return None
+    return second.suitability - first.suitability
 
 
 def _says(

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.config.addresses import http_url, is_ipv6
+from app.config.folders import Folders
 from app.config.redis_url import parse as parse_redis_url
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -36,7 +37,7 @@ class SettingsError(ValueError):
     """A setting is unknown, malformed or not supported; the message is one line for the operator."""
 
 
-class Settings(BaseModel):
+class Settings(Folders, BaseModel):
     """The settings of the application. The environment variable is the name of a field in capitals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -200,16 +201,6 @@ class Settings(BaseModel):
     def hosts(self) -> list[str]:
         """The host names for which the application answers: those set, and the loopback names."""
         return [*self.allowed_hosts, *LOOPBACK]
-
-    @property
-    def models_dir(self) -> Path:
-        """The folder of the models."""
-        return self.data_dir / "models"
-
-    @property
-    def layers_dir(self) -> Path:
-        """Directory of the stored layers, by study."""
-        return self.data_dir / "layers"
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from app.layers.schemas import LayersAnswer
+from ml.numbers import rounded
 from ml.recipes.recipe import LayerChoice
 from ml.recipes.reports import Grid, LayerReport
 
@@ -144,4 +145,4 @@ def _in_degrees(grid: Grid) -> bool:
 
 
 def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+    return rounded(value, 4)

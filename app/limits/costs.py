@@ -37,6 +37,14 @@ COSTS: dict[str, int] = {
     "comparisons_api.species": _COMPARISON,
     "comparisons_api.conditions": _COMPARISON,
     "comparisons_api.models": _COMPARISON,
+    # A batch costs a request for each 50 answers beside this one.
+    "batch_api.answer": 1,
+    "batch.page": 1,
+    "batch.submit": 1,
+    "batch.template": 1,
+    "batch.answers_csv": 1,
+    "batch_results.detail": 1,
+    "batch_results.download": 1,
     # Lists and pages.
     "species.browse": 1,
     "species.browse_csv": 2,

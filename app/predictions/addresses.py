@@ -27,7 +27,7 @@ def edit_url(answer: PredictionAnswer, card: ModelCard, changed: Canonical | Non
     changed : dict, optional
         Conditions that replace those of the answer, by predictor.
     """
-    values = place_address(answer) if not changed else {}
+    values = place_address(answer) if changed is None else None
     values = values or _values(answer) | {PREFIX + name: text for name, text in value_texts(changed or {}).items()}
     return "/?" + urlencode({"species": answer.species.slug, **values, **_options(answer, card)})
 
@@ -46,8 +46,8 @@ def others_url(answer: PredictionAnswer, card: ModelCard) -> str:
 
 def curl(answer: PredictionAnswer, card: ModelCard, site: str) -> str:
     """Return a curl command for the same request, with its threshold and its choice for conditions outside."""
-    where = place_query(answer) or {"environment": answer.environment}
-    request: dict[str, object] = {"species": answer.species.slug, **where}
+    asked = place_query(answer) or {"environment": answer.environment}
+    request: dict[str, object] = {"species": answer.species.slug, **asked}
     if answer.threshold.rule == OWN:
         request["threshold"] = answer.threshold.value
     elif answer.threshold.rule != card.threshold_rule:

@@ -10,14 +10,19 @@ from app.catalogue import snapshot
 from app.errors import NotFound, Unavailable
 from app.predictions import stored
 from app.predictions.addresses import edit_url
-from app.predictions.explanation_schemas import ConditionChange, ExplanationAnswer, NearestRecord, RecordPlace
+from app.predictions.explanation_schemas import (
+    CHANGE_CAVEAT,
+    ConditionChange,
+    ExplanationAnswer,
+    NearestRecord,
+    RecordPlace,
+)
 from app.predictions.inference import cached_or_computed
-from app.predictions.presentation import value_text
 from app.predictions.schemas import PredictionAnswer
 from app.predictions.verdict import verdict_for
 from app.registry import service as registry
 from ml.card import ModelCard, Predictor
-from ml.predictors.encoding import number_text
+from ml.numbers import rounded, with_unit
 from ml.serving.artifact import Artifact
 from ml.serving.changes import smallest_change
 from ml.serving.nearest_records import NearRecord
@@ -27,6 +32,8 @@ from ml.serving.verdict import WORDS, is_suitable
 _MOST_DIFFERENCES = 3
 #: Decimals of a place in degrees: the map of a species has as many.
 _DECIMALS = 2
+#: Significant digits of a record's values; those of the answer are shown in full.
+_DIGITS = 4
 _NO_CHANGE = "No change of a single condition, within what the model has seen, crosses the threshold."
 _OUTSIDE = "Not computed: these conditions lie outside what the model has seen."
 _SMALLEST = "The smallest change of a single condition within what the model has seen."
@@ -47,6 +54,7 @@ class NearRecordView:
     """A near record on a page."""
 
     record: str
+    n_records: int
     index: float
     place: str
     differences: list[Difference]
@@ -67,6 +75,10 @@ class Explanation:
     note : str
         What kind of change it is.
     records : list of NearRecordView
+    searched : str
+        Which records were compared, where not all were.
+    caveat : str
+        How the change may be read.
     """
 
     data: ExplanationAnswer
@@ -74,6 +86,8 @@ class Explanation:
     href: str | None
     note: str
     records: list[NearRecordView]
+    searched: str
+    caveat: str = CHANGE_CAVEAT
 
 
 def explain_answer(answer: PredictionAnswer, card: ModelCard) -> Explanation | None:
@@ -134,7 +148,16 @@ def present(data: ExplanationAnswer, answer: PredictionAnswer, card: ModelCard) 
         )
         href = edit_url(answer, card, {change.predictor: change.value_needed}) if _answers(answer) else None
         note = _ANOTHER_LEVEL if predictor.type == "categorical" else _SMALLEST
-    return Explanation(data, sentence, href, note, [_record_view(one, answer, predictors) for one in data.nearest])
+    records = [_record_view(one, answer, predictors) for one in data.nearest]
+    return Explanation(data, sentence, href, note, records, _searched(card))
+
+
+def _searched(card: ModelCard) -> str:
+    """Return which records were compared; empty where all were."""
+    total = card.n_presences + card.n_absences
+    if card.area is None or card.area.n_points >= total:
+        return ""
+    return f"Compared with a sample of {card.area.n_points:,} of the {total:,} training records."
 
 
 def _change(artifact: Artifact, answer: PredictionAnswer, row: list[float | str]) -> ConditionChange | None:
@@ -170,6 +193,7 @@ def _nearest(record: NearRecord, card: ModelCard) -> NearestRecord:
         place=place,
         environment=record.values,
         differing=record.differing,
+        n_records=record.count,
     )
 
 
@@ -178,12 +202,13 @@ def _record_view(record: NearestRecord, answer: PredictionAnswer, predictors: di
     for name in record.differing:
         if name in record.environment and name in answer.environment:
             predictor = predictors[name]
-            value, yours = (value_text(v, predictor) for v in (record.environment[name], answer.environment[name]))
+            value, yours = (_of_record(v, predictor) for v in (record.environment[name], answer.environment[name]))
             # Values that differ in a digit that is not shown would look equal.
             if value != yours:
-                differences.append(Difference(predictor.label, value, yours))
+                differences.append(Difference(predictor.label, value, _exact(answer.environment[name], predictor)))
     return NearRecordView(
         record=record.record.capitalize(),
+        n_records=record.n_records,
         index=record.dissimilarity_index,
         place=_place_text(record.place),
         differences=differences[:_MOST_DIFFERENCES],
@@ -198,9 +223,15 @@ def _place_text(place: RecordPlace | None) -> str:
     return f"{north}, {abs(place.longitude):.{_DECIMALS}f}° {'W' if place.longitude < 0 else 'E'}"
 
 
+def _of_record(value: float | str, predictor: Predictor) -> str:
+    # no separators: the value stands beside one that has none
+    text = value if isinstance(value, str) else rounded(value, _DIGITS).replace(",", "")
+    return f"{text} {predictor.unit}".strip()
+
+
 def _exact(value: float | str, predictor: Predictor) -> str:
     """Return a value with its unit and all of its digits: a rounded one might not cross the threshold."""
-    return f"{value if isinstance(value, str) else number_text(value)} {predictor.unit}".strip()
+    return with_unit(value, predictor.unit)
 
 
 def _answers(answer: PredictionAnswer) -> bool:

@@ -8,6 +8,9 @@ from pydantic import BaseModel, Field
 
 from ml.serving.verdict import Verdict
 
+#: The page and the API's description say it alike.
+CHANGE_CAVEAT = "This is a statement about the model, not about what changing the place would do."
+
 
 class ConditionChange(BaseModel):
     """The smallest change of one condition that leads to the other side of the threshold."""
@@ -38,6 +41,7 @@ class NearestRecord(BaseModel):
     environment: dict[str, float | str] = Field(
         description="Its conditions, without predictors that the model does not use."
     )
+    n_records: int = Field(1, description="Number of records with these conditions at this place, listed once.")
     differing: list[str] = Field(
         description="Predictors in which it differs from the conditions, the largest part of the index first."
     )
@@ -47,7 +51,12 @@ class ExplanationAnswer(BaseModel):
     """What would change an answer, and the training records most like its conditions."""
 
     change: ConditionChange | None = Field(
-        description="Null where no single condition leads to the other side, or where the verdict is `cannot_say`."
+        description="The smallest change of one condition that leads to the other side of the threshold. "
+        + CHANGE_CAVEAT
+        + " Null where no single condition does, or where the verdict is `cannot_say`.",
     )
-    nearest: list[NearestRecord] = Field(description="The three nearest, nearest first.")
+    nearest: list[NearestRecord] = Field(
+        description="The three nearest with different conditions or places, nearest first. Of a model with more "
+        "than 4,000 training records, those 4,000 that its area of applicability keeps are compared."
+    )
     missing: list[str] = Field(description="Parts that a model of an older format cannot provide.")

@@ -20,7 +20,8 @@ from app.registry.examples import FirstExample
 from app.species import service as species_service
 from app.web.input_validation import NUMBER, pointer, pointer_parts
 from ml.card import Conditions, ModelCard
-from ml.predictors.encoding import find_level, number_text
+from ml.numbers import with_unit
+from ml.predictors.encoding import find_level
 from ml.serving.showcase import Showcase
 from ml.serving.threshold import OWN
 
@@ -49,6 +50,7 @@ def form_for(species: SpeciesEntry, start: str = "") -> tuple[PredictForm, Canon
         return form, {}
     card = registry.card_of(species.model)
     form.starting_points = card.starting_points
+    form.meanings = {p.name: p.description for p in card.predictors if p.description}
     point = _start(card, start)
     form.start = point.label
     environment = dict(point.environment)
@@ -77,7 +79,7 @@ def _what_to_try(form: PredictForm, showcase: Showcase) -> str:
     label, unit = next((p.label, p.unit) for p in predictors if p.name == showcase.predictor)
     start, values = showcase.environment[showcase.predictor], [step.value for step in showcase.steps]
     change = "lower" if isinstance(start, float) and values[0] < start else "raise"
-    steps = ", then to ".join(f"{number_text(value)} {unit}".strip() for value in values)
+    steps = ", then to ".join(with_unit(value, unit) for value in values)
     return f"An example. Try it: {change} {label} to {steps}."
 
 

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 from app.predictions.addresses import compare_url, curl, edit_url, others_url
 from app.predictions.answer_place import place_of
 from app.predictions.schemas import PredictionAnswer
-from app.predictions.verdict import OutsideRange, outside_ranges
+from app.predictions.verdict import OutsideRange, distance_text, outside_ranges
 from app.species.curve_drawing import Drawing
 from ml.card import Metric, ModelCard, Predictor
-from ml.predictors.encoding import number_text
+from ml.numbers import with_unit
+from ml.odmap.own_files import UNCITED
+from ml.odmap.purpose import limits_of
 from ml.quality import Quality
 from ml.serving.threshold import OWN
 from ml.serving.verdict import WORDS
 
 #: The effect that fills half the width of a bar, for every answer, so that small effects look small.
 WIDEST = 0.5
+
+
+#: What 0.5 is where only presences were recorded: a threshold may lie below it.
+INDEX_MEANING = "At 0.5 such conditions are as common among its records as in the background; below it they are rarer."
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class AnswerView:
     compare_url: str
     others_url: str
     model_url: str
+    limits: list[str]
 
 
 def present(
@@ -114,7 +121,7 @@ def present(
         edit_url=edit_url(answer, card),
         address=site + (f"/predictions/{answer.id}" if answer.id else edit_url(answer, card)),
         created=f"{answer.created_at.day} {answer.created_at:%B %Y, %H:%M UTC}",
-        citations=[source.citation for source in card.study.sources],
+        citations=citations_of(card),
         species_url=f"/species/{answer.species.slug}",
         model_version=answer.model.version,
         validation_note=card.validation.note,
@@ -126,7 +133,16 @@ def present(
         compare_url=compare_url(answer, card),
         others_url=others_url(answer, card),
         model_url=f"/models/{answer.model.id}",
+        limits=limits_of(card),
     )
+
+
+def citations_of(card: ModelCard) -> list[str]:
+    """Return the citations of a study's sources, and the title of each source whose files state none."""
+    return [
+        f"{source.title} (source not stated)" if source.citation in UNCITED else source.citation.rstrip(".")
+        for source in card.study.sources
+    ]
 
 
 def number_meaning(answer: PredictionAnswer, card: ModelCard) -> str:
@@ -142,7 +158,10 @@ def number_meaning(answer: PredictionAnswer, card: ModelCard) -> str:
             f"{found} in 100 surveys like those of the study would find the species; of all its surveys, {share} in "
             "100 did."
         )
-    return "A relative index from 0 to 1; it is not the chance of finding the species."
+    index = "A relative index from 0 to 1; it is not the chance of finding the species."
+    if card.study.records == "presence-background":
+        return f"{index} {INDEX_MEANING}"
+    return index
 
 
 def in_100(share: float) -> str:
@@ -171,7 +190,7 @@ def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
     if novelty.dissimilarity_index is None or novelty.dissimilarity_threshold is None:
         outside = outside_ranges(novelty, answer.environment, card)
         return "" if outside else "Every value lies within the range seen in training."
-    far = f"dissimilarity index {novelty.dissimilarity_index:.2f}, the limit is {novelty.dissimilarity_threshold:.2f}"
+    far = distance_text(novelty.dissimilarity_index, novelty.dissimilarity_threshold)
     if novelty.kind == "inside":
         return f"Inside the area of applicability: the model learnt from records like these conditions ({far})."
     if novelty.kind == "combination":
@@ -182,7 +201,9 @@ def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
 
 
 def meaning_of(answer: PredictionAnswer, card: ModelCard) -> str:
-    """Return a sentence on the threshold and the held-out records."""
+    """Return a sentence on the threshold and the held-out records; empty where the verdict does not use it."""
+    if answer.verdict == "cannot_say":
+        return ""
     cut = answer.threshold
     named = "your own threshold" if cut.rule == OWN else f"the {cut.rule} threshold"
     begin = f"Suitable means {cut.value:.2f} or more, {named}"
@@ -234,9 +255,8 @@ def start_word(label: str) -> str:
 
 
 def value_text(value: float | str, predictor: Predictor) -> str:
-    """Return a value with its unit."""
-    text = value if isinstance(value, str) else number_text(float(f"{value:.4g}"))
-    return f"{text} {predictor.unit}".strip()
+    """Return a value of a request with its unit and all of its digits."""
+    return with_unit(value, predictor.unit)
 
 
 def _bars(answer: PredictionAnswer, predictors: dict[str, Predictor], drawings: dict[str, Drawing]) -> list[Bar]:

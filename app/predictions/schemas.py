@@ -281,6 +281,7 @@ class PredictForm(BaseModel):
     unlisted: int = Field(0, description="Number of problems that are not in `errors`.")
     options: dict[str, str] = Field(default_factory=dict, description="threshold, own_threshold, extrapolation")
     starting_points: list[Conditions] = Field(default_factory=list)
+    meanings: dict[str, str] = Field(default_factory=dict, description="What a predictor is, where its card says so.")
     start: str = Field("", description="Label of the starting point whose values the form shows.")
     reset: str = Field("", description="Address of the values before any change.")
     place: PlaceInForm | None = None

@@ -8,7 +8,7 @@ from app.errors import FieldErrors, OutsideArea
 from app.predictions.schemas import ComputedPart, Extrapolation, Novelty, ThresholdUsed
 from app.web.input_validation import pointer
 from ml.card import ModelCard
-from ml.predictors.encoding import number_text
+from ml.numbers import distances, range_seen, with_unit
 from ml.quality import Quality, chance_reason
 from ml.serving.threshold import OWN
 from ml.serving.verdict import Verdict, judge
@@ -27,14 +27,8 @@ class OutsideRange:
 
     @property
     def texts(self) -> tuple[str, str]:
-        """The value and the range with the unit, with as many digits as show that the value lies outside."""
-        value = low = high = ""
-        for digits in (4, 6, 9, 12, 17):
-            value, low, high = (f"{number:.{digits}g}" for number in (self.value, self.minimum, self.maximum))
-            if not float(low) <= float(value) <= float(high):
-                break
-        value, low, high = (number_text(float(text)) for text in (value, low, high))
-        return f"{value} {self.unit}".strip(), f"{low} to {high} {self.unit}".strip()
+        """The value with all of its digits, and the range that the fields show."""
+        return with_unit(self.value, self.unit), range_seen(self.minimum, self.maximum, self.unit)
 
 
 def verdict_for(
@@ -110,6 +104,11 @@ def outside_ranges(novelty: Novelty, environment: dict[str, float | str], card: 
     return values
 
 
+def distance_text(index: float, limit: float) -> str:
+    """Return a dissimilarity index with its limit."""
+    return "dissimilarity index {}, the limit is {}".format(*distances(index, limit))
+
+
 def refuse_outside(novelty: Novelty, environment: dict[str, float | str], card: ModelCard) -> None:
     """Raise OutsideArea, with a reason for each field, if conditions lie outside the area of applicability."""
     if novelty.in_area_of_applicability:
@@ -124,8 +123,8 @@ def refuse_outside(novelty: Novelty, environment: dict[str, float | str], card: 
         problems = [
             (
                 pointer("environment"),
-                "no training record is like this combination: dissimilarity index "
-                f"{novelty.dissimilarity_index:.2f}, the limit is {novelty.dissimilarity_threshold:.2f}; "
+                "no training record is like this combination: "
+                f"{distance_text(novelty.dissimilarity_index or 0.0, novelty.dissimilarity_threshold or 0.0)}; "
                 f"{unlike} has the largest part in it",
             )
         ]

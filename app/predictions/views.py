@@ -144,7 +144,7 @@ def predict() -> Reply:
     return Reply(result.answer)
 
 
-@api.get("/predictions/<slug:prediction_id>")
+@api.get("/predictions/<prediction:prediction_id>")
 @pages.get("/predictions/<slug:prediction_id>")
 @Operation(
     "getPrediction",

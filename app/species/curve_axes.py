@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from ml.numbers import fixed
+
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
 #: Largest number of steps of the axis of suitability, and of ticks of the axis of a predictor.
 _MOST_STEPS = 5
@@ -107,13 +109,7 @@ def predictor_ticks(first: float, last: float) -> list[Tick]:
 
 def number_label(value: float, step: float) -> str:
     """Return a number with as many decimals as its step has."""
-    size = max(abs(value), abs(step))
-    if size >= 1e7 or abs(step) < 1e-4:
-        text = f"{value:.3g}"
-    else:
-        text = f"{value:,.{max(0, -math.floor(math.log10(abs(step)) + 1e-9))}f}"
-    # a tiny negative number is shown as zero, without a sign
-    return text.replace("-", "\u2212") if any(digit in text for digit in "123456789") else text.lstrip("-")
+    return fixed(value, max(0, -math.floor(math.log10(abs(step)) + 1e-9)))
 
 
 def _short(value: float, digits: int) -> str:

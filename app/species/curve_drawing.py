@@ -8,6 +8,7 @@ from itertools import groupby
 
 from app.species.curve_axes import SuitabilityAxis, Tick, predictor_ticks, suitability_axis
 from app.species.schemas import CurveData
+from ml.numbers import rounded
 from ml.serving.response_curves import Curve
 
 #: Height of a drawing in its own units; its width is 100.
@@ -185,7 +186,7 @@ def _sentence(data: CurveData) -> str:
     best = max(range(len(data.values)), key=lambda i: data.suitability[i])
     unit = f" {data.unit}" if data.unit else ""
     value = data.values[best]
-    where = value if isinstance(value, str) else f"{value:.3g}{unit}"
+    where = value if isinstance(value, str) else f"{rounded(value)}{unit}"
     low, high = min(data.suitability), max(data.suitability)
     if high - low < 0.005:
         return f"{data.label} hardly changes the suitability."

@@ -20,7 +20,7 @@ from app.web.faces import API_PREFIX, Reply, face, faces, settings
 from app.web.input_validation import read_query
 from app.web.list_links import Column, ListLinks
 from app.web.operations import Operation
-from ml.card import ModelCard
+from ml.card import MOST_PLACES, ModelCard
 
 api = Blueprint("species_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("species", __name__)
@@ -107,7 +107,7 @@ def detail(slug: str) -> Reply:
     """Show one species and the scores of its model.
 
     Template context: ``data`` SpeciesDetail, ``card`` ModelCard or None, ``scores`` list of ScoreRow, ``facts``
-    ModelFacts or None, ``map`` MapDrawing or None, ``curves`` list of Drawing.
+    ModelFacts or None, ``map`` MapDrawing or None, ``most_places`` int, ``curves`` list of Drawing.
     """
     row, version = service.with_model(slug)
     described = service.describe(row, version)
@@ -120,6 +120,7 @@ def detail(slug: str) -> Reply:
             "card": card,
             "facts": facts.of_card(card) if card else None,
             "map": _map(card) if card else None,
+            "most_places": MOST_PLACES,
             "curves": _drawings(row, version),
             "scores": scores.rows(card) if card else [],
         },

@@ -54,9 +54,10 @@ class _Content:
 
 
 class _Form:
-    def __init__(self, stream: IO[bytes], boundary: bytes) -> None:
+    def __init__(self, stream: IO[bytes], boundary: bytes, longest_field: int) -> None:
         self._stream = stream
-        self._decoder = MultipartDecoder(boundary, max_form_memory_size=1024 * 1024, max_parts=_MOST_PARTS)
+        most = max(1024 * 1024, 2 * longest_field)
+        self._decoder = MultipartDecoder(boundary, max_form_memory_size=most, max_parts=_MOST_PARTS)
 
     def next_event(self) -> object:
         while True:
@@ -72,7 +73,7 @@ class _Form:
                 raise MalformedBody("The form is not complete, or not multipart/form-data.") from None
 
 
-def parts(stream: IO[bytes], boundary: str) -> Iterator[FormField | FormFile]:
+def parts(stream: IO[bytes], boundary: str, longest_field: int = _LONGEST_FIELD) -> Iterator[FormField | FormFile]:
     """Yield the fields and the files of a form in their order.
 
     Parameters
@@ -81,6 +82,8 @@ def parts(stream: IO[bytes], boundary: str) -> Iterator[FormField | FormFile]:
         The body of the request.
     boundary : str
         Of its ``Content-Type``.
+    longest_field : int
+        Bytes of a text.
 
     Raises
     ------
@@ -89,21 +92,21 @@ def parts(stream: IO[bytes], boundary: str) -> Iterator[FormField | FormFile]:
     """
     if not boundary or not boundary.isascii() or len(boundary) > 200:
         raise MalformedBody("The form has no boundary.")
-    form = _Form(stream, boundary.encode())
+    form = _Form(stream, boundary.encode(), longest_field)
     while not isinstance(event := form.next_event(), Epilogue):
         content = _Content(form)
         if isinstance(event, Field):
-            yield FormField(event.name, _text(content))
+            yield FormField(event.name, _text(content, longest_field))
         elif isinstance(event, File):
             yield FormFile(event.name, event.filename or "", content)  # type: ignore[arg-type]  # only read() is used
             while content.read():
                 pass
 
 
-def _text(content: _Content) -> str:
+def _text(content: _Content, longest: int) -> str:
     collected = b""
     while block := content.read():
         collected += block
-        if len(collected) > _LONGEST_FIELD:
+        if len(collected) > longest:
             raise RequestEntityTooLarge
     return collected.decode("utf-8", "replace")

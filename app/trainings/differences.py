@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from ml.card_preparation import Preparation
+from ml.numbers import exact
 from ml.recipes.recipe import Recipe, RecordRules, TrainingSettings
 from ml.records.reasons import CHECKS
 
@@ -52,7 +53,7 @@ def _recipe(preparation: Preparation) -> Recipe | None:
 def _rules(rules: RecordRules, before: RecordRules) -> list[str]:
     texts = []
     if rules.thin_km != before.thin_km:
-        texts.append(f"thinned to {rules.thin_km:g} km" if rules.thin_km is not None else "not thinned")
+        texts.append(f"thinned to {exact(rules.thin_km)} km" if rules.thin_km is not None else "not thinned")
     if (rules.first_year, rules.last_year) != (before.first_year, before.last_year):
         texts.append(_years(rules))
     if rules.max_uncertainty_m != before.max_uncertainty_m:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.trainings.held_out import HeldOut, PairedScores, pair
 from app.trainings.schemas import Gate
 from ml.card import Metric, ModelCard, Validation
+from ml.numbers import rounded
 from ml.score_words import grade_auc
 
 #: Fewest common presences for a paired comparison.
@@ -181,7 +182,7 @@ def _other_folds(candidate: Validation, active: Validation) -> str:
 
 
 def _describe(validation: Validation) -> str:
-    size = f" of {validation.block_size_km:,.3g} km" if validation.block_size_km else ""
+    size = f" of {rounded(validation.block_size_km)} km" if validation.block_size_km else ""
     return f"{validation.folds} folds ({validation.method}{size})"
 
 

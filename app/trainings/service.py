@@ -37,6 +37,7 @@ from app.trainings.steps import KIND
 from app.web.fields import PageQuery
 from app.web.paging import cut_page, read_cursor
 from ml.card import ModelCard
+from ml.numbers import rounded
 from ml.quality import quality_of
 from ml.recipes.reports import Preflight
 
@@ -239,5 +240,5 @@ def _scores(version: ModelVersion, active: ModelVersion | None = None) -> Versio
 
 def _validation(card: ModelCard) -> str:
     used = card.validation
-    size = f" of {used.block_size_km:.4g} km" if used.block_size_km else ""
+    size = f" of {rounded(used.block_size_km, 4)} km" if used.block_size_km else ""
     return f"{used.folds} folds, {used.method}{size}"

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from flask import Response
 
+from ml.spreadsheets import without_formula
+
 Cell = str | float | bool | None
-#: A spreadsheet runs a text that begins with one of these as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_download(name: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
@@ -23,7 +23,8 @@ def csv_download(name: str, columns: Sequence[str], rows: Iterable[Sequence[Cell
     columns : sequence of str
         The first line.
     rows : iterable of sequence
-        Numbers are written in full, truth values as ``true`` and ``false``, and None as an empty cell.
+        Numbers are written in full, truth values as 1 and 0, and None as an empty cell. Texts that a spreadsheet would
+        run begin with an apostrophe.
     """
     text = io.StringIO()
     writer = csv.writer(text)
@@ -38,7 +39,7 @@ def _cell(value: Cell) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return str(int(value))
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        return without_formula(value)
     return repr(value)

@@ -95,7 +95,7 @@ def pointer_parts(text: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
 
 
-def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Schema:
+def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = (), most_values: int = MOST_VALUES) -> Schema:
     """Read and validate a JSON body.
 
     Parameters
@@ -103,6 +103,8 @@ def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Sc
     schema : type of BaseModel
     also_in_address : tuple of str
         Members that may be query parameters instead.
+    most_values : int
+        The largest number of values in the body.
 
     Raises
     ------
@@ -113,7 +115,7 @@ def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Sc
     if not (mimetype == "application/json" or mimetype.endswith("+json")):
         raise UnsupportedType("Send the body as application/json.")
     try:
-        body = _parse(request.get_data(cache=False))
+        body = _parse(request.get_data(cache=False), most_values)
     except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise MalformedBody(f"The body is not valid JSON{where}.", [("", "not valid JSON")]) from None
@@ -128,14 +130,14 @@ def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = ()) -> Sc
     return validate(schema, body)
 
 
-def _parse(body: bytes) -> object:
+def _parse(body: bytes, most_values: int) -> object:
     """Parse JSON.
 
     NaN and Infinity are accepted here, because the validation of the schema names their fields.
     """
     # Commas are counted before the body is parsed: parsing takes much longer and much more memory.
-    if body.count(b",") >= MOST_VALUES:
-        raise ValidationFailed([("", f"must contain at most {MOST_VALUES:,} values")])
+    if body.count(b",") >= most_values:
+        raise ValidationFailed([("", f"must contain at most {most_values:,} values")])
     wrong: list[tuple[dict[str, object], str | None, str]] = []
 
     def to_object(members: list[tuple[str, object]]) -> dict[str, object]:

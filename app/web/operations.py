@@ -35,7 +35,8 @@ class Operation:
         Schema of a JSON body.
     body_required : bool
     media : tuple of str
-        Media types of a required body that is not JSON, such as the content of a file.
+        Media types of a required body that is not JSON, such as the content of a file; besides JSON where there is a
+        `body`.
     also_in_address : tuple of str
         Members of the body that may be query parameters instead.
     query : type of BaseModel, optional

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
 
 from flask import Flask, url_for
@@ -13,6 +11,8 @@ from werkzeug.routing import BaseConverter
 
 from app.config.settings import app_version
 from app.web.glossary import GLOSSARY
+from ml.numbers import distances, range_seen, rounded, with_unit
+from ml.odmap.purpose import limits_of
 from ml.odmap.wording import numeric_order
 from ml.serving.verdict import WORDS
 
@@ -23,14 +23,24 @@ class SlugConverter(BaseConverter):
     regex = r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}"
 
 
+class PredictionConverter(SlugConverter):
+    """The id of a prediction, which is not the name of another resource beside it."""
+
+    regex = rf"(?!batch\Z){SlugConverter.regex}"
+
+
 def init_app(app: Flask) -> None:
     """Add the glossary, the version and ``asset`` to the globals of the templates, and filters."""
     app.jinja_env.filters["numeric_order"] = numeric_order
+    app.jinja_env.filters["limits_of"] = limits_of
     app.jinja_env.filters["minus"] = minus
-    app.jinja_env.filters["inward"] = inward
+    app.jinja_env.filters["exact"] = with_unit
+    app.jinja_env.filters["rounded"] = rounded
     app.jinja_env.filters["verdict_word"] = WORDS.__getitem__
     app.jinja_env.globals.update(
         glossary=GLOSSARY,
+        range_seen=range_seen,
+        distances=distances,
         app_version=app_version(),
         asset=_asset(app),
         allows_changes=app.config["SETTINGS"].allows_changes,
@@ -40,23 +50,6 @@ def init_app(app: Flask) -> None:
 
 #: A hyphen before a number, but not one between two parts of a name, a range or a date.
 _HYPHEN = re.compile(r"(?<![\w./+)-])-(?=\.?\d)")
-
-
-def inward(value: float, end: str) -> float:
-    """Return an end of a range at the precision of the macro ``num``, rounded into the range.
-
-    A value that is shown as the end of a range, and typed, then lies inside it.
-
-    Parameters
-    ----------
-    value : float
-    end : {"low", "high"}
-    """
-    if not math.isfinite(value) or value == 0:
-        return value
-    exact = Decimal(repr(value))
-    step = Decimal(1) if abs(value) >= 1000 else Decimal(1).scaleb(exact.adjusted() - 2)
-    return float(exact.quantize(step, ROUND_CEILING if end == "low" else ROUND_FLOOR))
 
 
 def minus(text: str) -> str:

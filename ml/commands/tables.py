@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -12,14 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ml.batch.cells import check_columns, describe_cells, missing_columns, name_missing
 from ml.card import ModelCard
-from ml.predictors.encoding import find_level, limits_of, not_a_level, why_impossible
 from ml.records.darwin_core import MAX_UNCOMPRESSED
 from ml.records.delimited import read_table
 from ml.records.dialect import decode, find_delimiter
-
-# Invalid cells that a message names.
-_MOST_CELLS = 10
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
@@ -119,94 +115,14 @@ def read_rows(card: ModelCard, table: pd.DataFrame, path: Path) -> np.ndarray:
         A column is missing, or cells are not finite numbers within the predictor's limits, or not one of its levels.
         The message names the file and the first ten cells.
     """
-    rows, problems = check_rows(card, table, path)
+    header = [str(name) for name in table.columns]
+    if missing := missing_columns(card.predictors, header):
+        raise ValueError(f"{path} has no column {name_missing(missing, header)}")
+    rows, problems = check_columns(card.predictors, [table[p.name].tolist() for p in card.predictors])
     if problems:
-        raise ValueError(describe_problems(path, problems))
+        cells = [(int(table.index[one.row]), one.predictor, one.text) for one in problems]
+        raise ValueError(describe_cells(str(path), cells, len(cells)))
     return rows
-
-
-def check_rows(card: ModelCard, table: pd.DataFrame, path: Path) -> tuple[np.ndarray, list[tuple[int, str, str]]]:
-    """Return the predictors' columns in the card's order, and the cells that cannot be used.
-
-    Parameters
-    ----------
-    card : ModelCard
-    table : DataFrame
-        From `read_csv`.
-    path : Path
-        Its file, for messages.
-
-    Returns
-    -------
-    rows : ndarray, shape (n, n_predictors)
-        float64; objects if a predictor is categorical. Cells that cannot be used are NaN or unknown levels.
-    problems : list of (int, str, str)
-        Line, predictor, and what is wrong with the cell; in the order of the lines.
-
-    Raises
-    ------
-    ValueError
-        A column is missing.
-    """
-    columns: list[np.ndarray] = []
-    missing = [p.name for p in card.predictors if p.name not in table]
-    if missing:
-        raise ValueError(f"{path} has no column {_name_missing(missing, [str(name) for name in table.columns])}")
-    problems: list[tuple[int, str, str]] = []
-    for p in card.predictors:
-        if p.type == "categorical":
-            levels = p.levels or []
-            unknown = {text for text in table[p.name].unique() if find_level(levels, text) is None}
-            if unknown:
-                bad = table[p.name].isin(unknown)
-                problems += [
-                    (line, p.name, not_a_level(levels, text))
-                    for line, text in zip(table.index[bad], table[p.name][bad], strict=True)
-                ]
-            columns.append(table[p.name].to_numpy(dtype=object))
-            continue
-        numbers = pd.to_numeric(table[p.name], errors="coerce").to_numpy(dtype=float)
-        low, high = limits_of(p)
-        impossible = ~((numbers >= low) & (numbers <= high))
-        for line, text, number in zip(
-            table.index[impossible], table[p.name][impossible], numbers[impossible], strict=True
-        ):
-            wrong = _why_no_number(text) if np.isnan(number) else f"{why_impossible(p, float(number))}: {text:.40}"
-            problems.append((line, p.name, wrong))
-        columns.append(numbers)
-    problems.sort(key=lambda problem: problem[0])
-    if all(p.type == "continuous" for p in card.predictors):
-        return np.column_stack(columns), problems
-    return np.column_stack([column.astype(object) for column in columns]), problems
-
-
-def describe_problems(path: Path, problems: list[tuple[int, str, str]]) -> str:
-    """Return one line that names the file and the first ten cells that cannot be used."""
-    cells = "; ".join(f"{name}: row {line}{_joint(text)}{text}" for line, name, text in problems[:_MOST_CELLS])
-    more = f"; and {len(problems) - _MOST_CELLS:,} more" if len(problems) > _MOST_CELLS else ""
-    return f"{path}: {cells}{more}"
-
-
-def _joint(text: str) -> str:
-    return ": " if " is not one of " in text else " "
-
-
-def _name_missing(missing: list[str], present: list[str]) -> str:
-    """Return the names of missing columns, each with the column that differs from it in case."""
-    in_lower_case = {name.lower(): name for name in present}
-    names = [
-        f"{name} (it has {in_lower_case[name.lower()]:.60})" if name.lower() in in_lower_case else name
-        for name in missing[:_MOST_CELLS]
-    ]
-    more = f" and {len(missing) - _MOST_CELLS:,} more" if len(missing) > _MOST_CELLS else ""
-    return ", ".join(names) + more
-
-
-def _why_no_number(text: str) -> str:
-    if not text:
-        return "has no value"
-    hint = " (write a decimal point)" if re.fullmatch(r"-?\d+,\d+", text, re.ASCII) else ""
-    return f"is not a number: {text!r:.40}{hint}"
 
 
 def print_scores(cards: list[ModelCard]) -> None:

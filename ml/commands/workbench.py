@@ -120,6 +120,13 @@ def _inspect(payload: Mapping[str, Any]) -> BaseModel:
     return inspect_file(Path(payload["folder"]), payload["name"], choice, payload.get("sha256", ""))
 
 
+def _table(payload: Mapping[str, Any]) -> dict[str, Any]:
+    from ml.records.workbooks import write_sheet
+
+    write_sheet(Path(payload["folder"]) / payload["name"], Path(payload["output"]))
+    return {}
+
+
 def _records(payload: Mapping[str, Any]) -> BaseModel:
     from ml.own_data.cleaned import clean_files
     from ml.own_data.landscape import open_landscape
@@ -212,4 +219,5 @@ OPERATIONS: dict[str, Operation] = {
     "pictures": _pictures,
     "preflight": _preflight,
     "crs": _crs,
+    "table": _table,
 }

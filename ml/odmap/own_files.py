@@ -16,6 +16,8 @@ _ALIGNED = "aligned to the grid"
 _SPAN = "The grid spans"
 #: Citation and licence of files that state neither.
 NOT_STATED = "not stated in the files"
+#: What the card of own data has in the place of a citation.
+UNCITED = (NOT_STATED, "The source is not stated in the file.")
 #: Text of a model whose predictors are not transformed.
 NO_TRANSFORM = "No predictor was transformed before the fit."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ml.card import Metric
+from ml.card import Metric, ModelCard
 from ml.odmap.wording import Run, counted, interval, joined, listed, percent, score, sentence
 from ml.score_words import AucGrade, grade_auc, shows_no_skill
 
@@ -109,6 +109,15 @@ def not_for(run: Run) -> list[str]:
         out.append(f"Telling apart the effects of predictors that go together: {labels}.")
     out.append("Identifying causes: a correlation with the records need not be a requirement of the species.")
     return out
+
+
+def limits_of(card: ModelCard) -> list[str]:
+    """List the known limits of a model, without the findings that predictors cannot be told apart.
+
+    The pages of the species, the model and an answer, and the statement, show this list or its beginning.
+    """
+    collinear = {one.warning for one in card.collinear}
+    return [text for text in known_limits(Run(card, "", None)) if text not in collinear]
 
 
 def known_limits(run: Run) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ml.card import Predictor, Source
+from ml.numbers import range_seen
 from ml.odmap import own_files
 from ml.odmap.wording import ElementText, Run, counted, joined, listed, number, numeric_order, percent, sentence, table
 from ml.records.duplicates import DUPLICATE_REASONS
@@ -170,7 +171,7 @@ def _described(p: Predictor, numeric: bool) -> str:
 def _range(p: Predictor) -> str:
     if p.type == "categorical":
         return counted(len(p.levels or []), "level")
-    return f"{number(p.minimum)} to {number(p.maximum)}"
+    return range_seen(p.minimum, p.maximum) if p.minimum is not None and p.maximum is not None else "–"
 
 
 def _limits(p: Predictor) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ml.card import ModelCard, Predictor
 from ml.card_fields import Part
+from ml.numbers import rounded
 
 MEMBERS = {
     "forest": "down-sampled random forest",
@@ -147,7 +148,7 @@ def number(value: float | None) -> str:
     """Write a value of a predictor or a setting with four figures."""
     if value is None:
         return "–"
-    return _minus(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}")
+    return rounded(value, 4)
 
 
 def degrees(value: float) -> str:

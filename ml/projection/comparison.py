@@ -7,6 +7,7 @@ from ml.layers.layer_names import TEMPERATURES
 from ml.layers.stored_index import level_name
 from ml.layers.unit_checks import compare
 from ml.layers.units import temperature_unit
+from ml.numbers import range_seen
 from ml.predictors.encoding import find_level, list_levels
 from ml.projection.errors import ProjectionError
 from ml.recipes.reports import LayerReport
@@ -72,10 +73,11 @@ def compare_layer(predictor: Predictor, layer: LayerReport, *, known: bool) -> l
     conversion = compare(reference, layer)
     if conversion is None:
         return []
-    text = (
-        f"{predictor.name}: {where} has {layer.minimum:.4g} to {layer.maximum:.4g}, and the training data "
-        f"{predictor.minimum:.4g} to {predictor.maximum:.4g} ({conversion.text})"
+    found, seen = (
+        range_seen(low, high) if low is not None and high is not None else "no values"
+        for low, high in ((layer.minimum, layer.maximum), (predictor.minimum, predictor.maximum))
     )
+    text = f"{predictor.name}: {where} has {found}, and the training data {seen} ({conversion.text})"
     if layer.name in TEMPERATURES:
         raise ProjectionError(f"{text}: state the unit or a factor in a recipe, or convert the layer")
     return [f"{text}: check its unit."]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,12 +17,11 @@ from ml.records.errors import OccurrenceError
 from ml.records.reasons import CODES
 from ml.records.saved_audit import Audit
 from ml.records.table import RecordTable
+from ml.spreadsheets import without_formula
 
 #: Columns before those of the files.
 COLUMNS = ("file", "line", "status", "reason", "flags", "name", "longitude", "latitude")
 _CHUNK = 10_000
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_rows(
@@ -136,5 +134,4 @@ def _safe(value: object) -> str:
     """Return a text of a cell that no spreadsheet runs as a formula. Numbers stay as they are."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+    return without_formula(str(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import re
 import warnings
@@ -20,7 +21,7 @@ from ml.records.delimited import MAX_COLUMNS
 from ml.records.errors import OccurrenceError
 from ml.records.mapping import ColumnMap
 from ml.records.terms import COORDINATES
-from ml.records.zip_files import check_ratio
+from ml.records.zip_files import check_ratio, open_zip
 
 #: Largest size of a workbook after decompression, bytes: its texts are held in memory.
 MAX_WORKBOOK = 500_000_000
@@ -89,6 +90,59 @@ def read_workbook(
         raise OccurrenceError(
             f"{path.name} is a damaged workbook: open and save it in a spreadsheet program, or export the sheet as CSV"
         ) from error
+
+
+def write_sheet(path: Path, output: Path) -> None:
+    """Write the first sheet of a workbook that has a table as CSV, in which each row has the line of its number.
+
+    Parameters
+    ----------
+    path : Path
+    output : Path
+
+    Raises
+    ------
+    OccurrenceError
+        The workbook is damaged or too large, or all its sheets are empty.
+    """
+    with open_zip(path):
+        _check_parts(path)
+    try:
+        with warnings.catch_warnings(), path.open("rb") as stream, output.open("w", encoding="utf-8") as target:
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+            writer = csv.writer(target, lineterminator="\n")
+            for page in book.worksheets[:_MOST_SHEETS]:
+                # a sheet that is empty writes nothing
+                if _write_rows(page, writer, path.name):
+                    return
+    except OccurrenceError:
+        raise
+    except Exception as error:
+        raise OccurrenceError(
+            f"{path.name} is a damaged workbook: open and save it in a spreadsheet program, or export the sheet as CSV"
+        ) from error
+    raise OccurrenceError(f"{path.name} has no table: its sheets are empty")
+
+
+def _write_rows(page: Any, writer: Any, name: str) -> bool:
+    """Write the rows of a sheet; return whether it has any."""
+    n_blank, has_rows = 0, False
+    for number, row in _rows(page):
+        fields = [" ".join(_text(cell.value).split()) for cell in row]
+        while fields and not fields[-1]:
+            fields.pop()
+        if len(fields) > MAX_COLUMNS:
+            raise OccurrenceError(f"{name}, row {number} has {len(fields):,} columns; at most {MAX_COLUMNS:,} are read")
+        if not has_rows and not fields:
+            n_blank += 1
+            continue
+        if not has_rows:
+            writer.writerows([()] * n_blank)
+            has_rows, n_columns = True, len(fields)
+        fields += [""] * (n_columns - len(fields)) if fields else []
+        writer.writerow(fields)
+    return has_rows
 
 
 def _check_parts(path: Path) -> None:

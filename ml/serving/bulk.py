@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.serving.answers import RowMeasures
 from ml.serving.artifact import Artifact
-from ml.serving.predictor import RowMeasures
 from ml.serving.threshold import Cutoff
 from ml.serving.verdict import judge_rows
 

@@ -15,6 +15,8 @@ from ml.serving.novelty import Area
 
 # Digits of a value that is computed from a point in single precision.
 _DIGITS = 5
+# Places that are equal to so many decimals of a degree are one place, as on the map of the species.
+_DECIMALS = 2
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class NearRecord:
         is left out.
     differing : list of str
         Predictors in which record and row differ, the largest part of the index first.
+    count : int
+        Number of the records with these conditions at this place.
     """
 
     present: bool
@@ -57,12 +61,13 @@ class NearRecord:
     place: tuple[float, float] | None
     values: dict[str, float | str]
     differing: list[str]
+    count: int = 1
 
 
 def find_nearest(
     predictors: Sequence[Predictor], area: Area, records: PointRecords, row: NDArray[np.float32], n: int
 ) -> list[NearRecord]:
-    """Find the records nearest to an encoded row by the dissimilarity index.
+    """Find the records nearest to an encoded row by the dissimilarity index; equal ones at one place are one.
 
     Parameters
     ----------
@@ -80,8 +85,15 @@ def find_nearest(
     """
     point = area.coordinates(row)
     squared = squared_distances(area.points, area.penalty, point)
-    nearest = []
-    for i in np.argsort(squared, kind="stable")[:n]:
+    nearest: list[NearRecord] = []
+    seen = np.zeros(len(squared), dtype=bool)
+    for i in np.argsort(squared, kind="stable"):
+        if seen[i]:
+            continue
+        if len(nearest) == n:
+            break
+        same = _equal_records(area, records, squared, i)
+        seen |= same
         record = area.points[:, i]
         parts = np.where(area.penalty > 0, area.penalty * (record != point), (record - point) ** 2)
         longitude, latitude = (float(degrees) for degrees in records.places[i])
@@ -92,9 +104,22 @@ def find_nearest(
                 place=None if np.isnan(longitude) else (longitude, latitude),
                 values=_values(predictors, area, record),
                 differing=[predictors[j].name for j in np.argsort(-parts, kind="stable") if parts[j] > 0],
+                count=int(same.sum()),
             )
         )
     return nearest
+
+
+def _equal_records(area: Area, records: PointRecords, squared: NDArray[np.float64], i: int) -> NDArray[np.bool_]:
+    """Return which records have the conditions, the place and the kind of one of them."""
+    same: NDArray[np.bool_] = (squared == squared[i]) & (records.present == records.present[i])
+    # few have exactly the same distance
+    near = np.flatnonzero(same)
+    places = np.round(records.places[near], _DECIMALS)
+    place = np.round(records.places[i], _DECIMALS)
+    same[near] = (area.points[:, near] == area.points[:, i][:, None]).all(axis=0)
+    same[near] &= ((places == place) | (np.isnan(places) & np.isnan(place))).all(axis=1)
+    return same
 
 
 def _values(predictors: Sequence[Predictor], area: Area, record: NDArray[np.float32]) -> dict[str, float | str]:

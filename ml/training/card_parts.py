@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.card import BackgroundReport, CalibrationReport, Conditions, Predictor
+from ml.card import MOST_PLACES, BackgroundReport, CalibrationReport, Conditions, Predictor
 from ml.evaluation.calibration import Calibration, reliability
 from ml.serving.nearest_records import PointRecords
 from ml.serving.threshold import thinned
 from ml.study import StudyData
 from ml.training.preparation import PreparedStudy
 
-_MOST_PLACES = 800
 _MOST_REFERENCE = 2000
 _FEW = 15
 
@@ -169,7 +168,7 @@ def recorded_places(study: StudyData, y: NDArray[np.int64]) -> list[tuple[float,
     if study.coordinates is None:
         return []
     places = np.unique(np.round(study.coordinates[y == 1], 2), axis=0)
-    ranks = np.linspace(0, len(places) - 1, min(len(places), _MOST_PLACES)).astype(int)
+    ranks = np.linspace(0, len(places) - 1, min(len(places), MOST_PLACES)).astype(int)
     return [(float(lon), float(lat)) for lon, lat in places[ranks]]
 
 

@@ -75,6 +75,15 @@ def test_accessible(visit: Visit, name: str, dark: bool) -> None:
     assert [(v["id"], [n["html"][:160] for n in v["nodes"]][:4]) for v in violations] == []
 
 
+@pytest.mark.parametrize("name", ["analytics", "species", "models"])
+def test_tables_have_headings_also_where_rows_are_blocks(visit: Visit, name: str) -> None:
+    page = _open(visit, f"/{name}", width=360)
+    found = Axe().run(page, options={"runOnly": _TAGS, "resultTypes": ["violations"]})
+    assert [one["id"] for one in found.response["violations"]] == []
+    assert page.locator("thead .heading-name").first.inner_text()
+    assert not page.locator("thead a").first.is_visible()
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_fits_a_small_phone(visit: Visit, name: str) -> None:
     page = _open(visit, PAGES[name], width=360)

@@ -100,6 +100,20 @@ def test_a_preview_that_fails_marks_the_answer_to_earlier_values(browser: Browse
     page.close()
 
 
+def test_a_value_that_is_no_number_leaves_the_whole_answer_grey_with_words(visit: Visit) -> None:
+    page = visit(WHEATEAR)
+    expect(page.locator(".stale-note")).to_be_hidden()
+    page.locator(TREES).fill("abc")
+    expect(page.locator(".stale-note")).to_be_visible()
+    expect(page.locator(".stale-note")).to_contain_text("The answer to the former values")
+    grey = "(e) => Number(getComputedStyle(e).opacity) < 1"
+    for part in (".answer-bar .verdict", ".gauge", ".contributions", "#trust", ".go-on", "#explanation"):
+        assert page.locator(part).first.evaluate(grey), part
+    page.locator(TREES).fill("44")
+    expect(page.locator(".stale-note")).to_be_hidden()
+    expect(page.locator("#answer.stale")).to_have_count(0)
+
+
 def test_a_threshold_of_ones_own_waits_for_its_number(visit: Visit) -> None:
     page = visit(WHEATEAR)
     posts = _record(page)

@@ -94,6 +94,13 @@ def test_the_page_names_change_records_and_places(client, answer):
     assert page.headers["Cache-Control"] == "private, no-store"
 
 
+def test_the_change_is_no_advice(client, answer):
+    page = text_of(client.get(f"/predictions/{answer['id']}/explanation"))
+    schema = client.get("/openapi.json").json["components"]["schemas"]["ExplanationAnswer"]["properties"]["change"]
+    for text in (page, schema["description"]):
+        assert "a statement about the model, not about what changing the place would do" in text
+
+
 def test_the_link_opens_the_form_with_the_changed_value(client):
     answer = ask_of(client, SUITABLE, threshold=0.4).json
     change = explain(client, answer)["change"]
@@ -248,5 +255,21 @@ def test_a_statement_that_cannot_say_promises_no_interval(client):
     text = text_of(client.get(f"/predictions/{answer['id']}/statement"))
     assert "Cannot say" in text
     assert answer["verdict_reason"] in text
-    assert "Interval" not in text
+    assert "Interval (nine in ten)" not in text
     assert "no basis for a decision" in text
+    assert "Suitable means" not in text
+    assert "Suitable means" not in text_of(client.get(f"/predictions/{answer['id']}"))
+
+
+@pytest.mark.parametrize("extrapolation", ["flag", "allow"])
+def test_a_statement_names_and_marks_the_conditions_outside(client, extrapolation):
+    answer = ask_of(client, OUTSIDE, extrapolation=extrapolation).json
+    page = client.get(f"/predictions/{answer['id']}/statement")
+    text = text_of(page)
+    words = "Beyond what the model has seen, as you allowed"
+    assert (words in text) is (extrapolation == "allow")
+    assert (words in text_of(client.get(f"/predictions/{answer['id']}"))) is (extrapolation == "allow")
+    named = r"Outside the range seen in training: Temperature \(60 °C, seen [^)]+ °C\)\."
+    assert re.search(named if extrapolation == "allow" else "Temperature, 60 °C, lies outside the range", text)
+    marked = re.findall(r'<tr class="statement-outside"><th scope="row">(\w+)', page.get_data(as_text=True))
+    assert marked == ["Temperature"]

@@ -135,7 +135,7 @@ def test_the_file_has_every_fact_in_full(catalogue):
         "slug", "scientific_name", "vernacular_name", "study", "study_title", "model", "version", *COLUMNS,
     ]  # fmt: skip
     rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
-    assert [row["better_than_chance"] for row in rows] == ["false", "true", "true"]
+    assert [row["better_than_chance"] for row in rows] == ["0", "1", "1"]
     assert [(row["auc"], row["auc_low"], row["auc_high"]) for row in rows] == [
         ("0.45", "0.4", "0.5"), ("0.91", "0.85", "0.95"), ("0.88", "", ""),
     ]  # fmt: skip
@@ -168,7 +168,7 @@ def test_models_in_every_order_and_in_pages(catalogue, sort, expected):
         assert short(item["species"] for item in walk(catalogue, f"models?sort={sort}", limit)) == expected
     rows = list(csv.DictReader(io.StringIO(catalogue.get(f"/models.csv?sort={sort}").get_data(as_text=True))))
     assert [row["scientific_name"].lstrip("'").split()[0] for row in rows] == expected
-    assert all(row["active"] == "true" for row in rows)
+    assert all(row["active"] == "1" for row in rows)
 
 
 @pytest.mark.parametrize("path", ["species", "models"])
@@ -226,9 +226,9 @@ def test_cursors_of_the_order_by_name_are_those_of_the_previous_release(catalogu
 
 def test_headings_say_the_order_and_reverse_it(catalogue):
     page = catalogue.get("/species?study=a-study&sort=-quality").get_data(as_text=True)
-    assert re.findall(r'<th scope="col"[^>]* aria-sort="(\w+)"><a class="sort"\s+id="sort-(\w+)"', page) == [
-        ("descending", "quality")
-    ]
+    assert re.findall(
+        r'<th scope="col"[^>]* aria-sort="(\w+)"><span\s[^>]*>[^<]+</span><a class="sort"\s+id="sort-(\w+)"', page
+    ) == [("descending", "quality")]
     links = dict(re.findall(r'id="sort-(\w+)" href="([^"]+)"', page))
     assert links["quality"] == "/species?study=a-study&amp;sort=quality"
     assert links["presences"] == "/species?study=a-study&amp;sort=-presences"

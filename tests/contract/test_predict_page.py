@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 
-from tests.contract.conftest import WHEATEAR, form_of
+from app import create_app
+from app.registry import changes
+from ml.training.train import train_species
+from tests.contract.conftest import WHEATEAR, form_of, make_settings, upgrade
+from tests.synthetic import synthetic_study
 
 
 def _suitability(text):
@@ -24,6 +29,29 @@ def test_a_preview_stores_nothing_and_has_no_id(client, environment, stored):
     assert stored() == before + 1
     assert "Preview" not in kept
     assert _suitability(text) == _suitability(kept)
+
+
+def test_conditions_are_explained_where_the_card_describes_them(tmp_path):
+    study = synthetic_study(n_species=2)
+    described = [
+        p.model_copy(update={"description": "Share of the ground under crowns." if p.name == "trees" else ""})
+        for p in study.predictors
+    ]
+    path = train_species(replace(study, predictors=described), WHEATEAR, tmp_path / "models", 12, 3, n_networks=1)
+    app = create_app(make_settings(tmp_path))
+    upgrade(app)
+    with app.app_context():
+        changes.activate(changes.register(path)[0].id)
+    text = app.test_client().get("/").text
+    (fold,) = re.findall(r'<details class="fold meanings".*?</details>', text, flags=re.S)
+    assert "What these conditions are" in fold
+    assert re.findall(r"<dt>(\w+)", fold) == ["Trees"]
+    assert "(%)" in fold
+    assert "Share of the ground under crowns." in fold
+
+
+def test_nothing_is_explained_without_descriptions(client):
+    assert "What these conditions are" not in client.get("/").text
 
 
 def test_the_address_of_the_values_shows_the_same_answer(client, environment, stored):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from app import create_app
+from app.catalogue import snapshot
 from app.database.db import db
 from app.predictions.tables import Prediction
 from app.registry import changes
+from app.registry import service as registry
+from ml.odmap.purpose import limits_of
 from ml.serving.verdict import VERDICTS, is_suitable
 from ml.training.train import train_species
 from tests.contract.conftest import WHEATEAR, LintingClient, ask_of, form_of, make_settings, upgrade
@@ -270,3 +274,30 @@ def test_pages_that_ask_a_model_are_limited_like_the_form(tmp_path, artifacts, a
     client = app.test_client()
     assert [client.get(address).status_code for _ in range(3)] == [200, 200, 429]
     assert client.get("/").status_code == 429
+
+
+def test_species_model_answer_and_statement_have_one_list_of_limits(client, ask):
+    answer = ask().json
+    with client.application.app_context():
+        limits = limits_of(registry.card_of(snapshot.current().by_slug[WHEATEAR].model))
+    assert len(limits) > 1
+    counted = f"All {len(limits)} limits"
+    addresses = {
+        "species": f"/species/{WHEATEAR}",
+        "model": f"/models/{answer['model']['id']}",
+        "answer": f"/predictions/{answer['id']}",
+        "statement": f"/predictions/{answer['id']}/statement",
+    }
+    pages = {name: html.unescape(client.get(address).text) for name, address in addresses.items()}
+    for name in ("species", "model", "answer"):
+        assert counted in pages[name], name
+    for text in limits:
+        assert pages["species"].count(text) and pages["model"].count(text), text
+    assert limits[0] in pages["answer"]
+    assert limits[0] in pages["statement"]
+    assert f"/species/{WHEATEAR}#limits-title" in pages["answer"]
+
+
+def test_the_list_of_species_says_that_verdicts_are_compared(client):
+    text = " ".join(client.get("/compare/species").text.split())
+    assert text.count("compare verdicts, not numbers") == 1

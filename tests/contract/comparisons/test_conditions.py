@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 
 import pytest
@@ -41,6 +43,19 @@ def test_conditions_are_told_apart(contrast, environment):
     assert third["difference"]["intervals_overlap"] is True
     effects = sum(one["effect"] for one in first["contributions"])
     assert answer["baseline"] + effects == pytest.approx(first["suitability"], abs=1e-6)
+
+
+def test_there_is_no_difference_where_one_side_cannot_say(contrast, versioned, environment):
+    inside, outside, allowed = {"trees": 12}, {"temperature": 60}, {"extrapolation": "allow"}
+    for sets in ((inside, outside), (outside, inside)):
+        answer = contrast(*sets).json
+        assert "cannot_say" in {item["verdict"] for item in answer["items"]}
+        assert [item["difference"] for item in answer["items"]] == [None, None]
+    assert contrast(inside, outside, **allowed).json["items"][1]["difference"] is not None
+    query = {f"env.1.{name}": value for name, value in environment.items()}
+    query |= {f"env.2.{name}": value for name, value in {**environment, **outside}.items()}
+    text = versioned.get("/compare/conditions.csv", query_string={"species": WHEATEAR, **query}).text
+    assert [row["difference"] for row in csv.DictReader(io.StringIO(text))] == ["", ""]
 
 
 def test_conditions_are_answered_as_predictions_are(versioned, environment):

@@ -10,13 +10,16 @@ from app.predictions.schemas import PredictionAnswer
 from ml.card import Predictor
 
 CARD = SimpleNamespace(
+    n_presences=5_000,
+    n_absences=1_500,
+    area=SimpleNamespace(n_points=4_000),
     predictors=[
         Predictor(name="trees", label="Trees", unit="%"),
         Predictor(name="rain", label="Rain", unit="mm"),
         Predictor(name="frost", label="Frost", unit="days"),
         Predictor(name="wind", label="Wind", unit="m/s"),
         Predictor(name="soil", label="Soil", type="categorical", levels=["clay", "sand"]),
-    ]
+    ],
 )
 YOURS = {"trees": 12.0, "rain": 900.0, "frost": 3.0, "wind": 4.5, "soil": "clay"}
 
@@ -46,6 +49,16 @@ def shown(verdict="suitable", place=None, differing=(), **values):
 def test_a_place_is_said_in_degrees(latitude, longitude, text):
     [record] = shown(place=RecordPlace(latitude=latitude, longitude=longitude)).records
     assert (record.record, record.place) == ("Background point", text)
+
+
+def test_a_sample_is_named_where_not_all_records_are_compared():
+    assert shown().searched == "Compared with a sample of 4,000 of the 6,500 training records."
+    answer = PredictionAnswer.model_construct(
+        verdict="suitable", environment=YOURS, novelty=SimpleNamespace(in_area_of_applicability=True)
+    )
+    data = ExplanationAnswer(change=None, nearest=[], missing=[])
+    for area in (SimpleNamespace(n_points=6_500), None):
+        assert present(data, answer, SimpleNamespace(**{**vars(CARD), "area": area})).searched == ""
 
 
 def test_a_record_without_a_place_has_none():

@@ -12,11 +12,11 @@ from app.catalogue.scores import sentence_for
 from app.errors import ValidationFailed
 from app.predictions.addresses import curl
 from app.predictions.answers import AnswerRefs, assemble_answer, stored_part
-from app.predictions.presentation import in_100, number_meaning, value_text, width_of
+from app.predictions.presentation import citations_of, in_100, number_meaning, value_text, width_of
 from app.predictions.schemas import ComputedPart, Novelty, PredictionAnswer, ThresholdUsed, Uncertainty
 from app.predictions.verdict import OutsideRange, outside_ranges
 from app.web.paging import read_cursor, write_cursor
-from ml.card import Metric, Predictor
+from ml.card import Metric, Predictor, Source
 from ml.quality import Quality
 
 RANGE = Novelty(in_area_of_applicability=False, kind="range", mess=-1, most_dissimilar="trees", outside_range=["trees"])
@@ -162,7 +162,8 @@ def test_a_number_that_is_no_basis_for_a_decision_is_called_so():
         (
             "presence-background",
             "isotonic",
-            "A relative index from 0 to 1; it is not the chance of finding the species.",
+            "A relative index from 0 to 1; it is not the chance of finding the species. At 0.5 such conditions are as "
+            "common among its records as in the background; below it they are rarer.",
         ),
     ],
 )
@@ -208,9 +209,23 @@ def test_curl_survives_any_name():
     assert orjson.loads(words[-1])["environment"] == {name: "a'b"}
 
 
+def test_a_source_without_a_citation_is_named():
+    sources = [
+        Source(title="Records: a.csv", citation="The source is not stated in the file.", licence="CC0: 9 records"),
+        Source(title="Layers: b.tif", citation="not stated in the files", licence="not stated in the files"),
+        Source(title="GBIF", citation="GBIF.org, 2026.", licence="CC0"),
+    ]
+    card = SimpleNamespace(study=SimpleNamespace(sources=sources))
+    assert citations_of(card) == [
+        "Records: a.csv (source not stated)", "Layers: b.tif (source not stated)", "GBIF.org, 2026",
+    ]  # fmt: skip
+
+
 def test_value_text():
     assert value_text(12.0, Predictor(name="a", label="A", unit="%")) == "12 %"
-    assert value_text(0.123456, Predictor(name="a", label="A")) == "0.1235"
+    assert value_text(0.123456, Predictor(name="a", label="A")) == "0.123456"
+    assert value_text(12345.678, Predictor(name="a", label="A", unit="mm")) == "12345.678 mm"
+    assert value_text(-11577271.0, Predictor(name="a", label="A")) == "−11577271"
     assert value_text("clay", Predictor(name="a", label="A", type="categorical")) == "clay"
 
 
@@ -249,6 +264,8 @@ def test_numbers_that_differ_from_the_threshold_are_not_written_like_it():
 
 def test_a_value_at_the_shown_end_of_a_range_is_not_written_like_it():
     outside = OutsideRange("t", "Temperature", 46.0, "°C", 5.3359, 45.99983)
-    assert outside.texts == ("46 °C", "5.3359 to 45.9998 °C")
+    assert outside.texts == ("46 °C", "5.34 to 45.9 °C")
     far = OutsideRange("t", "Temperature", 60.0, "°C", 5.3359, 45.99983)
-    assert far.texts == ("60 °C", "5.336 to 46 °C")
+    assert far.texts == ("60 °C", "5.34 to 45.9 °C")
+    exact = OutsideRange("t", "Rain", 12345.678, "mm", -20823.9, 4893.2)
+    assert exact.texts == ("12345.678 mm", "−20,823 to 4,893 mm")

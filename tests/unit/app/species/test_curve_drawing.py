@@ -164,7 +164,7 @@ def test_curves_of_a_set_share_one_axis():
         (-3.2, 4.1, ["\u22122", "0", "2", "4"]),
         (0.11, 0.34, ["0.15", "0.20", "0.25", "0.30"]),
         (12.0, 12.0, ["12"]),
-        (0.0, 1e9, ["0", "5e+08", "1e+09"]),
+        (0.0, 1e9, ["0", "1,000,000,000"]),
     ],
 )
 def test_ticks_of_a_predictor_are_round_numbers(first, last, labels):

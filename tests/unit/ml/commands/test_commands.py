@@ -177,7 +177,7 @@ def test_values_in_range_that_no_record_combines_are_outside_the_area_of_applica
         ("bare_rock,trees,temperature\n", "has no rows"),
         ("bare_rock,trees,temperature\n1,2,3\n1,many,3\n", "trees: row 3 is not a number: 'many'"),
         ("bare_rock,trees,temperature\n1,,3\n", "trees: row 2 has no value"),
-        ("bare_rock;trees;temperature\n15,5;2;3\n", "row 2 is not a number: '15,5' (write a decimal point)"),
+        ("bare_rock;trees;temperature\n15,5;2.5;3\n", "row 2 is not a number: '15,5' (write a decimal point)"),
         ("Bare_Rock,trees\n1,2\n", "in.csv has no column bare_rock (it has Bare_Rock), temperature"),
         ("bare_rock,trees,temperature\n,,\n,,\n", "has no rows"),
         ("PK\x03\x04 a workbook", "is a zip file or an Excel workbook, not a table; export it as CSV"),

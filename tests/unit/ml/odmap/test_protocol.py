@@ -3,6 +3,7 @@
 import pytest
 
 from ml.card import Collinear, IntervalReport, Metric, Optimism
+from ml.numbers import range_seen
 from ml.odmap import build_report, to_markdown
 from ml.odmap.protocol import PROTOCOL
 from ml.odmap.wording import interval, number, percent, score
@@ -78,7 +79,7 @@ def test_every_figure_of_the_card_is_in_the_report(which, request):
         *(f"{n:,}" for n in card.dropped.values() if n),
         *(p.label for p in card.predictors),
         *(p.unit for p in card.predictors),
-        *(f"{number(p.minimum)} to {number(p.maximum)}" for p in card.predictors if p.type == "continuous"),
+        *(range_seen(p.minimum, p.maximum) for p in card.predictors if p.type == "continuous"),
         *(level for p in card.predictors for level in p.levels or []),
         "ln(x + 1)",
         card.validation.method,

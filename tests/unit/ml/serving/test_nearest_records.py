@@ -117,6 +117,26 @@ def test_equally_near_records_keep_the_order_of_training():
     ]
 
 
+def test_equal_records_at_one_place_are_one_with_their_number():
+    area = Area(
+        points=np.array([[1, 1, 1, 1, 1, 2]], np.float32),
+        scale=np.ones(1, np.float32),
+        centre=np.zeros(1, np.float32),
+        penalty=np.zeros(1, np.float32),
+        threshold=1,
+    )
+    # the second place is the first one, to 0.01 degrees
+    places = np.array([[5, 5], [5.001, 5], [5, 5], [7, 5], [np.nan, np.nan], [5, 5]], np.float32)
+    records = PointRecords(np.array([True, True, False, True, True, True]), places)
+    predictors = [Predictor(name="x", label="x", minimum=1, maximum=2)]
+    found = find_nearest(predictors, area, records, np.ones(1, np.float32), 9)
+    assert [(one.present, one.values["x"], one.count) for one in found] == [
+        (True, 1, 2), (False, 1, 1), (True, 1, 1), (True, 1, 1), (True, 2, 1),
+    ]  # fmt: skip
+    assert [one.place for one in found] == [(5, 5), (5, 5), (7, 5), None, (5, 5)]
+    assert [one.count for one in find_nearest(predictors, area, records, np.ones(1, np.float32), 1)] == [2]
+
+
 def test_a_study_without_coordinates_has_no_places(tmp_path):
     study = synthetic_study(coordinates=False)
     model = load_artifact(train_species(study, SLUG, tmp_path, 12, 3, n_networks=1)).predictor
@@ -130,8 +150,8 @@ def test_background_points_and_presences_are_told_apart(records):
     everything = model.nearest_records(
         [p.median if p.type == "continuous" else p.levels[0] for p in records.card.predictors], 10_000
     )
-    assert sum(one.present for one in everything) == records.card.n_presences
-    assert len(everything) == records.card.area.n_points
+    assert sum(one.count for one in everything if one.present) == records.card.n_presences
+    assert sum(one.count for one in everything) == records.card.area.n_points
 
 
 def test_a_predictor_that_changes_nothing_has_no_value(survey):

@@ -1,0 +1,1 @@
+"""Answers to tables of conditions: at once, or as a job."""

@@ -1,0 +1,207 @@
+"""Routes of batches. Jobs and their answers exist in development only (`Settings.allows_changes`)."""
+
+from __future__ import annotations
+
+import io
+from contextlib import ExitStack
+
+from flask import Blueprint, Response, request, send_file
+
+from app.batch import pages as parts
+from app.batch import service, storage, uploads
+from app.batch.problems import readable
+from app.batch.rows import as_csv, listed_rows
+from app.batch.schemas import BatchParameters, BatchQuery, BatchReply, VerdictCounts
+from app.batch.service import Chosen
+from app.batch.storage import Draft
+from app.errors import NotFound, UnsupportedType, ValidationFailed
+from app.jobs import service as jobs
+from app.web.csv_download import csv_download
+from app.web.faces import API_PREFIX, Reply, faces, keep_private
+from app.web.idempotency import idempotency_key
+from app.web.input_validation import read_json, read_query, validate
+from app.web.operations import Operation
+from ml.batch.answering import check_header
+from ml.batch.table import Rows, TableFile
+
+api = Blueprint("batch_api", __name__, url_prefix=API_PREFIX)
+pages = Blueprint("batch", __name__)
+#: Registered only where `Settings.allows_changes`.
+results = Blueprint("batch_results", __name__)
+_ALSO_IN_ADDRESS = ("extrapolation", "threshold", "species")
+#: A thousand rows of two hundred predictors.
+_MOST_VALUES = 200_000
+
+
+@api.after_request
+@pages.after_request
+@results.after_request
+def _keep_private(response: Response) -> Response:
+    keep_private(response)
+    return response
+
+
+@api.post("/predictions/batch")
+@Operation(
+    "predictBatch",
+    tag="predictions",
+    summary="Answer many rows of conditions for one or several species",
+    description="Send rows as JSON, or a table as text/csv or multipart/form-data with `species` in the address or the "
+    "form. Up to 1,000 rows (and 10,000 answers) are answered at once; more become a job, whose `result` has the "
+    "answers as CSV. A row with a value that cannot be used gets an error, and the others are answered. The answers "
+    "are not stored as predictions and have no ids. A repeated request with the header `Idempotency-Key` is answered "
+    "with its job.",
+    body=BatchQuery,
+    media=("text/csv", "multipart/form-data"),
+    query=BatchParameters,
+    answer=BatchReply,
+    answers={200: "The answers.", 202: "The job. `Location` is its address."},
+    problems=(400, 409, 413, 415, 422, 503, 507),
+)
+@faces()
+def answer() -> Reply:
+    """Answer a batch, or start its job."""
+    key = idempotency_key()
+    with ExitStack() as stack:
+        if request.mimetype == "application/json" or request.mimetype.endswith("+json"):
+            query = read_json(BatchQuery, _ALSO_IN_ADDRESS, _MOST_VALUES)
+            chosen = service.choose(query.species, query)
+            rows = listed_rows(query.rows)
+            if service.fits_at_once(rows, len(chosen.subjects)):
+                return _answers(chosen, rows, "/rows", has_lines=False)
+            with readable("/rows"):
+                service.look_over(chosen, rows)
+            content = as_csv(rows)
+            stream = io.BytesIO(content)
+            draft = stack.enter_context(storage.received(stream, "rows.csv", uploads.limit(), len(content)))
+            return _started(chosen, draft, key)
+        parameters = read_query(BatchParameters)
+        if request.mimetype == "multipart/form-data":
+            stored, fields = uploads.form_table(stack)
+            if stored is None:
+                raise ValidationFailed([("/file", "a table is needed")])
+            draft, parameters = stored, _from_fields(parameters, fields)
+        elif request.mimetype in uploads.TABLES:
+            draft = uploads.body_table(stack)
+        else:
+            raise UnsupportedType("Send the batch as application/json, text/csv or multipart/form-data.")
+        if not parameters.species:
+            raise ValidationFailed([("/species", "a value is needed")])
+        chosen = service.choose(parameters.species, parameters)
+        with readable("/file"):
+            table = TableFile(draft.path, draft.name)
+            fits = service.fits_at_once(table, len(chosen.subjects))
+            check_header(chosen.subjects, table.header, table.name)
+        if fits:
+            return _answers(chosen, table, "/file", has_lines=True)
+        return _started(chosen, draft, key)
+
+
+def _from_fields(parameters: BatchParameters, fields: dict[str, list[str]]) -> BatchParameters:
+    """Return the parameters of a form, besides those of the address."""
+    known = set(BatchParameters.model_fields)
+    unknown = [(f"/{name[:100]}", "is not a known field") for name in fields if name not in known]
+    if unknown:
+        raise ValidationFailed(unknown)
+    values: dict[str, object] = {name: ",".join(texts) for name, texts in fields.items()}
+    stated = parameters.model_dump(exclude_unset=True)
+    if twice := sorted(set(values) & set(stated)):
+        raise ValidationFailed([(f"/{name}", "given more than once") for name in twice])
+    return validate(BatchParameters, {**stated, **values})
+
+
+def _answers(chosen: Chosen, rows: Rows, place: str, *, has_lines: bool) -> Reply:
+    answers = service.answer_now(chosen, rows, place, has_lines=has_lines)
+    return Reply(BatchReply(service.as_answer(chosen, answers)))
+
+
+def _started(chosen: Chosen, draft: Draft, key: str | None) -> Reply:
+    job = service.start(chosen, draft, key)
+    detail = BatchReply(jobs.as_detail(job))
+    return Reply(detail, 202, headers={"Location": f"{API_PREFIX}/jobs/{job.id}"})
+
+
+@pages.get("/batch")
+@faces("batch/page.html", "batch/_batch.html")
+def page() -> Reply:
+    """Show the form. Template context: as of `app.batch.pages.reply`."""
+    return parts.reply(parts.BatchForm(species=request.args.getlist("species")[:200]))
+
+
+@pages.post("/batch")
+def submit() -> Response:
+    """Show the preview of a table, its answers, or the job that it became."""
+    with ExitStack() as stack:
+        stored, fields = _form(stack)
+        return parts.handle(stored, fields, stack)
+
+
+@pages.post("/batch/answers.csv")
+def answers_csv() -> Response:
+    """Download the answers to a table of up to 1,000 rows."""
+    with ExitStack() as stack:
+        stored, fields = _form(stack)
+        return parts.download(stored, fields, stack)
+
+
+def _form(stack: ExitStack) -> tuple[Draft | None, dict[str, list[str]]]:
+    if request.mimetype == "multipart/form-data":
+        return uploads.form_table(stack)
+    if request.mimetype not in ("", "application/x-www-form-urlencoded"):
+        raise UnsupportedType("Send the form as multipart/form-data.")
+    return None, dict(request.form.lists())
+
+
+@pages.get("/batch/template.csv")
+def template() -> Response:
+    """Download a table with the columns that species need, and typical conditions as the example."""
+    names = [name for name in request.args.getlist("species") if name.strip()]
+    if not names:
+        raise ValidationFailed([("/species", "a value is needed")])
+    chosen = service.choose(names, BatchParameters())
+    row = parts.example_row(chosen)
+    return csv_download(f"ecopredict-template-{chosen.slugs[0]}.csv", list(row), [[_plain(v) for v in row.values()]])
+
+
+def _plain(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+@results.get("/batch/<slug:batch_id>")
+@faces("batch/result.html", "batch/result.html")
+def detail(batch_id: str) -> Reply:
+    """Show what the rows of a job got.
+
+    Template context: ``counts`` list of VerdictCounts, ``summary``, ``table`` its name, ``names`` of the species,
+    ``address`` of the download, ``days`` that the answers stay.
+    """
+    summary = storage.read_json(storage.folder_of(batch_id) / storage.SUMMARY)
+    plan = storage.plan_of(batch_id)
+    if summary is None or plan is None:
+        raise NotFound("There are no answers at this address: they are removed after a week.")
+    counts = [VerdictCounts(species=slug, **by_verdict) for slug, by_verdict in summary["counts"].items()]
+    context: dict[str, object] = {
+        "summary": summary,
+        "counts": counts,
+        "table": plan.name,
+        "names": parts.names_of(plan.species),
+        "address": f"/batch/{batch_id}/answers.csv",
+        "days": storage.LIFE_S // 86_400,
+    }
+    return Reply(None, context=context)
+
+
+@results.get("/batch/<slug:batch_id>/answers.csv")
+def download(batch_id: str) -> Response:
+    """Download the answers of a job."""
+    path = storage.folder_of(batch_id) / storage.RESULT
+    plan = storage.plan_of(batch_id)
+    if plan is None or not path.is_file():
+        raise NotFound("There are no answers at this address: they are removed after a week.")
+    stem = plan.name.rpartition(".")[0] or plan.name
+    return send_file(
+        path.resolve(), mimetype="text/csv", as_attachment=True, download_name=f"{stem}-answers.csv", max_age=0
+    )

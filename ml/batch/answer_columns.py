@@ -1,0 +1,82 @@
+"""The columns of an answer in a table: their names, their order and their texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from ml.serving.bulk import BulkAnswers
+from ml.serving.verdict import VERDICTS, is_suitable
+
+#: The columns that a batch adds to a table.
+COLUMNS: Final = (
+    "verdict",
+    "suitability",
+    "low",
+    "high",
+    "suitable",
+    "in_area_of_applicability",
+    "dissimilarity_index",
+    "mess",
+    "most_dissimilar",
+    "error",
+)
+#: The column in front of them where several species are answered.
+SPECIES: Final = "species"
+_SIDES = tuple("" if (side := is_suitable(verdict)) is None else str(int(side)) for verdict in VERDICTS)
+#: A spreadsheet runs a text that begins with one of these as a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def answer_texts(answers: BulkAnswers, predictors: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the texts of answers.
+
+    Parameters
+    ----------
+    answers : BulkAnswers
+    predictors : sequence of str
+        Names of the predictors, in the order of the card.
+
+    Returns
+    -------
+    list of tuple of str
+        One text for each of `COLUMNS`; "" stands for a value that does not exist. Numbers read back as the same floats.
+    """
+    verdicts = answers.verdict.tolist()
+    names = (*predictors, "")
+    return list(
+        zip(
+            [VERDICTS[code] for code in verdicts],
+            map(repr, answers.suitability.tolist()),
+            map(repr, answers.low.tolist()),
+            map(repr, answers.high.tolist()),
+            [_SIDES[code] for code in verdicts],
+            ["1" if inside else "0" for inside in answers.inside.tolist()],
+            [_number(value) for value in answers.index.tolist()],
+            [_number(value) for value in answers.mess.tolist()],
+            [names[column] for column in answers.most_dissimilar.tolist()],
+            [""] * len(answers),
+            strict=True,
+        )
+    )
+
+
+def error_texts(error: str) -> tuple[str, ...]:
+    """Return the texts of a row that has an error instead of an answer."""
+    return (*[""] * (len(COLUMNS) - 1), error)
+
+
+def guard_formula(text: str) -> str:
+    """Return a cell that a spreadsheet does not run as a formula. Numbers stay as they are."""
+    if not text.startswith(_FORMULA):
+        return text
+    try:
+        number = float(text.replace(",", ".", 1))
+    except ValueError:
+        return f"'{text}"
+    return text if math.isfinite(number) else f"'{text}"
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else repr(value)
