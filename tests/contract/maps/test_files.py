@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 import math
 import shutil
+import threading
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio.io import MemoryFile
+from werkzeug.serving import make_server
 
 from app.maps.palettes import CLEAR, GROUND, HATCH, STEPS
 from tests.contract.conftest import WHEATEAR
@@ -178,3 +181,27 @@ def test_the_picture_without_an_outline_of_the_land(mapped):
     picture, _ = pixels(client.get(f"{address}.png"))
     assert max(picture.shape) == 900
     assert np.unique(picture).size > 3
+
+
+def test_gdal_reads_parts_of_the_file_over_http(mapped):
+    client, address = mapped
+    ranges: list[str] = []
+
+    def recorded(environ, start_response):
+        ranges.append(environ.get("HTTP_RANGE", ""))
+        return client.application.wsgi_app(environ, start_response)
+
+    server = make_server("127.0.0.1", 0, recorded, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        source = f"/vsicurl/http://127.0.0.1:{server.port}{address}.tif?quantity=low"
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), rasterio.open(source) as file:
+            values, scale = file.read(1), file.scales[0]
+    finally:
+        server.shutdown()
+        thread.join()
+    with MemoryFile(client.get(f"{address}.tif?quantity=low").data) as memory, memory.open() as file:
+        np.testing.assert_array_equal(values, file.read(1))
+    assert scale == 1e-4
+    assert any(one.startswith("bytes=") for one in ranges)
