@@ -153,7 +153,8 @@ def test_the_map_says_first_what_lies_beyond_the_model(mapped):
     assert page.index(content["beyond"]["sentence"]) < page.index("Area by verdict")
     assert f"threshold {content['threshold']['value']:.2f}" in page
     assert content["beyond"]["share"] > 0
-    assert f"of {content['area_km2']['valid']:,.0f} km²" in page
+    unsure = content["area_km2"]["by_verdict"]["cannot_say"]
+    assert f"cannot say anything on {unsure:,.0f} of {content['area_km2']['valid']:,.0f} km²" in " ".join(page.split())
     # the areas of the cells on the ellipsoid: a cell of 0.1° at 42° N has about 92 km²
     assert 85 < content["area_km2"]["valid"] / content["cells"]["valid"] < 96
 
@@ -169,6 +170,8 @@ def test_the_form_lists_species_with_layers_and_starts_a_map(mapped):
     assert refused.status_code == 422
     assert "Must be one of" in refused.text
     assert client.post("/map", data={"species": "nobody"}).status_code == 422
+    assert f"/map?species={WHEATEAR}" in client.get(f"/species/{WHEATEAR}").text
+    assert "/map?species=" not in client.get("/species/parus-major").text
     fragment = client.get(f"/map?species={WHEATEAR}", headers={"HX-Request": "true"})
     assert fragment.text.lstrip().startswith("<form")
     assert client.get("/map?species=nobody").status_code == 200
