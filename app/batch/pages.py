@@ -19,10 +19,10 @@ from app.catalogue import snapshot
 from app.errors import AppError, NotFound, OutsideArea, ValidationFailed
 from app.studies.storage import size_text
 from app.web.faces import Reply, render, settings
-from ml.batch.answer_columns import guard_formula
 from ml.batch.answering import check_header
 from ml.batch.run import output_rows, write_csv
 from ml.batch.table import TableFile
+from ml.spreadsheets import without_formula
 
 __all__ = ["BatchForm", "download", "example_row", "handle", "names_of", "reply"]
 _PAGE = ("batch/page.html", "batch/_batch.html")
@@ -107,7 +107,7 @@ def download(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStac
 
 def _csv(chosen: Chosen, answers: Answers, stem: str) -> Response:
     stream = io.StringIO(newline="")
-    write_csv(stream, [[guard_formula(name) for name in (*answers.rows.header, *answers.columns)]], guard=False)
+    write_csv(stream, [[without_formula(name) for name in (*answers.rows.header, *answers.columns)]], guard=False)
     for chunk, texts in answers.chunks:
         write_csv(stream, output_rows(chunk, texts, chosen.slugs), guard=True)
     response = Response(stream.getvalue(), content_type="text/csv; charset=utf-8")

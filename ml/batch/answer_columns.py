@@ -25,8 +25,6 @@ COLUMNS: Final = (
 #: The column in front of them where several species are answered.
 SPECIES: Final = "species"
 _SIDES = tuple("" if (side := is_suitable(verdict)) is None else str(int(side)) for verdict in VERDICTS)
-#: A spreadsheet runs a text that begins with one of these as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def answer_texts(answers: BulkAnswers, predictors: Sequence[str]) -> list[tuple[str, ...]]:
@@ -65,17 +63,6 @@ def answer_texts(answers: BulkAnswers, predictors: Sequence[str]) -> list[tuple[
 def error_texts(error: str) -> tuple[str, ...]:
     """Return the texts of a row that has an error instead of an answer."""
     return (*[""] * (len(COLUMNS) - 1), error)
-
-
-def guard_formula(text: str) -> str:
-    """Return a cell that a spreadsheet does not run as a formula. Numbers stay as they are."""
-    if not text.startswith(_FORMULA):
-        return text
-    try:
-        number = float(text.replace(",", ".", 1))
-    except ValueError:
-        return f"'{text}"
-    return text if math.isfinite(number) else f"'{text}"
 
 
 def _number(value: float) -> str:

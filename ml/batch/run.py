@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ml.batch.answer_columns import guard_formula
 from ml.batch.answering import Answering, Summary
 from ml.batch.table import Chunk, Rows
+from ml.spreadsheets import without_formula
 
 #: Called with the number of rows that are written.
 Progress = Callable[[int], None]
@@ -33,7 +33,7 @@ def output_rows(chunk: Chunk, answers: Sequence[Sequence[tuple[str, ...]]], slug
 def write_csv(stream: Any, rows: Iterable[Any], *, guard: bool) -> None:
     """Write rows of text as CSV; with ``guard``, cells that a spreadsheet would run begin with an apostrophe."""
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerows([guard_formula(cell) for cell in row] for row in rows) if guard else writer.writerows(rows)
+    writer.writerows([without_formula(cell) for cell in row] for row in rows) if guard else writer.writerows(rows)
 
 
 class BatchRun:

@@ -48,6 +48,22 @@ def test_a_condition_that_an_address_lacks_is_asked_for_and_not_filled_in(client
     assert response.status_code == 200
 
 
+def test_an_address_may_carry_the_conditions(client, environment):
+    page = client.get(f"/?species={WHEATEAR}&from=0&env.trees=12,5&env.soil=clay").get_data(as_text=True)
+    assert 'value="12,5"' in page
+    assert "Preview" in page
+    values = {**environment, "trees": 12.5, "soil": "clay"}
+    assert f'<data value="{ask_of(client, values).json["suitability"]}"' in page
+
+
+def test_wrong_conditions_in_an_address_are_named_beside_their_fields(client):
+    response = client.get(f"/?species={WHEATEAR}&env.trees=many&env.moon=1")
+    assert response.status_code == 422
+    page = response.get_data(as_text=True)
+    assert 'value="many"' in page
+    assert 'id="env-trees-error"' in page
+
+
 def test_a_condition_of_another_version_is_named(client, environment):
     address = "/?" + urlencode({"species": WHEATEAR, **form_of(environment), "env.moon": "1"})
     response = client.get(address)

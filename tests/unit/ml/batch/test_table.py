@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ml.batch.answer_columns import guard_formula
 from ml.batch.table import CHUNK_ROWS, ListedRows, TableFile, look_through
+from ml.spreadsheets import without_formula
 
 
 def write(tmp_path, text: str) -> TableFile:
@@ -87,7 +87,7 @@ def test_rows_in_memory_are_chunks_too():
     ],
 )
 def test_texts_that_a_spreadsheet_runs_are_guarded_and_numbers_are_not(text, guarded):
-    assert guard_formula(text) == guarded
+    assert without_formula(text) == guarded
 
 
 def test_chunks_of_wide_or_long_rows_are_small(tmp_path):
