@@ -69,9 +69,10 @@ def start_form() -> Response:
 def detail(map_id: UUID) -> Reply:
     """Show a map, or the progress of its job; ``?quantity=`` chooses what is shown.
 
-    Template context: ``data`` MapDetail, ``job`` JobDetail or None, ``quantity`` its name, ``quantities`` list of
-    Legend, ``areas`` list of AreaRow, ``extent`` west, south, east
-    and north or None, ``is_active`` whether the model answers for its species, ``lacks_worker``.
+    Template context: ``data`` MapDetail, ``job`` JobDetail or None, ``runs`` whether it is not finished, ``quantity``,
+    ``quantities`` list of Legend, ``areas`` list of AreaRow, ``extent`` west, south, east and north or None, ``others``
+    ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
+    species, ``lacks_worker``.
     """
     found = service.detail(str(map_id))
     try:
@@ -89,6 +90,7 @@ def detail(map_id: UUID) -> Reply:
             "quantities": legends.legends_of(found.content),
             "areas": legends.area_rows(found.content),
             "extent": service.extent_of_map(found),
+            "others": service.others_of(found),
             "is_active": service.is_active(found.model.id),
             "lacks_worker": runs and presence.lacks_worker(jobs_dir(settings().data_dir)),
         },

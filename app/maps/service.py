@@ -30,6 +30,8 @@ from ml.layers.stored import UnknownScenarioError
 from ml.recipes.reports import Grid
 
 _NAMESPACE = uuid.UUID("6f1b8a52-3c0e-4f0c-9d58-8f1f3a7e2d10")
+#: Maps that the page of another one names.
+_MOST_OTHERS = 100
 _NO_LAYERS = (
     "the layers that this model was trained on are not stored on this server, so that no map of it can be made; train "
     "it again"
@@ -187,6 +189,22 @@ def browse(query: MapsQuery) -> MapPage:
     rows = [(row[0], row[1]) for row in db.session.execute(statement.limit(query.limit + 1))]
     page, cursor = cut_page(rows, query.limit, lambda row: (row[0].created_at.isoformat(), row[0].id))
     return MapPage(items=[_as_detail(*row) for row in page], next=cursor)
+
+
+def others_of(found: MapDetail) -> list[tuple[str, str]]:
+    """Return id and scenario ("": the training conditions) of finished maps of the model under other conditions."""
+    statement = (
+        select(Map.id, Map.scenario)
+        .join(Job, _is_job_of_map())
+        .where(Map.model_id == found.model.id, Job.state == "succeeded")
+        .order_by(Map.created_at.desc())
+        .limit(_MOST_OTHERS)
+    )
+    rows: dict[str, str] = {}
+    for map_id, scenario in db.session.execute(statement):
+        rows.setdefault(scenario or "", map_id)
+    rows.pop(found.scenario or "", None)
+    return sorted(((map_id, scenario) for scenario, map_id in rows.items()), key=lambda row: row[1])
 
 
 def remove(map_id: str) -> None:

@@ -21,6 +21,8 @@ MAP_MS = 180_000
 
 @pytest.fixture(scope="module")
 def site(prepared: Path, workroom: Path, model_tree: Path) -> Iterator[str]:
+    if not (live.PROJECT / "app/static/vendor/leaflet.js").exists():
+        pytest.fail("app/static/vendor/leaflet.js is missing; get it with `make fetch`")
     environ = live.copy_site(prepared, workroom / "maps")
     (card,) = model_tree.glob(f"*/{SPECIES}/*/card.json")
     write_hills(Path(environ["DATA_DIR"]) / "layers", [json.loads(card.read_text())["training"]["data_fingerprint"]])

@@ -136,3 +136,16 @@ def test_in_production_maps_are_read_only(mapped_folder, tmp_path):
     page = client.get("/map")
     assert page.status_code == 200
     assert "Make the map" not in page.text
+
+
+def test_a_map_leads_to_those_of_other_conditions(layered):
+    client = layered.test_client()
+    today, later = start(client)[1], start(client, scenario=WARMER)[1]
+    assert work(layered) == 0
+    assert client.get(later).json["state"] == "succeeded"
+    for address, other, words in ((today, later, WARMER), (later, today, "training (today)")):
+        page = client.get(address.removeprefix("/api/v1"))
+        assert f'<a href="{other.removeprefix("/api/v1")}?quantity=suitability">{words}</a>' in page.text
+    # 4 °C change the answers
+    cells = [client.get(address).json["content"]["cells"]["by_verdict"] for address in (today, later)]
+    assert cells[0] != cells[1]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import rasterio
@@ -11,6 +14,7 @@ from rasterio.transform import Affine
 from app.maps import palettes, png
 from app.maps.mercator import LIMIT, frame_of, tile
 from app.maps.rasters import Raster, Rasters
+from tools.live import PROJECT
 
 
 def write(path, values, west, north, cell, crs="EPSG:4326", nodata=65535):
@@ -136,3 +140,8 @@ def test_a_picture_fits_its_extent():
     assert frame.height == pytest.approx(900 * 20.1 / 40, abs=2)
     tall = frame_of((0.0, -80.0, 10.0, 80.0), 900, 900)
     assert tall.height == 900 and tall.width < 90
+
+
+def test_web_processes_start_without_gdal():
+    code = "import sys, app; sys.exit(bool({'rasterio', 'osgeo', 'pandas'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
