@@ -57,7 +57,7 @@ def test_from_the_form_to_the_answer_for_a_place(site: str, browser: Browser) ->
     expect(page.locator("#map-beyond")).to_be_visible(timeout=MAP_MS)
     expect(page.locator("#map-picture")).to_be_hidden()
     expect(page.locator("#map .leaflet-tile-loaded").first).to_be_visible()
-    assert page.locator("#map .leaflet-tile").first.evaluate("tile => tile.naturalWidth") == 256
+    assert page.locator("#map .leaflet-tile-loaded").first.evaluate("tile => tile.naturalWidth") == 256
 
     page.locator("#map-quantity").select_option("verdict")
     expect(page.locator("[data-legend=verdict]")).to_be_visible()
