@@ -24,6 +24,11 @@ from app.jobs import metrics as jobs_metrics
 from app.jobs import views as jobs
 from app.layers import views as layers
 from app.limits import limiter
+from app.maps import files as map_files
+from app.maps import pages as map_pages
+from app.maps import steps as map_steps
+from app.maps import views as maps
+from app.maps.rasters import Rasters
 from app.outbox import outbox
 from app.places.stores import LayerStores
 from app.predictions import answer_views, curves, usage
@@ -94,6 +99,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.init_app(app)
     templating.init_app(app)
     parts.add(Showcases())
+    parts.add(Rasters())
     parts.add(ModelCache(settings.models_dir.resolve(), settings.model_memory))
     parts.add(LayerStores(settings.layers_dir.resolve()))
     outbox.init_app(app, predictions_tables.insert, predictions_tables.insert_json)
@@ -105,6 +111,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     training_steps.register()
     gbif_steps.register()
     batch_steps.register()
+    map_steps.register()
     app.cli.add_command(registry_cli.group)
     app.cli.add_command(predictions_cli.group)
     app.cli.add_command(studies_cli.group)
@@ -127,6 +134,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         studies.api,
         registry.pages,
         registry.api,
+        maps.api,
+        map_files.api,
+        map_pages.pages,
         jobs.pages,
         jobs.api,
         health.pages,
@@ -134,7 +144,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     ]
     # Until there are accounts, nothing that changes something is served in production.
     if settings.allows_changes:
-        blueprints += [jobs.changes, jobs.changes_api, batch.results]
+        blueprints += [jobs.changes, jobs.changes_api, batch.results, maps.changes, map_pages.changes]
     # Until there are accounts, lists of what everybody asked are public or absent.
     if settings.public_predictions:
         blueprints.append(predictions.lists)

@@ -135,14 +135,21 @@ def browse(query: JobsQuery) -> JobPage:
         statement = statement.where(Job.state == query.state)
     position = read_cursor(query.cursor, str, 2)
     if position is not None:
-        moment = _moment(position[0])
+        moment = moment_of(position[0])
         statement = statement.where((Job.created_at < moment) | ((Job.created_at == moment) & (Job.id < position[1])))
     rows = list(db.session.scalars(statement))
     page, cursor = cut_page(rows, query.limit, lambda job: (job.created_at.isoformat(), job.id))
     return JobPage(items=[as_detail(job) for job in page], next=cursor)
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
+    """Return the time in a cursor.
+
+    Raises
+    ------
+    ValidationFailed
+        It is none.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
-Tag = Literal["predictions", "comparisons", "species", "studies", "models", "jobs", "analytics", "health"]
+Tag = Literal["predictions", "comparisons", "species", "studies", "models", "maps", "jobs", "analytics", "health"]
 Schema = dict[str, Any]
 View = TypeVar("View", bound=Callable[..., object])
 

@@ -6,13 +6,17 @@ import argparse
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ml.commands.options import Subparsers, add_workers
 from ml.commands.own_files import open_folder
 from ml.commands.own_recipe import read_recipe
 from ml.commands.train_own import Progress
 from ml.recipes.reports import FileReport
+
+if TYPE_CHECKING:
+    from ml.projection.inputs import ProjectionInputs
+    from ml.serving.artifact import Artifact
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -28,6 +32,12 @@ def add_parser(commands: Subparsers) -> None:
     command.add_argument("--model", type=Path, required=True, help="a model's directory")
     command.add_argument("--layers", type=Path, nargs="+", metavar="PATH", help="rasters, or folders with rasters")
     command.add_argument("--files", type=Path, metavar="DIR", help="a folder with all files of a study")
+    command.add_argument(
+        "--layer-store",
+        type=Path,
+        metavar="DIR",
+        help="stored layers of studies, as train --layer-store writes them: those that the model was trained on",
+    )
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the map")
     command.add_argument("--scenario", metavar="LABEL", help="use the layers of this scenario; see python -m ml layers")
     command.add_argument(
@@ -44,38 +54,50 @@ def run(options: argparse.Namespace, started: float) -> int:
     """Write a map."""
     # GDAL, pandas and joblib take a second to import, which --help does not need.
     from ml.layers.rasters import gdal
-    from ml.projection.inputs import open_inputs
     from ml.projection.project import project
     from ml.serving.artifact import load_artifact
     from ml.workers import workers
 
-    if not options.layers and not options.files:
-        raise ValueError("name the layers with --layers, or a study's folder with --files")
+    if not options.layers and not options.files and not options.layer_store:
+        raise ValueError("name the layers with --layers, a study's folder with --files, or --layer-store")
+    if options.layer_store and (options.layers or options.files or options.recipe):
+        raise ValueError("--layer-store takes the place of --layers, --files and --recipe")
     artifact = load_artifact(options.model)
     progress = Progress(options.progress)
     try:
-        with _open_layers(options) as (folder, names):
-            recipe = read_recipe(options, names) if options.recipe is not None else None
-            reports = _inspect(folder, names, progress, skip=options.files is not None)
-            with (
-                gdal(),
-                open_inputs(artifact, folder, reports, recipe, options.scenario) as inputs,
-                workers(options.jobs, options.scheduler),
-            ):
-                summary = project(
-                    artifact,
-                    inputs,
-                    options.output,
-                    advance=lambda share, message: progress(0.1 + 0.9 * share, message, "project"),
-                    replace=options.replace,
-                    coarse=options.preview,
-                )
+        with _open(artifact, options, progress) as inputs, gdal(), workers(options.jobs, options.scheduler):
+            summary = project(
+                artifact,
+                inputs,
+                options.output,
+                advance=lambda share, message: progress(0.1 + 0.9 * share, message, "project"),
+                replace=options.replace,
+                coarse=options.preview,
+            )
     finally:
         progress.close()
     if options.progress != "json":
         print(describe(summary))
         print(options.output)
     return 0
+
+
+@contextlib.contextmanager
+def _open(artifact: Artifact, options: argparse.Namespace, progress: Progress) -> Iterator[ProjectionInputs]:
+    """Yield the layers of the options, open."""
+    from ml.layers.rasters import gdal
+    from ml.projection.inputs import open_inputs
+    from ml.projection.stored_inputs import open_stored_inputs
+
+    if options.layer_store:
+        with open_stored_inputs(artifact, options.layer_store, options.scenario) as inputs:
+            yield inputs
+        return
+    with _open_layers(options) as (folder, names):
+        recipe = read_recipe(options, names) if options.recipe is not None else None
+        reports = _inspect(folder, names, progress, skip=options.files is not None)
+        with gdal(), open_inputs(artifact, folder, reports, recipe, options.scenario) as inputs:
+            yield inputs
 
 
 @contextlib.contextmanager

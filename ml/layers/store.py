@@ -159,6 +159,10 @@ def extent_of(grid: Grid) -> tuple[float, float, float, float]:
     east, south = grid.west + grid.width * grid.cell_x, grid.north - grid.height * grid.cell_y
     if lookup.geographic and east - grid.west >= 359.999:
         return -180.0, max(-90.0, south), 180.0, min(90.0, grid.north)
+    if lookup.geographic:
+        # also where it is wider than 180 degrees
+        west, far = ((x + 180.0) % 360.0 - 180.0 for x in (grid.west, east))
+        return west, max(-90.0, south), far if far > -180.0 else 180.0, min(90.0, grid.north)
     steps = np.linspace(0.0, 1.0, 21)
     x, y = grid.west + steps * (east - grid.west), south + steps * (grid.north - south)
     edge = np.full(21, 1.0)

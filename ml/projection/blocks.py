@@ -21,6 +21,7 @@ from ml.projection.cells import CellEncoder, Unanswered
 from ml.projection.local_processes import watch_parent
 from ml.projection.quantities import Quantity, quantities_of, stored
 from ml.projection.raw_files import checksum, raw_file, write_at
+from ml.projection.stored_inputs import StoredStack, is_stored
 from ml.recipes.reports import Grid, LayerReport
 from ml.serving.artifact import Artifact, load_artifact
 from ml.serving.bulk import answer_encoded
@@ -164,8 +165,9 @@ class _OpenProjection:
         self._exit = ExitStack()
         try:
             if stack is None:
+                kind = StoredStack if is_stored(projection.folder) else Stack
                 stack = self._exit.enter_context(
-                    Stack(projection.folder, projection.layers, projection.grid, projection.names)
+                    kind(projection.folder, projection.layers, projection.grid, projection.names)
                 )
             self.answers = BlockAnswers(artifact or load_artifact(projection.model), stack)
         except BaseException:

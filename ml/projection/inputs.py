@@ -42,6 +42,8 @@ class ProjectionInputs:
         Of the layers.
     notes : list of str
         What should be known about the layers.
+    identity : str
+        Of stored layers, which have no files with hashes.
     """
 
     stack: Stack
@@ -49,6 +51,7 @@ class ProjectionInputs:
     used: list[UsedLayer]
     sources: list[Source]
     notes: list[str] = field(default_factory=list)
+    identity: str = ""
 
 
 @contextmanager

@@ -108,6 +108,7 @@ def key_of(artifact: Artifact, inputs: ProjectionInputs, block_cells: int = BLOC
         "model": artifact.model_id,
         "scenario": inputs.scenario.model_dump() if inputs.scenario is not None else None,
         "grid": stack.grid.model_dump(),
+        **({"stored": inputs.identity} if inputs.identity else {}),
         "layers": [
             layer.model_dump(
                 include={"file", "band", "sha256", "kind", "unit", "scale", "offset", "missing", "levels", "crs"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 
@@ -195,11 +196,7 @@ def test_openapi_is_valid_and_true(app, client):
     }
     routed = {
         (
-            rule.rule.replace("slug:", "")
-            .replace("path:", "")
-            .replace("model_id", "id")
-            .replace("prediction_id", "id")
-            .replace("job_id", "id"),
+            re.sub(r"<(?:\w+:)?(?:\w+_)?(\w+)>", r"<\1>", rule.rule),
             method,
         )
         for rule in app.url_map.iter_rules()

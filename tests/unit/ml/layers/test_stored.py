@@ -208,6 +208,8 @@ def test_more_than_half_of_the_free_disk_is_not_taken(tmp_path):
         (HILLS, (2, 41, 4, 43)),
         (Grid(crs="EPSG:4326", width=360, height=180, west=0, north=90, cell_x=1, cell_y=1), (-180, -90, 180, 90)),
         (Grid(crs="EPSG:4326", width=20, height=10, west=170, north=5, cell_x=1, cell_y=1), (170, -5, -170, 5)),
+        (Grid(crs="EPSG:4326", width=200, height=10, west=30, north=5, cell_x=1, cell_y=1), (30, -5, -130, 5)),
+        (Grid(crs="EPSG:4326", width=190, height=10, west=-10, north=5, cell_x=1, cell_y=1), (-10, -5, 180, 5)),
     ],
 )
 def test_extents_in_degrees(grid, extent):

@@ -29,6 +29,7 @@ def trained(tmp_path_factory):
     recipe["settings"] = {"trees": 40, "folds": 3}
     (folder / "recipe.json").write_text(json.dumps(recipe))
     command = ["train", "--files", str(files), "--recipe", str(folder / "recipe.json"), "--jobs", "1"]
+    command += ["--layer-store", str(folder / "layers")]
     assert main([*command, "--output", str(folder / "models"), "--work", str(folder / "work")]) == 0
     return folder
 
@@ -62,6 +63,18 @@ def test_the_rows_of_the_study_have_the_answers_of_their_cells(trained, tmp_path
     assert (stored["verdict"] != 255).sum() == summary["cells"]["valid"]
     hashes = {layer.predictor: layer.sha256 for layer in artifact.card.preparation.layers}
     assert {layer["predictor"]: layer["sha256"] for layer in summary["layers"]} == hashes
+
+
+def test_stored_layers_give_the_map_of_the_files(trained, tmp_path):
+    (path,) = (one.parent for one in (trained / "models").rglob("manifest.json"))
+    command = ["project", "--model", str(path), "--jobs", "1"]
+    assert main([*command, "--files", str(trained / "files"), "--output", str(tmp_path / "files")]) == 0
+    assert main([*command, "--layer-store", str(trained / "layers"), "--output", str(tmp_path / "stored")]) == 0
+    summaries = [json.loads((tmp_path / name / "map.json").read_text()) for name in ("files", "stored")]
+    for name in summaries[0]["quantities"]:
+        np.testing.assert_array_equal(read(tmp_path / "files", name), read(tmp_path / "stored", name))
+    for member in ("beyond", "cells", "area_km2", "grid", "threshold", "layers"):
+        assert summaries[0][member] == summaries[1][member], member
 
 
 def test_a_file_of_the_same_name_with_other_values_is_not_taken_for_the_trained_one(trained, tmp_path, capsys):

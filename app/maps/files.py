@@ -1,0 +1,136 @@
+"""Routes of the files of a map: GeoTIFF, tiles and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+from flask import Blueprint, Response, request, send_file
+from pydantic import Field, RootModel
+
+from app.cartography import coastline
+from app.components import component
+from app.errors import NotFound
+from app.maps import drawing, folders, service
+from app.maps.mercator import DEEPEST, frame_of, tile
+from app.maps.rasters import Rasters
+from app.maps.schemas import QuantityQuery
+from app.maps.views import ID
+from app.web.faces import API_PREFIX, keep_private, settings
+from app.web.input_validation import read_query
+from app.web.operations import Operation, Schema
+from ml.layers.store import extent_of
+
+api = Blueprint("map_files", __name__, url_prefix=API_PREFIX)
+_YEAR_S = 31_536_000
+#: Largest picture, pixels.
+_WIDTH, _TALLEST = 900, 900
+_WHOLE: Schema = {"type": "integer", "minimum": 0}
+_TILE = ID | {"z": _WHOLE | {"maximum": DEEPEST}, "x": _WHOLE, "y": _WHOLE}
+
+
+class FileContent(RootModel[str]):
+    """The content of a file."""
+
+    root: str = Field(json_schema_extra={"format": "binary"})
+
+
+@api.get("/maps/<uuid:map_id>.tif")
+@Operation(
+    "getMapFile",
+    tag="maps",
+    summary="Download a map as cloud-optimised GeoTIFF",
+    description="Ranges of bytes can be requested, so that QGIS and GDAL open the address itself (`/vsicurl/`).",
+    path=ID,
+    query=QuantityQuery,
+    answer=FileContent,
+    media_type="image/tiff",
+    problems=(404, 422),
+)
+def file(map_id: UUID) -> Response:
+    """Send the file of a quantity."""
+    quantity = read_query(QuantityQuery).quantity
+    folder, is_preview = _folder(map_id)
+    path = folder / f"{quantity}.tif"
+    if is_preview or not path.is_file():
+        raise NotFound("This map is not finished.")
+    name = f"{service.file_name(str(map_id))}-{quantity}.tif"
+    response = send_file(
+        path, mimetype="image/tiff", as_attachment=True, download_name=name, conditional=True, max_age=_YEAR_S
+    )
+    response.headers["Cache-Control"] = f"private, max-age={_YEAR_S}"
+    return response
+
+
+@api.get("/maps/<uuid:map_id>/tiles/<int:z>/<int:x>/<int:y>.png")
+@Operation(
+    "getMapTile",
+    tag="maps",
+    summary="Read a tile of a map",
+    description="256 × 256 pixels in web mercator (EPSG:3857), numbered from the north-west. Clear where the map has "
+    "no answer; hatched where the model cannot say. While the map is computed, tiles show the preview.",
+    path=_TILE,
+    query=QuantityQuery,
+    answer=FileContent,
+    media_type="image/png",
+    problems=(404, 422, 503),
+    limited=False,
+)
+def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
+    """Send a tile."""
+    quantity = read_query(QuantityQuery).quantity
+    frame = tile(z, x, y)
+    if frame is None:
+        raise NotFound(f"There is no such tile: levels are 0 to {DEEPEST}.")
+    return _send(map_id, quantity, f"{z}-{x}-{y}", lambda folder: drawing.draw(folder, quantity, frame))
+
+
+@api.get("/maps/<uuid:map_id>.png")
+@Operation(
+    "getMapPicture",
+    tag="maps",
+    summary="Read a map as one picture",
+    description="The map in web mercator with the outline of the land, at most 900 pixels wide and high.",
+    path=ID,
+    query=QuantityQuery,
+    answer=FileContent,
+    media_type="image/png",
+    problems=(404, 422, 503),
+)
+def picture(map_id: UUID) -> Response:
+    """Send the picture of a map."""
+    quantity = read_query(QuantityQuery).quantity
+
+    def draw(folder: Path) -> bytes:
+        raster = component(Rasters).get(folder / f"{quantity}.tif")
+        frame = frame_of(extent_of(raster.grid), _WIDTH, _TALLEST)
+        rings = coastline.read_rings(settings().data_dir / coastline.OUTLINE)
+        return drawing.draw(folder, quantity, frame, rings)
+
+    return _send(map_id, quantity, "picture", draw)
+
+
+def _folder(map_id: UUID) -> tuple[Path, bool]:
+    """Return the folder with the files of a map, and whether it is a preview."""
+    found = folders.raster_folder(str(map_id))
+    if found is None:
+        raise NotFound("There is no such map, or nothing of it is drawn yet.")
+    return found
+
+
+def _send(map_id: UUID, quantity: str, part: str, draw: Callable[[Path], bytes]) -> Response:
+    """Send a picture; one of a finished map never changes, so that browsers keep it."""
+    folder, is_preview = _folder(map_id)
+    if is_preview:
+        response = Response(draw(folder), mimetype="image/png")
+        keep_private(response)
+        return response
+    tag = f"{map_id}-{quantity}-{part}"
+    if request.if_none_match.contains_weak(tag):
+        response = Response(status=304)
+    else:
+        response = Response(draw(folder), mimetype="image/png")
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = f"private, max-age={_YEAR_S}, immutable"
+    return response

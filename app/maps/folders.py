@@ -1,0 +1,60 @@
+"""The folders of maps below DATA_DIR."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from app.web.faces import settings
+
+_SUMMARY, _PREVIEW = "map.json", "preview"
+_LARGEST = 64 * 1024 * 1024
+_DELETED = ".deleted-"
+
+
+def maps_dir() -> Path:
+    """Return the folder of all maps."""
+    return settings().data_dir.resolve() / "maps"
+
+
+def folder_of(map_id: str) -> Path:
+    """Return the folder of a map."""
+    return maps_dir() / map_id
+
+
+def raster_folder(map_id: str) -> tuple[Path, bool] | None:
+    """Return the folder with the files of a map, and whether it is a preview; None where there are none yet."""
+    folder = folder_of(map_id)
+    if (folder / _SUMMARY).is_file():
+        return folder, False
+    return (folder / _PREVIEW, True) if (folder / _PREVIEW).is_dir() else None
+
+
+def read_summary(map_id: str) -> dict[str, Any] | None:
+    """Return the summary of a finished map, or None."""
+    try:
+        with (folder_of(map_id) / _SUMMARY).open(encoding="utf-8") as stream:
+            content = json.loads(stream.read(_LARGEST))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def remove(map_id: str) -> None:
+    """Remove the files of a map. It is renamed first, so that no file of it is found a moment later."""
+    folder = folder_of(map_id)
+    gone = folder.with_name(f"{_DELETED}{map_id}")
+    with contextlib.suppress(OSError):
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def names() -> list[str]:
+    """Return the names of the folders of maps, those of unfinished removals included."""
+    with contextlib.suppress(OSError):
+        return sorted(path.name for path in maps_dir().iterdir())
+    return []

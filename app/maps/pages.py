@@ -1,0 +1,128 @@
+"""Pages of maps."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+from flask import Blueprint, Response, request
+
+from app.cartography import coastline
+from app.errors import AppError, Conflict, Unavailable, ValidationFailed
+from app.jobs import presence
+from app.jobs import service as jobs
+from app.jobs.folder import jobs_dir
+from app.jobs.schemas import JobDetail
+from app.maps import legends, service
+from app.maps.form import MapForm, form_for
+from app.maps.schemas import MapDetail, MapRequest, MapsQuery, QuantityQuery
+from app.web.faces import Reply, faces, keep_private, render, settings
+from app.web.input_validation import read_form, validate
+
+pages = Blueprint("maps", __name__)
+#: What changes something, which is registered only where `Settings.allows_changes`.
+changes = Blueprint("maps_changes", __name__)
+_LIST = ("maps/list.html", "maps/_form.html")
+_DAY_S = 86_400
+#: Maps on the page.
+_SHOWN = 50
+
+
+@pages.after_request
+@changes.after_request
+def _keep_private(response: Response) -> Response:
+    if not response.cache_control.max_age:
+        keep_private(response)
+    return response
+
+
+@pages.get("/map")
+@faces(*_LIST)
+def browse() -> Reply:
+    """Show the form that starts a map, and the maps that there are.
+
+    Template context: ``form`` MapForm, ``maps`` list of MapDetail.
+    """
+    return _list(form_for(request.args.get("species", ""), request.args.get("scenario", "")))
+
+
+def _list(form: MapForm, status: int = 200) -> Reply:
+    maps = service.browse(MapsQuery(limit=_SHOWN)).items
+    return Reply(None, status, {"form": form, "maps": maps})
+
+
+@changes.post("/map")
+def start_form() -> Response:
+    """Start a map and show it, or the form with its messages."""
+    fields = read_form()
+    species, scenario = fields.get("species", "").strip(), fields.get("scenario", "").strip()
+    try:
+        query = validate(MapRequest, {"species": species, "scenario": scenario or None})
+        _, map_id = service.start(query)
+    except (ValidationFailed, Conflict, Unavailable) as error:
+        return render(_list(form_for(species, scenario, error), error.status), *_LIST)
+    return Response(status=303, headers={"Location": f"/maps/{map_id}"})
+
+
+@pages.get("/maps/<uuid:map_id>")
+@faces("maps/page.html", "maps/_state.html")
+def detail(map_id: UUID) -> Reply:
+    """Show a map, or the progress of its job; ``?quantity=`` chooses what is shown.
+
+    Template context: ``data`` MapDetail, ``job`` JobDetail or None, ``runs`` whether it is not finished, ``quantity``,
+    ``quantities`` list of Legend, ``areas`` list of AreaRow, ``extent`` west, south, east and north or None, ``others``
+    ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
+    species, ``lacks_worker``.
+    """
+    found = service.detail(str(map_id))
+    try:
+        quantity = validate(QuantityQuery, {"quantity": request.args.get("quantity") or "suitability"}).quantity
+    except ValidationFailed:
+        quantity = "suitability"
+    job = _job_of(found)
+    runs = job is not None and job.ended_at is None
+    reply = Reply(
+        found,
+        context={
+            "job": job,
+            "runs": runs,
+            "quantity": quantity,
+            "quantities": legends.legends_of(found.content),
+            "areas": legends.area_rows(found.content),
+            "extent": service.extent_of_map(found),
+            "others": service.others_of(found),
+            "is_active": service.is_active(found.model.id),
+            "lacks_worker": runs and presence.lacks_worker(jobs_dir(settings().data_dir)),
+        },
+    )
+    if not runs and request.headers.get("HX-Request"):
+        # the page of a finished map has other parts
+        reply.headers["HX-Refresh"] = "true"
+    return reply
+
+
+def _job_of(found: MapDetail) -> JobDetail | None:
+    try:
+        return jobs.detail(found.job) if found.job is not None else None
+    except AppError:
+        return None
+
+
+@changes.post("/maps/<uuid:map_id>/delete")
+def remove_form(map_id: UUID) -> Response:
+    """Delete a map and show the others."""
+    service.remove(str(map_id))
+    return Response(status=303, headers={"Location": "/map"})
+
+
+@pages.get("/map/land.json")
+def land() -> Response:
+    """Return the outline of the land as GeoJSON."""
+    rings = coastline.read_rings(settings().data_dir / coastline.OUTLINE)
+    lines = [[[round(x, 3), round(y, 3)] for x, y in ring] for ring in rings]
+    content = json.dumps({"type": "MultiLineString", "coordinates": lines}, separators=(",", ":"))
+    response = Response(content, content_type="application/geo+json")
+    response.headers["Cache-Control"] = f"public, max-age={_DAY_S}"
+    response.add_etag()
+    response.make_conditional(request)
+    return response

@@ -1,0 +1,112 @@
+"""Schemas of maps in the API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from app.catalogue.refs import ModelRef, SpeciesRef
+from app.jobs.schemas import JobState
+from app.web.fields import PageQuery, Text, blank_is_none
+
+QuantityName = Literal["suitability", "verdict", "low", "high", "index", "mess", "most_dissimilar", "inside"]
+
+
+class MapRequest(BaseModel):
+    """Body of a request that starts a map: a model, or a species, whose active model is used."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: Text | None = Field(None, min_length=1, description="Id of a model.")
+    species: Text | None = Field(None, min_length=1, description="Slug or scientific name.")
+    scenario: Annotated[Text | None, BeforeValidator(blank_is_none)] = Field(
+        None, description="Label of a scenario of the layers; left out: the training conditions."
+    )
+    kind: Literal["suitability"] = "suitability"
+
+    @model_validator(mode="after")
+    def _one(self) -> MapRequest:
+        if (self.model is None) == (self.species is None):
+            raise ValueError("needs either model or species")
+        return self
+
+
+class Beyond(BaseModel):
+    """The part of a map that lies outside the area of applicability of its model."""
+
+    cells: int
+    share: float = Field(description="Of the cells with an answer.")
+    area_km2: float
+    area_share: float
+    sentence: str
+
+
+class LegendEntry(BaseModel):
+    """A verdict: its value in the file, its name, its words and its colour."""
+
+    index: int
+    verdict: str
+    label: str
+    colour: str
+
+
+class MapContent(BaseModel):
+    """What a finished map says; first how much of it lies beyond what the model has seen."""
+
+    beyond: Beyond
+    area_km2: dict[str, Any] = Field(description="`valid`, and `by_verdict`, in km² on the ellipsoid.")
+    cells: dict[str, Any] = Field(description="`total`, `valid` and `by_verdict`.")
+    threshold: dict[str, Any] = Field(description="`value` and `rule`.")
+    legend: list[LegendEntry]
+    grid: dict[str, Any]
+    predictors: list[str] = Field(description="The value of `most_dissimilar` is the position in this list.")
+    quantities: dict[str, dict[str, Any]]
+    sources: list[dict[str, Any]]
+    licences: list[str]
+    citation: str
+    notes: list[str]
+
+
+class MapDetail(BaseModel):
+    """One map."""
+
+    id: str
+    species: SpeciesRef
+    study: str
+    model: ModelRef
+    scenario: str | None
+    kind: str
+    state: JobState = Field(description="Of its job.")
+    job: str | None = Field(description="Id of its job.")
+    has_preview: bool = Field(description="Whether tiles show a coarse preview while the job runs.")
+    created_at: datetime
+    content: MapContent | None = Field(description="Null until the map is finished.")
+
+
+class DeletedMap(BaseModel):
+    """A map that was deleted."""
+
+    id: str
+
+
+class MapPage(BaseModel):
+    """A page of the list of maps."""
+
+    items: list[MapDetail]
+    next: str | None
+
+
+class MapsQuery(PageQuery):
+    """The parameters of the list of maps."""
+
+    species: Text | None = Field(None, description="Slug of a species.")
+
+
+class QuantityQuery(BaseModel):
+    """The parameter of files, tiles and pictures of a map."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    quantity: QuantityName = "suitability"

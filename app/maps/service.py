@@ -1,0 +1,247 @@
+"""Start, list, read and delete maps."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import uuid
+
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.exc import IntegrityError
+
+from app.catalogue import snapshot, versions
+from app.catalogue.refs import ModelRef, SpeciesRef
+from app.catalogue.species import Species
+from app.database.db import db
+from app.errors import Conflict, NotFound, ValidationFailed
+from app.jobs import service as jobs
+from app.jobs.tables import FINISHED, Job
+from app.maps import folders
+from app.maps.schemas import MapContent, MapDetail, MapPage, MapRequest, MapsQuery
+from app.maps.steps import KIND
+from app.maps.tables import Map
+from app.places.stores import store_or_none
+from app.registry import service as registry
+from app.web.paging import cut_page, read_cursor
+from ml.layers.store import extent_of
+from ml.layers.stored import UnknownScenarioError
+from ml.recipes.reports import Grid
+
+_NAMESPACE = uuid.UUID("6f1b8a52-3c0e-4f0c-9d58-8f1f3a7e2d10")
+#: Maps that the page of another one names.
+_MOST_OTHERS = 100
+_NO_LAYERS = (
+    "the layers that this model was trained on are not stored on this server, so that no map of it can be made; train "
+    "it again"
+)
+
+
+def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
+    """Start a map, or return the job of the same map.
+
+    Parameters
+    ----------
+    request : MapRequest
+    key : str, optional
+        Idempotency key of the client.
+
+    Returns
+    -------
+    job : Job
+    map_id : str
+
+    Raises
+    ------
+    ValidationFailed
+        There is no such species, model or scenario, or the study has no layers.
+    Conflict
+        The key was used for another map.
+    """
+    version = _version_of(request)
+    _check_layers(version, request)
+    about = {"model": version.id, "scenario": request.scenario, "kind": request.kind}
+    study = version.species.study.slug
+    earlier = [job for job in _jobs_of(study) if {name: job.parameters.get(name) for name in about} == about]
+    if key is None:
+        for job in earlier:
+            map_id = str(job.parameters["map"])
+            if job.state not in ("failed", "cancelled") and db.session.get(Map, map_id) is not None:
+                return job, map_id
+        # two simultaneous requests have the same name
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
+        name = f"same:{digest}:{sum(job.state in FINISHED for job in earlier)}"
+    else:
+        name = f"key:{key}"
+    map_id = str(uuid.uuid5(_NAMESPACE, f"{study}/{name}"))
+    parameters = {"map": map_id, **about}
+    repeated = db.session.scalar(select(Job).where(Job.kind == KIND, Job.study == study, Job.idempotency_key == name))
+    if repeated is not None and repeated.parameters == parameters and db.session.get(Map, map_id) is None:
+        raise Conflict("The map of this Idempotency-Key was deleted. Send a new key for a new map.")
+    if repeated is None:
+        db.session.add(
+            Map(
+                id=map_id,
+                model_id=version.id,
+                study=study,
+                scenario=request.scenario,
+                kind=request.kind,
+                job_key=name,
+            )
+        )
+    try:
+        # in one transaction with the row of the map
+        job = jobs.enqueue(KIND, study, parameters, name)
+    except IntegrityError:
+        db.session.rollback()
+        job = jobs.enqueue(KIND, study, parameters, name)
+    return job, map_id
+
+
+def _version_of(request: MapRequest) -> versions.ModelVersion:
+    if request.model is not None:
+        version = versions.find(request.model)
+        if version is None:
+            raise ValidationFailed([("/model", "there is no such model")])
+        return version
+    model = snapshot.current().resolve(request.species or "").model
+    version = versions.find(model.id) if model is not None else None
+    if version is None:
+        raise ValidationFailed([("/species", "this species has no active model")])
+    return version
+
+
+def _check_layers(version: versions.ModelVersion, request: MapRequest) -> None:
+    store = store_or_none(registry.card_of(version))
+    if store is None:
+        raise ValidationFailed([("/model" if request.model is not None else "/species", _NO_LAYERS)])
+    try:
+        store.open(request.scenario)
+    except UnknownScenarioError as error:
+        raise ValidationFailed([("/scenario", str(error))]) from None
+
+
+def _jobs_of(study: str) -> list[Job]:
+    statement = select(Job).where(Job.kind == KIND, Job.study == study).order_by(Job.created_at.desc(), Job.id.desc())
+    return list(db.session.scalars(statement))
+
+
+def _is_job_of_map() -> ColumnElement[bool]:
+    return and_(Job.kind == KIND, Job.study == Map.study, Job.idempotency_key == Map.job_key)
+
+
+def get(map_id: str) -> tuple[Map, Job | None]:
+    """Return a map and its job.
+
+    Raises
+    ------
+    NotFound
+        There is no such map.
+    """
+    row = db.session.execute(select(Map, Job).outerjoin(Job, _is_job_of_map()).where(Map.id == map_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no map “{map_id[:100]}”.")
+    return row[0], row[1]
+
+
+def detail(map_id: str) -> MapDetail:
+    """Return a map as the API shows it.
+
+    Raises
+    ------
+    NotFound
+        There is no such map.
+    """
+    return _as_detail(*get(map_id))
+
+
+def _as_detail(row: Map, job: Job | None) -> MapDetail:
+    summary = folders.read_summary(row.id)
+    files = folders.raster_folder(row.id)
+    state = job.state if job is not None else "failed"
+    species = row.model.species
+    return MapDetail(
+        id=row.id,
+        species=SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
+        study=row.study,
+        model=ModelRef(id=row.model_id, version=row.model.version),
+        scenario=row.scenario,
+        kind=row.kind,
+        state=state,
+        job=job.id if job is not None else None,
+        has_preview=files is not None and files[1],
+        created_at=row.created_at,
+        content=MapContent.model_validate(summary) if summary is not None and state == "succeeded" else None,
+    )
+
+
+def browse(query: MapsQuery) -> MapPage:
+    """Return a page of maps, latest first."""
+    statement = select(Map, Job).outerjoin(Job, _is_job_of_map()).order_by(Map.created_at.desc(), Map.id.desc())
+    if query.species is not None:
+        chosen = select(versions.ModelVersion.id).join(Species).where(Species.slug == query.species)
+        statement = statement.where(Map.model_id.in_(chosen))
+    position = read_cursor(query.cursor, str, 2)
+    if position is not None:
+        moment = jobs.moment_of(position[0])
+        statement = statement.where((Map.created_at < moment) | ((Map.created_at == moment) & (Map.id < position[1])))
+    rows = [(row[0], row[1]) for row in db.session.execute(statement.limit(query.limit + 1))]
+    page, cursor = cut_page(rows, query.limit, lambda row: (row[0].created_at.isoformat(), row[0].id))
+    return MapPage(items=[_as_detail(*row) for row in page], next=cursor)
+
+
+def others_of(found: MapDetail) -> list[tuple[str, str]]:
+    """Return id and scenario ("": the training conditions) of finished maps of the model under other conditions."""
+    statement = (
+        select(Map.id, Map.scenario)
+        .join(Job, _is_job_of_map())
+        .where(Map.model_id == found.model.id, Job.state == "succeeded")
+        .order_by(Map.created_at.desc())
+        .limit(_MOST_OTHERS)
+    )
+    rows: dict[str, str] = {}
+    for map_id, scenario in db.session.execute(statement):
+        rows.setdefault(scenario or "", map_id)
+    rows.pop(found.scenario or "", None)
+    return sorted(((map_id, scenario) for scenario, map_id in rows.items()), key=lambda row: row[1])
+
+
+def remove(map_id: str) -> None:
+    """Delete a map with its files; its job is cancelled where it is not finished.
+
+    Raises
+    ------
+    NotFound
+        There is no such map.
+    """
+    row, job = get(map_id)
+    job_id = job.id if job is not None and not job.is_finished else None
+    db.session.delete(row)
+    db.session.commit()
+    if job_id is not None:
+        with contextlib.suppress(Conflict, NotFound):
+            jobs.cancel(job_id)
+    folders.remove(map_id)
+
+
+def file_name(map_id: str) -> str:
+    """Return the beginning of the names of a map's files."""
+    row, _ = get(map_id)
+    label = f"-{row.scenario}" if row.scenario else ""
+    return re.sub(r"[^A-Za-z0-9]+", "-", f"{row.model.species.slug}{label}").strip("-")[:100]
+
+
+def is_active(model_id: str) -> bool:
+    """Return whether a model answers for its species."""
+    version = versions.find(model_id)
+    return version is not None and version.active
+
+
+def extent_of_map(found: MapDetail) -> tuple[float, float, float, float] | None:
+    """Return west, south, east and north of a map in degrees, of its layers before it is finished."""
+    if found.content is not None:
+        return extent_of(Grid.model_validate(found.content.grid))
+    version = versions.find(found.model.id)
+    store = store_or_none(registry.card_of(version)) if version is not None else None
+    return store.index.extent if store is not None else None

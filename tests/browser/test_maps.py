@@ -1,0 +1,110 @@
+"""A map from the form to the answer for a place, in the browser."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.stored_layers import WARMER, write_hills
+from tools import live
+
+SPECIES = "parus-major"
+# a worker starts two programs, on a busy machine
+MAP_MS = 180_000
+
+
+@pytest.fixture(scope="module")
+def site(prepared: Path, workroom: Path, model_tree: Path) -> Iterator[str]:
+    if not (live.PROJECT / "app/static/vendor/leaflet.js").exists():
+        pytest.fail("app/static/vendor/leaflet.js is missing; get it with `make fetch`")
+    environ = live.copy_site(prepared, workroom / "maps")
+    (card,) = model_tree.glob(f"*/{SPECIES}/*/card.json")
+    write_hills(Path(environ["DATA_DIR"]) / "layers", [json.loads(card.read_text())["training"]["data_fingerprint"]])
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "jobs", "work"]
+    with live.serving(environ) as running:
+        worker = subprocess.Popen(
+            command, cwd=live.PROJECT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            yield running.url
+        finally:
+            worker.terminate()
+            worker.wait(20)
+
+
+def _sideways(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def test_from_the_form_to_the_answer_for_a_place(site: str, browser: Browser) -> None:
+    said: list[str] = []
+    context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.goto("/")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Map").click()
+    page.locator("#map-species").select_option(SPECIES)
+    page.locator("#map-scenario").select_option(WARMER)
+    page.get_by_role("button", name="Make the map").click()
+    expect(page.locator("#map-beyond")).to_be_visible(timeout=MAP_MS)
+    expect(page.locator("#map-picture")).to_be_hidden()
+    expect(page.locator("#map .leaflet-tile-loaded").first).to_be_visible()
+    assert page.locator("#map .leaflet-tile-loaded").first.evaluate("tile => tile.naturalWidth") == 256
+
+    page.locator("#map-quantity").select_option("verdict")
+    expect(page.locator("[data-legend=verdict]")).to_be_visible()
+    expect(page.locator("[data-legend=suitability]")).to_be_hidden()
+    assert page.url.endswith("quantity=verdict")
+    expect(page.locator("#status")).to_have_text("The map shows Verdict")
+
+    # a click, and the same place by its coordinates
+    page.locator("#map").click()
+    expect(page.locator("#map-answer .verdict-word")).to_be_visible()
+    clicked = page.locator("#map-place-text").input_value()
+    page.locator("#map-place-text").fill("41.95, 2.55")
+    page.locator("#map-place button").click()
+    expect(page.locator("#map-answer .answer-place")).to_contain_text("41.95° N, 2.55° E")
+    expect(page.locator("#map-answer .answer-place")).to_contain_text(WARMER)
+    assert clicked != "41.95, 2.55"
+    page.locator("#map-place-text").fill("0, 0")
+    page.locator("#map-place button").click()
+    expect(page.locator("#map-answer")).to_contain_text("lies outside the layers")
+    # with the keyboard: the place in the middle
+    page.locator("#map").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#map-place-text")).not_to_have_value("0, 0")
+
+    address = page.url
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert _sideways(page) == 0
+    # the refused place is an error in Chromium's console
+    assert [text for text in said if "status of 422" not in text] == []
+    context.close()
+    _without_scripts(browser, site, address)
+
+
+def _without_scripts(browser: Browser, site: str, address: str) -> None:
+    """The same map as a picture, with the same legend; a place is a form."""
+    context = browser.new_context(base_url=site, java_script_enabled=False, viewport={"width": 360, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(address)
+    picture = page.locator("#map-picture img")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") > 100
+    expect(page.locator("[data-legend=verdict]")).to_be_visible()
+    page.locator("#map-quantity").select_option("mess")
+    page.locator("#map-show").click()
+    expect(page.locator("[data-legend=mess]")).to_be_visible()
+    page.locator("#map-place-text").fill("41.95, 2.55")
+    page.locator("#map-place button").click()
+    expect(page.locator(".answer-place")).to_contain_text("41.95° N, 2.55° E")
+    context.close()
