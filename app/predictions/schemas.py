@@ -95,6 +95,17 @@ def without_null(schema: dict[str, Any]) -> None:
     schema.update({**described, **schema})
 
 
+#: Stands for a member that a request does not have.
+LEFT_OUT: Any = object()
+
+
+def none_if_left_out(value: object) -> object:
+    """Return None for a member that was left out; a member that is null is refused."""
+    if value is None:
+        raise ValueError("must not be null; leave it out instead")
+    return None if value is LEFT_OUT else value
+
+
 class PredictionQuery(RequestOptions):
     """A species, and either conditions or a place whose conditions are read from the layers of its study."""
 
@@ -115,9 +126,15 @@ class PredictionQuery(RequestOptions):
         json_schema_extra=without_null,
         description="With `location`: the scenario whose layers are read, by its label; the conditions that the model "
         "was trained on when left out.",
-        validate_default=True,
     )
-    environment: Environment | None = Field(None, validate_default=True, json_schema_extra=without_null)
+    environment: Annotated[Environment | None, BeforeValidator(none_if_left_out)] = Field(
+        default_factory=lambda: LEFT_OUT, validate_default=True, json_schema_extra=without_null
+    )
+
+    @field_validator("location", "scenario", mode="before")
+    @classmethod
+    def _not_null(cls, value: object) -> object:
+        return none_if_left_out(value)
 
     @field_validator("scenario")
     @classmethod
