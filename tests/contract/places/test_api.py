@@ -116,6 +116,13 @@ def test_a_scenario_without_a_place(visitor):
     refused(visitor.post(URL, json=body), "/scenario", "belongs to a location, which is missing")
 
 
+@pytest.mark.parametrize("member", ["location", "scenario", "environment"])
+def test_a_member_that_is_null_is_refused(visitor, member):
+    kept = {"environment": HERE} if member == "location" else {"location": PLACE}
+    response = visitor.post(URL, json={"species": WHEATEAR, **kept, member: None})
+    refused(response, f"/{member}", "must not be null; leave it out instead")
+
+
 def test_a_model_of_other_layers_does_not_use_these(visitor):
     refused(
         ask(visitor, species=OTHER), "/location", "this model was trained on other layers than those that are stored"
