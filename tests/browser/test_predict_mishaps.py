@@ -152,15 +152,16 @@ def test_values_typed_while_an_answer_is_stored_do_not_lose_its_link(visit: Visi
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     posts = _record(page)
 
-    def late(route: Route) -> None:
-        page.wait_for_timeout(800)
-        route.continue_()
-
     page.locator(TREES).fill("46")
     expect(page).to_have_url(re.compile("env.trees=46"))
-    page.route("**/", late)
+    held: list[Route] = []
+    page.route("**/", lambda route: route.continue_() if held else held.append(route))
     page.locator("#copy-link").click()
+    expect(page.locator("#progress")).to_have_class(re.compile("htmx-request"))
     page.locator(TREES).fill("47")
+    page.wait_for_timeout(600)  # longer than the page waits for more keys
+    assert len(held) == 1
+    held[0].continue_()
     expect(page.locator("#status")).to_contain_text("permanent link is copied")
     link = page.evaluate("navigator.clipboard.readText()")
     # the values typed meanwhile are answered afterwards

@@ -187,9 +187,12 @@
     if (event.detail.requestConfig?.elt.id !== "conditions") return;
     if (event.detail.xhr.status !== 200) latest = stored.values = "";
     else if (event.detail.target.id === "answer") {
-      // A place has filled the fields by now.
-      answered = latest = valuesOf(byId("conditions"));
-      if (stored.values === event.detail.xhr.asked) stored.values = answered;
+      answered = event.detail.xhr.asked;
+      // The answer to a place has filled the fields by now.
+      if (event.detail.xhr.responseText.includes("hx-swap-oob")) {
+        answered = latest = valuesOf(byId("conditions"));
+        if (stored.values === event.detail.xhr.asked) stored.values = answered;
+      }
     }
     const button = byId("copy-link");
     if (copying && button?.dataset.permalink) copy(button);
