@@ -18,8 +18,6 @@ Names = tuple[str, ...]
 Scores = npt.NDArray[np.float64]
 #: The lowest score that is a match.
 ENOUGH = 72.0
-#: Genus, perhaps with a subgenus, and species at the beginning of a name.
-_GENUS_AND_SPECIES = re.compile(r"^([^\W\d_]+)( \([^\W\d_]+\))? ([^\W\d_][\w'’-]*)")
 _NOT_LETTERS = re.compile(r"[^\w]+|_", re.UNICODE)
 
 
@@ -47,15 +45,10 @@ def _pieces(padded: str) -> set[str]:
 def binomial(name: str) -> str:
     """Return the genus and species of a scientific name, without its authorship.
 
-    Both may be written in any case: ``TURDUS MERULA Linnaeus, 1758``, ``Turdus Merula L.``. A text that is not one
-    determined name, such as ``Larus cf. fuscus``, is returned as it is.
+    A text that is not one determined name, such as ``Larus cf. fuscus``, is returned as it is.
     """
-    canonical = read_name(name) or read_name(_GENUS_AND_SPECIES.sub(_in_usual_case, " ".join(name.split()), count=1))
+    canonical = read_name(name)
     return " ".join(canonical.split()[:2]) if canonical else name
-
-
-def _in_usual_case(name: re.Match[str]) -> str:
-    return f"{name[1].capitalize()}{(name[2] or '').title()} {name[3].lower()}"
 
 
 def shorten(text: str) -> str:

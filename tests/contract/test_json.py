@@ -60,15 +60,7 @@ def test_equal_inputs_share_a_cache_entry(ask, client, environment):
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "oenanthe-hispanica",
-        "OENANTHE HISPANICA",
-        " Oenanthe hispanica ",
-        "Oenanthe hispanica (Linnaeus, 1758)",
-        "OENANTHE HISPANICA Linnaeus, 1758",
-        "Oenanthe Hispanica L.",
-    ],
+    "name", ["oenanthe-hispanica", "OENANTHE HISPANICA", " Oenanthe hispanica ", "Oenanthe hispanica (Linnaeus, 1758)"]
 )
 def test_species_by_slug_or_scientific_name(ask, name):
     assert ask(species=name).json["species"]["slug"] == WHEATEAR

@@ -49,21 +49,3 @@ def test_beginnings_come_first():
 def test_any_text_can_be_asked(query):
     assert 0 <= score(query, WHEATEAR) <= 300
     assert all(len(gram) == 3 for gram in grams_of_query(query) | grams_of_name(query))
-
-
-@pytest.mark.parametrize(
-    "genus_and_species", ["Turdus merula", "TURDUS MERULA", "turdus merula", "Turdus Merula", "TURDUS merula"]
-)
-@pytest.mark.parametrize(
-    "authorship",
-    ["", " L.", " Linnaeus, 1758", " (Linnaeus, 1758)", " LINNAEUS, 1758", " (LINNAEUS, 1758)", " Linnaeus"],
-)
-def test_a_name_has_any_case_with_and_without_authorship(genus_and_species, authorship):
-    assert fold(binomial(genus_and_species + authorship)) == "turdus merula"
-
-
-@pytest.mark.parametrize(
-    "name", ["Turdus cf. merula", "TURDUS CF. MERULA", "Turdus Sp.", "Turdus", "Turdus merula / pilaris", ""]
-)
-def test_a_text_that_is_no_determined_name_stays(name):
-    assert binomial(name) == name
