@@ -68,7 +68,7 @@ def test_files_of_several_folders_and_json(model, layers, tmp_path, capsys):
     ("arguments", "text"),
     [
         (["--layers", "nowhere"], "nowhere does not exist"),
-        ([], "name the layers with --layers, or a study's folder with --files"),
+        ([], "name the layers with --layers, a study's folder with --files, or --layer-store"),
         (["--layers", "LAYERS/README.txt"], "README.txt"),
         (["--layers", "LAYERS/trees.tif"], "there is no layer for bare_rock, temperature, of the 3 predictors"),
         (["--layers", "LAYERS", "--scenario", "ssp585"], "no layer is of the scenario ssp585"),
