@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from ml.card import ModelCard
 from ml.predictors.encoding import EnvironmentValueError
 from ml.quality import quality_of
 
+log = logging.getLogger(__name__)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -49,13 +51,19 @@ def find(prediction_id: str) -> tuple[PredictionAnswer, ModelCard]:
 
 
 def browse(query: PredictionsQuery) -> PredictionPage:
-    """Return a page of predictions, latest first."""
+    """Return a page of predictions, latest first, without rows that are damaged."""
     (place,) = read_cursor(query.cursor, str) or (None,)
     slug = snapshot.current().resolve(query.species).slug if query.species is not None else None
     rows = tables.before(place, query.limit + 1, slug)
     page, cursor = cut_page(rows, query.limit, lambda row: (row.id,))
     cards = {row.model.id: registry.card_of(row.model) for row in page}
-    return PredictionPage(items=[stored_answer(row, cards[row.model.id]) for row in page], next=cursor)
+    items = []
+    for row in page:
+        try:
+            items.append(stored_answer(row, cards[row.model.id]))
+        except Unavailable:
+            log.warning("prediction %s is damaged and is left out of a list", row.id)
+    return PredictionPage(items=items, next=cursor)
 
 
 def count_by_species(since: datetime, until: datetime) -> list[tuple[Species, int]]:

@@ -11,7 +11,9 @@ from tests.contract.conftest import WHEATEAR, ask_of
 
 @pytest.fixture
 def damage(app, client, environment):
-    """Change the row of a new answer, and return its id."""
+    """Change the row of a new answer, and return its id. The rows are deleted at the end."""
+
+    ids = []
 
     def change(**columns):
         answer = ask_of(client, environment).json
@@ -20,9 +22,14 @@ def damage(app, client, environment):
             for name, edit in columns.items():
                 setattr(row, name, edit(getattr(row, name)))
             db.session.commit()
+        ids.append(answer["id"])
         return answer["id"]
 
-    return change
+    yield change
+    with app.app_context():
+        for prediction in ids:
+            db.session.delete(db.session.get(Prediction, prediction))
+        db.session.commit()
 
 
 def _without(values, name):
@@ -60,3 +67,7 @@ def test_an_answer_that_lost_its_numbers_is_named_as_damaged(client, damage, edi
         response = client.get(address)
         assert response.status_code == 503
         assert "damaged" in response.text
+    # the list has the others
+    listed = client.get("/api/v1/predictions?limit=100")
+    assert listed.status_code == 200
+    assert prediction not in [item["id"] for item in listed.json["items"]]
