@@ -98,7 +98,7 @@ def test_one_address_has_few_uploads_at_a_time(patient: int, workroom: Path) -> 
         opened: list[int] = []
 
         def is_full() -> bool:
-            """Open another upload, because one may have been lost on a busy machine; tell whether the next is refused."""
+            """Open another upload, because one may have been lost, and tell whether the next request is refused."""
             link = socket.create_connection(("127.0.0.1", front.port), 20, source_address=(caller, 0))
             stack.enter_context(link).sendall((head % len(opened)).encode() + b"x")
             opened.append(len(opened))
