@@ -59,22 +59,6 @@ def nearest(points, penalty, row):  # noqa: ANN001, ANN201
 
 
 @njit(cache=True, nogil=True)
-def nearest_rows(points, penalty, rows, squared):  # noqa: ANN001, ANN201
-    """Compute the squared distance of each row to its nearest point.
-
-    Parameters
-    ----------
-    points : float32, shape (n_predictors, n_points)
-    penalty : float32, shape (n_predictors,)
-    rows : float32, shape (n, n_predictors)
-    squared : float64, shape (n,)
-        Filled.
-    """
-    for r in range(rows.shape[0]):
-        _, squared[r] = nearest(points, penalty, rows[r])
-
-
-@njit(cache=True, nogil=True)
 def similarity(reference, offsets, row, out):  # noqa: ANN001, ANN201
     """Compute the MESS similarity of each predictor of a row.
 
@@ -115,28 +99,6 @@ def similarity(reference, offsets, row, out):  # noqa: ANN001, ANN201
         share = 100.0 * below / n
         # In range, the paper's case f = 0 occurs at the minimum alone, where the similarity is 0.
         out[j] = 2.0 * share if share <= 50.0 else 2.0 * (100.0 - share)
-
-
-@njit(cache=True, nogil=True)
-def within_ranges(reference, offsets, rows, within):  # noqa: ANN001, ANN201
-    """Find the rows whose `similarity` is negative for no predictor.
-
-    Parameters
-    ----------
-    reference : float32, shape (n_values,)
-    offsets : int64, shape (n_predictors + 1,)
-    rows : float32, shape (n, n_predictors)
-        Natural units.
-    within : bool, shape (n,)
-        Filled.
-    """
-    likeness = np.empty(rows.shape[1])
-    for r in range(rows.shape[0]):
-        similarity(reference, offsets, rows[r], likeness)
-        within[r] = True
-        for j in range(rows.shape[1]):
-            if likeness[j] < 0:
-                within[r] = False
 
 
 @njit(cache=True, nogil=True)

@@ -51,24 +51,6 @@ class SuitabilityAnswer:
 
 
 @dataclass(frozen=True)
-class RowPredictions:
-    """Predictions for many rows.
-
-    Attributes
-    ----------
-    suitability : ndarray of float64, shape (n,)
-    suitable : ndarray of bool, shape (n,)
-        Whether the suitability reaches the card's threshold.
-    inside : ndarray of bool, shape (n,)
-        Whether the row lies in the area of applicability; in the training ranges for a model without one.
-    """
-
-    suitability: NDArray[np.float64]
-    suitable: NDArray[np.bool_]
-    inside: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
 class RowMeasures:
     """What `SuitabilityAnswer` has for many rows, without a verdict and contributions; see `ml.serving.bulk`.
 

@@ -21,32 +21,16 @@ BLOCK_ROWS = 2**15
 
 
 @dataclass(frozen=True)
-class BulkAnswers:
-    """Answers for many rows.
+class BulkAnswers(RowMeasures):
+    """Answers for many rows: what was measured, and the verdicts.
 
     Attributes
     ----------
     verdict : ndarray of uint8, shape (n,)
         Index into `ml.serving.verdict.VERDICTS`.
-    suitability, low, high : ndarray of float64, shape (n,)
-        0..1; `low` and `high` are the ends of the interval.
-    inside : ndarray of bool, shape (n,)
-        Whether the row lies in the area of applicability; in the training ranges for a model without one.
-    index : ndarray of float64, shape (n,)
-        Dissimilarity index; NaN for a model without an area of applicability.
-    mess : ndarray of float64, shape (n,)
-    most_dissimilar : ndarray of int16, shape (n,)
-        Column of the predictor that `Novelty.most_dissimilar` names.
     """
 
     verdict: NDArray[np.uint8]
-    suitability: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    inside: NDArray[np.bool_]
-    index: NDArray[np.float64]
-    mess: NDArray[np.float64]
-    most_dissimilar: NDArray[np.int16]
 
     def __len__(self) -> int:
         return len(self.suitability)
@@ -121,4 +105,4 @@ def answer_encoded(
         inside=measures.inside | extrapolation,
         better_than_chance=artifact.quality.better_than_chance,
     )
-    return BulkAnswers(verdict, **measures.columns())
+    return BulkAnswers(**measures.columns(), verdict=verdict)

@@ -140,7 +140,7 @@ class _Search:
 
     @property
     def starts_inside(self) -> bool:
-        return bool(self._model.gauge.inside(self._natural, self._encoded)[0])
+        return bool(self._model.gauge.measure_rows(self._natural, self._encoded).inside[0])
 
     def steps(self) -> list[_Step]:
         """Return the first step of each continuous predictor that seems to cross, upwards and downwards."""
@@ -281,5 +281,5 @@ class _Search:
         crossed = self._threshold.reached_by(suitability) != self._side
         rows = np.flatnonzero(crossed)
         # Distances are computed for the rows that need them.
-        crossed[rows] = self._model.gauge.inside(natural[rows], encoded[rows])
+        crossed[rows] = self._model.gauge.measure_rows(natural[rows], encoded[rows]).inside
         return crossed, suitability

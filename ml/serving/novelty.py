@@ -12,10 +12,8 @@ from ml.kernels.distances import (
     lowest_similarities,
     nearest,
     nearest_points,
-    nearest_rows,
     similarity,
     squared_distances,
-    within_ranges,
 )
 from ml.serving.memory import share
 
@@ -221,26 +219,8 @@ class NoveltyGauge:
         """
         if self.area is None:
             return np.ones(len(encoded), bool)
-        squared = np.empty(len(encoded))
-        nearest_rows(self.area.points, self.area.penalty, self.area.coordinates(encoded), squared)
-        return np.asarray(np.sqrt(squared) <= self.area.threshold)
-
-    def inside(self, natural: NDArray[np.float32], encoded: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return whether the model can be applied to each row: `Novelty.inside` of many rows.
-
-        Parameters
-        ----------
-        natural : ndarray of float32, shape (n, n_predictors)
-            Natural units; entries of categorical predictors are ignored.
-        encoded : ndarray of float32, shape (n, n_predictors)
-
-        Returns
-        -------
-        ndarray of bool, shape (n,)
-        """
-        within = np.empty(len(natural), bool)
-        within_ranges(self.values, self._offsets, natural, within)
-        return within & self.near(encoded)
+        index, _ = self.area.locate_rows(encoded)
+        return np.asarray(index <= self.area.threshold)
 
     def measure(self, natural: NDArray[np.float32], encoded: NDArray[np.float32]) -> Novelty:
         """Measure one row.

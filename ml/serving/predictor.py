@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.card import ModelCard
-from ml.serving.answers import RowMeasures, RowPredictions, SuitabilityAnswer
+from ml.serving.answers import RowMeasures, SuitabilityAnswer
 from ml.serving.blend import Blend
 from ml.serving.contributions import Explanation, explain
 from ml.serving.interval import IntervalModel, Z, member_spread
@@ -134,31 +134,6 @@ class FastPredictor:
         ndarray of float64, shape (n,)
         """
         return self.blend.suitability(rows)
-
-    def predict_rows(self, X: NDArray[Any]) -> RowPredictions:
-        """Predict many rows: the values that `answer` gives for each of them, without intervals and contributions.
-
-        Parameters
-        ----------
-        X : ndarray, shape (n, n_predictors)
-            Natural units (level names where categorical), in the order of the card's predictors.
-
-        Returns
-        -------
-        RowPredictions
-
-        Raises
-        ------
-        EnvironmentValueError
-            A value that is missing, infinite or not a known level.
-        """
-        encoded = self.encoder.encode_rows(X)
-        suitability = self.predict_encoded(encoded)
-        return RowPredictions(
-            suitability,
-            self._threshold.reached_by(suitability),
-            self.gauge.inside(self.encoder.natural_rows(X), encoded),
-        )
 
     def answer(self, row: Sequence[float | str]) -> SuitabilityAnswer:
         """Return the complete answer for one row.

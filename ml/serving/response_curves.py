@@ -83,7 +83,7 @@ def response_curves(model: FastPredictor, row: Sequence[float | str], points: in
         if predictors[j].type == "continuous":
             natural[part, j] = grid
     suitability = model.predict_encoded(encoded)
-    inside = model.gauge.inside(natural, encoded)
+    inside = model.gauge.measure_rows(natural, encoded).inside
     curves, begin = [], 0
     for j, (predictor, grid, value) in enumerate(zip(predictors, grids, row, strict=True)):
         part = slice(begin, begin + len(grid))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.serving.artifact import Artifact
+from ml.serving.bulk import answer_rows
 from ml.serving.verdict import VERDICTS, Verdict, judge
 
 RECORDED = "a place where it was recorded"
@@ -105,9 +106,9 @@ def _examples(artifact: Artifact) -> Iterator[Environment]:
     chosen = np.unique(np.linspace(0, len(encoded) - 1, min(len(encoded), MOST_RECORDS)).round().astype(int))
     rows = [_natural(row, artifact) for row in encoded[chosen]]
     table = np.array([list(row.values()) for row in rows], dtype=object)
-    predictions = artifact.predictor.predict_rows(table)
-    order = np.argsort(-predictions.suitability, kind="stable")
-    yield from (rows[i] for i in order if predictions.suitable[i] and predictions.inside[i])
+    answers = answer_rows(artifact, table)
+    order = np.argsort(-answers.suitability, kind="stable")
+    yield from (rows[i] for i in order if VERDICTS[answers.verdict[i]] == "suitable")
 
 
 def _natural(row: NDArray[np.float32], artifact: Artifact) -> Environment:
@@ -160,19 +161,13 @@ def _steps(artifact: Artifact, environment: Environment, name: str, values: list
     rows = np.array([list({**environment, name: value}.values()) for value in values], dtype=object)
     names = list(environment)
     order = [names.index(predictor.name) for predictor in artifact.card.predictors]
-    predictions = artifact.predictor.predict_rows(rows[:, order])
-    end = len(values) if predictions.inside.all() else int(np.argmin(predictions.inside))
-    if predictions.suitable[:end].all():
-        return []
     steps: list[Step] = []
     reached = VERDICTS.index("suitable")
-    for value in values[:end]:
-        verdict = verdict_at(artifact, {**environment, name: value})
-        place = VERDICTS.index(verdict)
-        if place < reached or verdict == "cannot_say":
+    for value, place in zip(values, answer_rows(artifact, rows[:, order]).verdict.tolist(), strict=True):
+        if place < reached or VERDICTS[place] == "cannot_say":
             break
         if place > reached:
-            steps.append(Step(value, verdict))
+            steps.append(Step(value, VERDICTS[place]))
             reached = place
     complete = steps and steps[0].verdict == "probably_suitable" and steps[-1].verdict.endswith("unsuitable")
     return steps if complete else []

@@ -23,6 +23,11 @@ def cut(value):
     return Cutoff(value, "own", None, None)
 
 
+def measure(model, table):
+    """The measures of a table of natural values."""
+    return model.measure_rows(model.encoder.natural_rows(table), model.encoder.encode_rows(table))
+
+
 def by_brute_force(model, row, threshold):
     """The smallest share of the range, over continuous predictors, that crosses and is inside; None without one."""
     side = model.answer(row).suitability >= threshold
@@ -34,7 +39,7 @@ def by_brute_force(model, row, threshold):
         values = np.linspace(low, high, N)
         table = np.array([row] * N, object)
         table[:, j] = values
-        result = model.predict_rows(table)
+        result = measure(model, table)
         crossed = ((result.suitability >= threshold) != side) & result.inside
         if crossed.any():
             size = np.abs(values[crossed] - row[j]).min() / (high - low)

@@ -174,7 +174,7 @@ def test_many_rows_and_one_row_agree(categorical, seed):
     gauge = gauge_of(rows, _area(rows, [0.4, 0.3, 0.2, 0.1], categorical), categorical)
     new = _elsewhere(seed, rows, categorical)
     near = gauge.near(new)
-    assert gauge.inside(new, new).tolist() == [gauge.measure(row, row).inside for row in new]
+    assert gauge.measure_rows(new, new).inside.tolist() == [gauge.measure(row, row).inside for row in new]
     assert near.tolist() == [gauge.measure(row, row).index <= gauge.area.threshold for row in new]
     assert near[:0].shape == gauge.near(new[:0]).shape
 

@@ -51,7 +51,9 @@ def test_the_whole_blends_contributions_sum_to_its_answer(request, kind, row):
     )
     [predicted] = model.predict(np.array([row], dtype=object))
     assert answer.suitability == predicted
-    assert model.predict_rows(np.array([row], dtype=object)).inside.tolist() == [answer.novelty.inside]
+    rows = np.array([row], dtype=object)
+    many = model.measure_rows(model.encoder.natural_rows(rows), model.encoder.encode_rows(rows))
+    assert many.inside.tolist() == [answer.novelty.inside]
 
 
 @pytest.mark.parametrize("kind", ["survey", "records"])
