@@ -19,9 +19,10 @@ DIGITS = 3
 
 
 def exact(value: float) -> str:
-    """Return the shortest text that reads back as the same number, for the values of a request.
+    """Return a number of a request with all of its digits, for pages: with a hyphen and without separators.
 
-    The text can be typed into a field: it has a hyphen before a negative number and no separators.
+    Fields and addresses have `ml.predictors.encoding.number_text`, which reads back as the same number however large
+    it is; here a number of more than 24 digits is written as a product with a power of ten.
     """
     return _plain(Decimal(repr(float(value))))
 

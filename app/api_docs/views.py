@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.api_docs import openapi
 from app.components import component, components
 from app.errors import Unavailable
-from app.predictions.schemas import PredictionQuery
+from app.predictions.query_schemas import PredictionQuery
 from app.registry import service as registry
 
 log = logging.getLogger(__name__)

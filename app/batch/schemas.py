@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootModel, WithJsonSchema, field_validator
 
 from app.jobs.schemas import JobDetail
-from app.predictions.schemas import SUITABLE_MEANING, VERDICT_MEANING, Extrapolation, RequestOptions, read_threshold
+from app.predictions.query_schemas import Extrapolation, RequestOptions, read_threshold
+from app.predictions.schemas import SUITABLE_MEANING, VERDICT_MEANING
 from app.web.fields import plain_text
 from ml.serving.verdict import Verdict
 

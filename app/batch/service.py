@@ -29,7 +29,7 @@ from app.errors import Conflict, ValidationFailed
 from app.jobs import service as jobs
 from app.jobs.tables import FINISHED, Job
 from app.limits.limiter import charge_answers
-from app.predictions.schemas import Extrapolation, RequestOptions
+from app.predictions.query_schemas import Extrapolation, RequestOptions
 from app.registry import service as registry
 from app.telemetry.logs import note
 from app.web.faces import settings

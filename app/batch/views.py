@@ -17,7 +17,7 @@ from app.batch.storage import Draft
 from app.errors import NotFound, UnsupportedType, ValidationFailed
 from app.jobs import service as jobs
 from app.web.csv_download import csv_download
-from app.web.faces import API_PREFIX, Reply, faces, keep_private
+from app.web.faces import API_PREFIX, Reply, faces, keep_all_private
 from app.web.idempotency import idempotency_key
 from app.web.input_validation import read_json, read_query, validate
 from app.web.operations import Operation
@@ -32,13 +32,7 @@ _ALSO_IN_ADDRESS = ("extrapolation", "threshold", "species")
 #: A thousand rows of two hundred predictors.
 _MOST_VALUES = 200_000
 
-
-@api.after_request
-@pages.after_request
-@results.after_request
-def _keep_private(response: Response) -> Response:
-    keep_private(response)
-    return response
+keep_all_private(api, pages, results)
 
 
 @api.post("/predictions/batch")

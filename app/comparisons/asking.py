@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from app.errors import OutsideArea
 from app.predictions import inference
 from app.predictions.conditions import Canonical
-from app.predictions.schemas import ComputedPart, RequestOptions, ThresholdUsed
+from app.predictions.query_schemas import RequestOptions
+from app.predictions.schemas import ComputedPart, ThresholdUsed
 from app.predictions.verdict import reason_for, refuse_outside, verdict_for
 from ml.serving.artifact import Artifact
 from ml.serving.verdict import Verdict, is_suitable

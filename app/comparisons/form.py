@@ -13,7 +13,7 @@ from app.comparisons.subjects import Panel, Subject
 from app.errors import AppError, ValidationFailed
 from app.predictions import form as predict_form
 from app.predictions.conditions import value_texts
-from app.predictions.schemas import ALSO_IN_ADDRESS
+from app.predictions.query_schemas import ALSO_IN_ADDRESS
 from app.web.input_validation import pointer_parts
 from ml.card import Predictor
 

@@ -8,16 +8,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
-from app.predictions.schemas import (
-    MOST_PREDICTORS,
-    SUITABLE_MEANING,
-    VERDICT_MEANING,
-    Contribution,
-    Environment,
-    Novelty,
-    RequestOptions,
-    ThresholdUsed,
-)
+from app.predictions.query_schemas import MOST_PREDICTORS, Environment, RequestOptions
+from app.predictions.schemas import SUITABLE_MEANING, VERDICT_MEANING, Contribution, Novelty, ThresholdUsed
 from app.web.fields import Text, plain_text
 from ml.card import Metric, Threshold
 from ml.quality import Quality

@@ -25,7 +25,7 @@ from app.comparisons.subjects import name_of
 from app.errors import NotFound, Unavailable, ValidationFailed
 from app.limits.limiter import charge_answers
 from app.predictions.conditions import Canonical, read_environment
-from app.predictions.schemas import RequestOptions
+from app.predictions.query_schemas import RequestOptions
 from app.registry import service as registry
 from ml.card import Conditions, Metric, ModelCard
 from ml.quality import quality_of

@@ -21,21 +21,16 @@ from app.comparisons.schemas import (
     SpeciesComparisonQuery,
 )
 from app.errors import AppError, NotFound, OutsideArea, ValidationFailed
-from app.predictions.schemas import ALSO_IN_ADDRESS
+from app.predictions.query_schemas import ALSO_IN_ADDRESS
 from app.web.csv_download import csv_download
-from app.web.faces import API_PREFIX, DECISIVE, Reply, faces, keep_private
+from app.web.faces import API_PREFIX, DECISIVE, Reply, faces, keep_all_private
 from app.web.input_validation import read_json, read_query, validate
 from app.web.operations import Operation
 
 api = Blueprint("comparisons_api", __name__, url_prefix=f"{API_PREFIX}/comparisons")
 pages = Blueprint("comparisons", __name__, url_prefix="/compare")
 
-
-@api.after_request
-@pages.after_request
-def _keep_private(response: Response) -> Response:
-    keep_private(response)
-    return response
+keep_all_private(api, pages)
 
 
 # Headers for a reply that replaces the form as well, with messages or another column.

@@ -9,11 +9,11 @@ from app.errors import Conflict
 from app.gbif import schemas, service
 from app.gbif.schemas import GbifRequest
 from app.gbif.service import FetchRuns
-from app.jobs import service as jobs
+from app.jobs.replies import accepted
 from app.jobs.schemas import JobDetail
 from app.studies import own
 from app.studies.pages import files_page
-from app.web.faces import API_PREFIX, Reply, faces, keep_private
+from app.web.faces import API_PREFIX, Reply, faces, keep_all_private
 from app.web.idempotency import idempotency_key
 from app.web.input_validation import read_form, read_json
 from app.web.operations import Operation
@@ -25,12 +25,7 @@ _REFUSED = (
     "or its DOI, such as 10.15468/dl.abcdef."
 )
 
-
-@api.after_request
-@pages.after_request
-def _keep_private(response: Response) -> Response:
-    keep_private(response)
-    return response
+keep_all_private(api, pages)
 
 
 @api.post("/studies/<slug:slug>/gbif")
@@ -51,7 +46,7 @@ def fetch(slug: str) -> Reply:
     """Start a fetch."""
     own.load(slug)
     job = service.start(slug, read_json(GbifRequest), idempotency_key())
-    return Reply(jobs.as_detail(job), 202, headers={"Location": f"{API_PREFIX}/jobs/{job.id}"})
+    return accepted(job)
 
 
 @pages.post("/studies/<slug:slug>/gbif")

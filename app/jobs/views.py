@@ -13,7 +13,7 @@ from app.jobs import presence, service
 from app.jobs.folder import LONGEST_LINE, jobs_dir, read_log
 from app.jobs.schemas import JobDetail, JobLogText, JobPage, JobsQuery, LogQuery
 from app.jobs.steps import find_kind
-from app.web.faces import API_PREFIX, Reply, face, faces, keep_private, settings
+from app.web.faces import API_PREFIX, Reply, face, faces, keep_all_private, settings
 from app.web.input_validation import read_query
 from app.web.operations import Operation, Schema
 
@@ -27,14 +27,7 @@ _ID: dict[str, Schema] = {"id": {"type": "string", "format": "uuid"}}
 # Bytes of the log on the page.
 _TAIL = 8_000
 
-
-@api.after_request
-@pages.after_request
-@changes_api.after_request
-@changes.after_request
-def _keep_private(response: Response) -> Response:
-    keep_private(response)
-    return response
+keep_all_private(api, pages, changes_api, changes)
 
 
 @api.get("/jobs")

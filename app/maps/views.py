@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, Response
+from flask import Blueprint
 
-from app.jobs import service as jobs
+from app.jobs.replies import accepted
 from app.jobs.schemas import JobDetail
 from app.maps import service
 from app.maps.schemas import DeletedMap, MapDetail, MapPage, MapRequest, MapsQuery
-from app.web.faces import API_PREFIX, Reply, faces, keep_private
+from app.web.faces import API_PREFIX, Reply, faces, keep_all_private
 from app.web.idempotency import idempotency_key
 from app.web.input_validation import read_json, read_query
 from app.web.operations import Operation, Schema
@@ -20,12 +20,7 @@ api = Blueprint("maps_api", __name__, url_prefix=API_PREFIX)
 changes = Blueprint("maps_changes_api", __name__, url_prefix=API_PREFIX)
 ID: dict[str, Schema] = {"id": {"type": "string", "format": "uuid"}}
 
-
-@api.after_request
-@changes.after_request
-def _keep_private(response: Response) -> Response:
-    keep_private(response)
-    return response
+keep_all_private(api, changes)
 
 
 @changes.post("/maps")
@@ -46,8 +41,7 @@ def _keep_private(response: Response) -> Response:
 def start() -> Reply:
     """Start a map."""
     job, map_id = service.start(read_json(MapRequest), idempotency_key())
-    headers = {"Location": f"{API_PREFIX}/jobs/{job.id}", "Link": f'<{API_PREFIX}/maps/{map_id}>; rel="related"'}
-    return Reply(jobs.as_detail(job), 202, headers=headers)
+    return accepted(job, Link=f'<{API_PREFIX}/maps/{map_id}>; rel="related"')
 
 
 @api.get("/maps")

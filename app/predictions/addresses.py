@@ -46,29 +46,35 @@ def others_url(answer: PredictionAnswer, card: ModelCard) -> str:
 
 def curl(answer: PredictionAnswer, card: ModelCard, site: str) -> str:
     """Return a curl command for the same request, with its threshold and its choice for conditions outside."""
-    asked = place_query(answer) or {"environment": answer.environment}
-    request: dict[str, object] = {"species": answer.species.slug, **asked}
-    if answer.threshold.rule == OWN:
-        request["threshold"] = answer.threshold.value
-    elif answer.threshold.rule != card.threshold_rule:
-        request["threshold"] = answer.threshold.rule
-    if answer.extrapolation != "flag":
-        request["extrapolation"] = answer.extrapolation
+    request = {
+        "species": answer.species.slug,
+        **(place_query(answer) or {"environment": answer.environment}),
+        **_request_options(answer, card),
+    }
     body = orjson.dumps(request).decode()
     address = shlex.quote(f"{site}/api/v1/predictions")
     return f"curl {address} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
-def _options(answer: PredictionAnswer, card: ModelCard) -> dict[str, str]:
-    """Return the fields of a form for the options of an answer that differ from the usual ones."""
-    options = {}
+def _request_options(answer: PredictionAnswer, card: ModelCard) -> dict[str, float | str]:
+    """Return the options of an answer that differ from the usual ones, as a query has them."""
+    options: dict[str, float | str] = {}
     if answer.threshold.rule == OWN:
-        options = {"threshold": "own", "own_threshold": number_text(answer.threshold.value)}
+        options["threshold"] = answer.threshold.value
     elif answer.threshold.rule != card.threshold_rule:
         options["threshold"] = answer.threshold.rule
     if answer.extrapolation != "flag":
         options["extrapolation"] = answer.extrapolation
     return options
+
+
+def _options(answer: PredictionAnswer, card: ModelCard) -> dict[str, str]:
+    """Return the same options as the fields of a form have them."""
+    options = _request_options(answer, card)
+    own = options.get("threshold")
+    if isinstance(own, float):
+        options |= {"threshold": OWN, "own_threshold": number_text(own)}
+    return {name: str(value) for name, value in options.items()}
 
 
 def _values(answer: PredictionAnswer) -> dict[str, str]:

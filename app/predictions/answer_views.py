@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint
 
 from app.database.replica import from_replica
 from app.predictions import explanation, stored
 from app.predictions.explanation_schemas import ExplanationAnswer
 from app.predictions.presentation import present
 from app.predictions.statement import state
-from app.web.faces import API_PREFIX, Reply, face, faces, keep_private, site_root
+from app.web.faces import API_PREFIX, Reply, face, faces, keep_all_private, site_root
 from app.web.operations import Operation
 
 api = Blueprint("answers_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("answers", __name__)
 
-
-@api.after_request
-@pages.after_request
-def _keep_private(response: Response) -> Response:
-    """Forbid caches to store what an answer contains."""
-    keep_private(response)
-    return response
+keep_all_private(api, pages)
 
 
 @api.get("/predictions/<slug:prediction_id>/explanation")

@@ -10,7 +10,8 @@ from app.catalogue.refs import ModelRef, SpeciesRef
 from app.catalogue.species import Species
 from app.predictions.conditions import Canonical
 from app.predictions.place_schemas import Location
-from app.predictions.schemas import ComputedPart, Extrapolation, PredictionAnswer, StoredPart, ThresholdUsed
+from app.predictions.query_schemas import Extrapolation
+from app.predictions.schemas import ComputedPart, PredictionAnswer, StoredPart, ThresholdUsed
 from app.predictions.verdict import reason_for, verdict_for
 from ml.card import ModelCard
 from ml.quality import Quality

@@ -14,7 +14,8 @@ from app.errors import AppError, Unavailable, ValidationFailed
 from app.predictions import form_place
 from app.predictions.conditions import Canonical, value_texts
 from app.predictions.place_schemas import PlaceInForm
-from app.predictions.schemas import NAMES_OF_RULES, RULES, PredictForm
+from app.predictions.query_schemas import NAMES_OF_RULES, RULES
+from app.predictions.schemas import PredictForm
 from app.registry import service as registry
 from app.registry.examples import FirstExample
 from app.species import service as species_service

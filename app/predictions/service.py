@@ -14,7 +14,8 @@ from app.predictions import tables, usage
 from app.predictions.answers import assemble_answer, refs_of, stored_part
 from app.predictions.conditions import Canonical, read_environment
 from app.predictions.inference import cached_or_computed, threshold_of
-from app.predictions.schemas import ComputedPart, PredictionAnswer, PredictionQuery, StoredPart
+from app.predictions.query_schemas import PredictionQuery
+from app.predictions.schemas import ComputedPart, PredictionAnswer, StoredPart
 from app.predictions.verdict import refuse_outside
 from app.registry import service as registry
 from app.telemetry.logs import note

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.errors import FieldErrors, OutsideArea
-from app.predictions.schemas import ComputedPart, Extrapolation, Novelty, ThresholdUsed
+from app.predictions.query_schemas import Extrapolation
+from app.predictions.schemas import ComputedPart, Novelty, ThresholdUsed
 from app.web.input_validation import pointer
 from ml.card import ModelCard
 from ml.numbers import distances, range_seen, with_unit

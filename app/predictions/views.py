@@ -16,14 +16,8 @@ from app.predictions import form as forms
 from app.predictions.explanation import explain_answer
 from app.predictions.field_groups import FieldGroup, group_fields
 from app.predictions.presentation import present, start_word, value_text
-from app.predictions.schemas import (
-    ALSO_IN_ADDRESS,
-    PredictForm,
-    PredictionAnswer,
-    PredictionPage,
-    PredictionQuery,
-    PredictionsQuery,
-)
+from app.predictions.query_schemas import ALSO_IN_ADDRESS, PredictionQuery
+from app.predictions.schemas import PredictForm, PredictionAnswer, PredictionPage, PredictionsQuery
 from app.registry import service as registry
 from app.registry.examples import FirstExample, first_example
 from app.web.faces import API_PREFIX, Reply, face, faces, keep_private, site_root

@@ -14,7 +14,7 @@ from app.records.schemas import RecordsAnswer, RecordsChange, Rows, RowsQuery
 from app.records.service import StudyRecords
 from app.studies.steps import steps_of
 from app.web.entity_tags import etag, revision_of_form
-from app.web.faces import API_PREFIX, FRAGMENT, Reply, face, faces, keep_private, render, settings
+from app.web.faces import API_PREFIX, FRAGMENT, Reply, face, faces, keep_all_private, render, settings
 from app.web.form_values import BUTTON, FormErrors, change_of_button
 from app.web.input_validation import read_form, read_json, read_query, validate
 from app.web.operations import Operation
@@ -26,12 +26,7 @@ MOST_SPECIES = 200
 #: The elements that a fragment replaces, by the id in the header HX-Target.
 _FRAGMENTS = {"records-form": "records/_form.html"}
 
-
-@api.after_request
-@pages.after_request
-def _keep_private(response: Response) -> Response:
-    keep_private(response)
-    return response
+keep_all_private(api, pages)
 
 
 @api.get("/records")

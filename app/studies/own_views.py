@@ -25,7 +25,7 @@ from app.studies.upload_headers import ContentRange, Digests
 from app.studies.uploads import Arrival, OutOfOrder
 from app.web import body_limits
 from app.web.entity_tags import if_match
-from app.web.faces import API_PREFIX, Reply, faces, keep_private, settings
+from app.web.faces import API_PREFIX, Reply, faces, keep_all_private, settings
 from app.web.idempotency import idempotency_key
 from app.web.input_validation import pointer, read_json
 from app.web.operations import Operation
@@ -51,10 +51,7 @@ class FilesRefused(AppError):
         self.status = result.refused[0].status
 
 
-@api.after_request
-def _keep_private(response: Response) -> Response:
-    keep_private(response)
-    return response
+keep_all_private(api)
 
 
 @api.errorhandler(OutOfOrder)

@@ -17,7 +17,7 @@ from app.studies.schemas import NewStudy, Refusal, StudyChange, StudyFiles, Uplo
 from app.studies.steps import steps_of
 from app.studies.uploads import OutOfOrder
 from app.web.entity_tags import revision_of_form
-from app.web.faces import Reply, faces, keep_private, render, settings
+from app.web.faces import Reply, faces, keep_all_private, render, settings
 from app.web.fields import PageQuery
 from app.web.input_validation import read_form, read_query
 from ml.recipes.recipe import LONGEST_FILE_NAME
@@ -26,11 +26,7 @@ pages = Blueprint("studies", __name__)
 #: The title of a study whose files arrive before a usable title.
 UNTITLED = "Untitled study"
 
-
-@pages.after_request
-def _keep_private(response: Response) -> Response:
-    keep_private(response)
-    return response
+keep_all_private(pages)
 
 
 @pages.get("/studies")

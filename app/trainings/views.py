@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from app.errors import AppError, Conflict, Unavailable, ValidationFailed
-from app.jobs import service as jobs
+from app.jobs.replies import accepted
 from app.jobs.schemas import JobDetail
 from app.registry import activations
 from app.studies import own
@@ -15,7 +15,7 @@ from app.trainings import activity, form, frozen, service
 from app.trainings.preflight import preflight
 from app.trainings.schemas import StudyVersions, TrainingRequest
 from app.web.entity_tags import if_match, revision_of_form
-from app.web.faces import API_PREFIX, Reply, faces, keep_private, render
+from app.web.faces import API_PREFIX, Reply, faces, keep_all_private, render
 from app.web.fields import PageQuery
 from app.web.idempotency import idempotency_key
 from app.web.input_validation import read_form, read_json, read_query
@@ -26,12 +26,7 @@ api = Blueprint("trainings_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("trainings", __name__)
 _START = ("trainings/start.html", "trainings/_start.html")
 
-
-@api.after_request
-@pages.after_request
-def _keep_private(response: Response) -> Response:
-    keep_private(response)
-    return response
+keep_all_private(api, pages)
 
 
 @api.get("/studies/<slug:slug>/preflight")
@@ -71,7 +66,7 @@ def start(slug: str) -> Reply:
     query = read_json(TrainingRequest) if has_body else TrainingRequest()
     revision = if_match()
     job = service.start(slug, query, key, query.revision if revision is None else revision)
-    return Reply(jobs.as_detail(job), 202, headers={"Location": f"{API_PREFIX}/jobs/{job.id}"})
+    return accepted(job)
 
 
 @api.get("/studies/<slug:slug>/versions")

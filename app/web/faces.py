@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, ParamSpec, cast
 
-from flask import Response, current_app, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
 from pydantic import BaseModel
 
 from app.config.settings import Settings
@@ -89,9 +89,16 @@ def render(reply: Reply, page: str = "", fragment: str = "") -> Response:
     return response
 
 
-def keep_private(response: Response) -> None:
+def keep_private(response: Response) -> Response:
     """Forbid caches to store a response, because it contains what somebody asked."""
     response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def keep_all_private(*blueprints: Blueprint) -> None:
+    """Forbid caches to store any response of blueprints."""
+    for blueprint in blueprints:
+        blueprint.after_request(keep_private)
 
 
 def to_json(data: BaseModel | None, status: int = 200) -> Response:

@@ -23,7 +23,7 @@ from app.errors import AppError
 from app.limits.counts import RequestCounts
 from app.outbox.outbox import Outbox
 from app.predictions import service
-from app.predictions.schemas import PredictionQuery
+from app.predictions.query_schemas import PredictionQuery
 from app.redis_client import RedisClient
 from app.registry.examples import preload
 from app.telemetry import logs

@@ -12,7 +12,7 @@ from flask import Flask, request
 from app.errors import AppError
 from app.predictions import form as forms
 from app.predictions.conditions import Canonical, cache_key, read_environment
-from app.predictions.schemas import ALSO_IN_ADDRESS, PredictionQuery
+from app.predictions.query_schemas import ALSO_IN_ADDRESS, PredictionQuery
 from app.web.input_validation import pointer_parts, read_json, validate
 from ml.card import ModelCard, Predictor
 from tools.fuzzing.targets import Mutate

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from app.errors import ValidationFailed
 from app.predictions.conditions import cache_key, read_environment
 from app.predictions.form import PREFIX, environment_of, query_of, value_texts
-from app.predictions.schemas import PredictionQuery
+from app.predictions.query_schemas import PredictionQuery
 from app.web.input_validation import pointer, pointer_parts, validate
 from ml.card import ModelCard, Predictor
 
