@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.batch.schemas import BatchParameters
-from app.batch.service import Chosen
+from app.batch.service import Selection
 from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry, StudyEntry
 from app.web.input_validation import validate
@@ -133,7 +133,7 @@ class Preview:
         return all(use.is_present for use in self.uses)
 
 
-def preview(chosen: Chosen, rows: Rows) -> Preview:
+def preview(selection: Selection, rows: Rows) -> Preview:
     """Return what the beginning of a table shows.
 
     Raises
@@ -147,7 +147,7 @@ def preview(chosen: Chosen, rows: Rows) -> Preview:
         raise ValueError(f"{rows.name} has no rows")
     is_cut = len(chunk) > _MOST_CHECKED or next(chunks, None) is not None
     first = Chunk(chunk.lines[:_MOST_CHECKED], chunk.rows[:_MOST_CHECKED], chunk.header)
-    predictors = predictors_of(chosen)
+    predictors = predictors_of(selection)
     present = [one for one in predictors if one.name in first.columns]
     mark = DecimalMark()
     mark.read(first.columns, [one.name for one in present if one.type == "continuous"])
@@ -177,26 +177,26 @@ def preview(chosen: Chosen, rows: Rows) -> Preview:
     )
 
 
-def missing(chosen: Chosen, rows: Rows) -> list[str]:
+def missing(selection: Selection, rows: Rows) -> list[str]:
     """Return the predictors that have no column."""
-    return missing_columns(predictors_of(chosen), rows.header)
+    return missing_columns(predictors_of(selection), rows.header)
 
 
-def predictors_of(chosen: Chosen) -> list[Predictor]:
+def predictors_of(selection: Selection) -> list[Predictor]:
     """Return the predictors of all models, each once."""
     predictors: dict[str, Predictor] = {}
-    for subject in chosen.subjects:
+    for subject in selection.subjects:
         for one in subject.predictors:
             predictors.setdefault(one.name, one)
     return list(predictors.values())
 
 
-def example_row(chosen: Chosen) -> dict[str, str]:
+def example_row(selection: Selection) -> dict[str, str]:
     """Return typical conditions, for the template of a table."""
     values: dict[str, float | str] = {}
-    for subject in chosen.subjects:
+    for subject in selection.subjects:
         values = dict(subject.artifact.card.starting_points[0].environment) | values
-    row = {one.name: values.get(one.name, "") for one in predictors_of(chosen)}
+    row = {one.name: values.get(one.name, "") for one in predictors_of(selection)}
     return {name: value if isinstance(value, str) else number_text(value) for name, value in row.items()}
 
 

@@ -12,7 +12,7 @@ from app.batch import form, service, storage
 from app.batch.form import BatchForm, example_row
 from app.batch.problems import readable
 from app.batch.schemas import MOST_ROWS
-from app.batch.service import Answers, Chosen
+from app.batch.service import Answers, Selection
 from app.batch.storage import Draft
 from app.batch.uploads import LONGEST_TEXT, limit
 from app.catalogue import snapshot
@@ -56,34 +56,34 @@ def handle(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStack)
     """Check a posted form and return its page: a preview, answers, or the way to the job."""
     filled = BatchForm.of(fields)
     wants_answers = fields.get("action", [""])[-1] == "answer"
-    chosen: Chosen | None = None
+    selection: Selection | None = None
     shown: form.Preview | None = None
     started = service.job_of_form(filled.stored) if wants_answers and filled.stored else None
     if started is not None:
         # a form that was sent twice starts one job
         return Response(status=303, headers={"Location": f"/jobs/{started.id}"})
     try:
-        chosen = _choose(filled)
+        selection = _choose(filled)
         table, draft = _table(filled, stored, stack)
         with readable("/rows"):
-            shown = form.preview(chosen, table)
-            fits = service.fits_at_once(table, len(chosen.subjects))
+            shown = form.preview(selection, table)
+            fits = service.fits_at_once(table, len(selection.subjects))
             _keep(filled, table, draft, fits)
-            check_header(chosen.subjects, table.header, table.name)
+            check_header(selection.subjects, table.header, table.name)
         if not wants_answers:
-            return render(reply(filled, preview=shown, fits=fits, names=_names(chosen)), *_PAGE)
+            return render(reply(filled, preview=shown, fits=fits, names=_names(selection)), *_PAGE)
         if fits:
-            answers = service.answer_now(chosen, table, "/rows", has_lines=True)
-            data = service.as_answer(chosen, answers)
+            answers = service.answer_now(selection, table, "/rows", has_lines=True)
+            data = service.as_answer(selection, answers)
             first = data.items[:_MOST_SHOWN]
-            return render(reply(filled, data=data, shown=first, preview=None, names=_names(chosen)), *_PAGE)
-        job = service.start(chosen, draft, service.key_of_form(draft.id))
+            return render(reply(filled, data=data, shown=first, preview=None, names=_names(selection)), *_PAGE)
+        job = service.start(selection, draft, service.key_of_form(draft.id))
         return Response(status=303, headers={"Location": f"/jobs/{job.id}"})
     except OutsideArea:
         raise
     except AppError as error:
         _add(filled, error)
-        names = _names(chosen) if chosen is not None else {}
+        names = _names(selection) if selection is not None else {}
         return render(reply(filled, error.status, preview=shown, names=names), *_PAGE)
 
 
@@ -91,31 +91,31 @@ def download(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStac
     """Return the answers to a posted table of up to 1,000 rows as CSV, or the form with its messages."""
     filled = BatchForm.of(fields)
     try:
-        chosen = _choose(filled)
+        selection = _choose(filled)
         table, draft = _table(filled, stored, stack)
         with readable("/rows"):
-            fits = service.fits_at_once(table, len(chosen.subjects))
+            fits = service.fits_at_once(table, len(selection.subjects))
             _keep(filled, table, draft, fits)
         if not fits:
             raise ValidationFailed([("/rows", f"has more than {MOST_ROWS:,} rows")])
-        answers = service.answer_now(chosen, table, "/rows", has_lines=True)
+        answers = service.answer_now(selection, table, "/rows", has_lines=True)
     except AppError as error:
         _add(filled, error)
         return render(reply(filled, error.status), *_PAGE)
-    return _csv(chosen, answers, Path(draft.name).stem)
+    return _csv(selection, answers, Path(draft.name).stem)
 
 
-def _csv(chosen: Chosen, answers: Answers, stem: str) -> Response:
+def _csv(selection: Selection, answers: Answers, stem: str) -> Response:
     stream = io.StringIO(newline="")
     write_csv(stream, [[without_formula(name) for name in (*answers.rows.header, *answers.columns)]], guard=False)
     for chunk, texts in answers.chunks:
-        write_csv(stream, output_rows(chunk, texts, chosen.slugs), guard=True)
+        write_csv(stream, output_rows(chunk, texts, selection.slugs), guard=True)
     response = Response(stream.getvalue(), content_type="text/csv; charset=utf-8")
     response.headers.set("Content-Disposition", "attachment", filename=f"{stem}-answers.csv")
     return response
 
 
-def _choose(filled: BatchForm) -> Chosen:
+def _choose(filled: BatchForm) -> Selection:
     if not filled.species:
         raise ValidationFailed([("/species", "choose a species")])
     return service.choose(filled.species, filled.options())
@@ -169,5 +169,5 @@ def names_of(slugs: list[str]) -> dict[str, str]:
     return {slug: known.get(slug, slug) for slug in slugs}
 
 
-def _names(chosen: Chosen) -> dict[str, str]:
-    return {entry.slug: entry.scientific_name for entry in chosen.entries}
+def _names(selection: Selection) -> dict[str, str]:
+    return {entry.slug: entry.scientific_name for entry in selection.entries}

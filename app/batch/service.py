@@ -50,7 +50,7 @@ _SIDES = ("suitable", "in_area_of_applicability")
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Selection:
     """The species of a batch with their opened models, and the options."""
 
     entries: list[SpeciesEntry]
@@ -76,7 +76,7 @@ class Answers:
     has_lines: bool
 
 
-def choose(names: Sequence[str], options: RequestOptions) -> Chosen:
+def choose(names: Sequence[str], options: RequestOptions) -> Selection:
     """Return species of one study with their opened models.
 
     Raises
@@ -110,7 +110,7 @@ def choose(names: Sequence[str], options: RequestOptions) -> Chosen:
         artifact = registry.opened(entry.model)
         models.append(entry.model)
         subjects.append(Subject(entry.slug, artifact, _cutoff(artifact, options.threshold)))
-    return Chosen(list(entries.values()), models, subjects, options.threshold, options.extrapolation)
+    return Selection(list(entries.values()), models, subjects, options.threshold, options.extrapolation)
 
 
 def _cutoff(artifact: Artifact, requested: float | str | None) -> Cutoff:
@@ -138,12 +138,12 @@ def fits_at_once(rows: Rows, n_species: int) -> bool:
     return True
 
 
-def answer_now(chosen: Chosen, rows: Rows, place: str, *, has_lines: bool) -> Answers:
+def answer_now(selection: Selection, rows: Rows, place: str, *, has_lines: bool) -> Answers:
     """Answer the rows of a table.
 
     Parameters
     ----------
-    chosen : Chosen
+    selection : Selection
     rows : Rows
     place : str
         JSON pointer of the table, for errors.
@@ -156,23 +156,23 @@ def answer_now(chosen: Chosen, rows: Rows, place: str, *, has_lines: bool) -> An
         The table lacks a column, or cannot be read.
     """
     with readable(place):
-        overview = look_over(chosen, rows)
-        charge_answers(1 + overview.n_rows * len(chosen.subjects) // _ANSWERS_A_REQUEST)
+        overview = look_over(selection, rows)
+        charge_answers(1 + overview.n_rows * len(selection.subjects) // _ANSWERS_A_REQUEST)
         answering = Answering(
-            chosen.subjects, rows.header, rows.name, decimal=overview.decimal, extrapolation=chosen.extrapolation
+            selection.subjects, rows.header, rows.name, decimal=overview.decimal, extrapolation=selection.extrapolation
         )
         chunks = [(chunk, answering.answer(chunk)) for chunk in rows.chunks()]
     note(rows=overview.n_rows)
     return Answers(rows, answering.columns, chunks, answering.summary, has_lines)
 
 
-def look_over(chosen: Chosen, rows: Rows) -> Overview:
+def look_over(selection: Selection, rows: Rows) -> Overview:
     """Return what a first pass finds; ValueError where the table cannot be used."""
-    check_header(chosen.subjects, rows.header, rows.name)
-    return look_through(rows, columns_of_numbers(chosen.subjects))
+    check_header(selection.subjects, rows.header, rows.name)
+    return look_through(rows, columns_of_numbers(selection.subjects))
 
 
-def as_answer(chosen: Chosen, answers: Answers) -> BatchAnswer:
+def as_answer(selection: Selection, answers: Answers) -> BatchAnswer:
     """Return answers as the API shows them."""
     items: list[BatchItem] = []
     rows_of_lines: dict[int, int] = {}
@@ -184,7 +184,7 @@ def as_answer(chosen: Chosen, answers: Answers) -> BatchAnswer:
             shown = line if answers.has_lines else None
             items += [
                 BatchItem.model_validate({"row": number, "line": shown, "species": slug, **_values(one, answers)})
-                for slug, one in zip(chosen.slugs, several, strict=True)
+                for slug, one in zip(selection.slugs, several, strict=True)
             ]
     problems = [
         CellProblem(row=rows_of_lines[line], line=line if answers.has_lines else None, predictor=predictor, detail=text)
@@ -218,7 +218,7 @@ def _values(texts: tuple[str, ...], answers: Answers) -> dict[str, object]:
     return values
 
 
-def start(chosen: Chosen, draft: Draft, key: str | None) -> Job:
+def start(selection: Selection, draft: Draft, key: str | None) -> Job:
     """Start the job of a table, or return the one that the same request started.
 
     Raises
@@ -230,16 +230,20 @@ def start(chosen: Chosen, draft: Draft, key: str | None) -> Job:
     """
     if not settings().allows_changes:
         raise ValidationFailed([("/rows", _too_many())])
-    fingerprint = _fingerprint(chosen, draft)
+    fingerprint = _fingerprint(selection, draft)
     if (earlier := _earlier(key, fingerprint)) is not None:
         return earlier
     remove_old()
-    storage.check_answers(draft, len(chosen.subjects))
+    storage.check_answers(draft, len(selection.subjects))
     plan = Plan(
-        draft.name, chosen.slugs, [model.path for model in chosen.models], chosen.threshold, chosen.extrapolation
+        draft.name,
+        selection.slugs,
+        [model.path for model in selection.models],
+        selection.threshold,
+        selection.extrapolation,
     )
     storage.adopt(draft, plan)
-    parameters = {"batch": draft.id, "request": fingerprint, "models": [model.id for model in chosen.models]}
+    parameters = {"batch": draft.id, "request": fingerprint, "models": [model.id for model in selection.models]}
     try:
         return jobs.enqueue(KIND, "", parameters, key)
     except Conflict:
@@ -280,8 +284,8 @@ def _earlier(key: str | None, fingerprint: str) -> Job | None:
     return job
 
 
-def _fingerprint(chosen: Chosen, draft: Draft) -> str:
-    request = [draft.sha256, chosen.slugs, chosen.threshold, chosen.extrapolation]
+def _fingerprint(selection: Selection, draft: Draft) -> str:
+    request = [draft.sha256, selection.slugs, selection.threshold, selection.extrapolation]
     return hashlib.sha256(json.dumps(request).encode()).hexdigest()
 
 

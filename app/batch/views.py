@@ -12,7 +12,7 @@ from app.batch import service, storage, uploads
 from app.batch.problems import readable
 from app.batch.rows import as_csv, listed_rows
 from app.batch.schemas import BatchParameters, BatchQuery, BatchReply, VerdictCounts
-from app.batch.service import Chosen
+from app.batch.service import Selection
 from app.batch.storage import Draft
 from app.errors import NotFound, UnsupportedType, ValidationFailed
 from app.jobs import service as jobs
@@ -59,16 +59,16 @@ def answer() -> Reply:
     with ExitStack() as stack:
         if request.mimetype == "application/json" or request.mimetype.endswith("+json"):
             query = read_json(BatchQuery, _ALSO_IN_ADDRESS, _MOST_VALUES)
-            chosen = service.choose(query.species, query)
+            selection = service.choose(query.species, query)
             rows = listed_rows(query.rows)
-            if service.fits_at_once(rows, len(chosen.subjects)):
-                return _answers(chosen, rows, "/rows", has_lines=False)
+            if service.fits_at_once(rows, len(selection.subjects)):
+                return _answers(selection, rows, "/rows", has_lines=False)
             with readable("/rows"):
-                service.look_over(chosen, rows)
+                service.look_over(selection, rows)
             content = as_csv(rows)
             stream = io.BytesIO(content)
             draft = stack.enter_context(storage.received(stream, "rows.csv", uploads.limit(), len(content)))
-            return _started(chosen, draft, key)
+            return _started(selection, draft, key)
         parameters = read_query(BatchParameters)
         if request.mimetype == "multipart/form-data":
             stored, fields = uploads.form_table(stack)
@@ -81,14 +81,14 @@ def answer() -> Reply:
             raise UnsupportedType("Send the batch as application/json, text/csv or multipart/form-data.")
         if not parameters.species:
             raise ValidationFailed([("/species", "a value is needed")])
-        chosen = service.choose(parameters.species, parameters)
+        selection = service.choose(parameters.species, parameters)
         with readable("/file"):
             table = TableFile(draft.path, draft.name)
-            fits = service.fits_at_once(table, len(chosen.subjects))
-            check_header(chosen.subjects, table.header, table.name)
+            fits = service.fits_at_once(table, len(selection.subjects))
+            check_header(selection.subjects, table.header, table.name)
         if fits:
-            return _answers(chosen, table, "/file", has_lines=True)
-        return _started(chosen, draft, key)
+            return _answers(selection, table, "/file", has_lines=True)
+        return _started(selection, draft, key)
 
 
 def _from_fields(parameters: BatchParameters, fields: dict[str, list[str]]) -> BatchParameters:
@@ -104,13 +104,13 @@ def _from_fields(parameters: BatchParameters, fields: dict[str, list[str]]) -> B
     return validate(BatchParameters, {**stated, **values})
 
 
-def _answers(chosen: Chosen, rows: Rows, place: str, *, has_lines: bool) -> Reply:
-    answers = service.answer_now(chosen, rows, place, has_lines=has_lines)
-    return Reply(BatchReply(service.as_answer(chosen, answers)))
+def _answers(selection: Selection, rows: Rows, place: str, *, has_lines: bool) -> Reply:
+    answers = service.answer_now(selection, rows, place, has_lines=has_lines)
+    return Reply(BatchReply(service.as_answer(selection, answers)))
 
 
-def _started(chosen: Chosen, draft: Draft, key: str | None) -> Reply:
-    job = service.start(chosen, draft, key)
+def _started(selection: Selection, draft: Draft, key: str | None) -> Reply:
+    job = service.start(selection, draft, key)
     detail = BatchReply(jobs.as_detail(job))
     return Reply(detail, 202, headers={"Location": f"{API_PREFIX}/jobs/{job.id}"})
 
@@ -152,9 +152,9 @@ def template() -> Response:
     names = [name for name in request.args.getlist("species") if name.strip()]
     if not names:
         raise ValidationFailed([("/species", "a value is needed")])
-    chosen = service.choose(names, BatchParameters())
-    row = parts.example_row(chosen)
-    return csv_download(f"ecopredict-template-{chosen.slugs[0]}.csv", list(row), [[_plain(v) for v in row.values()]])
+    selection = service.choose(names, BatchParameters())
+    row = parts.example_row(selection)
+    return csv_download(f"ecopredict-template-{selection.slugs[0]}.csv", list(row), [[_plain(v) for v in row.values()]])
 
 
 def _plain(text: str) -> str | float:
