@@ -123,9 +123,16 @@ def _send(map_id: UUID, quantity: str, part: str, draw: Callable[[Path], bytes])
     """Send a picture; one of a finished map never changes, so that browsers keep it."""
     folder, is_preview = _folder(map_id)
     if is_preview:
-        response = Response(draw(folder), mimetype="image/png")
-        keep_private(response)
-        return response
+        try:
+            response = Response(draw(folder), mimetype="image/png")
+        except NotFound:
+            # the job has replaced the preview by the map meanwhile
+            folder, is_preview = _folder(map_id)
+            if is_preview:
+                raise
+        else:
+            keep_private(response)
+            return response
     tag = f"{map_id}-{quantity}-{part}"
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304)

@@ -30,7 +30,10 @@ def raster_folder(map_id: str) -> tuple[Path, bool] | None:
     folder = folder_of(map_id)
     if (folder / _SUMMARY).is_file():
         return folder, False
-    return (folder / _PREVIEW, True) if (folder / _PREVIEW).is_dir() else None
+    if (folder / _PREVIEW).is_dir():
+        return folder / _PREVIEW, True
+    # the summary is written before the preview is removed, and can have appeared since it was looked for
+    return (folder, False) if (folder / _SUMMARY).is_file() else None
 
 
 def read_summary(map_id: str) -> dict[str, Any] | None:

@@ -57,6 +57,8 @@ def test_predict_right_after_typing_is_not_replaced_by_a_preview(visit: Visit) -
 def test_copy_link_stores_the_answer_and_copies_its_permanent_link(visit: Visit) -> None:
     page = visit(WHEATEAR)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    # the browser's contexts share one clipboard
+    page.evaluate("navigator.clipboard.writeText('')")
     _type(page, "trees", "36")
     page.locator("#copy-link").click()
     expect(page.locator("#copy-link")).to_have_text("Link copied")

@@ -30,6 +30,8 @@ def _record(page: Page) -> list[str]:
 def test_the_link_of_changed_values_is_not_that_of_the_answer_before(visit: Visit) -> None:
     page = visit(WHEATEAR)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    # the browser's contexts share one clipboard
+    page.evaluate("navigator.clipboard.writeText('')")
     page.locator(TREES).fill("41")
     page.locator(TREES).press("Enter")
     expect(page.locator("#answer a", has_text="Permanent link")).to_be_visible()
@@ -150,6 +152,8 @@ def test_a_comparison_accepts_a_unit_and_is_not_asked_twice(visit: Visit) -> Non
 def test_values_typed_while_an_answer_is_stored_do_not_lose_its_link(visit: Visit) -> None:
     page = visit(WHEATEAR)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    # the browser's contexts share one clipboard
+    page.evaluate("navigator.clipboard.writeText('')")
     posts = _record(page)
 
     page.locator(TREES).fill("46")

@@ -13,6 +13,7 @@ import rasterio
 from rasterio.io import MemoryFile
 from werkzeug.serving import make_server
 
+from app.maps import drawing
 from app.maps.palettes import CLEAR, GROUND, HATCH, STEPS
 from tests.contract.conftest import WHEATEAR
 from tests.stored_layers import HILLS
@@ -135,6 +136,30 @@ def test_nothing_is_left_of_a_deleted_map(own_map):
     assert client.delete(address).status_code == 404
     assert client.get("/api/v1/maps").json["items"] == []
     assert not list(folder.iterdir())
+
+
+def test_a_tile_that_is_asked_for_while_the_map_replaces_its_preview(own_map, monkeypatch):
+    client, address = own_map
+    expected = client.get(f"{address}/tiles/1/1/0.png").data
+    (folder,) = (client.application.config["SETTINGS"].data_dir / "maps").iterdir()
+    preview, names = folder / "preview", [path.name for path in folder.iterdir()]
+    preview.mkdir()
+    for name in names:
+        (folder / name).rename(preview / name)
+    draw = drawing.draw
+
+    def finish_and_draw(*arguments):
+        # the job ends between the look for the folder and the opening of its file
+        for name in names:
+            if preview.exists():
+                (preview / name).replace(folder / name)
+        shutil.rmtree(preview, ignore_errors=True)
+        return draw(*arguments)
+
+    monkeypatch.setattr(drawing, "draw", finish_and_draw)
+    answer = client.get(f"{address}/tiles/1/1/0.png")
+    assert (answer.status_code, answer.data) == (200, expected)
+    assert "immutable" in answer.headers["Cache-Control"]
 
 
 def test_a_map_whose_files_are_lost_says_so(own_map):
