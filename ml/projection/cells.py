@@ -233,5 +233,5 @@ def _log1p(layer: LayerReport, values: Floats) -> Floats:
         high = np.log1p(wide + half).astype(np.float32)
     unsure = ~(low == high)
     if unsure.any():
-        low[unsure] = np.log1p(as_column(layer, values[unsure]).to_numpy(np.float64)).astype(np.float32)
+        low[unsure] = np.log1p(as_column(layer, values[unsure]).astype(np.float64)).astype(np.float32)
     return low

@@ -1,5 +1,8 @@
 """Each cell of a map is the single answer for the values of its layers."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -129,3 +132,13 @@ def test_values_are_encoded_and_refused_as_single_ones_are(drawn, lowest, highes
     np.testing.assert_array_equal(rows.encoded[:, 0], np.array(list(expected.values()), "f4"))
     np.testing.assert_array_equal(rows.natural[:, 0], column[rows.cells])
     assert rows.unanswered.impossible["x"] == len(column) - len(expected)
+
+
+def test_processes_that_compute_maps_import_neither_pandas_nor_xarray():
+    """They are a quarter of the memory and a second of the start of such a process."""
+    code = (
+        "import sys, ml.commands.project, ml.projection.project, ml.projection.stored_inputs\n"
+        "sys.exit(', '.join({'pandas', 'xarray', 'sklearn'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
