@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-from flask import Blueprint, Response, request, send_file
+from flask import Blueprint, Response, request
 from pydantic import Field, RootModel
 
 from app.cartography import coastline
 from app.components import component
 from app.errors import NotFound
-from app.maps import drawing, folders, service
+from app.maps import downloads, drawing, folders, service
 from app.maps.mercator import DEEPEST, frame_of, tile
 from app.maps.rasters import Rasters
 from app.maps.schemas import QuantityQuery
@@ -46,21 +46,15 @@ class FileContent(RootModel[str]):
     query=QuantityQuery,
     answer=FileContent,
     media_type="image/tiff",
-    problems=(404, 422),
+    problems=(404, 422, 503),
 )
 def file(map_id: UUID) -> Response:
     """Send the file of a quantity."""
     quantity = read_query(QuantityQuery).quantity
     folder, is_preview = _folder(map_id)
-    path = folder / f"{quantity}.tif"
-    if is_preview or not path.is_file():
+    if is_preview:
         raise NotFound("This map is not finished.")
-    name = f"{service.file_name(str(map_id))}-{quantity}.tif"
-    response = send_file(
-        path, mimetype="image/tiff", as_attachment=True, download_name=name, conditional=True, max_age=_YEAR_S
-    )
-    response.headers["Cache-Control"] = f"private, max-age={_YEAR_S}"
-    return response
+    return downloads.send(str(map_id), folder, quantity, f"{service.file_name(str(map_id))}-{quantity}.tif")
 
 
 @api.get("/maps/<uuid:map_id>/tiles/<int:z>/<int:x>/<int:y>.png")

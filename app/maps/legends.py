@@ -77,7 +77,7 @@ def legends_of(content: MapContent | None) -> list[Legend]:
 def _legend(name: str, content: MapContent | None) -> Legend:
     scale = palettes.SCALES.get(name)
     if scale is None:
-        categories: list[dict[str, Any]] = content.quantities[name]["categories"] if content is not None else []
+        categories = content.quantities[name]["categories"] if content is not None else []
         shown = [(str(one["label"]), str(one["colour"])) for one in categories]
         if name == "verdict":
             shown = [(label, colour) for label, colour in shown if label != WORDS["cannot_say"]]

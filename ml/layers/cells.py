@@ -110,7 +110,7 @@ class GridLookup:
         return np.asarray(known)
 
     def centres_have_places(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return which cells of some rows and columns have a place on Earth, shape (rows, columns), by their centres."""
+        """Return which cells of some rows and columns have a centre on Earth, shape (rows, columns)."""
         grid = self.grid
         x, y = grid.west + grid.cell_x * (columns + 0.5), grid.north - grid.cell_y * (rows + 0.5)
         shape = len(rows), len(columns)

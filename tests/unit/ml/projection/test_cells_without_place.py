@@ -78,7 +78,9 @@ def test_the_extent_is_that_of_the_cells_on_earth():
     assert (west, east, north) == (-180.0, 180.0, 90.0)
     assert 75 < south < 80
     iberia = Grid(crs="EPSG:3035", width=10, height=10, west=2.8e6, north=2.3e6, cell_x=1e5, cell_y=1e5)
-    corners = pyproj.Transformer.from_crs(3035, 4326, always_xy=True).transform([28e5, 38e5] * 2, [13e5, 13e5, 23e5, 23e5])
+    corners = pyproj.Transformer.from_crs(3035, 4326, always_xy=True).transform(
+        [28e5, 38e5] * 2, [13e5, 13e5, 23e5, 23e5]
+    )
     assert extent_of(iberia) == pytest.approx((*map(min, corners), *map(max, corners)), abs=0.3)
 
 
