@@ -170,3 +170,9 @@ class QuantityQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     quantity: QuantityName = "suitability"
+
+
+class PictureQuery(QuantityQuery):
+    """The parameters of the picture of a map."""
+
+    points: bool = Field(False, description="1: with the presences that the model was trained on, as points.")
