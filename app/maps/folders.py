@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +29,32 @@ def folder_of(map_id: str) -> Path:
 def raster_folder(map_id: str) -> tuple[Path, bool] | None:
     """Return the folder with the files of a map, and whether it is a preview; None where there are none yet."""
     folder = folder_of(map_id)
-    if (folder / _SUMMARY).is_file():
+    if folder.is_symlink():
+        return None
+    if file_of(folder, _SUMMARY) is not None:
         return folder, False
-    if (folder / _PREVIEW).is_dir():
+    if (folder / _PREVIEW).is_dir() and not (folder / _PREVIEW).is_symlink():
         return folder / _PREVIEW, True
     # the summary is written before the preview is removed, and can have appeared since it was looked for
-    return (folder, False) if (folder / _SUMMARY).is_file() else None
+    return (folder, False) if file_of(folder, _SUMMARY) is not None else None
+
+
+def file_of(folder: Path, name: str) -> Path | None:
+    """Return a regular file of a folder, or None: links are never followed."""
+    path = folder / name
+    try:
+        return path if stat.S_ISREG(path.lstat().st_mode) else None
+    except OSError:
+        return None
 
 
 def read_summary(map_id: str) -> dict[str, Any] | None:
     """Return the summary of a finished map, or None."""
+    path = file_of(folder_of(map_id), _SUMMARY)
+    if path is None:
+        return None
     try:
-        with (folder_of(map_id) / _SUMMARY).open(encoding="utf-8") as stream:
+        with path.open(encoding="utf-8") as stream:
             content = json.loads(stream.read(_LARGEST))
     except (OSError, ValueError, RecursionError):
         return None

@@ -13,7 +13,7 @@ from app.jobs import presence
 from app.jobs import service as jobs
 from app.jobs.folder import jobs_dir
 from app.jobs.schemas import JobDetail
-from app.maps import legends, service
+from app.maps import legends, records, service
 from app.maps.form import MapForm, form_for
 from app.maps.schemas import MapDetail, MapRequest, MapsQuery, QuantityQuery
 from app.web.faces import Reply, faces, keep_private, render, settings
@@ -67,14 +67,14 @@ def start_form() -> Response:
 @pages.get("/maps/<uuid:map_id>")
 @faces("maps/page.html", "maps/_state.html")
 def detail(map_id: UUID) -> Reply:
-    """Show a map, or the progress of its job; ``?quantity=`` chooses what is shown.
+    """Show a map, or the progress of its job; ``?quantity=`` chooses what is shown, ``?points=1`` adds the records.
 
     Template context: ``data`` MapDetail, ``job`` JobDetail or None, ``runs`` whether it is not finished, ``quantity``,
     ``quantities`` list of Legend, ``areas`` list of AreaRow, ``extent`` west, south, east and north or None, ``others``
     ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
-    species, ``lacks_worker``.
+    species, ``n_records``, ``n_presences``, ``has_points``, ``lacks_worker``.
     """
-    found = service.detail(str(map_id))
+    found, card = service.detail(str(map_id)), records.card_of_map(str(map_id))
     try:
         quantity = validate(QuantityQuery, {"quantity": request.args.get("quantity") or "suitability"}).quantity
     except ValidationFailed:
@@ -87,7 +87,10 @@ def detail(map_id: UUID) -> Reply:
             "job": job,
             "runs": runs,
             "quantity": quantity,
-            "quantities": legends.legends_of(found.content),
+            "quantities": legends.legends_of(found.content, {one.name: one.label for one in card.predictors}),
+            "n_records": len(card.places),
+            "n_presences": card.n_presences,
+            "has_points": request.args.get("points") == "1",
             "areas": legends.area_rows(found.content),
             "extent": service.extent_of_map(found),
             "others": service.others_of(found),
@@ -106,6 +109,13 @@ def _job_of(found: MapDetail) -> JobDetail | None:
         return jobs.detail(found.job) if found.job is not None else None
     except AppError:
         return None
+
+
+@pages.get("/maps/<uuid:map_id>/records.json")
+def points(map_id: UUID) -> Response:
+    """Return the presences that the model of a map was trained on as GeoJSON; those that may be shown."""
+    content = {"type": "MultiPoint", "coordinates": [list(place) for place in records.places(str(map_id))]}
+    return Response(json.dumps(content, separators=(",", ":")), content_type="application/geo+json")
 
 
 @changes.post("/maps/<uuid:map_id>/delete")

@@ -8,6 +8,7 @@ import json
 import re
 import uuid
 
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.exc import IntegrityError
 
@@ -17,16 +18,17 @@ from app.catalogue.species import Species
 from app.database.db import db
 from app.errors import Conflict, NotFound, ValidationFailed
 from app.jobs import service as jobs
-from app.jobs.tables import FINISHED, Job
+from app.jobs.tables import Job
 from app.maps import folders
 from app.maps.schemas import MapContent, MapDetail, MapPage, MapRequest, MapsQuery
 from app.maps.steps import KIND
 from app.maps.tables import Map
-from app.places.stores import store_or_none
+from app.places.stores import readable_store, store_or_none, unreadable
 from app.registry import service as registry
 from app.web.paging import cut_page, read_cursor
 from ml.layers.store import extent_of
 from ml.layers.stored import UnknownScenarioError
+from ml.layers.stored_index import StoredLayersError
 from ml.recipes.reports import Grid
 
 _NAMESPACE = uuid.UUID("6f1b8a52-3c0e-4f0c-9d58-8f1f3a7e2d10")
@@ -36,6 +38,8 @@ _NO_LAYERS = (
     "the layers that this model was trained on are not stored on this server, so that no map of it can be made; train "
     "it again"
 )
+_LOST = "The files of this map are not on this server."
+_DAMAGED = "The summary of this map is damaged."
 
 
 def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
@@ -58,22 +62,20 @@ def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
         There is no such species, model or scenario, or the study has no layers.
     Conflict
         The key was used for another map.
+    Unavailable
+        The layers are damaged.
     """
     version = _version_of(request)
     _check_layers(version, request)
     about = {"model": version.id, "scenario": request.scenario, "kind": request.kind}
     study = version.species.study.slug
-    earlier = [job for job in _jobs_of(study) if {name: job.parameters.get(name) for name in about} == about]
-    if key is None:
-        for job in earlier:
-            map_id = str(job.parameters["map"])
-            if job.state not in ("failed", "cancelled") and db.session.get(Map, map_id) is not None:
-                return job, map_id
-        # two simultaneous requests have the same name
-        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
-        name = f"same:{digest}:{sum(job.state in FINISHED for job in earlier)}"
-    else:
-        name = f"key:{key}"
+    jobs_of_study = _jobs_of(study)
+    earlier = [job for job in jobs_of_study if {name: job.parameters.get(name) for name in about} == about]
+    is_repeated = key is not None and any(job.idempotency_key == f"key:{key}" for job in jobs_of_study)
+    current = next((job for job in earlier if _has_map(job)), None)
+    if current is not None and not is_repeated:
+        return current, str(current.parameters["map"])
+    name = f"key:{key}" if key is not None else _name_of(about, earlier)
     map_id = str(uuid.uuid5(_NAMESPACE, f"{study}/{name}"))
     parameters = {"map": map_id, **about}
     repeated = db.session.scalar(select(Job).where(Job.kind == KIND, Job.study == study, Job.idempotency_key == name))
@@ -99,6 +101,21 @@ def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
     return job, map_id
 
 
+def _has_map(job: Job) -> bool:
+    """Return whether a job has made a map that can be read, or is about to."""
+    map_id = str(job.parameters["map"])
+    if job.state in ("failed", "cancelled") or db.session.get(Map, map_id) is None:
+        return False
+    return job.state != "succeeded" or _content_of(map_id)[0] is not None
+
+
+def _name_of(about: dict[str, str | None], earlier: list[Job]) -> str:
+    """Return a name for a map after others that cannot be used; two simultaneous requests have the same."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
+    names = {job.idempotency_key for job in earlier}
+    return next(name for n in range(len(names) + 1) if (name := f"same:{digest}:{n}") not in names)
+
+
 def _version_of(request: MapRequest) -> versions.ModelVersion:
     if request.model is not None:
         version = versions.find(request.model)
@@ -113,13 +130,15 @@ def _version_of(request: MapRequest) -> versions.ModelVersion:
 
 
 def _check_layers(version: versions.ModelVersion, request: MapRequest) -> None:
-    store = store_or_none(registry.card_of(version))
+    store = readable_store(registry.card_of(version))
     if store is None:
         raise ValidationFailed([("/model" if request.model is not None else "/species", _NO_LAYERS)])
     try:
         store.open(request.scenario)
     except UnknownScenarioError as error:
         raise ValidationFailed([("/scenario", str(error))]) from None
+    except StoredLayersError as error:
+        raise unreadable(error) from error
 
 
 def _jobs_of(study: str) -> list[Job]:
@@ -157,7 +176,7 @@ def detail(map_id: str) -> MapDetail:
 
 
 def _as_detail(row: Map, job: Job | None) -> MapDetail:
-    summary = folders.read_summary(row.id)
+    content, problem = _content_of(row.id) if job is not None and job.state == "succeeded" else (None, None)
     files = folders.raster_folder(row.id)
     state = job.state if job is not None else "failed"
     species = row.model.species
@@ -172,15 +191,35 @@ def _as_detail(row: Map, job: Job | None) -> MapDetail:
         job=job.id if job is not None else None,
         has_preview=files is not None and files[1],
         created_at=row.created_at,
-        content=MapContent.model_validate(summary) if summary is not None and state == "succeeded" else None,
+        problem=problem,
+        content=content,
     )
 
 
+def _content_of(map_id: str) -> tuple[MapContent | None, str | None]:
+    """Return the content of a map whose job has succeeded, or why it has none."""
+    summary = folders.read_summary(map_id)
+    if summary is None:
+        damaged = folders.raster_folder(map_id) is not None
+        return None, _DAMAGED if damaged else _LOST
+    try:
+        return MapContent.model_validate(summary), None
+    except ValidationError:
+        return None, _DAMAGED
+
+
 def browse(query: MapsQuery) -> MapPage:
-    """Return a page of maps, latest first."""
+    """Return a page of maps, latest first.
+
+    Raises
+    ------
+    ValidationFailed
+        There is no such species, or the cursor is not one of this list.
+    """
     statement = select(Map, Job).outerjoin(Job, _is_job_of_map()).order_by(Map.created_at.desc(), Map.id.desc())
     if query.species is not None:
-        chosen = select(versions.ModelVersion.id).join(Species).where(Species.slug == query.species)
+        slug = snapshot.current().resolve(query.species).slug
+        chosen = select(versions.ModelVersion.id).join(Species).where(Species.slug == slug)
         statement = statement.where(Map.model_id.in_(chosen))
     position = read_cursor(query.cursor, str, 2)
     if position is not None:

@@ -99,6 +99,7 @@ def test_cells_without_an_answer_are_counted_for_their_first_reason(artifact, tm
         summary = project(artifact, inputs, tmp_path / "map")
     # trees 4 × 7, temperature 5 × 15; both in rows 7 and 8 and columns 5 to 9
     assert summary["without_answer"] == {
+        "no_place": 0,
         "no_value": 28 + 75 - 10,
         "only_lacking": {"temperature": 75 - 10, "trees": 28 - 10},
         "impossible": {"bare_rock": 7, "trees": 17},
