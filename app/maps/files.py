@@ -12,12 +12,12 @@ from pydantic import Field, RootModel
 from app.cartography import coastline
 from app.components import component
 from app.errors import NotFound
-from app.maps import drawing, folders, service
+from app.maps import drawing, folders, service, sheet, sheets
 from app.maps.mercator import DEEPEST, frame_of, tile
 from app.maps.rasters import Rasters
-from app.maps.schemas import QuantityQuery
+from app.maps.schemas import PictureQuery, QuantityQuery
 from app.maps.views import ID
-from app.web.faces import API_PREFIX, keep_private, settings
+from app.web.faces import API_PREFIX, keep_private, settings, site_root
 from app.web.input_validation import read_query
 from app.web.operations import Operation, Schema
 from ml.layers.store import extent_of
@@ -91,24 +91,28 @@ def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
     "getMapPicture",
     tag="maps",
     summary="Read a map as one picture",
-    description="The map in web mercator with the outline of the land, at most 900 pixels wide and high.",
+    description="The map in web mercator with the outline of the land, at most 900 pixels wide and high, with title, "
+    "legend, citation, model and address; with `plain=1` the map alone, as always before it is finished.",
     path=ID,
-    query=QuantityQuery,
+    query=PictureQuery,
     answer=FileContent,
     media_type="image/png",
     problems=(404, 422, 503),
 )
 def picture(map_id: UUID) -> Response:
     """Send the picture of a map."""
-    quantity = read_query(QuantityQuery).quantity
+    query = read_query(PictureQuery)
+    quantity = query.quantity
+    text = None if query.plain else sheets.text_of(service.detail(str(map_id)), quantity, site_root())
 
     def draw(folder: Path) -> bytes:
         raster = component(Rasters).get(folder / f"{quantity}.tif")
         frame = frame_of(extent_of(raster.grid), _WIDTH, _TALLEST)
         rings = coastline.read_rings(settings().data_dir / coastline.OUTLINE)
-        return drawing.draw(folder, quantity, frame, rings)
+        drawn = drawing.draw(folder, quantity, frame, rings)
+        return sheet.draw(drawn, text) if text is not None else drawn
 
-    return _send(map_id, quantity, "picture", draw)
+    return _send(map_id, quantity, "picture" if text is None else f"sheet-{sheets.digest(text)}", draw)
 
 
 def _folder(map_id: UUID) -> tuple[Path, bool]:

@@ -13,7 +13,7 @@ from app.jobs import presence
 from app.jobs import service as jobs
 from app.jobs.folder import jobs_dir
 from app.jobs.schemas import JobDetail
-from app.maps import legends, service
+from app.maps import downloads, legends, service
 from app.maps.form import MapForm, form_for
 from app.maps.schemas import MapDetail, MapRequest, MapsQuery, QuantityQuery
 from app.web.faces import Reply, faces, keep_private, render, settings
@@ -72,7 +72,7 @@ def detail(map_id: UUID) -> Reply:
     Template context: ``data`` MapDetail, ``job`` JobDetail or None, ``runs`` whether it is not finished, ``quantity``,
     ``quantities`` list of Legend, ``areas`` list of AreaRow, ``extent`` west, south, east and north or None, ``others``
     ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
-    species, ``lacks_worker``.
+    species, ``lacks_worker``, ``has_suitable_area``, ``gdal_address``.
     """
     found = service.detail(str(map_id))
     try:
@@ -92,6 +92,8 @@ def detail(map_id: UUID) -> Reply:
             "extent": service.extent_of_map(found),
             "others": service.others_of(found),
             "is_active": service.is_active(found.model.id),
+            "has_suitable_area": downloads.has_suitable_area(found.id),
+            "gdal_address": downloads.gdal_address(found.id, quantity),
             "lacks_worker": runs and presence.lacks_worker(jobs_dir(settings().data_dir)),
         },
     )

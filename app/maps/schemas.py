@@ -110,3 +110,9 @@ class QuantityQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     quantity: QuantityName = "suitability"
+
+
+class PictureQuery(QuantityQuery):
+    """The parameters of the picture of a map."""
+
+    plain: bool = Field(False, description="The map alone, without title, legend and citation.")
