@@ -1,4 +1,4 @@
-"""A picture of a map as one sheet: title, map, legend, citation and address."""
+"""A picture of a map as one sheet: title, what lies beyond the model, map, legend, citation and address."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SheetText:
     legend : Legend
         Of the quantity that is drawn.
     sentences : list of str
-        Below the map: first how much lies beyond what the model has seen.
+        Above the map: first how much lies beyond what the model has seen.
     citation : list of str
         Citation, licences, model and address.
     """
@@ -54,13 +54,12 @@ def draw(picture: bytes, text: SheetText) -> bytes:
     sheet = _Sheet(image.height)
     sheet.write(text.species, font(26, italic=True, bold=True), most=2)
     sheet.write(text.conditions, font(17), most=2)
+    for sentence in text.sentences:
+        sheet.write(sentence, font(15), most=4)
     sheet.space(_GAP)
     sheet.paste(image)
     sheet.space(2 * _GAP)
     _draw_legend(sheet, text.legend)
-    sheet.space(_GAP)
-    for sentence in text.sentences:
-        sheet.write(sentence, font(15), most=4)
     sheet.space(_GAP)
     for line in text.citation:
         sheet.write(line, font(12), _QUIET, most=_MOST_LINES)
@@ -82,7 +81,7 @@ class _Sheet:
     def write(self, text: str, face: Font, colour: str = _INK, most: int = 1) -> None:
         """Write a text in lines."""
         height = (
-            round(1.4 * face.face.getbbox("Ég")[3]) if face.is_complete else round(1.6 * face.face.getbbox("Eg")[3])
+            round(1.25 * face.face.getbbox("Ég")[3]) if face.is_complete else round(1.6 * face.face.getbbox("Eg")[3])
         )
         for line in face.lines(text, _WIDTH - 2 * _MARGIN, most):
             self.pen.text((_MARGIN, self.top), line, fill=colour, font=face.face)
