@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request, send_file
 from pydantic import Field, RootModel
 
-from app.cartography import coastline
+from app.cartography import coast_pieces, coastline
 from app.components import component
 from app.errors import NotFound
 from app.maps import drawing, folders, service, sheet, sheets
@@ -107,8 +107,11 @@ def picture(map_id: UUID) -> Response:
 
     def draw(folder: Path) -> bytes:
         raster = component(Rasters).get(folder / f"{quantity}.tif")
-        frame = frame_of(extent_of(raster.grid), _WIDTH, _TALLEST)
-        rings = coastline.read_rings(settings().data_dir / coastline.OUTLINE)
+        extent, data_dir = extent_of(raster.grid), settings().data_dir.resolve()
+        frame = frame_of(extent, _WIDTH, _TALLEST)
+        rings = coast_pieces.lines_within(data_dir, extent)
+        if rings is None:
+            rings = coastline.read_rings(data_dir / coastline.OUTLINE)
         drawn = drawing.draw(folder, quantity, frame, rings)
         return sheet.draw(drawn, text) if text is not None else drawn
 

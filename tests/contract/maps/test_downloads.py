@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from contextlib import contextmanager
 from io import BytesIO
@@ -17,6 +18,7 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from rasterio.io import MemoryFile
 from werkzeug.serving import make_server
 
+from app.cartography.coast_pieces import COLUMNS, FOLDER, ROWS, piece_name
 from tests.contract.maps.conftest import start
 from tests.contract.trainings.conftest import work
 from tests.stored_layers import HILLS, WARMER
@@ -245,3 +247,28 @@ def test_the_page_says_how_other_programs_open_the_map(mapped):
     assert f"/vsicurl/http://localhost{address}.tif?quantity=low" in page
     for link in (f"{address}.geojson", f"{address}/item", "/api/v1/stac", f"{address}.png?quantity=low&amp;plain=1"):
         assert f'href="{link}"' in page
+
+
+# --- coasts ----------------------------------------------------------------------------------------------------------
+
+
+def test_coasts_are_served_and_drawn_where_they_are_stored(own_map):
+    client, address = own_map
+    page = address.removeprefix("/api/v1")
+    assert client.get("/map/coasts/6-1.json").status_code == 404
+    assert 'data-coasts="0"' in client.get(page).text
+    before = client.get(f"{address}.png?plain=1").data
+    folder = client.application.config["SETTINGS"].data_dir / FOLDER
+    folder.mkdir(parents=True)
+    for column in range(COLUMNS):
+        for row in range(ROWS):
+            lines = [[[2.5, 41.5], [3.5, 42.5]]] if (column, row) == (6, 1) else []
+            content = {"type": "MultiLineString", "coordinates": lines}
+            (folder / piece_name(column, row)).write_text(json.dumps(content))
+    response = client.get("/map/coasts/6-1.json")
+    assert response.mimetype == "application/geo+json"
+    assert response.json["coordinates"] == [[[2.5, 41.5], [3.5, 42.5]]]
+    assert "max-age=86400" in response.headers["Cache-Control"]
+    assert 'data-coasts="1"' in client.get(page).text
+    assert client.get(f"{address}.png?plain=1").data != before
+    assert client.get("/map/coasts/12-0.json").status_code == 404
