@@ -1,5 +1,6 @@
 """The coasts of maps: lines around land, in pieces, with nothing along the antimeridian."""
 
+import itertools
 import json
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_no_coast_along_the_antimeridian_and_the_poles():
     points = np.array([point for lines in parts.values() for line in lines for point in line])
     for lines in parts.values():
         for line in lines:
-            for (a, b), (c, d) in zip(line, line[1:], strict=False):
+            for (a, b), (c, d) in itertools.pairwise(line):
                 assert not (a == c and abs(a) == 180 and b != d)
                 assert not (b == d == -90 and a != c)
     assert np.abs(points[:, 0]).max() == 180
