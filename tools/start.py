@@ -2,8 +2,8 @@
 
 The steps are: fetch the data, draw the coasts, migrate the database, train the demo models, register them. They are
 skipped when a stamp says that they were completed with the same sources. Then gunicorn and the worker for jobs are
-started (tools/serving.py), and this process waits for them. Each step and each of the two programs runs in a process group of
-its own (tools/steps.py). This process ends them when `make` is killed (Makefile).
+started (tools/serving.py), and this process waits for them. Each step and each of the two programs runs in a process
+group of its own (tools/steps.py). This process ends them when `make` is killed (Makefile).
 """
 
 from __future__ import annotations
