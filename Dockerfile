@@ -38,6 +38,7 @@ COPY --from=install --chown=eco:eco /fetched /data
 USER 10001
 ENV PATH=/venv/bin:$PATH DATA_DIR=/data ENVIRONMENT=production PYTHONUNBUFFERED=1 NUMBA_CACHE_DIR=/tmp/numba \
     GUNICORN_CMD_ARGS="--bind=0.0.0.0:8080" HEALTH_PORT=8081
+RUN ["python", "-m", "tools.coast"]
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \

@@ -39,6 +39,7 @@ docs: ## build the documentation into docs/_build/html; a warning is an error
 fetch:
 	@sh tools/venv.sh runtime
 	@$(VENV)/python tools/fetch.py
+	@$(VENV)/python -m tools.coast
 
 clean: ## remove .venv, caches and everything that was fetched or trained (the database too)
 	rm -rf .venv instance docs/_build app/static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis

@@ -24,6 +24,7 @@ from app.jobs import metrics as jobs_metrics
 from app.jobs import views as jobs
 from app.layers import views as layers
 from app.limits import limiter
+from app.maps import downloads as map_downloads
 from app.maps import files as map_files
 from app.maps import pages as map_pages
 from app.maps import steps as map_steps
@@ -136,6 +137,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         registry.api,
         maps.api,
         map_files.api,
+        map_downloads.api,
         map_pages.pages,
         jobs.pages,
         jobs.api,

@@ -1,9 +1,9 @@
 """Prepare and start the application: what `make run` does after ``.venv`` is installed.
 
-The steps are: fetch the data, migrate the database, train the demo models, register them. They are skipped when a
-stamp says that they were completed with the same sources. Then gunicorn and the worker for jobs are started
-(tools/serving.py), and this process waits for them. Each step and each of the two programs runs in a process group of
-its own (tools/steps.py). This process ends them when `make` is killed (Makefile).
+The steps are: fetch the data, draw the coasts, migrate the database, train the demo models, register them. They are
+skipped when a stamp says that they were completed with the same sources. Then gunicorn and the worker for jobs are
+started (tools/serving.py), and this process waits for them. Each step and each of the two programs runs in a process
+group of its own (tools/steps.py). This process ends them when `make` is killed (Makefile).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def preparation(data_dir: Path) -> list[Step]:
     models = data_dir / "models"
     return [
         Step("Fetching demo data", [python, "tools/fetch.py", "--data-dir", data_dir]),
+        Step("Drawing the coasts", [python, "-m", "tools.coast", "--data-dir", data_dir]),
         Step("Migrating the database", [*flask, "db", "upgrade"]),
         Step(
             "Training the demo models",
@@ -61,6 +62,7 @@ def sources_key(project: Path, environ: dict[str, str]) -> str:
     paths = [
         project / "requirements.txt",
         project / "tools" / "fetched.toml",
+        project / "tools" / "coast.py",
         project / "tools" / "start.py",
         project / "tools" / "steps.py",
     ]

@@ -1,87 +1,147 @@
-"""Files of finished maps as responses: checked, complete or in parts."""
+"""Routes that lead other programs to maps: the suitable area as GeoJSON, and the STAC item and collection."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from functools import lru_cache
+import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from uuid import UUID
 
-from flask import Response, request, send_file
+from flask import Blueprint, Response, request, send_file
+from pydantic import Field, RootModel
 
-from app.errors import NotFound, Unavailable
-from app.maps import folders
+from app.errors import NotFound
+from app.maps import folders, service, stac
+from app.maps.files import FileContent
+from app.maps.schemas import MapContent, MapDetail, MapsQuery
+from app.maps.views import ID
+from app.web.faces import API_PREFIX, keep_private, site_root
+from app.web.fields import PageQuery
+from app.web.input_validation import read_query
+from app.web.operations import Operation
+from ml.projection.layout import OUTLINES
 
+api = Blueprint("map_downloads", __name__, url_prefix=API_PREFIX)
 _YEAR_S = 31_536_000
-#: One part, by its first byte or by its length from the end.
-_RANGE = re.compile(r"\s*bytes\s*=\s*(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))\s*", re.IGNORECASE)
+#: Maps on a page of the collection.
+_ON_PAGE = 100
 
 
-def send(map_id: str, folder: Path, quantity: str, name: str) -> Response:
-    """Return the response with the file of a quantity, which caches may store for a year.
+class StacDocument(RootModel[dict[str, Any]]):
+    """An item or a collection of the SpatioTemporal Asset Catalog, version 1.1."""
 
-    Parameters
-    ----------
-    map_id : str
-    folder : Path
-        Of the finished map.
-    quantity : str
-    name : str
-        Under which a browser stores the file.
 
-    Raises
-    ------
-    NotFound
-        The map has no such file.
-    Unavailable
-        The file is not the one that was written.
-    """
-    path = folders.file_of(folder, f"{quantity}.tif")
+class CollectionQuery(PageQuery):
+    """The parameters of the collection of maps."""
+
+    limit: int = Field(_ON_PAGE, ge=1, le=_ON_PAGE, description="Maximum number of maps on the page.")
+
+
+@api.get("/maps/<uuid:map_id>.geojson")
+@Operation(
+    "getSuitableArea",
+    tag="maps",
+    summary="Download the suitable area of a map as GeoJSON",
+    description="RFC 7946, degrees of WGS 84: one feature for `suitable` and one for `probably_suitable`. Cells of "
+    "which the model cannot say anything belong to neither. A member `simplified` says so where the map has too many "
+    "cells for exact outlines. 404 for a map that an earlier version made.",
+    path=ID,
+    answer=FileContent,
+    media_type=stac.GEOJSON,
+    problems=(404,),
+)
+def suitable_area(map_id: UUID) -> Response:
+    """Send the suitable area."""
+    _finished(map_id)
+    path = _outlines(str(map_id))
     if path is None:
-        raise NotFound("This map has no such file.")
-    size = _check(map_id, path, quantity)
-    response = send_file(path, mimetype="image/tiff", as_attachment=True, download_name=name, conditional=False)
+        raise NotFound(
+            "The suitable area is not stored with this map, which an earlier version of EcoPredict made. Delete the "
+            "map and make it again, and it has one."
+        )
+    response = send_file(
+        path,
+        mimetype=stac.GEOJSON,
+        as_attachment=True,
+        download_name=f"{service.file_name(str(map_id))}-suitable-area.geojson",
+        conditional=True,
+        max_age=_YEAR_S,
+    )
     response.headers["Cache-Control"] = f"private, max-age={_YEAR_S}"
-    response.make_conditional(_environ(size), accept_ranges=True, complete_length=size)
     return response
 
 
-def _check(map_id: str, path: Path, quantity: str) -> int:
-    """Compare a file with the summary of its map; return its size."""
-    summary = folders.read_summary(map_id)
-    try:
-        written: dict[str, Any] = (summary or {})["quantities"][quantity]
-        expected = written["size"], written["sha256"]
-    except (KeyError, TypeError):
-        raise Unavailable("The summary of this map is damaged, so that its files cannot be checked.") from None
-    try:
-        status = path.stat()
-        is_whole = status.st_size == expected[0] and expected[1] == _sha256(
-            path, status.st_ino, status.st_mtime_ns, status.st_size
-        )
-    except OSError:
-        raise NotFound("This map has no such file.") from None
-    if not is_whole:
-        raise Unavailable("This file of the map is damaged. Make the map again.")
-    return status.st_size
+@api.get("/maps/<uuid:map_id>/item")
+@Operation(
+    "getMapItem",
+    tag="maps",
+    summary="Read a map as STAC item",
+    description="SpatioTemporal Asset Catalog 1.1, with the extensions projection, raster, file, classification and "
+    "scientific. Its assets are the absolute addresses of the files.",
+    path=ID,
+    answer=StacDocument,
+    media_type=stac.GEOJSON,
+    problems=(404,),
+)
+def item(map_id: UUID) -> Response:
+    """Return the item of a map."""
+    found, content = _finished(map_id)
+    has_outlines = has_suitable_area(found.id)
+    return _send(stac.item_of(found, content, site_root(), _api(), has_outlines=has_outlines), stac.GEOJSON)
 
 
-@lru_cache(maxsize=512)
-def _sha256(path: Path, inode: int, changed_ns: int, size: int) -> str:
-    """Return the SHA-256 of a file; of one that has not changed it is known."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+@api.get("/stac")
+@Operation(
+    "getMapCollection",
+    tag="maps",
+    summary="Read the STAC collection of all maps",
+    description="The root of the catalogue: a link of `rel` `item` for each finished map, latest first, and one of "
+    "`rel` `next` where there are more.",
+    query=CollectionQuery,
+    answer=StacDocument,
+    problems=(422,),
+)
+def collection() -> Response:
+    """Return the collection of maps."""
+    query = read_query(CollectionQuery)
+    page = service.browse(MapsQuery(limit=query.limit, cursor=query.cursor))
+    following = None
+    if page.next is not None:
+        following = f"{_api()}/stac?limit={query.limit}&cursor={quote(page.next, safe='')}"
+    return _send(stac.collection_of(page.items, service.first_made(), _api(), following), "application/json")
 
 
-def _environ(size: int) -> dict[str, Any]:
-    """Return the request without a range that must be ignored (RFC 9110, section 14.2)."""
-    environ = dict(request.environ)
-    match = _RANGE.fullmatch(environ.get("HTTP_RANGE", ""))
-    if match is None or (match[1] and match[2] and int(match[2]) < int(match[1])):
-        # another unit, several parts, or no range at all
-        environ.pop("HTTP_RANGE", None)
-    elif match[3] and int(match[3]) > size:
-        # a suffix that is longer than the file is the complete file
-        environ["HTTP_RANGE"] = f"bytes=-{size}"
-    return environ
+def has_suitable_area(map_id: str) -> bool:
+    """Return whether the suitable area is stored with a map."""
+    return _outlines(map_id) is not None
+
+
+def gdal_address(map_id: str, quantity: str) -> str:
+    """Return the name by which GDAL opens a quantity of a map over HTTP."""
+    return f"/vsicurl/{_api()}/maps/{map_id}.tif?quantity={quantity}"
+
+
+def _api() -> str:
+    return f"{site_root()}{API_PREFIX}"
+
+
+def _finished(map_id: UUID) -> tuple[MapDetail, MapContent]:
+    found = service.detail(str(map_id))
+    if found.content is None:
+        raise NotFound("This map is not finished.")
+    return found, found.content
+
+
+def _outlines(map_id: str) -> Path | None:
+    """Return the file of the suitable area, where a map has one."""
+    path = folders.folder_of(map_id) / OUTLINES
+    return path if path.is_file() and not path.is_symlink() else None
+
+
+def _send(document: dict[str, Any], media_type: str) -> Response:
+    response = Response(json.dumps(document, ensure_ascii=False), content_type=media_type)
+    keep_private(response)
+    response.add_etag()
+    response.make_conditional(request)
+    return response

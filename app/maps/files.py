@@ -9,15 +9,15 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 from pydantic import Field, RootModel
 
-from app.cartography import coastline
+from app.cartography import coast_pieces, coastline
 from app.components import component
 from app.errors import NotFound
-from app.maps import downloads, drawing, folders, records, service
+from app.maps import drawing, file_responses, folders, records, service, sheet, sheets
 from app.maps.mercator import DEEPEST, frame_of, tile
 from app.maps.rasters import Rasters
 from app.maps.schemas import PictureQuery, QuantityQuery
 from app.maps.views import ID
-from app.web.faces import API_PREFIX, keep_private, settings
+from app.web.faces import API_PREFIX, keep_private, settings, site_root
 from app.web.input_validation import read_query
 from app.web.operations import Operation, Schema
 from ml.layers.store import extent_of
@@ -54,7 +54,7 @@ def file(map_id: UUID) -> Response:
     folder, is_preview = _folder(map_id)
     if is_preview:
         raise NotFound("This map is not finished.")
-    return downloads.send(str(map_id), folder, quantity, f"{service.file_name(str(map_id))}-{quantity}.tif")
+    return file_responses.send(str(map_id), folder, quantity, f"{service.file_name(str(map_id))}-{quantity}.tif")
 
 
 @api.get("/maps/<uuid:map_id>/tiles/<int:z>/<int:x>/<int:y>.png")
@@ -85,7 +85,8 @@ def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
     "getMapPicture",
     tag="maps",
     summary="Read a map as one picture",
-    description="The map in web mercator with the outline of the land, at most 900 pixels wide and high. With "
+    description="The map in web mercator with the outline of the land, at most 900 pixels wide and high, with title, "
+    "legend, citation, model and address; with `plain=1` the map alone, as always before it is finished. With "
     "`points=1`, the presences that the model was trained on are points.",
     path=ID,
     query=PictureQuery,
@@ -97,14 +98,20 @@ def picture(map_id: UUID) -> Response:
     """Send the picture of a map."""
     query = read_query(PictureQuery)
     quantity = query.quantity
+    text = None if query.plain else sheets.text_of(service.detail(str(map_id)), quantity, site_root())
 
     def draw(folder: Path) -> bytes:
         raster = component(Rasters).get(folder / f"{quantity}.tif")
-        frame = frame_of(extent_of(raster.grid), _WIDTH, _TALLEST)
-        rings = coastline.read_rings(settings().data_dir / coastline.OUTLINE)
-        return drawing.draw(folder, quantity, frame, rings, records.places(str(map_id)) if query.points else ())
+        extent, data_dir = extent_of(raster.grid), settings().data_dir.resolve()
+        frame = frame_of(extent, _WIDTH, _TALLEST)
+        rings = coast_pieces.lines_within(data_dir, extent)
+        if rings is None:
+            rings = coastline.read_rings(data_dir / coastline.OUTLINE)
+        drawn = drawing.draw(folder, quantity, frame, rings, records.places(str(map_id)) if query.points else ())
+        return sheet.draw(drawn, text) if text is not None else drawn
 
-    return _send(map_id, quantity, "picture-points" if query.points else "picture", draw)
+    part = "picture" if text is None else f"sheet-{sheets.digest(text)}"
+    return _send(map_id, quantity, f"{part}-points" if query.points else part, draw)
 
 
 def _folder(map_id: UUID) -> tuple[Path, bool]:

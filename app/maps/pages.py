@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from uuid import UUID
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, send_file
 
-from app.cartography import coastline
-from app.errors import AppError, Conflict, Unavailable, ValidationFailed
+from app.cartography import coast_pieces, coastline
+from app.errors import AppError, Conflict, NotFound, Unavailable, ValidationFailed
 from app.jobs import presence
 from app.jobs import service as jobs
 from app.jobs.folder import jobs_dir
 from app.jobs.schemas import JobDetail
-from app.maps import legends, records, service
+from app.maps import downloads, legends, records, service
 from app.maps.form import MapForm, form_for
 from app.maps.schemas import MapDetail, MapRequest, MapsQuery, QuantityQuery
 from app.web.faces import Reply, faces, keep_private, render, settings
@@ -72,7 +72,8 @@ def detail(map_id: UUID) -> Reply:
     Template context: ``data`` MapDetail, ``job`` JobDetail or None, ``runs`` whether it is not finished, ``quantity``,
     ``quantities`` list of Legend, ``areas`` list of AreaRow, ``extent`` west, south, east and north or None, ``others``
     ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
-    species, ``n_records``, ``n_presences``, ``has_points``, ``lacks_worker``.
+    species, ``n_records``, ``n_presences``, ``has_points``, ``lacks_worker``, ``has_coasts``, ``has_suitable_area``,
+    ``gdal_address``.
     """
     found, card = service.detail(str(map_id)), records.card_of_map(str(map_id))
     try:
@@ -95,6 +96,9 @@ def detail(map_id: UUID) -> Reply:
             "extent": service.extent_of_map(found),
             "others": service.others_of(found),
             "is_active": service.is_active(found.model.id),
+            "has_coasts": coast_pieces.piece_file(settings().data_dir, 0, 0) is not None,
+            "has_suitable_area": downloads.has_suitable_area(found.id),
+            "gdal_address": downloads.gdal_address(found.id, quantity),
             "lacks_worker": runs and presence.lacks_worker(jobs_dir(settings().data_dir)),
         },
     )
@@ -135,4 +139,15 @@ def land() -> Response:
     response.headers["Cache-Control"] = f"public, max-age={_DAY_S}"
     response.add_etag()
     response.make_conditional(request)
+    return response
+
+
+@pages.get("/map/coasts/<int:column>-<int:row>.json")
+def coasts(column: int, row: int) -> Response:
+    """Return the coasts of a piece of the world of 30 degrees as GeoJSON, counted from the north-west."""
+    path = coast_pieces.piece_file(settings().data_dir.resolve(), column, row)
+    if path is None:
+        raise NotFound("These coasts are not stored here.")
+    response = send_file(path, mimetype="application/geo+json", conditional=True, max_age=_DAY_S)
+    response.headers["Cache-Control"] = f"public, max-age={_DAY_S}"
     return response

@@ -176,3 +176,4 @@ class PictureQuery(QuantityQuery):
     """The parameters of the picture of a map."""
 
     points: bool = Field(False, description="1: with the presences that the model was trained on, as points.")
+    plain: bool = Field(False, description="The map alone, without title, legend and citation.")

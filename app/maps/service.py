@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import uuid
+from datetime import datetime
 
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, and_, select
@@ -228,6 +229,11 @@ def browse(query: MapsQuery) -> MapPage:
     rows = [(row[0], row[1]) for row in db.session.execute(statement.limit(query.limit + 1))]
     page, cursor = cut_page(rows, query.limit, lambda row: (row[0].created_at.isoformat(), row[0].id))
     return MapPage(items=[_as_detail(*row) for row in page], next=cursor)
+
+
+def first_made() -> datetime | None:
+    """Return when the first of all maps was started, or None where there is none."""
+    return db.session.scalar(select(Map.created_at).order_by(Map.created_at).limit(1))
 
 
 def others_of(found: MapDetail) -> list[tuple[str, str]]:

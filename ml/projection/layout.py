@@ -8,6 +8,8 @@ from typing import Any
 
 #: The summary; a folder with it has a complete map.
 SUMMARY = "map.json"
+#: The suitable area as GeoJSON. Maps of earlier versions have none.
+OUTLINES = "suitable.geojson"
 #: Folder of a coarse preview, while the map is made.
 PREVIEW = "preview"
 #: Folder of unfinished blocks.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.projection.errors import ProjectionError
-from ml.projection.layout import PREVIEW, SUMMARY, WORK, read_summary
+from ml.projection.layout import OUTLINES, PREVIEW, SUMMARY, WORK, read_summary
 from ml.projection.work import clear, key_of_work
 
 
@@ -59,7 +59,7 @@ class MapFolder:
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
             raise ProjectionError(f"{self.path} is not a folder")
         members = self._members()
-        own = {SUMMARY, WORK, PREVIEW, *self._files, *(f"{name}.aux.xml" for name in self._files)}
+        own = {SUMMARY, WORK, PREVIEW, OUTLINES, *self._files, *(f"{name}.aux.xml" for name in self._files)}
         strange = sorted(members - own)
         if strange:
             raise ProjectionError(f"{self.path} has other files, as {strange[0]}: give the map a folder of its own")
@@ -97,7 +97,7 @@ class MapFolder:
         """Move the files of a map from the work directory into the folder, the summary last."""
         draft = work / SUMMARY
         draft.write_text(json.dumps(summary, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
-        for name in self._files:
+        for name in (*self._files, OUTLINES):
             for file in (f"{name}.aux.xml", name):
                 if (work / file).exists():
                     (work / file).replace(self.path / file)

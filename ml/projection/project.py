@@ -21,9 +21,10 @@ from ml.projection.cells import Unanswered
 from ml.projection.cogs import write_cog
 from ml.projection.errors import Cancelled, ProjectionError
 from ml.projection.inputs import ProjectionInputs
-from ml.projection.layout import PREVIEW, WORK
+from ml.projection.layout import OUTLINES, PREVIEW, WORK
 from ml.projection.local_processes import start_processes
 from ml.projection.map_folder import MapFolder
+from ml.projection.outlines import write_outlines
 from ml.projection.preview import write_preview
 from ml.projection.quantities import quantities_of
 from ml.projection.summary import summarise, tags_of
@@ -186,6 +187,7 @@ def _project(
         one.name: {"size": (path / one.file).stat().st_size, "sha256": sha256_of(path / one.file)} for one in quantities
     }
     summary = summarise(artifact, inputs, quantities, ordered, files) | {"key": key}
+    summary["outlines"] = write_outlines(path, OUTLINES, stack.grid, summary)
     folder.publish(path, summary)
     advance(1.0, f"The map is in {folder.path}")
     return summary

@@ -43,15 +43,52 @@
   }
   if (canvas.dataset.drawn === "1") drawTiles();
 
-  // also beside the square of the world, for maps across the antimeridian
-  fetch("/map/land.json").then((answer) => answer.json()).then((land) => {
-    for (const turn of [-360, 0, 360]) {
-      L.geoJSON(land, {
-        interactive: false, className: "map-land", style: { fill: false, weight: 1 },
-        coordsToLatLng: ([x, y]) => L.latLng(y, x + turn),
-      }).addTo(map);
-    }
+  // the outline of the land, also beside the square of the world for maps across the antimeridian
+  const land = L.layerGroup().addTo(map);
+  const coasts = L.layerGroup();
+  const pieces = new Set();
+  const side = 30;
+  const hasCoasts = canvas.dataset.coasts === "1";
+  function outline(content, turn, layer) {
+    L.geoJSON(content, {
+      interactive: false, className: "map-land", style: { fill: false, weight: 1 },
+      coordsToLatLng: ([x, y]) => L.latLng(y, x + turn),
+    }).addTo(layer);
+  }
+  fetch("/map/land.json").then((answer) => answer.json()).then((content) => {
+    for (const turn of [-360, 0, 360]) outline(content, turn, land);
   }).catch(() => {});
+  async function addPiece(column, row) {
+    const key = `${column} ${row}`;
+    if (pieces.has(key)) return;
+    pieces.add(key);
+    try {
+      const response = await fetch(`/map/coasts/${((column % 12) + 12) % 12}-${row}.json`);
+      if (response.ok) outline(await response.json(), 360 * Math.floor(column / 12), coasts);
+      else pieces.delete(key);
+    } catch {
+      pieces.delete(key);
+    }
+  }
+  // above zoom 4 the outline is too coarse, and finer coasts are drawn piece by piece
+  async function drawCoasts() {
+    if (hasCoasts && map.getZoom() > 4) {
+      const bounds = map.getBounds();
+      const first = Math.floor((bounds.getWest() + 180) / side), last = Math.floor((bounds.getEast() + 180) / side);
+      const top = Math.max(0, Math.floor((90 - bounds.getNorth()) / side));
+      const bottom = Math.min(5, Math.floor((90 - bounds.getSouth()) / side));
+      const added = [];
+      for (let column = first; column <= last; column++) {
+        for (let row = top; row <= bottom; row++) added.push(addPiece(column, row));
+      }
+      await Promise.all(added);
+    }
+    const isFine = hasCoasts && map.getZoom() > 4;
+    (isFine ? land : coasts).remove();
+    (isFine ? coasts : land).addTo(map);
+  }
+  map.on("moveend", drawCoasts);
+  drawCoasts();
 
   opacity.addEventListener("input", () => tiles && tiles.setOpacity(opacity.value / 100));
 

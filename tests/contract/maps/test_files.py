@@ -74,8 +74,8 @@ def test_places_without_an_answer_are_clear(mapped):
 )
 def test_every_quantity_has_a_file_tiles_and_a_picture(mapped, quantity):
     client, address = mapped
-    for part in ("/tiles/0/0/0.png", "/tiles/6/32/23.png", ".png"):
-        assert pixels(client.get(f"{address}{part}?quantity={quantity}"))[0].size
+    for part in ("/tiles/0/0/0.png?", "/tiles/6/32/23.png?", ".png?plain=1&"):
+        assert pixels(client.get(f"{address}{part}quantity={quantity}"))[0].size
     response = client.get(f"{address}.tif?quantity={quantity}")
     with MemoryFile(response.data) as memory, memory.open() as file:
         assert (file.width, file.height, file.crs.to_epsg()) == (20, 20, 4326)
@@ -206,7 +206,7 @@ def test_the_picture_without_an_outline_of_the_land(mapped):
     client, address = mapped
     land = client.get("/map/land.json")
     assert land.json == {"type": "MultiLineString", "coordinates": []}
-    picture, _ = pixels(client.get(f"{address}.png"))
+    picture, _ = pixels(client.get(f"{address}.png?plain=1"))
     assert max(picture.shape) == 900
     assert np.unique(picture).size > 3
 

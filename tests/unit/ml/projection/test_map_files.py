@@ -47,7 +47,7 @@ def test_the_folder_has_the_files_and_nothing_else(finished):
     files = {one["file"] for one in summary["quantities"].values()}
     assert len(files) == 8
     named = {f"{name}.aux.xml" for name in ("verdict.tif", "inside.tif", "most_dissimilar.tif")}
-    assert {path.name for path in folder.iterdir()} == {*files, *named, "map.json"}
+    assert {path.name for path in folder.iterdir()} == {*files, *named, "map.json", "suitable.geojson"}
     assert json.loads((folder / "map.json").read_text()) == summary
 
 

@@ -75,5 +75,5 @@ def test_a_preview_is_written_before_the_map_and_removed_after_it(survey, tmp_pa
             read(output / "preview", "verdict"), preview(survey, inputs).quantities["verdict"]
         )
         summary = project(survey, inputs, output, coarse=True)
-    assert written == {path.name for path in output.iterdir()} - {"map.json"}
+    assert written == {path.name for path in output.iterdir()} - {"map.json", "suitable.geojson"}
     assert json.loads((output / "map.json").read_text()) == summary
