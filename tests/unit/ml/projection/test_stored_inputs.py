@@ -73,7 +73,8 @@ def test_a_map_of_other_conditions_is_not_taken_for_this_one(wheatear, home, tmp
 
 def test_bad_input_is_one_line(wheatear, home, tmp_path, capfd):
     assert project(wheatear, home, tmp_path / "a", "--scenario", "SSP999") == 2
-    assert WARMER in capfd.readouterr().err
+    error = capfd.readouterr().err
+    assert "scenario SSP999: must be one of" in error and WARMER in error
     assert project(wheatear, tmp_path / "nowhere", tmp_path / "a") == 2
     assert "has no layers that the model" in capfd.readouterr().err
     assert project(wheatear, home, tmp_path / "a", "--layers", str(home)) == 2
