@@ -98,7 +98,10 @@ def picture(map_id: UUID) -> Response:
     """Send the picture of a map."""
     query = read_query(PictureQuery)
     quantity = query.quantity
-    text = None if query.plain else sheets.text_of(service.detail(str(map_id)), quantity, site_root())
+    text = None
+    if not query.plain:
+        labels = records.labels_of(records.card_of_map(str(map_id)))
+        text = sheets.text_of(service.detail(str(map_id)), quantity, site_root(), labels)
 
     def draw(folder: Path) -> bytes:
         raster = component(Rasters).get(folder / f"{quantity}.tif")

@@ -88,7 +88,7 @@ def detail(map_id: UUID) -> Reply:
             "job": job,
             "runs": runs,
             "quantity": quantity,
-            "quantities": legends.legends_of(found.content, {one.name: one.label for one in card.predictors}),
+            "quantities": legends.legends_of(found.content, records.labels_of(card)),
             "n_records": len(card.places),
             "n_presences": card.n_presences,
             "has_points": request.args.get("points") == "1",

@@ -20,6 +20,11 @@ def card_of_map(map_id: str) -> ModelCard:
     return registry.card_of(row.model)
 
 
+def labels_of(card: ModelCard) -> dict[str, str]:
+    """Return the words of the predictors of a model, by name."""
+    return {one.name: one.label for one in card.predictors}
+
+
 def places(map_id: str) -> list[tuple[float, float]]:
     """Return longitudes and latitudes of the presences of a map's model that may be shown.
 

@@ -108,6 +108,11 @@ class QuantityContent(TypedDict):
     file: str
     size: int
     sha256: str
+    title: str
+    description: str
+    dtype: str
+    nodata: FiniteFloat | None
+    scale: FiniteFloat | None
     categories: list[Category]
 
 

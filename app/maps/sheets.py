@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from app.maps.legends import legends_of
 from app.maps.schemas import MapDetail
 from app.maps.sheet import SheetText
 
 
-def text_of(found: MapDetail, quantity: str, site: str) -> SheetText | None:
+def text_of(found: MapDetail, quantity: str, site: str, labels: Mapping[str, str]) -> SheetText | None:
     """Return the words on the picture of a quantity, or None before the map is finished.
 
     Parameters
@@ -18,11 +19,13 @@ def text_of(found: MapDetail, quantity: str, site: str) -> SheetText | None:
     quantity : str
     site : str
         Address of the pages, without a trailing slash.
+    labels : mapping
+        Of the predictors, by name.
     """
     content = found.content
     if content is None:
         return None
-    legend = next(one for one in legends_of(content) if one.name == quantity)
+    legend = next(one for one in legends_of(content, labels) if one.name == quantity)
     unsure, valid = content.area_km2["by_verdict"]["cannot_say"], content.area_km2["valid"]
     sentences = [content.beyond.sentence]
     if unsure:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from app.maps.schemas import MapContent, MapDetail
+from app.maps.schemas import MapContent, MapDetail, QuantityContent
 from ml.layers.store import extent_of
 from ml.recipes.reports import Grid
 
@@ -161,7 +161,7 @@ def _projection(grid: Grid) -> dict[str, Any]:
     }
 
 
-def _cog(quantity: dict[str, Any], href: str) -> dict[str, Any]:
+def _cog(quantity: QuantityContent, href: str) -> dict[str, Any]:
     band: dict[str, Any] = {
         "name": quantity["title"],
         "data_type": quantity["dtype"],

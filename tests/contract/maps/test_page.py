@@ -74,8 +74,8 @@ def test_records_are_points(mapped):
     n = len(places["coordinates"])
     assert f"Records of the training ({n}" in page_of(mapped)
     assert f"{n} presences" in " ".join(client.get(f"/species/{WHEATEAR}").text.split()) or n == 800
-    plain, _ = pixels(client.get(f"{address}.png"))
-    dotted, table = pixels(client.get(f"{address}.png?points=1"))
+    plain, _ = pixels(client.get(f"{address}.png?plain=1"))
+    dotted, table = pixels(client.get(f"{address}.png?plain=1&points=1"))
     assert plain.shape == dotted.shape
     longitude, latitude = next(one for one in places["coordinates"] if 2.1 < one[0] < 3.9 and 41.1 < one[1] < 42.9)
     changed = plain != dotted
