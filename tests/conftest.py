@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,9 @@ Once = Callable[[str, Callable[[Path], object]], Path]
 # the time of an example depends on the load of the machine
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
+# Tests start some hundred processes. Without bytecode on disk each of them compiles all modules of the project.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # A shell starts what ends with "&" with these signals ignored. The programs that tests start would inherit that, and a
 # shell script cannot trap a signal that was ignored when it started.
 for _number in (signal.SIGINT, signal.SIGQUIT):

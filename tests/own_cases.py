@@ -124,7 +124,8 @@ def _train(case: Case, folder: Path) -> None:
         str(folder / "models"),
     ]
     command += ["--records", *map(str, case.records), "--layers", *map(str, case.layers)]
-    command += ["--trees", str(TREES), "--folds", str(FOLDS)]
+    # One process. The trainings in the browser use two, and must give the same model.
+    command += ["--trees", str(TREES), "--folds", str(FOLDS), "--jobs", "1"]
     command += ["--species", case.species] if case.species else []
     run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     [trained] = json.loads(run.stdout.splitlines()[-1])["trained"]

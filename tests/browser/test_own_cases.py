@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,9 @@ from tools import live
 READING_MS, TRAINING_MS = 60_000, 240_000
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.folder)
-def test_from_files_to_an_activated_model(
-    case: Case, browser: Browser, prepared: Path, workroom: Path, once: Once
-) -> None:
-    files = [case.path / name for name in case.files]
+@pytest.fixture(scope="module")
+def site_with_worker(prepared: Path, workroom: Path) -> Iterator[live.Site]:
+    """A site of its own with a worker, for all cases."""
     environ = live.copy_site(prepared, workroom / "own-case")
     worker = subprocess.Popen(
         [sys.executable, "-m", "flask", "--app", "wsgi", "jobs", "work"],
@@ -33,10 +32,18 @@ def test_from_files_to_an_activated_model(
     )
     try:
         with live.serving(environ) as site:
-            model_id = _walk(browser, site.url, case, files)
+            yield site
     finally:
         worker.terminate()
         worker.wait(20)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.folder)
+def test_from_files_to_an_activated_model(
+    case: Case, browser: Browser, site_with_worker: live.Site, once: Once
+) -> None:
+    files = [case.path / name for name in case.files]
+    model_id = _walk(browser, site_with_worker.url, case, files)
     assert model_id == train_by_command(case, once)
 
 

@@ -48,9 +48,9 @@ def test_every_answer_is_stored_once_under_its_own_id(ask, stored):
 
 
 def test_equal_inputs_share_a_cache_entry(ask, client, environment):
-    first = ask(trees=12).json
-    again = [ask(trees=12.0).json, ask(trees="12").json, ask(trees=" 12.00 ").json]
-    turned = dict(reversed({**environment, "trees": 12}.items()))
+    first = ask(trees=12.625).json
+    again = [ask(trees="12.625").json, ask(trees="12.6250").json, ask(trees=" 12.62500 ").json]
+    turned = dict(reversed({**environment, "trees": 12.625}.items()))
     again.append(client.post("/api/v1/predictions", json={"species": "Oenanthe hispanica", "environment": turned}).json)
     assert first["cached"] is False
     for answer in again:

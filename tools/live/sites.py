@@ -42,7 +42,6 @@ def app_environ(data_dir: Path, **changes: str) -> dict[str, str]:
         "RATE_LIMIT": "100000/second",
         "PUBLIC_PREDICTIONS": "1",
         "PUBLIC_ANALYTICS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
     return environ | changes
 

@@ -32,17 +32,26 @@ def environment(app: Flask) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def start_worker(app: Flask, *point: str) -> subprocess.Popen[str]:
+def start_worker(app: Flask, *point: str, **environ: str) -> subprocess.Popen[str]:
     """Start a worker that ends when no job waits, or that kills itself at a point."""
-    command = [sys.executable, "-m", "tests.contract.trainings.worker", *point]
     return subprocess.Popen(
-        command, cwd=PROJECT, env=environment(app), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, "-m", "tests.contract.trainings.worker", *point],
+        cwd=PROJECT,
+        env=environment(app) | environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
 
 
 def work(app: Flask, *point: str) -> int:
-    """Run a worker to its end and return its exit status."""
-    worker = start_worker(app, *point)
+    """Run a worker to its end and return its exit status.
+
+    Without a point joblib trains in one process: a small training takes less time than the start of two more. The
+    worker that is killed, and the trainings that its models are compared with, use several.
+    """
+    one_process = {} if point else {"JOBLIB_MULTIPROCESSING": "0"}
+    worker = start_worker(app, *point, **one_process)
     output, _ = worker.communicate(timeout=400)
     print(output[-3000:])
     return worker.returncode
