@@ -16,7 +16,7 @@ from ml.records.stream import DAMAGED
 # Lines of a field in quotation marks, and how many fields may have more before fewer are looked at: each costs the time
 # to read its lines twice.
 _MOST_LINES, _MOST_LONG_ROWS, _FEW_LINES = 1_000, 100, 20
-# Rows among which the first readable one shows whether R wrote row names.
+# Rows of which the greater part shows whether R wrote row names.
 _MOST_FIRST = 100
 _QUOTE = '"'
 
@@ -120,13 +120,13 @@ class TableReader:
     def rows(self) -> Iterator[Row]:
         """Yield the rows; blank lines are left out."""
         first: list[Row] = []
-        names = None
+        n_named = n_plain = 0
         while len(first) < _MOST_FIRST and (row := self._next()) is not None:
             first.append(row)
             if not row.error:
-                raw = "".join(self._lines.row)
-                names = RowNames(self._name) if has_row_names(raw, self._delimiter, self._n_columns) else None
-                break
+                n_plain += len(row.fields) == self._n_columns
+                n_named += has_row_names("".join(self._lines.row), self._delimiter, self._n_columns)
+        names = RowNames(self._name) if n_named > n_plain else None
         n_columns, name = self._n_columns, self._name
         for row in itertools.chain(first, iter(self._next, None)):
             line, fields, error = row
