@@ -80,7 +80,7 @@ def test_a_row_that_is_damaged_behind_the_beginning_costs_no_other(finished):
     assert len(rows) == 5001 and [number for number, row in enumerate(rows, 1) if row["error"]] == [5001]
     assert rows[-1]["error"].startswith("3 fields, but the header has 5 columns")
     page = web.get(web.get(jobs["damaged"]).json["result"]).get_data(as_text=True)
-    assert "<td>5,001 (line 5,002)</td><td>–</td><td>3 fields" in page
+    assert "<td>5,001 (line&nbsp;5,002)</td><td>–</td><td>3 fields" in page
 
 
 def test_only_the_answers_of_jobs_that_succeeded_stay(finished):

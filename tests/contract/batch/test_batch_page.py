@@ -45,7 +45,7 @@ def test_the_preview_maps_columns_and_names_problems_by_row_and_line(client):
     page = answer.get_data(as_text=True)
     assert answer.status_code == 200
     assert "sites.csv: 12 rows" in page and "Kept as it is: site." in page
-    row = re.search(r"<td>3 \(line 4\)</td><td>trees</td><td>(.*?)</td>", page)
+    row = re.search(r"<td>3 \(line&nbsp;4\)</td><td>trees</td><td>(.*?)</td>", page)
     assert row and "is not a number" in row[1]
     assert "Answer 12 rows" in page
 
