@@ -135,6 +135,8 @@ class Preview:
         Whether there are more.
     places : list of PlaceUse
         Empty for a table of conditions.
+    scenarios : list of str
+        Labels that the layers of all species have.
     uses : list of ColumnUse
     others : list of str
         Columns that are passed through.
@@ -151,6 +153,7 @@ class Preview:
     n_rows: int
     is_cut: bool
     places: list[PlaceUse]
+    scenarios: list[str]
     uses: list[ColumnUse]
     others: list[str]
     header: list[str]
@@ -203,6 +206,7 @@ def preview(selection: Selection, rows: Rows) -> Preview:
         n_rows=len(first),
         is_cut=is_cut,
         places=_place_uses(places, columns),
+        scenarios=_scenarios(selection),
         uses=uses,
         others=[name for name in rows.header if name not in names],
         header=rows.header,
@@ -243,6 +247,11 @@ def _place_uses(places: PlaceColumns | None, columns: Mapping[str, Sequence[str]
         return []
     parts = {"Latitude": places.latitude, "Longitude": places.longitude, "Scenario": places.scenario_column}
     return [PlaceUse(label, name, columns[name][0]) for label, name in parts.items() if name]
+
+
+def _scenarios(selection: Selection) -> list[str]:
+    lists = [subject.store.scenarios for subject in selection.subjects if subject.store is not None]
+    return [label for label in lists[0] if all(label in several for several in lists)] if lists else []
 
 
 def example_row(selection: Selection) -> dict[str, str]:

@@ -54,7 +54,7 @@ def _sentence(text: str, path: Path, name: str) -> str:
     """Return the message of the command for the user of a page."""
     if _EXCEPTION.match(text):
         return "The program stopped with an error; the log shows where. Please report it."
-    text = text.removeprefix(_PREFIX).replace(str(path), name)
+    text = text.removeprefix(_PREFIX).replace(str(path), name).replace(f"{settings().layers_dir.resolve()}/", "layers/")
     return text if text.endswith((".", "?")) else f"{text}."
 
 

@@ -250,6 +250,7 @@ def test_the_preview_shows_the_columns_of_places_and_the_answers_show_the_layers
     form = {"species": WHEATEAR, "action": "check", "file": (io.BytesIO(content), "sites.csv")}
     page = web.post("/batch", data=form, content_type="multipart/form-data").get_data(as_text=True)
     assert "Places and their columns" in page and '<th scope="row">Latitude</th><td>Lat</td><td>41.95</td>' in page
+    assert f"Scenarios of the study: {WARMER}" in " ".join(page.split())
     assert f"<td>2 (line&nbsp;3)</td><td>location</td><td>{OUTSIDE}" in page
     fields = {"species": WHEATEAR, "action": "answer", "text": content.decode(), "scenario": WARMER}
     page = web.post("/batch", data=fields).get_data(as_text=True)
