@@ -1,11 +1,12 @@
 """Batches: rows a second and peak memory of the command and of the job, beside answers one by one.
 
-    python -m benchmarks.batch [--rows 10000 100000 1000000] [--model DIR] [--rounds 3] [--no-job]
+    python -m benchmarks.batch [--rows 10000 100000 1000000] [--model DIR] [--rounds 3] [--no-job] [--no-places]
 
 A table of made-up rows is answered by ``python -m ml predict``, and by a job of a real worker. Both are processes, and
-the kernel reports their CPU time and peak memory, with their start. One by one is the single answer in a loop, on rows
-of memory; arrays is the bulk answer of the same rows. The variants of a round take turns in a random order; ratios are
-taken within a round, and printed as the median with the smallest and the largest.
+the kernel reports their CPU time and peak memory, with their start. Places is the command on as many places, whose
+conditions are read from made-up stored layers of 1,000 x 1,000 cells. One by one is the single answer in a loop, on
+rows of memory; arrays is the bulk answer of the same rows. The variants of a round take turns in a random order; ratios
+are taken within a round. All figures but the memory are medians, with the smallest and the largest of the rounds.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.made_up import made_up_study
+from ml.layers.store import ArrayBlocks, SetSource, extent_of, write_store
+from ml.layers.stored_index import StoredLayer, StoredLayers, StoredSet, key_of
+from ml.recipes.reports import Grid
 from ml.serving.artifact import Artifact, load_artifact
 from ml.serving.bulk import answer_rows
 from ml.training.train import train_species
@@ -32,6 +36,8 @@ from tools import live
 
 # Rows that are answered one by one, and as arrays, in a round.
 _SAMPLE, _BULK_SAMPLE = 1_000, 20_000
+# Rows and columns of the layers.
+_SIDE = 1_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ def main() -> int:
     parser.add_argument("--trees", type=int, default=500, help="of the made-up model (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="(%(default)s)")
     parser.add_argument("--no-job", action="store_true", help="leave the job out")
+    parser.add_argument("--no-places", action="store_true", help="leave the places out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ecopredict-batch-", dir="/tmp") as name:
         folder = Path(name)
@@ -59,13 +66,16 @@ def main() -> int:
             path = train_species(made_up_study(200, 12, 0), "species", folder / "trained", options.trees)
         artifact = load_artifact(path)
         site = None if options.no_job else _Site(folder / "data", path)
+        store = None if options.no_places else _store(artifact, folder / "layers")
         print(f"model: {artifact.model_id}, {len(artifact.card.predictors)} predictors; {os.cpu_count()} cores")
         for n in options.rows:
-            _measure(n, artifact, path, site, folder, options.rounds)
+            _measure(n, artifact, path, site, store, folder, options.rounds)
     return 0
 
 
-def _measure(n: int, artifact: Artifact, path: Path, site: _Site | None, folder: Path, rounds: int) -> None:
+def _measure(
+    n: int, artifact: Artifact, path: Path, site: _Site | None, store: Path | None, folder: Path, rounds: int
+) -> None:
     table = folder / "in.csv"
     values = _make_table(artifact, n, table)
     variants: dict[str, Callable[[], Cost]] = {
@@ -73,6 +83,10 @@ def _measure(n: int, artifact: Artifact, path: Path, site: _Site | None, folder:
         "arrays": lambda: _arrays(artifact, values),
         "command": lambda: _command(path, table, folder / "out.csv", n),
     }
+    if store is not None:
+        places = folder / "places.csv"
+        _make_places(n, places)
+        variants["places"] = lambda: _command(path, places, folder / "out.csv", n, "--layer-store", str(store))
     if site is not None:
         variants["job"] = lambda: site.run(table, artifact.card.species.slug, n)
     _arrays(artifact, values[:10])
@@ -81,15 +95,51 @@ def _measure(n: int, artifact: Artifact, path: Path, site: _Site | None, folder:
         for variant in random.sample(list(variants), len(variants)):
             costs[variant].append(variants[variant]())
     print(f"\n{n:,} rows, {table.stat().st_size / 1e6:.1f} MB, {rounds} rounds")
-    print(f"{'':<12} {'rows/s':>9} {'rows/CPU s':>10} {'CPU µs':>7} {'peak MB':>8}  times one by one, by CPU")
+    print(f"{'':<12} {'rows/s':>26} {'rows/CPU s':>26} {'peak MB':>8}  times one by one, by CPU")
     for variant, several in costs.items():
-        wall = statistics.median(cost.wall_us for cost in several)
-        cpu = statistics.median(cost.cpu_us for cost in several)
+        wall = _spread([1e6 / cost.wall_us for cost in several])
+        cpu = _spread([1e6 / cost.cpu_us for cost in several])
         peak = max(cost.peak_mb for cost in several)
         ratios = [one.cpu_us / cost.cpu_us for one, cost in zip(costs["one by one"], several, strict=True)]
-        spread = f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
         memory = f"{peak:>8.0f}" if peak else f"{'':>8}"
-        print(f"{variant:<12} {1e6 / wall:>9,.0f} {1e6 / cpu:>10,.0f} {cpu:>7.1f} {memory}  {spread}")
+        print(f"{variant:<12} {wall:>26} {cpu:>26} {memory}  {_spread(ratios, '.1f')}")
+
+
+def _spread(values: list[float], form: str = ",.0f") -> str:
+    """Return the median with the smallest and the largest value."""
+    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
+def _store(artifact: Artifact, home: Path) -> Path | None:
+    """Store random layers within the training ranges; None for a model with categories or of own data."""
+    card = artifact.card
+    if card.preparation is not None or any(one.type == "categorical" for one in card.predictors):
+        return None
+    draw = np.random.default_rng(1)
+    limits = [(one.minimum or 0.0, one.maximum or 1.0) for one in card.predictors]
+    values = np.stack([draw.uniform(*limit, (_SIDE, _SIDE)).round(3).astype(np.float32) for limit in limits])
+    one_set = StoredSet(file="training.npy", layers=[StoredLayer(name=one.name) for one in card.predictors])
+    grid = Grid(crs="EPSG:4326", width=_SIDE, height=_SIDE, west=0.0, north=10.0, cell_x=0.01, cell_y=0.01)
+    index = StoredLayers(
+        key=key_of("benchmark"),
+        study=card.study.slug,
+        grid=grid,
+        extent=extent_of(grid),
+        sets=[one_set],
+        trained=[card.training.data_fingerprint],
+    )
+    write_store(home / card.study.slug, index, [SetSource(one_set, ArrayBlocks(values).open)])
+    return home
+
+
+def _make_places(n: int, path: Path) -> None:
+    """Write places on the layers."""
+    draw = np.random.default_rng(2)
+    with path.open("w") as stream:
+        stream.write("site,latitude,longitude\n")
+        for start in range(0, n, 10_000):
+            places = draw.uniform(0.0, 10.0, (min(10_000, n - start), 2)).round(5).tolist()
+            stream.writelines(f"s{start + at},{place[0]},{place[1]}\n" for at, place in enumerate(places))
 
 
 def _make_table(artifact: Artifact, n: int, path: Path) -> np.ndarray:
@@ -129,8 +179,8 @@ def _timed(call: Callable[[], object], n: int) -> Cost:
     return Cost((time.process_time() - cpu) / n * 1e6, (time.perf_counter() - wall) / n * 1e6)
 
 
-def _command(path: Path, table: Path, output: Path, n: int) -> Cost:
-    arguments = ["--model", path, "--input", table, "--output", output]
+def _command(path: Path, table: Path, output: Path, n: int, *more: str) -> Cost:
+    arguments = ["--model", path, "--input", table, "--output", output, *more]
     return _process([sys.executable, "-m", "ml", "predict", *map(str, arguments)], dict(os.environ), n)
 
 

@@ -10,9 +10,11 @@ from flask import Response
 
 from app.batch import form, service, storage
 from app.batch.form import BatchForm, example_row
+from app.batch.places import with_places
 from app.batch.problems import readable
 from app.batch.schemas import MOST_ROWS
-from app.batch.service import Answers, Selection
+from app.batch.selection import Selection, choose
+from app.batch.service import Answers
 from app.batch.storage import Draft
 from app.batch.uploads import LONGEST_TEXT, limit
 from app.catalogue import snapshot
@@ -28,6 +30,7 @@ __all__ = ["BatchForm", "download", "example_row", "handle", "names_of", "reply"
 _PAGE = ("batch/page.html", "batch/_batch.html")
 # Answers that the page lists.
 _MOST_SHOWN = 20
+_PASTED = "pasted table"
 
 
 def reply(filled: BatchForm, status: int = 200, **context: object) -> Reply:
@@ -66,14 +69,15 @@ def handle(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStack)
         selection = _choose(filled)
         table, draft = _table(filled, stored, stack)
         with readable("/rows"):
+            selection = with_places(selection, table.header, filled.options().places)
             shown = form.preview(selection, table)
             fits = service.fits_at_once(table, len(selection.subjects))
             _keep(filled, table, draft, fits)
-            check_header(selection.subjects, table.header, table.name)
+            check_header(selection.subjects, table.header, table.name, selection.places)
         if not wants_answers:
             return render(reply(filled, preview=shown, fits=fits, names=_names(selection)), *_PAGE)
         if fits:
-            answers = service.answer_now(selection, table, "/rows", has_lines=True)
+            answers = service.answer_now(selection, table, "/rows")
             data = service.as_answer(selection, answers)
             first = data.items[:_MOST_SHOWN]
             return render(reply(filled, data=data, shown=first, preview=None, names=_names(selection)), *_PAGE)
@@ -94,11 +98,12 @@ def download(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStac
         selection = _choose(filled)
         table, draft = _table(filled, stored, stack)
         with readable("/rows"):
+            selection = with_places(selection, table.header, filled.options().places)
             fits = service.fits_at_once(table, len(selection.subjects))
             _keep(filled, table, draft, fits)
         if not fits:
             raise ValidationFailed([("/rows", f"has more than {MOST_ROWS:,} rows")])
-        answers = service.answer_now(selection, table, "/rows", has_lines=True)
+        answers = service.answer_now(selection, table, "/rows")
     except AppError as error:
         _add(filled, error)
         return render(reply(filled, error.status), *_PAGE)
@@ -118,7 +123,7 @@ def _csv(selection: Selection, answers: Answers, stem: str) -> Response:
 def _choose(filled: BatchForm) -> Selection:
     if not filled.species:
         raise ValidationFailed([("/species", "choose a species")])
-    return service.choose(filled.species, filled.options())
+    return choose(filled.species, filled.options())
 
 
 def _table(filled: BatchForm, stored: Draft | None, stack: ExitStack) -> tuple[TableFile, Draft]:
@@ -128,7 +133,7 @@ def _table(filled: BatchForm, stored: Draft | None, stack: ExitStack) -> tuple[T
         filled.text = ""
     if draft is None and filled.text.strip():
         content = filled.text.encode("utf-8", "replace")
-        draft = stack.enter_context(storage.received(io.BytesIO(content), "pasted table", LONGEST_TEXT))
+        draft = stack.enter_context(storage.received(io.BytesIO(content), filled.name or _PASTED, LONGEST_TEXT))
     elif draft is None and filled.stored:
         try:
             draft = storage.open_draft(filled.stored)
@@ -148,9 +153,14 @@ def _keep(filled: BatchForm, table: TableFile, draft: Draft, fits: bool) -> None
         return
     filled.stored = ""
     if fits and draft.path.stat().st_size <= LONGEST_TEXT // 2:
-        if not filled.text.strip():
-            filled.text = table.text()
-    elif settings().allows_changes:
+        try:
+            filled.text = filled.text if filled.text.strip() else table.text()
+            return
+        except ValueError:
+            # a text cannot have bytes that are damaged
+            if not settings().allows_changes:
+                raise
+    if settings().allows_changes:
         service.remove_old()
         storage.adopt(draft, None)
         filled.stored, filled.text = draft.id, ""

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootMode
 from app.jobs.schemas import JobDetail
 from app.predictions.query_schemas import Extrapolation, RequestOptions, read_threshold
 from app.predictions.schemas import SUITABLE_MEANING, VERDICT_MEANING
-from app.web.fields import plain_text
+from app.web.fields import Text, plain_text
+from ml.batch.place_columns import PlaceOptions
 from ml.serving.verdict import Verdict
 
 #: Rows that are answered at once; more become a job.
@@ -66,14 +67,24 @@ class BatchQuery(RequestOptions):
                 "minItems": 1,
                 "items": {
                     "type": "object",
+                    "properties": {
+                        "location": {
+                            "type": "object",
+                            "properties": {"latitude": {"type": "number"}, "longitude": {"type": "number"}},
+                            "required": ["latitude", "longitude"],
+                        },
+                        "scenario": {"type": "string"},
+                    },
                     "additionalProperties": {"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]},
                 },
             }
         ),
     ] = Field(
         description="Rows of conditions: a value for each predictor of the models, by name, in the predictor's unit. "
-        "Other members are ignored here and passed through by a job."
+        "Or rows of places, for species whose study has layers: `location` and optionally `scenario`, as in `POST "
+        "/predictions`. Other members are ignored here and passed through by a job."
     )
+    scenario: Text | None = Field(None, description="Label of the scenario of all places that state none.")
 
     @field_validator("rows")
     @classmethod
@@ -107,13 +118,22 @@ class BatchParameters(RequestOptions):
         description="A threshold from 0 to 1, or a rule: maxSSS, P10, MTP. The model's own rule when left out.",
         json_schema_extra={"anyOf": [{"type": "string"}, {"type": "null"}]},
     )
+    latitude: Name | None = Field(None, description="For a table of places: its column of latitudes, if not found.")
+    longitude: Name | None = Field(None, description="The column of longitudes.")
+    scenario: Text | None = Field(None, description="Label of the scenario of all places that state none.")
+    scenario_column: Name | None = Field(None, description="The column of scenarios; `scenario` by default.")
+
+    @property
+    def places(self) -> PlaceOptions:
+        """What the parameters say about places."""
+        return PlaceOptions(self.latitude, self.longitude, self.scenario_column, self.scenario or None)
 
 
 class BatchItem(BaseModel):
     """The answer of one species to one row, or an error."""
 
-    row: int = Field(description="Number of the row, from 1.")
-    line: int | None = Field(description="Line of the row in the table that was sent; null for JSON.")
+    row: int = Field(description="Number of the row, from 1; neither the header nor blank lines are counted.")
+    line: int | None = Field(description="Line in the table that was sent, where the row begins; null for JSON.")
     species: str = Field(description="Slug.")
     verdict: Verdict | None = Field(description=VERDICT_MEANING)
     suitability: float | None
@@ -124,6 +144,9 @@ class BatchItem(BaseModel):
     dissimilarity_index: float | None
     mess: float | None
     most_dissimilar: str | None
+    environment: dict[str, float | str | None] | None = Field(
+        None, description="For a place: the values that the layers have there, by predictor; null for conditions."
+    )
     error: str | None = Field(description="Why there is no answer; null where there is one.")
 
 
@@ -140,11 +163,13 @@ class VerdictCounts(BaseModel):
 
 
 class CellProblem(BaseModel):
-    """A cell that cannot be used."""
+    """A cell, a place or a row that cannot be used."""
 
     row: int
     line: int | None
-    predictor: str
+    predictor: str | None = Field(
+        description="The predictor or column; `location` for a place; null for a row that cannot be read."
+    )
     detail: str
 
 
@@ -155,7 +180,7 @@ class BatchAnswer(BaseModel):
     n_errors: int = Field(description="Rows with an error.")
     counts: list[VerdictCounts]
     items: list[BatchItem] = Field(description="In the order of the rows, and for each row in that of the species.")
-    problems: list[CellProblem] = Field(description="The first 50 cells that cannot be used.")
+    problems: list[CellProblem] = Field(description="The first 50 cells, places and rows that cannot be used.")
 
 
 class BatchReply(RootModel[BatchAnswer | JobDetail]):

@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import select
 
 from app.batch import storage
+from app.batch.places import layers_unreadable
 from app.batch.problems import readable
 from app.batch.schemas import (
     MOST_ANSWERS,
     MOST_ROWS,
-    MOST_SPECIES,
     BatchAnswer,
     BatchItem,
     CellProblem,
     VerdictCounts,
 )
+from app.batch.selection import Selection
 from app.batch.storage import Draft, Plan
-from app.catalogue import snapshot
-from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.database.db import db
 from app.errors import Conflict, ValidationFailed
 from app.jobs import service as jobs
 from app.jobs.tables import FINISHED, Job
 from app.limits.limiter import charge_answers
-from app.predictions.query_schemas import Extrapolation, RequestOptions
-from app.registry import service as registry
 from app.telemetry.logs import note
 from app.web.faces import settings
-from app.web.input_validation import pointer
+from ml.batch.answer_columns import LAYER
 from ml.batch.answering import Answering, Subject, Summary, check_header, columns_of_numbers
-from ml.batch.table import Chunk, Overview, Rows, look_through
-from ml.serving.artifact import Artifact
-from ml.serving.threshold import Cutoff
+from ml.batch.chunks import Chunk, Rows
+from ml.batch.place_columns import PlaceColumns
+from ml.batch.table import Overview, look_through
+from ml.layers.stored_index import StoredLayersError
 
 #: Kind of the job.
 KIND = "batch"
@@ -50,22 +47,6 @@ _SIDES = ("suitable", "in_area_of_applicability")
 
 
 @dataclass(frozen=True)
-class Selection:
-    """The species of a batch with their opened models, and the options."""
-
-    entries: list[SpeciesEntry]
-    models: list[ModelEntry]
-    subjects: list[Subject]
-    threshold: float | str | None
-    extrapolation: Extrapolation
-
-    @property
-    def slugs(self) -> list[str]:
-        """The slugs of the species."""
-        return [subject.slug for subject in self.subjects]
-
-
-@dataclass(frozen=True)
 class Answers:
     """Rows with their answers as texts."""
 
@@ -73,51 +54,6 @@ class Answers:
     columns: tuple[str, ...]
     chunks: list[tuple[Chunk, list[list[tuple[str, ...]]]]]
     summary: Summary
-    has_lines: bool
-
-
-def choose(names: Sequence[str], options: RequestOptions) -> Selection:
-    """Return species of one study with their opened models.
-
-    Raises
-    ------
-    ValidationFailed
-        A species is unknown, they are of several studies, or a model has no threshold by the rule.
-    Conflict, Unavailable
-        A species has no model that answers, or it cannot be opened.
-    """
-    entries: dict[int, SpeciesEntry] = {}
-    problems: list[tuple[str, str]] = []
-    if len(names) > MOST_SPECIES:
-        raise ValidationFailed([("/species", f"must not name more than {MOST_SPECIES} species")])
-    for at, name in enumerate(names):
-        place = pointer("species") if len(names) == 1 else pointer("species", at)
-        try:
-            entry = snapshot.current().resolve(name)
-        except ValidationFailed as error:
-            problems.append((place, error.errors[0][1]))
-            continue
-        entries[entry.id] = entry
-        first = next(iter(entries.values()))
-        if entry.study.slug != first.study.slug:
-            problems.append((place, f"{entry.slug} belongs to another study than {first.slug}; send a batch for each"))
-    if problems:
-        raise ValidationFailed(problems)
-    models, subjects = [], []
-    for entry in entries.values():
-        if entry.model is None:
-            raise registry.nothing_answers(entry)
-        artifact = registry.opened(entry.model)
-        models.append(entry.model)
-        subjects.append(Subject(entry.slug, artifact, _cutoff(artifact, options.threshold)))
-    return Selection(list(entries.values()), models, subjects, options.threshold, options.extrapolation)
-
-
-def _cutoff(artifact: Artifact, requested: float | str | None) -> Cutoff:
-    try:
-        return artifact.predictor.cutoff(requested)
-    except KeyError:
-        raise ValidationFailed([("/threshold", f"a model has no threshold by the rule {requested}")]) from None
 
 
 def fits_at_once(rows: Rows, n_species: int) -> bool:
@@ -138,7 +74,7 @@ def fits_at_once(rows: Rows, n_species: int) -> bool:
     return True
 
 
-def answer_now(selection: Selection, rows: Rows, place: str, *, has_lines: bool) -> Answers:
+def answer_now(selection: Selection, rows: Rows, place: str) -> Answers:
     """Answer the rows of a table.
 
     Parameters
@@ -147,8 +83,6 @@ def answer_now(selection: Selection, rows: Rows, place: str, *, has_lines: bool)
     rows : Rows
     place : str
         JSON pointer of the table, for errors.
-    has_lines : bool
-        Whether the rows have lines of a file.
 
     Raises
     ------
@@ -159,36 +93,40 @@ def answer_now(selection: Selection, rows: Rows, place: str, *, has_lines: bool)
         overview = look_over(selection, rows)
         charge_answers(1 + overview.n_rows * len(selection.subjects) // _ANSWERS_A_REQUEST)
         answering = Answering(
-            selection.subjects, rows.header, rows.name, decimal=overview.decimal, extrapolation=selection.extrapolation
+            selection.subjects,
+            rows.header,
+            rows.name,
+            decimal=overview.decimal,
+            extrapolation=selection.extrapolation,
+            places=selection.places,
         )
-        chunks = [(chunk, answering.answer(chunk)) for chunk in rows.chunks()]
+        try:
+            chunks = [(chunk, answering.answer(chunk)) for chunk in rows.chunks()]
+        except StoredLayersError as error:
+            raise layers_unreadable(error) from error
     note(rows=overview.n_rows)
-    return Answers(rows, answering.columns, chunks, answering.summary, has_lines)
+    return Answers(rows, answering.columns, chunks, answering.summary)
 
 
 def look_over(selection: Selection, rows: Rows) -> Overview:
     """Return what a first pass finds; ValueError where the table cannot be used."""
-    check_header(selection.subjects, rows.header, rows.name)
-    return look_through(rows, columns_of_numbers(selection.subjects))
+    check_header(selection.subjects, rows.header, rows.name, selection.places)
+    return look_through(rows, columns_of_numbers(selection.subjects, selection.places))
 
 
 def as_answer(selection: Selection, answers: Answers) -> BatchAnswer:
     """Return answers as the API shows them."""
     items: list[BatchItem] = []
-    rows_of_lines: dict[int, int] = {}
-    number = 0
     for chunk, texts in answers.chunks:
-        for line, several in zip(chunk.lines, texts, strict=True):
-            number += 1
-            rows_of_lines[line] = number
-            shown = line if answers.has_lines else None
+        for position, several in enumerate(texts):
+            place = {"row": chunk.first + position, "line": chunk.line_of(position)}
             items += [
-                BatchItem.model_validate({"row": number, "line": shown, "species": slug, **_values(one, answers)})
-                for slug, one in zip(selection.slugs, several, strict=True)
+                BatchItem.model_validate({**place, "species": subject.slug, **_values(one, answers, subject)})
+                for subject, one in zip(selection.subjects, several, strict=True)
             ]
     problems = [
-        CellProblem(row=rows_of_lines[line], line=line if answers.has_lines else None, predictor=predictor, detail=text)
-        for line, predictor, text in answers.summary.problems
+        CellProblem(row=row, line=line, predictor=predictor or None, detail=text)
+        for row, line, predictor, text in answers.summary.problems
     ]
     summary = answers.summary
     return BatchAnswer(
@@ -205,20 +143,27 @@ def counts_of(counts: Any) -> list[VerdictCounts]:
     return [VerdictCounts(species=slug, **by_verdict) for slug, by_verdict in counts.items()]
 
 
-def _values(texts: tuple[str, ...], answers: Answers) -> dict[str, object]:
+def _values(texts: tuple[str, ...], answers: Answers, subject: Subject) -> dict[str, object]:
     """Return the values that the texts of an answer stand for."""
-    values: dict[str, object] = dict(zip(answers.columns[-len(texts) :], texts, strict=True))
-    for name, text in list(values.items()):
-        if text == "":
+    values: dict[str, object] = {}
+    layers: dict[str, float | str | None] = {}
+    types = {one.name: one.type for one in subject.predictors}
+    for name, text in zip(answers.columns[-len(texts) :], texts, strict=True):
+        if name.startswith(LAYER):
+            layer = name.removeprefix(LAYER)
+            if layer in types:
+                layers[layer] = None if text == "" else float(text) if types[layer] == "continuous" else text
+        elif text == "":
             values[name] = None
         elif name in _NUMBERS:
-            values[name] = float(str(text))
-        elif name in _SIDES:
-            values[name] = text == "1"
+            values[name] = float(text)
+        else:
+            values[name] = text == "1" if name in _SIDES else text
+    values["environment"] = layers if any(value is not None for value in layers.values()) else None
     return values
 
 
-def start(selection: Selection, draft: Draft, key: str | None) -> Job:
+def start(selection: Selection, draft: Draft, key: str | None, *, is_rows: bool = False) -> Job:
     """Start the job of a table, or return the one that the same request started.
 
     Raises
@@ -241,6 +186,8 @@ def start(selection: Selection, draft: Draft, key: str | None) -> Job:
         [model.path for model in selection.models],
         selection.threshold,
         selection.extrapolation,
+        is_rows,
+        _texts_of(selection.places),
     )
     storage.adopt(draft, plan)
     parameters = {"batch": draft.id, "request": fingerprint, "models": [model.id for model in selection.models]}
@@ -285,8 +232,15 @@ def _earlier(key: str | None, fingerprint: str) -> Job | None:
 
 
 def _fingerprint(selection: Selection, draft: Draft) -> str:
-    request = [draft.sha256, selection.slugs, selection.threshold, selection.extrapolation]
+    places = _texts_of(selection.places)
+    request = [draft.sha256, selection.slugs, selection.threshold, selection.extrapolation, places]
     return hashlib.sha256(json.dumps(request).encode()).hexdigest()
+
+
+def _texts_of(places: PlaceColumns | None) -> dict[str, str | None] | None:
+    if places is None:
+        return None
+    return {name: value for name, value in asdict(places).items() if name != "is_mixed"}
 
 
 def remove_old() -> None:

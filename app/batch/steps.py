@@ -33,13 +33,17 @@ def _answer(context: StepContext) -> None:
         models: list[str | Path] = []
         for path in plan.models:
             models += ["--model", settings().models_dir.resolve() / path]
+        places: list[str | Path] = []
+        if plan.places is not None:
+            places = ["--layer-store", settings().layers_dir.resolve()]
+            places += [f"--{name.replace('_', '-')}={text}" for name, text in plan.places.items() if text is not None]
         threshold = ["--threshold", str(plan.threshold)] if plan.threshold is not None else []
         files: list[str | Path] = ["--input", folder / storage.INPUT, "--output", result, "--summary", summary]
         options = ["--extrapolation", plan.extrapolation, "--spreadsheet", "--resume", "--accept-errors"]
+        options += ["--progress", "json"]
+        options += ["--rows"] if plan.is_rows else []
         try:
-            context.run_command(
-                [sys.executable, "-m", "ml", "predict", *models, *files, *threshold, *options, "--progress", "json"]
-            )
+            context.run_command([sys.executable, "-m", "ml", "predict", *models, *files, *threshold, *places, *options])
         except StepError as error:
             raise StepError(_sentence(str(error), folder / storage.INPUT, plan.name)) from error
     (folder / storage.INPUT).unlink(missing_ok=True)
@@ -50,7 +54,7 @@ def _sentence(text: str, path: Path, name: str) -> str:
     """Return the message of the command for the user of a page."""
     if _EXCEPTION.match(text):
         return "The program stopped with an error; the log shows where. Please report it."
-    text = text.removeprefix(_PREFIX).replace(str(path), name)
+    text = text.removeprefix(_PREFIX).replace(str(path), name).replace(f"{settings().layers_dir.resolve()}/", "layers/")
     return text if text.endswith((".", "?")) else f"{text}."
 
 

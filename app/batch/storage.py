@@ -45,6 +45,10 @@ class Plan:
         Paths beneath the folder of models, in the order of the species.
     threshold : float, str or None
     extrapolation : str
+    is_rows : bool
+        Whether the file has rows of JSON instead of a table.
+    places : dict or None
+        Of a table of places: `latitude`, `longitude`, `scenario_column` and `scenario`.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Plan:
     models: list[str]
     threshold: float | str | None
     extrapolation: str
+    is_rows: bool = False
+    places: dict[str, str | None] | None = None
 
 
 @dataclass(frozen=True)

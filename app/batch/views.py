@@ -9,10 +9,11 @@ from flask import Blueprint, Response, request, send_file
 
 from app.batch import pages as parts
 from app.batch import service, storage, uploads
+from app.batch.places import at_places, with_places
 from app.batch.problems import readable
-from app.batch.rows import as_csv, listed_rows
+from app.batch.rows import LATITUDE, LONGITUDE, SCENARIO, listed_rows
 from app.batch.schemas import BatchParameters, BatchQuery, BatchReply, VerdictCounts
-from app.batch.service import Selection
+from app.batch.selection import Selection, choose
 from app.batch.storage import Draft
 from app.errors import NotFound, UnsupportedType, ValidationFailed
 from app.jobs import service as jobs
@@ -22,7 +23,9 @@ from app.web.idempotency import idempotency_key
 from app.web.input_validation import read_json, read_query, validate
 from app.web.operations import Operation
 from ml.batch.answering import check_header
-from ml.batch.table import Rows, TableFile
+from ml.batch.chunks import Rows
+from ml.batch.place_columns import PlaceColumns
+from ml.batch.table import TableFile
 
 api = Blueprint("batch_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("batch", __name__)
@@ -39,9 +42,10 @@ keep_all_private(api, pages, results)
 @Operation(
     "predictBatch",
     tag="predictions",
-    summary="Answer many rows of conditions for one or several species",
+    summary="Answer many rows of conditions or places for one or several species",
     description="Send rows as JSON, or a table as text/csv or multipart/form-data with `species` in the address or the "
-    "form. Up to 1,000 rows (and 10,000 answers) are answered at once; more become a job, whose `result` has the "
+    "form. Rows are conditions, or places for species whose study has layers. Up to 1,000 rows (and 10,000 answers) "
+    "are answered at once; more become a job, whose `result` has the "
     "answers as CSV. A row with a value that cannot be used gets an error, and the others are answered. The answers "
     "are not stored as predictions and have no ids. A repeated request with the header `Idempotency-Key` is answered "
     "with its job.",
@@ -59,16 +63,24 @@ def answer() -> Reply:
     with ExitStack() as stack:
         if request.mimetype == "application/json" or request.mimetype.endswith("+json"):
             query = read_json(BatchQuery, _ALSO_IN_ADDRESS, _MOST_VALUES)
-            selection = service.choose(query.species, query)
-            rows = listed_rows(query.rows)
+            selection = choose(query.species, query)
+            rows, has_places = listed_rows(query.rows, {one.name for one in selection.predictors})
+            if has_places:
+                has_scenarios = SCENARIO if SCENARIO in rows.header else None
+                columns = PlaceColumns(LATITUDE, LONGITUDE, has_scenarios, query.scenario, is_mixed=True)
+                selection = at_places(selection, columns)
+            elif query.scenario is not None:
+                raise ValidationFailed([("/scenario", "belongs to a location, which is missing")])
             if service.fits_at_once(rows, len(selection.subjects)):
-                return _answers(selection, rows, "/rows", has_lines=False)
+                return _answers(selection, rows, "/rows")
             with readable("/rows"):
                 service.look_over(selection, rows)
-            content = as_csv(rows)
-            stream = io.BytesIO(content)
-            draft = stack.enter_context(storage.received(stream, "rows.csv", uploads.limit(), len(content)))
-            return _started(selection, draft, key)
+            text = io.StringIO()
+            rows.write(text)
+            content = text.getvalue().encode()
+            most = max(len(content), uploads.limit())
+            draft = stack.enter_context(storage.received(io.BytesIO(content), rows.name, most, len(content)))
+            return _started(selection, draft, key, is_rows=True)
         parameters = read_query(BatchParameters)
         if request.mimetype == "multipart/form-data":
             stored, fields = uploads.form_table(stack)
@@ -81,13 +93,14 @@ def answer() -> Reply:
             raise UnsupportedType("Send the batch as application/json, text/csv or multipart/form-data.")
         if not parameters.species:
             raise ValidationFailed([("/species", "a value is needed")])
-        selection = service.choose(parameters.species, parameters)
+        selection = choose(parameters.species, parameters)
         with readable("/file"):
             table = TableFile(draft.path, draft.name)
+            selection = with_places(selection, table.header, parameters.places)
             fits = service.fits_at_once(table, len(selection.subjects))
-            check_header(selection.subjects, table.header, table.name)
+            check_header(selection.subjects, table.header, table.name, selection.places)
         if fits:
-            return _answers(selection, table, "/file", has_lines=True)
+            return _answers(selection, table, "/file")
         return _started(selection, draft, key)
 
 
@@ -104,13 +117,13 @@ def _from_fields(parameters: BatchParameters, fields: dict[str, list[str]]) -> B
     return validate(BatchParameters, {**stated, **values})
 
 
-def _answers(selection: Selection, rows: Rows, place: str, *, has_lines: bool) -> Reply:
-    answers = service.answer_now(selection, rows, place, has_lines=has_lines)
+def _answers(selection: Selection, rows: Rows, place: str) -> Reply:
+    answers = service.answer_now(selection, rows, place)
     return Reply(BatchReply(service.as_answer(selection, answers)))
 
 
-def _started(selection: Selection, draft: Draft, key: str | None) -> Reply:
-    job = service.start(selection, draft, key)
+def _started(selection: Selection, draft: Draft, key: str | None, *, is_rows: bool = False) -> Reply:
+    job = service.start(selection, draft, key, is_rows=is_rows)
     detail = BatchReply(jobs.as_detail(job))
     return Reply(detail, 202, headers={"Location": f"{API_PREFIX}/jobs/{job.id}"})
 
@@ -152,7 +165,7 @@ def template() -> Response:
     names = [name for name in request.args.getlist("species") if name.strip()]
     if not names:
         raise ValidationFailed([("/species", "a value is needed")])
-    selection = service.choose(names, BatchParameters())
+    selection = choose(names, BatchParameters())
     row = parts.example_row(selection)
     return csv_download(f"ecopredict-template-{selection.slugs[0]}.csv", list(row), [[_plain(v) for v in row.values()]])
 

@@ -6,10 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-
-def one_turn(longitude: float) -> float:
-    """Return a longitude of 0 to 360 degrees as one of -180 to 180."""
-    return round(longitude - 360.0, 9) if longitude > 180.0 else longitude
+from ml.predictors.places import one_turn
 
 
 class Location(BaseModel):

@@ -24,6 +24,8 @@ COLUMNS: Final = (
 )
 #: The column in front of them where several species are answered.
 SPECIES: Final = "species"
+#: Begins the names of columns with the values that layers have at a place, as in other tables of answers.
+LAYER: Final = "env."
 _SIDES = tuple("" if (side := is_suitable(verdict)) is None else str(int(side)) for verdict in VERDICTS)
 
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ml.batch.answer_columns import COLUMNS, SPECIES, answer_texts, error_texts
-from ml.batch.cells import Problem, check_columns, missing_columns, name_missing
-from ml.batch.table import Chunk
+from ml.batch.answer_columns import COLUMNS, LAYER, SPECIES, answer_texts, error_texts
+from ml.batch.cells import missing_columns, name_missing
+from ml.batch.chunks import Chunk
+from ml.batch.conditions import Conditions, names_of_layers, read_conditions
+from ml.batch.place_columns import PlaceColumns
 from ml.card import Predictor
+from ml.layers.stored import LayerStore
 from ml.serving.artifact import Artifact
 from ml.serving.bulk import answer_rows
 from ml.serving.threshold import Cutoff
 
 Extrapolation = Literal["allow", "flag", "refuse"]
-#: Turns rows of places into rows of conditions, with the same lines. None exists yet: rows have conditions.
-ToConditions = Callable[[Chunk], Chunk]
 _REFUSED: Final = "the conditions lie outside the training conditions"
 #: Cells that cannot be used of which a summary has the places.
 MOST_PROBLEMS: Final = 50
-_VERDICT, _INSIDE = COLUMNS.index("verdict"), COLUMNS.index("in_area_of_applicability")
+# from the end, since values of layers may be before them
+_VERDICT = COLUMNS.index("verdict") - len(COLUMNS)
+_INSIDE = COLUMNS.index("in_area_of_applicability")
 #: Key of the rows with an error in the counts of verdicts.
 ERROR: Final = "error"
 
@@ -39,11 +39,14 @@ class Subject:
     artifact : Artifact
     cutoff : Cutoff
         The threshold.
+    store : LayerStore or None
+        The layers that the model was trained on, for places.
     """
 
     slug: str
     artifact: Artifact
     cutoff: Cutoff
+    store: LayerStore | None = None
 
     @property
     def predictors(self) -> list[Predictor]:
@@ -62,15 +65,16 @@ class Summary:
         Rows with an error in at least one of their answers.
     counts : dict of str to Counter
         For each species the number of its answers by verdict, and of its errors under "error".
-    problems : list of (int, str, str)
-        Line, predictor and text of the first cells that cannot be used, each once.
+    problems : list of (int, int or None, str, str)
+        Row, line, predictor and text of the first cells that cannot be used, each once. The predictor is "" for a row
+        that cannot be read; the line is None for rows that have none.
     n_problems : int
     """
 
     n_rows: int = 0
     n_bad: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=dict)
-    problems: list[tuple[int, str, str]] = field(default_factory=list)
+    problems: list[tuple[int, int | None, str, str]] = field(default_factory=list)
     n_problems: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -84,7 +88,10 @@ class Summary:
             n_rows=int(stored["n_rows"]),
             n_bad=int(stored["n_bad"]),
             counts={slug: Counter(counts) for slug, counts in stored["counts"].items()},
-            problems=[(int(line), str(name), str(text)) for line, name, text in stored["problems"]],
+            problems=[
+                (int(row), None if line is None else int(line), str(name), str(text))
+                for row, line, name, text in stored["problems"]
+            ],
             n_problems=int(stored["n_problems"]),
         )
 
@@ -103,8 +110,8 @@ class Answering:
     decimal : {".", ","}
     extrapolation : {"allow", "flag", "refuse"}
         Outside the area of applicability: a verdict, ``cannot_say``, or an error.
-    to_conditions : callable, optional
-        For tables of places.
+    places : PlaceColumns, optional
+        For tables of places; the subjects have their layers then.
 
     Raises
     ------
@@ -120,61 +127,65 @@ class Answering:
         *,
         decimal: str = ".",
         extrapolation: Extrapolation = "flag",
-        to_conditions: ToConditions | None = None,
+        places: PlaceColumns | None = None,
     ) -> None:
-        check_header(subjects, header, name)
+        check_header(subjects, header, name, places)
         self.summary = Summary(counts={subject.slug: Counter() for subject in subjects})
-        self.columns = added_columns(subjects)
+        self.columns = added_columns(subjects, places)
         self._subjects = subjects
         self._decimal = decimal
         self._extrapolation = extrapolation
-        self._to_conditions = to_conditions
-        # species of a study have the same predictors, whose cells are then checked once
-        self._groups: list[list[Predictor]] = []
+        self._places = places
+        self._layers = names_of_layers(subject.predictors for subject in subjects) if places is not None else []
+        # species of a study have the same predictors and layers, which are then read once
+        self._groups: list[tuple[list[Predictor], LayerStore | None]] = []
         self._group_of: list[int] = []
         for subject in subjects:
-            if subject.predictors not in self._groups:
-                self._groups.append(subject.predictors)
-            self._group_of.append(self._groups.index(subject.predictors))
+            group = (subject.predictors, subject.store)
+            if group not in self._groups:
+                self._groups.append(group)
+            self._group_of.append(self._groups.index(group))
 
     def answer(self, chunk: Chunk) -> list[list[tuple[str, ...]]]:
         """Return the texts of the answers to each row, one for each species, in the order of the subjects."""
-        conditions = self._to_conditions(chunk) if self._to_conditions is not None else chunk
-        checked = [self._check(group, conditions) for group in self._groups]
+        conditions = [
+            read_conditions(chunk, predictors, self._decimal, self._places, store) for predictors, store in self._groups
+        ]
         texts = [
-            self._answer_all(subject, *checked[group])
+            self._answer_all(subject, len(chunk), conditions[group])
             for subject, group in zip(self._subjects, self._group_of, strict=True)
         ]
-        self._count(chunk, checked, texts)
+        self._count(chunk, conditions, texts)
         return [list(answers) for answers in zip(*texts, strict=True)]
 
-    def _check(self, predictors: list[Predictor], chunk: Chunk) -> tuple[NDArray[Any], list[Problem]]:
-        return check_columns(predictors, [chunk.columns[one.name] for one in predictors], self._decimal)
-
-    def _answer_all(self, subject: Subject, values: NDArray[Any], problems: list[Problem]) -> list[tuple[str, ...]]:
-        errors: dict[int, list[str]] = {}
-        for problem in problems:
-            errors.setdefault(problem.row, []).append(f"{problem.predictor}: {problem.text}")
-        good = np.setdiff1d(np.arange(len(values)), list(errors)) if errors else None
+    def _answer_all(self, subject: Subject, n: int, conditions: Conditions) -> list[tuple[str, ...]]:
         answers = answer_rows(
             subject.artifact,
-            values if good is None else values[good],
+            conditions.values,
             threshold=subject.cutoff,
             extrapolation=self._extrapolation == "allow",
         )
         texts = answer_texts(answers, [predictor.name for predictor in subject.predictors])
         if self._extrapolation == "refuse":
             texts = [one if one[_INSIDE] == "1" else error_texts(_REFUSED) for one in texts]
-        for row in sorted(errors):
-            texts.insert(row, error_texts("; ".join(errors[row])))
-        return texts
+        errors = conditions.errors
+        if errors:
+            by_row = dict(zip(conditions.rows, texts, strict=True))
+            texts = [by_row[row] if row in by_row else error_texts(errors[row]) for row in range(n)]
+        if not self._layers:
+            return texts
+        names, nothing = [one.name for one in subject.predictors], ("",) * len(self._layers)
+        order = [names.index(name) if name in names else None for name in self._layers]
+        if order == list(range(len(names))):
+            return [(*conditions.layers.get(row, nothing), *one) for row, one in enumerate(texts)]
+        return [
+            (*(values[at] if at is not None else "" for at in order), *one)
+            if (values := conditions.layers.get(row)) is not None
+            else (*nothing, *one)
+            for row, one in enumerate(texts)
+        ]
 
-    def _count(
-        self,
-        chunk: Chunk,
-        checked: list[tuple[NDArray[Any], list[Problem]]],
-        texts: list[list[tuple[str, ...]]],
-    ) -> None:
+    def _count(self, chunk: Chunk, conditions: list[Conditions], texts: list[list[tuple[str, ...]]]) -> None:
         summary = self.summary
         summary.n_rows += len(chunk)
         for subject, answers in zip(self._subjects, texts, strict=True):
@@ -185,28 +196,39 @@ class Answering:
         summary.n_bad += len(bad)
         # models of several species may name the same cell
         cells: dict[tuple[int, str], str] = {}
-        for _, problems in checked:
-            for problem in problems:
+        for one in conditions:
+            for problem in one.problems:
                 cells.setdefault((problem.row, problem.predictor), problem.text)
         summary.n_problems += len(cells)
         for (row, predictor), text in sorted(cells.items(), key=lambda item: item[0][0]):
             if len(summary.problems) == MOST_PROBLEMS:
                 break
-            summary.problems.append((chunk.lines[row], predictor, text))
+            summary.problems.append((chunk.first + row, chunk.line_of(row), predictor, text))
 
 
-def added_columns(subjects: Sequence[Subject]) -> tuple[str, ...]:
-    """Return the columns that answers add: that of the species first, where there are several."""
-    return (SPECIES, *COLUMNS) if len(subjects) > 1 else COLUMNS
+def added_columns(subjects: Sequence[Subject], places: PlaceColumns | None = None) -> tuple[str, ...]:
+    """Return the columns that answers add.
+
+    First that of the species, where there are several, and for places those of the layers.
+    """
+    names = names_of_layers(subject.predictors for subject in subjects) if places is not None else []
+    species = (SPECIES,) if len(subjects) > 1 else ()
+    return (*species, *(f"{LAYER}{name}" for name in names), *COLUMNS)
 
 
-def check_header(subjects: Sequence[Subject], header: Sequence[str], name: str) -> None:
-    """Raise ValueError where a table lacks the column of a predictor, or has a column that answers add."""
+def check_header(
+    subjects: Sequence[Subject], header: Sequence[str], name: str, places: PlaceColumns | None = None
+) -> None:
+    """Raise ValueError where a table lacks the column of a predictor or a place, or has a column that answers add."""
     if not header:
         raise ValueError(f"{name} has no rows")
-    present = [column for column in added_columns(subjects) if column in header]
+    present = [column for column in added_columns(subjects, places) if column in header]
     if present:
         raise ValueError(f"{name} already has a column {present[0]}, which would be replaced; rename or remove it")
+    if places is not None:
+        if missing := [column for column in places.columns if column not in header]:
+            raise ValueError(f"{name} has no column {name_missing(missing, header)}")
+        return
     for subject in subjects:
         missing = missing_columns(subject.predictors, header)
         if missing:
@@ -214,7 +236,9 @@ def check_header(subjects: Sequence[Subject], header: Sequence[str], name: str) 
             raise ValueError(f"{name} has no column {name_missing(missing, header)}{species}")
 
 
-def columns_of_numbers(subjects: Sequence[Subject]) -> list[str]:
-    """Return the names of the continuous predictors of all models, each once."""
+def columns_of_numbers(subjects: Sequence[Subject], places: PlaceColumns | None = None) -> list[str]:
+    """Return the columns of numbers: the coordinates, or the continuous predictors of all models, each once."""
+    if places is not None:
+        return [places.latitude, places.longitude]
     names = [one.name for subject in subjects for one in subject.predictors if one.type == "continuous"]
     return list(dict.fromkeys(names))

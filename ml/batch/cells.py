@@ -35,6 +35,7 @@ class Problem:
     row : int
         Position of the row in its chunk.
     predictor : str
+        "" where the row as a whole cannot be used.
     text : str
         What is wrong.
     """
@@ -71,7 +72,7 @@ def check_columns(
             values.append(np.array(cells, dtype=object))
             problems += _unknown_levels(predictor, cells)
             continue
-        numbers = _numbers(cells, decimal)
+        numbers = read_numbers(cells, decimal)
         values.append(numbers)
         low, high = limits_of(predictor)
         for row in np.flatnonzero(~((numbers >= low) & (numbers <= high))).tolist():
@@ -84,7 +85,7 @@ def check_columns(
     return np.column_stack([column.astype(object) for column in values]), problems
 
 
-def _numbers(cells: Sequence[str], decimal: str) -> NDArray[np.float64]:
+def read_numbers(cells: Sequence[str], decimal: str) -> NDArray[np.float64]:
     """Return numbers, NaN where a cell is none."""
     joined = "\n".join(cells)
     if decimal == ",":
@@ -92,7 +93,10 @@ def _numbers(cells: Sequence[str], decimal: str) -> NDArray[np.float64]:
     if _PLAIN.fullmatch(joined):
         try:
             # a text with several decimal marks is not a number
-            return np.array(list(map(float, joined.split("\n"))), dtype=np.float64)
+            numbers = np.array(list(map(float, joined.split("\n"))), dtype=np.float64)
+            # a cell with a line break is more than one of them
+            if len(numbers) == len(cells):
+                return numbers
         except ValueError:
             pass
     return np.array([_number(text.replace(",", ".") if decimal == "," else text) for text in cells], dtype=np.float64)
@@ -120,21 +124,29 @@ def why_no_number(text: str, decimal: str = ".") -> str:
     return f"is not a number: {text!r:.40}{' (write a decimal point)' if comma else ''}"
 
 
-def describe_cells(name: str, cells: Sequence[tuple[int, str, str]], number: int) -> str:
+def describe_cells(name: str, cells: Sequence[tuple[str, str, str]], number: int) -> str:
     """Return one line that names a file and its first ten cells that cannot be used.
 
     Parameters
     ----------
     name : str
         Of the file.
-    cells : sequence of (int, str, str)
-        Line, predictor and what is wrong.
+    cells : sequence of (str, str, str)
+        Place of the row, predictor ("" for the row as a whole) and what is wrong.
     number : int
         Number of such cells, of which `cells` has the first ones at least.
     """
-    listed = "; ".join(f"{predictor}: row {line}{joint(text)}{text}" for line, predictor, text in cells[:_MOST_NAMES])
+    listed = "; ".join(
+        f"{predictor}: {place}{joint(text)}{text}" if predictor else f"{place}: {text}"
+        for place, predictor, text in cells[:_MOST_NAMES]
+    )
     more = f"; and {number - _MOST_NAMES:,} more" if number > _MOST_NAMES else ""
     return f"{name}: {listed}{more}"
+
+
+def place_of(row: int, line: int | None) -> str:
+    """Return the place of a row: its number among the rows of data, from 1, and its line in the file, if it has one."""
+    return f"row {row:,}" if line is None else f"row {row:,} (line {line:,})"
 
 
 def joint(text: str) -> str:

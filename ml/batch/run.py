@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.batch.answering import Answering, Summary
-from ml.batch.table import Chunk, Rows
+from ml.batch.chunks import Chunk, Rows
 from ml.spreadsheets import without_formula
 
 #: Called with the number of rows that are written.
@@ -134,7 +134,8 @@ class BatchRun:
     def _encode(self, rows: Iterable[Any]) -> bytes:
         text = io.StringIO(newline="")
         write_csv(text, rows, guard=self._guard)
-        return text.getvalue().encode("utf-8")
+        # JSON may have half a character, which no file can have
+        return text.getvalue().encode("utf-8", "replace")
 
     def _save(self, size: int) -> None:
         if self._token is None:

@@ -1,4 +1,4 @@
-"""A CSV or TSV file, or rows in memory, as chunks of columns of text."""
+"""A CSV or TSV file as chunks of columns of text, and what a first pass over rows finds."""
 
 from __future__ import annotations
 
@@ -7,82 +7,23 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 from ml.batch.cells import DecimalMark
-from ml.records.delimited import no_name, table_rows
+from ml.batch.chunks import CHUNK_ROWS, Chunk, Rows
+from ml.batch.reading import TableReader
+from ml.records.delimited import no_name
 from ml.records.dialect import find_delimiter
 from ml.records.errors import OccurrenceError
 from ml.records.sources import Member
-from ml.records.stream import decode_pieces, find_encoding, split_lines
+from ml.records.stream import DAMAGED, decode_pieces, find_encoding, split_lines
 
-#: Largest number of rows of a chunk.
-CHUNK_ROWS = 4096
 # Largest number of cells of a chunk, and of characters after which it ends.
 _CHUNK_CELLS, _CHUNK_CHARACTERS = 400_000, 8_000_000
 _ZIP = b"PK\x03\x04"
 #: Values of a column without a name that are compared, to tell an index from data.
 _MOST_INDEX = 2_000_000
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Consecutive rows of a table.
-
-    Attributes
-    ----------
-    lines : list of int
-        The line of each row, or its number where the rows come from no file.
-    rows : list of sequence of str
-        The cells of each row, stripped, in the order of the header.
-    header : list of str
-    """
-
-    lines: list[int]
-    rows: list[Sequence[str]]
-    header: list[str]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @cached_property
-    def columns(self) -> dict[str, Sequence[str]]:
-        """The cells of each column."""
-        cells = zip(*self.rows, strict=True) if self.rows else ((),) * len(self.header)
-        return dict(zip(self.header, cells, strict=True))
-
-
-class Rows(Protocol):
-    """Rows that are read in chunks, from the beginning, as often as needed.
-
-    Attributes
-    ----------
-    name : str
-        For messages.
-    header : list of str
-    """
-
-    name: str
-    header: list[str]
-
-    @property
-    def size(self) -> int:
-        """Bytes, roughly."""
-        ...
-
-    def chunks(self, skip: int = 0, *, check: bool = False) -> Iterator[Chunk]:
-        """Yield the rows.
-
-        Parameters
-        ----------
-        skip : int
-            Rows to leave out from the beginning.
-        check : bool
-            Whether to raise ValueError for columns that have values but no name.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -99,25 +40,10 @@ class Overview:
     decimal: str
 
 
-class ListedRows:
-    """Rows in memory."""
-
-    def __init__(self, header: list[str], rows: Sequence[Sequence[str]]) -> None:
-        self.name = "rows"
-        self.header = header
-        self.size = sum(len(cell) for row in rows for cell in row)
-        self._rows = rows
-
-    def chunks(self, skip: int = 0, *, check: bool = False) -> Iterator[Chunk]:
-        """Yield the rows."""
-        del check
-        for start in range(skip, len(self._rows), CHUNK_ROWS):
-            rows = list(self._rows[start : start + CHUNK_ROWS])
-            yield Chunk(list(range(start + 1, start + 1 + len(rows))), rows, self.header)
-
-
 class TableFile:
     """A file of delimited text. Columns without a name are left out, as are rows without any value.
+
+    A row that cannot be read has an error, and its cells as far as they go.
 
     Parameters
     ----------
@@ -130,6 +56,8 @@ class TableFile:
     ValueError
         The file cannot be read, is no table, or has two columns of one name.
     """
+
+    is_typed = False
 
     def __init__(self, path: Path, name: str | None = None) -> None:
         self.name = str(path) if name is None else name
@@ -144,8 +72,8 @@ class TableFile:
         if start == _ZIP:
             raise OccurrenceError(f"{self.name} is a zip file or an Excel workbook, not a table; export it as CSV")
         self._member = Member(self.name, lambda: cast(BinaryIO, path.open("rb")), size)
-        with self._opened() as (header, _):
-            self._all_names = header
+        with self._opened() as reader:
+            self._all_names = header = reader.header
         repeated = sorted(name for name, times in Counter(filter(None, header)).items() if times > 1)
         if repeated:
             raise ValueError(f"{self.name} has two columns {repeated[0]!r:.60}")
@@ -157,17 +85,18 @@ class TableFile:
         return self._path.stat().st_size
 
     def text(self) -> str:
-        """Return the content as one text, for small files."""
+        """Return the content as one text, for small files; ValueError where it is damaged."""
         return "".join(decode_pieces(self._member, find_encoding(self._member, None, None)))
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[tuple[list[str], Iterable[tuple[int, Sequence[str]]]]]:
-        pieces = decode_pieces(self._member, find_encoding(self._member, None, None))
+    def _opened(self) -> Iterator[TableReader]:
+        encoding = find_encoding(self._member, None, None)
+        pieces = decode_pieces(self._member, encoding, tolerant=True)
         try:
             first = next(pieces, "")
             delimiter = find_delimiter(first)
             lines = split_lines(itertools.chain([first], pieces), delimiter, self.name)
-            yield table_rows(lines, delimiter, '"', self.name)
+            yield TableReader(lines, delimiter, self.name, encoding.codec)
         finally:
             pieces.close()
 
@@ -177,36 +106,59 @@ class TableFile:
         Raises
         ------
         ValueError
-            A row does not fit the header, or the text cannot be decoded; the message names the line.
+            The text cannot be divided into rows; the message names the line.
         """
         unnamed = [position for position, name in enumerate(self._all_names) if not name]
         named = [position for position, name in enumerate(self._all_names) if name]
         indices = _Indices(unnamed, self.name) if check and unnamed else None
         most = max(1, min(CHUNK_ROWS, _CHUNK_CELLS // max(1, len(named))))
-        lines: list[int] = []
-        rows: list[Sequence[str]] = []
-        characters = 0
-        with self._opened() as (_, source):
-            for line, fields in source:
+        n_columns, number = len(self._all_names), 0
+        part, characters = _Part(skip + 1), 0
+        with self._opened() as reader:
+            for line, fields, error in reader.rows():
                 cells = [field.strip() for field in fields]
-                if indices is not None:
+                if error:
+                    # of further fields no column could be told
+                    cells = [DAMAGED.sub("\ufffd", cell) for cell in cells[:n_columns]]
+                    cells += [""] * (n_columns - len(cells))
+                elif indices is not None:
                     indices.read(cells)
                 if unnamed:
                     cells = [cells[position] for position in named]
                 # spreadsheets write rows of delimiters alone
                 if not any(cells):
                     continue
-                if skip:
-                    skip -= 1
+                number += 1
+                if number <= skip:
                     continue
-                lines.append(line)
-                rows.append(cells)
+                part.add(line, cells, error)
                 characters += sum(map(len, cells))
-                if len(rows) == most or characters > _CHUNK_CHARACTERS:
-                    yield Chunk(lines, rows, self.header)
-                    lines, rows, characters = [], [], 0
-        if rows:
-            yield Chunk(lines, rows, self.header)
+                if len(part.rows) == most or characters > _CHUNK_CHARACTERS:
+                    yield part.as_chunk(self.header)
+                    part, characters = _Part(number + 1), 0
+        if part.rows:
+            yield part.as_chunk(self.header)
+
+
+class _Part:
+    """The rows of a chunk that is being read."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._lines: list[int] = []
+        self._errors: dict[int, str] = {}
+        self.rows: list[Sequence[str]] = []
+
+    def add(self, line: int, cells: Sequence[str], error: str) -> None:
+        """Take a row."""
+        if error:
+            self._errors[len(self.rows)] = error
+        self._lines.append(line)
+        self.rows.append(cells)
+
+    def as_chunk(self, header: list[str]) -> Chunk:
+        """Return the chunk."""
+        return Chunk(self._first, self._lines, self.rows, header, self._errors)
 
 
 class _Indices:
@@ -262,7 +214,8 @@ def look_through(rows: Rows, continuous: Iterable[str]) -> Overview:
     names, mark, n_rows = list(continuous), DecimalMark(), 0
     for chunk in rows.chunks(check=True):
         n_rows += len(chunk)
-        mark.read(chunk.columns, names)
+        if not rows.is_typed:
+            mark.read(chunk.take(chunk.readable).columns, names)
     if not n_rows:
         raise ValueError(f"{rows.name} has no rows")
     return Overview(n_rows, mark.mark)

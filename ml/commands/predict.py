@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import gc
 import json
 import shutil
@@ -15,10 +16,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ml.batch.answering import Answering, Subject, Summary, check_header, columns_of_numbers
-from ml.batch.cells import describe_cells
+from ml.batch.cells import describe_cells, place_of
+from ml.batch.chunks import Rows, RowsFile
+from ml.batch.place_columns import PlaceColumns, PlaceOptions, find_place_columns
 from ml.batch.run import BatchRun, token_of
 from ml.batch.table import TableFile, look_through
 from ml.commands.options import Subparsers
+from ml.layers.stored import find_store
 from ml.serving.artifact import load_artifact
 
 
@@ -36,7 +40,9 @@ def add_parser(commands: Subparsers) -> None:
         "number of rows.",
     )
     command.add_argument("--model", type=Path, required=True, action="append", help="a model's directory; repeatable")
-    command.add_argument("--input", type=Path, required=True, help="CSV file with a column for each predictor")
+    command.add_argument(
+        "--input", type=Path, required=True, help="CSV file with a column for each predictor, or of places"
+    )
     command.add_argument("--output", type=Path, required=True, help="CSV file to write")
     command.add_argument("--threshold", help="a number from 0 to 1, or maxSSS, P10 or MTP; the model's own by default")
     command.add_argument(
@@ -44,6 +50,22 @@ def add_parser(commands: Subparsers) -> None:
         choices=["allow", "flag", "refuse"],
         default="flag",
         help="outside the area of applicability: a verdict, cannot_say (the default), or an error",
+    )
+    command.add_argument(
+        "--layer-store",
+        type=Path,
+        help="stored layers of studies, as train --layer-store writes them: the rows are places, and the "
+        "layers' values there, which are written as env.NAME, are the conditions",
+    )
+    command.add_argument("--latitude", help="with --layer-store: the column of latitudes; found by its name by default")
+    command.add_argument("--longitude", help="with --layer-store: the column of longitudes")
+    command.add_argument("--scenario", help="with --layer-store: the label of the scenario of all rows")
+    command.add_argument(
+        "--scenario-column",
+        help="with --layer-store: a column with labels, which go before --scenario; scenario by default",
+    )
+    command.add_argument(
+        "--rows", action="store_true", help="the input has lines of JSON: a list of columns, then a list of texts a row"
     )
     command.add_argument("--summary", type=Path, help="JSON file to write with the number of answers by verdict")
     command.add_argument(
@@ -59,16 +81,22 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace, started: float) -> int:
     """Write the rows of a CSV file with their answers."""
-    subjects = [_subject(path, options.threshold) for path in options.model]
+    subjects = [_subject(path, options.threshold, options.layer_store) for path in options.model]
     slugs = [subject.slug for subject in subjects]
     if len(set(slugs)) < len(slugs):
         raise ValueError("two of the models are for one species")
     with _regular_file(options.input) as path, _no_collections():
-        table = TableFile(path, str(options.input))
-        check_header(subjects, table.header, table.name)
-        overview = look_through(table, columns_of_numbers(subjects))
+        table: Rows = (RowsFile if options.rows else TableFile)(path, str(options.input))
+        places = _places(table, options)
+        check_header(subjects, table.header, table.name, places)
+        overview = look_through(table, columns_of_numbers(subjects, places))
         answering = Answering(
-            subjects, table.header, table.name, decimal=overview.decimal, extrapolation=options.extrapolation
+            subjects,
+            table.header,
+            table.name,
+            decimal=overview.decimal,
+            extrapolation=options.extrapolation,
+            places=places,
         )
         progress = _Progress(options.progress, overview.n_rows)
         try:
@@ -94,14 +122,28 @@ def _report(summary: Summary, options: argparse.Namespace) -> int:
     if not summary.n_bad or options.accept_errors:
         return 0
     count = "1 row has" if summary.n_bad == 1 else f"{summary.n_bad:,} rows have"
-    cells = describe_cells(str(options.input), summary.problems, summary.n_problems) if summary.problems else ""
+    problems = [(place_of(row, line), name, text) for row, line, name, text in summary.problems]
+    cells = describe_cells(str(options.input), problems, summary.n_problems) if problems else ""
     where = cells or f"{options.input}: the conditions lie outside the training conditions"
     print(f"python -m ml predict: {count} an error instead of an answer: {where}", file=sys.stderr)
     return 2
 
 
-def _subject(path: Path, threshold: str | None) -> Subject:
-    """Return an opened model with the threshold that is requested."""
+def _places(table: Rows, options: argparse.Namespace) -> PlaceColumns | None:
+    """Return the columns of places, or None for a table of conditions."""
+    stated = PlaceOptions(options.latitude, options.longitude, options.scenario_column, options.scenario)
+    if options.layer_store is None:
+        if stated.is_stated:
+            raise ValueError("--latitude, --longitude, --scenario and --scenario-column need --layer-store")
+        return None
+    places = find_place_columns(table.header, stated)
+    if places is None:
+        raise ValueError(f"{table.name} has no column latitude or longitude; name them with --latitude and --longitude")
+    return dataclasses.replace(places, is_mixed=options.rows)
+
+
+def _subject(path: Path, threshold: str | None, home: Path | None) -> Subject:
+    """Return an opened model with the threshold that is requested, and with its layers for places."""
     artifact = load_artifact(path)
     rules = artifact.card.thresholds
     requested: float | str | None = threshold
@@ -114,7 +156,10 @@ def _subject(path: Path, threshold: str | None) -> Subject:
             raise ValueError(
                 f"--threshold must be a number from 0 to 1 or one of {', '.join(rules)}, not {threshold!r:.40}"
             )
-    return Subject(artifact.card.species.slug, artifact, artifact.predictor.cutoff(requested))
+    store = find_store(home, artifact.card) if home is not None else None
+    if home is not None and store is None:
+        raise ValueError(f"{home} has no layers that the model of {artifact.card.species.slug} was trained on")
+    return Subject(artifact.card.species.slug, artifact, artifact.predictor.cutoff(requested), store)
 
 
 @contextlib.contextmanager
@@ -145,8 +190,9 @@ def _no_collections() -> Iterator[None]:
 def _token(options: argparse.Namespace, path: Path, subjects: list[Subject]) -> str:
     stamp = path.stat()
     models = [subject.artifact.model_id for subject in subjects]
-    kind = (options.threshold, options.extrapolation, options.spreadsheet)
-    return token_of((stamp.st_size, stamp.st_mtime_ns, *models, *kind))
+    kind = (options.threshold, options.extrapolation, options.spreadsheet, options.rows)
+    places = (options.layer_store, options.latitude, options.longitude, options.scenario_column, options.scenario)
+    return token_of((stamp.st_size, stamp.st_mtime_ns, *models, *kind, *places))
 
 
 class _Progress:

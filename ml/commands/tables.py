@@ -120,7 +120,7 @@ def read_rows(card: ModelCard, table: pd.DataFrame, path: Path) -> np.ndarray:
         raise ValueError(f"{path} has no column {name_missing(missing, header)}")
     rows, problems = check_columns(card.predictors, [table[p.name].tolist() for p in card.predictors])
     if problems:
-        cells = [(int(table.index[one.row]), one.predictor, one.text) for one in problems]
+        cells = [(f"row {int(table.index[one.row])}", one.predictor, one.text) for one in problems]
         raise ValueError(describe_cells(str(path), cells, len(cells)))
     return rows
 

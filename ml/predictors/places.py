@@ -34,6 +34,11 @@ class PlaceRows:
     cell: NDArray[np.int64]
 
 
+def one_turn(longitude: float) -> float:
+    """Return a longitude of 0 to 360 degrees as one of -180 to 180."""
+    return round(longitude - 360.0, 9) if longitude > 180.0 else longitude
+
+
 def rows_at(
     layers: LayerSet, latitudes: ArrayLike, longitudes: ArrayLike, predictors: Sequence[Predictor]
 ) -> PlaceRows:

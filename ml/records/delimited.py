@@ -78,8 +78,8 @@ def read_lines(lines: Iterable[str], delimiter: str, quote: str, name: str) -> I
         except StopIteration:
             return
         except csv.Error as error:
-            raise OccurrenceError(f"{name}, line {first}: {_explain(error)}") from None
-        if rows.line_num > first and _contains_rows(fields, delimiter):
+            raise OccurrenceError(f"{name}, line {first}: {explain(error)}") from None
+        if rows.line_num > first and contains_rows(fields, delimiter):
             raise OccurrenceError(
                 f"{name}, lines {first} to {rows.line_num}: a quotation mark is missing or one too many, because "
                 "each of these lines has as many fields as a row"
@@ -88,13 +88,14 @@ def read_lines(lines: Iterable[str], delimiter: str, quote: str, name: str) -> I
             yield first, fields
 
 
-def _contains_rows(fields: list[str], delimiter: str) -> bool:
+def contains_rows(fields: list[str], delimiter: str) -> bool:
     """Return whether each line of a row is itself a row: two stray quotation marks make one field of several rows."""
     lines = [line for line in delimiter.join(fields).split("\n") if line.strip()]
     return len(lines) > 1 and len(fields) > 1 and all(line.count(delimiter) == len(fields) - 1 for line in lines)
 
 
-def _explain(error: csv.Error) -> str:
+def explain(error: csv.Error) -> str:
+    """Return an error of the module csv in words."""
     text = str(error)
     if "unexpected end of data" in text:
         return "a quotation mark opens a field and is never closed"

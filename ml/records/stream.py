@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import re
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from ml.records.sources import Member
 Progress = Callable[[int, int | None], None]
 #: Bytes that are decoded at a time.
 _PIECE = 1 << 20
+#: Characters that no text has: null, and the marks of bytes that could not be decoded.
+DAMAGED = re.compile("[\0\ud800-\udfff]")
 #: Longest line, characters.
 _LONGEST_LINE = 20_000_000
 #: Bytes by which UTF-16 without a mark is recognised.
@@ -82,8 +85,19 @@ def _utf16_without_mark(start: bytes) -> str | None:
     return None
 
 
-def decode_pieces(member: Member, encoding: Encoding, progress: Progress | None = None) -> Generator[str, None, None]:
+def decode_pieces(
+    member: Member, encoding: Encoding, progress: Progress | None = None, *, tolerant: bool = False
+) -> Generator[str, None, None]:
     """Yield the text of a table in pieces.
+
+    Parameters
+    ----------
+    member : Member
+    encoding : Encoding
+    progress : callable, optional
+    tolerant : bool
+        Whether bytes that are not in an encoding of Unicode become lone surrogates (`DAMAGED` finds them), and null
+        characters are left in the text, for callers that refuse the row instead of the file.
 
     Raises
     ------
@@ -94,7 +108,7 @@ def decode_pieces(member: Member, encoding: Encoding, progress: Progress | None 
     """
     codec, name = encoding.codec, member.name
     try:
-        decoder = codecs.getincrementaldecoder(codec)("strict")
+        decoder = codecs.getincrementaldecoder(codec)(_handler(codec) if tolerant else "strict")
         if not isinstance(decoder.decode(b""), str):
             # Codecs such as "hex" or "zip" return bytes.
             raise OccurrenceError(f"{name}: {codec[:40]!r} is not a text encoding")
@@ -116,7 +130,7 @@ def decode_pieces(member: Member, encoding: Encoding, progress: Progress | None 
                 raise kind(f"{name}, line {row}: not {codec}, byte {place:,} is {value:#04x}{hint}") from None
             except ValueError:
                 raise OccurrenceError(f"{name} is not {codec}") from None
-            if "\0" in text:
+            if "\0" in text and not tolerant:
                 row = line + text.count("\n", 0, text.index("\0"))
                 raise OccurrenceError(f"{name}, line {row}: not text, it contains a null character")
             line += text.count("\n")
@@ -127,6 +141,12 @@ def decode_pieces(member: Member, encoding: Encoding, progress: Progress | None 
                 yield text
             if not content:
                 return
+
+
+def _handler(codec: str) -> str:
+    """Return the error handler that marks what a codec cannot decode."""
+    plain = codec.lower().replace("-", "").replace("_", "")
+    return "surrogatepass" if plain.startswith(("utf16", "utf32")) else "surrogateescape"
 
 
 def split_lines(pieces: Iterator[str], delimiter: str, name: str) -> Iterator[str]:

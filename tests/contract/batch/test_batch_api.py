@@ -150,11 +150,11 @@ def test_usual_tables_are_read_alike(web, content):
         (b"bare_rock,trees,temperature,soil\n", "has no rows"),
         (b"bare_rock,trees,soil\n1,2,clay\n", "has no column temperature"),
         (b"bare_rock,trees,soil,Temperature\n1,2,clay,3\n", "temperature (it has Temperature)"),
-        (b"bare_rock,trees,temperature\n1,2,3\n1,2\n", "line 3: 2 fields"),
-        ("bare_rock,trees,temperature,soil\n1,2,3,Köln\n".encode("latin-1"), "line 2: not utf-8"),
+        ('"bare_rock,trees,temperature\n1,2,3\n', "line 1: a quotation mark opens a field and is never closed"),
+        ("bare_rock,trees,temperature,Öde\n1,2,3,x\n".encode("latin-1"), "line 1: not utf-8"),
         (b"bare_rock,trees,temperature,soil,verdict\n1,2,3,clay,x\n", "already has a column verdict"),
         (b"bare_rock,trees,trees,temperature\n1,2,2,3\n", "has two columns 'trees'"),
-        (b"bare_rock,trees,temperature\n1,\x00,3\n", "null character"),
+        (b"bare_rock,trees,temp\x00erature\n1,2,3\n", "null character"),
     ],
 )
 def test_tables_that_cannot_be_read(web, site, content, text):

@@ -23,7 +23,7 @@ def answers(web, job: str) -> list[dict[str, str]]:
     return rows_of(web.get(f"{result}/answers.csv").data)
 
 
-NOT_A_TABLE_TO_ITS_END = table(5000) + b"s,1,2\n"
+RAGGED_AT_ITS_END = table(5000) + b"s,1,2\n"
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +32,13 @@ def finished(tmp_path_factory, artifacts):
     app = make_app(tmp_path_factory.mktemp("finished"), artifacts)
     web = app.test_client()
     rows = [
-        {"site": f"=s{n}", "bare_rock": n % 40, "trees": n % 50, "temperature": "15,5", "soil": "clay"}
+        {"site": f"=s{n}", "bare_rock": n % 40, "trees": n % 50, "temperature": "15.5", "soil": "clay"}
         for n in range(1100)
     ]
     responses = {
         "1001": start(web, table(1001, bad={5: "NA"})),
         "json": web.post(API, json={"species": [WHEATEAR, "parus-major"], "rows": rows}),
-        "damaged": start(web, NOT_A_TABLE_TO_ITS_END),
+        "damaged": start(web, RAGGED_AT_ITS_END),
         "cancelled": start(web, table(1002)),
     }
     assert {response.status_code for response in responses.values()} == {202}
@@ -74,18 +74,20 @@ def test_rows_of_json_are_a_job_too_and_several_species_have_a_column(finished):
     assert list(content[0])[5:7] == ["species", "verdict"]
 
 
-def test_a_table_that_is_damaged_behind_its_beginning_fails_with_the_line(finished):
+def test_a_row_that_is_damaged_behind_the_beginning_costs_no_other(finished):
     _, web, jobs = finished
-    state = web.get(jobs["damaged"]).json
-    assert state["state"] == "failed"
-    assert state["error"].startswith("table.csv, line 5002: 3 fields, but the header has 5 columns")
+    rows = answers(web, jobs["damaged"])
+    assert len(rows) == 5001 and [number for number, row in enumerate(rows, 1) if row["error"]] == [5001]
+    assert rows[-1]["error"].startswith("3 fields, but the header has 5 columns")
+    page = web.get(web.get(jobs["damaged"]).json["result"]).get_data(as_text=True)
+    assert "<td>5,001 (line&nbsp;5,002)</td><td>–</td><td>3 fields" in page
 
 
 def test_only_the_answers_of_jobs_that_succeeded_stay(finished):
     app, web, jobs = finished
     assert web.get(jobs["cancelled"]).json["state"] == "cancelled"
     assert sorted(name.rsplit("/", 1)[1] for name in leftovers(app)) == sorted(
-        2 * ["answers.csv", "plan.json", "summary.json"]
+        3 * ["answers.csv", "plan.json", "summary.json"]
     )
 
 

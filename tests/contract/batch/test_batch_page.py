@@ -40,12 +40,12 @@ def test_an_empty_form_names_what_is_missing_and_keeps_the_rest(client):
     assert answer.status_code == 422 and 'id="batch-file-error"' in answer.get_data(as_text=True)
 
 
-def test_the_preview_maps_columns_and_names_problems_by_line(client):
+def test_the_preview_maps_columns_and_names_problems_by_row_and_line(client):
     answer = client.post("/batch", **form(table(12, bad={3: "NA"})))
     page = answer.get_data(as_text=True)
     assert answer.status_code == 200
-    assert "The table: 12 rows" in page and "Kept as it is: site." in page
-    row = re.search(r'<td class="figure">4</td><td>trees</td><td>(.*?)</td>', page)
+    assert "sites.csv: 12 rows" in page and "Kept as it is: site." in page
+    row = re.search(r"<td>3 \(line&nbsp;4\)</td><td>trees</td><td>(.*?)</td>", page)
     assert row and "is not a number" in row[1]
     assert "Answer 12 rows" in page
 

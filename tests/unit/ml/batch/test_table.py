@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ml.batch.table import CHUNK_ROWS, ListedRows, TableFile, look_through
+from ml.batch.chunks import CHUNK_ROWS, ListedRows
+from ml.batch.table import TableFile, look_through
 from ml.spreadsheets import without_formula
 
 

@@ -16,7 +16,7 @@ import pytest
 from ml.__main__ import main
 from ml.batch.answer_columns import COLUMNS
 from ml.batch.cells import check_columns
-from ml.batch.table import CHUNK_ROWS
+from ml.batch.chunks import CHUNK_ROWS
 from ml.card import Predictor
 from ml.serving.artifact import load_artifact
 from ml.serving.verdict import is_suitable, judge
@@ -72,8 +72,9 @@ def test_rows_around_the_end_of_a_chunk_have_the_answers_of_single_rows(model, t
     make_table(tmp_path / "in.csv", n, bad=(0, CHUNK_ROWS - 1, CHUNK_ROWS))
     assert predict(model, tmp_path / "in.csv", tmp_path / "out.csv") == 2
     error = capsys.readouterr().err
-    assert f"3 rows have an error instead of an answer: {tmp_path}/in.csv: trees: row 2 is not a number" in error
-    assert f"trees: row {CHUNK_ROWS + 1} is" in error and f"trees: row {CHUNK_ROWS + 2} is" in error
+    assert f"3 rows have an error instead of an answer: {tmp_path}/in.csv: trees: row 1 (line 2) is not a" in error
+    assert f"trees: row {CHUNK_ROWS:,} (line {CHUNK_ROWS + 1:,}) is" in error
+    assert f"trees: row {CHUNK_ROWS + 1:,} (line {CHUNK_ROWS + 2:,}) is" in error
     rows = rows_of(tmp_path / "out.csv")
     assert len(rows) == n
     artifact = load_artifact(model)
@@ -169,7 +170,8 @@ def test_a_killed_run_goes_on_after_its_last_chunk(model, tmp_path):
     assert (tmp_path / "out.csv").read_text().splitlines()[1] == before
     stored = json.loads((tmp_path / "summary.json").read_text())
     assert (stored["n_rows"], stored["n_bad"]) == (n, 2)
-    assert [problem[0] for problem in stored["problems"]] == [9, 2 * CHUNK_ROWS + 3]
+    rows = [8, 2 * CHUNK_ROWS + 2]
+    assert [problem[:2] for problem in stored["problems"]] == [[row, row + 1] for row in rows]
     assert not list(tmp_path.glob(".*"))
     assert predict(model, tmp_path / "in.csv", tmp_path / "other.csv", "--accept-errors") == 0
     assert (tmp_path / "other.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()
@@ -198,13 +200,15 @@ def test_memory_does_not_grow_with_the_rows(model, tmp_path):
     assert peaks[1] - peaks[0] < 20_000
 
 
-def test_a_table_that_ends_damaged_leaves_nothing(model, tmp_path, capsys):
+def test_a_table_that_ends_damaged_costs_its_last_row(model, tmp_path, capsys):
     make_table(tmp_path / "in.csv", 6000)
     with (tmp_path / "in.csv").open("a") as stream:
         stream.write("1,2\n")
     assert predict(model, tmp_path / "in.csv", tmp_path / "out.csv", "--resume") == 2
-    assert "in.csv, line 6002: 2 fields" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+    assert "in.csv: row 6,001 (line 6,002): 2 fields, but the header has 4 columns" in capsys.readouterr().err
+    rows = rows_of(tmp_path / "out.csv")
+    assert [number for number, row in enumerate(rows) if row["error"]] == [6000]
+    assert (rows[-1]["bare_rock"], rows[-1]["site"], rows[-1]["verdict"]) == ("1", "2", "")
 
 
 PERCENT = Predictor(name="p", label="P", lowest_possible=0, highest_possible=100)
