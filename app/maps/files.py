@@ -50,7 +50,7 @@ class FileContent(RootModel[str]):
 )
 def file(map_id: UUID) -> Response:
     """Send the file of a quantity."""
-    quantity = read_query(QuantityQuery).quantity
+    quantity = _quantity(map_id)
     folder, is_preview = _folder(map_id)
     path = folder / f"{quantity}.tif"
     if is_preview or not path.is_file():
@@ -79,10 +79,10 @@ def file(map_id: UUID) -> Response:
 )
 def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
     """Send a tile."""
-    quantity = read_query(QuantityQuery).quantity
     frame = tile(z, x, y)
     if frame is None:
         raise NotFound(f"There is no such tile: levels are 0 to {DEEPEST}.")
+    quantity = _quantity(map_id)
     return _send(map_id, quantity, f"{z}-{x}-{y}", lambda folder: drawing.draw(folder, quantity, frame))
 
 
@@ -100,7 +100,7 @@ def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
 )
 def picture(map_id: UUID) -> Response:
     """Send the picture of a map."""
-    quantity = read_query(QuantityQuery).quantity
+    quantity = _quantity(map_id)
 
     def draw(folder: Path) -> bytes:
         raster = component(Rasters).get(folder / f"{quantity}.tif")
@@ -109,6 +109,11 @@ def picture(map_id: UUID) -> Response:
         return drawing.draw(folder, quantity, frame, rings)
 
     return _send(map_id, quantity, "picture", draw)
+
+
+def _quantity(map_id: UUID) -> str:
+    """Return the quantity of the request, by default the first one of a map or of a comparison."""
+    return read_query(QuantityQuery).quantity or service.first_quantity(str(map_id))
 
 
 def _folder(map_id: UUID) -> tuple[Path, bool]:

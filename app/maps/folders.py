@@ -10,7 +10,8 @@ from typing import Any
 
 from app.web.faces import settings
 
-_SUMMARY, _PREVIEW = "map.json", "preview"
+#: Of a map and of a comparison of maps.
+_SUMMARIES, _PREVIEW = ("map.json", "change.json"), "preview"
 _LARGEST = 64 * 1024 * 1024
 _DELETED = ".deleted-"
 
@@ -28,22 +29,27 @@ def folder_of(map_id: str) -> Path:
 def raster_folder(map_id: str) -> tuple[Path, bool] | None:
     """Return the folder with the files of a map, and whether it is a preview; None where there are none yet."""
     folder = folder_of(map_id)
-    if (folder / _SUMMARY).is_file():
+    if _is_finished(folder):
         return folder, False
     if (folder / _PREVIEW).is_dir():
         return folder / _PREVIEW, True
     # the summary is written before the preview is removed, and can have appeared since it was looked for
-    return (folder, False) if (folder / _SUMMARY).is_file() else None
+    return (folder, False) if _is_finished(folder) else None
+
+
+def _is_finished(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _SUMMARIES)
 
 
 def read_summary(map_id: str) -> dict[str, Any] | None:
-    """Return the summary of a finished map, or None."""
-    try:
-        with (folder_of(map_id) / _SUMMARY).open(encoding="utf-8") as stream:
-            content = json.loads(stream.read(_LARGEST))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
+    """Return the summary of a finished map or comparison, or None."""
+    for name in _SUMMARIES:
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            with (folder_of(map_id) / name).open(encoding="utf-8") as stream:
+                content = json.loads(stream.read(_LARGEST))
+            if isinstance(content, dict):
+                return content
+    return None
 
 
 def remove(map_id: str) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import uuid
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.exc import IntegrityError
@@ -19,7 +20,10 @@ from app.errors import Conflict, NotFound, ValidationFailed
 from app.jobs import service as jobs
 from app.jobs.tables import FINISHED, Job
 from app.maps import folders
+from app.maps.change_schemas import ChangeContent
+from app.maps.change_step import CHANGE, SHIFTED, SUITABILITY, find_finished, kind_of_row
 from app.maps.schemas import MapContent, MapDetail, MapPage, MapRequest, MapsQuery
+from app.maps.shift_fields import checked
 from app.maps.steps import KIND
 from app.maps.tables import Map
 from app.places.stores import store_or_none
@@ -27,6 +31,7 @@ from app.registry import service as registry
 from app.web.paging import cut_page, read_cursor
 from ml.layers.store import extent_of
 from ml.layers.stored import UnknownScenarioError
+from ml.projection.shifts import shift_text
 from ml.recipes.reports import Grid
 
 _NAMESPACE = uuid.UUID("6f1b8a52-3c0e-4f0c-9d58-8f1f3a7e2d10")
@@ -61,10 +66,20 @@ def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
     """
     version = _version_of(request)
     _check_layers(version, request)
-    about = {"model": version.id, "scenario": request.scenario, "kind": request.kind}
+    shift = checked(registry.card_of(version).predictors, request.shift)
+    about: dict[str, Any] = {"model": version.id, "scenario": request.scenario, "kind": request.kind}
+    if request.kind == CHANGE:
+        about |= {"scenario": None, "scenarios": request.compared}
+    if shift:
+        about["shift"] = shift
     study = version.species.study.slug
-    earlier = [job for job in _jobs_of(study) if {name: job.parameters.get(name) for name in about} == about]
+    earlier = [job for job in _jobs_of(study) if {**job.parameters, "map": None} == {**about, "map": None}]
     if key is None:
+        if request.kind != CHANGE and (made := find_finished(version.id, request.scenario, shift)) is not None:
+            # a comparison can have made it
+            _, maker = get(made.id)
+            if maker is not None and maker.state == "succeeded":
+                return maker, made.id
         for job in earlier:
             map_id = str(job.parameters["map"])
             if job.state not in ("failed", "cancelled") and db.session.get(Map, map_id) is not None:
@@ -85,8 +100,8 @@ def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
                 id=map_id,
                 model_id=version.id,
                 study=study,
-                scenario=request.scenario,
-                kind=request.kind,
+                scenario=about["scenario"],
+                kind=kind_of_row(request.kind, shift),
                 job_key=name,
             )
         )
@@ -116,10 +131,14 @@ def _check_layers(version: versions.ModelVersion, request: MapRequest) -> None:
     store = store_or_none(registry.card_of(version))
     if store is None:
         raise ValidationFailed([("/model" if request.model is not None else "/species", _NO_LAYERS)])
-    try:
-        store.open(request.scenario)
-    except UnknownScenarioError as error:
-        raise ValidationFailed([("/scenario", str(error))]) from None
+    named = [(f"/scenarios/{n}", label) for n, label in enumerate(request.scenarios)] or [
+        ("/scenario", request.scenario)
+    ]
+    for where, label in named:
+        try:
+            store.open(label)
+        except UnknownScenarioError as error:
+            raise ValidationFailed([(where, str(error))]) from None
 
 
 def _jobs_of(study: str) -> list[Job]:
@@ -161,18 +180,27 @@ def _as_detail(row: Map, job: Job | None) -> MapDetail:
     files = folders.raster_folder(row.id)
     state = job.state if job is not None else "failed"
     species = row.model.species
+    content: MapContent | ChangeContent | None = None
+    if summary is not None and state == "succeeded":
+        content = (ChangeContent if row.kind == CHANGE else MapContent).model_validate(summary)
+    parameters = job.parameters if job is not None else {}
+    # a map that a comparison made for today has no change of layers
+    shift = (parameters.get("shift") or {}) if row.kind in (SHIFTED, CHANGE) else {}
     return MapDetail(
         id=row.id,
         species=SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
         study=row.study,
         model=ModelRef(id=row.model_id, version=row.model.version),
         scenario=row.scenario,
-        kind=row.kind,
+        scenarios=parameters.get("scenarios", []) if row.kind == CHANGE else [],
+        shift=shift,
+        shift_text=shift_text(registry.card_of(row.model).predictors, shift) if shift else "",
+        kind=SUITABILITY if row.kind == SHIFTED else row.kind,
         state=state,
         job=job.id if job is not None else None,
         has_preview=files is not None and files[1],
         created_at=row.created_at,
-        content=MapContent.model_validate(summary) if summary is not None and state == "succeeded" else None,
+        content=content,
     )
 
 
@@ -196,14 +224,15 @@ def others_of(found: MapDetail) -> list[tuple[str, str]]:
     statement = (
         select(Map.id, Map.scenario)
         .join(Job, _is_job_of_map())
-        .where(Map.model_id == found.model.id, Job.state == "succeeded")
+        .where(Map.model_id == found.model.id, Map.kind == SUITABILITY, Job.state == "succeeded")
         .order_by(Map.created_at.desc())
         .limit(_MOST_OTHERS)
     )
     rows: dict[str, str] = {}
     for map_id, scenario in db.session.execute(statement):
         rows.setdefault(scenario or "", map_id)
-    rows.pop(found.scenario or "", None)
+    if not found.shift and found.kind == SUITABILITY:
+        rows.pop(found.scenario or "", None)
     return sorted(((map_id, scenario) for scenario, map_id in rows.items()), key=lambda row: row[1])
 
 
@@ -229,7 +258,19 @@ def file_name(map_id: str) -> str:
     """Return the beginning of the names of a map's files."""
     row, _ = get(map_id)
     label = f"-{row.scenario}" if row.scenario else ""
+    label += f"-{row.kind}" if row.kind != SUITABILITY else ""
     return re.sub(r"[^A-Za-z0-9]+", "-", f"{row.model.species.slug}{label}").strip("-")[:100]
+
+
+def first_quantity(map_id: str) -> str:
+    """Return the quantity that is shown unless another one is chosen.
+
+    Raises
+    ------
+    NotFound
+        There is no such map.
+    """
+    return CHANGE if get(map_id)[0].kind == CHANGE else SUITABILITY
 
 
 def is_active(model_id: str) -> bool:
