@@ -118,12 +118,16 @@ class StepContext:
         """
         db.session.commit()
         start, end = part
+
+        def report(share: float, message: str = "") -> None:
+            self.progress(start + (end - start) * share, message)
+
         try:
             commands.run(
                 args,
                 env or {},
                 log=self.log,
-                progress=lambda share, message="": self.progress(start + (end - start) * share, message),
+                progress=report,
                 check=self.check_cancelled,
                 watch_fds=self._watch_fds,
             )

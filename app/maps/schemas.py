@@ -11,6 +11,7 @@ from app.catalogue.refs import ModelRef, SpeciesRef
 from app.jobs.schemas import JobState
 from app.maps.change_schemas import ChangeContent
 from app.web.fields import PageQuery, Text, blank_is_none
+from ml.change.layout import MOST_SCENARIOS
 
 _OfMaps = Literal["suitability", "verdict", "low", "high", "index", "mess", "most_dissimilar", "inside"]
 _OfComparisons = Literal["change", "agreement", "spread"]
@@ -33,7 +34,7 @@ class MapRequest(BaseModel):
     )
     scenarios: list[Text] = Field(
         default_factory=list,
-        max_length=20,
+        max_length=MOST_SCENARIOS,
         description="Labels of the scenarios of a comparison, instead of `scenario`.",
     )
     shift: dict[Text, Change] = Field(
@@ -144,6 +145,6 @@ class QuantityQuery(BaseModel):
 
     quantity: QuantityName | None = Field(
         None,
-        description="`suitability` by default; `change` by default of a comparison, which has `change`, `agreement` and "
-        "`spread`.",
+        description="`suitability` by default; `change` by default of a comparison, which has `change`, `agreement` "
+        "and `spread`.",
     )

@@ -131,9 +131,8 @@ def _check_layers(version: versions.ModelVersion, request: MapRequest) -> None:
     store = store_or_none(registry.card_of(version))
     if store is None:
         raise ValidationFailed([("/model" if request.model is not None else "/species", _NO_LAYERS)])
-    named = [(f"/scenarios/{n}", label) for n, label in enumerate(request.scenarios)] or [
-        ("/scenario", request.scenario)
-    ]
+    named: list[tuple[str, str | None]] = [(f"/scenarios/{n}", label) for n, label in enumerate(request.scenarios)]
+    named = named or [("/scenario", request.scenario)]
     for where, label in named:
         try:
             store.open(label)
