@@ -79,8 +79,8 @@ def agreement_sentence(n: int, agreement: Mapping[str, Any], today_km2: float) -
         return "The model calls no cell suitable today."
     every, none = agreement["today"][n]["area_km2"], agreement["today"][0]["area_km2"]
     unsure = agreement["today_cannot_say"]["area_km2"]
+    stays, lost, doubtful = (percent(part / today_km2) for part in (every, none, unsure))
     return (
-        f"Of today's suitable area, {percent(every / today_km2)} stays suitable in all {n} scenarios, "
-        f"{percent(none / today_km2)} in none of them; {percent(unsure / today_km2)} is suitable in none, and in at "
-        "least one the model cannot say."
+        f"Of today's suitable area, {stays} stays suitable in all {n} scenarios and {lost} becomes unsuitable in all of "
+        f"them; {doubtful} is suitable in none, and in at least one the model cannot say."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,8 @@ def bound_of(predictor: Predictor) -> float | None:
     """Return the largest change of a predictor either way: the width of its training range; None where it has none."""
     if predictor.type != "continuous" or predictor.minimum is None or predictor.maximum is None:
         return None
-    width = predictor.maximum - predictor.minimum
+    # in decimals, so that the bound that is shown has no digits of a binary fraction
+    width = float(Decimal(repr(predictor.maximum)) - Decimal(repr(predictor.minimum)))
     return width if width > 0.0 and math.isfinite(width) else None
 
 
