@@ -81,6 +81,6 @@ def agreement_sentence(n: int, agreement: Mapping[str, Any], today_km2: float) -
     unsure = agreement["today_cannot_say"]["area_km2"]
     stays, lost, doubtful = (percent(part / today_km2) for part in (every, none, unsure))
     return (
-        f"Of today's suitable area, {stays} stays suitable in all {n} scenarios and {lost} becomes unsuitable in all of "
-        f"them; {doubtful} is suitable in none, and in at least one the model cannot say."
+        f"Of today's suitable area, {stays} stays suitable in all {n} scenarios and {lost} becomes unsuitable in all "
+        f"of them; {doubtful} is suitable in none, and in at least one the model cannot say."
     )
