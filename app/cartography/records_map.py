@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from app.cartography.coastline import Ring
+from ml.card import ModelCard
 
 Place = tuple[float, float, bool]
 _WIDTH, _HEIGHT = 640.0, 420.0
@@ -17,6 +18,11 @@ _STEPS = (60.0, 30.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01
 _CROSS, _NEAR = 4.0, 0.7
 #: Width of a character of a label in its largest size, and the room beside a label.
 _CHARACTER, _BESIDE = 12.5, 12.0
+
+
+def places_of(card: ModelCard) -> list[tuple[float, float]]:
+    """Return longitudes and latitudes of the presences of a model that may be shown; none without coordinates."""
+    return [(longitude, latitude) for longitude, latitude in card.places]
 
 
 @dataclass(frozen=True)

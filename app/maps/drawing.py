@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,11 +15,21 @@ from app.maps import palettes, png
 from app.maps.mercator import Frame, across
 from app.maps.rasters import Rasters, turn
 
-#: Colour of the outline of the land.
+#: Colours of the outline of the land, and of the points of records and their rims.
 _LINE, _LINE_COLOUR = 253, (90, 96, 100)
+_POINT, _POINT_COLOUR = 252, (255, 255, 255)
+_RIM, _RIM_COLOUR = 251, (20, 24, 26)
+#: Radius of a point with its rim, pixels.
+_RADIUS = 3
 
 
-def draw(folder: Path, quantity: str, frame: Frame, rings: Iterable[Ring] = ()) -> bytes:
+def draw(
+    folder: Path,
+    quantity: str,
+    frame: Frame,
+    rings: Iterable[Ring] = (),
+    points: Iterable[tuple[float, float]] = (),
+) -> bytes:
     """Return a picture of a quantity as PNG; clear where the map has no answer.
 
     Parameters
@@ -29,6 +40,8 @@ def draw(folder: Path, quantity: str, frame: Frame, rings: Iterable[Ring] = ()) 
     frame : Frame
     rings : iterable
         Outline of the land, drawn over the map.
+    points : iterable of (float, float)
+        Longitudes and latitudes of records, drawn over the outline.
 
     Raises
     ------
@@ -59,8 +72,27 @@ def draw(folder: Path, quantity: str, frame: Frame, rings: Iterable[Ring] = ()) 
         palette = palettes.palette_of(quantity, raster.colours())
     for ring in rings:
         _outline(indices, ring, frame)
-    palette[_LINE] = _LINE_COLOUR
+    _dots(indices, points, frame)
+    for index, colour in ((_LINE, _LINE_COLOUR), (_POINT, _POINT_COLOUR), (_RIM, _RIM_COLOUR)):
+        palette[index] = colour
     return png.encode(indices, palette)
+
+
+def _dots(indices: NDArray[np.uint8], points: Iterable[tuple[float, float]], frame: Frame) -> None:
+    """Draw points with a rim, the rims first, so that points side by side stay visible."""
+    y, x = np.mgrid[-_RADIUS : _RADIUS + 1, -_RADIUS : _RADIUS + 1]
+    distance = np.hypot(x, y)
+    centres = []
+    for longitude, latitude in points:
+        row = math.floor((across(latitude) - frame.north) / (frame.south - frame.north) * frame.height)
+        for turn_of_world in (-1.0, 0.0, 1.0):
+            place = (longitude + 180.0) / 360.0 + turn_of_world
+            centres.append((row, math.floor((place - frame.west) / (frame.east - frame.west) * frame.width)))
+    for colour, shape in ((_RIM, distance < _RADIUS + 0.3), (_POINT, distance < _RADIUS - 0.7)):
+        for row, column in centres:
+            rows, columns = row + y[shape], column + x[shape]
+            shown = (rows >= 0) & (rows < frame.height) & (columns >= 0) & (columns < frame.width)
+            indices[rows[shown], columns[shown]] = colour
 
 
 def _outline(indices: NDArray[np.uint8], ring: Ring, frame: Frame) -> None:

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-from flask import Blueprint, Response, request, send_file
+from flask import Blueprint, Response, request
 from pydantic import Field, RootModel
 
 from app.cartography import coastline
 from app.components import component
 from app.errors import NotFound
-from app.maps import drawing, folders, service
+from app.maps import downloads, drawing, folders, records, service
 from app.maps.mercator import DEEPEST, frame_of, tile
 from app.maps.rasters import Rasters
-from app.maps.schemas import QuantityQuery
+from app.maps.schemas import PictureQuery, QuantityQuery
 from app.maps.views import ID
 from app.web.faces import API_PREFIX, keep_private, settings
 from app.web.input_validation import read_query
@@ -46,21 +46,15 @@ class FileContent(RootModel[str]):
     query=QuantityQuery,
     answer=FileContent,
     media_type="image/tiff",
-    problems=(404, 422),
+    problems=(404, 422, 503),
 )
 def file(map_id: UUID) -> Response:
     """Send the file of a quantity."""
     quantity = _quantity(map_id)
     folder, is_preview = _folder(map_id)
-    path = folder / f"{quantity}.tif"
-    if is_preview or not path.is_file():
+    if is_preview:
         raise NotFound("This map is not finished.")
-    name = f"{service.file_name(str(map_id))}-{quantity}.tif"
-    response = send_file(
-        path, mimetype="image/tiff", as_attachment=True, download_name=name, conditional=True, max_age=_YEAR_S
-    )
-    response.headers["Cache-Control"] = f"private, max-age={_YEAR_S}"
-    return response
+    return downloads.send(str(map_id), folder, quantity, f"{service.file_name(str(map_id))}-{quantity}.tif")
 
 
 @api.get("/maps/<uuid:map_id>/tiles/<int:z>/<int:x>/<int:y>.png")
@@ -91,24 +85,26 @@ def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
     "getMapPicture",
     tag="maps",
     summary="Read a map as one picture",
-    description="The map in web mercator with the outline of the land, at most 900 pixels wide and high.",
+    description="The map in web mercator with the outline of the land, at most 900 pixels wide and high. With "
+    "`points=1`, the presences that the model was trained on are points.",
     path=ID,
-    query=QuantityQuery,
+    query=PictureQuery,
     answer=FileContent,
     media_type="image/png",
     problems=(404, 422, 503),
 )
 def picture(map_id: UUID) -> Response:
     """Send the picture of a map."""
-    quantity = _quantity(map_id)
+    query = read_query(PictureQuery)
+    quantity = query.quantity or service.first_quantity(str(map_id))
 
     def draw(folder: Path) -> bytes:
         raster = component(Rasters).get(folder / f"{quantity}.tif")
         frame = frame_of(extent_of(raster.grid), _WIDTH, _TALLEST)
         rings = coastline.read_rings(settings().data_dir / coastline.OUTLINE)
-        return drawing.draw(folder, quantity, frame, rings)
+        return drawing.draw(folder, quantity, frame, rings, records.places(str(map_id)) if query.points else ())
 
-    return _send(map_id, quantity, "picture", draw)
+    return _send(map_id, quantity, "picture-points" if query.points else "picture", draw)
 
 
 def _quantity(map_id: UUID) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -29,27 +30,40 @@ def folder_of(map_id: str) -> Path:
 def raster_folder(map_id: str) -> tuple[Path, bool] | None:
     """Return the folder with the files of a map, and whether it is a preview; None where there are none yet."""
     folder = folder_of(map_id)
+    if folder.is_symlink():
+        return None
     if _is_finished(folder):
         return folder, False
-    if (folder / _PREVIEW).is_dir():
+    if (folder / _PREVIEW).is_dir() and not (folder / _PREVIEW).is_symlink():
         return folder / _PREVIEW, True
     # the summary is written before the preview is removed, and can have appeared since it was looked for
     return (folder, False) if _is_finished(folder) else None
 
 
 def _is_finished(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in _SUMMARIES)
+    return any(file_of(folder, name) is not None for name in _SUMMARIES)
+
+
+def file_of(folder: Path, name: str) -> Path | None:
+    """Return a regular file of a folder, or None: links are never followed."""
+    path = folder / name
+    try:
+        return path if stat.S_ISREG(path.lstat().st_mode) else None
+    except OSError:
+        return None
 
 
 def read_summary(map_id: str) -> dict[str, Any] | None:
     """Return the summary of a finished map or comparison, or None."""
-    for name in _SUMMARIES:
-        with contextlib.suppress(OSError, ValueError, RecursionError):
-            with (folder_of(map_id) / name).open(encoding="utf-8") as stream:
-                content = json.loads(stream.read(_LARGEST))
-            if isinstance(content, dict):
-                return content
-    return None
+    path = next((path for name in _SUMMARIES if (path := file_of(folder_of(map_id), name)) is not None), None)
+    if path is None:
+        return None
+    try:
+        with path.open(encoding="utf-8") as stream:
+            content = json.loads(stream.read(_LARGEST))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def remove(map_id: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from app.maps import palettes
 from app.maps.schemas import MapContent
@@ -60,25 +61,44 @@ class Legend:
 
 @dataclass(frozen=True)
 class AreaRow:
-    """The area of a verdict on a map."""
+    """The area of a verdict on a map, or the part of it that lies beyond what the model has seen.
+
+    Attributes
+    ----------
+    verdict : str
+        Empty for the part.
+    label : str
+    area_km2 : float
+    share : str
+        Of the area with an answer, in words.
+    """
 
     verdict: str
     label: str
     area_km2: float
-    share: float
+    share: str
 
 
-def legends_of(content: MapContent | None) -> list[Legend]:
-    """Return the legends of all quantities; of suitability alone before a map is finished."""
-    names = _ORDER if content is not None else _ORDER[:1]
-    return [_legend(name, content) for name in names]
+def legends_of(content: MapContent | None, labels: Mapping[str, str]) -> list[Legend]:
+    """Return the legends of all quantities; of suitability alone before a map is finished.
+
+    Parameters
+    ----------
+    content : MapContent or None
+    labels : mapping
+        Of the predictors, by name.
+    """
+    names = [name for name in _ORDER if name in content.quantities] if content is not None else _ORDER[:1]
+    return [_legend(name, content, labels) for name in names]
 
 
-def _legend(name: str, content: MapContent | None) -> Legend:
+def _legend(name: str, content: MapContent | None, labels: Mapping[str, str]) -> Legend:
     scale = palettes.SCALES.get(name)
     if scale is None:
-        categories: list[dict[str, Any]] = content.quantities[name]["categories"] if content is not None else []
-        shown = [(str(one["label"]), str(one["colour"])) for one in categories]
+        categories = content.quantities[name]["categories"] if content is not None else []
+        shown = [(one["label"], one["colour"]) for one in categories]
+        if name == "most_dissimilar":
+            shown = [(labels.get(label) or label, colour) for label, colour in shown]
         if name == "verdict":
             shown = [(label, colour) for label, colour in shown if label != WORDS["cannot_say"]]
         more = f"and {len(shown) - _MOST_CATEGORIES} more predictors" if len(shown) > _MOST_CATEGORIES else ""
@@ -97,8 +117,19 @@ def _legend(name: str, content: MapContent | None) -> Legend:
 
 
 def area_rows(content: MapContent | None) -> list[AreaRow]:
-    """Return the areas of a map by verdict."""
+    """Return the areas of a map by verdict, first the one where the model cannot say anything, and why."""
     if content is None:
         return []
-    total, areas = float(content.area_km2["valid"]) or 1.0, content.area_km2["by_verdict"]
-    return [AreaRow(one, WORDS[one], float(areas[one]), float(areas[one]) / total) for one in VERDICTS]
+    total, areas = content.area_km2["valid"] or 1.0, content.area_km2["by_verdict"]
+    rows = {one: AreaRow(one, WORDS[one], areas[one], share_text(areas[one] / total)) for one in VERDICTS}
+    first, beyond = rows.pop("cannot_say"), content.beyond
+    if math.isclose(first.area_km2, beyond.area_km2, rel_tol=1e-9, abs_tol=1e-9):
+        label = f"{first.label}: beyond what the model has seen" if first.area_km2 else first.label
+        return [replace(first, label=label), *rows.values()]
+    part = AreaRow("", "of which beyond what the model has seen", beyond.area_km2, share_text(beyond.area_share))
+    return [first, part, *rows.values()]
+
+
+def share_text(share: float) -> str:
+    """Return a share in percent; neither a small one as nothing nor a large one as everything."""
+    return "less than 1 %" if 0.0 < share < 0.01 else "more than 99 %" if 0.99 < share < 1.0 else f"{100 * share:.0f} %"

@@ -14,7 +14,7 @@ from app.jobs import presence
 from app.jobs import service as jobs
 from app.jobs.folder import jobs_dir
 from app.jobs.schemas import JobDetail
-from app.maps import change_legends, legends, service
+from app.maps import change_legends, legends, records, service
 from app.maps.change_schemas import ChangeContent
 from app.maps.change_step import CHANGE
 from app.maps.form import MapForm, form_for
@@ -80,14 +80,15 @@ def start_form() -> Response:
 @pages.get("/maps/<uuid:map_id>")
 @faces("maps/page.html", "maps/_state.html")
 def detail(map_id: UUID) -> Reply:
-    """Show a map, or the progress of its job; ``?quantity=`` chooses what is shown.
+    """Show a map, or the progress of its job; ``?quantity=`` chooses what is shown, ``?points=1`` adds the records.
 
     Template context: ``data`` MapDetail, ``job`` JobDetail or None, ``runs`` whether it is not finished, ``quantity``,
     ``quantities`` list of Legend, ``areas`` list of AreaRow, ``extent`` west, south, east and north or None, ``others``
     ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
-    species, ``lacks_worker``. A comparison has ``classes``, list of ClassRow, instead of ``areas``.
+    species, ``n_records``, ``n_presences``, ``has_points``, ``lacks_worker``. A comparison has ``classes``, list of
+    ClassRow, instead of ``areas``.
     """
-    found = service.detail(str(map_id))
+    found, card = service.detail(str(map_id)), records.card_of_map(str(map_id))
     first = CHANGE if found.kind == CHANGE else "suitability"
     quantity = request.args.get("quantity") or first
     job = _job_of(found)
@@ -102,7 +103,8 @@ def detail(map_id: UUID) -> Reply:
         }
     else:
         summary = content if isinstance(content, MapContent) else None
-        own = {"quantities": legends.legends_of(summary), "areas": legends.area_rows(summary)}
+        labels = {one.name: one.label for one in card.predictors}
+        own = {"quantities": legends.legends_of(summary, labels), "areas": legends.area_rows(summary)}
     if quantity not in [one.name for one in own["quantities"]]:
         quantity = first
     reply = Reply(
@@ -113,6 +115,9 @@ def detail(map_id: UUID) -> Reply:
             "job": job,
             "runs": runs,
             "quantity": quantity,
+            "n_records": len(card.places),
+            "n_presences": card.n_presences,
+            "has_points": request.args.get("points") == "1",
             "extent": service.extent_of_map(found),
             "others": service.others_of(found),
             "is_active": service.is_active(found.model.id),
@@ -130,6 +135,13 @@ def _job_of(found: MapDetail) -> JobDetail | None:
         return jobs.detail(found.job) if found.job is not None else None
     except AppError:
         return None
+
+
+@pages.get("/maps/<uuid:map_id>/records.json")
+def points(map_id: UUID) -> Response:
+    """Return the presences that the model of a map was trained on as GeoJSON; those that may be shown."""
+    content = {"type": "MultiPoint", "coordinates": [list(place) for place in records.places(str(map_id))]}
+    return Response(json.dumps(content, separators=(",", ":")), content_type="application/geo+json")
 
 
 @changes.post("/maps/<uuid:map_id>/delete")

@@ -6,6 +6,8 @@ Only files that the application itself wrote are opened (docs/decisions/063-tile
 from __future__ import annotations
 
 import contextlib
+import logging
+import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import NotFound, Unavailable
+from app.throttled_log import ThrottledLog
 from ml.layers.cells import GridLookup
 from ml.recipes.reports import Grid
 
@@ -27,6 +30,7 @@ _CACHE_MB = 32
 _AT_ONCE, _PATIENCE_S = 2, 5.0
 #: Rows and columns that are read at most for one picture.
 _MOST_READ = 2_048
+_log = ThrottledLog(logging.getLogger(__name__))
 _turns = threading.BoundedSemaphore(_AT_ONCE)
 #: Pixels of which the distance in cells is measured.
 _EVERY = 8
@@ -55,8 +59,11 @@ class Raster:
     def __init__(self, path: Path) -> None:
         import rasterio
 
+        self._path = path
         with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB, GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
             self._data: Any = rasterio.open(path, driver="GTiff")
+        if self._data.crs is None:
+            raise ValueError("the file has no CRS")
         shape = self._data.transform
         self.grid = Grid(
             crs=self._data.crs.to_string(),
@@ -107,13 +114,17 @@ class Raster:
         return values, inside
 
     def _read(self, row: NDArray[np.int64], column: NDArray[np.int64], step: float) -> NDArray[Any]:
+        from rasterio.errors import RasterioError
         from rasterio.windows import Window
 
         top, left = int(row.min()), int(column.min())
         height, width = int(row.max()) - top + 1, int(column.max()) - left + 1
         shape = tuple(max(1, min(_MOST_READ, round(size / step))) for size in (height, width))
-        with self._lock:
-            window = self._data.read(1, window=Window(left, top, width, height), out_shape=shape)
+        try:
+            with self._lock:
+                window = self._data.read(1, window=Window(left, top, width, height), out_shape=shape)
+        except RasterioError as error:
+            raise _damaged(self._path, error) from error
         return np.asarray(window[(row - top) * shape[0] // height, (column - left) * shape[1] // width])
 
 
@@ -161,11 +172,15 @@ class Rasters:
         ------
         NotFound
             It does not exist, or was deleted a moment ago.
+        Unavailable
+            It is damaged.
         """
         try:
-            status = path.stat()
+            status = path.lstat()
         except OSError:
             raise NotFound("This map has no such file.") from None
+        if not stat.S_ISREG(status.st_mode):
+            raise NotFound("This map has no such file.")
         key = str(path), status.st_ino, status.st_mtime_ns
         with self._lock:
             raster = self._open.get(key)
@@ -179,9 +194,16 @@ class Rasters:
 
 
 def _opened(path: Path) -> Raster:
-    from rasterio.errors import RasterioIOError
+    from rasterio.errors import RasterioError
 
     try:
         return Raster(path)
-    except RasterioIOError:
-        raise NotFound("This map has no such file.") from None
+    except (RasterioError, ValueError) as error:
+        if not path.exists():
+            raise NotFound("This map has no such file.") from None
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> Unavailable:
+    _log.warning("a file of a map is damaged: %s: %s", path, str(error))
+    return Unavailable("This file of the map is damaged. Make the map again.")

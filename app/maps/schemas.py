@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
+from typing_extensions import TypedDict
 
 from app.catalogue.refs import ModelRef, SpeciesRef
 from app.jobs.schemas import JobState
 from app.maps.change_schemas import ChangeContent
 from app.web.fields import PageQuery, Text, blank_is_none
 from ml.change.layout import MOST_SCENARIOS
+from ml.recipes.reports import Grid
+from ml.serving.verdict import VERDICTS
 
 _OfMaps = Literal["suitability", "verdict", "low", "high", "index", "mess", "most_dissimilar", "inside"]
 _OfComparisons = Literal["change", "agreement", "spread"]
@@ -68,9 +71,9 @@ class Beyond(BaseModel):
     """The part of a map that lies outside the area of applicability of its model."""
 
     cells: int
-    share: float = Field(description="Of the cells with an answer.")
-    area_km2: float
-    area_share: float
+    share: FiniteFloat = Field(description="Of the cells with an answer.")
+    area_km2: FiniteFloat
+    area_share: FiniteFloat
     sentence: str
 
 
@@ -83,17 +86,73 @@ class LegendEntry(BaseModel):
     colour: str
 
 
+def _all_verdicts(numbers: dict[str, float]) -> dict[str, float]:
+    if set(numbers) != set(VERDICTS):
+        raise ValueError("needs a number for each verdict")
+    return numbers
+
+
+def _grid(content: dict[str, Any]) -> dict[str, Any]:
+    Grid.model_validate(content)
+    return content
+
+
+ByVerdict = Annotated[dict[str, FiniteFloat], AfterValidator(_all_verdicts)]
+
+
+class Areas(TypedDict):
+    """Square kilometres on the ellipsoid."""
+
+    valid: FiniteFloat
+    by_verdict: ByVerdict
+
+
+class Cells(TypedDict):
+    """Numbers of cells."""
+
+    total: int
+    valid: int
+    by_verdict: Annotated[dict[str, int], AfterValidator(_all_verdicts)]
+
+
+class Cutoff(TypedDict):
+    """The threshold between suitable and unsuitable."""
+
+    value: FiniteFloat
+    rule: str
+
+
+class Category(TypedDict):
+    """A value of a quantity that has categories."""
+
+    value: int
+    name: str
+    label: str
+    colour: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
+
+
+class QuantityContent(TypedDict):
+    """A file of a map."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    file: str
+    size: int
+    sha256: str
+    categories: list[Category]
+
+
 class MapContent(BaseModel):
     """What a finished map says; first how much of it lies beyond what the model has seen."""
 
     beyond: Beyond
-    area_km2: dict[str, Any] = Field(description="`valid`, and `by_verdict`, in km² on the ellipsoid.")
-    cells: dict[str, Any] = Field(description="`total`, `valid` and `by_verdict`.")
-    threshold: dict[str, Any] = Field(description="`value` and `rule`.")
+    area_km2: Areas = Field(description="`valid`, and `by_verdict`, in km² on the ellipsoid.")
+    cells: Cells = Field(description="`total`, `valid` and `by_verdict`.")
+    threshold: Cutoff = Field(description="`value` and `rule`.")
     legend: list[LegendEntry]
-    grid: dict[str, Any]
+    grid: Annotated[dict[str, Any], AfterValidator(_grid)]
     predictors: list[str] = Field(description="The value of `most_dissimilar` is the position in this list.")
-    quantities: dict[str, dict[str, Any]]
+    quantities: dict[str, QuantityContent]
     sources: list[dict[str, Any]]
     licences: list[str]
     citation: str
@@ -116,6 +175,7 @@ class MapDetail(BaseModel):
     job: str | None = Field(description="Id of its job.")
     has_preview: bool = Field(description="Whether tiles show a coarse preview while the job runs.")
     created_at: datetime
+    problem: str | None = Field(description="Why a map whose job has succeeded has no content.")
     content: MapContent | ChangeContent | None = Field(description="Null until the map is finished.")
 
 
@@ -135,7 +195,7 @@ class MapPage(BaseModel):
 class MapsQuery(PageQuery):
     """The parameters of the list of maps."""
 
-    species: Text | None = Field(None, description="Slug of a species.")
+    species: Text | None = Field(None, description="Slug or scientific name of a species.")
 
 
 class QuantityQuery(BaseModel):
@@ -148,3 +208,9 @@ class QuantityQuery(BaseModel):
         description="`suitability` by default; `change` by default of a comparison, which has `change`, `agreement` "
         "and `spread`.",
     )
+
+
+class PictureQuery(QuantityQuery):
+    """The parameters of the picture of a map."""
+
+    points: bool = Field(False, description="1: with the presences that the model was trained on, as points.")

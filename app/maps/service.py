@@ -13,25 +13,24 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.exc import IntegrityError
 
 from app.catalogue import snapshot, versions
-from app.catalogue.refs import ModelRef, SpeciesRef
 from app.catalogue.species import Species
 from app.database.db import db
 from app.errors import Conflict, NotFound, ValidationFailed
 from app.jobs import service as jobs
-from app.jobs.tables import FINISHED, Job
+from app.jobs.tables import Job
 from app.maps import folders
-from app.maps.change_schemas import ChangeContent
-from app.maps.change_step import CHANGE, SHIFTED, SUITABILITY, find_finished, kind_of_row
-from app.maps.schemas import MapContent, MapDetail, MapPage, MapRequest, MapsQuery
+from app.maps.change_step import CHANGE, SUITABILITY, find_finished, kind_of_row
+from app.maps.details import as_detail, content_of
+from app.maps.schemas import MapDetail, MapPage, MapRequest, MapsQuery
 from app.maps.shift_fields import checked
 from app.maps.steps import KIND
 from app.maps.tables import Map
-from app.places.stores import store_or_none
+from app.places.stores import readable_store, store_or_none, unreadable
 from app.registry import service as registry
 from app.web.paging import cut_page, read_cursor
 from ml.layers.store import extent_of
 from ml.layers.stored import UnknownScenarioError
-from ml.projection.shifts import shift_text
+from ml.layers.stored_index import StoredLayersError
 from ml.recipes.reports import Grid
 
 _NAMESPACE = uuid.UUID("6f1b8a52-3c0e-4f0c-9d58-8f1f3a7e2d10")
@@ -63,6 +62,8 @@ def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
         There is no such species, model or scenario, or the study has no layers.
     Conflict
         The key was used for another map.
+    Unavailable
+        The layers are damaged.
     """
     version = _version_of(request)
     _check_layers(version, request)
@@ -73,22 +74,19 @@ def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
     if shift:
         about["shift"] = shift
     study = version.species.study.slug
-    earlier = [job for job in _jobs_of(study) if {**job.parameters, "map": None} == {**about, "map": None}]
-    if key is None:
-        if request.kind != CHANGE and (made := find_finished(version.id, request.scenario, shift)) is not None:
-            # a comparison can have made it
-            _, maker = get(made.id)
-            if maker is not None and maker.state == "succeeded":
-                return maker, made.id
-        for job in earlier:
-            map_id = str(job.parameters["map"])
-            if job.state not in ("failed", "cancelled") and db.session.get(Map, map_id) is not None:
-                return job, map_id
-        # two simultaneous requests have the same name
-        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
-        name = f"same:{digest}:{sum(job.state in FINISHED for job in earlier)}"
-    else:
-        name = f"key:{key}"
+    jobs_of_study = _jobs_of(study)
+    earlier = [job for job in jobs_of_study if {**job.parameters, "map": None} == {**about, "map": None}]
+    is_repeated = key is not None and any(job.idempotency_key == f"key:{key}" for job in jobs_of_study)
+    current = next((job for job in earlier if _has_map(job)), None)
+    if current is not None and not is_repeated:
+        return current, str(current.parameters["map"])
+    if not is_repeated and request.kind != CHANGE:
+        # a comparison can have made it
+        made = find_finished(version.id, request.scenario, shift)
+        maker = get(made.id)[1] if made is not None else None
+        if made is not None and maker is not None and maker.state == "succeeded":
+            return maker, made.id
+    name = f"key:{key}" if key is not None else _name_of(about, earlier)
     map_id = str(uuid.uuid5(_NAMESPACE, f"{study}/{name}"))
     parameters = {"map": map_id, **about}
     repeated = db.session.scalar(select(Job).where(Job.kind == KIND, Job.study == study, Job.idempotency_key == name))
@@ -114,6 +112,21 @@ def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
     return job, map_id
 
 
+def _has_map(job: Job) -> bool:
+    """Return whether a job has made a map that can be read, or is about to."""
+    map_id = str(job.parameters["map"])
+    if job.state in ("failed", "cancelled") or db.session.get(Map, map_id) is None:
+        return False
+    return job.state != "succeeded" or content_of(map_id, str(job.parameters["kind"]))[0] is not None
+
+
+def _name_of(about: dict[str, Any], earlier: list[Job]) -> str:
+    """Return a name for a map after others that cannot be used; two simultaneous requests have the same."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
+    names = {job.idempotency_key for job in earlier}
+    return next(name for n in range(len(names) + 1) if (name := f"same:{digest}:{n}") not in names)
+
+
 def _version_of(request: MapRequest) -> versions.ModelVersion:
     if request.model is not None:
         version = versions.find(request.model)
@@ -128,16 +141,17 @@ def _version_of(request: MapRequest) -> versions.ModelVersion:
 
 
 def _check_layers(version: versions.ModelVersion, request: MapRequest) -> None:
-    store = store_or_none(registry.card_of(version))
+    store = readable_store(registry.card_of(version))
     if store is None:
         raise ValidationFailed([("/model" if request.model is not None else "/species", _NO_LAYERS)])
     named: list[tuple[str, str | None]] = [(f"/scenarios/{n}", label) for n, label in enumerate(request.scenarios)]
-    named = named or [("/scenario", request.scenario)]
-    for where, label in named:
+    for where, label in named or [("/scenario", request.scenario)]:
         try:
             store.open(label)
         except UnknownScenarioError as error:
             raise ValidationFailed([(where, str(error))]) from None
+        except StoredLayersError as error:
+            raise unreadable(error) from error
 
 
 def _jobs_of(study: str) -> list[Job]:
@@ -171,43 +185,21 @@ def detail(map_id: str) -> MapDetail:
     NotFound
         There is no such map.
     """
-    return _as_detail(*get(map_id))
-
-
-def _as_detail(row: Map, job: Job | None) -> MapDetail:
-    summary = folders.read_summary(row.id)
-    files = folders.raster_folder(row.id)
-    state = job.state if job is not None else "failed"
-    species = row.model.species
-    content: MapContent | ChangeContent | None = None
-    if summary is not None and state == "succeeded":
-        content = (ChangeContent if row.kind == CHANGE else MapContent).model_validate(summary)
-    parameters = job.parameters if job is not None else {}
-    # a map that a comparison made for today has no change of layers
-    shift = (parameters.get("shift") or {}) if row.kind in (SHIFTED, CHANGE) else {}
-    return MapDetail(
-        id=row.id,
-        species=SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
-        study=row.study,
-        model=ModelRef(id=row.model_id, version=row.model.version),
-        scenario=row.scenario,
-        scenarios=parameters.get("scenarios", []) if row.kind == CHANGE else [],
-        shift=shift,
-        shift_text=shift_text(registry.card_of(row.model).predictors, shift) if shift else "",
-        kind=SUITABILITY if row.kind == SHIFTED else row.kind,
-        state=state,
-        job=job.id if job is not None else None,
-        has_preview=files is not None and files[1],
-        created_at=row.created_at,
-        content=content,
-    )
+    return as_detail(*get(map_id))
 
 
 def browse(query: MapsQuery) -> MapPage:
-    """Return a page of maps, latest first."""
+    """Return a page of maps, latest first.
+
+    Raises
+    ------
+    ValidationFailed
+        There is no such species, or the cursor is not one of this list.
+    """
     statement = select(Map, Job).outerjoin(Job, _is_job_of_map()).order_by(Map.created_at.desc(), Map.id.desc())
     if query.species is not None:
-        chosen = select(versions.ModelVersion.id).join(Species).where(Species.slug == query.species)
+        slug = snapshot.current().resolve(query.species).slug
+        chosen = select(versions.ModelVersion.id).join(Species).where(Species.slug == slug)
         statement = statement.where(Map.model_id.in_(chosen))
     position = read_cursor(query.cursor, str, 2)
     if position is not None:
@@ -215,7 +207,7 @@ def browse(query: MapsQuery) -> MapPage:
         statement = statement.where((Map.created_at < moment) | ((Map.created_at == moment) & (Map.id < position[1])))
     rows = [(row[0], row[1]) for row in db.session.execute(statement.limit(query.limit + 1))]
     page, cursor = cut_page(rows, query.limit, lambda row: (row[0].created_at.isoformat(), row[0].id))
-    return MapPage(items=[_as_detail(*row) for row in page], next=cursor)
+    return MapPage(items=[as_detail(*row) for row in page], next=cursor)
 
 
 def others_of(found: MapDetail) -> list[tuple[str, str]]:

@@ -30,7 +30,8 @@ keep_all_private(api, changes)
     summary="Start a map",
     description="Start the map of a `model`, or of the active model of a `species`, over the layers that the model was "
     "trained on, or over those of a `scenario`. The answer is the existing job where there is a map of the same model "
-    "and scenario, and for a repeated request with the header `Idempotency-Key`. `result` of the job that succeeded is "
+    "and scenario that can be read, whatever the header `Idempotency-Key` is; a key that has started a map repeats the "
+    "answer for that map. `result` of the job that succeeded is "
     "the page of the map; the header `Link` has the address of the map in the API at once.",
     body=MapRequest,
     answer=JobDetail,

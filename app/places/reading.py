@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.errors import Unavailable, ValidationFailed
-from app.places.stores import log, store_for
+from app.errors import ValidationFailed
+from app.places.stores import store_for, unreadable
 from app.places.words import place_text
 from ml.card import ModelCard
 from ml.layers.stored import LayerSet, UnknownScenarioError
@@ -56,5 +56,4 @@ def layers_of(card: ModelCard, scenario: str | None) -> LayerSet:
     except UnknownScenarioError as error:
         raise ValidationFailed([("/scenario", str(error))]) from None
     except StoredLayersError as error:
-        log.error("stored layers cannot be opened: %s", error)
-        raise Unavailable("The layers of this study cannot be read right now.") from error
+        raise unreadable(error) from error

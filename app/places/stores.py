@@ -87,6 +87,26 @@ def store_or_none(card: ModelCard) -> LayerStore | None:
         return None
 
 
+def readable_store(card: ModelCard) -> LayerStore | None:
+    """Return the layers that a model was trained on, or None where there are none.
+
+    Raises
+    ------
+    Unavailable
+        The layers are damaged.
+    """
+    try:
+        return component(LayerStores).of(card)
+    except StoredLayersError as error:
+        raise unreadable(error) from error
+
+
+def unreadable(error: StoredLayersError) -> Unavailable:
+    """Log that stored layers are damaged, and return the error of the response."""
+    _damaged.warning("stored layers cannot be read: %s", str(error))
+    return Unavailable(_UNREADABLE)
+
+
 def store_for(card: ModelCard) -> LayerStore:
     """Return the layers that a model was trained on.
 
@@ -97,15 +117,10 @@ def store_for(card: ModelCard) -> LayerStore:
     Unavailable
         The layers are damaged.
     """
-    stores = component(LayerStores)
-    try:
-        store = stores.of(card)
-    except StoredLayersError as error:
-        _damaged.warning("stored layers cannot be read: %s", str(error))
-        raise Unavailable(_UNREADABLE) from error
+    store = readable_store(card)
     if store is not None:
         return store
-    if stores.has_any(card):
+    if component(LayerStores).has_any(card):
         text = "this model was trained on other layers than those that are stored; give its conditions instead"
     else:
         text = "this study has no layers from which conditions can be read; give the conditions instead"

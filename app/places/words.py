@@ -17,6 +17,18 @@ _AFTER_HEMISPHERE = re.compile(r"(?<=[NSEWnsew])[\s,]+(?=[-+\d])")
 _BEFORE_HEMISPHERE = re.compile(r"(?<=[\d°'′\"″])[\s,]+(?=[NSEWnsew]\s*\d)")
 _COMMA_AND_BLANK = re.compile(r",\s+")
 _ANY = re.compile(r"\s+|,")
+# "geo:37.77,-122.42;u=35" (RFC 5870), and the end of an address of an online map: "@37.77,-122.42,15z"
+_GEO = re.compile(r"geo:\s*([^;?]+)(?:[;?].*)?", re.IGNORECASE)
+_ONLINE_MAP = re.compile(r"(?:https?://\S*)?@([-+]?[\d.]+,[-+]?[\d.]+)(?:,\S*)?")
+# the names of the coordinates before their numbers
+_NAMES = re.compile(
+    r"(?P<north>lat(?:itude)?)[\s:=.]*(?P<first>[^a-z]+)[\s,;]*(?P<east>lon(?:g(?:itude)?)?|lng)[\s:=.]*(?P<second>[^a-z]+)",
+    re.IGNORECASE,
+)
+_NAMES_TURNED = re.compile(
+    r"(?P<east>lon(?:g(?:itude)?)?|lng)[\s:=.]*(?P<second>[^a-z]+)[\s,;]*(?P<north>lat(?:itude)?)[\s:=.]*(?P<first>[^a-z]+)",
+    re.IGNORECASE,
+)
 _WESTERN = re.compile(r"[Ww]|[Ee](?![+-]?\d)|(?<![\d.])[Ee]")
 _NORTHERN = re.compile(r"[NSns]")
 
@@ -44,7 +56,8 @@ def read_place(text: str) -> Coordinates:
     Parameters
     ----------
     text : str
-        As ``37.77, -122.42``, ``37,77; -122,42``, ``37°46′N 122°25′W`` or ``122°25′W, 37°46′N``.
+        As ``37.77, -122.42``, ``37,77; -122,42``, ``37°46′N 122°25′W``, ``122°25′W, 37°46′N``,
+        ``lat 37.77 lon -122.42`` or ``geo:37.77,-122.42``.
 
     Raises
     ------
@@ -54,6 +67,7 @@ def read_place(text: str) -> Coordinates:
     text = text.strip().strip("()[]").strip()
     if len(text) > LONGEST:
         raise ValueError(f"{_HOW}: it is longer than {LONGEST} characters")
+    text = _without_names(text)
     reason = ""
     for first, second in _halves(text):
         # a letter that is a hemisphere of the other axis: longitude before latitude
@@ -70,6 +84,15 @@ def read_place(text: str) -> Coordinates:
             raise ValueError("The longitude must be from -180 to 180")
         return Coordinates(latitude, round(longitude - 360.0, 9) if longitude > 180.0 else longitude)
     raise ValueError(f"{_HOW}{': ' + reason if reason else ''}")
+
+
+def _without_names(text: str) -> str:
+    """Return the coordinates of a text that names them or wraps them, latitude first; any other text unchanged."""
+    wrapped = _GEO.fullmatch(text) or _ONLINE_MAP.fullmatch(text)
+    if wrapped is not None:
+        return wrapped[1]
+    named = _NAMES.fullmatch(text) or _NAMES_TURNED.fullmatch(text)
+    return f"{named['first'].strip(' ,;')}; {named['second'].strip(' ,;')}" if named is not None else text
 
 
 def _coordinate(text: str, axis: str) -> float:

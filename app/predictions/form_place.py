@@ -17,9 +17,9 @@ from app.web.input_validation import NUMBER
 from ml.card import ModelCard
 from ml.predictors.encoding import number_text
 
-#: Fields of the form and members of the address. `filled` names the place whose values the fields show; `fill` is the
-#: button that shows them without JavaScript.
-FIELDS = ("where", "place", "lat", "lon", "scenario", "filled", "fill")
+#: Fields of the form and members of the address. `filled` names the place whose values the fields show; `shown` is the
+#: text of the place box as the page had it; `fill` is the button that shows the values without JavaScript.
+FIELDS = ("where", "place", "lat", "lon", "scenario", "filled", "shown", "fill")
 _LONGEST = 200
 
 
@@ -46,8 +46,18 @@ class Place:
 def is_place(posted: MultiDict[str, str]) -> bool:
     """Return whether a form or an address chooses a place."""
     if posted.get("where"):
-        return posted["where"] == "place" or bool(posted.get("fill"))
+        return posted["where"] == "place" or bool(posted.get("fill")) or _is_typed(posted)
     return bool(posted.get("fill") or posted.get("lat") or posted.get("lon"))
+
+
+def _is_typed(posted: MultiDict[str, str]) -> bool:
+    """Return whether coordinates were typed into the box since the page was sent: they mean a place.
+
+    Without JavaScript nothing moves the choice from conditions to a place while somebody types. With it the field
+    `shown` follows the box when a place becomes conditions.
+    """
+    text = posted.get("place", "").strip()
+    return bool(text) and "shown" in posted and text != posted["shown"].strip()
 
 
 def place_of(posted: MultiDict[str, str]) -> Place | None:
@@ -120,6 +130,8 @@ def show_answered(form: PredictForm, answer: PredictionAnswer, place: Place | No
         return
     if place is None:
         form.place.chosen, form.place.edited = False, edited
+        if edited:
+            form.place.scenario = ""
         return
     form.values = value_texts(answer.environment)
     form.start = ""

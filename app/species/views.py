@@ -129,8 +129,8 @@ def detail(slug: str) -> Reply:
 
 def _map(card: ModelCard) -> MapDrawing | None:
     """Return the map of a model's presences; None where the study has no coordinates."""
-    rings = coastline.read_rings(settings().data_dir / coastline.OUTLINE)
-    return records_map.draw([(longitude, latitude, True) for longitude, latitude in card.places], rings)
+    rings, places = coastline.read_rings(settings().data_dir / coastline.OUTLINE), records_map.places_of(card)
+    return records_map.draw([(longitude, latitude, True) for longitude, latitude in places], rings)
 
 
 def _drawings(row: Species, version: ModelVersion | None) -> list[Drawing]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.commands.options import Subparsers
-from ml.commands.train_own import Progress
+from ml.commands.progress import Progress
 
 
 def add_parser(commands: Subparsers) -> None:

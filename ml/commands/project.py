@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ml.commands.options import Subparsers, add_workers, shift_option, stated_shift
 from ml.commands.own_files import open_folder
 from ml.commands.own_recipe import read_recipe
-from ml.commands.train_own import Progress
+from ml.commands.progress import Progress
 from ml.recipes.reports import FileReport
 
 if TYPE_CHECKING:

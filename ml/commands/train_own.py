@@ -11,11 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from ml.commands import own_recipe
 from ml.commands.own_files import open_folder
 from ml.commands.own_recipe import add_choices, add_layer_choices, add_species, read_recipe
+from ml.commands.progress import Progress
 from ml.commands.tables import print_scores
 from ml.recipes.recipe import Recipe
 from ml.recipes.reports import FileReport
@@ -45,37 +44,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def is_own(options: argparse.Namespace) -> bool:
     """Return whether the options ask for training from own files."""
     return bool(options.records or options.layers or options.files or options.recipe)
-
-
-class Progress:
-    """Progress as a bar on a terminal, as plain lines, or as lines of JSON.
-
-    Parameters
-    ----------
-    kind : str
-        ``bar`` or ``json``.
-    """
-
-    def __init__(self, kind: str) -> None:
-        self._json = kind == "json"
-        self._last = ""
-        terminal = not self._json and sys.stderr.isatty()
-        self._bar = tqdm(total=100, disable=not terminal, file=sys.stderr, bar_format="{l_bar}{bar}| {postfix}")
-
-    def __call__(self, share: float, message: str, step: str = "prepare") -> None:
-        """Report the share of the work that is done and what is done next."""
-        if self._json:
-            print(json.dumps({"progress": round(share, 4), "message": message, "step": step}), flush=True)
-        elif not self._bar.disable:
-            self._bar.set_postfix_str(message)
-            self._bar.update(round(share * 100) - self._bar.n)
-        elif message != self._last:
-            print(message, flush=True)
-        self._last = message
-
-    def close(self) -> None:
-        """Remove the bar."""
-        self._bar.close()
 
 
 def run(options: argparse.Namespace, started: float) -> int:

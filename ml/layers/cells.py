@@ -82,4 +82,39 @@ class GridLookup:
         longitude, latitude = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
         if self._to_grid is not None:
             longitude, latitude = (np.asarray(a) for a in self._to_grid.transform(x, y, direction="INVERSE"))
-        return (longitude + 180.0) % 360.0 - 180.0, latitude
+        with np.errstate(invalid="ignore"):
+            return (longitude + 180.0) % 360.0 - 180.0, latitude
+
+    def have_places(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
+        """Return which coordinates of the grid have a place on Earth.
+
+        Parameters
+        ----------
+        x, y : array-like, shape (n,)
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+            False beyond a pole, where the projection has no inverse, and where the place that it gives lies in another
+            cell.
+        """
+        across, down = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        longitude, latitude = self.to_degrees(across, down)
+        known = np.isfinite(longitude) & np.isfinite(latitude) & (np.abs(latitude) <= 90.0)
+        if self.geographic or self._to_grid is None:
+            return np.asarray(known)
+        back = (np.asarray(axis) for axis in self._to_grid.transform(longitude, latitude))
+        with np.errstate(invalid="ignore"):
+            for axis, former, size in zip(back, (across, down), (self.grid.cell_x, self.grid.cell_y), strict=True):
+                known &= np.abs(axis - former) < size
+        return np.asarray(known)
+
+    def centres_have_places(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which cells of some rows and columns have a centre on Earth, shape (rows, columns)."""
+        grid = self.grid
+        x, y = grid.west + grid.cell_x * (columns + 0.5), grid.north - grid.cell_y * (rows + 0.5)
+        shape = len(rows), len(columns)
+        if self.geographic:
+            # no place of a row differs from the others
+            return np.broadcast_to(self.have_places(np.full(len(rows), grid.west), y)[:, None], shape)
+        return self.have_places(np.tile(x, len(rows)), np.repeat(y, len(columns))).reshape(shape)

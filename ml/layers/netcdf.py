@@ -7,7 +7,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from ml.layers.errors import LayerError
@@ -145,6 +144,9 @@ def _decode_cf(packed: NDArray[Any], attributes: dict[str, Any]) -> Floats:
     if not np.isfinite([*packing.values()]).all() or packing.get("scale_factor") == 0.0:
         raise ValueError("scale_factor and add_offset must be finite, and scale_factor not 0")
     dimensions = [f"dimension_{number}" for number in range(packed.ndim)]
+    # xarray imports pandas: 40 MB and a quarter of a second for every process that computes maps of GeoTIFFs
+    import xarray as xr
+
     variable = xr.conventions.decode_cf_variable("values", xr.Variable(dimensions, packed, packing))
     values = np.asarray(variable.values, dtype=np.float64)
     missing = _outside_range(packed, values, numbers)

@@ -24,6 +24,8 @@ from ml.recipes.reports import Grid
 #: Share of the free disk space that one store may take.
 _DISK_SHARE = 0.5
 _DRAFT = ".writing-"
+#: Places in each direction from which the extent of a projected grid is known; wider than this it goes all around.
+_NODES, _ALL_AROUND = 33, 345.0
 
 
 class Blocks(Protocol):
@@ -163,20 +165,22 @@ def extent_of(grid: Grid) -> tuple[float, float, float, float]:
         # also where it is wider than 180 degrees
         west, far = ((x + 180.0) % 360.0 - 180.0 for x in (grid.west, east))
         return west, max(-90.0, south), far if far > -180.0 else 180.0, min(90.0, grid.north)
-    steps = np.linspace(0.0, 1.0, 21)
-    x, y = grid.west + steps * (east - grid.west), south + steps * (grid.north - south)
-    edge = np.full(21, 1.0)
-    longitude, latitude = lookup.to_degrees(
-        np.concatenate([x, x, grid.west * edge, east * edge]), np.concatenate([south * edge, grid.north * edge, y, y])
-    )
-    known = np.isfinite(longitude) & np.isfinite(latitude)
+    # inside too, because edges can lie where the projection has no places
+    steps = np.linspace(0.0, 1.0, _NODES)
+    x, y = np.meshgrid(grid.west + steps * (east - grid.west), south + steps * (grid.north - south))
+    known = lookup.have_places(x.ravel(), y.ravel())
     if not known.any():
         return -180.0, -90.0, 180.0, 90.0
+    longitude, latitude = lookup.to_degrees(x.ravel()[known], y.ravel()[known])
+    low, high = float(latitude.min()), float(latitude.max())
+    has_south, has_north = lookup.cell_of([0.0, 0.0], [-90.0, 90.0]) >= 0
     # the longitudes lie beside each other after a turn to the middle of the grid
-    middle = float(longitude[known][0])
-    turned = (longitude[known] - middle + 180.0) % 360.0 - 180.0
+    middle = float(longitude[len(longitude) // 2])
+    turned = (longitude - middle + 180.0) % 360.0 - 180.0
     west, far = (float((middle + turn + 180.0) % 360.0 - 180.0) for turn in (turned.min(), turned.max()))
-    return west, max(-90.0, float(latitude[known].min())), far, min(90.0, float(latitude[known].max()))
+    if has_south or has_north or float(turned.max() - turned.min()) > _ALL_AROUND:
+        west, far = -180.0, 180.0
+    return west, -90.0 if has_south else max(-90.0, low), far, 90.0 if has_north else min(90.0, high)
 
 
 def _write_set(

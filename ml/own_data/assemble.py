@@ -154,7 +154,7 @@ def _environment(landscape: Landscape, recipe: Recipe, cell: NDArray[np.int64]) 
     values = landscape.cells.values(cell)
     columns, predictors = {}, []
     for number, layer in enumerate(landscape.used):
-        columns[layer.name] = as_column(layer, values[:, number])
+        columns[layer.name] = pd.Series(as_column(layer, values[:, number]))
         predictors.append(as_predictor(layer, landscape.choice_of(layer)))
     return pd.DataFrame(columns), predictors
 

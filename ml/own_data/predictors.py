@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ml.card import Predictor
@@ -115,8 +116,8 @@ def _is_in_celsius(layer: LayerReport, choice: LayerChoice | None) -> bool:
     return not layer.codes
 
 
-def as_column(layer: LayerReport, values: NDArray[np.float32]) -> pd.Series:
-    """Return the values of a layer as a column of a study.
+def as_column(layer: LayerReport, values: NDArray[np.float32]) -> NDArray[Any]:
+    """Return the values of a layer as they stand in a column of a study.
 
     Parameters
     ----------
@@ -126,15 +127,15 @@ def as_column(layer: LayerReport, values: NDArray[np.float32]) -> pd.Series:
 
     Returns
     -------
-    Series
+    ndarray, shape (n,)
         Numbers in double precision that are written with as few digits as single precision needs, so that 12.3 is
         shown as 12.3 and is the same number in the model. Categories as their labels, or as codes without a legend.
     """
     unique, inverse = np.unique(values, return_inverse=True)
     if layer.kind == "categorical":
         names = [level_of(layer, float(code)) for code in unique]
-        return pd.Series(np.array(names, dtype=object)[inverse])
-    return pd.Series(shortest(unique)[inverse])
+        return np.array(names, dtype=object)[inverse]
+    return np.asarray(shortest(unique)[inverse])
 
 
 def level_of(layer: LayerReport, code: float) -> str:

@@ -27,8 +27,9 @@ class CellAreas:
     -----
     A cell in degrees lies between two meridians and two parallels, whose area on the ellipsoid has a closed form; cells
     of a row are equal. A cell of a projected grid is the geodesic quadrilateral of its four corners
-    (`pyproj.Geod.polygon_area_perimeter`), computed in every sixteenth row and column and interpolated between them.
-    Where a corner has no place on the globe, the area in the plane of the projection is taken.
+    (`pyproj.Geod.polygon_area_perimeter`), computed in every sixteenth row and column and interpolated between them;
+    beside places that are not on the globe, each cell is computed. Where a corner has no place on the globe, the area
+    in the plane of the projection is taken.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -44,11 +45,22 @@ class CellAreas:
             width = min(self.grid.cell_x * self._unit, 2.0 * math.pi)
             return np.asarray(width * (zones[:-1] - zones[1:]) / 1e6)[:, None]
         down, across = _nodes(rows), _nodes(columns)
-        areas = self._at(*np.meshgrid(down, across, indexing="ij"))
+        areas = self._computed(*np.meshgrid(down, across, indexing="ij"))
         # First along the columns, then along the rows.
         row, column = np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop)
         partly = np.stack([np.interp(column, across, line) for line in areas])
-        return np.stack([np.interp(row, down, line) for line in partly.T], axis=1)
+        result = np.stack([np.interp(row, down, line) for line in partly.T], axis=1)
+        beside = np.nonzero(np.isnan(result))
+        if len(beside[0]):
+            exact = self._computed(row[beside[0]], column[beside[1]])
+            result[beside] = np.where(np.isnan(exact), self._plane, exact)
+        return result
+
+    @cached_property
+    def _plane(self) -> float:
+        """Square kilometres of a cell in the plane of the projection."""
+        metres = self._crs.axis_info[0].unit_conversion_factor if self._crs.axis_info else 1.0
+        return float(self.grid.cell_x * self.grid.cell_y * metres * metres / 1e6)
 
     @cached_property
     def _unit(self) -> float:
@@ -65,19 +77,21 @@ class CellAreas:
         e = math.sqrt(squared)
         return np.asarray(b * b / 2.0 * (sine / (1.0 - squared * sine * sine) + np.arctanh(e * sine) / e))
 
-    def _at(self, row: NDArray[np.int64], column: NDArray[np.int64]) -> Floats:
+    @cached_property
+    def _to_degrees(self) -> pyproj.Transformer:
+        return pyproj.Transformer.from_crs(self._crs, self._crs.geodetic_crs, always_xy=True)
+
+    def _computed(self, row: NDArray[np.int64], column: NDArray[np.int64]) -> Floats:
+        """Return the areas of cells, NaN where a corner has no place on the globe."""
         grid = self.grid
-        to_degrees = pyproj.Transformer.from_crs(self._crs, self._crs.geodetic_crs, always_xy=True)
         west, north = grid.west + grid.cell_x * column, grid.north - grid.cell_y * row
         corners = [
-            to_degrees.transform(west + right * grid.cell_x, north - below * grid.cell_y)
+            self._to_degrees.transform(west + right * grid.cell_x, north - below * grid.cell_y)
             for right, below in ((0, 0), (0, 1), (1, 1), (1, 0))
         ]
         longitude = np.stack([np.asarray(corner[0], float) for corner in corners], axis=-1).reshape(-1, 4)
         latitude = np.stack([np.asarray(corner[1], float) for corner in corners], axis=-1).reshape(-1, 4)
-        metres = self._crs.axis_info[0].unit_conversion_factor if self._crs.axis_info else 1.0
-        plane = grid.cell_x * grid.cell_y * metres * metres
-        areas = np.full(len(longitude), plane)
+        areas = np.full(len(longitude), np.nan)
         for n in np.flatnonzero(np.isfinite(longitude).all(axis=1) & np.isfinite(latitude).all(axis=1)):
             areas[n] = abs(self._geod.polygon_area_perimeter(longitude[n], latitude[n])[0])
         return areas.reshape(row.shape) / 1e6

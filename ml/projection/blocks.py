@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.layers.cells import GridLookup
 from ml.layers.raster_values import windows
 from ml.layers.stack import Stack
 from ml.projection.areas import CellAreas
@@ -139,19 +140,24 @@ class BlockAnswers:
         self.quantities = quantities_of(artifact.card)
         self._encoder = CellEncoder(artifact.card.predictors, stack.layers)
         self._areas = CellAreas(stack.grid)
+        self._lookup = GridLookup(stack.grid)
 
-    def answer(self, values: NDArray[np.float32]) -> tuple[dict[str, NDArray[Any]], Unanswered]:
+    def answer(
+        self, values: NDArray[np.float32], at_rows: NDArray[np.int64], at_columns: NDArray[np.int64]
+    ) -> tuple[dict[str, NDArray[Any]], Unanswered]:
         """Return each quantity of cells as it is stored, and the numbers of cells without an answer.
 
         Parameters
         ----------
         values : ndarray of float32, shape (n_predictors, rows, columns)
             Of the layers; a shift is added in place.
+        at_rows, at_columns : ndarray of int64
+            Of the grid.
         """
         add_shift(self.stack.names, values, self._shift)
         _, height, width = values.shape
         results = {quantity.name: quantity.empty(height * width) for quantity in self.quantities}
-        rows = self._encoder.encode(values)
+        rows = self._encoder.encode(values, ~self._lookup.centres_have_places(at_rows, at_columns))
         for start in range(0, len(rows.cells), _BATCH):
             part = slice(start, start + _BATCH)
             answers = answer_encoded(self.artifact, rows.natural[part], rows.encoded[part])
@@ -189,7 +195,11 @@ class _OpenProjection:
     def compute(self, number: int) -> BlockResult:
         """Compute a block and write it."""
         rows, columns = self.windows[number]
-        results, unanswered = self.answers.answer(self.answers.stack.read(rows, columns))
+        results, unanswered = self.answers.answer(
+            self.answers.stack.read(rows, columns),
+            np.arange(rows.start, rows.stop),
+            np.arange(columns.start, columns.stop),
+        )
         for quantity in self.answers.quantities:
             self._write(quantity, results[quantity.name], rows, columns)
         verdict = results["verdict"].ravel()

@@ -35,15 +35,19 @@ class Unanswered:
         Cells with a value beyond the limits of the predictor.
     unknown : dict of str to Counter of str
         Cells with a category that the model does not know, by predictor and label.
+    no_place : int
+        Cells whose centre has no place on Earth.
     """
 
     no_value: int = 0
     only_lacking: Counter[str] = field(default_factory=Counter)
     impossible: Counter[str] = field(default_factory=Counter)
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
+    no_place: int = 0
 
     def add(self, other: Unanswered) -> None:
         """Add the numbers of other cells."""
+        self.no_place += other.no_place
         self.no_value += other.no_value
         self.only_lacking += other.only_lacking
         self.impossible += other.impossible
@@ -53,6 +57,7 @@ class Unanswered:
     def as_json(self) -> dict[str, Any]:
         """Return the numbers as JSON has them, in a fixed order."""
         return {
+            "no_place": self.no_place,
             "no_value": self.no_value,
             "only_lacking": dict(sorted(self.only_lacking.items())),
             "impossible": dict(sorted(self.impossible.items())),
@@ -63,7 +68,8 @@ class Unanswered:
     def from_json(cls, content: dict[str, Any]) -> Unanswered:
         """Return the numbers that `as_json` gave."""
         unknown = {name: Counter(labels) for name, labels in content["unknown_category"].items()}
-        return cls(content["no_value"], Counter(content["only_lacking"]), Counter(content["impossible"]), unknown)
+        lacking, impossible = Counter(content["only_lacking"]), Counter(content["impossible"])
+        return cls(content["no_value"], lacking, impossible, unknown, content["no_place"])
 
 
 def _shortened(labels: Counter[str]) -> dict[str, int]:
@@ -115,17 +121,26 @@ class CellEncoder:
         self._codes = [np.zeros(0, np.float32) for _ in self._predictors]
         self._levels = [np.zeros(0, np.int64) for _ in self._predictors]
 
-    def encode(self, values: Floats) -> CellRows:
+    def encode(self, values: Floats, without_place: NDArray[np.bool_] | None = None) -> CellRows:
         """Return the rows of the cells that a single answer would not refuse.
 
         Parameters
         ----------
         values : ndarray of float32, shape (n_predictors, rows, columns)
             NaN where a layer has no value.
+        without_place : ndarray of bool, shape (rows, columns), optional
+            Cells that are not on Earth, which have no answer whatever their values are.
         """
         flat = values.reshape(len(values), -1)
         left = Unanswered()
         missing = np.isnan(flat)
+        if without_place is not None and without_place.any():
+            nowhere = without_place.ravel()
+            left.no_place = int(nowhere.sum())
+            flat, missing = flat[:, ~nowhere], missing[:, ~nowhere]
+            places = np.flatnonzero(~nowhere)
+        else:
+            places = None
         n_missing = missing.sum(axis=0)
         left.no_value = int((n_missing > 0).sum())
         if len(flat) > 1:
@@ -154,7 +169,7 @@ class CellEncoder:
         for j, p in enumerate(self._predictors):
             if p.transform == "log1p":
                 encoded[:, j] = _log1p(self._layers[j], natural[:, j])
-        return CellRows(cells, natural, encoded, left)
+        return CellRows(cells if places is None else places[cells], natural, encoded, left)
 
     def _encode_codes(
         self, j: int, values: Floats, possible: NDArray[np.bool_], encoded: Floats, left: Unanswered
@@ -233,5 +248,5 @@ def _log1p(layer: LayerReport, values: Floats) -> Floats:
         high = np.log1p(wide + half).astype(np.float32)
     unsure = ~(low == high)
     if unsure.any():
-        low[unsure] = np.log1p(as_column(layer, values[unsure]).to_numpy(np.float64)).astype(np.float32)
+        low[unsure] = np.log1p(as_column(layer, values[unsure]).astype(np.float64)).astype(np.float32)
     return low

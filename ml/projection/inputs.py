@@ -100,6 +100,7 @@ def open_inputs(
     if recipe is None:
         recipe, notes = _recipe_of(card, files)
     recipe = _existing(recipe, files)
+    recipe = _kinds_of_training(recipe, card.predictors, review(recipe, files))
     report = review(recipe, files)
     chosen = _find_scenario(report, scenario)
     if chosen is not None and "training" not in report.roles:
@@ -168,6 +169,23 @@ def _existing(recipe: Recipe, files: Sequence[FileReport]) -> Recipe:
             "grid": recipe.grid if recipe.grid in there else None,
         }
     )
+
+
+def _kinds_of_training(recipe: Recipe, predictors: Sequence[Predictor], report: LayersReport) -> Recipe:
+    """Return a recipe in which layers whose values can be quantities or classes are what they were in training.
+
+    The values of a small area do not show it: a single class looks like a quantity, and one whole number like a class.
+    """
+    types = {name: one.type for one in predictors for name in (canonical_name(one.name), one.name)}
+    choices = {(choice.file, choice.band): choice for choice in recipe.layers}
+    for layer in report.layers:
+        key = (layer.file, layer.band)
+        choice = choices.get(key) or LayerChoice(file=layer.file, band=layer.band)
+        kind = types.get(layer.name, layer.kind)
+        is_unsure = bool(layer.codes) if kind == "categorical" else not layer.legend_from
+        if choice.kind is None and kind != layer.kind and is_unsure:
+            choices[key] = choice.model_copy(update={"kind": kind})
+    return recipe.model_copy(update={"layers": list(choices.values())})
 
 
 def _as_training(recipe: Recipe, report: LayersReport, scenario: str) -> Recipe:

@@ -34,7 +34,7 @@ Advance = Callable[[float, str], None]
 """Is called with the share of the work that is done, and a message."""
 
 #: Rises when the same inputs give other bytes.
-_VERSION = 1
+_VERSION = 2
 #: Share of the progress at which all blocks are computed.
 _COMPUTED = 0.95
 
@@ -205,7 +205,7 @@ def _nothing(results: list[BlockResult]) -> str:
     unanswered = Unanswered()
     for result in results:
         unanswered.add(Unanswered.from_json(result.unanswered))
-    reasons = []
+    reasons = [f"{unanswered.no_place:,} cells have no place on Earth"] if unanswered.no_place else []
     if unanswered.no_value:
         alone = unanswered.only_lacking.most_common(1)
         hint = f" ({alone[0][1]:,} of them in {alone[0][0]} alone)" if alone else ""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.card_preparation import UsedLayer
 from ml.layers.raster_values import windows
 from ml.layers.stack import Stack
-from ml.layers.stored import LayerSet, LayerStore, find_store
+from ml.layers.stored import LayerSet, LayerStore, UnknownScenarioError, find_store
 from ml.layers.stored_index import INDEX, StoredLayersError
 from ml.projection.errors import ProjectionError
 from ml.projection.inputs import ProjectionInputs
@@ -89,6 +89,8 @@ def open_stored_inputs(artifact: Artifact, home: Path, scenario: str | None = No
         if store is None:
             raise ProjectionError(f"{home} has no layers that the model {artifact.model_id} was trained on")
         about = store.open(scenario).about
+    except UnknownScenarioError as error:
+        raise ProjectionError(f"scenario {scenario}: {error}") from None
     except StoredLayersError as error:
         raise ProjectionError(str(error)) from None
     by_name = {layer.name: layer for layer in about.layers}

@@ -14,6 +14,9 @@ from ml.projection.quantities import VERDICT_COLOURS, Category, Quantity
 from ml.serving.artifact import Artifact
 from ml.serving.verdict import VERDICTS, WORDS
 
+#: A CRS that is written out in a note, characters; longer ones are definitions.
+_LONGEST_CRS = 30
+
 
 def summarise(
     artifact: Artifact,
@@ -91,8 +94,14 @@ def summarise(
         "sources": [source.model_dump() for source in sources],
         "licences": licences_of(sources),
         "citation": citation_of(artifact, inputs, sources),
-        "notes": inputs.notes,
+        "notes": inputs.notes + ([_no_place_note(unanswered.no_place, grid.crs)] if unanswered.no_place else []),
     }
+
+
+def _no_place_note(n: int, crs: str) -> str:
+    """Return how many cells a grid has beside the Earth."""
+    short = crs if len(crs) < _LONGEST_CRS else "the projection"
+    return f"{n:,} cells of the grid have no place on Earth in {short}: they have no answer and no area."
 
 
 def _beyond_sentence(beyond: float, outside_range: float) -> str:

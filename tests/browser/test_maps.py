@@ -65,6 +65,14 @@ def test_from_the_form_to_the_answer_for_a_place(site: str, browser: Browser) ->
     assert page.url.endswith("quantity=verdict")
     expect(page.locator("#status")).to_have_text("The map shows Verdict")
 
+    # the records of the training as points
+    expect(page.locator("#map .map-record")).to_have_count(0)
+    page.locator("#map-points").check()
+    expect(page.locator("#map .map-record").first).to_be_attached()
+    assert "points=1" in page.url
+    page.locator("#map-points").uncheck()
+    expect(page.locator("#map .map-record")).to_have_count(0)
+
     # a click, and the same place by its coordinates
     page.locator("#map").click()
     expect(page.locator("#map-answer .verdict-word")).to_be_visible()
@@ -74,13 +82,34 @@ def test_from_the_form_to_the_answer_for_a_place(site: str, browser: Browser) ->
     expect(page.locator("#map-answer .answer-place")).to_contain_text("41.95° N, 2.55° E")
     expect(page.locator("#map-answer .answer-place")).to_contain_text(WARMER)
     assert clicked != "41.95, 2.55"
+    ring = "document.querySelector('#map .map-asked').getBoundingClientRect().x"
+    before = page.evaluate(ring)
+    # as people write it; the ring is at the place that the server has read, and the answer comes into view
+    page.evaluate("scrollTo(0, 0)")
+    page.locator("#map-place-text").fill("42°9′N 3°21′E")
+    page.locator("#map-place-text").press("Enter")
+    expect(page.locator("#map-answer .answer-place")).to_contain_text("42.15° N, 3.35° E")
+    assert page.evaluate(ring) > before + 10
+    expect(page.locator("#map-answer .verdict-word")).to_be_in_viewport()
+    expect(page.locator("#map-place-text")).to_be_focused()
+    # a refused place has no ring, and the map stays where it is
+    tile = "document.querySelector('#map .leaflet-map-pane').style.transform"
+    before = page.evaluate(tile)
     page.locator("#map-place-text").fill("0, 0")
     page.locator("#map-place button").click()
     expect(page.locator("#map-answer")).to_contain_text("lies outside the layers")
+    expect(page.locator("#map .map-asked")).to_have_count(0)
+    assert page.evaluate(tile) == before
     # with the keyboard: the place in the middle
     page.locator("#map").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#map-place-text")).not_to_have_value("0, 0")
+
+    # the complete map is visible without scrolling
+    page.set_viewport_size({"width": 1280, "height": 640})
+    page.reload()
+    box = page.locator("#map").bounding_box()
+    assert box is not None and box["y"] + box["height"] <= 640
 
     address = page.url
     page.set_viewport_size({"width": 360, "height": 800})
@@ -104,7 +133,17 @@ def _without_scripts(browser: Browser, site: str, address: str) -> None:
     page.locator("#map-quantity").select_option("mess")
     page.locator("#map-show").click()
     expect(page.locator("[data-legend=mess]")).to_be_visible()
+    page.locator("#map-points").check()
+    page.locator("#map-show").click()
+    expect(page.locator("#map-picture img[src$='quantity=mess&points=1']")).to_be_visible()
     page.locator("#map-place-text").fill("41.95, 2.55")
     page.locator("#map-place button").click()
     expect(page.locator(".answer-place")).to_contain_text("41.95° N, 2.55° E")
+    page.goto(address)
+    # deletion has a second step
+    button = page.get_by_role("button", name="Delete this map now")
+    expect(button).to_be_hidden()
+    page.get_by_text("Delete the map", exact=True).click()
+    button.click()
+    expect(page).to_have_url(f"{site}/map")
     context.close()

@@ -75,6 +75,43 @@ def test_an_edit_makes_them_conditions_and_the_place_can_be_taken_again(visit: V
     expect(page.locator(".answer-place")).to_have_text("41.95° N, 2.55° E")
 
 
+def test_an_edit_leaves_the_scenario_and_the_place_brings_it_back(visit: Visit) -> None:
+    page = visit(f"/?species={SPECIES}&lat=41.95&lon=2.55&scenario={WARMER}")
+    with page.expect_response(_is_post):
+        page.locator("[name='env.trees']").fill("12")
+    expect(page.locator("#scenario")).to_have_value("")
+    expect(page.locator(".answer-place")).to_have_count(0)
+    page.wait_for_function("new URLSearchParams(location.search).get('env.trees') === '12'")
+    # Predict stores the conditions although coordinates stand in the box
+    page.locator("#predict").click()
+    expect(page.locator("#answer a", has_text="Permanent link")).to_be_visible()
+    expect(page.locator(".answer-place")).to_have_count(0)
+    page.locator("#where-place").check()
+    expect(page.locator("#scenario")).to_have_value(WARMER)
+    expect(page.locator("[name='env.temperature']")).to_have_value("14.1")
+    # without coordinates a scenario does nothing, and the page says so
+    page.goto(f"/?species={SPECIES}")
+    page.locator("#scenario").select_option(WARMER)
+    expect(page.locator("#place-note")).to_contain_text("A scenario needs a place")
+    page.locator("#scenario").select_option("")
+    expect(page.locator("#place-note")).to_contain_text("Coordinates fill the fields")
+
+
+def test_the_address_of_a_refused_place_brings_it_back(visit: Visit) -> None:
+    page = visit(f"/?species={SPECIES}&lat=41.95&lon=2.55")
+    with page.expect_response(_is_post):
+        page.locator("#place").fill("45, 2")
+    expect(page.locator("#place-error")).to_contain_text("lies outside the layers")
+    page.wait_for_function("new URLSearchParams(location.search).get('place') === '45, 2'")
+    assert not [name for name in _in_address(page) if name.startswith("env.")]
+    page.reload()
+    expect(page.locator("#place")).to_have_value("45, 2")
+    expect(page.locator("#place-error")).to_contain_text("lies outside the layers")
+    page.locator("#place").fill(TYPED)
+    expect(page.locator("#place-error")).to_have_count(0)
+    expect(page.locator("#place")).to_have_attribute("aria-describedby", "place-note")
+
+
 def test_half_a_place_asks_nothing_and_a_wrong_one_keeps_the_focus(visit: Visit) -> None:
     page = visit(f"/?species={SPECIES}&lat=41.95&lon=2.55")
     posts: list[str] = []
@@ -115,6 +152,16 @@ def test_without_scripts_a_button_shows_the_place(visit: Visit) -> None:
     page.get_by_role("button", name="Show the place").click()
     expect(page.locator("[name='env.trees']")).to_have_value("34.5")
     expect(page.locator("#where-place")).to_be_checked()
+
+
+def test_without_scripts_predict_answers_for_the_place_that_was_typed(visit: Visit) -> None:
+    page = visit(f"/?species={SPECIES}", scripts=False, width=360)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    expect(page.locator("#where-conditions")).to_be_checked()
+    page.locator("#place").fill(TYPED)
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator(".answer-place")).to_have_text("41.95° N, 2.55° E")
+    expect(page.locator("[name='env.trees']")).to_have_value("34.5")
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 800), (1366, 640)])

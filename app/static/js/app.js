@@ -48,8 +48,8 @@
     for (const field of form.querySelectorAll(".field-wrong")) field.classList.remove("field-wrong");
     for (const input of form.querySelectorAll("[aria-invalid]")) {
       input.removeAttribute("aria-invalid");
-      const range = input.id + "-range";
-      if (byId(range)) input.setAttribute("aria-describedby", range);
+      const others = (input.getAttribute("aria-describedby") || "").split(" ").filter((id) => byId(id));
+      if (others.length) input.setAttribute("aria-describedby", others.join(" "));
       else input.removeAttribute("aria-describedby");
     }
     document.title = document.title.replace(/^Error: /, "");

@@ -42,7 +42,8 @@
     if (!message) return;
     message.remove();
     input.removeAttribute("aria-invalid");
-    input.setAttribute("aria-describedby", input.id + "-range");
+    const others = (input.getAttribute("aria-describedby") || "").split(" ").filter((id) => id && id !== message.id);
+    input.setAttribute("aria-describedby", others.join(" "));
     input.closest(".field-wrong")?.classList.remove("field-wrong");
   }
 

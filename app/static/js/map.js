@@ -67,6 +67,40 @@
     });
   }
 
+  // the records that the model was trained on
+  const recordsBox = document.getElementById("map-points");
+  let records = null;
+  let recordsSource = null;
+  async function drawRecords() {
+    try {
+      recordsSource = recordsSource || fetch(`/maps/${id}/records.json`).then((answer) => answer.json());
+      const content = await recordsSource;
+      if (records) records.remove();
+      records = null;
+      if (!recordsBox.checked) return;
+      const middle = map.getCenter().lng;
+      records = L.geoJSON(content, {
+        // beside the middle of the map, also across the antimeridian
+        coordsToLatLng: ([x, y]) => L.latLng(y, x + 360 * Math.round((middle - x) / 360)),
+        pointToLayer: (feature, place) => L.circleMarker(place, { radius: 4, className: "map-record", interactive: false }),
+      }).addTo(map);
+    } catch {
+      recordsSource = null;
+      say("The records cannot be read at the moment");
+    }
+  }
+  if (recordsBox) {
+    recordsBox.addEventListener("change", () => {
+      const address = new URL(location.href);
+      if (recordsBox.checked) address.searchParams.set("points", "1");
+      else address.searchParams.delete("points");
+      history.replaceState(history.state, "", address);
+      drawRecords();
+      say(recordsBox.checked ? "Records are shown" : "Records are hidden");
+    });
+    if (recordsBox.checked) drawRecords();
+  }
+
   // the answer for a place
   let mark = null;
   let pending = null;
@@ -77,22 +111,46 @@
       species: placeForm.elements.species.value, scenario: placeForm.elements.scenario.value, where: "place", place: text,
     };
     let content;
+    let place = null;
     try {
       const response = await fetch("/", {
         method: "POST", headers: { "HX-Request": "true" }, body: new URLSearchParams({ ...where, preview: "1" }), signal: own.signal,
       });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const answer = page.querySelector("section.answer");
+      place = response.ok && answer ? placeOf(answer) : null;
       content = response.ok && answer ? answered(answer, where) : refused(page);
     } catch (error) {
       if (error.name === "AbortError") return;
       content = refused(null);
     }
+    if (place) {
+      markAt(place);
+      if (!map.getBounds().contains(place)) map.panTo(place, { animate: !still });
+    } else if (mark) {
+      mark.remove();
+      mark = null;
+    }
     const panel = document.getElementById("map-answer");
     panel.replaceChildren(content);
+    bringIntoView(panel);
     htmx.process(panel);
     htmx.trigger(panel, "htmx:load", { elt: panel });
     say(content.dataset.status || content.textContent.trim());
+  }
+  // as the server has read it; on the turn of the world that is shown
+  function placeOf(answer) {
+    const line = answer.querySelector(".answer-place[data-latitude]");
+    if (!line) return null;
+    const longitude = Number(line.dataset.longitude);
+    const turn = 360 * Math.round((map.getCenter().lng - longitude) / 360);
+    return L.latLng(Number(line.dataset.latitude), longitude + turn);
+  }
+  // the focus stays where it is
+  function bringIntoView(panel) {
+    const top = panel.getBoundingClientRect().top;
+    if (top >= 0 && top < window.innerHeight * 0.6) return;
+    panel.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
   }
   function answered(answer, where) {
     const link = document.createElement("a");
@@ -130,12 +188,6 @@
   });
   placeForm.addEventListener("submit", (event) => {
     event.preventDefault();
-    const numbers = placeText.value.match(/^\s*(-?\d+(?:\.\d+)?)\s*[,;\s]\s*(-?\d+(?:\.\d+)?)\s*$/);
-    if (numbers) {
-      const place = L.latLng(Number(numbers[1]), Number(numbers[2]));
-      markAt(place);
-      if (!map.getBounds().contains(place)) map.panTo(place, { animate: !still });
-    }
     ask(placeText.value);
   });
 

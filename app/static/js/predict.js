@@ -20,10 +20,12 @@
     const parts = new URLSearchParams();
     const own = form.elements.namedItem("threshold").value === "own";
     const filled = byId("filled");
-    const ofPlace = Boolean(filled?.value) && byId("where-place").checked;
+    const isPlace = Boolean(byId("where-place")?.checked);
+    const ofPlace = isPlace && Boolean(filled?.value);
     for (const [name, value] of new FormData(form)) {
       // A place stands for the values of its layers.
-      if (["where", "place", "filled"].includes(name) || (ofPlace ? name.startsWith("env.") : name === "scenario")) continue;
+      if (["where", "place", "filled", "shown"].includes(name)) continue;
+      if (isPlace ? name.startsWith("env.") : name === "scenario") continue;
       if (name === "extrapolation" && value === "flag") continue;
       if (name === "own_threshold" && !own) continue;
       // An empty field stays in the address, so that it comes back empty and not with a typical value.
@@ -32,6 +34,10 @@
     if (ofPlace) {
       parts.append("lat", filled.dataset.lat);
       parts.append("lon", filled.dataset.lon);
+    } else if (isPlace) {
+      // A place that was refused comes back as it was typed.
+      parts.append("where", "place");
+      parts.append("place", byId("place").value);
     }
     return "/?" + parts;
   }
@@ -145,16 +151,35 @@
     if (event.target === place || (event.target.id === "scenario" && place.value.trim())) {
       byId("where-place").checked = true;
       document.querySelector("#conditions .start-from [aria-current]")?.removeAttribute("aria-current");
+    } else if (event.target.id === "scenario" && byId("where-conditions").checked) {
+      note(event.target.value ? "lacksPlace" : "usual");
     } else if (event.target.name.startsWith("env.") && byId("where-place").checked) {
       byId("where-conditions").checked = true;
-      byId("filled").value = "";
-      byId("place-note").textContent = byId("place-note").dataset.edited;
-      say(byId("place-note").textContent);
+      leavePlace();
+      note("edited");
+    } else if (event.target.id === "where-conditions") {
+      leavePlace();
     } else if (event.target.id === "where-place") {
       byId("filled").value = "";
+      const scenario = byId("scenario");
+      if (scenario && !scenario.value) scenario.value = scenario.dataset.left || "";
       if (!place.value.trim()) place.focus();
     }
   });
+
+  // The server takes coordinates that differ from the field "shown" for typed ones.
+  function leavePlace() {
+    byId("filled").value = "";
+    byId("place-shown").value = byId("place").value;
+    const scenario = byId("scenario");
+    if (!scenario) return;
+    scenario.dataset.left = scenario.value;
+    scenario.value = "";
+  }
+  function note(name) {
+    byId("place-note").textContent = byId("place-note").dataset[name];
+    say(byId("place-note").textContent);
+  }
 
   function enhance() {
     for (const button of document.querySelectorAll("[data-copy-link]")) button.hidden = false;

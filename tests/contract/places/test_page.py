@@ -92,6 +92,28 @@ def test_an_edit_makes_them_conditions_and_the_page_says_so(visitor):
     assert stored["environment"]["trees"] == 39.5
 
 
+def test_coordinates_typed_while_the_choice_is_conditions_mean_the_place(visitor):
+    """Without JavaScript nothing moves the choice; `shown` is the text of the box as the page had it."""
+    typed = form(where="conditions", shown="")
+    assert value(visitor.get(f"/?species={WHEATEAR}").text, "shown") == ""
+    page = visitor.post("/", data=typed).text
+    assert visitor.get(f"/api/v1{permanent(page)}").json["location"] == PLACE
+    assert is_checked(page, "place") and value(page, "shown") == TYPED
+    # conditions chosen on that page are conditions
+    page = visitor.post("/", data=form(where="conditions", shown=TYPED, filled="41.95, 2.55", **FIELDS)).text
+    assert visitor.get(f"/api/v1{permanent(page)}").json["location"] is None
+    # nor can a wrong place be ignored
+    assert visitor.post("/", data=form(where="conditions", shown="", place="95, 2")).status_code == 422
+
+
+def test_a_scenario_without_a_place_says_what_it_needs(visitor):
+    page = visitor.post("/", data=form(where="conditions", shown="", place="", scenario=WARMER)).text
+    assert "A scenario needs a place" in page
+    edited = form(filled=f"41.95, 2.55 {WARMER}", shown=TYPED, scenario=WARMER, **{**FIELDS, "env.trees": "20"})
+    page = visitor.post("/", data=edited).text
+    assert "these are conditions now" in page and f'value="{WARMER}" selected' not in page
+
+
 def test_conditions_stay_conditions_while_coordinates_stand_in_the_box(visitor):
     page = visitor.post("/", data=form(where="conditions")).text
     stored = visitor.get(f"/api/v1{permanent(page)}").json

@@ -1,5 +1,8 @@
 """Each cell of a map is the single answer for the values of its layers."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -96,6 +99,7 @@ def test_cells_without_an_answer_are_counted_for_their_first_reason(artifact, tm
         summary = project(artifact, inputs, tmp_path / "map")
     # trees 4 × 7, temperature 5 × 15; both in rows 7 and 8 and columns 5 to 9
     assert summary["without_answer"] == {
+        "no_place": 0,
         "no_value": 28 + 75 - 10,
         "only_lacking": {"temperature": 75 - 10, "trees": 28 - 10},
         "impossible": {"bare_rock": 7, "trees": 17},
@@ -129,3 +133,13 @@ def test_values_are_encoded_and_refused_as_single_ones_are(drawn, lowest, highes
     np.testing.assert_array_equal(rows.encoded[:, 0], np.array(list(expected.values()), "f4"))
     np.testing.assert_array_equal(rows.natural[:, 0], column[rows.cells])
     assert rows.unanswered.impossible["x"] == len(column) - len(expected)
+
+
+def test_processes_that_compute_maps_import_neither_pandas_nor_xarray():
+    """They are a quarter of the memory and a second of the start of such a process."""
+    code = (
+        "import sys, ml.commands.project, ml.projection.project, ml.projection.stored_inputs\n"
+        "sys.exit(', '.join({'pandas', 'xarray', 'sklearn'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

@@ -194,6 +194,26 @@ def test_a_layer_on_another_grid_is_aligned(survey, layers, tmp_path):
     np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_small_area_with_one_class_or_one_number_has_answers(survey, tmp_path, n):
+    """Whether such a layer has classes is known from the training alone."""
+    soil = values()["soil"]
+    row, column = next(
+        at for at in np.argwhere(soil == 2) if at.max() < 85 and (soil[at[0] : at[0] + n, at[1] : at[1] + n] == 2).all()
+    )
+    window = slice(row, row + n), slice(column, column + n)
+    made = {name: layer[window] for name, layer in values().items()} | {"bare_rock": np.full((n, n), 40, "f4")}
+    folder = write_layers(tmp_path / "layers", made)
+    (folder / "soil.tif").unlink()
+    (folder / "soil.tif.aux.xml").unlink()
+    write_layer(folder / "soil.tif", soil[window], nodata=0)
+    choice = LayerChoice(file="soil.tif", legend={str(code): label for code, label in SOILS.items()})
+    with opened(survey, folder, recipe=Recipe(title="x", layers=[choice])) as inputs:
+        summary = project(survey, inputs, tmp_path / "map")
+    assert summary["cells"]["valid"] == n * n
+    assert [layer["kind"] for layer in summary["layers"]] == ["continuous"] * 3 + ["categorical"]
+
+
 def test_one_cell(survey, tmp_path):
     one = {name: layer[50:51, 50:51] for name, layer in values().items()}
     summary = mapped(survey, write_layers(tmp_path / "layers", one), tmp_path / "map")
