@@ -7,7 +7,7 @@ from typing import Any
 
 from app.maps import palettes
 from app.maps.change_schemas import ChangeContent
-from app.maps.legends import Legend
+from app.maps.legends import Legend, share_text
 
 _NOTES = {
     "agreement": "At least so many: a scenario in which the model cannot say anything is not counted.",
@@ -25,7 +25,7 @@ class ClassRow:
     colour: str
     cells: int
     area_km2: float
-    share: float
+    share: str
 
 
 def legends_of(content: ChangeContent | None) -> list[Legend]:
@@ -51,6 +51,6 @@ def class_rows(content: ChangeContent | None) -> list[ClassRow]:
     colours = {one.name: one.colour for one in content.legend}
     total = sum(float(one["area_km2"]) for one in content.classes.values()) or 1.0
     return [
-        ClassRow(name, one["label"], colours[name], one["cells"], one["area_km2"], one["area_km2"] / total)
+        ClassRow(name, one["label"], colours[name], one["cells"], one["area_km2"], share_text(one["area_km2"] / total))
         for name, one in content.classes.items()
     ]

@@ -86,7 +86,7 @@ def detail(map_id: UUID) -> Reply:
     ``quantities`` list of Legend, ``areas`` list of AreaRow, ``extent`` west, south, east and north or None, ``others``
     ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
     species, ``n_records``, ``n_presences``, ``has_points``, ``lacks_worker``. A comparison has ``classes``, list of
-    ClassRow, instead of ``areas``.
+    ClassRow, instead of ``areas``, and ``percent``, the function that writes a share.
     """
     found, card = service.detail(str(map_id)), records.card_of_map(str(map_id))
     first = CHANGE if found.kind == CHANGE else "suitability"
@@ -100,6 +100,7 @@ def detail(map_id: UUID) -> Reply:
         own = {
             "quantities": change_legends.legends_of(comparison),
             "classes": change_legends.class_rows(comparison),
+            "percent": legends.share_text,
         }
     else:
         summary = content if isinstance(content, MapContent) else None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.catalogue.versions import ModelVersion
 from app.jobs.steps import StepContext, StepError
+from app.maps import folders
 from app.web.faces import settings
 
 # The last line of a traceback.
@@ -62,4 +63,6 @@ def run(context: StepContext, command: str, options: Sequence[str | Path], part:
         text = str(error)
         if _EXCEPTION.match(text):
             raise StepError("The program stopped with an error; the log shows where. Please report it.") from error
+        # a user knows the ids of maps, and not where they are on the server
+        text = text.replace(f"{folders.maps_dir()}/", "maps/")
         raise StepError(re.sub(rf"^python -m ml( {command})?: (error: )?", "", text)) from error
