@@ -8,7 +8,19 @@ import sys
 import time
 
 #: Modules of ``ml.commands`` in the order of the help.
-COMMANDS = ("train", "records", "layers", "gbif", "evaluate", "predict", "project", "report", "benchmark", "workbench")
+COMMANDS = (
+    "train",
+    "records",
+    "layers",
+    "gbif",
+    "evaluate",
+    "predict",
+    "project",
+    "change",
+    "report",
+    "benchmark",
+    "workbench",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

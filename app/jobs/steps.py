@@ -91,7 +91,12 @@ class StepContext:
         if self._interruption is not None:
             raise self._interruption
 
-    def run_command(self, args: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
+    def run_command(
+        self,
+        args: Sequence[str | Path],
+        env: Mapping[str, str] | None = None,
+        part: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
         """Run a command, and end it with all its processes when the job is cancelled or the worker dies.
 
         The open transaction of ``db.session`` is committed first. Lines of the output that are JSON objects with
@@ -103,6 +108,8 @@ class StepContext:
             The program and its arguments.
         env : mapping, optional
             Environment variables besides those of the worker. The secrets of the settings are not passed on.
+        part : tuple of float
+            The part of the step's progress that the command has, for a step of several commands.
 
         Raises
         ------
@@ -110,12 +117,17 @@ class StepContext:
             The command failed. The message is the last line of its output.
         """
         db.session.commit()
+        start, end = part
+
+        def report(share: float, message: str = "") -> None:
+            self.progress(start + (end - start) * share, message)
+
         try:
             commands.run(
                 args,
                 env or {},
                 log=self.log,
-                progress=self.progress,
+                progress=report,
                 check=self.check_cancelled,
                 watch_fds=self._watch_fds,
             )

@@ -13,6 +13,7 @@ from pydantic import Field, RootModel
 
 from app.errors import NotFound
 from app.maps import folders, service, stac
+from app.maps.change_schemas import ChangeContent
 from app.maps.files import FileContent
 from app.maps.schemas import MapContent, MapDetail, MapsQuery
 from app.maps.views import ID
@@ -53,7 +54,9 @@ class CollectionQuery(PageQuery):
 )
 def suitable_area(map_id: UUID) -> Response:
     """Send the suitable area."""
-    _finished(map_id)
+    _, content = _finished(map_id)
+    if isinstance(content, ChangeContent):
+        raise NotFound("A comparison has no suitable area of its own. Download those of the maps that it compares.")
     path = _outlines(str(map_id))
     if path is None:
         raise NotFound(
@@ -126,7 +129,7 @@ def _api() -> str:
     return f"{site_root()}{API_PREFIX}"
 
 
-def _finished(map_id: UUID) -> tuple[MapDetail, MapContent]:
+def _finished(map_id: UUID) -> tuple[MapDetail, MapContent | ChangeContent]:
     found = service.detail(str(map_id))
     if found.content is None:
         raise NotFound("This map is not finished.")

@@ -58,11 +58,15 @@ def draw(
         values, inside = raster.values(cells)
         indices = palettes.indices_of(quantity, values, raster.nodata)
         unsure = np.zeros(shape, dtype=bool)
-        if quantity == "verdict":
+        if raster.cannot_say is not None:
+            unsure = values == raster.cannot_say
+        elif quantity == "verdict":
             unsure = values == palettes.CANNOT_SAY
         elif quantity in palettes.SCALES and palettes.SCALES[quantity].is_hatched:
-            verdicts, _ = rasters.get(folder / "verdict.tif").values(cells)
-            unsure = (verdicts == palettes.CANNOT_SAY) & (indices != palettes.CLEAR)
+            # both kinds of files have one value of cells of which the model cannot say anything
+            name = "change" if quantity == "spread" else "verdict"
+            classes, _ = rasters.get(folder / f"{name}.tif").values(cells)
+            unsure = (classes == palettes.CANNOT_SAY) & (indices != palettes.CLEAR)
         indices = np.where(unsure, palettes.hatching(*shape), indices)
         indices = np.where(inside, indices, palettes.CLEAR).astype(np.uint8)
         palette = palettes.palette_of(quantity, raster.colours())

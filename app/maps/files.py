@@ -50,7 +50,7 @@ class FileContent(RootModel[str]):
 )
 def file(map_id: UUID) -> Response:
     """Send the file of a quantity."""
-    quantity = read_query(QuantityQuery).quantity
+    quantity = _quantity(map_id)
     folder, is_preview = _folder(map_id)
     if is_preview:
         raise NotFound("This map is not finished.")
@@ -73,10 +73,10 @@ def file(map_id: UUID) -> Response:
 )
 def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
     """Send a tile."""
-    quantity = read_query(QuantityQuery).quantity
     frame = tile(z, x, y)
     if frame is None:
         raise NotFound(f"There is no such tile: levels are 0 to {DEEPEST}.")
+    quantity = _quantity(map_id)
     return _send(map_id, quantity, f"{z}-{x}-{y}", lambda folder: drawing.draw(folder, quantity, frame))
 
 
@@ -97,7 +97,7 @@ def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
 def picture(map_id: UUID) -> Response:
     """Send the picture of a map."""
     query = read_query(PictureQuery)
-    quantity = query.quantity
+    quantity = query.quantity or service.first_quantity(str(map_id))
     text = None
     if not query.plain:
         labels = records.labels_of(records.card_of_map(str(map_id)))
@@ -115,6 +115,11 @@ def picture(map_id: UUID) -> Response:
 
     part = "picture" if text is None else f"sheet-{sheets.digest(text)}"
     return _send(map_id, quantity, f"{part}-points" if query.points else part, draw)
+
+
+def _quantity(map_id: UUID) -> str:
+    """Return the quantity of the request, by default the first one of a map or of a comparison."""
+    return read_query(QuantityQuery).quantity or service.first_quantity(str(map_id))
 
 
 def _folder(map_id: UUID) -> tuple[Path, bool]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from app.web.faces import settings
 
-_SUMMARY, _PREVIEW = "map.json", "preview"
+#: Of a map and of a comparison of maps.
+_SUMMARIES, _PREVIEW = ("map.json", "change.json"), "preview"
 _LARGEST = 64 * 1024 * 1024
 _DELETED = ".deleted-"
 
@@ -31,12 +32,16 @@ def raster_folder(map_id: str) -> tuple[Path, bool] | None:
     folder = folder_of(map_id)
     if folder.is_symlink():
         return None
-    if file_of(folder, _SUMMARY) is not None:
+    if _is_finished(folder):
         return folder, False
     if (folder / _PREVIEW).is_dir() and not (folder / _PREVIEW).is_symlink():
         return folder / _PREVIEW, True
     # the summary is written before the preview is removed, and can have appeared since it was looked for
-    return (folder, False) if file_of(folder, _SUMMARY) is not None else None
+    return (folder, False) if _is_finished(folder) else None
+
+
+def _is_finished(folder: Path) -> bool:
+    return any(file_of(folder, name) is not None for name in _SUMMARIES)
 
 
 def file_of(folder: Path, name: str) -> Path | None:
@@ -49,8 +54,8 @@ def file_of(folder: Path, name: str) -> Path | None:
 
 
 def read_summary(map_id: str) -> dict[str, Any] | None:
-    """Return the summary of a finished map, or None."""
-    path = file_of(folder_of(map_id), _SUMMARY)
+    """Return the summary of a finished map or comparison, or None."""
+    path = next((path for name in _SUMMARIES if (path := file_of(folder_of(map_id), name)) is not None), None)
     if path is None:
         return None
     try:

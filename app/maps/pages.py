@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, request, send_file
@@ -13,11 +14,15 @@ from app.jobs import presence
 from app.jobs import service as jobs
 from app.jobs.folder import jobs_dir
 from app.jobs.schemas import JobDetail
-from app.maps import downloads, legends, records, service
+from app.maps import change_legends, downloads, legends, records, service
+from app.maps.change_schemas import ChangeContent
+from app.maps.change_step import CHANGE
 from app.maps.form import MapForm, form_for
-from app.maps.schemas import MapDetail, MapRequest, MapsQuery, QuantityQuery
+from app.maps.schemas import MapContent, MapDetail, MapRequest, MapsQuery
+from app.maps.shift_fields import read_fields
 from app.web.faces import Reply, faces, keep_private, render, settings
 from app.web.input_validation import read_form, validate
+from ml.change.layout import MOST_SCENARIOS
 
 pages = Blueprint("maps", __name__)
 #: What changes something, which is registered only where `Settings.allows_changes`.
@@ -56,11 +61,19 @@ def start_form() -> Response:
     """Start a map and show it, or the form with its messages."""
     fields = read_form()
     species, scenario = fields.get("species", "").strip(), fields.get("scenario", "").strip()
+    compared = fields.getlist("scenarios")[: MOST_SCENARIOS + 1]
     try:
-        query = validate(MapRequest, {"species": species, "scenario": scenario or None})
-        _, map_id = service.start(query)
+        body: dict[str, Any] = {"species": species, "shift": read_fields(fields)}
+        if fields.get("kind") == CHANGE:
+            if not compared and not any(body["shift"].values()):
+                raise ValidationFailed([("/scenarios", "choose at least one scenario, or state a change of a layer")])
+            body |= {"kind": CHANGE, "scenarios": compared}
+        else:
+            body["scenario"] = scenario or None
+        _, map_id = service.start(validate(MapRequest, body))
     except (ValidationFailed, Conflict, Unavailable) as error:
-        return render(_list(form_for(species, scenario, error), error.status), *_LIST)
+        form = form_for(species, scenario, error, compared=compared, typed=fields)
+        return render(_list(form, error.status), *_LIST)
     return Response(status=303, headers={"Location": f"/maps/{map_id}"})
 
 
@@ -73,26 +86,39 @@ def detail(map_id: UUID) -> Reply:
     ``quantities`` list of Legend, ``areas`` list of AreaRow, ``extent`` west, south, east and north or None, ``others``
     ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
     species, ``n_records``, ``n_presences``, ``has_points``, ``lacks_worker``, ``has_coasts``, ``has_suitable_area``,
-    ``gdal_address``.
+    ``gdal_address``. A comparison has ``classes``, list of ClassRow, instead of ``areas``, and ``percent``, the
+    function that writes a share.
     """
     found, card = service.detail(str(map_id)), records.card_of_map(str(map_id))
-    try:
-        quantity = validate(QuantityQuery, {"quantity": request.args.get("quantity") or "suitability"}).quantity
-    except ValidationFailed:
-        quantity = "suitability"
+    first = CHANGE if found.kind == CHANGE else "suitability"
+    quantity = request.args.get("quantity") or first
     job = _job_of(found)
     runs = job is not None and job.ended_at is None
+    content = found.content
+    own: dict[str, Any]
+    if found.kind == CHANGE:
+        comparison = content if isinstance(content, ChangeContent) else None
+        own = {
+            "quantities": change_legends.legends_of(comparison),
+            "classes": change_legends.class_rows(comparison),
+            "percent": legends.share_text,
+        }
+    else:
+        summary = content if isinstance(content, MapContent) else None
+        own = {"quantities": legends.legends_of(summary, records.labels_of(card)), "areas": legends.area_rows(summary)}
+    if quantity not in [one.name for one in own["quantities"]]:
+        quantity = first
     reply = Reply(
         found,
+        page="maps/change.html" if found.kind == CHANGE else None,
         context={
+            **own,
             "job": job,
             "runs": runs,
             "quantity": quantity,
-            "quantities": legends.legends_of(found.content, records.labels_of(card)),
             "n_records": len(card.places),
             "n_presences": card.n_presences,
             "has_points": request.args.get("points") == "1",
-            "areas": legends.area_rows(found.content),
             "extent": service.extent_of_map(found),
             "others": service.others_of(found),
             "is_active": service.is_active(found.model.id),

@@ -56,6 +56,7 @@ SCALES: Mapping[str, Scale] = {
     "suitability": Scale(1e-4, 0.0, 1.0, VIRIDIS, is_hatched=True),
     "low": Scale(1e-4, 0.0, 1.0, VIRIDIS, is_hatched=True),
     "high": Scale(1e-4, 0.0, 1.0, VIRIDIS, is_hatched=True),
+    "spread": Scale(1e-4, 0.0, 1.0, _DISTANCE, is_hatched=True),
     "index": Scale(1.0, 0.0, 1.0, _DISTANCE),
     "mess": Scale(1.0, -100.0, 100.0, _DIVERGING),
 }

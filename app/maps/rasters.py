@@ -76,6 +76,9 @@ class Raster:
         )
         self.lookup = GridLookup(self.grid)
         self.nodata: float | None = self._data.nodata
+        unsure = self._data.tags().get("CANNOT_SAY", "")
+        #: Of a comparison: the value of cells of which the model cannot say anything.
+        self.cannot_say: int | None = int(unsure) if unsure.isdigit() else None
         self._lock = threading.Lock()
 
     def colours(self) -> dict[int, tuple[int, int, int]]:

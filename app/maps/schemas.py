@@ -10,11 +10,16 @@ from typing_extensions import TypedDict
 
 from app.catalogue.refs import ModelRef, SpeciesRef
 from app.jobs.schemas import JobState
+from app.maps.change_schemas import ChangeContent
 from app.web.fields import PageQuery, Text, blank_is_none
+from ml.change.layout import MOST_SCENARIOS
 from ml.recipes.reports import Grid
 from ml.serving.verdict import VERDICTS
 
-QuantityName = Literal["suitability", "verdict", "low", "high", "index", "mess", "most_dissimilar", "inside"]
+_OfMaps = Literal["suitability", "verdict", "low", "high", "index", "mess", "most_dissimilar", "inside"]
+_OfComparisons = Literal["change", "agreement", "spread"]
+QuantityName = Literal[_OfMaps, _OfComparisons]
+Change = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class MapRequest(BaseModel):
@@ -27,13 +32,39 @@ class MapRequest(BaseModel):
     scenario: Annotated[Text | None, BeforeValidator(blank_is_none)] = Field(
         None, description="Label of a scenario of the layers; left out: the training conditions."
     )
-    kind: Literal["suitability"] = "suitability"
+    kind: Literal["suitability", "change"] = Field(
+        "suitability", description="`change`: compare the map of today with those of one or several scenarios."
+    )
+    scenarios: list[Text] = Field(
+        default_factory=list,
+        max_length=MOST_SCENARIOS,
+        description="Labels of the scenarios of a comparison, instead of `scenario`.",
+    )
+    shift: dict[Text, Change] = Field(
+        default_factory=dict,
+        max_length=200,
+        description="A number that is added to a continuous layer, by predictor; at most the width of its training "
+        "range either way.",
+    )
 
     @model_validator(mode="after")
     def _one(self) -> MapRequest:
         if (self.model is None) == (self.species is None):
             raise ValueError("needs either model or species")
+        if self.scenarios and self.kind != "change":
+            raise ValueError("scenarios are compared with today by the kind change")
+        if self.scenarios and self.scenario is not None:
+            raise ValueError("needs either scenario or scenarios")
+        if len(set(self.scenarios)) < len(self.scenarios):
+            raise ValueError("scenarios names one twice")
+        if self.kind == "change" and not (self.scenarios or self.scenario or any(self.shift.values())):
+            raise ValueError("a change needs scenario, scenarios or shift")
         return self
+
+    @property
+    def compared(self) -> list[str]:
+        """The scenarios of a comparison."""
+        return self.scenarios or ([self.scenario] if self.scenario is not None else [])
 
 
 class Beyond(BaseModel):
@@ -141,13 +172,16 @@ class MapDetail(BaseModel):
     study: str
     model: ModelRef
     scenario: str | None
+    scenarios: list[str] = Field(description="Of a comparison.")
+    shift: dict[str, float] = Field(description="Stated changes of layers by predictor.")
+    shift_text: str = Field(description="The same in words.")
     kind: str
     state: JobState = Field(description="Of its job.")
     job: str | None = Field(description="Id of its job.")
     has_preview: bool = Field(description="Whether tiles show a coarse preview while the job runs.")
     created_at: datetime
     problem: str | None = Field(description="Why a map whose job has succeeded has no content.")
-    content: MapContent | None = Field(description="Null until the map is finished.")
+    content: MapContent | ChangeContent | None = Field(description="Null until the map is finished.")
 
 
 class DeletedMap(BaseModel):
@@ -174,7 +208,11 @@ class QuantityQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    quantity: QuantityName = "suitability"
+    quantity: QuantityName | None = Field(
+        None,
+        description="`suitability` by default; `change` by default of a comparison, which has `change`, `agreement` "
+        "and `spread`.",
+    )
 
 
 class PictureQuery(QuantityQuery):

@@ -8,20 +8,22 @@ import json
 import re
 import uuid
 from datetime import datetime
+from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.exc import IntegrityError
 
 from app.catalogue import snapshot, versions
-from app.catalogue.refs import ModelRef, SpeciesRef
 from app.catalogue.species import Species
 from app.database.db import db
 from app.errors import Conflict, NotFound, ValidationFailed
 from app.jobs import service as jobs
 from app.jobs.tables import Job
 from app.maps import folders
-from app.maps.schemas import MapContent, MapDetail, MapPage, MapRequest, MapsQuery
+from app.maps.change_step import CHANGE, SUITABILITY, find_finished, kind_of_row
+from app.maps.details import as_detail, content_of
+from app.maps.schemas import MapDetail, MapPage, MapRequest, MapsQuery
+from app.maps.shift_fields import checked
 from app.maps.steps import KIND
 from app.maps.tables import Map
 from app.places.stores import readable_store, store_or_none, unreadable
@@ -39,8 +41,6 @@ _NO_LAYERS = (
     "the layers that this model was trained on are not stored on this server, so that no map of it can be made; train "
     "it again"
 )
-_LOST = "The files of this map are not on this server."
-_DAMAGED = "The summary of this map is damaged."
 
 
 def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
@@ -68,14 +68,25 @@ def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
     """
     version = _version_of(request)
     _check_layers(version, request)
-    about = {"model": version.id, "scenario": request.scenario, "kind": request.kind}
+    shift = checked(registry.card_of(version).predictors, request.shift)
+    about: dict[str, Any] = {"model": version.id, "scenario": request.scenario, "kind": request.kind}
+    if request.kind == CHANGE:
+        about |= {"scenario": None, "scenarios": request.compared}
+    if shift:
+        about["shift"] = shift
     study = version.species.study.slug
     jobs_of_study = _jobs_of(study)
-    earlier = [job for job in jobs_of_study if {name: job.parameters.get(name) for name in about} == about]
+    earlier = [job for job in jobs_of_study if {**job.parameters, "map": None} == {**about, "map": None}]
     is_repeated = key is not None and any(job.idempotency_key == f"key:{key}" for job in jobs_of_study)
     current = next((job for job in earlier if _has_map(job)), None)
     if current is not None and not is_repeated:
         return current, str(current.parameters["map"])
+    if not is_repeated and request.kind != CHANGE:
+        # a comparison can have made it
+        made = find_finished(version.id, request.scenario, shift)
+        maker = get(made.id)[1] if made is not None else None
+        if made is not None and maker is not None and maker.state == "succeeded":
+            return maker, made.id
     name = f"key:{key}" if key is not None else _name_of(about, earlier)
     map_id = str(uuid.uuid5(_NAMESPACE, f"{study}/{name}"))
     parameters = {"map": map_id, **about}
@@ -88,8 +99,8 @@ def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
                 id=map_id,
                 model_id=version.id,
                 study=study,
-                scenario=request.scenario,
-                kind=request.kind,
+                scenario=about["scenario"],
+                kind=kind_of_row(request.kind, shift),
                 job_key=name,
             )
         )
@@ -107,10 +118,10 @@ def _has_map(job: Job) -> bool:
     map_id = str(job.parameters["map"])
     if job.state in ("failed", "cancelled") or db.session.get(Map, map_id) is None:
         return False
-    return job.state != "succeeded" or _content_of(map_id)[0] is not None
+    return job.state != "succeeded" or content_of(map_id, str(job.parameters["kind"]))[0] is not None
 
 
-def _name_of(about: dict[str, str | None], earlier: list[Job]) -> str:
+def _name_of(about: dict[str, Any], earlier: list[Job]) -> str:
     """Return a name for a map after others that cannot be used; two simultaneous requests have the same."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
     names = {job.idempotency_key for job in earlier}
@@ -134,12 +145,14 @@ def _check_layers(version: versions.ModelVersion, request: MapRequest) -> None:
     store = readable_store(registry.card_of(version))
     if store is None:
         raise ValidationFailed([("/model" if request.model is not None else "/species", _NO_LAYERS)])
-    try:
-        store.open(request.scenario)
-    except UnknownScenarioError as error:
-        raise ValidationFailed([("/scenario", str(error))]) from None
-    except StoredLayersError as error:
-        raise unreadable(error) from error
+    named: list[tuple[str, str | None]] = [(f"/scenarios/{n}", label) for n, label in enumerate(request.scenarios)]
+    for where, label in named or [("/scenario", request.scenario)]:
+        try:
+            store.open(label)
+        except UnknownScenarioError as error:
+            raise ValidationFailed([(where, str(error))]) from None
+        except StoredLayersError as error:
+            raise unreadable(error) from error
 
 
 def _jobs_of(study: str) -> list[Job]:
@@ -173,40 +186,7 @@ def detail(map_id: str) -> MapDetail:
     NotFound
         There is no such map.
     """
-    return _as_detail(*get(map_id))
-
-
-def _as_detail(row: Map, job: Job | None) -> MapDetail:
-    content, problem = _content_of(row.id) if job is not None and job.state == "succeeded" else (None, None)
-    files = folders.raster_folder(row.id)
-    state = job.state if job is not None else "failed"
-    species = row.model.species
-    return MapDetail(
-        id=row.id,
-        species=SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
-        study=row.study,
-        model=ModelRef(id=row.model_id, version=row.model.version),
-        scenario=row.scenario,
-        kind=row.kind,
-        state=state,
-        job=job.id if job is not None else None,
-        has_preview=files is not None and files[1],
-        created_at=row.created_at,
-        problem=problem,
-        content=content,
-    )
-
-
-def _content_of(map_id: str) -> tuple[MapContent | None, str | None]:
-    """Return the content of a map whose job has succeeded, or why it has none."""
-    summary = folders.read_summary(map_id)
-    if summary is None:
-        damaged = folders.raster_folder(map_id) is not None
-        return None, _DAMAGED if damaged else _LOST
-    try:
-        return MapContent.model_validate(summary), None
-    except ValidationError:
-        return None, _DAMAGED
+    return as_detail(*get(map_id))
 
 
 def browse(query: MapsQuery) -> MapPage:
@@ -228,7 +208,7 @@ def browse(query: MapsQuery) -> MapPage:
         statement = statement.where((Map.created_at < moment) | ((Map.created_at == moment) & (Map.id < position[1])))
     rows = [(row[0], row[1]) for row in db.session.execute(statement.limit(query.limit + 1))]
     page, cursor = cut_page(rows, query.limit, lambda row: (row[0].created_at.isoformat(), row[0].id))
-    return MapPage(items=[_as_detail(*row) for row in page], next=cursor)
+    return MapPage(items=[as_detail(*row) for row in page], next=cursor)
 
 
 def first_made() -> datetime | None:
@@ -241,14 +221,15 @@ def others_of(found: MapDetail) -> list[tuple[str, str]]:
     statement = (
         select(Map.id, Map.scenario)
         .join(Job, _is_job_of_map())
-        .where(Map.model_id == found.model.id, Job.state == "succeeded")
+        .where(Map.model_id == found.model.id, Map.kind == SUITABILITY, Job.state == "succeeded")
         .order_by(Map.created_at.desc())
         .limit(_MOST_OTHERS)
     )
     rows: dict[str, str] = {}
     for map_id, scenario in db.session.execute(statement):
         rows.setdefault(scenario or "", map_id)
-    rows.pop(found.scenario or "", None)
+    if not found.shift and found.kind == SUITABILITY:
+        rows.pop(found.scenario or "", None)
     return sorted(((map_id, scenario) for scenario, map_id in rows.items()), key=lambda row: row[1])
 
 
@@ -274,7 +255,19 @@ def file_name(map_id: str) -> str:
     """Return the beginning of the names of a map's files."""
     row, _ = get(map_id)
     label = f"-{row.scenario}" if row.scenario else ""
+    label += f"-{row.kind}" if row.kind != SUITABILITY else ""
     return re.sub(r"[^A-Za-z0-9]+", "-", f"{row.model.species.slug}{label}").strip("-")[:100]
+
+
+def first_quantity(map_id: str) -> str:
+    """Return the quantity that is shown unless another one is chosen.
+
+    Raises
+    ------
+    NotFound
+        There is no such map.
+    """
+    return CHANGE if get(map_id)[0].kind == CHANGE else SUITABILITY
 
 
 def is_active(model_id: str) -> bool:

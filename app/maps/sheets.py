@@ -5,9 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from app.maps.legends import legends_of
+from app.maps import change_legends
+from app.maps import legends as map_legends
+from app.maps.change_schemas import ChangeContent
 from app.maps.schemas import MapDetail
 from app.maps.sheet import SheetText
+
+#: Sentences of a comparison above its map.
+_MOST_SENTENCES = 4
 
 
 def text_of(found: MapDetail, quantity: str, site: str, labels: Mapping[str, str]) -> SheetText | None:
@@ -25,14 +30,19 @@ def text_of(found: MapDetail, quantity: str, site: str, labels: Mapping[str, str
     content = found.content
     if content is None:
         return None
-    legend = next(one for one in legends_of(content, labels) if one.name == quantity)
-    unsure, valid = content.area_km2["by_verdict"]["cannot_say"], content.area_km2["valid"]
-    sentences = [content.beyond.sentence]
-    if unsure:
-        sentences.append(f"The model cannot say anything on {unsure:,.0f} of {valid:,.0f} km².")
+    if isinstance(content, ChangeContent):
+        legends, sentences = change_legends.legends_of(content), content.sentences[:_MOST_SENTENCES]
+    else:
+        legends, sentences = map_legends.legends_of(content, labels), [content.beyond.sentence]
+        unsure, valid = content.area_km2["by_verdict"]["cannot_say"], content.area_km2["valid"]
+        if unsure:
+            sentences.append(f"The model cannot say anything on {unsure:,.0f} of {valid:,.0f} km².")
+    legend = next((one for one in legends if one.name == quantity), None)
+    if legend is None:
+        return None
     return SheetText(
         species=found.species.scientific_name,
-        conditions=found.scenario or "Conditions of the training (today)",
+        conditions=conditions_of(found),
         legend=legend,
         sentences=sentences,
         citation=[
@@ -42,6 +52,14 @@ def text_of(found: MapDetail, quantity: str, site: str, labels: Mapping[str, str
             f"{site}/maps/{found.id}",
         ],
     )
+
+
+def conditions_of(found: MapDetail) -> str:
+    """Return the conditions of a map in words."""
+    shift = f", {found.shift_text}" if found.shift_text else ""
+    if found.content is not None and isinstance(found.content, ChangeContent):
+        return f"Change between today and {', '.join(found.scenarios) or 'the same layers'}{shift}"
+    return (found.scenario or "Conditions of the training (today)") + shift
 
 
 def digest(text: SheetText) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from app.maps.schemas import MapContent, MapDetail, QuantityContent
+from app.maps.change_schemas import ChangeContent
+from app.maps.schemas import MapContent, MapDetail
+from app.maps.sheets import conditions_of
 from ml.layers.store import extent_of
 from ml.recipes.reports import Grid
 
@@ -23,19 +25,25 @@ _CODE = re.compile(r"[A-Z]+:[A-Za-z0-9]+")
 _CLASS = re.compile(r"[0-9A-Za-z_-]+")
 
 
-def item_of(found: MapDetail, content: MapContent, site: str, api: str, *, has_outlines: bool) -> dict[str, Any]:
+def item_of(
+    found: MapDetail, content: MapContent | ChangeContent, site: str, api: str, *, has_outlines: bool
+) -> dict[str, Any]:
     """Return a finished map as item.
 
     Parameters
     ----------
     found : MapDetail
-    content : MapContent
+    content : MapContent or ChangeContent
         Of the same map.
     site, api : str
         Addresses of the pages and of the API, without a trailing slash.
     has_outlines : bool
         Whether the suitable area is stored as GeoJSON.
     """
+    if isinstance(content, MapContent):
+        description, own = content.beyond.sentence, {"ecopredict:threshold": content.threshold["value"]}
+    else:
+        description, own = " ".join(content.sentences), {}
     grid = Grid.model_validate(content.grid)
     extent = extent_of(grid)
     address, page = f"{api}/maps/{found.id}", f"{site}/maps/{found.id}"
@@ -50,8 +58,8 @@ def item_of(found: MapDetail, content: MapContent, site: str, api: str, *, has_o
             "roles": ["data"],
         }
     assets["thumbnail"] = {
-        "href": f"{address}.png?quantity=suitability",
-        "title": "Suitability with legend",
+        "href": f"{address}.png?quantity={next(iter(content.quantities))}",
+        "title": "Picture with legend",
         "type": "image/png",
         "roles": ["thumbnail"],
     }
@@ -65,7 +73,7 @@ def item_of(found: MapDetail, content: MapContent, site: str, api: str, *, has_o
         "bbox": list(extent),
         "properties": {
             "title": title,
-            "description": content.beyond.sentence,
+            "description": description,
             "datetime": created,
             "created": created,
             "license": "other",
@@ -73,7 +81,7 @@ def item_of(found: MapDetail, content: MapContent, site: str, api: str, *, has_o
             "ecopredict:species": found.species.scientific_name,
             "ecopredict:model": found.model.id,
             "ecopredict:scenario": found.scenario,
-            "ecopredict:threshold": content.threshold["value"],
+            **own,
             "ecopredict:licences": content.licences,
             **_projection(grid),
         },
@@ -131,7 +139,7 @@ def _link(rel: str, href: str, media_type: str = "application/json", title: str 
 
 
 def _title(found: MapDetail) -> str:
-    return f"{found.species.scientific_name}, {found.scenario or 'conditions of the training'}"
+    return f"{found.species.scientific_name}, {conditions_of(found)}"
 
 
 def _moment(moment: datetime) -> str:
@@ -161,7 +169,7 @@ def _projection(grid: Grid) -> dict[str, Any]:
     }
 
 
-def _cog(quantity: QuantityContent, href: str) -> dict[str, Any]:
+def _cog(quantity: Mapping[str, Any], href: str) -> dict[str, Any]:
     band: dict[str, Any] = {
         "name": quantity["title"],
         "data_type": quantity["dtype"],

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import sys
-from pathlib import Path
 
 from sqlalchemy import select
 
 from app.catalogue import versions
 from app.database.db import db
 from app.jobs.steps import JobRef, Step, StepContext, StepError, register_kind
-from app.maps import folders
+from app.maps import change_step, folders, programs
 from app.maps.tables import Map
-from app.web.faces import settings
 
 KIND = "map"
-# The last line of a traceback.
-_EXCEPTION = re.compile(r"[\w.]*(Error|Exception|Interrupt)\b")
 _DELETED = "The map was deleted."
 
 
@@ -36,27 +30,17 @@ def register() -> None:
 
 
 def _project(context: StepContext) -> None:
-    """Compute the map; finished blocks of an attempt that ended early are used."""
+    """Compute the map, or compare maps; finished blocks of an attempt that ended early are used."""
     _sweep()
     parameters = context.job.parameters
     version = versions.find(parameters["model"])
     if version is None or db.session.get(Map, parameters["map"]) is None:
         raise StepError(_DELETED)
+    if parameters["kind"] == change_step.CHANGE:
+        change_step.compare_maps(context, version)
+        return
     output = folders.folder_of(parameters["map"])
-    output.parent.mkdir(parents=True, exist_ok=True)
-    options: list[str | Path] = ["--model", settings().models_dir.resolve() / version.path, "--output", output]
-    options += ["--layer-store", settings().layers_dir.resolve(), "--progress", "json", "--preview", "--replace"]
-    if parameters["scenario"] is not None:
-        options.append(f"--scenario={parameters['scenario']}")
-    if settings().dask_scheduler:
-        options += ["--scheduler", settings().dask_scheduler or ""]
-    try:
-        context.run_command([sys.executable, "-m", "ml", "project", *options])
-    except StepError as error:
-        text = str(error)
-        if _EXCEPTION.match(text):
-            raise StepError("The program stopped with an error; the log shows where. Please report it.") from error
-        raise StepError(re.sub(r"^python -m ml( project)?: (error: )?", "", text)) from error
+    programs.project(context, version, output, parameters["scenario"], parameters.get("shift") or {})
 
 
 def _finish(context: StepContext) -> None:
@@ -77,5 +61,7 @@ def _sweep() -> None:
 
 
 def clean_up(job: JobRef) -> None:
-    """Remove the files of a failed or cancelled map."""
+    """Remove the files of a failed or cancelled map, and the maps that a comparison made."""
     folders.remove(job.parameters["map"])
+    if job.parameters.get("kind") == change_step.CHANGE:
+        change_step.remove_unfinished(job)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -35,6 +37,32 @@ def folds(text: str) -> int:
 def seed(text: str) -> int:
     """Read a seed, at least 0."""
     return _at_least(text, 0)
+
+
+def shift_option(text: str) -> tuple[str, float]:
+    """Read the name of a predictor and the change of its layer, as in ``bio1=+2.0``."""
+    name, _, number = text.rpartition("=")
+    try:
+        change = float(number)
+    except ValueError:
+        change = math.nan
+    if not name or not math.isfinite(change):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a predictor and a number, as in bio1=+2.0")
+    return name, change
+
+
+def stated_shift(options: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """Return the changes of layers by predictor.
+
+    Raises
+    ------
+    ValueError
+        A predictor is named twice.
+    """
+    shift = dict(options)
+    if len(shift) < len(options):
+        raise ValueError("--shift names a predictor twice")
+    return shift
 
 
 def _at_least(text: str, lowest: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.commands.options import Subparsers, add_workers
+from ml.commands.options import Subparsers, add_workers, shift_option, stated_shift
 from ml.commands.own_files import open_folder
 from ml.commands.own_recipe import read_recipe
 from ml.commands.progress import Progress
@@ -41,6 +41,15 @@ def add_parser(commands: Subparsers) -> None:
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the map")
     command.add_argument("--scenario", metavar="LABEL", help="use the layers of this scenario; see python -m ml layers")
     command.add_argument(
+        "--shift",
+        type=shift_option,
+        action="append",
+        default=[],
+        metavar="PREDICTOR=CHANGE",
+        help="add a number to a continuous layer, for example bio1=+2.0, at most the width of its training range; "
+        "repeat it for several",
+    )
+    command.add_argument(
         "--recipe", type=Path, metavar="JSON", help="choices for the layers (default: those of the model's own study)"
     )
     command.add_argument("--replace", action="store_true", help="discard a map of other inputs in the folder")
@@ -55,6 +64,7 @@ def run(options: argparse.Namespace, started: float) -> int:
     # GDAL, pandas and joblib take a second to import, which --help does not need.
     from ml.layers.rasters import gdal
     from ml.projection.project import project
+    from ml.projection.shifts import with_shift
     from ml.serving.artifact import load_artifact
     from ml.workers import workers
 
@@ -68,7 +78,7 @@ def run(options: argparse.Namespace, started: float) -> int:
         with _open(artifact, options, progress) as inputs, gdal(), workers(options.jobs, options.scheduler):
             summary = project(
                 artifact,
-                inputs,
+                with_shift(artifact.card.predictors, inputs, stated_shift(options.shift)),
                 options.output,
                 advance=lambda share, message: progress(0.1 + 0.9 * share, message, "project"),
                 replace=options.replace,

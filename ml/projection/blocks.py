@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ml.projection.cells import CellEncoder, Unanswered
 from ml.projection.local_processes import watch_parent
 from ml.projection.quantities import Quantity, quantities_of, stored
 from ml.projection.raw_files import checksum, raw_file, write_at
+from ml.projection.shifts import add_shift
 from ml.projection.stored_inputs import StoredStack, is_stored
 from ml.recipes.reports import Grid, LayerReport
 from ml.serving.artifact import Artifact, load_artifact
@@ -56,6 +57,8 @@ class Projection:
         Has the raw files.
     cells : int
         Of a block.
+    shift : dict of str to float
+        A number that is added to all cells, by predictor.
     """
 
     key: str
@@ -67,6 +70,7 @@ class Projection:
     block: tuple[int, int]
     work: Path
     cells: int = BLOCK_CELLS
+    shift: dict[str, float] = field(default_factory=dict)
 
     def windows(self) -> list[tuple[slice, slice]]:
         """Return the blocks of the map, in their order."""
@@ -127,10 +131,12 @@ class BlockAnswers:
     artifact : Artifact
     stack : Stack
         In the order of the predictors.
+    shift : mapping of str to float, optional
+        A number that is added to all cells, by predictor.
     """
 
-    def __init__(self, artifact: Artifact, stack: Stack) -> None:
-        self.artifact, self.stack = artifact, stack
+    def __init__(self, artifact: Artifact, stack: Stack, shift: Mapping[str, float] | None = None) -> None:
+        self.artifact, self.stack, self._shift = artifact, stack, dict(shift or {})
         self.quantities = quantities_of(artifact.card)
         self._encoder = CellEncoder(artifact.card.predictors, stack.layers)
         self._areas = CellAreas(stack.grid)
@@ -144,9 +150,11 @@ class BlockAnswers:
         Parameters
         ----------
         values : ndarray of float32, shape (n_predictors, rows, columns)
+            Of the layers; a shift is added in place.
         at_rows, at_columns : ndarray of int64
             Of the grid.
         """
+        add_shift(self.stack.names, values, self._shift)
         _, height, width = values.shape
         results = {quantity.name: quantity.empty(height * width) for quantity in self.quantities}
         rows = self._encoder.encode(values, ~self._lookup.centres_have_places(at_rows, at_columns))
@@ -175,7 +183,7 @@ class _OpenProjection:
                 stack = self._exit.enter_context(
                     kind(projection.folder, projection.layers, projection.grid, projection.names)
                 )
-            self.answers = BlockAnswers(artifact or load_artifact(projection.model), stack)
+            self.answers = BlockAnswers(artifact or load_artifact(projection.model), stack, projection.shift)
         except BaseException:
             self._exit.close()
             raise

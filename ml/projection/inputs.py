@@ -44,6 +44,10 @@ class ProjectionInputs:
         What should be known about the layers.
     identity : str
         Of stored layers, which have no files with hashes.
+    shift : dict of str to float
+        A number that is added to all cells, by predictor (`ml.projection.shifts`).
+    shift_text : str
+        The same in words.
     """
 
     stack: Stack
@@ -52,6 +56,8 @@ class ProjectionInputs:
     sources: list[Source]
     notes: list[str] = field(default_factory=list)
     identity: str = ""
+    shift: dict[str, float] = field(default_factory=dict)
+    shift_text: str = ""
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def preview(artifact: Artifact, inputs: ProjectionInputs, most: int = MOST) -> P
     """
     stack = inputs.stack
     rows, columns = choose_cells(stack.shape, stack.block, len(stack.names), most)
-    results, _ = BlockAnswers(artifact, stack).answer(_read(stack, rows, columns), rows, columns)
+    results, _ = BlockAnswers(artifact, stack, inputs.shift).answer(_read(stack, rows, columns), rows, columns)
     grid = stack.grid.model_copy(
         update={
             "height": len(rows),

@@ -110,6 +110,7 @@ def key_of(artifact: Artifact, inputs: ProjectionInputs, block_cells: int = BLOC
         "scenario": inputs.scenario.model_dump() if inputs.scenario is not None else None,
         "grid": stack.grid.model_dump(),
         **({"stored": inputs.identity} if inputs.identity else {}),
+        **({"shift": inputs.shift} if inputs.shift else {}),
         "layers": [
             layer.model_dump(
                 include={"file", "band", "sha256", "kind", "unit", "scale", "offset", "missing", "levels", "crs"}
@@ -142,6 +143,7 @@ def _project(
         block=stack.block,
         work=path,
         cells=block_cells,
+        shift=inputs.shift,
     )
     work, windows = WorkDirectory(path, key), projection.windows()
     work.prepare(stack.grid, quantities)

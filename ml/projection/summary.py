@@ -54,6 +54,8 @@ def summarise(
         "species": {"slug": card.species.slug, "scientific_name": card.species.scientific_name},
         "study": {"slug": card.study.slug, "title": card.study.title},
         "scenario": inputs.scenario.model_dump() if inputs.scenario is not None else None,
+        "shift": inputs.shift,
+        "shift_text": inputs.shift_text,
         "beyond": {
             "cells": beyond,
             "share": beyond / valid if valid else 0.0,
@@ -153,6 +155,7 @@ def citation_of(artifact: Artifact, inputs: ProjectionInputs, sources: Sequence[
     """Return how a map is cited."""
     card = artifact.card
     scenario = f" under the scenario {inputs.scenario.label}" if inputs.scenario is not None else ""
+    scenario += f" with a stated change ({inputs.shift_text})" if inputs.shift else ""
     text = (
         f"EcoPredict. Map of the suitability for {card.species.scientific_name}{scenario}, model {artifact.model_id}, "
         f"study {card.study.title}."
@@ -177,6 +180,8 @@ def tags_of(artifact: Artifact, inputs: ProjectionInputs, quantity: Quantity) ->
         "CITATION": citation_of(artifact, inputs, sources),
         "SOFTWARE": "EcoPredict",
     }
+    if inputs.shift:
+        tags["SHIFT"] = inputs.shift_text
     if quantity.categories:
         tags["LEGEND"] = legend_text(quantity.categories)
     return tags

@@ -117,3 +117,22 @@ def test_a_layer_of_a_scenario_alone_is_found(model, tmp_path):
             write_layers(folder, {f"{name}_ssp126_2041-2060": np.asarray(one)})
     assert run(model, folder, tmp_path / "map", "--scenario", "ssp126 2041-2060", "--jobs", "1") == 0
     assert json.loads((tmp_path / "map" / "map.json").read_text())["scenario"]["pathway"] == "ssp126"
+
+
+def test_a_stated_change_of_a_layer(model, layers, tmp_path, capsys):
+    assert run(model, layers, tmp_path / "map", "--jobs", "1", "--shift", "temperature=+1.5") == 0
+    assert json.loads((tmp_path / "map" / "map.json").read_text())["shift"] == {"temperature": 1.5}
+    capsys.readouterr()
+    for options, text in (
+        (["--shift", "temperature=900"], "width of the training range"),
+        (["--shift", "nothing=1"], "has no such predictor"),
+        (["--shift", "temperature=1", "--shift", "temperature=2"], "names a predictor twice"),
+    ):
+        assert run(model, layers, tmp_path / "other", *options) == 2
+        err = capsys.readouterr().err
+        assert text in err
+        assert err.count("\n") == 1
+    with pytest.raises(SystemExit) as refusal:
+        run(model, layers, tmp_path / "other", "--shift", "temperature")
+    assert refusal.value.code == 2
+    assert not (tmp_path / "other").exists()

@@ -1,0 +1,1 @@
+"""Changes between the map of today and the maps of scenarios."""

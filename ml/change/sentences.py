@@ -1,0 +1,86 @@
+"""The sentences of a comparison: first what lies beyond what the model has seen, then the exposure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml.change.places import wind
+
+
+def percent(share: float) -> str:
+    """Return a share in words; only nothing is 0 %, and only all is 100 %."""
+    if 0.0 < share < 0.01:
+        return "less than 1 %"
+    return "more than 99 %" if 0.99 < share < 1.0 else f"{100 * share:.0f} %"
+
+
+def area(km2: float) -> str:
+    """Return an area in words."""
+    return f"{km2:,.0f} km²" if km2 >= 10 or km2 == 0 else f"{km2:.2g} km²"
+
+
+def sentences_of(label: str, counts: Mapping[str, Any]) -> list[str]:
+    """Return what a comparison with one scenario says.
+
+    Parameters
+    ----------
+    label : str
+        Of the scenario.
+    counts : mapping
+        The scenario's part of ``change.json``.
+    """
+    texts = [counts["beyond"]["sentence"], _exposure(label, counts["exposure"])]
+    gain = counts["classes"]["gain"]
+    if gain["cells"]:
+        texts.append(f"Gain: {area(gain['area_km2'])} that are unsuitable today become suitable.")
+    if counts["shift_km"] is not None:
+        texts.append(
+            f"Where the model can say, the centre of the suitable area moves {counts['shift_km']:,.0f} km to the "
+            f"{wind(counts['bearing'])}."
+            if counts["shift_km"] >= 0.5
+            else "Where the model can say, the centre of the suitable area stays where it is."
+        )
+    return texts
+
+
+def beyond_sentence(label: str, beyond: Mapping[str, Any]) -> str:
+    """Return how much of the area of a scenario lies beyond what the model has seen."""
+    if not beyond["cells"]:
+        return f"All of the area under {label} lies within what the model has seen in training."
+    share = percent(beyond["area_share"])
+    text = (
+        f"{share[:1].upper()}{share[1:]} of the area under {label} lies beyond what the model has seen in training "
+        f"({area(beyond['area_km2'])})"
+    )
+    if not beyond["outside_range"]["cells"]:
+        return f"{text}: combinations of values are new there, no single value is outside its training range."
+    outside = percent(beyond["outside_range"]["area_share"])
+    return f"{text}; in {outside} of the area a value is outside its training range."
+
+
+def _exposure(label: str, exposure: Mapping[str, Any]) -> str:
+    beginning = f"Exposure of today's suitable area under {label}: "
+    if not exposure["cells"]:
+        return f"{beginning}the model calls no cell suitable today."
+    parts = [
+        f"{percent(exposure['stays']['share'])} stays suitable",
+        f"{percent(exposure['lost']['share'])} becomes unsuitable",
+        f"for {percent(exposure['cannot_say']['share'])} the model cannot say",
+    ]
+    if exposure["no_answer"]["cells"]:
+        parts.append(f"{percent(exposure['no_answer']['share'])} has no value in the layers of the scenario")
+    return f"{beginning}of {area(exposure['area_km2'])}, {', '.join(parts[:-1])}, and {parts[-1]}."
+
+
+def agreement_sentence(n: int, agreement: Mapping[str, Any], today_km2: float) -> str:
+    """Return in how many scenarios today's suitable area stays suitable."""
+    if not today_km2:
+        return "The model calls no cell suitable today."
+    every, none = agreement["today"][n]["area_km2"], agreement["today"][0]["area_km2"]
+    unsure = agreement["today_cannot_say"]["area_km2"]
+    stays, lost, doubtful = (percent(part / today_km2) for part in (every, none, unsure))
+    return (
+        f"Of today's suitable area, {stays} stays suitable in all {n} scenarios and {lost} becomes unsuitable in all "
+        f"of them; {doubtful} is suitable in none, and in at least one the model cannot say."
+    )
