@@ -105,7 +105,7 @@ def test_cells_without_a_verdict_are_hatched(compared):
     client, (address, _) = compared
     content = client.get(address).json["content"]
     assert content["classes"]["cannot_say"]["cells"] > 0
-    with rasterio.open(io.BytesIO(client.get(f"{address}.png").data)) as picture:
+    with rasterio.open(io.BytesIO(client.get(f"{address}.png?plain=1").data)) as picture:
         indices, palette = picture.read(1), picture.colormap(1)
     shown = {palette[value][:3] for value in set(indices.ravel().tolist())}
     assert {(206, 209, 212), (138, 143, 148)} <= shown
