@@ -97,6 +97,7 @@ COSTS: dict[str, int] = {
     "maps_changes_api.remove": 1,
     "maps.browse": 1,
     "maps.detail": 1,
+    "maps.points": 1,
     "maps.land": 0,
     "maps.coasts": 0,
     "maps_changes.start_form": 5,
