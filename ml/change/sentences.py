@@ -79,8 +79,11 @@ def agreement_sentence(n: int, agreement: Mapping[str, Any], today_km2: float) -
         return "The model calls no cell suitable today."
     every, none = agreement["today"][n]["area_km2"], agreement["today"][0]["area_km2"]
     unsure = agreement["today_cannot_say"]["area_km2"]
-    stays, lost, doubtful = (percent(part / today_km2) for part in (every, none, unsure))
+    rest = max(0.0, today_km2 - every - none - unsure)
+    stays, lost, doubtful, differs = (percent(part / today_km2) for part in (every, none, unsure, rest))
+    number = "both" if n == 2 else f"all {n}"
     return (
-        f"Of today's suitable area, {stays} stays suitable in all {n} scenarios and {lost} becomes unsuitable in all "
-        f"of them; {doubtful} is suitable in none, and in at least one the model cannot say."
+        f"Of today's suitable area, {stays} stays suitable in {number} scenarios and {lost} becomes unsuitable in "
+        f"{number}; {differs} is suitable in some of them only; {doubtful} is suitable in none, and in at least one "
+        "the model cannot say."
     )

@@ -115,7 +115,10 @@ def test_several_scenarios(tmp_path):
     assert summary["spread"]["mean"] == pytest.approx(0.22)
     assert summary["spread"]["largest"] == pytest.approx(0.5)
     assert [text.split(" of the area under ")[0] for text in summary["sentences"][:3]] == ["25 %", "25 %", "25 %"]
-    assert summary["sentences"][3].startswith("Of today's suitable area, 25 % stays suitable in all 3 scenarios")
+    assert summary["sentences"][3] == (
+        "Of today's suitable area, 25 % stays suitable in all 3 scenarios and 0 % becomes unsuitable in all 3; 25 % is "
+        "suitable in some of them only; 50 % is suitable in none, and in at least one the model cannot say."
+    )
 
 
 def test_nothing_suitable_and_nothing_to_say(tmp_path):
