@@ -67,7 +67,7 @@ def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
         The layers are damaged.
     """
     version = _version_of(request)
-    _check_layers(version, request)
+    request = _with_labels(version, request)
     shift = checked(registry.card_of(version).predictors, request.shift)
     about: dict[str, Any] = {"model": version.id, "scenario": request.scenario, "kind": request.kind}
     if request.kind == CHANGE:
@@ -141,18 +141,24 @@ def _version_of(request: MapRequest) -> versions.ModelVersion:
     return version
 
 
-def _check_layers(version: versions.ModelVersion, request: MapRequest) -> None:
+def _with_labels(version: versions.ModelVersion, request: MapRequest) -> MapRequest:
+    """Return a request with the labels of scenarios as the layers have them, after checking that there are layers."""
     store = readable_store(registry.card_of(version))
     if store is None:
         raise ValidationFailed([("/model" if request.model is not None else "/species", _NO_LAYERS)])
     named: list[tuple[str, str | None]] = [(f"/scenarios/{n}", label) for n, label in enumerate(request.scenarios)]
+    labels: list[str | None] = []
     for where, label in named or [("/scenario", request.scenario)]:
         try:
-            store.open(label)
+            found = store.open(label).about.scenario
         except UnknownScenarioError as error:
             raise ValidationFailed([(where, str(error))]) from None
         except StoredLayersError as error:
             raise unreadable(error) from error
+        if named and found in labels:
+            raise ValidationFailed([(where, "names a scenario twice")])
+        labels.append(found)
+    return request.model_copy(update={"scenarios": labels} if named else {"scenario": labels[0]})
 
 
 def _jobs_of(study: str) -> list[Job]:

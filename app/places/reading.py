@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.errors import ValidationFailed
-from app.places.stores import store_for, unreadable
+from app.places.stores import store_for, store_or_none, unreadable
 from app.places.words import place_text
 from ml.card import ModelCard
 from ml.layers.stored import LayerSet, UnknownScenarioError
@@ -40,6 +40,12 @@ def conditions_at(card: ModelCard, latitude: float, longitude: float, scenario: 
     if problem is not None:
         raise ValidationFailed([("/location", f"{place_text(latitude, longitude)}: {problem}")])
     return dict(zip([predictor.name for predictor in card.predictors], rows.values[0].tolist(), strict=True))
+
+
+def scenario_label(card: ModelCard, text: str | None) -> str | None:
+    """Return the label of a scenario as the layers of a model have it, or the text where they have none like it."""
+    store = store_or_none(card)
+    return store.label_of(text) if store is not None and text is not None else text
 
 
 def layers_of(card: ModelCard, scenario: str | None) -> LayerSet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from werkzeug.datastructures import MultiDict
 
@@ -133,6 +133,9 @@ def show_answered(form: PredictForm, answer: PredictionAnswer, place: Place | No
         if edited:
             form.place.scenario = ""
         return
+    # the label as the layers have it
+    place = replace(place, scenario=answer.scenario)
+    form.place.scenario = answer.scenario or ""
     form.values = value_texts(answer.environment)
     form.start = ""
     form.place.chosen, form.place.filled = True, place.key

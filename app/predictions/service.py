@@ -9,7 +9,7 @@ from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry
 from app.outbox.outbox import outbox
 from app.outbox.row import QueuedRow
-from app.places.reading import conditions_at
+from app.places.reading import conditions_at, scenario_label
 from app.predictions import tables, usage
 from app.predictions.answers import assemble_answer, refs_of, stored_part
 from app.predictions.conditions import Canonical, read_environment
@@ -136,5 +136,5 @@ def _stored(query: PredictionQuery, artifact: Artifact, computed: ComputedPart, 
         query.extrapolation,
         cached=cached,
         location=query.location,
-        scenario=query.scenario,
+        scenario=scenario_label(artifact.card, query.scenario),
     )

@@ -7,6 +7,7 @@ values of a cell lie beside each other on one page of the disk, and a block of a
 from __future__ import annotations
 
 import os
+import re
 import stat
 import threading
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from ml.card import ModelCard
 from ml.layers.cells import GridLookup
 from ml.layers.stored_index import INDEX, StoredLayersError, StoredSet, layers_key, read_index
+
+#: Hyphens, dashes and the minus sign.
+_DASHES = re.compile("[\u2010-\u2015\u2212]")
 
 
 class UnknownScenarioError(StoredLayersError):
@@ -131,7 +135,7 @@ class LayerStore:
         Parameters
         ----------
         scenario : str, optional
-            Label of a scenario; the training conditions otherwise.
+            Label of a scenario, as `label_of` reads it; the training conditions otherwise.
 
         Raises
         ------
@@ -140,6 +144,7 @@ class LayerStore:
         StoredLayersError
             The file is missing or damaged.
         """
+        scenario = self.label_of(scenario) if scenario is not None else None
         about = next((one for one in self.index.sets if one.scenario == scenario), None)
         if about is None:
             raise UnknownScenarioError(self._why_unknown(scenario or ""))
@@ -150,6 +155,16 @@ class LayerStore:
                 )
             return self._open[scenario]
 
+    def label_of(self, text: str) -> str:
+        """Return the label of a scenario as the layers have it, for one that is typed with other dashes or letters.
+
+        Keyboards have no en dash. A text that could be several labels, or none, is returned as it is.
+        """
+        if text in self.scenarios:
+            return text
+        alike = [label for label in self.scenarios if _plain(label) == _plain(text)]
+        return alike[0] if len(alike) == 1 else text
+
     def _why_unknown(self, scenario: str) -> str:
         lacking = self.index.incomplete.get(scenario)
         if lacking:
@@ -158,6 +173,10 @@ class LayerStore:
             return "this study has no scenarios; leave it out"
         more = f" and {len(self.scenarios) - 10} more" if len(self.scenarios) > 10 else ""
         return f"must be one of {', '.join(self.scenarios[:10])}{more}; leave it out for the training conditions"
+
+
+def _plain(label: str) -> str:
+    return " ".join(_DASHES.sub("-", label).casefold().split())
 
 
 def find_store(home: Path, card: ModelCard) -> LayerStore | None:

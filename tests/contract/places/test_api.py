@@ -49,6 +49,16 @@ def test_a_scenario_has_its_own_layers(visitor):
     assert visitor.get(f"{URL}/{answer['id']}").json == answer
 
 
+def test_a_scenario_typed_with_a_hyphen_is_stored_by_its_label(visitor):
+    typed = WARMER.replace("–", "-")
+    body = {"species": WHEATEAR, "location": PLACE}
+    answer = visitor.post("/api/v1/predictions", json={**body, "scenario": typed}).json
+    assert answer["scenario"] == WARMER
+    assert answer["environment"] == visitor.post("/api/v1/predictions", json={**body, "scenario": WARMER}).json["environment"]
+    page = visitor.get(f"/?species={WHEATEAR}&lat=41.95&lon=2.55&scenario={typed}").text
+    assert f'value="{WARMER}" selected' in page
+
+
 @pytest.mark.parametrize("longitude", [2.55, 362.55 - 360, 2])
 def test_whole_numbers_are_coordinates(visitor, longitude):
     assert ask(visitor, {"latitude": 42, "longitude": longitude}).status_code == 200

@@ -90,6 +90,12 @@ def test_numbers_are_written_as_short_as_single_precision_allows():
     assert short[0, 0] == 12.3 and short[1].tolist() == [0.1, 16777216.0] and np.isnan(short[0, 1])
 
 
+@pytest.mark.parametrize("typed", ["SSP585 2081-2100", "ssp585  2081−2100 ", "SSP585 2081—2100"])
+def test_a_label_is_found_with_the_dash_of_a_keyboard(hills, typed):
+    assert hills.label_of(typed) == WARMER
+    assert hills.open(typed) is hills.open(WARMER)
+
+
 def test_unknown_and_incomplete_scenarios_are_named(hills):
     with pytest.raises(UnknownScenarioError, match="must be one of SSP585 2081–2100; leave it out"):
         hills.open("SSP999")
