@@ -171,9 +171,8 @@ def test_an_upgrade_gives_up_on_a_table_in_use_and_can_be_run_again(empty_databa
     before, migrations = _tables(empty_database), _next(tmp_path)
     with live.connected(empty_database) as reader:
         reader.exec_driver_sql("SELECT count(*) FROM predictions")
-        began = time.monotonic()
+        # a command that waited for the table would be ended by its time limit
         said = live.flask(environ, "db", "upgrade", "-d", migrations, fails=True)
-        assert time.monotonic() - began < 15
     assert "a table stayed in use for 4 s" in said
     assert "Traceback" not in said
     assert _tables(empty_database) == before

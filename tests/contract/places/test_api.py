@@ -54,7 +54,10 @@ def test_a_scenario_typed_with_a_hyphen_is_stored_by_its_label(visitor):
     body = {"species": WHEATEAR, "location": PLACE}
     answer = visitor.post("/api/v1/predictions", json={**body, "scenario": typed}).json
     assert answer["scenario"] == WARMER
-    assert answer["environment"] == visitor.post("/api/v1/predictions", json={**body, "scenario": WARMER}).json["environment"]
+    assert (
+        answer["environment"]
+        == visitor.post("/api/v1/predictions", json={**body, "scenario": WARMER}).json["environment"]
+    )
     page = visitor.get(f"/?species={WHEATEAR}&lat=41.95&lon=2.55&scenario={typed}").text
     assert f'value="{WARMER}" selected' in page
 
