@@ -83,9 +83,12 @@ def read_conditions(
     unreadable = [Problem(row, "", text) for row, text in chunk.errors.items()]
     if len(parts) == 1 and not unreadable:
         return parts[0]
+    rows = [row for part in parts for row in part.rows]
+    # in the order of the rows, whether these are places or conditions
+    order = np.argsort(np.array(rows, dtype=int), kind="stable")
     return Conditions(
-        rows=[row for part in parts for row in part.rows],
-        values=np.concatenate([part.values for part in parts]),
+        rows=[rows[at] for at in order.tolist()],
+        values=np.concatenate([part.values for part in parts])[order],
         problems=sorted([*unreadable, *(one for part in parts for one in part.problems)], key=lambda one: one.row),
         layers={row: texts for part in parts for row, texts in part.layers.items()},
     )

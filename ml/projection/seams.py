@@ -49,8 +49,10 @@ class Globe:
         grid = self.grid
         x, y = grid.west + grid.cell_x * column, grid.north - grid.cell_y * row
         if not self.geographic:
-            longitude, latitude = self._transformer.transform(x, y)
-            return np.asarray(longitude, float), np.asarray(latitude, float)
+            transformed = self._transformer.transform(x, y)
+            longitude, latitude = (np.asarray(axis, float) for axis in transformed)
+            # some inverse projections leave the globe without saying so
+            return longitude, np.where(np.abs(latitude) <= _POLE + _NEAR, latitude, np.nan)
         y = np.clip(y, -_POLE / self._unit, _POLE / self._unit)
         near = (x * self._unit + 180.0) % _TURN - 180.0
         longitude, latitude = self._transformer.transform(near / self._unit, y)
@@ -76,7 +78,10 @@ class Globe:
         for axis in (column, row):
             low, high = np.minimum(axis[:-1], axis[1:])[edge], np.maximum(axis[:-1], axis[1:])[edge]
             points.append(np.append(low + (high - low) * share, axis[-1]))
-        return self.corners(points[0], points[1])
+        lon, lat = self.corners(points[0], points[1])
+        # an edge along the cut of an interrupted projection has points that are not on the globe
+        known = np.isfinite(lon) & np.isfinite(lat)
+        return lon[known], lat[known]
 
 
 class Cells:

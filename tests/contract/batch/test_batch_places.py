@@ -96,6 +96,21 @@ def test_places_have_the_answers_of_single_predictions_to_the_bit(hills):
     assert len(statuses) - statuses.count(422) > 100 and statuses.count(422) > 40
 
 
+def test_places_and_conditions_in_turn_have_their_own_answers(hills):
+    """Without any row that has an error, which would hide a wrong order."""
+    _, web, _ = hills
+    rows = []
+    for number in range(12):
+        rows.append({"location": {"latitude": 41.95 + 0.1 * (number % 3), "longitude": 2.55}})
+        rows.append({"bare_rock": 5 * number, "trees": 10, "temperature": 8 + number, "soil": "clay"})
+    answer = web.post(API, json={"species": WHEATEAR, "rows": rows}).json
+    assert answer["problems"] == []
+    for row, item in zip(rows, answer["items"], strict=True):
+        where = row if "location" in row else {"environment": row}
+        single = web.post(SINGLE, json={"species": WHEATEAR, **where}).json
+        assert values_of(item) == values_of_single(single)
+
+
 @pytest.mark.parametrize(("row", "text"), WRONG)
 def test_a_place_that_cannot_be_used_costs_no_other(hills, row, text):
     _, web, _ = hills

@@ -78,3 +78,51 @@ def test_cells_beyond_the_globe_have_the_area_of_the_plane():
     areas = everything(grid("ESRI:54009", 4, 2, -20_000_000, 10_000_000, 10_000_000))
     assert np.isfinite(areas).all()
     assert areas[0, 0] == pytest.approx(1e8)
+
+
+def quadrilaterals(one):
+    """Geodesic quadrilaterals of the corners of all cells, km²; NaN where a corner is not on the globe."""
+    crs = pyproj.CRS.from_user_input(one.crs)
+    to_degrees = pyproj.Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
+    x, y = np.meshgrid(
+        one.west + one.cell_x * np.arange(one.width + 1), one.north - one.cell_y * np.arange(one.height + 1)
+    )
+    lon, lat = to_degrees.transform(x, y)
+    areas = np.full((one.height, one.width), np.nan)
+    for row, column in np.ndindex(areas.shape):
+        at = [row, row + 1, row + 1, row], [column, column, column + 1, column + 1]
+        if np.isfinite(lon[at]).all():
+            areas[row, column] = abs(crs.get_geod().polygon_area_perimeter(lon[at], lat[at])[0]) / 1e6
+    return areas
+
+
+ROTATED = "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +datum=WGS84 +no_defs +type=crs"
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        grid("EPSG:3995", 40, 40, -2_000_000, 2_000_000, 100_000),
+        grid("EPSG:3034", 30, 30, 3_000_000, 3_500_000, 50_000),
+        grid("ESRI:54030", 60, 30, -3_000_000, 8_000_000, 100_000),
+        grid("EPSG:3857", 40, 40, -20_000_000, 20_000_000, 1_000_000),
+        grid(ROTATED, 20, 20, -10, 10, 1),
+    ],
+    ids=["polar", "conic", "robinson", "mercator", "rotated pole"],
+)
+def test_large_cells_are_computed_one_by_one(one):
+    expected = quadrilaterals(one)
+    known = np.isfinite(expected)
+    assert known.sum() > 300
+    np.testing.assert_allclose(everything(one)[known], expected[known], rtol=1e-9)
+
+
+def test_cells_of_25_km_are_exact_to_two_thousandths_of_a_percent():
+    one = grid("EPSG:3413", 60, 60, -750_000, 750_000, 25_000)
+    np.testing.assert_allclose(everything(one), quadrilaterals(one), rtol=2e-5)
+
+
+def test_columns_that_come_again_after_a_turn_have_no_area():
+    areas = everything(grid("EPSG:4326", 361, 180, -180.5, 90, 1))
+    assert areas.sum() == pytest.approx(EARTH, rel=1e-9)
+    assert not areas[:, 360].any() and areas[:, 359].all()

@@ -166,6 +166,25 @@ def test_cells_beyond_the_globe_have_no_outline(tmp_path):
     assert shapely.contains_xy(polygons, [0.5, 100.5, -150.5], [0.5, 40.5, -20.5]).all()
 
 
+@pytest.mark.parametrize(
+    "grid",
+    [
+        grid_of("+proj=igh +datum=WGS84 +units=m +no_defs +type=crs", (30, 66), -20_000_000, 9_000_000, 600_000),
+        grid_of("ESRI:54052", (30, 66), -20_000_000, 9_000_000, 600_000),
+        grid_of("ESRI:102016", (40, 40), -20_000_000, 20_000_000, 1_000_000),
+    ],
+    ids=["igh", "goode", "azimuthal"],
+)
+def test_outlines_of_projections_that_are_cut_or_leave_the_globe(tmp_path, grid):
+    cells = np.zeros((grid.height, grid.width), dtype=np.uint8)
+    (polygons,) = [
+        one for one in outlines_of(written(tmp_path, grid, cells), grid).geometries.values() if one is not None
+    ]
+    assert polygons.is_valid
+    west, south, east, north = polygons.bounds
+    assert -180 <= west < east <= 180 and -90 <= south < north <= 90
+
+
 @pytest.mark.parametrize("limit", [{"most_cells": 500}, {"most_corners": 300}])
 def test_too_many_corners_are_fewer_and_the_model_says_nothing_inside(tmp_path, limit):
     shape = (61, 83)
