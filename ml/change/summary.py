@@ -22,7 +22,14 @@ _CAVEAT = (
     "figures state exposure to a change of the conditions, not a forecast: dispersal, time and other pressures are not "
     "in them."
 )
-_NO_RECORDS = "A map does not contain the presence records, so that AOO and EOO of the records are not stated."
+_NO_RECORDS = (
+    "AOO and EOO are those of suitable cells; a map file has no presence records of which they could be stated."
+)
+#: The same note as this and an earlier version write it.
+NOTES_WITHOUT_RECORDS = (
+    _NO_RECORDS,
+    "A map does not contain the presence records, so that AOO and EOO of the records are not stated.",
+)
 _CHANCE = "The model is not better than chance, so that it cannot say anything about any cell."
 
 
