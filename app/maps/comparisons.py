@@ -10,8 +10,7 @@ from app.maps.change_step import find_finished
 from app.maps.schemas import MapDetail
 from ml.card import ModelCard
 from ml.change.range_size import RecordsSize, size_of_records
-from ml.change.sentences import short_beyond, short_exposure
-from ml.change.summary import NOTES_WITHOUT_RECORDS
+from ml.change.sentences import NOTES_WITHOUT_RECORDS, short_beyond, short_exposure
 
 
 @dataclass(frozen=True)

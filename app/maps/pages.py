@@ -30,8 +30,8 @@ changes = Blueprint("maps_changes", __name__)
 _LIST = ("maps/list.html", "maps/_form.html")
 _DAY_S = 86_400
 _TICKS = (
-    "ticked scenarios are for a comparison: choose Show the change, or remove the ticks to make the map of the conditions "
-    "that are chosen above"
+    "ticked scenarios are for a comparison: choose Show the change, or remove the ticks to make the map of the "
+    "conditions that are chosen above"
 )
 #: Maps on the page.
 _SHOWN = 50
@@ -94,9 +94,9 @@ def detail(map_id: UUID) -> Reply:
     ``quantities`` list of Legend, ``areas`` list of AreaRow, ``extent`` west, south, east and north or None, ``others``
     ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
     species, ``n_records``, ``n_presences``, ``has_points``, ``lacks_worker``, ``has_coasts``, ``has_suitable_area``,
-    ``gdal_address``. A comparison has ``classes``, list of ClassRow, instead of ``areas``, ``percent``, the function that
-    writes a share, ``lines``, list of ScenarioLine, ``notes``, ``agreement_note``, ``records_size`` RecordsSize or None,
-    and ``others`` are the maps that it compares.
+    ``gdal_address``. A comparison has ``classes``, list of ClassRow, instead of ``areas``, ``percent``, the function
+    that writes a share, ``lines``, list of ScenarioLine, ``notes``, ``agreement_note``, ``records_size`` RecordsSize
+    or None, and ``others`` are the maps that it compares.
     """
     found, card = service.detail(str(map_id)), records.card_of_map(str(map_id))
     first = CHANGE if found.kind == CHANGE else "suitability"

@@ -7,6 +7,15 @@ from typing import Any
 
 from ml.change.places import wind
 
+NO_RECORDS = (
+    "AOO and EOO are those of suitable cells; a map file has no presence records of which they could be stated."
+)
+#: The same note as this and an earlier version write it.
+NOTES_WITHOUT_RECORDS = (
+    NO_RECORDS,
+    "A map does not contain the presence records, so that AOO and EOO of the records are not stated.",
+)
+
 
 def percent(share: float) -> str:
     """Return a share in words; only nothing is 0 %, and only all is 100 %."""
