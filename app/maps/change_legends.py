@@ -9,7 +9,7 @@ from app.maps import palettes
 from app.maps.change_schemas import ChangeContent
 from app.maps.legends import Legend, share_text
 
-_NOTES = {
+NOTES = {
     "agreement": "At least so many: a scenario in which the model cannot say anything is not counted.",
     "spread": "Largest minus smallest suitability of the scenarios.",
 }
@@ -36,7 +36,7 @@ def legends_of(content: ChangeContent | None) -> list[Legend]:
 
 
 def _legend(name: str, about: dict[str, Any]) -> Legend:
-    scale, note = palettes.SCALES.get(name), _NOTES.get(name, "")
+    scale, note = palettes.SCALES.get(name), NOTES.get(name, "")
     if scale is not None:
         colours = ["#" + bytes(colour).hex() for colour in palettes.ramp(scale.colours, _STEPS).tolist()]
         return Legend(name, about["title"], note, steps=colours, is_hatched=True)

@@ -31,6 +31,8 @@ class MapForm:
         Label and note of each scenario of the layers of the chosen species.
     scenario : str
         The chosen one; empty for the training conditions.
+    note : str
+        Of the chosen scenario.
     compared : list of str
         The chosen scenarios of a comparison.
     shifts : list of ShiftField
@@ -46,6 +48,11 @@ class MapForm:
     compared: list[str] = field(default_factory=list)
     shifts: list[ShiftField] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def note(self) -> str:
+        """Note of the chosen scenario."""
+        return next((note for label, note in self.scenarios if label == self.scenario), "")
 
 
 def form_for(

@@ -71,12 +71,15 @@ class AreaRow:
     area_km2 : float
     share : str
         Of the area with an answer, in words.
+    colour : str
+        Of the verdict on the map.
     """
 
     verdict: str
     label: str
     area_km2: float
     share: str
+    colour: str = ""
 
 
 def legends_of(content: MapContent | None, labels: Mapping[str, str]) -> list[Legend]:
@@ -121,7 +124,8 @@ def area_rows(content: MapContent | None) -> list[AreaRow]:
     if content is None:
         return []
     total, areas = content.area_km2["valid"] or 1.0, content.area_km2["by_verdict"]
-    rows = {one: AreaRow(one, WORDS[one], areas[one], share_text(areas[one] / total)) for one in VERDICTS}
+    colours = {one["name"]: one["colour"] for one in content.quantities["verdict"]["categories"]}
+    rows = {one: AreaRow(one, WORDS[one], areas[one], share_text(areas[one] / total), colours[one]) for one in VERDICTS}
     first, beyond = rows.pop("cannot_say"), content.beyond
     if math.isclose(first.area_km2, beyond.area_km2, rel_tol=1e-9, abs_tol=1e-9):
         label = f"{first.label}: beyond what the model has seen" if first.area_km2 else first.label

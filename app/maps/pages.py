@@ -14,7 +14,7 @@ from app.jobs import presence
 from app.jobs import service as jobs
 from app.jobs.folder import jobs_dir
 from app.jobs.schemas import JobDetail
-from app.maps import change_legends, downloads, legends, records, service
+from app.maps import change_legends, comparisons, downloads, legends, records, service
 from app.maps.change_schemas import ChangeContent
 from app.maps.change_step import CHANGE
 from app.maps.form import MapForm, form_for
@@ -29,6 +29,10 @@ pages = Blueprint("maps", __name__)
 changes = Blueprint("maps_changes", __name__)
 _LIST = ("maps/list.html", "maps/_form.html")
 _DAY_S = 86_400
+_TICKS = (
+    "ticked scenarios are for a comparison: choose Show the change, or remove the ticks to make the map of the "
+    "conditions that are chosen above"
+)
 #: Maps on the page.
 _SHOWN = 50
 
@@ -65,9 +69,13 @@ def start_form() -> Response:
     try:
         body: dict[str, Any] = {"species": species, "shift": read_fields(fields)}
         if fields.get("kind") == CHANGE:
+            if scenario and scenario not in compared:
+                compared = [scenario, *compared]
             if not compared and not any(body["shift"].values()):
                 raise ValidationFailed([("/scenarios", "choose at least one scenario, or state a change of a layer")])
             body |= {"kind": CHANGE, "scenarios": compared}
+        elif compared:
+            raise ValidationFailed([("/scenarios", _TICKS)])
         else:
             body["scenario"] = scenario or None
         _, map_id = service.start(validate(MapRequest, body))
@@ -86,8 +94,9 @@ def detail(map_id: UUID) -> Reply:
     ``quantities`` list of Legend, ``areas`` list of AreaRow, ``extent`` west, south, east and north or None, ``others``
     ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
     species, ``n_records``, ``n_presences``, ``has_points``, ``lacks_worker``, ``has_coasts``, ``has_suitable_area``,
-    ``gdal_address``. A comparison has ``classes``, list of ClassRow, instead of ``areas``, and ``percent``, the
-    function that writes a share.
+    ``gdal_address``. A comparison has ``classes``, list of ClassRow, instead of ``areas``, ``percent``, the function
+    that writes a share, ``lines``, list of ScenarioLine, ``notes``, ``agreement_note``, ``records_size`` RecordsSize
+    or None, and ``others`` are the maps that it compares.
     """
     found, card = service.detail(str(map_id)), records.card_of_map(str(map_id))
     first = CHANGE if found.kind == CHANGE else "suitability"
@@ -102,10 +111,16 @@ def detail(map_id: UUID) -> Reply:
             "quantities": change_legends.legends_of(comparison),
             "classes": change_legends.class_rows(comparison),
             "percent": legends.share_text,
+            "lines": comparisons.lines_of(comparison),
+            "notes": comparisons.notes_of(comparison),
+            "agreement_note": change_legends.NOTES["agreement"],
+            "records_size": comparisons.records_size(card),
+            "others": comparisons.maps_of(found),
         }
     else:
         summary = content if isinstance(content, MapContent) else None
         own = {"quantities": legends.legends_of(summary, records.labels_of(card)), "areas": legends.area_rows(summary)}
+        own["others"] = service.others_of(found)
     if quantity not in [one.name for one in own["quantities"]]:
         quantity = first
     reply = Reply(
@@ -120,7 +135,6 @@ def detail(map_id: UUID) -> Reply:
             "n_presences": card.n_presences,
             "has_points": request.args.get("points") == "1",
             "extent": service.extent_of_map(found),
-            "others": service.others_of(found),
             "is_active": service.is_active(found.model.id),
             "has_coasts": coast_pieces.piece_file(settings().data_dir, 0, 0) is not None,
             "has_suitable_area": downloads.has_suitable_area(found.id),

@@ -37,6 +37,8 @@ from ml.recipes.reports import Grid
 _NAMESPACE = uuid.UUID("6f1b8a52-3c0e-4f0c-9d58-8f1f3a7e2d10")
 #: Maps that the page of another one names.
 _MOST_OTHERS = 100
+#: Characters of the beginning of a file's name.
+_LONGEST_NAME = 150
 _NO_LAYERS = (
     "the layers that this model was trained on are not stored on this server, so that no map of it can be made; train "
     "it again"
@@ -259,10 +261,11 @@ def remove(map_id: str) -> None:
 
 def file_name(map_id: str) -> str:
     """Return the beginning of the names of a map's files."""
-    row, _ = get(map_id)
-    label = f"-{row.scenario}" if row.scenario else ""
-    label += f"-{row.kind}" if row.kind != SUITABILITY else ""
-    return re.sub(r"[^A-Za-z0-9]+", "-", f"{row.model.species.slug}{label}").strip("-")[:100]
+    found = detail(map_id)
+    parts = [found.species.slug, *([found.kind] if found.kind != SUITABILITY else [])]
+    parts += found.scenarios or ([found.scenario] if found.scenario else [])
+    parts += [f"{name} {'plus' if value > 0 else 'minus'} {abs(value):g}" for name, value in found.shift.items()]
+    return re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(parts))[:_LONGEST_NAME].strip("-.")
 
 
 def first_quantity(map_id: str) -> str:

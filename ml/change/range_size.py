@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -104,10 +106,7 @@ class RangeSize:
         if toward.min() < _FARTHEST:
             self._is_wide = True
             return
-        # Great circles are straight lines on a plane that touches the sphere in the centre.
-        east, north = _axes(self._centre)
-        plane = np.stack([points @ east, points @ north], axis=1) / toward[:, None]
-        self._hull = convex_hull(np.concatenate([self._hull, plane]))
+        self._hull = convex_hull(np.concatenate([self._hull, _on_plane(self._centre, points)]))
 
     def aoo(self) -> dict[str, Any]:
         """Return the area of occupancy; an upper bound where the cells are larger than IUCN's."""
@@ -130,12 +129,60 @@ class RangeSize:
             return {"km2": 0.0, "note": "No cell is suitable."}
         if self._is_wide or self._centre is None or len(self._hull) < 3:
             return {"km2": None, "note": "The suitable cells lie around more than half of the globe."}
-        east, north = _axes(self._centre)
-        points = self._centre + self._hull[:, :1] * east + self._hull[:, 1:] * north
-        lon = np.degrees(np.arctan2(points[:, 1], points[:, 0]))
-        lat = np.degrees(np.arctan2(points[:, 2], np.hypot(points[:, 0], points[:, 1])))
-        area = abs(GEOD.polygon_area_perimeter(lon, lat)[0]) / 1e6
+        area = _polygon_km2(self._centre, self._hull)
         return {"km2": area, "note": "Smallest convex polygon around the suitable cells, on the ellipsoid."}
+
+
+@dataclass(frozen=True)
+class RecordsSize:
+    """AOO and EOO of records.
+
+    Attributes
+    ----------
+    aoo_km2 : float
+    eoo_km2 : float or None
+        None for records around more than half of the globe.
+    """
+
+    aoo_km2: float
+    eoo_km2: float | None
+
+
+def size_of_records(places: Sequence[tuple[float, float]]) -> RecordsSize | None:
+    """Return AOO and EOO of places, or None where there are none.
+
+    Parameters
+    ----------
+    places : sequence of (float, float)
+        Longitude and latitude, degrees of WGS 84.
+    """
+    if not places:
+        return None
+    longitude, latitude = np.asarray(places, np.float64).T
+    aoo = 4.0 * len(np.unique(iucn_cells(longitude, latitude)))
+    points = directions(longitude, latitude)
+    middle = points.mean(axis=0)
+    length = float(np.linalg.norm(middle))
+    if length == 0.0 or (points @ (middle / length)).min() < _FARTHEST:
+        return RecordsSize(aoo, None)
+    hull = convex_hull(_on_plane(middle / length, points))
+    # fewer than three corners have no area
+    return RecordsSize(aoo, _polygon_km2(middle / length, hull) if len(hull) > 2 else 0.0)
+
+
+def _on_plane(centre: Floats, points: Floats) -> Floats:
+    """Return directions on a plane that touches the sphere in the centre, where great circles are straight lines."""
+    east, north = _axes(centre)
+    return np.stack([points @ east, points @ north], axis=1) / (points @ centre)[:, None]
+
+
+def _polygon_km2(centre: Floats, hull: Floats) -> float:
+    """Return the area on the ellipsoid of a polygon of the plane that touches the sphere in the centre."""
+    east, north = _axes(centre)
+    points = centre + hull[:, :1] * east + hull[:, 1:] * north
+    lon = np.degrees(np.arctan2(points[:, 1], points[:, 0]))
+    lat = np.degrees(np.arctan2(points[:, 2], np.hypot(points[:, 0], points[:, 1])))
+    return abs(float(GEOD.polygon_area_perimeter(lon, lat)[0])) / 1e6
 
 
 def _edge(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -7,6 +7,15 @@ from typing import Any
 
 from ml.change.places import wind
 
+NO_RECORDS = (
+    "AOO and EOO are those of suitable cells; a map file has no presence records of which they could be stated."
+)
+#: The same note as this and an earlier version write it.
+NOTES_WITHOUT_RECORDS = (
+    NO_RECORDS,
+    "A map does not contain the presence records, so that AOO and EOO of the records are not stated.",
+)
+
 
 def percent(share: float) -> str:
     """Return a share in words; only nothing is 0 %, and only all is 100 %."""
@@ -59,10 +68,26 @@ def beyond_sentence(label: str, beyond: Mapping[str, Any]) -> str:
     return f"{text}; in {outside} of the area a value is outside its training range."
 
 
+def short_beyond(label: str, beyond: Mapping[str, Any]) -> str:
+    """Return how much of a scenario lies beyond what the model has seen, for a list of scenarios."""
+    return f"{label}: {percent(beyond['area_share'])} of the area lies beyond what the model has seen."
+
+
+def short_exposure(exposure: Mapping[str, Any]) -> str:
+    """Return what becomes of today's suitable area, for a list of scenarios."""
+    if not exposure["cells"]:
+        return "The model calls no cell suitable today."
+    return f"Of today's suitable area, {_parts(exposure)}."
+
+
 def _exposure(label: str, exposure: Mapping[str, Any]) -> str:
     beginning = f"Exposure of today's suitable area under {label}: "
     if not exposure["cells"]:
         return f"{beginning}the model calls no cell suitable today."
+    return f"{beginning}of {area(exposure['area_km2'])}, {_parts(exposure)}."
+
+
+def _parts(exposure: Mapping[str, Any]) -> str:
     parts = [
         f"{percent(exposure['stays']['share'])} stays suitable",
         f"{percent(exposure['lost']['share'])} becomes unsuitable",
@@ -70,7 +95,7 @@ def _exposure(label: str, exposure: Mapping[str, Any]) -> str:
     ]
     if exposure["no_answer"]["cells"]:
         parts.append(f"{percent(exposure['no_answer']['share'])} has no value in the layers of the scenario")
-    return f"{beginning}of {area(exposure['area_km2'])}, {', '.join(parts[:-1])}, and {parts[-1]}."
+    return f"{', '.join(parts[:-1])}, and {parts[-1]}"
 
 
 def agreement_sentence(n: int, agreement: Mapping[str, Any], today_km2: float) -> str:

@@ -13,7 +13,7 @@ from ml.change.maps import MapRef
 from ml.change.places import movement
 from ml.change.quantities import CLASSES, words_of
 from ml.change.range_size import DEFINITIONS
-from ml.change.sentences import agreement_sentence, beyond_sentence, sentences_of
+from ml.change.sentences import NO_RECORDS, agreement_sentence, beyond_sentence, sentences_of
 from ml.projection.quantities import SCALE, Quantity
 from ml.projection.summary import hexadecimal, legend_text, licences_of
 
@@ -22,7 +22,6 @@ _CAVEAT = (
     "figures state exposure to a change of the conditions, not a forecast: dispersal, time and other pressures are not "
     "in them."
 )
-_NO_RECORDS = "A map does not contain the presence records, so that AOO and EOO of the records are not stated."
 _CHANCE = "The model is not better than chance, so that it cannot say anything about any cell."
 
 
@@ -155,7 +154,7 @@ def _notes(refs: Sequence[MapRef]) -> list[str]:
     notes = [] if refs[0].about.better_than_chance else [_CHANCE]
     for ref in refs:
         notes += [f"{ref.label or 'Today'}: {note}" for note in ref.about.notes]
-    return [*dict.fromkeys(notes), _NO_RECORDS]
+    return [*dict.fromkeys(notes), NO_RECORDS]
 
 
 def _sources(refs: Sequence[MapRef]) -> list[Source]:

@@ -53,6 +53,7 @@ def test_from_the_form_to_the_answer_for_a_place(site: str, browser: Browser) ->
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Map").click()
     page.locator("#map-species").select_option(SPECIES)
     page.locator("#map-scenario").select_option(WARMER)
+    expect(page.locator("#map-scenario-note")).to_have_text("4 °C warmer.")
     page.get_by_role("button", name="Make the map").click()
     expect(page.locator("#map-beyond")).to_be_visible(timeout=MAP_MS)
     expect(page.locator("#map-picture")).to_be_hidden()
@@ -64,6 +65,13 @@ def test_from_the_form_to_the_answer_for_a_place(site: str, browser: Browser) ->
     expect(page.locator("[data-legend=suitability]")).to_be_hidden()
     assert page.url.endswith("quantity=verdict")
     expect(page.locator("#status")).to_have_text("The map shows Verdict")
+    # addresses and pictures are those of the shown quantity; the GeoTIFFs are all listed
+    for part in page.locator(".map-address").all():
+        assert (part.text_content() or "").endswith("quantity=verdict")
+    for name in ("Picture with legend (PNG)", "Picture without legend (PNG)"):
+        assert "quantity=verdict" in (page.get_by_role("link", name=name).get_attribute("href") or "")
+    tif = page.get_by_role("link", name="Suitability (GeoTIFF)")
+    assert (tif.get_attribute("href") or "").endswith("quantity=suitability")
 
     # the records of the training as points
     expect(page.locator("#map .map-record")).to_have_count(0)
@@ -104,6 +112,18 @@ def test_from_the_form_to_the_answer_for_a_place(site: str, browser: Browser) ->
     page.locator("#map").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#map-place-text")).not_to_have_value("0, 0")
+    # a cross marks it, and Shift makes small steps
+    assert page.evaluate("getComputedStyle(document.getElementById('map'), '::before').width") == "23px"
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.evaluate(tile) != before
+    shifted = page.evaluate(
+        "new DOMMatrix(getComputedStyle(document.querySelector('#map .leaflet-map-pane')).transform).m41"
+    )
+    page.keyboard.press("Shift+ArrowRight")
+    moved = page.evaluate(
+        "new DOMMatrix(getComputedStyle(document.querySelector('#map .leaflet-map-pane')).transform).m41"
+    )
+    assert shifted - moved == 8
 
     # the complete map is visible without scrolling
     page.set_viewport_size({"width": 1280, "height": 640})

@@ -20,7 +20,7 @@
   if (show) show.hidden = true;
 
   const map = L.map(canvas, {
-    maxZoom: 18, minZoom: 0, attributionControl: false,
+    maxZoom: 18, minZoom: 0, attributionControl: false, zoomSnap: 0.25,
     zoomAnimation: !still, fadeAnimation: !still, markerZoomAnimation: !still,
   });
   L.control.scale({ imperial: false }).addTo(map);
@@ -31,7 +31,7 @@
     if (!canvas.dataset.extent) return;
     let [west, south, east, north] = canvas.dataset.extent.split(",").map(Number);
     if (east <= west) east += 360;
-    map.fitBounds([[Math.max(south, -85), west], [Math.min(north, 85), east]], { animate: false });
+    map.fitBounds([[Math.max(south, -85), west], [Math.min(north, 85), east]], { animate: false, padding: [8, 8] });
   }
 
   let tiles = null;
@@ -99,9 +99,19 @@
       const address = new URL(location.href);
       address.searchParams.set("quantity", select.value);
       history.replaceState(history.state, "", address);
+      followQuantity(select.value);
       drawTiles();
       say(`The map shows ${select.selectedOptions[0].textContent.trim()}`);
     });
+  }
+
+  // links and addresses that the server has written for the quantity of the map
+  function followQuantity(quantity) {
+    for (const part of document.querySelectorAll("[data-follows-quantity]")) {
+      const changed = (text) => text.replace(/([?&]quantity=)[a-z_]+/, (_, name) => name + quantity);
+      if (part.hasAttribute("href")) part.setAttribute("href", changed(part.getAttribute("href")));
+      else part.textContent = changed(part.textContent);
+    }
   }
 
   // the records that the model was trained on
@@ -220,9 +230,24 @@
     ask(placeText.value);
   }
   map.on("click", (event) => askAt(event.latlng));
+  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  const fineStep = 8;
   canvas.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target === canvas) askAt(map.getCenter());
-  });
+    if (event.target !== canvas) return;
+    if (event.key === "Enter") askAt(map.getCenter());
+    // Leaflet's own step with Shift is three times as large as without
+    if (event.shiftKey && event.key in steps) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      map.panBy(steps[event.key].map((part) => part * fineStep), { animate: false });
+    }
+  }, { capture: true });
+  // of a comparison: today or one of its scenarios
+  if (placeForm.elements.scenario.type !== "hidden") {
+    placeForm.elements.scenario.addEventListener("change", () => {
+      if (mark) ask(placeText.value);
+    });
+  }
   placeForm.addEventListener("submit", (event) => {
     event.preventDefault();
     ask(placeText.value);

@@ -10,6 +10,9 @@ import pytest
 import rasterio
 
 from app import create_app
+from app.maps.change_schemas import ChangeContent
+from app.maps.comparisons import lines_of
+from ml.change.sentences import percent
 from tests.contract.conftest import WHEATEAR, make_settings
 from tests.contract.maps.conftest import API, copy_of, start
 from tests.contract.trainings.conftest import work
@@ -135,6 +138,48 @@ def test_the_page_says_what_lies_beyond_first(compared):
     assert listed.count("<a ") == 1
 
 
+def test_the_page_leads_to_the_compared_maps_and_to_answers_for_the_scenario(compared):
+    client, (address, shifted) = compared
+    maps = {
+        (one["scenario"], str(one["shift"])): one for one in client.get(API).json["items"] if one["kind"] != "change"
+    }
+    today, later = maps[None, "{}"]["id"], maps[WARMER, "{}"]["id"]
+    cooler = maps[None, str({"temperature": -1.5})]["id"]
+    for which, ids in ((address, [today, later]), (shifted, [today, cooler])):
+        page = client.get(which.removeprefix("/api/v1")).text
+        listed = page[page.index('class="map-others"') :].split("</ul>")[0]
+        assert re.findall(r'href="/maps/([0-9a-f-]+)"', listed) == ids
+    assert "training (today), Temperature −1.5 °C" in listed
+    page = client.get(address.removeprefix("/api/v1")).text
+    select = page[page.index('id="map-place-scenario"') :].split("</select>")[0]
+    assert re.findall(r'value="([^"]*)"( selected)?', select) == [(WARMER, " selected"), ("", "")]
+    assert "/vsicurl/" in page
+    assert "SSP585-2081-2100-change.tif" in client.get(f"{address}.tif").headers["Content-Disposition"]
+    assert "temperature-minus-1.5-change.tif" in client.get(f"{shifted}.tif").headers["Content-Disposition"]
+
+
+def test_the_suitable_area_of_a_scenario_is_accounted_for(compared):
+    client, (address, _) = compared
+    content = ChangeContent.model_validate(client.get(address).json["content"])
+    one, (line,) = content.scenarios[0], lines_of(content)
+    parts = one.classes["stable"]["area_km2"] + one.classes["gain"]["area_km2"] + line.unjudged_km2
+    assert parts == pytest.approx(one.suitable["area_km2"], rel=1e-12)
+    page = " ".join(client.get(address.removeprefix("/api/v1")).text.split())
+    assert "have an AOO of" in page
+    assert "not stated" not in page
+
+
+def test_the_head_of_many_scenarios_is_compact(compared):
+    client, (address, _) = compared
+    content = client.get(address).json["content"]
+    one = content["scenarios"][0]
+    content["scenarios"] = [one | {"label": f"S{number}"} for number in range(5)]
+    lines = lines_of(ChangeContent.model_validate(content))
+    assert [line.beyond.split(":")[0] for line in lines] == ["S0", "S1", "S2", "S3", "S4"]
+    stays = one["exposure"]["stays"]["share"]
+    assert lines[0].exposure.startswith(f"Of today's suitable area, {percent(stays)} stays suitable, ")
+
+
 @pytest.mark.parametrize(
     ("body", "pointer", "text"),
     [
@@ -182,6 +227,35 @@ def test_the_form_without_javascript(layered):
     found = client.get(f"/api/v1{started.headers['Location']}").json
     assert (found["scenarios"], found["shift"]) == ([WARMER], {"temperature": 1.5})
     assert "Maps that are missing are computed first" in client.get(started.headers["Location"]).text
+
+
+def test_the_form_ignores_no_choice(layered):
+    client = layered.test_client()
+    data = {"species": WHEATEAR, "scenarios": WARMER, "shift-temperature": "1.5"}
+    # ticks belong to the other button
+    refused = client.post("/map", data=data)
+    assert refused.status_code == 422
+    assert "Ticked scenarios are for a comparison: choose Show the change" in refused.text
+    assert f'value="{WARMER}" checked' in refused.text
+    assert 'value="1.5"' in refused.text
+    assert client.get(API).json["items"] == []
+    # the scenario of the list is compared, with a stated change and without
+    for shift, more in (({"temperature": 1.5}, {"shift-temperature": "1.5"}), ({}, {})):
+        started = client.post("/map", data={"species": WHEATEAR, "kind": "change", "scenario": WARMER, **more})
+        assert started.status_code == 303
+        found = client.get(f"/api/v1{started.headers['Location']}").json
+        assert (found["scenarios"], found["shift"]) == ([WARMER], shift)
+    # ticked too, it is compared once
+    data = {"species": WHEATEAR, "kind": "change", "scenario": WARMER, "scenarios": WARMER}
+    assert client.post("/map", data=data).headers["Location"] == started.headers["Location"]
+
+
+def test_the_note_of_the_scenario_stands_below_the_list(layered):
+    client = layered.test_client()
+    note = re.compile(r'id="map-scenario-note"[^>]*>([^<]*)<')
+    for query, text in (("", ""), (f"&scenario={WARMER}", "4 °C warmer.")):
+        (match,) = note.findall(client.get(f"/map?species={WHEATEAR}{query}").text)
+        assert match == text
 
 
 def test_a_comparison_that_fails_leaves_no_files(layered):

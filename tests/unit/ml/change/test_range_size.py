@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ml.change.places import Centre, movement, wind
-from ml.change.range_size import convex_hull, iucn_cells
+from ml.change.range_size import RecordsSize, convex_hull, iucn_cells, size_of_records
 
 
 def test_hull_of_points_inside_and_on_the_sides():
@@ -66,3 +66,22 @@ def test_bearings():
     assert [wind(bearing) for bearing in (0, 44, 90, 181, 350, 359.9)] == [
         *("north", "north-east", "east", "south", "north", "north"),
     ]
+
+
+def test_the_size_of_records():
+    # a triangle at the equator: half of 111.320 by 110.574 km
+    triangle = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]
+    size = size_of_records([*triangle, (0.0, 0.0), (0.2, 0.2)])
+    assert size is not None
+    assert size.aoo_km2 == 16.0
+    assert size.eoo_km2 == pytest.approx(0.5 * 111.320 * 110.574, rel=2e-3)
+    # the same across the antimeridian
+    turned = size_of_records([((x + 359.5) % 360 - 180, y) for x, y in triangle])
+    assert turned is not None
+    assert turned.eoo_km2 == pytest.approx(size.eoo_km2, rel=1e-9)
+
+
+def test_the_size_of_few_and_of_far_records():
+    assert size_of_records([]) is None
+    assert size_of_records([(10.0, 50.0)]) == RecordsSize(4.0, 0.0)
+    assert size_of_records([(0.0, 0.0), (180.0, 0.0), (90.0, 0.0)]) == RecordsSize(12.0, None)
