@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ml.batch.chunks import Rows
 from ml.records.coordinate_text import Axis, parse_coordinate
-from ml.records.synonyms import METRES, SYNONYMS, split_hemisphere
+from ml.records.synonyms import METRES, SYNONYMS, plain_label, split_hemisphere
 
 _TERMS = {"latitude": "decimalLatitude", "longitude": "decimalLongitude"}
 _SCENARIO = "scenario"
+# "Y_wgs (N)": `split_hemisphere` divides names of degrees only
+_NORTH_OR_EAST = re.compile(r"(.+?)[\s_.]*[(\[]\s*[°º]?\s*(?:n|e|north|east)\s*[)\]]", re.IGNORECASE)
 # Rows whose values tell degrees from metres.
 _MOST_VALUES = 1_000
 
@@ -100,6 +103,8 @@ def _usual(header: Sequence[str], axis: Axis) -> str | None:
 def _plain(name: str) -> str:
     """Return the plain name of a column; "" for one whose numbers count to the south or west."""
     plain, sign = split_hemisphere(name)
+    if sign == 0 and (match := _NORTH_OR_EAST.fullmatch(name.strip())) is not None:
+        return plain_label(match[1])
     return plain if sign >= 0 else ""
 
 
