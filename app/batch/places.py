@@ -14,8 +14,8 @@ from ml.layers.stored import LayerStore, UnknownScenarioError
 from ml.layers.stored_index import StoredLayersError
 
 #: How the columns of places are named, by the field that a table came in.
-HOW_ON_PAGE = "under “Columns of places”"
-HOW_BY_API = "with latitude= and longitude= in the address or the form"
+HOW_ON_PAGE = "under “Columns of places”, or give a column for each predictor"
+HOW_BY_API = "with latitude= and longitude= in the address or the form, or give a column for each predictor"
 
 
 def with_places(selection: Selection, table: Rows, options: PlaceOptions, how: str) -> Selection:
@@ -43,7 +43,10 @@ def with_places(selection: Selection, table: Rows, options: PlaceOptions, how: s
     cards = [subject.artifact.card for subject in selection.subjects]
     have_layers = options.is_stated or all(store_or_none(card) is not None for card in cards)
     if places is None:
-        if not have_layers or not header:
+        in_lower_case = {name.lower() for name in header}
+        # a column that differs in case alone is named by the message about conditions
+        is_similar = any(one.name.lower() in in_lower_case for one in selection.predictors)
+        if not have_layers or not header or (is_similar and not options.is_stated):
             return selection
         raise ValidationFailed([("/latitude", no_place_columns(table.name, how))])
     missing = [

@@ -145,8 +145,8 @@ def _places(table: Rows, subjects: list[Subject], options: argparse.Namespace) -
     if options.layer_store is None:
         if stated.is_stated:
             raise ValueError("--latitude, --longitude, --scenario and --scenario-column need --layer-store")
-        names = {one.name for subject in subjects for one in subject.predictors}
-        if table.header and not names.intersection(table.header):
+        names = {one.name.lower() for subject in subjects for one in subject.predictors}
+        if table.header and not names.intersection(name.lower() for name in table.header):
             missing = missing_columns(subjects[0].predictors, table.header)
             raise ValueError(
                 f"{table.name} has no column {name_missing(missing, table.header)}; for a table of places, name the "

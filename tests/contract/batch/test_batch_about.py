@@ -117,7 +117,10 @@ def test_where_no_place_is_found_every_face_says_how_to_name_columns(hills, arti
     (error,) = send(web, content).json["errors"]
     assert error["pointer"] == "/latitude"
     sentence = "has no column latitude or longitude; name them"
-    assert error["detail"] == f"the table {sentence} with latitude= and longitude= in the address or the form"
+    assert error["detail"] == (
+        f"the table {sentence} with latitude= and longitude= in the address or the form, or give a column for each "
+        "predictor"
+    )
     form = {"species": WHEATEAR, "action": "check", "file": (io.BytesIO(content), "sites.csv")}
     page = web.post("/batch", data=form, content_type="multipart/form-data").get_data(as_text=True)
     assert f"sites.csv {sentence} under “Columns of places”" in page
@@ -126,6 +129,14 @@ def test_where_no_place_is_found_every_face_says_how_to_name_columns(hills, arti
     assert f"sites.csv {sentence} with --latitude and --longitude" in capsys.readouterr().err
     assert predict(tmp_path, artifacts, content) == 2
     assert "for a table of places, name the stored layers of the study with --layer-store" in capsys.readouterr().err
+
+
+def test_a_predictor_that_differs_in_case_is_named(hills, artifacts, tmp_path, capsys):
+    web, _ = hills
+    content = b"Trees,a\n1,2\n"
+    assert "trees (it has Trees)" in send(web, content).json["errors"][0]["detail"]
+    assert predict(tmp_path, artifacts, content) == 2
+    assert "trees (it has Trees)" in capsys.readouterr().err
 
 
 def test_rows_of_json_with_coordinates_beside_location_are_explained(hills):

@@ -255,7 +255,12 @@ def test_the_preview_shows_the_columns_of_places_and_the_answers_show_the_layers
     assert f"<td>2 (line&nbsp;3)</td><td>location</td><td>10° N, 100° E: {OUTSIDE}" in page
     fields = {"species": WHEATEAR, "action": "answer", "text": content.decode(), "scenario": WARMER}
     page = web.post("/batch", data=fields).get_data(as_text=True)
-    assert "Row 1 (line&nbsp;2)" in page and "temperature 14.1" in page and OUTSIDE in page
+    assert (
+        "Row 1 (line&nbsp;2)" in page
+        and 'title="temperature">' in page
+        and "</span> 14.1&nbsp;" in page
+        and OUTSIDE in page
+    )
     page = web.post("/batch", data={**fields, "scenario": "no such"}).get_data(as_text=True)
     assert 'id="batch-scenario-error"' in page
 
