@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from app.batch.schemas import BatchParameters
 from app.batch.selection import Selection
+from app.batch.shown import scenario_labels
 from app.batch.storage import clean_name
 from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry, StudyEntry
@@ -206,7 +207,7 @@ def preview(selection: Selection, rows: Rows) -> Preview:
         n_rows=len(first),
         is_cut=is_cut,
         places=_place_uses(places, columns),
-        scenarios=_scenarios(selection),
+        scenarios=scenario_labels(selection) if places is not None else [],
         uses=uses,
         others=[name for name in rows.header if name not in names],
         header=rows.header,
@@ -247,11 +248,6 @@ def _place_uses(places: PlaceColumns | None, columns: Mapping[str, Sequence[str]
         return []
     parts = {"Latitude": places.latitude, "Longitude": places.longitude, "Scenario": places.scenario_column}
     return [PlaceUse(label, name, columns[name][0]) for label, name in parts.items() if name]
-
-
-def _scenarios(selection: Selection) -> list[str]:
-    lists = [subject.store.scenarios for subject in selection.subjects if subject.store is not None]
-    return [label for label in lists[0] if all(label in several for several in lists)] if lists else []
 
 
 def example_row(selection: Selection) -> dict[str, str]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 from flask import Response
 
 from app.batch import form, service, storage
 from app.batch.form import BatchForm, example_row
-from app.batch.places import with_places
+from app.batch.places import HOW_ON_PAGE, with_places
 from app.batch.problems import readable
 from app.batch.schemas import MOST_ROWS
 from app.batch.selection import Selection, choose
 from app.batch.service import Answers
+from app.batch.shown import scenario_labels, shown_answers
 from app.batch.storage import Draft
 from app.batch.uploads import LONGEST_TEXT, limit
 from app.catalogue import snapshot
@@ -23,6 +24,7 @@ from app.studies.storage import size_text
 from app.web.faces import Reply, render, settings
 from ml.batch.answering import check_header
 from ml.batch.run import output_rows, write_csv
+from ml.batch.summary import ERROR, errors_text
 from ml.batch.table import TableFile
 from ml.spreadsheets import without_formula
 
@@ -33,12 +35,14 @@ _MOST_SHOWN = 20
 _PASTED = "pasted table"
 
 
-def reply(filled: BatchForm, status: int = 200, **context: object) -> Reply:
+def reply(filled: BatchForm, status: int = 200, *, labels: Sequence[str] = (), **context: object) -> Reply:
     """Return the form with its messages.
 
     Template context: ``form`` BatchForm, ``choices`` species by study, ``limit`` of a table, ``most_rows``,
     ``has_jobs`` whether larger tables become jobs, ``preview`` Preview or None, ``data`` BatchAnswer or None,
-    ``shown`` the first answers, ``names`` of the species by slug, ``fits`` whether the answers come at once.
+    ``shown`` list of ShownAnswer, ``site`` the column that identifies rows, ``errors`` a sentence, ``models`` and
+    ``scenarios`` of the answers, ``labels`` of scenarios that the form offers as ``scenario_options``, ``names`` of the
+    species by slug, ``fits`` whether the answers come at once.
     """
     known: dict[str, object] = {
         "form": filled,
@@ -49,10 +53,26 @@ def reply(filled: BatchForm, status: int = 200, **context: object) -> Reply:
         "preview": None,
         "shown": [],
         "names": {},
+        "labels": labels,
         "fits": True,
     }
+    labels = list(labels)
+    if labels and filled.scenario and filled.scenario not in labels:
+        # shown beside its message
+        labels.append(filled.scenario)
+    known["scenario_options"] = [("", "Training conditions (today)"), *((label, label) for label in labels)]
     data = context.pop("data", None)
     return Reply(data, status, known | context)  # type: ignore[arg-type]
+
+
+def first_form(species: list[str]) -> Reply:
+    """Return the form before anything is sent, with the scenarios of the species that its address names."""
+    filled = BatchForm(species=species)
+    try:
+        return reply(filled, labels=scenario_labels(_choose(filled)) if species else [])
+    except AppError:
+        # the form says so when it is sent
+        return reply(filled)
 
 
 def handle(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStack) -> Response:
@@ -65,22 +85,29 @@ def handle(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStack)
     if started is not None:
         # a form that was sent twice starts one job
         return Response(status=303, headers={"Location": f"/jobs/{started.id}"})
+    labels: list[str] = []
     try:
         selection = _choose(filled)
+        labels = scenario_labels(selection)
         table, draft = _table(filled, stored, stack)
         with readable("/rows"):
-            selection = with_places(selection, table.header, filled.options().places)
+            selection = with_places(selection, table, filled.options().places, HOW_ON_PAGE)
             shown = form.preview(selection, table)
             fits = service.fits_at_once(table, len(selection.subjects))
             _keep(filled, table, draft, fits)
             check_header(selection.subjects, table.header, table.name, selection.places)
         if not wants_answers:
-            return render(reply(filled, preview=shown, fits=fits, names=_names(selection)), *_PAGE)
+            names = _names(selection)
+            return render(reply(filled, preview=shown, fits=fits, names=names, labels=labels), *_PAGE)
         if fits:
             answers = service.answer_now(selection, table, "/rows")
             data = service.as_answer(selection, answers)
             first = data.items[:_MOST_SHOWN]
-            return render(reply(filled, data=data, shown=first, preview=None, names=_names(selection)), *_PAGE)
+            errors = errors_of(answers.summary.counts, data.n_rows)
+            site, shown_rows = shown_answers(selection, answers, first)
+            context: dict[str, object] = {"shown": shown_rows, "site": site, "errors": errors}
+            context |= {"scenarios": data.scenarios, "models": data.models, "names": _names(selection)}
+            return render(reply(filled, 200, labels=labels, data=data, **context), *_PAGE)
         job = service.start(selection, draft, service.key_of_form(draft.id))
         return Response(status=303, headers={"Location": f"/jobs/{job.id}"})
     except OutsideArea:
@@ -88,7 +115,7 @@ def handle(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStack)
     except AppError as error:
         _add(filled, error)
         names = _names(selection) if selection is not None else {}
-        return render(reply(filled, error.status, preview=shown, names=names), *_PAGE)
+        return render(reply(filled, error.status, preview=shown, names=names, labels=labels), *_PAGE)
 
 
 def download(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStack) -> Response:
@@ -98,7 +125,7 @@ def download(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStac
         selection = _choose(filled)
         table, draft = _table(filled, stored, stack)
         with readable("/rows"):
-            selection = with_places(selection, table.header, filled.options().places)
+            selection = with_places(selection, table, filled.options().places, HOW_ON_PAGE)
             fits = service.fits_at_once(table, len(selection.subjects))
             _keep(filled, table, draft, fits)
         if not fits:
@@ -107,16 +134,16 @@ def download(stored: Draft | None, fields: dict[str, list[str]], stack: ExitStac
     except AppError as error:
         _add(filled, error)
         return render(reply(filled, error.status), *_PAGE)
-    return _csv(selection, answers, Path(draft.name).stem)
+    return _csv(selection, answers, service.download_name(draft.name, answers.summary.scenarios))
 
 
-def _csv(selection: Selection, answers: Answers, stem: str) -> Response:
+def _csv(selection: Selection, answers: Answers, name: str) -> Response:
     stream = io.StringIO(newline="")
     write_csv(stream, [[without_formula(name) for name in (*answers.rows.header, *answers.columns)]], guard=False)
     for chunk, texts in answers.chunks:
         write_csv(stream, output_rows(chunk, texts, selection.slugs), guard=True)
     response = Response(stream.getvalue(), content_type="text/csv; charset=utf-8")
-    response.headers.set("Content-Disposition", "attachment", filename=f"{stem}-answers.csv")
+    response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
 
 
@@ -177,6 +204,12 @@ def names_of(slugs: list[str]) -> dict[str, str]:
     """Return the scientific names of species by their slugs."""
     known = {entry.slug: entry.scientific_name for entry in snapshot.current().species}
     return {slug: known.get(slug, slug) for slug in slugs}
+
+
+def errors_of(counts: Mapping[str, Mapping[str, int]], n_rows: int) -> str:
+    """Return how many rows have an error instead of an answer; "" where there is none."""
+    is_any = any(one.get(ERROR) for one in counts.values())
+    return errors_text(counts, n_rows, names_of(list(counts))) if is_any else ""
 
 
 def _names(selection: Selection) -> dict[str, str]:

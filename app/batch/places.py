@@ -8,13 +8,26 @@ from collections.abc import Sequence
 from app.batch.selection import Selection
 from app.errors import Unavailable, ValidationFailed
 from app.places.stores import log, store_for, store_or_none
-from ml.batch.place_columns import PlaceColumns, PlaceOptions, find_place_columns
+from ml.batch.chunks import Rows
+from ml.batch.place_columns import PlaceColumns, PlaceOptions, find_place_columns, no_place_columns
 from ml.layers.stored import LayerStore, UnknownScenarioError
 from ml.layers.stored_index import StoredLayersError
 
+#: How the columns of places are named, by the field that a table came in.
+HOW_ON_PAGE = "under “Columns of places”, or give a column for each predictor"
+HOW_BY_API = "with latitude= and longitude= in the address or the form, or give a column for each predictor"
 
-def with_places(selection: Selection, header: Sequence[str], options: PlaceOptions) -> Selection:
+
+def with_places(selection: Selection, table: Rows, options: PlaceOptions, how: str) -> Selection:
     """Return a selection for a table: of places where the user says so, or where no column is a predictor.
+
+    Parameters
+    ----------
+    selection : Selection
+    table : Rows
+    options : PlaceOptions
+    how : str
+        How the user names the columns, as the end of a sentence.
 
     Raises
     ------
@@ -23,13 +36,19 @@ def with_places(selection: Selection, header: Sequence[str], options: PlaceOptio
     Unavailable
         The layers are damaged.
     """
+    header = table.header
     if not options.is_stated and any(one.name in header for one in selection.predictors):
         return selection
-    places = find_place_columns(header, options)
+    places = find_place_columns(table, options)
+    cards = [subject.artifact.card for subject in selection.subjects]
+    have_layers = options.is_stated or all(store_or_none(card) is not None for card in cards)
     if places is None:
-        if not options.is_stated:
+        in_lower_case = {name.lower() for name in header}
+        # a column that differs in case alone is named by the message about conditions
+        is_similar = any(one.name.lower() in in_lower_case for one in selection.predictors)
+        if not have_layers or not header or (is_similar and not options.is_stated):
             return selection
-        raise ValidationFailed([("/latitude", "name the columns of latitudes and of longitudes")])
+        raise ValidationFailed([("/latitude", no_place_columns(table.name, how))])
     missing = [
         (name, column)
         for name in ("latitude", "longitude", "scenario_column")
@@ -37,10 +56,16 @@ def with_places(selection: Selection, header: Sequence[str], options: PlaceOptio
     ]
     if missing:
         raise ValidationFailed([(f"/{name}", f"the table has no column {column}") for name, column in missing])
-    cards = [subject.artifact.card for subject in selection.subjects]
-    if not options.is_stated and any(store_or_none(card) is None for card in cards):
-        return selection
-    return at_places(selection, places)
+    return at_places(selection, places) if have_layers else selection
+
+
+def check_places_of_rows(selection: Selection, header: Sequence[str]) -> None:
+    """Raise ValidationFailed where rows of JSON have neither conditions nor places, for species with layers."""
+    if any(one.name in header for one in selection.predictors):
+        return
+    if all(store_or_none(subject.artifact.card) is not None for subject in selection.subjects):
+        text = 'have no predictor and no place; give each row conditions, or "location": {"latitude", "longitude"}'
+        raise ValidationFailed([("/rows", text)])
 
 
 def at_places(selection: Selection, places: PlaceColumns) -> Selection:

@@ -147,6 +147,12 @@ class BatchItem(BaseModel):
     environment: dict[str, float | str | None] | None = Field(
         None, description="For a place: the values that the layers have there, by predictor; null for conditions."
     )
+    scenario: str | None = Field(
+        None,
+        description="For a place: the label of its scenario; null for the training conditions, and for conditions.",
+    )
+    model: str = Field(description="Id of the model.")
+    threshold: float
     error: str | None = Field(description="Why there is no answer; null where there is one.")
 
 
@@ -160,6 +166,22 @@ class VerdictCounts(BaseModel):
     unsuitable: int = 0
     cannot_say: int = 0
     error: int = Field(0, description="Rows without an answer.")
+
+
+class ModelUsed(BaseModel):
+    """What the answers of one species are for."""
+
+    species: str = Field(description="Slug.")
+    model: str = Field(description="Id of the model.")
+    threshold: float
+    rule: str = Field(description="Rule of the threshold: maxSSS, P10, MTP, or own.")
+
+
+class ScenarioCount(BaseModel):
+    """The places of one scenario."""
+
+    scenario: str | None = Field(description="Label; null for the training conditions.")
+    places: int
 
 
 class CellProblem(BaseModel):
@@ -177,8 +199,10 @@ class BatchAnswer(BaseModel):
     """The answers to a batch."""
 
     n_rows: int
-    n_errors: int = Field(description="Rows with an error.")
+    n_errors: int = Field(description="Rows with an error for one of the species at least.")
     counts: list[VerdictCounts]
+    models: list[ModelUsed] = Field(description="Model and threshold of each species.")
+    scenarios: list[ScenarioCount] = Field(description="Scenarios of the places; empty for conditions.")
     items: list[BatchItem] = Field(description="In the order of the rows, and for each row in that of the species.")
     problems: list[CellProblem] = Field(description="The first 50 cells, places and rows that cannot be used.")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +20,8 @@ from app.batch.schemas import (
     BatchAnswer,
     BatchItem,
     CellProblem,
+    ModelUsed,
+    ScenarioCount,
     VerdictCounts,
 )
 from app.batch.selection import Selection
@@ -29,10 +33,12 @@ from app.jobs.tables import FINISHED, Job
 from app.limits.limiter import charge_answers
 from app.telemetry.logs import note
 from app.web.faces import settings
-from ml.batch.answer_columns import LAYER
-from ml.batch.answering import Answering, Subject, Summary, check_header, columns_of_numbers
+from ml.batch.answer_columns import LAYER, context_columns
+from ml.batch.answering import Answering, Subject, check_header, columns_of_numbers
 from ml.batch.chunks import Chunk, Rows
+from ml.batch.conditions import TRAINING
 from ml.batch.place_columns import PlaceColumns
+from ml.batch.summary import Summary
 from ml.batch.table import Overview, look_through
 from ml.layers.stored_index import StoredLayersError
 
@@ -117,11 +123,14 @@ def look_over(selection: Selection, rows: Rows) -> Overview:
 def as_answer(selection: Selection, answers: Answers) -> BatchAnswer:
     """Return answers as the API shows them."""
     items: list[BatchItem] = []
+    of_places = selection.places is not None
     for chunk, texts in answers.chunks:
         for position, several in enumerate(texts):
             place = {"row": chunk.first + position, "line": chunk.line_of(position)}
             items += [
-                BatchItem.model_validate({**place, "species": subject.slug, **_values(one, answers, subject)})
+                BatchItem.model_validate(
+                    {**place, "species": subject.slug, **_values(one, answers, subject, of_places=of_places)}
+                )
                 for subject, one in zip(selection.subjects, several, strict=True)
             ]
     problems = [
@@ -133,9 +142,37 @@ def as_answer(selection: Selection, answers: Answers) -> BatchAnswer:
         n_rows=summary.n_rows,
         n_errors=summary.n_bad,
         counts=counts_of(summary.counts),
+        models=models_of(summary.models),
+        scenarios=scenarios_of(summary.scenarios),
         items=items,
         problems=problems,
     )
+
+
+def download_name(table: str, scenarios: Mapping[str, int]) -> str:
+    """Return the name of the file of answers, as ``sites-A1B-2070-2099-answers.csv``.
+
+    Parameters
+    ----------
+    table : str
+        Name of the table.
+    scenarios : mapping of str to int
+        As in `ml.batch.summary.Summary.scenarios`: the name has the scenario of all places, if they have one.
+    """
+    stem = (table.rpartition(".")[0] or table).removeprefix("the ")
+    label = next(iter(scenarios)) if len(scenarios) == 1 else TRAINING
+    scenario = "" if label == TRAINING else re.sub(r"[^\w.]+", "-", label).strip("-.")[:60]
+    return f"{stem}-{scenario}-answers.csv" if scenario else f"{stem}-answers.csv"
+
+
+def models_of(models: Any) -> list[ModelUsed]:
+    """Return the models of a summary."""
+    return [ModelUsed(**one) for one in models]
+
+
+def scenarios_of(scenarios: dict[str, int]) -> list[ScenarioCount]:
+    """Return the scenarios of a summary; None stands for the training conditions."""
+    return [ScenarioCount(scenario=None if label == TRAINING else label, places=n) for label, n in scenarios.items()]
 
 
 def counts_of(counts: Any) -> list[VerdictCounts]:
@@ -143,12 +180,19 @@ def counts_of(counts: Any) -> list[VerdictCounts]:
     return [VerdictCounts(species=slug, **by_verdict) for slug, by_verdict in counts.items()]
 
 
-def _values(texts: tuple[str, ...], answers: Answers, subject: Subject) -> dict[str, object]:
+def _values(texts: tuple[str, ...], answers: Answers, subject: Subject, *, of_places: bool) -> dict[str, object]:
     """Return the values that the texts of an answer stand for."""
     values: dict[str, object] = {}
+    # the names of these columns depend on those of the table
+    context = dict(zip(reversed(context_columns((), of_places=of_places)), reversed(texts), strict=False))
+    label = context.get("scenario")
+    values |= {"scenario": None if label in ("", TRAINING) else label}
+    values |= {"model": context["model"], "threshold": float(context["threshold"])}
+    texts = texts[: -len(context)]
+    columns = answers.columns[: -len(context)]
     layers: dict[str, float | str | None] = {}
     types = {one.name: one.type for one in subject.predictors}
-    for name, text in zip(answers.columns[-len(texts) :], texts, strict=True):
+    for name, text in zip(columns[-len(texts) :], texts, strict=True):
         if name.startswith(LAYER):
             layer = name.removeprefix(LAYER)
             if layer in types:

@@ -22,9 +22,10 @@ from app.studies.storage import BLOCK, RESERVE, size_text
 from app.web.faces import settings
 from app.workbench import runner
 from app.workbench.runner import WorkbenchError
+from ml.batch.table import ZIP
 
 INPUT, RESULT, SUMMARY, PLAN = "input.csv", "answers.csv", "summary.json", "plan.json"
-_WORKBOOK, _ZIP = "workbook.xlsx", b"PK\x03\x04"
+_WORKBOOK = "workbook.xlsx"
 #: Seconds after which answers are removed, and tables that were not started.
 LIFE_S, DRAFT_LIFE_S = 7 * 24 * 3600, 24 * 3600
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -153,7 +154,7 @@ def _unpack_workbook(folder: Path, name: str) -> None:
     """Replace a workbook by the CSV of its sheet, where files of users are opened by this server."""
     path = folder / INPUT
     with path.open("rb") as stream:
-        if stream.read(len(_ZIP)) != _ZIP or not settings().allows_changes:
+        if stream.read(len(ZIP)) != ZIP or not settings().allows_changes:
             return
     path.replace(folder / _WORKBOOK)
     payload = {"folder": str(folder.resolve()), "name": _WORKBOOK, "output": str(path.resolve())}

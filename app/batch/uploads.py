@@ -13,6 +13,8 @@ from app.studies.multipart import FormFile, parts
 from app.web import body_limits
 from app.web.faces import settings
 
+#: Name of a table that came without one, for messages.
+UNNAMED = "the table"
 #: Media types of a table.
 TABLES = (
     "text/csv",
@@ -41,7 +43,7 @@ def body_table(stack: ExitStack) -> Draft:
     # refused before the first byte is read
     if length is None or length <= most:
         body_limits.allow(most)
-    return stack.enter_context(storage.received(request.stream, "table.csv", most, length))
+    return stack.enter_context(storage.received(request.stream, UNNAMED, most, length))
 
 
 def form_table(stack: ExitStack) -> tuple[Draft | None, dict[str, list[str]]]:

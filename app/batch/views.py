@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request, send_file
 
 from app.batch import pages as parts
 from app.batch import service, storage, uploads
-from app.batch.places import at_places, with_places
+from app.batch.places import HOW_BY_API, at_places, check_places_of_rows, with_places
 from app.batch.problems import readable
 from app.batch.rows import LATITUDE, LONGITUDE, SCENARIO, listed_rows
 from app.batch.schemas import BatchParameters, BatchQuery, BatchReply, VerdictCounts
@@ -71,6 +71,8 @@ def answer() -> Reply:
                 selection = at_places(selection, columns)
             elif query.scenario is not None:
                 raise ValidationFailed([("/scenario", "belongs to a location, which is missing")])
+            else:
+                check_places_of_rows(selection, rows.header)
             if service.fits_at_once(rows, len(selection.subjects)):
                 return _answers(selection, rows, "/rows")
             with readable("/rows"):
@@ -96,7 +98,7 @@ def answer() -> Reply:
         selection = choose(parameters.species, parameters)
         with readable("/file"):
             table = TableFile(draft.path, draft.name)
-            selection = with_places(selection, table.header, parameters.places)
+            selection = with_places(selection, table, parameters.places, HOW_BY_API)
             fits = service.fits_at_once(table, len(selection.subjects))
             check_header(selection.subjects, table.header, table.name, selection.places)
         if fits:
@@ -132,7 +134,7 @@ def _started(selection: Selection, draft: Draft, key: str | None, *, is_rows: bo
 @faces("batch/page.html", "batch/_batch.html")
 def page() -> Reply:
     """Show the form. Template context: as of `app.batch.pages.reply`."""
-    return parts.reply(parts.BatchForm(species=request.args.getlist("species")[:200]))
+    return parts.first_form(request.args.getlist("species")[:200])
 
 
 @pages.post("/batch")
@@ -182,7 +184,8 @@ def _plain(text: str) -> str | float:
 def detail(batch_id: str) -> Reply:
     """Show what the rows of a job got.
 
-    Template context: ``counts`` list of VerdictCounts, ``summary``, ``table`` its name, ``names`` of the species,
+    Template context: ``counts`` list of VerdictCounts, ``models`` list of ModelUsed, ``scenarios`` list of
+    ScenarioCount, ``errors`` a sentence, ``summary``, ``table`` its name, ``names`` of the species,
     ``address`` of the download, ``days`` that the answers stay.
     """
     summary = storage.read_json(storage.folder_of(batch_id) / storage.SUMMARY)
@@ -193,6 +196,9 @@ def detail(batch_id: str) -> Reply:
     context: dict[str, object] = {
         "summary": summary,
         "counts": counts,
+        "models": service.models_of(summary.get("models", [])),
+        "scenarios": service.scenarios_of(summary.get("scenarios", {})),
+        "errors": parts.errors_of(summary["counts"], summary["n_rows"]),
         "table": plan.name,
         "names": parts.names_of(plan.species),
         "address": f"/batch/{batch_id}/answers.csv",
@@ -208,7 +214,6 @@ def download(batch_id: str) -> Response:
     plan = storage.plan_of(batch_id)
     if plan is None or not path.is_file():
         raise NotFound("There are no answers at this address: they are removed after a week.")
-    stem = plan.name.rpartition(".")[0] or plan.name
-    return send_file(
-        path.resolve(), mimetype="text/csv", as_attachment=True, download_name=f"{stem}-answers.csv", max_age=0
-    )
+    summary = storage.read_json(storage.folder_of(batch_id) / storage.SUMMARY) or {}
+    name = service.download_name(plan.name, summary.get("scenarios", {}))
+    return send_file(path.resolve(), mimetype="text/csv", as_attachment=True, download_name=name, max_age=0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from app.errors import ValidationFailed
 from app.places.stores import store_for, store_or_none, unreadable
-from app.places.words import place_text
 from ml.card import ModelCard
 from ml.layers.stored import LayerSet, UnknownScenarioError
 from ml.layers.stored_index import StoredLayersError
+from ml.predictors.place_words import problem_text
 from ml.predictors.places import rows_at
 
 
@@ -35,10 +35,12 @@ def conditions_at(card: ModelCard, latitude: float, longitude: float, scenario: 
     Unavailable
         The layers are damaged.
     """
-    rows = rows_at(layers_of(card, scenario), [latitude], [longitude], card.predictors)
+    layers = layers_of(card, scenario)
+    rows = rows_at(layers, [latitude], [longitude], card.predictors)
     problem = rows.problems[0]
     if problem is not None:
-        raise ValidationFailed([("/location", f"{place_text(latitude, longitude)}: {problem}")])
+        text = problem_text(layers, latitude, longitude, int(rows.cell[0]), problem)
+        raise ValidationFailed([("/location", text)])
     return dict(zip([predictor.name for predictor in card.predictors], rows.values[0].tolist(), strict=True))
 
 

@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ml.predictors.place_words import coordinate_number, place_text
 from ml.records.coordinate_text import parse_coordinate
+
+__all__ = ["LONGEST", "Coordinates", "place_text", "read_place", "typed_text"]
 
 #: Longest text of a place, characters.
 LONGEST = 100
@@ -40,14 +43,9 @@ class Coordinates(NamedTuple):
     longitude: float
 
 
-def place_text(latitude: float, longitude: float) -> str:
-    """Return coordinates as ``37.77° N, 122.42° W``."""
-    return f"{_degrees(latitude, 'NS')}, {_degrees(longitude, 'EW')}"
-
-
 def typed_text(latitude: float, longitude: float) -> str:
     """Return coordinates as they are typed: ``37.77, -122.42``."""
-    return f"{_number(latitude)}, {_number(longitude)}"
+    return f"{coordinate_number(latitude)}, {coordinate_number(longitude)}"
 
 
 def read_place(text: str) -> Coordinates:
@@ -109,13 +107,3 @@ def _halves(text: str) -> Iterator[tuple[str, str]]:
             first, second = text[: match.start()].strip(), text[match.end() :].strip()
             if first and second:
                 yield first, second
-
-
-def _degrees(value: float, letters: str) -> str:
-    text = _number(abs(value))
-    return f"{text}° {letters[value < 0]}" if float(text) else "0°"
-
-
-def _number(value: float) -> str:
-    text = f"{value:.6f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text

@@ -22,11 +22,27 @@ COLUMNS: Final = (
     "most_dissimilar",
     "error",
 )
+#: What an answer is for; these columns are behind the others.
+SCENARIO, MODEL, THRESHOLD = "scenario", "model", "threshold"
 #: The column in front of them where several species are answered.
 SPECIES: Final = "species"
 #: Begins the names of columns with the values that layers have at a place, as in other tables of answers.
 LAYER: Final = "env."
 _SIDES = tuple("" if (side := is_suitable(verdict)) is None else str(int(side)) for verdict in VERDICTS)
+
+
+def context_columns(header: Sequence[str], *, of_places: bool) -> tuple[str, ...]:
+    """Return the columns that say what an answer is for; a name that the table has already gets ``answer_`` before it.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Columns of the table.
+    of_places : bool
+        Whether rows are places, whose conditions have a scenario.
+    """
+    names = (SCENARIO, MODEL, THRESHOLD) if of_places else (MODEL, THRESHOLD)
+    return tuple(f"answer_{name}" if name in header else name for name in names)
 
 
 def answer_texts(answers: BulkAnswers, predictors: Sequence[str]) -> list[tuple[str, ...]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from ml.batch.answer_columns import COLUMNS, LAYER, SPECIES, answer_texts, error_texts
+from ml.batch.answer_columns import COLUMNS, LAYER, SPECIES, answer_texts, context_columns, error_texts
 from ml.batch.cells import missing_columns, name_missing
 from ml.batch.chunks import Chunk
 from ml.batch.conditions import Conditions, names_of_layers, read_conditions
 from ml.batch.place_columns import PlaceColumns
+from ml.batch.summary import ERROR, MOST_PROBLEMS, Summary
 from ml.card import Predictor
 from ml.layers.stored import LayerStore
 from ml.serving.artifact import Artifact
@@ -20,13 +21,9 @@ from ml.serving.threshold import Cutoff
 
 Extrapolation = Literal["allow", "flag", "refuse"]
 _REFUSED: Final = "the conditions lie outside the training conditions"
-#: Cells that cannot be used of which a summary has the places.
-MOST_PROBLEMS: Final = 50
 # from the end, since values of layers may be before them
 _VERDICT = COLUMNS.index("verdict") - len(COLUMNS)
 _INSIDE = COLUMNS.index("in_area_of_applicability")
-#: Key of the rows with an error in the counts of verdicts.
-ERROR: Final = "error"
 
 
 @dataclass(frozen=True)
@@ -53,47 +50,16 @@ class Subject:
         """The predictors of the model."""
         return self.artifact.card.predictors
 
-
-@dataclass
-class Summary:
-    """What the rows of a batch got.
-
-    Attributes
-    ----------
-    n_rows : int
-    n_bad : int
-        Rows with an error in at least one of their answers.
-    counts : dict of str to Counter
-        For each species the number of its answers by verdict, and of its errors under "error".
-    problems : list of (int, int or None, str, str)
-        Row, line, predictor and text of the first cells that cannot be used, each once. The predictor is "" for a row
-        that cannot be read; the line is None for rows that have none.
-    n_problems : int
-    """
-
-    n_rows: int = 0
-    n_bad: int = 0
-    counts: dict[str, Counter[str]] = field(default_factory=dict)
-    problems: list[tuple[int, int | None, str, str]] = field(default_factory=list)
-    n_problems: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the summary as values of JSON."""
-        return vars(self) | {"counts": {slug: dict(counts) for slug, counts in self.counts.items()}}
-
-    @classmethod
-    def of_json(cls, stored: Mapping[str, Any]) -> Summary:
-        """Return the summary that `as_json` gave; KeyError, ValueError or TypeError where it is none."""
-        return cls(
-            n_rows=int(stored["n_rows"]),
-            n_bad=int(stored["n_bad"]),
-            counts={slug: Counter(counts) for slug, counts in stored["counts"].items()},
-            problems=[
-                (int(row), None if line is None else int(line), str(name), str(text))
-                for row, line, name, text in stored["problems"]
-            ],
-            n_problems=int(stored["n_problems"]),
-        )
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the answers of the species are for: ``species``, ``model``, ``threshold`` and ``rule``."""
+        cutoff = self.cutoff
+        return {
+            "species": self.slug,
+            "model": self.artifact.model_id,
+            "threshold": cutoff.value,
+            "rule": cutoff.rule,
+        }
 
 
 class Answering:
@@ -130,8 +96,12 @@ class Answering:
         places: PlaceColumns | None = None,
     ) -> None:
         check_header(subjects, header, name, places)
-        self.summary = Summary(counts={subject.slug: Counter() for subject in subjects})
-        self.columns = added_columns(subjects, places)
+        self.summary = Summary(
+            counts={subject.slug: Counter() for subject in subjects}, models=[subject.about for subject in subjects]
+        )
+        self.columns = added_columns(subjects, header, places)
+        # behind each answer of a species
+        self._contexts = [(subject.artifact.model_id, repr(subject.cutoff.value)) for subject in subjects]
         self._subjects = subjects
         self._decimal = decimal
         self._extrapolation = extrapolation
@@ -156,6 +126,16 @@ class Answering:
             for subject, group in zip(self._subjects, self._group_of, strict=True)
         ]
         self._count(chunk, conditions, texts)
+        if self._places is None:
+            texts = [
+                [(*one, *context) for one in several] for several, context in zip(texts, self._contexts, strict=True)
+            ]
+        else:
+            scenarios = [[one.scenarios.get(row, "") for row in range(len(chunk))] for one in conditions]
+            texts = [
+                [(*one, scenario, *context) for one, scenario in zip(several, scenarios[group], strict=True)]
+                for several, context, group in zip(texts, self._contexts, self._group_of, strict=True)
+            ]
         return [list(answers) for answers in zip(*texts, strict=True)]
 
     def _answer_all(self, subject: Subject, n: int, conditions: Conditions) -> list[tuple[str, ...]]:
@@ -194,6 +174,8 @@ class Answering:
                 counts[verdict] += number
         bad = {row for answers in texts for row, one in enumerate(answers) if one[-1]}
         summary.n_bad += len(bad)
+        for label, n in Counter(_scenarios_of(conditions).values()).items():
+            summary.scenarios[label] = summary.scenarios.get(label, 0) + n
         # models of several species may name the same cell
         cells: dict[tuple[int, str], str] = {}
         for one in conditions:
@@ -206,14 +188,26 @@ class Answering:
             summary.problems.append((chunk.first + row, chunk.line_of(row), predictor, text))
 
 
-def added_columns(subjects: Sequence[Subject], places: PlaceColumns | None = None) -> tuple[str, ...]:
-    """Return the columns that answers add.
+def _scenarios_of(conditions: Sequence[Conditions]) -> dict[int, str]:
+    return {row: label for one in conditions for row, label in one.scenarios.items()}
 
-    First that of the species, where there are several, and for places those of the layers.
+
+def added_columns(
+    subjects: Sequence[Subject], header: Sequence[str], places: PlaceColumns | None = None
+) -> tuple[str, ...]:
+    """Return the columns that answers add to those of a table.
+
+    First that of the species, where there are several, and for places those of the layers; last the model, the
+    threshold and, for places, the scenario.
     """
     names = names_of_layers(subject.predictors for subject in subjects) if places is not None else []
     species = (SPECIES,) if len(subjects) > 1 else ()
-    return (*species, *(f"{LAYER}{name}" for name in names), *COLUMNS)
+    return (
+        *species,
+        *(f"{LAYER}{name}" for name in names),
+        *COLUMNS,
+        *context_columns(header, of_places=places is not None),
+    )
 
 
 def check_header(
@@ -222,7 +216,7 @@ def check_header(
     """Raise ValueError where a table lacks the column of a predictor or a place, or has a column that answers add."""
     if not header:
         raise ValueError(f"{name} has no rows")
-    present = [column for column in added_columns(subjects, places) if column in header]
+    present = [column for column in added_columns(subjects, header, places) if column in header]
     if present:
         raise ValueError(f"{name} already has a column {present[0]}, which would be replaced; rename or remove it")
     if places is not None:

@@ -14,12 +14,15 @@ from ml.batch.cells import Problem, check_columns, read_numbers
 from ml.batch.chunks import Chunk
 from ml.batch.place_columns import PlaceColumns
 from ml.card import Predictor
-from ml.layers.stored import LayerSet, LayerStore, UnknownScenarioError
+from ml.layers.stored import LayerStore, UnknownScenarioError
+from ml.predictors.place_words import problem_text
 from ml.predictors.places import one_turn, rows_at
 from ml.records.coordinate_text import parse_coordinate
 
 #: Name of a place in problems.
 LOCATION = "location"
+#: Stands for the conditions that a model was trained on, where the label of a scenario would be.
+TRAINING = "training conditions"
 _SCENARIO = "scenario"
 
 
@@ -36,12 +39,15 @@ class Conditions:
         Why the other rows cannot, in the order of the rows.
     layers : dict of int to list of str
         By position, the texts of the values that layers have at a place, in the order of the predictors.
+    scenarios : dict of int to str
+        By position, the label of the scenario of a place, or `TRAINING`.
     """
 
     rows: list[int]
     values: NDArray[Any]
     problems: list[Problem]
     layers: dict[int, list[str]] = field(default_factory=dict)
+    scenarios: dict[int, str] = field(default_factory=dict)
 
     @property
     def errors(self) -> dict[int, str]:
@@ -91,6 +97,7 @@ def read_conditions(
         values=np.concatenate([part.values for part in parts])[order],
         problems=sorted([*unreadable, *(one for part in parts for one in part.problems)], key=lambda one: one.row),
         layers={row: texts for part in parts for row, texts in part.layers.items()},
+        scenarios={row: label for part in parts for row, label in part.scenarios.items()},
     )
 
 
@@ -129,6 +136,7 @@ def _of_places(
     good: list[int] = []
     values: list[NDArray[Any]] = []
     layers: dict[int, list[str]] = {}
+    labels_of: dict[int, str] = {}
     for scenario, several in by_scenario.items():
         try:
             layer_set = store.open(scenario)
@@ -136,6 +144,7 @@ def _of_places(
             name = places.scenario_column or _SCENARIO
             problems += [Problem(at, name, str(error)) for at in several]
             continue
+        labels_of.update(dict.fromkeys([rows[at] for at in several], scenario or TRAINING))
         latitude, longitude = latitudes[several], longitudes[several]
         there = rows_at(layer_set, latitude, longitude, predictors)
         usable = [at for at, problem in enumerate(there.problems) if problem is None]
@@ -145,14 +154,16 @@ def _of_places(
             layers[rows[several[at]]] = [_text(value) for value in there.values[at].tolist()]
         for at, problem in enumerate(there.problems):
             if problem is not None:
-                hint = _swapped(layer_set, float(latitude[at]), float(longitude[at])) if there.cell[at] < 0 else ""
-                problems.append(Problem(several[at], LOCATION, f"{problem}{hint}"))
+                place = float(latitude[at]), float(longitude[at])
+                text = problem_text(layer_set, *place, int(there.cell[at]), problem)
+                problems.append(Problem(several[at], LOCATION, text))
     order = np.argsort(np.array(good, dtype=int), kind="stable")
     return Conditions(
         [rows[good[at]] for at in order.tolist()],
         np.concatenate(values)[order] if values else _no_values(predictors),
         sorted((Problem(rows[one.row], one.predictor, one.text) for one in problems), key=lambda one: one.row),
         layers,
+        labels_of,
     )
 
 
@@ -181,13 +192,6 @@ def _coordinates(
         for at in np.flatnonzero((numbers > 180.0) & (numbers <= 360.0)).tolist():
             numbers[at] = one_turn(float(numbers[at]))
     return numbers
-
-
-def _swapped(layers: LayerSet, latitude: float, longitude: float) -> str:
-    """Return a question where the place would be inside the layers with latitude and longitude swapped."""
-    is_possible = abs(longitude) <= 90.0 and -180.0 <= latitude <= 360.0
-    inside = is_possible and int(layers.cell_of([latitude], [longitude])[0]) >= 0
-    return "; are latitude and longitude swapped?" if inside else ""
 
 
 def _text(value: object) -> str:

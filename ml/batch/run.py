@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ml.batch.answering import Answering, Summary
+from ml.batch.answering import Answering
 from ml.batch.chunks import Chunk, Rows
+from ml.batch.summary import Summary
 from ml.spreadsheets import without_formula
 
 #: Called with the number of rows that are written.

@@ -21,7 +21,8 @@ from ml.records.stream import DAMAGED, decode_pieces, find_encoding, split_lines
 
 # Largest number of cells of a chunk, and of characters after which it ends.
 _CHUNK_CELLS, _CHUNK_CHARACTERS = 400_000, 8_000_000
-_ZIP = b"PK\x03\x04"
+#: The beginning of a zip file, as a workbook is one.
+ZIP = b"PK\x03\x04"
 #: Values of a column without a name that are compared, to tell an index from data.
 _MOST_INDEX = 2_000_000
 
@@ -65,11 +66,11 @@ class TableFile:
         try:
             size = path.stat().st_size
             with path.open("rb") as stream:
-                start = stream.read(len(_ZIP))
+                start = stream.read(len(ZIP))
         except OSError as error:
             what = f"{self.name} does not exist" if not path.exists() else f"{self.name}: {error.strerror}"
             raise ValueError(what) from error
-        if start == _ZIP:
+        if start == ZIP:
             raise OccurrenceError(f"{self.name} is a zip file or an Excel workbook, not a table; export it as CSV")
         self._member = Member(self.name, lambda: cast(BinaryIO, path.open("rb")), size)
         with self._opened() as reader:

@@ -10,19 +10,26 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from ml.batch.answering import Answering, Subject, Summary, check_header, columns_of_numbers
-from ml.batch.cells import describe_cells, place_of
+from ml.batch.answering import (
+    Answering,
+    Subject,
+    check_header,
+    columns_of_numbers,
+)
+from ml.batch.cells import describe_cells, missing_columns, name_missing, place_of
 from ml.batch.chunks import Rows, RowsFile
-from ml.batch.place_columns import PlaceColumns, PlaceOptions, find_place_columns
+from ml.batch.place_columns import PlaceColumns, PlaceOptions, find_place_columns, no_place_columns
 from ml.batch.run import BatchRun, token_of
-from ml.batch.table import TableFile, look_through
+from ml.batch.summary import Summary, errors_text
+from ml.batch.table import ZIP, TableFile, look_through
 from ml.commands.options import Subparsers
-from ml.layers.stored import find_store
+from ml.layers.stored import UnknownScenarioError, find_store
+from ml.records.workbooks import write_sheet
 from ml.serving.artifact import load_artifact
 
 
@@ -41,7 +48,10 @@ def add_parser(commands: Subparsers) -> None:
     )
     command.add_argument("--model", type=Path, required=True, action="append", help="a model's directory; repeatable")
     command.add_argument(
-        "--input", type=Path, required=True, help="CSV file with a column for each predictor, or of places"
+        "--input",
+        type=Path,
+        required=True,
+        help="CSV file or Excel workbook (.xlsx) with a column for each predictor, or of places",
     )
     command.add_argument("--output", type=Path, required=True, help="CSV file to write")
     command.add_argument("--threshold", help="a number from 0 to 1, or maxSSS, P10 or MTP; the model's own by default")
@@ -87,7 +97,7 @@ def run(options: argparse.Namespace, started: float) -> int:
         raise ValueError("two of the models are for one species")
     with _regular_file(options.input) as path, _no_collections():
         table: Rows = (RowsFile if options.rows else TableFile)(path, str(options.input))
-        places = _places(table, options)
+        places = _places(table, subjects, options)
         check_header(subjects, table.header, table.name, places)
         overview = look_through(table, columns_of_numbers(subjects, places))
         answering = Answering(
@@ -106,7 +116,7 @@ def run(options: argparse.Namespace, started: float) -> int:
                 slugs,
                 options.output,
                 guard=options.spreadsheet,
-                token=_token(options, path, subjects) if options.resume else None,
+                token=_token(options, path, subjects, answering.columns) if options.resume else None,
             )
             summary = batch.run(progress.show)
         finally:
@@ -121,24 +131,37 @@ def _report(summary: Summary, options: argparse.Namespace) -> int:
     """Name the rows with an error on standard error; return the status."""
     if not summary.n_bad or options.accept_errors:
         return 0
-    count = "1 row has" if summary.n_bad == 1 else f"{summary.n_bad:,} rows have"
+    errors = errors_text(summary.counts, summary.n_rows, {})
     problems = [(place_of(row, line), name, text) for row, line, name, text in summary.problems]
     cells = describe_cells(str(options.input), problems, summary.n_problems) if problems else ""
     where = cells or f"{options.input}: the conditions lie outside the training conditions"
-    print(f"python -m ml predict: {count} an error instead of an answer: {where}", file=sys.stderr)
+    print(f"python -m ml predict: {errors}: {where}", file=sys.stderr)
     return 2
 
 
-def _places(table: Rows, options: argparse.Namespace) -> PlaceColumns | None:
+def _places(table: Rows, subjects: list[Subject], options: argparse.Namespace) -> PlaceColumns | None:
     """Return the columns of places, or None for a table of conditions."""
     stated = PlaceOptions(options.latitude, options.longitude, options.scenario_column, options.scenario)
     if options.layer_store is None:
         if stated.is_stated:
             raise ValueError("--latitude, --longitude, --scenario and --scenario-column need --layer-store")
+        names = {one.name.lower() for subject in subjects for one in subject.predictors}
+        if table.header and not names.intersection(name.lower() for name in table.header):
+            missing = missing_columns(subjects[0].predictors, table.header)
+            raise ValueError(
+                f"{table.name} has no column {name_missing(missing, table.header)}; for a table of places, name the "
+                "stored layers of the study with --layer-store"
+            )
         return None
-    places = find_place_columns(table.header, stated)
+    places = find_place_columns(table, stated)
     if places is None:
-        raise ValueError(f"{table.name} has no column latitude or longitude; name them with --latitude and --longitude")
+        raise ValueError(no_place_columns(table.name, "with --latitude and --longitude"))
+    for subject in subjects:
+        try:
+            if subject.store is not None:
+                subject.store.open(places.scenario)
+        except UnknownScenarioError as error:
+            raise ValueError(f"--scenario {error}") from None
     return dataclasses.replace(places, is_mixed=options.rows)
 
 
@@ -164,15 +187,27 @@ def _subject(path: Path, threshold: str | None, home: Path | None) -> Subject:
 
 @contextlib.contextmanager
 def _regular_file(path: Path) -> Iterator[Path]:
-    """Yield a file that can be read twice: the input itself, or a copy of a pipe."""
+    """Yield a table that can be read twice: the input itself, a copy of a pipe, or the CSV of a workbook."""
     if path.is_file() or not path.exists() or path.is_dir():
+        if path.is_file() and _is_zip(path):
+            with tempfile.TemporaryDirectory() as folder:
+                write_sheet(path, Path(folder) / "sheet.csv")
+                yield Path(folder) / "sheet.csv"
+            return
         yield path
         return
     with tempfile.NamedTemporaryFile(suffix=".csv") as copy:
         with path.open("rb") as source:
             shutil.copyfileobj(source, copy)
         copy.flush()
+        if _is_zip(Path(copy.name)):
+            raise ValueError(f"{path} has a zip file or an Excel workbook; name the file instead")
         yield Path(copy.name)
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(ZIP)) == ZIP
 
 
 @contextlib.contextmanager
@@ -187,12 +222,13 @@ def _no_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _token(options: argparse.Namespace, path: Path, subjects: list[Subject]) -> str:
-    stamp = path.stat()
+def _token(options: argparse.Namespace, path: Path, subjects: list[Subject], columns: Sequence[str]) -> str:
+    # a workbook is read from a copy, which has another time
+    stamp = (options.input if options.input.is_file() else path).stat()
     models = [subject.artifact.model_id for subject in subjects]
     kind = (options.threshold, options.extrapolation, options.spreadsheet, options.rows)
     places = (options.layer_store, options.latitude, options.longitude, options.scenario_column, options.scenario)
-    return token_of((stamp.st_size, stamp.st_mtime_ns, *models, *kind, *places))
+    return token_of((stamp.st_size, stamp.st_mtime_ns, *models, *kind, *places, *columns))
 
 
 class _Progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ml.batch.answer_columns import COLUMNS
+from ml.batch.answer_columns import COLUMNS, context_columns
 
 PROJECT = Path(__file__).resolve().parents[2]
 TUTORIAL = (PROJECT / "docs" / "tutorial" / "index.md").read_text(encoding="utf-8")
@@ -45,4 +45,4 @@ def test_the_number_of_columns_is_that_of_the_command() -> None:
     words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
     match = re.search(r"Each row has (\w+) more columns", TUTORIAL)
     assert match
-    assert words.index(match[1]) == len(COLUMNS)
+    assert words.index(match[1]) == len(COLUMNS) + len(context_columns((), of_places=False))

@@ -190,7 +190,8 @@ def test_a_table_a_page_a_command_and_a_job_answer_alike(hills, artifacts, tmp_p
     assert results[0] == (tmp_path / "out.csv").read_bytes()
     assert page == command[:1_000]
     names = ["env.bare_rock", "env.trees", "env.temperature", "env.soil", *COLUMNS]
-    assert list(command[0])[4:] == names
+    assert list(command[0])[4:-3] == names
+    assert list(command[0])[-3:] == ["answer_scenario", "model", "threshold"]
     for row, same in zip(command, rows_of(results[1]), strict=True):
         assert [row[name] for name in names] == [same[name] for name in names]
     assert list(rows_of(results[1])[0])[:3] == ["location.latitude", "location.longitude", "scenario"]
@@ -212,7 +213,7 @@ def test_a_table_a_page_a_command_and_a_job_answer_alike(hills, artifacts, tmp_p
         (b"lat,lon\n,2.55\n", {}, "lat: has no value"),
         (b"lat,lon\nhere,2.55\n", {}, "lat: "),
         (b"lat,lon\ninf,2.55\n", {}, "lat: it is neither"),
-        (b"lat,lon\n91,2.55\n", {}, "location: the latitude must be from -90 to 90"),
+        (b"lat,lon\n91,2.55\n", {}, "location: 91° N, 2.55° E: the latitude must be from -90 to 90"),
         (b"lat,lon\n2.55,41.95\n", {}, "are latitude and longitude swapped?"),
         (b"lat,lon\n41.95\n", {}, "1 fields, but the header has 2 columns"),
         (b"lat,lon,which\n41.95,2.55,no such\n", {"scenario_column": "which"}, "which: must be one of"),
@@ -266,10 +267,15 @@ def test_the_preview_shows_the_columns_of_places_and_the_answers_show_the_layers
     page = web.post("/batch", data=form, content_type="multipart/form-data").get_data(as_text=True)
     assert "Places and their columns" in page and '<th scope="row">Latitude</th><td>Lat</td><td>41.95</td>' in page
     assert f"Scenarios of the study: {WARMER}" in " ".join(page.split())
-    assert f"<td>2 (line&nbsp;3)</td><td>location</td><td>{OUTSIDE}" in page
+    assert f"<td>2 (line&nbsp;3)</td><td>location</td><td>10° N, 100° E: {OUTSIDE}" in page
     fields = {"species": WHEATEAR, "action": "answer", "text": content.decode(), "scenario": WARMER}
     page = web.post("/batch", data=fields).get_data(as_text=True)
-    assert "Row 1 (line&nbsp;2)" in page and "temperature 14.1" in page and OUTSIDE in page
+    assert (
+        "Row 1 (line&nbsp;2)" in page
+        and 'title="temperature">' in page
+        and "</span> 14.1&nbsp;" in page
+        and OUTSIDE in page
+    )
     page = web.post("/batch", data={**fields, "scenario": "no such"}).get_data(as_text=True)
     assert 'id="batch-scenario-error"' in page
 
