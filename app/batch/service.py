@@ -184,12 +184,12 @@ def _values(texts: tuple[str, ...], answers: Answers, subject: Subject, *, of_pl
     """Return the values that the texts of an answer stand for."""
     values: dict[str, object] = {}
     # the names of these columns depend on those of the table
-    context = dict(zip(reversed(context_columns((), of_places=of_places)), reversed(texts), strict=False))
-    label = context.get("scenario")
+    n_context = len(context_columns((), of_places=of_places))
+    label = texts[-n_context] if n_context else ""
     values |= {"scenario": None if label in ("", TRAINING) else label}
-    values |= {"model": context["model"], "threshold": float(context["threshold"])}
-    texts = texts[: -len(context)]
-    columns = answers.columns[: -len(context)]
+    values |= {"model": subject.artifact.model_id, "threshold": subject.cutoff.value}
+    texts = texts[: len(texts) - n_context]
+    columns = answers.columns[: len(answers.columns) - n_context]
     layers: dict[str, float | str | None] = {}
     types = {one.name: one.type for one in subject.predictors}
     for name, text in zip(columns[-len(texts) :], texts, strict=True):

@@ -22,7 +22,7 @@ COLUMNS: Final = (
     "most_dissimilar",
     "error",
 )
-#: What an answer is for; these columns are behind the others.
+#: What the answer for a place is for; these columns are behind the others.
 SCENARIO, MODEL, THRESHOLD = "scenario", "model", "threshold"
 #: The column in front of them where several species are answered.
 SPECIES: Final = "species"
@@ -32,16 +32,16 @@ _SIDES = tuple("" if (side := is_suitable(verdict)) is None else str(int(side)) 
 
 
 def context_columns(header: Sequence[str], *, of_places: bool) -> tuple[str, ...]:
-    """Return the columns that say what an answer is for; a name that the table has already gets ``answer_`` before it.
+    """Return the columns that say what the answers for places are for; none for conditions.
 
     Parameters
     ----------
     header : sequence of str
-        Columns of the table.
+        Columns of the table. A name that it has already gets ``answer_`` before it.
     of_places : bool
-        Whether rows are places, whose conditions have a scenario.
+        Whether rows are places.
     """
-    names = (SCENARIO, MODEL, THRESHOLD) if of_places else (MODEL, THRESHOLD)
+    names = (SCENARIO, MODEL, THRESHOLD) if of_places else ()
     return tuple(f"answer_{name}" if name in header else name for name in names)
 
 

@@ -100,7 +100,7 @@ class Answering:
             counts={subject.slug: Counter() for subject in subjects}, models=[subject.about for subject in subjects]
         )
         self.columns = added_columns(subjects, header, places)
-        # behind each answer of a species
+        # behind each answer of a species for a place
         self._contexts = [(subject.artifact.model_id, repr(subject.cutoff.value)) for subject in subjects]
         self._subjects = subjects
         self._decimal = decimal
@@ -126,11 +126,7 @@ class Answering:
             for subject, group in zip(self._subjects, self._group_of, strict=True)
         ]
         self._count(chunk, conditions, texts)
-        if self._places is None:
-            texts = [
-                [(*one, *context) for one in several] for several, context in zip(texts, self._contexts, strict=True)
-            ]
-        else:
+        if self._places is not None:
             scenarios = [[one.scenarios.get(row, "") for row in range(len(chunk))] for one in conditions]
             texts = [
                 [(*one, scenario, *context) for one, scenario in zip(several, scenarios[group], strict=True)]
@@ -197,8 +193,8 @@ def added_columns(
 ) -> tuple[str, ...]:
     """Return the columns that answers add to those of a table.
 
-    First that of the species, where there are several, and for places those of the layers; last the model, the
-    threshold and, for places, the scenario.
+    First that of the species, where there are several, and for places those of the layers; for places also, last, the
+    scenario, the model and the threshold.
     """
     names = names_of_layers(subject.predictors for subject in subjects) if places is not None else []
     species = (SPECIES,) if len(subjects) > 1 else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -145,7 +146,9 @@ def test_a_map_leads_to_those_of_other_conditions(layered):
     assert client.get(later).json["state"] == "succeeded"
     for address, other, words in ((today, later, WARMER), (later, today, "training (today)")):
         page = client.get(address.removeprefix("/api/v1"))
-        assert f'<a href="{other.removeprefix("/api/v1")}?quantity=suitability">{words}</a>' in page.text
+        target = rf'href="{other.removeprefix("/api/v1")}\?quantity=suitability"'
+        link = rf"<a data-follows-quantity {target}>\s*{re.escape(words)}</a>"
+        assert re.search(link, page.text)
     # 4 °C change the answers
     cells = [client.get(address).json["content"]["cells"]["by_verdict"] for address in (today, later)]
     assert cells[0] != cells[1]

@@ -180,7 +180,7 @@ def test_values_in_range_that_no_record_combines_are_outside_the_area_of_applica
         ("bare_rock;trees;temperature\n15,5;2.5;3\n", "row 1 (line 2) is not a number: '15,5' (write a decimal point)"),
         ("Bare_Rock,trees\n1,2\n", "in.csv has no column bare_rock (it has Bare_Rock), temperature"),
         ("bare_rock,trees,temperature\n,,\n,,\n", "has no rows"),
-        ("PK\x03\x04 a workbook", "is a zip file or an Excel workbook, not a table; export it as CSV"),
+        ("PK\x03\x04 a workbook", "in.csv is not a zip file, or a damaged one"),
         (
             "bare_rock,trees,temperature\n1,x,3\nx,2,3\n",
             "trees: row 1 (line 2) is not a number: 'x'; bare_rock: row 2 (line 3) is not",
@@ -277,7 +277,7 @@ def test_a_level_that_is_not_known_is_named_with_its_row(survey, tmp_path, capsy
     pd.DataFrame([row, row | {name: "lava"}]).to_csv(tmp_path / "in.csv", index=False)
     arguments = ["--model", str(survey.path), "--input", f"{tmp_path}/in.csv", "--output", f"{tmp_path}/out.csv"]
     assert main(["predict", *arguments]) == 2
-    assert f"in.csv: {name}: row 3: lava is not one of" in capsys.readouterr().err
+    assert f"in.csv: {name}: row 2 (line 3): lava is not one of" in capsys.readouterr().err
 
 
 def test_report_names_a_directory_without_a_model(tmp_path, capsys):
