@@ -33,7 +33,9 @@ def find_finished(model_id: str, scenario: str | None, shift: Mapping[str, float
     statement = statement.where(Map.scenario == scenario if scenario is not None else Map.scenario.is_(None))
     for row in db.session.scalars(statement):
         summary = folders.read_summary(row.id)
-        if summary is not None and (summary.get("shift") or {}) == dict(shift):
+        if summary is None or not folders.has_whole_files(row.id):
+            continue
+        if (summary.get("shift") or {}) == dict(shift):
             return row
     return None
 

@@ -66,6 +66,20 @@ def read_summary(map_id: str) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
+def has_whole_files(map_id: str) -> bool:
+    """Return whether all files of a finished map are there and have the sizes of its summary."""
+    summary = read_summary(map_id)
+    quantities = summary.get("quantities") if summary is not None else None
+    if not isinstance(quantities, dict):
+        return False
+    sizes: dict[str, int | None] = {}
+    for name in quantities:
+        path = file_of(folder_of(map_id), f"{name}.tif")
+        with contextlib.suppress(OSError):
+            sizes[name] = path.stat().st_size if path is not None else None
+    return all(isinstance(one, dict) and sizes.get(name) == one.get("size") for name, one in quantities.items())
+
+
 def remove(map_id: str) -> None:
     """Remove the files of a map. It is renamed first, so that no file of it is found a moment later."""
     folder = folder_of(map_id)

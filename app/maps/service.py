@@ -120,7 +120,9 @@ def _has_map(job: Job) -> bool:
     map_id = str(job.parameters["map"])
     if job.state in ("failed", "cancelled") or db.session.get(Map, map_id) is None:
         return False
-    return job.state != "succeeded" or content_of(map_id, str(job.parameters["kind"]))[0] is not None
+    if job.state != "succeeded":
+        return True
+    return content_of(map_id, str(job.parameters["kind"]))[0] is not None and folders.has_whole_files(map_id)
 
 
 def _name_of(about: dict[str, Any], earlier: list[Job]) -> str:

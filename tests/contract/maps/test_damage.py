@@ -116,13 +116,15 @@ def test_a_map_with_a_damaged_summary_says_so_and_others_are_listed(damaged, cha
         assert "The summary of this map is damaged." in response.text
 
 
-@pytest.mark.parametrize("loss", ["summary", "folder"])
+@pytest.mark.parametrize("loss", ["summary", "folder", "file", "part of a file"])
 def test_a_lost_map_is_started_again(damaged, loss):
     client, address, folder = damaged
     if loss == "folder":
         shutil.rmtree(folder)
+    elif loss == "file":
+        (folder / "verdict.tif").unlink()
     else:
-        truncated(folder / "map.json")
+        truncated(folder / ("map.json" if loss == "summary" else "verdict.tif"))
     job, other = start(client)
     assert other != address
     assert client.get(job).json["state"] == "queued"
