@@ -32,6 +32,7 @@ from app.web.paging import cut_page, read_cursor
 from ml.layers.store import extent_of
 from ml.layers.stored import UnknownScenarioError
 from ml.layers.stored_index import StoredLayersError
+from ml.predictors.encoding import number_text
 from ml.recipes.reports import Grid
 
 _NAMESPACE = uuid.UUID("6f1b8a52-3c0e-4f0c-9d58-8f1f3a7e2d10")
@@ -266,7 +267,9 @@ def file_name(map_id: str) -> str:
     found = detail(map_id)
     parts = [found.species.slug, *([found.kind] if found.kind != SUITABILITY else [])]
     parts += found.scenarios or ([found.scenario] if found.scenario else [])
-    parts += [f"{name} {'plus' if value > 0 else 'minus'} {abs(value):g}" for name, value in found.shift.items()]
+    parts += [
+        f"{name} {'plus' if value > 0 else 'minus'} {number_text(abs(value))}" for name, value in found.shift.items()
+    ]
     return re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(parts))[:_LONGEST_NAME].strip("-.")
 
 
