@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from flask import Blueprint, Response, request, send_file
+from flask import Blueprint, Response, request
 from pydantic import Field, RootModel
 
 from app.errors import NotFound
-from app.maps import folders, service, stac
+from app.maps import file_responses, folders, service, stac
 from app.maps.change_schemas import ChangeContent
 from app.maps.files import FileContent
 from app.maps.schemas import MapContent, MapDetail, MapsQuery
@@ -24,7 +23,6 @@ from app.web.operations import Operation
 from ml.projection.layout import OUTLINES
 
 api = Blueprint("map_downloads", __name__, url_prefix=API_PREFIX)
-_YEAR_S = 31_536_000
 #: Maps on a page of the collection.
 _ON_PAGE = 100
 
@@ -50,29 +48,20 @@ class CollectionQuery(PageQuery):
     path=ID,
     answer=FileContent,
     media_type=stac.GEOJSON,
-    problems=(404,),
+    problems=(404, 503),
 )
 def suitable_area(map_id: UUID) -> Response:
     """Send the suitable area."""
     _, content = _finished(map_id)
     if isinstance(content, ChangeContent):
         raise NotFound("A comparison has no suitable area of its own. Download those of the maps that it compares.")
-    path = _outlines(str(map_id))
-    if path is None:
+    if not has_suitable_area(str(map_id)):
         raise NotFound(
             "The suitable area is not stored with this map, which an earlier version of EcoPredict made. Delete the "
             "map and make it again, and it has one."
         )
-    response = send_file(
-        path,
-        mimetype=stac.GEOJSON,
-        as_attachment=True,
-        download_name=f"{service.file_name(str(map_id))}-suitable-area.geojson",
-        conditional=True,
-        max_age=_YEAR_S,
-    )
-    response.headers["Cache-Control"] = f"private, max-age={_YEAR_S}"
-    return response
+    name = f"{service.file_name(str(map_id))}-suitable-area.geojson"
+    return file_responses.send(str(map_id), OUTLINES, stac.GEOJSON, name)
 
 
 @api.get("/maps/<uuid:map_id>/item")
@@ -117,7 +106,10 @@ def collection() -> Response:
 
 def has_suitable_area(map_id: str) -> bool:
     """Return whether the suitable area is stored with a map."""
-    return _outlines(map_id) is not None
+    try:
+        return OUTLINES in folders.written_files(folders.read_summary(map_id) or {})
+    except ValueError:
+        return False
 
 
 def gdal_address(map_id: str, quantity: str) -> str:
@@ -134,12 +126,6 @@ def _finished(map_id: UUID) -> tuple[MapDetail, MapContent | ChangeContent]:
     if found.content is None:
         raise NotFound("This map is not finished.")
     return found, found.content
-
-
-def _outlines(map_id: str) -> Path | None:
-    """Return the file of the suitable area, where a map has one."""
-    path = folders.folder_of(map_id) / OUTLINES
-    return path if path.is_file() and not path.is_symlink() else None
 
 
 def _send(document: dict[str, Any], media_type: str) -> Response:

@@ -23,6 +23,15 @@ _RIM, _RIM_COLOUR = 251, (20, 24, 26)
 _RADIUS = 3
 
 
+def files_of(quantity: str) -> tuple[str, ...]:
+    """Return the names of the files that a picture of a quantity is drawn from; the last has what cannot be said."""
+    file, scale = f"{quantity}.tif", palettes.SCALES.get(quantity)
+    if scale is None or not scale.is_hatched:
+        return (file,)
+    # both kinds of files have one value of cells of which the model cannot say anything
+    return (file, "change.tif" if quantity == "spread" else "verdict.tif")
+
+
 def draw(
     folder: Path,
     quantity: str,
@@ -52,7 +61,8 @@ def draw(
     """
     with turn():
         rasters = component(Rasters)
-        raster = rasters.get(folder / f"{quantity}.tif")
+        file, *hatched = files_of(quantity)
+        raster = rasters.get(folder / file)
         shape = (frame.height, frame.width)
         cells = raster.lookup.cell_of(*frame.places()).reshape(shape)
         values, inside = raster.values(cells)
@@ -62,10 +72,8 @@ def draw(
             unsure = values == raster.cannot_say
         elif quantity == "verdict":
             unsure = values == palettes.CANNOT_SAY
-        elif quantity in palettes.SCALES and palettes.SCALES[quantity].is_hatched:
-            # both kinds of files have one value of cells of which the model cannot say anything
-            name = "change" if quantity == "spread" else "verdict"
-            classes, _ = rasters.get(folder / f"{name}.tif").values(cells)
+        elif hatched:
+            classes, _ = rasters.get(folder / hatched[0]).values(cells)
             unsure = (classes == palettes.CANNOT_SAY) & (indices != palettes.CLEAR)
         indices = np.where(unsure, palettes.hatching(*shape), indices)
         indices = np.where(inside, indices, palettes.CLEAR).astype(np.uint8)

@@ -18,15 +18,15 @@ _YEAR_S = 31_536_000
 _RANGE = re.compile(r"\s*bytes\s*=\s*(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))\s*", re.IGNORECASE)
 
 
-def send(map_id: str, folder: Path, quantity: str, name: str) -> Response:
-    """Return the response with the file of a quantity, which caches may store for a year.
+def send(map_id: str, file: str, media_type: str, name: str) -> Response:
+    """Return the response with a file of a finished map, which caches may store for a year.
 
     Parameters
     ----------
     map_id : str
-    folder : Path
-        Of the finished map.
-    quantity : str
+    file : str
+        Its name in the folder of the map.
+    media_type : str
     name : str
         Under which a browser stores the file.
 
@@ -35,36 +35,43 @@ def send(map_id: str, folder: Path, quantity: str, name: str) -> Response:
     NotFound
         The map has no such file.
     Unavailable
-        The file is not the one that was written.
+        The file is lost, or not the one that was written.
     """
-    path = folders.file_of(folder, f"{quantity}.tif")
-    if path is None:
-        raise NotFound("This map has no such file.")
-    size = _check(map_id, path, quantity)
-    response = send_file(path, mimetype="image/tiff", as_attachment=True, download_name=name, conditional=False)
+    path, size = checked(map_id, file)
+    response = send_file(path, mimetype=media_type, as_attachment=True, download_name=name, conditional=False)
     response.headers["Cache-Control"] = f"private, max-age={_YEAR_S}"
     response.make_conditional(_environ(size), accept_ranges=True, complete_length=size)
     return response
 
 
-def _check(map_id: str, path: Path, quantity: str) -> int:
-    """Compare a file with the summary of its map; return its size."""
-    summary = folders.read_summary(map_id)
+def checked(map_id: str, file: str) -> tuple[Path, int]:
+    """Return the path and the size of a file of a finished map that is the one that was written.
+
+    Raises
+    ------
+    NotFound, Unavailable
+        As `send`.
+    """
+    found = folders.raster_folder(map_id)
+    if found is None or found[1]:
+        raise NotFound("This map is not finished.")
     try:
-        written: dict[str, Any] = (summary or {})["quantities"][quantity]
-        expected = written["size"], written["sha256"]
-    except (KeyError, TypeError):
+        files = folders.written_files(folders.read_summary(map_id) or {})
+    except ValueError:
         raise Unavailable("The summary of this map is damaged, so that its files cannot be checked.") from None
+    if file not in files:
+        raise NotFound("This map has no such file.")
+    path = folders.file_of(found[0], file)
+    if path is None:
+        raise NotFound("This map has no such file.")
     try:
         status = path.stat()
-        is_whole = status.st_size == expected[0] and expected[1] == _sha256(
-            path, status.st_ino, status.st_mtime_ns, status.st_size
-        )
+        content = _sha256(path, status.st_ino, status.st_mtime_ns, status.st_size)
     except OSError:
         raise NotFound("This map has no such file.") from None
-    if not is_whole:
+    if (status.st_size, content) != files[file]:
         raise Unavailable("This file of the map is damaged. Make the map again.")
-    return status.st_size
+    return path, status.st_size
 
 
 @lru_cache(maxsize=512)

@@ -51,10 +51,8 @@ class FileContent(RootModel[str]):
 def file(map_id: UUID) -> Response:
     """Send the file of a quantity."""
     quantity = _quantity(map_id)
-    folder, is_preview = _folder(map_id)
-    if is_preview:
-        raise NotFound("This map is not finished.")
-    return file_responses.send(str(map_id), folder, quantity, f"{service.file_name(str(map_id))}-{quantity}.tif")
+    name = f"{service.file_name(str(map_id))}-{quantity}.tif"
+    return file_responses.send(str(map_id), f"{quantity}.tif", "image/tiff", name)
 
 
 @api.get("/maps/<uuid:map_id>/tiles/<int:z>/<int:x>/<int:y>.png")
@@ -148,6 +146,8 @@ def _send(map_id: UUID, quantity: str, part: str, draw: Callable[[Path], bytes])
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304)
     else:
+        for file in drawing.files_of(quantity):
+            file_responses.checked(str(map_id), file)
         response = Response(draw(folder), mimetype="image/png")
     response.set_etag(tag)
     response.headers["Cache-Control"] = f"private, max-age={_YEAR_S}, immutable"

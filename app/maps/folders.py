@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.web.faces import settings
+from ml.projection.layout import OUTLINES
 
 #: Of a map and of a comparison of maps.
 _SUMMARIES, _PREVIEW = ("map.json", "change.json"), "preview"
@@ -66,18 +67,36 @@ def read_summary(map_id: str) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
+def written_files(summary: dict[str, Any]) -> dict[str, tuple[int, str]]:
+    """Return size and SHA-256 of the files of a finished map or comparison, by name.
+
+    Raises
+    ------
+    ValueError
+        The summary is damaged.
+    """
+    outlines = summary.get("outlines") or {}
+    try:
+        files = {f"{name}.tif": (one["size"], one["sha256"]) for name, one in summary["quantities"].items()}
+        # maps of earlier versions have none, or one that nobody can check
+        if "sha256" in outlines:
+            files[OUTLINES] = outlines["size"], outlines["sha256"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("the files of a map are not listed") from error
+    return files
+
+
 def has_whole_files(map_id: str) -> bool:
     """Return whether all files of a finished map are there and have the sizes of its summary."""
-    summary = read_summary(map_id)
-    quantities = summary.get("quantities") if summary is not None else None
-    if not isinstance(quantities, dict):
+    summary, folder = read_summary(map_id), folder_of(map_id)
+    if summary is None:
         return False
-    sizes: dict[str, int | None] = {}
-    for name in quantities:
-        path = file_of(folder_of(map_id), f"{name}.tif")
-        with contextlib.suppress(OSError):
-            sizes[name] = path.stat().st_size if path is not None else None
-    return all(isinstance(one, dict) and sizes.get(name) == one.get("size") for name, one in quantities.items())
+    try:
+        files = written_files(summary)
+        paths = {name: file_of(folder, name) for name in files}
+        return all((path := paths[name]) is not None and path.stat().st_size == files[name][0] for name in files)
+    except (ValueError, OSError):
+        return False
 
 
 def remove(map_id: str) -> None:

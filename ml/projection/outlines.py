@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -196,8 +197,15 @@ def write_outlines(folder: Path, name: str, grid: Grid, summary: Mapping[str, An
         for verdict, geometry in outlines.geometries.items()
     ]
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    (folder / name).write_text(text, encoding="utf-8")
-    return {"file": name, "corners": outlines.n_corners, "simplified": note}
+    content_bytes = text.encode()
+    (folder / name).write_bytes(content_bytes)
+    return {
+        "file": name,
+        "size": len(content_bytes),
+        "sha256": hashlib.sha256(content_bytes).hexdigest(),
+        "corners": outlines.n_corners,
+        "simplified": note,
+    }
 
 
 def _note(factor: int) -> str | None:

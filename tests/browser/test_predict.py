@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Page, Response, expect
 
+from tests.browser.clipboard import open_empty_clipboard
+
 Visit = Callable[..., Page]
 WHEATEAR = "/?species=oenanthe-hispanica"
 
@@ -56,9 +58,7 @@ def test_predict_right_after_typing_is_not_replaced_by_a_preview(visit: Visit) -
 
 def test_copy_link_stores_the_answer_and_copies_its_permanent_link(visit: Visit) -> None:
     page = visit(WHEATEAR)
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    # the browser's contexts share one clipboard
-    page.evaluate("navigator.clipboard.writeText('')")
+    open_empty_clipboard(page)
     _type(page, "trees", "36")
     page.locator("#copy-link").click()
     expect(page.locator("#copy-link")).to_have_text("Link copied")
@@ -215,7 +215,6 @@ def test_the_track_is_dragged_and_arrow_keys_step(visit: Visit) -> None:
     assert page.evaluate("document.activeElement.name") == "env.trees", "the keyboard stays with the box"
     field.press("ArrowDown")
     assert float(field.input_value()) < value
-    # the slider is no stop of the Tab key
     field.press("Tab")
     assert page.evaluate("document.activeElement.type") != "range"
 

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlparse
 
 from playwright.sync_api import Browser, Page, Response, Route, expect
 
+from tests.browser.clipboard import open_empty_clipboard
+
 Visit = Callable[..., Page]
 WHEATEAR = "/?species=oenanthe-hispanica"
 TREES = "[name='env.trees']"
@@ -29,9 +31,7 @@ def _record(page: Page) -> list[str]:
 
 def test_the_link_of_changed_values_is_not_that_of_the_answer_before(visit: Visit) -> None:
     page = visit(WHEATEAR)
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    # the browser's contexts share one clipboard
-    page.evaluate("navigator.clipboard.writeText('')")
+    open_empty_clipboard(page)
     page.locator(TREES).fill("41")
     page.locator(TREES).press("Enter")
     expect(page.locator("#answer a", has_text="Permanent link")).to_be_visible()
@@ -151,9 +151,7 @@ def test_a_comparison_accepts_a_unit_and_is_not_asked_twice(visit: Visit) -> Non
 
 def test_values_typed_while_an_answer_is_stored_do_not_lose_its_link(visit: Visit) -> None:
     page = visit(WHEATEAR)
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    # the browser's contexts share one clipboard
-    page.evaluate("navigator.clipboard.writeText('')")
+    open_empty_clipboard(page)
     posts = _record(page)
 
     page.locator(TREES).fill("46")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from tests.contract.conftest import WHEATEAR
 from tests.contract.maps.conftest import API, start
@@ -60,6 +61,37 @@ def test_cells_that_cannot_be_decoded_are_not_drawn(damaged):
     noisy_cells(folder / "suitability.tif")
     response = client.get(f"{address}/tiles/7/64/47.png")
     assert response.status_code == 503 or response.data == expected
+
+
+def test_the_file_of_another_map_is_not_drawn(damaged):
+    """It can be decoded, and has the grid of this map."""
+    client, address, folder = damaged
+    path = folder / "suitability.tif"
+    with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as file:
+        file.write(np.full((1, file.height, file.width), 100, dtype=np.uint16))
+    for part in (".tif", ".png", "/tiles/7/64/47.png", "/tiles/7/64/47.png?quantity=suitability"):
+        assert client.get(f"{address}{part}").status_code == 503, part
+    # the others are hatched by the file of the verdict, which is whole
+    assert client.get(f"{address}/tiles/7/64/47.png?quantity=low").status_code == 200
+    noisy(folder / "verdict.tif")
+    assert client.get(f"{address}/tiles/7/64/47.png?quantity=low").status_code == 503
+
+
+def test_a_suitable_area_that_was_changed_is_not_sent(damaged):
+    client, address, folder = damaged
+    whole = client.get(f"{address}.geojson")
+    assert whole.status_code == 200 and whole.data == (folder / "suitable.geojson").read_bytes()
+    part = client.get(f"{address}.geojson", headers={"Range": "bytes=5-9"})
+    assert (part.status_code, part.data) == (206, whole.data[5:10])
+    for damage in (truncated, noisy):
+        damage(folder / "suitable.geojson")
+        response = client.get(f"{address}.geojson")
+        assert (response.status_code, response.mimetype) == (503, "application/problem+json")
+    (folder / "suitable.geojson").unlink()
+    response = client.get(f"{address}.geojson")
+    assert response.status_code == 404 and "earlier version" not in response.json["detail"]
+    # and the map can be made again
+    assert start(client)[1] != address
 
 
 @pytest.mark.parametrize("what", ["suitability.tif", "map.json", ""])

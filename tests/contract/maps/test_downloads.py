@@ -80,6 +80,10 @@ def test_gdal_reads_the_suitable_area_over_http(mapped):
 def test_a_map_of_an_earlier_version_has_no_suitable_area(own_map):
     client, address = own_map
     (folder_of(client, address) / "suitable.geojson").unlink()
+    summary = folder_of(client, address) / "map.json"
+    content = json.loads(summary.read_text())
+    del content["outlines"]
+    summary.write_text(json.dumps(content))
     response = client.get(f"{address}.geojson")
     assert response.status_code == 404
     assert "make it again" in response.json["detail"]
