@@ -251,9 +251,16 @@ def remove(map_id: str) -> None:
     ------
     NotFound
         There is no such map.
+    Conflict
+        A comparison that is not finished has made this map and needs it.
     """
     row, job = get(map_id)
     job_id = job.id if job is not None and not job.is_finished else None
+    if job is not None and job_id is not None and job.parameters["map"] != map_id:
+        raise Conflict(
+            f"The comparison {job.parameters['map']} that is being computed needs this map. Cancel or delete the "
+            "comparison first."
+        )
     db.session.delete(row)
     db.session.commit()
     if job_id is not None:

@@ -73,10 +73,11 @@ def detail(map_id: UUID) -> Reply:
     "deleteMap",
     tag="maps",
     summary="Delete a map",
-    description="Delete a map with its files. Its job is cancelled where it is not finished.",
+    description="Delete a map with its files. Its job is cancelled where it is not finished. A map that an unfinished "
+    "comparison has made for itself is kept (409).",
     path=ID,
     answer=DeletedMap,
-    problems=(404,),
+    problems=(404, 409),
 )
 @faces()
 def remove(map_id: UUID) -> Reply:

@@ -9,7 +9,7 @@ from flask import Flask, Response, current_app, g, jsonify, render_template, req
 from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, RequestedRangeNotSatisfiable
 
 from app.errors import AppError, FieldErrors, ValidationFailed, WrongHost
 from app.telemetry import logs, metrics
@@ -119,6 +119,8 @@ def _http_error(error: HTTPException) -> Response:
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))
+    if isinstance(error, RequestedRangeNotSatisfiable) and error.length is not None:
+        response.headers["Content-Range"] = f"bytes */{error.length}"
     return response
 
 

@@ -21,8 +21,6 @@ from ml.training.default_model import Group
 
 REGIONS = ("AWT", "CAN", "NSW", "NZ", "SA", "SWI")
 CATEGORICAL = frozenset({"ontveg", "vegsys", "age", "toxicats", "calc"})
-GEOGRAPHIC = frozenset({"SA"})
-"""Regions whose coordinates are degrees; the others are in metres."""
 _NOT_PREDICTORS = frozenset({"siteid", "spid", "x", "y", "occ", "group"})
 # nsw30 has two training records; published results leave it out (Valavi et al. 2022).
 _LEFT_OUT = frozenset({"nsw30"})
@@ -175,6 +173,7 @@ def _group(
         if new.any():
             unseen[predictor] = int(new.sum())
         test_rows[:, j] = tested.map(codes).fillna(codes[known.mode().iloc[0]])
+    places = pd.concat([first[["x", "y"]], background[["x", "y"]]]).to_numpy(dtype=np.float64)
     return RegionGroup(
         region=region,
         name=name,
@@ -182,12 +181,28 @@ def _group(
         n_presences=[int((records["spid"] == one).sum()) for one in species],
         predictors=predictors,
         records=Group(rows.astype(np.float32), recorded, categorical),
-        places=pd.concat([first[["x", "y"]], background[["x", "y"]]]).to_numpy(dtype=np.float64),
-        geographic=region in GEOGRAPHIC,
+        places=places,
+        geographic=are_degrees(places),
         sites=test["siteid"].astype(str).tolist(),
         test_rows=test_rows.astype(np.float32),
         unseen=unseen,
     )
+
+
+def are_degrees(places: NDArray[np.float64]) -> bool:
+    """Return whether coordinates are degrees: the files do not say it, and a region in metres is wider than 360.
+
+    Parameters
+    ----------
+    places : ndarray, shape (n, 2)
+        x or longitude, and y or latitude.
+
+    Returns
+    -------
+    bool
+    """
+    x, y = places.T
+    return bool((np.abs(x) <= 360).all() and (np.abs(y) <= 90).all())
 
 
 def _test_file(data: Path, region: str, kind: str, group: str) -> Path:

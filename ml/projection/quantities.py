@@ -92,7 +92,12 @@ def quantities_of(card: ModelCard) -> tuple[Quantity, ...]:
     names = [predictor.name for predictor in card.predictors]
     bytes_ = len(names) <= _MOST_BYTES
     return (
-        _portion("suitability", "Suitability", "Suitability of the conditions of the cell, from 0 to 1."),
+        _portion(
+            "suitability",
+            "Suitability",
+            "Suitability of the conditions of the cell, from 0 to 1. Mask it by inside.tif: where that is 0, the model "
+            "has seen no such conditions, and the number says nothing.",
+        ),
         _portion("low", "Suitability, low end", "Low end of the interval of the suitability, from 0 to 1."),
         _portion("high", "Suitability, high end", "High end of the interval of the suitability, from 0 to 1."),
         Quantity(

@@ -174,10 +174,9 @@ class Forest:
         n_nodes = 2 * len(self.splits) + self.n_trees
         large = 2 * int(np.diff(self.starts).max()) + 1 > MOST_NODES
         steps, values = np.empty(n_nodes, LARGE_STEP if large else STEP), np.empty(n_nodes)
-        depths = np.empty(self.n_trees, np.int64)
-        lay_out(self.splits, self.shares, self.leaves, self.starts, steps, values, depths)
-        samples = (self.half_sample, self.half_sample_sizes)
-        walk_forest(steps, values, self.starts, depths, *samples, rows, share, variance)
+        deepest = lay_out(self.splits, self.shares, self.leaves, self.starts, steps, values)
+        samples, columns = (self.half_sample, self.half_sample_sizes), np.ascontiguousarray(rows.T)
+        walk_forest(steps, values, self.starts, deepest, *samples, columns, share, variance)
 
     @property
     def n_trees(self) -> int:

@@ -111,6 +111,22 @@ def test_a_map_deleted_in_the_middle_leaves_no_files(layered, killed_at):
     assert not list(maps_dir(layered).iterdir())
 
 
+def test_a_map_that_a_running_comparison_needs_is_not_deleted(layered, killed_at):
+    client = layered.test_client()
+    job, comparison = start(client, kind="change", scenario=WARMER)
+    killed_at(layered, "blocks")
+    (needed,) = (one for one in client.get(API).json["items"] if one["kind"] == "suitability")
+    refused = client.delete(f"{API}/{needed['id']}")
+    assert refused.status_code == 409
+    assert refused.json["detail"].startswith(f"The comparison {comparison.rpartition('/')[2]} that is being computed")
+    page = client.post(f"/maps/{needed['id']}/delete")
+    assert (page.status_code, "that is being computed needs this map" in page.text) == (409, True)
+    assert client.get(job).json["cancel_requested"] is False
+    assert work(layered) == 0
+    assert client.get(comparison).json["state"] == "succeeded"
+    assert client.delete(f"{API}/{needed['id']}").status_code == 200
+
+
 def test_a_map_of_layers_that_are_gone_fails_in_one_line(layered):
     client = layered.test_client()
     job, address = start(client)

@@ -9,8 +9,9 @@ import pytest
 import rdata
 
 from ml.__main__ import main
-from ml.benchmark.nceas import NceasError, read_region, read_survey
+from ml.benchmark.nceas import NceasError, are_degrees, read_region, read_survey
 from ml.benchmark.run import blocks_of
+from ml.training.folds import choose_folds
 from tests.unit.ml.benchmark.fake_regions import AWT, N_BACKGROUND, make_regions, read, write
 
 
@@ -49,6 +50,39 @@ def test_a_group_is_read_as_published(published):
     [only] = read_region(published, "NZ")
     assert only.records.categorical == (2,)
     assert set(only.records.rows[:, 2]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([[-80.8, -32.2], [-35.0, 11.3]], True),
+        # across the antimeridian, as some files write it
+        ([[170.0, -90.0], [190.0, 90.0]], True),
+        ([[282790.9, 7844018.0], [499060.0, 8296820.5]], False),
+        # metres near the origin of a projection, all but one place
+        ([[20.0, 50.0], [2500.0, 60.0]], False),
+    ],
+)
+def test_degrees_are_told_from_metres(places, expected):
+    assert are_degrees(np.array(places)) is expected
+
+
+@pytest.mark.parametrize("region", ["CAN", "NSW"])
+def test_a_region_in_degrees_gets_blocks_on_the_sphere(data, region):
+    """Whatever its name is."""
+    for file in data.glob("NZ*"):
+        shutil.copy(file, data / file.name.replace("NZ", region))
+    for kind in ("train_po", "train_bg"):
+        file = data / f"{region}{kind}.rds"
+        table = read(file)
+        write(table.assign(x=140 + table["x"] / table["x"].max(), y=-30 + table["y"] / table["y"].max()), file)
+    (group,) = read_region(data, region)
+    assert group.geographic
+    visited = group.records.recorded.any(axis=1).astype(np.int64)
+    sphere, _ = choose_folds(group.places, visited, 5, 0, True)
+    plane, _ = choose_folds(group.places, visited, 5, 0, False)
+    assert np.array_equal(blocks_of(group), sphere)
+    assert not np.array_equal(sphere, plane)
 
 
 def test_species_recorded_at_one_place_share_a_row(data):
@@ -180,6 +214,8 @@ def test_the_published_regions(nceas):
         ("NZ", "plant", 52, 19120),
         ("SA", "plant", 30, 152),
     ]
+    # AWT and NZ have projected coordinates
+    assert [group.geographic for group in groups] == [False, False, False, True]
     for group in groups:
         assert not group.unseen
         assert np.isfinite(group.records.rows).all() and np.isfinite(group.test_rows).all()
