@@ -121,6 +121,11 @@ class BackgroundReport(Part):
     share_scores: dict[Share, Number] = Field(
         default_factory=dict, max_length=100, description="cross-validated score of each share tried"
     )
+    bias_strength: Portion | None = Field(
+        None,
+        description="held-out AUC with which the environment tells places of records of the group from random "
+        "background; null without a target group, and in cards written before it was measured",
+    )
     note: Prose
 
 

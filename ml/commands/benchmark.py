@@ -72,8 +72,9 @@ def run(options: argparse.Namespace, started: float) -> int:
                 print(message, flush=True)
 
         def report_shared(group: RegionGroup, model: GroupModel) -> None:
+            bias = "" if model.bias is None else f"bias strength {model.bias.auc:.2f}, "
             bar.write(
-                f"{group.region} {group.name}: {len(group.species)} species, "
+                f"{group.region} {group.name}: {len(group.species)} species, {bias}"
                 f"{model.choice.share:.0%} of the background is target group; weights {_weights(model)}"
             )
 

@@ -21,7 +21,7 @@ STEP = np.dtype([("threshold", "<f4"), ("child", "<u2"), ("feature", "<u2")])
 LARGE_STEP = np.dtype([("threshold", "<f4"), ("child", "<u4"), ("feature", "<u2")])
 MOST_NODES = 2**16
 #: Rows that one tree is walked with before the next; a column of them and their sums stay in the cache of a core.
-_ROWS = 4096
+_ROWS = 2**14
 # Indices without a sign: numba then omits the test for negative ones.
 _ONE = np.uint64(1)
 
@@ -94,11 +94,12 @@ def walk_forest(steps, values, starts, deepest, half_sample, sizes, columns, sha
     """
     n_trees, n_half_samples, n_rows = starts.shape[0] - 1, sizes.shape[0], columns.shape[1]
     wide = variance.shape[0] > 0
-    reached, total = np.empty(_ROWS), np.empty(_ROWS)
-    sums = np.empty((n_half_samples if wide else 0, _ROWS))
+    most = min(_ROWS, n_rows)
+    reached, total = np.empty(most), np.empty(most)
+    sums = np.empty((n_half_samples if wide else 0, most))
     squares = np.empty_like(sums)
     own_sums, own_squares = np.empty(n_half_samples), np.empty(n_half_samples)
-    order, right = np.empty(_ROWS, np.uint16), np.empty(_ROWS, np.uint16)
+    order, right = np.empty(most, np.uint16), np.empty(most, np.uint16)
     # At most one node waits at each level.
     waiting = np.empty((deepest + 1, 3), np.uint64)
     for start in range(0, n_rows, _ROWS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ml.card import Predictor, Source
-from ml.numbers import range_seen
+from ml.numbers import fixed, range_seen
 from ml.odmap import own_files
 from ml.odmap.wording import ElementText, Run, counted, joined, listed, number, numeric_order, percent, sentence, table
 from ml.records.duplicates import DUPLICATE_REASONS
@@ -103,7 +103,8 @@ def _background(run: Run) -> ElementText:
     return ElementText(
         joined(
             f"{counted(run.card.n_absences, 'background point')}; kind: {background.kind}; "
-            f"share of target group: {percent(background.target_group_share)}",
+            f"share of target group: {percent(background.target_group_share)}"
+            + ("" if background.bias_strength is None else f"; bias strength: {fixed(background.bias_strength, 2)}"),
             background.note,
         ),
         to_write="Say from which area the random background points were drawn, and why that area was within reach.",

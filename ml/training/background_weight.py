@@ -1,4 +1,4 @@
-"""The weight of each row as background, and the share of target-group background."""
+"""The weight of each row as background, the share of target-group background, and the strength of the bias."""
 
 from __future__ import annotations
 
@@ -27,6 +27,22 @@ class ShareChoice:
 
     share: float = 0.0
     scores: dict[float, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BiasStrength:
+    """How well the environment tells visited places from random background.
+
+    Attributes
+    ----------
+    auc : float
+        Held-out AUC, averaged over folds by the number of visited places; 0.5 if the conditions do not tell them.
+    predictor : int or None
+        Column of the continuous predictor whose values alone differ most; None if there is none.
+    """
+
+    auc: float
+    predictor: int | None
 
 
 def background_weight(

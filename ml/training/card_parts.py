@@ -7,13 +7,18 @@ from numpy.typing import NDArray
 
 from ml.card import MOST_PLACES, BackgroundReport, CalibrationReport, Conditions, Predictor
 from ml.evaluation.calibration import Calibration, reliability
+from ml.numbers import fixed, rounded
 from ml.serving.nearest_records import PointRecords
 from ml.serving.threshold import thinned
 from ml.study import StudyData
+from ml.training.background_weight import BiasStrength
 from ml.training.preparation import PreparedStudy
 
 _MOST_REFERENCE = 2000
 _FEW = 15
+#: From which bias strength on a word applies.
+_WEAK = "weakly"
+_STRENGTHS = ((0.75, "strongly"), (0.6, "moderately"), (0.0, _WEAK))
 
 
 def starting_points(
@@ -187,11 +192,38 @@ def describe_background(prepared: PreparedStudy) -> BackgroundReport:
         "the bias of where people looked (Phillips et al. 2009); the rest is random. The share was chosen by "
         "cross-validation within the training data."
     )
+    bias = prepared.shared.bias
     return BackgroundReport(
         kind="target group" if choice.share > 0 else "random",
         target_group_share=choice.share,
         share_scores={f"{share:g}": score for share, score in choice.scores.items()},
-        note=note,
+        bias_strength=None if bias is None else bias.auc,
+        note=note if bias is None else f"{_describe_bias(prepared, bias)} {note}",
+    )
+
+
+def _describe_bias(prepared: PreparedStudy, bias: BiasStrength) -> str:
+    """Return in words where the records of the group lie, and how strong the bias is."""
+    strength = next(word for least, word in _STRENGTHS if bias.auc >= least)
+    figure = (
+        f"bias strength {fixed(bias.auc, 2)}: on held-out blocks, the conditions tell places with records of the group "
+        "from random points with this AUC, 0.5 being no better than chance"
+    )
+    if bias.predictor is None:
+        return f"The records are {strength} biased ({figure})."
+    predictor, study = prepared.encoded.predictors[bias.predictor], prepared.study
+    visited = prepared.group.recorded.any(axis=1)
+    values = study.environment[predictor.name].to_numpy(np.float64)
+    there, elsewhere = float(np.median(values[visited])), float(np.median(values[~visited]))
+    medians = f"median {rounded(there)} {predictor.unit}".rstrip() + f", {rounded(elsewhere)} at random points"
+    if there == elsewhere:
+        return f"The records are {strength} biased ({figure})."
+    where = "higher" if there > elsewhere else "lower"
+    if strength == _WEAK:
+        return f"The records are {strength} biased ({figure}). {predictor.label} differs most ({medians})."
+    return (
+        f"The records are {strength} biased ({figure}). They come mostly from places with {where} values of "
+        f"{predictor.label} ({medians})."
     )
 
 

@@ -26,7 +26,7 @@ from ml.estimators.maxent import Maxent
 from ml.estimators.network import MultiSpeciesNetwork
 from ml.kernels.logit import share_logit
 from ml.predictors.levels import level_order, recode
-from ml.training.background_weight import FEWEST_PLACES, ShareChoice, background_weight
+from ml.training.background_weight import FEWEST_PLACES, BiasStrength, ShareChoice, background_weight
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
@@ -143,11 +143,14 @@ class GroupModel:
         None for a species without a group.
     stacking : Stacking or None
         Weights of the members; None for equal weights.
+    bias : BiasStrength or None
+        None without a target group or without folds.
     """
 
     choice: ShareChoice = field(default_factory=ShareChoice)
     network: MultiSpeciesNetwork | None = None
     stacking: Stacking | None = None
+    bias: BiasStrength | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ml.training.background_weight import ShareChoice, background_weight
+from ml.training.bias_strength import measure_bias
 from ml.training.cross_validation import (
     HeldOutScores,
     ScoringPlan,
@@ -53,7 +54,7 @@ class FittedGroup:
 
 
 def fit_group(group: Group, fold: Labels | None, settings: EngineSettings) -> GroupModel:
-    """Choose the share of target-group background and fit the network, without weights of the members.
+    """Choose the share of target-group background, measure the bias and fit the network, without the members' weights.
 
     Parameters
     ----------
@@ -78,7 +79,8 @@ def fit_group(group: Group, fold: Labels | None, settings: EngineSettings) -> Gr
             choice = choose_share(group, fold, settings.network(group.categorical, 1))
         weight = background_weight(group.recorded, choice.share, absences=group.absences)
         network = settings.network(group.categorical).fit(group.rows, group.recorded, weight)
-    return GroupModel(choice, network)
+        bias = measure_bias(group, fold, settings.seed) if group.has_target_group and fold is not None else None
+    return GroupModel(choice, network, bias=bias)
 
 
 def shared_by(shared: GroupModel, group: Group, species: int, fold: Labels | None) -> GroupModel:

@@ -110,7 +110,7 @@ def test_the_number_of_processes_changes_nothing(output, published, tmp_path, ca
     assert _run(published, tmp_path, "--jobs", "2") == 0
     pd.testing.assert_frame_equal(_predictions(tmp_path), _predictions(output), check_exact=True)
     out = capsys.readouterr().out
-    assert "AWT bird: 3 species" in out and "8/8 " in out
+    assert "AWT bird: 3 species, bias strength 0." in out and "8/8 " in out
     assert "under 30" in out and "target-group background, seed 0" in out
 
 
@@ -180,6 +180,7 @@ def test_random_background_shares_nothing_between_species(published, tmp_path, s
     out = capsys.readouterr().out
     assert "random background, seed 0" in out
     assert "0% of the background is target group" in out
+    assert "bias strength" not in out
     table = _predictions(tmp_path)
     assert tuple(table.columns) == PREDICTION_COLUMNS
     assert len(table) == 8 * N_SITES

@@ -1,3 +1,4 @@
+import re
 import shutil
 from dataclasses import replace
 
@@ -206,6 +207,11 @@ def test_other_species_records_serve_as_background_and_the_card_says_how_much(tm
     assert set(scores) == {0.0, 0.25, 0.5, 0.75, 1.0}
     assert scores[card.background.target_group_share] == max(scores.values())
     assert "chosen by cross-validation" in card.background.note
+    assert f"bias strength {card.background.bias_strength:.2f}" in card.background.note
+    where = (
+        r"(They come mostly from places with (higher|lower) values of \w.* |differs most )\(median .*, \S+ at random"
+    )
+    assert re.search(where, card.background.note)
     assert card.calibration.reliability == []
     assert "Not the chance" in card.calibration.meaning
 
@@ -217,6 +223,7 @@ def test_a_species_alone_has_random_background_and_the_card_says_so(tmp_path):
     assert card.members == {"forest": 0.5, "maxent": 0.5}
     assert card.background.kind == "random"
     assert "biased records stay biased" in card.background.note
+    assert card.background.bias_strength is None
 
 
 def test_true_absences_make_suitability_a_chance_that_is_judged(card):

@@ -1,0 +1,1 @@
+"""Virtual species: real environments, known suitability, known bias of the records."""

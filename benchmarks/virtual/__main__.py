@@ -1,0 +1,165 @@
+"""Virtual species: the default model beside the field's methods where the truth and the bias of the records are known.
+
+    python -m benchmarks.virtual --data ../shared/data/nceas [--regions AWT,NZ,SA] [--strengths 1,2] [--repeats 2]
+
+Groups of ten species are made on the real environments of the regions, and their records are drawn with a known bias
+(`benchmarks.virtual.species`). Every method is fitted to the records, predicts all cells, and is scored by the known
+suitability: with the AUC that is expected over all occurrences that the suitability allows. No survey is opened.
+
+Gains are mean differences over species with their standard errors, by kind and strength of the bias and by number of
+records. MaxEnt, the forest and elapid get the better of two backgrounds: for each kind and strength, the one of the
+higher mean. "by bias strength" is a candidate and not shipped: the default model at a share of one half, and a copy at
+a share of one, weighted by w = clip((A - .6) / .3, 0, 1), where A is the measured bias strength.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from benchmarks.methods import Problem, down_sampled, elapid_maxent, maxent
+from benchmarks.virtual.species import KINDS, RECORDS, World, expected_auc, make_group
+from ml.benchmark.run import blocks_of, read_regions
+from ml.training.background_weight import ShareChoice, background_weight
+from ml.training.default_model import EngineSettings, Group, GroupModel, fit_species
+from ml.training.group import fit_groups, shared_by
+
+DEFAULT, RANDOM, RULE = "default", "default, random background", "by bias strength"
+_SHARES = {"random": 0.0, "half": 0.5, "target group": 1.0}
+
+
+def run_group(
+    world: World, number: int, kind: str, strength: float, settings: EngineSettings, use_elapid: bool
+) -> list[dict[str, Any]]:
+    """Make one group, run every method, and return a row for each species and method."""
+    made = make_group(world, kind, strength, np.random.default_rng((number, KINDS.index(kind), int(10 * strength))))
+    group = made.group
+    fold = blocks_of(group)
+    [fitted] = fit_groups([(group.records, fold)], settings)
+    copies = {share: _at_share(fitted.model, group.records, share, settings) for share in (0.5, 1.0)}
+    bias = fitted.model.bias
+    weight = 0.0 if bias is None else float(np.clip((bias.auc - 0.6) / 0.3, 0, 1))
+    rows: list[dict[str, Any]] = []
+    for s in range(made.suitability.shape[1]):
+        scores = {DEFAULT: _score(fitted.model, group.records, s, fold, settings, group.test_rows)}
+        scores[RANDOM] = fit_species(_alone(group.records, s), 0, GroupModel(), settings).score(group.test_rows)
+        half, full = (_score(one, group.records, s, fold, settings, group.test_rows) for one in copies.values())
+        scores[RULE] = (1 - weight) * half + weight * full
+        with threadpool_limits(1):
+            for name, share in _SHARES.items():
+                problem = Problem(group, s, share, settings.seed)
+                scores[f"forest, {name}"] = down_sampled(problem)[0]
+                scores[f"MaxEnt, {name}"] = maxent(problem)[0]
+                if use_elapid and share != 0.5:
+                    scores[f"elapid, {name}"] = elapid_maxent(problem)[0]
+        truth = made.suitability[:, s]
+        facts = {
+            "region": world.region,
+            "kind": kind,
+            "strength": strength,
+            "bias": float("nan") if bias is None else bias.auc,
+            "species": f"{world.region} {kind} {strength:g} {number} {s}",
+            "records": int(made.n_records[s]),
+            "class": RECORDS[s % len(RECORDS)],
+            "share": fitted.model.choice.share,
+            "best": expected_auc(truth, truth),
+        }
+        rows += [facts | {"method": name, "auc": expected_auc(one, truth)} for name, one in scores.items()]
+    return rows
+
+
+def _alone(group: Group, species: int) -> Group:
+    """Return a group of one species and the random background."""
+    kept = (group.recorded[:, species] == 1) | ~group.recorded.any(axis=1)
+    return Group(group.rows[kept], group.recorded[kept][:, [species]], group.categorical)
+
+
+def _at_share(model: GroupModel, group: Group, share: float, settings: EngineSettings) -> GroupModel:
+    """Return the shared parts with the network fitted at a share, and the members' weights as they are."""
+    if share == model.choice.share:
+        return model
+    with threadpool_limits(1):
+        weight = background_weight(group.recorded, share)
+        network = settings.network(group.categorical).fit(group.rows, group.recorded, weight)
+    return replace(model, choice=ShareChoice(share), network=network)
+
+
+def _score(
+    shared: GroupModel, group: Group, species: int, fold: Any, settings: EngineSettings, cells: Any
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return fit_species(group, species, shared_by(shared, group, species, fold), settings).score(cells)
+
+
+def gains(table: pd.DataFrame, by: list[str]) -> str:
+    """Return a text table: the mean AUC of the default, and its gain over each method's better background."""
+    families = ["forest", "MaxEnt", *(["elapid"] if table["method"].str.startswith("elapid").any() else [])]
+    columns = [RANDOM, *families, RULE]
+    lines = [f"{' '.join(by):<16} {'species':>7} {'bias':>5} {'truth':>6} {DEFAULT:>8}  gain of the default over: "]
+    lines[0] += "  ".join(f"{name:>18}" for name in columns)
+    for key, part in table.groupby(by, sort=False):
+        wide = part.pivot(index="species", columns="method", values="auc")
+        cells = []
+        for name in columns:
+            own = [one for one in wide if one == name or (name in families and str(one).startswith(f"{name},"))]
+            difference = wide[DEFAULT] - wide[max(own, key=lambda one: wide[one].mean())]
+            error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else float("nan")
+            cells.append(f"{difference.mean():+.4f} ± {error:.4f}".rjust(18))
+        facts = part.drop_duplicates("species")
+        label = " ".join(str(one) for one in key)
+        lines.append(
+            f"{label:<16} {len(wide):>7} {facts['bias'].mean():>5.2f} {facts['best'].mean():>6.3f} "
+            f"{wide[DEFAULT].mean():>8.4f}  {' ' * 26}{'  '.join(cells)}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run and print."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.virtual", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="directory of the regions' .rds files")
+    parser.add_argument("--regions", default="AWT,NZ,SA", help="(%(default)s)")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="of bias (%(default)s)")
+    parser.add_argument("--strengths", default="1,2", help="of the bias (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=1, help="groups of each kind and strength (%(default)s)")
+    parser.add_argument("--trees", type=int, default=200, help="of each forest (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
+    parser.add_argument("--elapid", type=Path, help="directory in which elapid is installed; left out without")
+    parser.add_argument("--output", type=Path, help="CSV with a row for each species and method")
+    options = parser.parse_args()
+    if options.elapid:
+        sys.path.append(str(options.elapid))
+    regions = options.regions.split(",")
+    worlds = [World.of(next(one for one in read_regions(options.data, [region]))) for region in regions]
+    settings = EngineSettings(n_estimators=options.trees)
+    strengths = [float(one) for one in options.strengths.split(",")]
+    calls = [
+        (world, number, kind, strength, settings, bool(options.elapid))
+        for kind in options.kinds.split(",")
+        for strength in (strengths if kind != "none" else [0.0])
+        for world in worlds
+        for number in range(options.repeats)
+    ]
+    run = Parallel(n_jobs=options.jobs, return_as="generator")
+    parts = tqdm(run(delayed(run_group)(*call) for call in calls), total=len(calls), unit="group", file=sys.stderr)
+    table = pd.DataFrame([row for rows in parts for row in rows])
+    if options.output:
+        table.to_csv(options.output, index=False)
+    print(f"{len(calls)} groups, {table['species'].nunique()} species of {', '.join(regions)}; {options.trees} trees\n")
+    print(gains(table, ["kind", "strength"]), end="\n\n")
+    print(gains(table, ["class"]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

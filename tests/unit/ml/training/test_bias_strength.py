@@ -1,0 +1,62 @@
+"""Bias strength: the AUC that follows from the density of the records, and no group without one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ml.training.bias_strength import measure_bias
+from ml.training.default_model import EngineSettings, Group
+from ml.training.group import fit_group
+
+
+def biased_group(power, n_visited=1500, n_random=3000, seed=0):
+    """Records of two species whose density is proportional to x to a power, and folds.
+
+    Random background has x uniform between 0 and 1, so that the AUC of x, which is the best one, is
+    (power + 1) / (power + 2).
+    """
+    draw = np.random.default_rng(seed)
+    x = np.concatenate([draw.random(n_visited) ** (1 / (power + 1)), draw.random(n_random)])
+    rows = np.column_stack([draw.normal(size=len(x)), x, draw.integers(0, 3, len(x))]).astype(np.float32)
+    recorded = np.zeros((len(x), 2), np.int64)
+    recorded[np.arange(n_visited), draw.integers(0, 2, n_visited)] = 1
+    return Group(rows, recorded, (2,)), draw.integers(0, 5, len(x))
+
+
+@pytest.mark.parametrize("power", [0, 1, 3, 9])
+def test_the_strength_is_the_auc_that_follows_from_the_density(power):
+    group, fold = biased_group(power)
+    bias = measure_bias(group, fold)
+    # predictors without information cost a fitted forest a little
+    assert bias.auc == pytest.approx((power + 1) / (power + 2), abs=0.035)
+    if power:
+        assert bias.predictor == 1
+    assert measure_bias(group, fold) == bias
+
+
+def test_a_bias_by_category_alone_is_found():
+    draw = np.random.default_rng(1)
+    level = np.concatenate([draw.choice(4, 800, p=[0.7, 0.1, 0.1, 0.1]), draw.integers(0, 4, 2000)])
+    recorded = np.zeros((2800, 2), np.int64)
+    recorded[np.arange(800), draw.integers(0, 2, 800)] = 1
+    bias = measure_bias(Group(level[:, None].astype(np.float32), recorded, (0,)), draw.integers(0, 5, 2800))
+    # P(in level 0) is .7 and .25: the AUC is .7 * (.75 + .25 / 2) + .3 * (.75 / 2)
+    assert bias.auc == pytest.approx(0.725, abs=0.03)
+    assert bias.predictor is None
+
+
+def test_folds_that_cannot_be_scored_are_left_out():
+    group, fold = biased_group(3)
+    visited = group.recorded.any(axis=1)
+    # all records in one fold: nothing is left to fit without it, and nothing to score in the others
+    assert measure_bias(group, np.where(visited, 0, fold)) is None
+
+
+def test_only_a_group_with_other_species_records_has_a_strength():
+    group, fold = biased_group(1, 120, 300)
+    quick = EngineSettings(n_estimators=20, n_networks=1)
+    assert fit_group(group, fold, quick).bias is not None
+    assert fit_group(group, None, quick).bias is None
+    absences = Group(group.rows, group.recorded, group.categorical, absences=True)
+    assert fit_group(absences, fold, quick).bias is None
