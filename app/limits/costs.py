@@ -87,7 +87,7 @@ COSTS: dict[str, int] = {
     # Maps. A page loads dozens of tiles; few are drawn at a time, and browsers keep them.
     "maps_api.browse": 1,
     "maps_api.detail": 1,
-    "map_files.file": 2,
+    "map_files.file": 1,
     "map_files.picture": 1,
     "map_files.send_tile": 0,
     "map_downloads.suitable_area": 2,

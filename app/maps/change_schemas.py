@@ -31,7 +31,9 @@ class ScenarioChange(BaseModel):
     )
     classes: dict[str, Any] = Field(description="`cells`, `area_km2` and `label` of each class of change.")
     suitable: dict[str, Any] = Field(description="`cells`, `area_km2`, `centre`, `aoo` and `eoo` in the scenario.")
-    shift_km: float | None = Field(description="Distance between the centres of the suitable area.")
+    shift_km: float | None = Field(
+        description="Distance between the centres of the suitable cells, among those with a verdict under both."
+    )
     bearing: float | None = Field(description="Direction of the movement, degrees clockwise from the north.")
     without_answer: dict[str, Any]
     sentences: list[str]

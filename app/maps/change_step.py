@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
@@ -40,6 +41,28 @@ def find_finished(model_id: str, scenario: str | None, shift: Mapping[str, float
     return None
 
 
+def _conditions(parameters: Mapping[str, Any]) -> list[tuple[str | None, Mapping[str, float]]]:
+    """Return scenario and stated change of each map of a comparison, that of today first."""
+    shift = parameters.get("shift") or {}
+    return [(None, {}), *([(label, shift) for label in parameters["scenarios"]] or [(None, shift)])]
+
+
+def comparison_in_need_of(row: Map) -> str | None:
+    """Return the id of an unfinished comparison that uses a map, or None."""
+    shift = (folders.read_summary(row.id) or {}).get("shift") or {}
+    statement = select(Job).where(Job.study == row.study, Job.state.in_(("queued", "running")))
+    for job in db.session.scalars(statement):
+        about = job.parameters
+        if about.get("kind") != CHANGE or about["map"] == row.id or about["model"] != row.model_id:
+            continue
+        is_own = job.idempotency_key == row.job_key
+        if is_own or (
+            row.kind != CHANGE and (row.scenario, shift) in [(one, dict(two)) for one, two in _conditions(about)]
+        ):
+            return str(about["map"])
+    return None
+
+
 def compare_maps(context: StepContext, version: ModelVersion) -> None:
     """Compute the maps that are missing and compare them.
 
@@ -49,9 +72,7 @@ def compare_maps(context: StepContext, version: ModelVersion) -> None:
         A map cannot be made, or the maps cannot be compared.
     """
     parameters = context.job.parameters
-    shift = parameters.get("shift") or {}
-    conditions: list[tuple[str | None, Mapping[str, float]]] = [(None, {})]
-    conditions += [(label, shift) for label in parameters["scenarios"]] or [(None, shift)]
+    conditions = _conditions(parameters)
     paths: list[Path] = []
     for number, (scenario, changes) in enumerate(conditions):
         part = _MAPS * number / len(conditions), _MAPS * (number + 1) / len(conditions)

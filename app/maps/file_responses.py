@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Response, request, send_file
+from werkzeug.http import is_resource_modified
 
 from app.errors import NotFound, Unavailable
 from app.maps import folders
@@ -40,7 +41,11 @@ def send(map_id: str, file: str, media_type: str, name: str) -> Response:
     path, size = checked(map_id, file)
     response = send_file(path, mimetype=media_type, as_attachment=True, download_name=name, conditional=False)
     response.headers["Cache-Control"] = f"private, max-age={_YEAR_S}"
-    response.make_conditional(_environ(size), accept_ranges=True, complete_length=size)
+    environ = _environ(size)
+    if not is_resource_modified(environ, etag=response.headers.get("ETag")):
+        # a client that has the file is told so before a part is looked at (RFC 9110, section 13.2.2)
+        environ.pop("HTTP_RANGE", None)
+    response.make_conditional(environ, accept_ranges=True, complete_length=size)
     return response
 
 

@@ -20,7 +20,7 @@ from app.errors import Conflict, NotFound, ValidationFailed
 from app.jobs import service as jobs
 from app.jobs.tables import Job
 from app.maps import folders
-from app.maps.change_step import CHANGE, SUITABILITY, find_finished, kind_of_row
+from app.maps.change_step import CHANGE, SUITABILITY, comparison_in_need_of, find_finished, kind_of_row
 from app.maps.details import as_detail, content_of
 from app.maps.schemas import MapDetail, MapPage, MapRequest, MapsQuery
 from app.maps.shift_fields import checked
@@ -245,25 +245,14 @@ def others_of(found: MapDetail) -> list[tuple[str, str]]:
 
 
 def remove(map_id: str) -> None:
-    """Delete a map with its files; its job is cancelled where it is not finished.
-
-    Raises
-    ------
-    NotFound
-        There is no such map.
-    Conflict
-        A comparison that is not finished has made this map and needs it.
-    """
+    """Delete a map with its files, and cancel its job; Conflict where an unfinished comparison needs it."""
     row, job = get(map_id)
-    job_id = job.id if job is not None and not job.is_finished else None
-    if job is not None and job_id is not None and job.parameters["map"] != map_id:
-        raise Conflict(
-            f"The comparison {job.parameters['map']} that is being computed needs this map. Cancel or delete the "
-            "comparison first."
-        )
+    if comparison := comparison_in_need_of(row):
+        raise Conflict(f"The unfinished comparison {comparison} needs this map. Cancel or delete the comparison first.")
+    job_id = job.id if job is not None and not job.is_finished else ""
     db.session.delete(row)
     db.session.commit()
-    if job_id is not None:
+    if job_id:
         with contextlib.suppress(Conflict, NotFound):
             jobs.cancel(job_id)
     folders.remove(map_id)

@@ -123,7 +123,10 @@ def store_for(card: ModelCard) -> LayerStore:
     if component(LayerStores).has_any(card):
         text = "this model was trained on other layers than those that are stored; give its conditions instead"
     else:
-        text = "this study has no layers from which conditions can be read; give the conditions instead"
+        text = (
+            "this study has no layers from which conditions can be read; give the conditions instead, or a species of "
+            "a study with layers (the page /map lists them)"
+        )
     raise ValidationFailed([("/location", text)])
 
 

@@ -37,7 +37,7 @@ from ml.recipes.reports import Grid
 
 Advance = Callable[[float, str], None]
 #: Rises when the same maps give other bytes.
-_VERSION = 1
+_VERSION = 2
 _QUANTITIES = ("verdict", "inside", "mess", "suitability")
 #: Cells that are compared at once.
 _WINDOW = 2**19
@@ -102,7 +102,7 @@ def compare(
         summary = summarise(refs, counts, sizes, quantities, files) | {"key": key}
         _publish(output, work, quantities, summary)
     shutil.rmtree(output / WORK, ignore_errors=True)
-    advance(1.0, f"The comparison is in {output}")
+    advance(1.0, "The comparison is complete")
     return summary
 
 

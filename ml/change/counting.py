@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.change.places import CellPlaces, Centre
+from ml.change.places import CellPlaces, Centre, movement
 from ml.change.quantities import CANNOT_SAY, CLASSES, DIFFER, GAIN, LOSS, NO_ANSWER, STABLE, UNSUITABLE
 from ml.serving.verdict import VERDICTS, is_suitable
 
@@ -115,6 +115,8 @@ class ScenarioCount:
         self.exposed = {name: Tally() for name in ("stays", "lost", "cannot_say", "no_answer", "beyond")}
         self.today = Tally()
         self.only_today, self.only_scenario = Tally(), Tally()
+        # Of the cells with a verdict under both: otherwise the centre moves by what the model cannot say.
+        self._before, self._after = Suitable(places), Suitable(places)
 
     def add(
         self,
@@ -156,7 +158,18 @@ class ScenarioCount:
         self.only_today.add((now != _NOTHING) & (side == _NOTHING), area)
         self.only_scenario.add((now == _NOTHING) & (side != _NOTHING), area)
         self.suitable.add(*window, side == _YES, area)
+        told = ((side == _YES) | (side == _NO)) & ((now == _YES) | (now == _NO))
+        self._before.add(*window, told & before, area)
+        self._after.add(*window, told & (side == _YES), area)
         return classes
+
+    def movement(self) -> tuple[float, float] | None:
+        """Return how far, in km, and to which bearing the centre of the suitable cells moves.
+
+        Only cells with a verdict under both conditions count. None where one of them has no suitable cells.
+        """
+        start, end = self._before.centre.place, self._after.centre.place
+        return movement(start, end) if start is not None and end is not None else None
 
     def beyond_json(self) -> dict[str, Any]:
         """Return what lies beyond the area of applicability, as the summary of a map has it."""

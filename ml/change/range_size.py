@@ -26,6 +26,8 @@ DEFINITIONS: Final = (
 )
 #: Side of IUCN's cells, metres, and the radius of the sphere with the area of the ellipsoid.
 _SIDE, _RADIUS = 2_000.0, 6_371_007.2
+#: Sides of cells of 1 km in a projection can be longer by this factor on the ellipsoid.
+_DISTORTION = 1.01
 _BANDS = math.ceil(math.pi * _RADIUS / _SIDE)
 #: Cosine of the largest angle between the centre and a cell for which a polygon is made: 89.4 degrees.
 _FARTHEST = 0.01
@@ -70,7 +72,8 @@ class RangeSize:
 
     @property
     def _has_aoo(self) -> bool:
-        return self._side <= _SIDE / 1000.0
+        # A larger cell can overlap more cells of IUCN's grid than the one of its centre: AOO would be too small.
+        return self._side <= _SIDE / 2000.0 * _DISTORTION
 
     def add(self, rows: slice, columns: slice, inside: NDArray[np.bool_], areas: Floats) -> None:
         """Add the cells of a window.

@@ -44,13 +44,21 @@ def sentences_of(label: str, counts: Mapping[str, Any]) -> list[str]:
     if gain["cells"]:
         texts.append(f"Gain: {area(gain['area_km2'])} that are unsuitable today become suitable.")
     if counts["shift_km"] is not None:
-        texts.append(
-            f"Where the model can say, the centre of the suitable area moves {counts['shift_km']:,.0f} km to the "
-            f"{wind(counts['bearing'])}."
-            if counts["shift_km"] >= 0.5
-            else "Where the model can say, the centre of the suitable area stays where it is."
-        )
+        texts.append(_movement(counts["shift_km"], counts["bearing"], has_gain=bool(gain["cells"])))
     return texts
+
+
+def _movement(km: float, bearing: float, *, has_gain: bool) -> str:
+    """Return how the centre moves among the cells that can be judged under both conditions."""
+    beginning = "Of the cells that the model can judge under both conditions, the centre of "
+    if km < 0.5:
+        return f"{beginning}those that are suitable stays where it is."
+    where = f"{km:,.0f} km to the {wind(bearing)}"
+    if has_gain:
+        return f"{beginning}those that are suitable moves {where}."
+    return (
+        f"{beginning}those that stay suitable lies {where} of today's. No cell becomes suitable: the others are lost."
+    )
 
 
 def beyond_sentence(label: str, beyond: Mapping[str, Any]) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 from ml.card import Source
 from ml.change.counting import ScenarioCount, Suitable, Tally, Together
 from ml.change.maps import MapRef
-from ml.change.places import movement
 from ml.change.quantities import CLASSES, words_of
 from ml.change.range_size import DEFINITIONS
 from ml.change.sentences import NO_RECORDS, agreement_sentence, beyond_sentence, sentences_of
@@ -112,8 +111,7 @@ def summarise(
 def _scenario(ref: MapRef, count: ScenarioCount, today: Suitable, size: Mapping[str, Any]) -> dict[str, Any]:
     beyond = count.beyond_json()
     beyond["sentence"] = beyond_sentence(ref.label, beyond)
-    start, end = today.centre.place, count.suitable.centre.place
-    moved = movement(start, end) if start is not None and end is not None else None
+    moved = count.movement()
     content = {
         "label": ref.label,
         "scenario": ref.about.scenario.label if ref.about.scenario is not None else None,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from ml.card import Predictor
 from ml.layers.layer_names import TEMPERATURES
 from ml.layers.stored_index import level_name
-from ml.layers.unit_checks import compare
+from ml.layers.unit_checks import compare, is_impossible
 from ml.layers.units import temperature_unit
 from ml.numbers import range_seen
 from ml.predictors.encoding import find_level, list_levels
@@ -21,6 +23,9 @@ _SPELLINGS = {
     "°": ("deg", "degree", "degrees"),
 }
 _UNIT = {spelling: unit for unit, spellings in _SPELLINGS.items() for spelling in spellings}
+
+_CHECK = ": check its unit."
+_REMEDY = ": state the unit or a factor in a recipe, or convert the layer"
 
 
 def compare_layer(predictor: Predictor, layer: LayerReport, *, known: bool) -> list[str]:
@@ -79,8 +84,32 @@ def compare_layer(predictor: Predictor, layer: LayerReport, *, known: bool) -> l
     )
     text = f"{predictor.name}: {where} has {found}, and the training data {seen} ({conversion.text})"
     if layer.name in TEMPERATURES:
-        raise ProjectionError(f"{text}: state the unit or a factor in a recipe, or convert the layer")
-    return [f"{text}: check its unit."]
+        raise ProjectionError(f"{text}{_REMEDY}")
+    return [f"{text}{_CHECK}"]
+
+
+def refuse_odd_layer(predictors: Sequence[Predictor], layers: Sequence[LayerReport], known: Collection[str]) -> None:
+    """Raise ProjectionError for the layer that differs from its own training range, where layers contradict each other.
+
+    Parameters
+    ----------
+    predictors : sequence of Predictor
+    layers : sequence of LayerReport
+        In the order of the predictors.
+    known : collection of str
+        Names of the predictors whose layers are those of the training.
+    """
+    pairs = [pair for pair in zip(predictors, layers, strict=True) if pair[1].kind == pair[0].type == "continuous"]
+    for predictor, layer in pairs:
+        for note in compare_layer(predictor, layer, known=predictor.name in known):
+            raise ProjectionError(f"{note.removesuffix(_CHECK)}{_REMEDY}")
+    for predictor, layer in pairs:
+        if is_impossible(layer):
+            found = range_seen(layer.minimum or 0.0, layer.maximum or 0.0, layer.unit)
+            raise ProjectionError(
+                f"{predictor.name}: {layer.file} has {found}, which it cannot have in any unit; mark wrong cells as "
+                "nodata, or use another layer"
+            )
 
 
 def normal_unit(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from ml.layers.placement import same_grid
 from ml.layers.review import review
 from ml.layers.stack import Stack
 from ml.own_data import texts
-from ml.projection.comparison import compare_layer
+from ml.projection.comparison import compare_layer, refuse_odd_layer
 from ml.projection.errors import ProjectionError
 from ml.recipes.recipe import LayerChoice, Recipe
 from ml.recipes.reports import FileReport, LayerReport, LayersReport, Scenario
@@ -111,11 +111,12 @@ def open_inputs(
     else:
         where = "there is" if chosen is None else f"the scenario {chosen.label} has"
         layers = _choose(card.predictors, report, scenario, where)
-    _refuse_problems(report, recipe, layers)
-    trained = {layer.predictor: layer for layer in card.preparation.layers} if card.preparation else {}
-    for predictor, layer in zip(card.predictors, layers, strict=True):
-        before = trained.get(predictor.name)
-        notes += compare_layer(predictor, layer, known=before is not None and before.sha256 == layer.sha256)
+    trained = {layer.predictor: layer.sha256 for layer in card.preparation.layers} if card.preparation else {}
+    pairs = list(zip(card.predictors, layers, strict=True))
+    known = {predictor.name for predictor, layer in pairs if trained.get(predictor.name) == layer.sha256}
+    _refuse_problems(report, recipe, layers, card.predictors, known)
+    for predictor, layer in pairs:
+        notes += compare_layer(predictor, layer, known=predictor.name in known)
     grid = report.grid
     if grid is None or not grid.crs:
         raise ProjectionError("no layer states its coordinate reference system: type it on the page Check layers")
@@ -258,11 +259,20 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMES]) + more
 
 
-def _refuse_problems(report: LayersReport, recipe: Recipe, layers: Sequence[LayerReport]) -> None:
+def _refuse_problems(
+    report: LayersReport,
+    recipe: Recipe,
+    layers: Sequence[LayerReport],
+    predictors: Sequence[Predictor],
+    known: Collection[str],
+) -> None:
     """Raise ProjectionError where a layer that is used has a problem that stands in the way."""
     bands = {(layer.file, layer.band) for layer in layers}
     files = {layer.file for layer in layers}
     for problem in [*report.problems, *check_crs(recipe)]:
         concerns = (problem.file, problem.band) in bands if problem.band is not None else problem.file in files
         if problem.blocking and (concerns or problem.code == "grid-missing"):
+            if problem.code == "units-differ":
+                # which of two layers is in another unit, their training ranges tell
+                refuse_odd_layer(predictors, layers, known)
             raise ProjectionError(problem.text)

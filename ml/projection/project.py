@@ -191,7 +191,7 @@ def _project(
     summary = summarise(artifact, inputs, quantities, ordered, files) | {"key": key}
     summary["outlines"] = write_outlines(path, OUTLINES, stack.grid, summary)
     folder.publish(path, summary)
-    advance(1.0, f"The map is in {folder.path}")
+    advance(1.0, "The map is complete")
     return summary
 
 

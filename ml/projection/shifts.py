@@ -101,7 +101,10 @@ def with_shift(
     if not shift:
         return inputs
     text = shift_text(predictors, shift)
-    note = f"A stated change, the same in all cells: {text}. All other layers stay as they are."
+    note = (
+        f"A stated change, the same in all cells: {text}. All other layers stay as they are, so that the combination "
+        "of values may exist nowhere."
+    )
     return dataclasses.replace(inputs, shift=shift, shift_text=text, notes=[*inputs.notes, note])
 
 

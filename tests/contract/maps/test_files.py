@@ -98,6 +98,8 @@ def test_ranges_of_a_file(mapped):
     part = client.get(f"{address}.tif", headers={"Range": "bytes=10-29"})
     assert (part.status_code, part.data) == (206, complete[10:30])
     assert part.headers["Content-Range"] == f"bytes 10-29/{len(complete)}"
+    known = {"Range": "bytes=10-29", "If-None-Match": client.get(f"{address}.tif").headers["ETag"]}
+    assert client.get(f"{address}.tif", headers=known).status_code == 304
     beyond = client.get(f"{address}.tif", headers={"Range": "bytes=99999999-"})
     assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{len(complete)}")
     etag = part.headers["ETag"]

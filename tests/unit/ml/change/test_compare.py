@@ -156,6 +156,24 @@ def test_movement_of_the_centre(tmp_path):
     assert one["sentences"][-1].endswith("moves 334 km to the east.")
 
 
+def test_cells_that_cannot_be_judged_move_no_centre(tmp_path):
+    # today at 0.5° and 3.5° E, around 1.5° N; later the model cannot say in the first, and nothing else changes
+    today = write_map(tmp_path / "today", "SUUS")
+    later = write_map(tmp_path / "later", "?UUS", "later")
+    one = compare(today, [later], tmp_path / "change")["scenarios"][0]
+    assert one["shift_km"] == pytest.approx(0.0, abs=1e-9)
+    assert one["sentences"][-1].endswith("the centre of those that are suitable stays where it is.")
+    # one of the others is lost: the remainder lies further east, and nothing new is suitable
+    later = write_map(tmp_path / "lost", "?USS", "lost")
+    today = write_map(tmp_path / "before", "SSSS")
+    one = compare(today, [later], tmp_path / "less")["scenarios"][0]
+    # from the middle of 1.5°, 2.5° and 3.5° E to that of 2.5° and 3.5°
+    assert one["shift_km"] == pytest.approx(GEOD.inv(2.5, 1.5, 3.0, 1.5)[2] / 1000, rel=1e-4)
+    assert one["sentences"][-1].endswith(
+        "those that stay suitable lies 56 km to the east of today's. No cell becomes suitable: the others are lost."
+    )
+
+
 def test_centre_across_the_antimeridian(tmp_path):
     # cells of 178°–179°, 179°–180°, 180°–181° and 181°–182°
     today = write_map(tmp_path / "today", "SSSS", west=178.0, north=0.5)

@@ -9,7 +9,7 @@ from rasterio.transform import Affine
 
 from ml.card import Predictor
 from ml.layers.errors import LayerError
-from ml.projection.comparison import compare_layer
+from ml.projection.comparison import compare_layer, refuse_odd_layer
 from ml.projection.errors import ProjectionError
 from ml.projection.project import project
 from ml.recipes.recipe import LayerChoice, Recipe
@@ -84,6 +84,28 @@ def test_tenths_of_a_degree_are_recognised_by_their_values():
     assert compare_layer(predictor, layer, known=True) == []
     warmer = LayerReport(file="bio1.tif", band="1", name="bio1", unit="degC", minimum=-8, maximum=31, mean=20)
     assert compare_layer(predictor, warmer, known=False) == []
+
+
+def _rain(name, low, high, mean, unit=""):
+    return LayerReport(file=f"{name}.tif", band="1", name=name, unit=unit, minimum=low, maximum=high, mean=mean)
+
+
+def test_of_layers_that_contradict_each_other_the_one_unlike_its_training_is_named():
+    predictors = [
+        Predictor(name="bio12", label="Annual rain", unit="mm", minimum=200, maximum=2000, median=800),
+        Predictor(name="bio14", label="Rain of the driest month", unit="mm", minimum=5, maximum=90, median=30),
+        Predictor(name="bio1", label="Annual mean temperature", unit="°C", minimum=4, maximum=24, median=15),
+    ]
+    driest, warmth = _rain("bio14", 5, 90, 30), _rain("bio1", 4, 24, 15)
+    with pytest.raises(ProjectionError, match=r"^bio12: bio12\.tif has 20 to 200, .*: state the unit or a factor"):
+        refuse_odd_layer(predictors, [_rain("bio12", 20, 200, 80), driest, warmth], set())
+    with pytest.raises(ProjectionError, match=r"^bio12: bio12\.tif is in cm, and the model was trained in mm"):
+        refuse_odd_layer(predictors, [_rain("bio12", 20, 200, 80, "cm"), driest, warmth], set())
+    # a layer of the training is not in doubt, and nothing is said where none differs
+    refuse_odd_layer(predictors, [_rain("bio12", 20, 200, 80), driest, warmth], {"bio12"})
+    refuse_odd_layer(predictors, [_rain("bio12", 200, 2000, 800), driest, warmth], set())
+    with pytest.raises(ProjectionError, match=r"^bio1: bio1\.tif has −4,?000 to .*, which it cannot have in any unit"):
+        refuse_odd_layer(predictors, [_rain("bio12", 200, 2000, 800), driest, _rain("bio1", -4000, 9000, 14)], set())
 
 
 def test_layers_without_a_value_are_refused(survey, layers):
