@@ -124,7 +124,7 @@ def test_every_figure_of_the_card_is_in_the_report(which, request):
 
 def test_shares_of_target_group_that_were_tried_are_listed_with_their_scores(recorded):
     scores = recorded.background.share_scores
-    assert set(scores) == {0.5, 0.75, 1.0}
+    assert set(scores) == {"0.5", "0.75", "1"}
     found = _element(_report(recorded), "Model selection, averaging and ensembles", "Model selection").tables[0].rows
     assert [(row[0], row[1]) for row in found] == [(percent(float(s)), f"{v:.4f}") for s, v in scores.items()]
     chosen = [row[0] for row in found if row[2] == "chosen"]
