@@ -209,22 +209,20 @@ def _describe_bias(prepared: PreparedStudy, bias: BiasStrength) -> str:
         f"bias strength {fixed(bias.auc, 2)}: on held-out blocks, the conditions tell places with records of the group "
         "from random points with this AUC, 0.5 being no better than chance"
     )
+    text = f"The records are {strength} biased ({figure})."
     if bias.predictor is None:
-        return f"The records are {strength} biased ({figure})."
+        return text
     predictor, study = prepared.encoded.predictors[bias.predictor], prepared.study
     visited = prepared.group.recorded.any(axis=1)
     values = study.environment[predictor.name].to_numpy(np.float64)
     there, elsewhere = float(np.median(values[visited])), float(np.median(values[~visited]))
     medians = f"median {rounded(there)} {predictor.unit}".rstrip() + f", {rounded(elsewhere)} at random points"
     if there == elsewhere:
-        return f"The records are {strength} biased ({figure})."
-    where = "higher" if there > elsewhere else "lower"
+        return text
     if strength == _WEAK:
-        return f"The records are {strength} biased ({figure}). {predictor.label} differs most ({medians})."
-    return (
-        f"The records are {strength} biased ({figure}). They come mostly from places with {where} values of "
-        f"{predictor.label} ({medians})."
-    )
+        return f"{text} {predictor.label} differs most ({medians})."
+    where = "higher" if there > elsewhere else "lower"
+    return f"{text} They come mostly from places with {where} values of {predictor.label} ({medians})."
 
 
 def remarks(prepared: PreparedStudy, species: int, network: bool) -> list[str]:

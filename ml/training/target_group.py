@@ -18,7 +18,7 @@ from ml.training.cross_validation import held_out_network
 from ml.training.default_model import Group
 
 SHARES = (0.5, 0.75, 1.0)
-"""Shares of the background that are tried; smaller ones are chosen where bias is strong (decision 004)."""
+"""Shares of the background that are tried. Smaller shares would be chosen under a strong bias (decision 004)."""
 
 Floats = NDArray[np.float64]
 

@@ -1,0 +1,41 @@
+"""What the card says of the background: its share of target group, and the bias of the records."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from ml.serving.artifact import load_artifact
+from ml.training.train import train_species
+from tests.synthetic import recorded_study
+
+SLUG = "oenanthe-hispanica"
+
+
+def test_other_species_records_serve_as_background_and_the_card_says_how_much(tmp_path):
+    study = recorded_study()
+    card = load_artifact(train_species(study, SLUG, tmp_path, 20, 3, n_networks=1)).card
+    assert card.training.estimator == "down-sampled random forest + MaxEnt-type model + multi-species network"
+    assert set(card.members) == {"forest", "maxent", "network"}
+    assert sum(card.members.values()) == pytest.approx(1)
+    scores = {float(share): score for share, score in card.background.share_scores.items()}
+    assert set(scores) == {0.5, 0.75, 1.0}
+    assert scores[card.background.target_group_share] == max(scores.values())
+    assert "chosen by cross-validation" in card.background.note
+    assert f"bias strength {card.background.bias_strength:.2f}" in card.background.note
+    where = (
+        r"(They come mostly from places with (higher|lower) values of \w.* |differs most )\(median .*, \S+ at random"
+    )
+    assert re.search(where, card.background.note)
+    assert card.calibration.reliability == []
+    assert "Not the chance" in card.calibration.meaning
+
+
+def test_a_species_alone_has_random_background_and_the_card_says_so(tmp_path):
+    study = recorded_study()
+    study = replace(study, species=study.species[:1], presence=study.presence[[SLUG]])
+    card = load_artifact(train_species(study, SLUG, tmp_path, 20, 3)).card
+    assert card.members == {"forest": 0.5, "maxent": 0.5}
+    assert card.background.kind == "random"
+    assert "biased records stay biased" in card.background.note
+    assert card.background.bias_strength is None
