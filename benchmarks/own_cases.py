@@ -29,12 +29,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Case:
-    """Files of a case, and the layers that are used of them."""
+    """Files of a case, the layers that are used of them, and the species of records without names."""
 
     name: str
     title: str
     records: tuple[str, ...]
     layers: tuple[str, ...]
+    species: str = ""
 
 
 CASES = (
@@ -43,6 +44,7 @@ CASES = (
         "Lacerta schreiberi",
         ("lacerta.csv",),
         ("lacerta_climate_present_10m.tif", "lacerta_climate_future_10m.tif"),
+        "Lacerta schreiberi",
     ),
     Case("case-kuenm2", "Myrcia hatschbachii", ("occ_data.csv",), ("Current_variables.tif",)),
     Case("case-bradypus", "Bradypus variegatus", ("bradypus.csv",), ("bio.tif", "biome.tif")),
@@ -56,7 +58,7 @@ def train(folder: Path, case: Case, output: Path) -> tuple[dict[str, Any], float
     command = [sys.executable, "-m", "ml", "train", "--title", case.title, "--progress", "json"]
     command += ["--records", *(str(folder / name) for name in case.records)]
     command += ["--layers", *(str(folder / name) for name in case.layers)]
-    command += ["--species", case.title]
+    command += ["--species", case.species] if case.species else []
     command += ["--output", str(output / "models"), "--work", str(work)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:

@@ -73,7 +73,7 @@ class VirtualGroup:
 
 
 def make_group(
-    world: World, kind: str, strength: float, draw: np.random.Generator, n_species: int = 10
+    world: World, kind: str, strength: float, draw: np.random.Generator, n_species: int = 10, common: float = 0.0
 ) -> VirtualGroup:
     """Make a group of virtual species with records.
 
@@ -87,6 +87,8 @@ def make_group(
     draw : Generator
     n_species : int
         Their numbers of records go through `RECORDS`.
+    common : float
+        Share of the variance of each species' liking of a cell that all species of the group have in common, 0..1.
 
     Returns
     -------
@@ -94,7 +96,12 @@ def make_group(
     """
     scores = world.standard_scores()
     n = len(scores)
-    suitability = np.column_stack([niche(scores, draw.choice(PREVALENCES), draw) for _ in range(n_species)])
+    shared = common**0.5 * liking(scores, draw) if common else None
+    likings = []
+    for _ in range(n_species):
+        prevalence, own = draw.choice(PREVALENCES), liking(scores, draw)
+        likings.append((own if shared is None else shared + (1 - common) ** 0.5 * own, prevalence))
+    suitability = np.column_stack([niche(one, prevalence) for one, prevalence in likings])
     effort = [np.exp(strength * taste) for taste in _tastes(world, scores, kind, n_species, draw)]
     recorded = np.zeros((n, n_species), np.int64)
     for s in range(n_species):
@@ -123,34 +130,47 @@ def make_group(
     return VirtualGroup(group, suitability, recorded.sum(axis=0))
 
 
-def niche(scores: Floats, prevalence: float, draw: np.random.Generator) -> Floats:
-    """Return a suitability: a logistic function of two to four responses, with the given mean over the cells.
-
-    Each response is a hump or a slope along one predictor.
+def liking(scores: Floats, draw: np.random.Generator) -> Floats:
+    """Return how much a species likes the cells: two to four humps or slopes, each along one predictor.
 
     Parameters
     ----------
     scores : ndarray, shape (n, n_continuous)
-    prevalence : float
     draw : Generator
 
     Returns
     -------
     ndarray, shape (n,)
+        Standardised.
     """
     chosen = draw.choice(scores.shape[1], min(scores.shape[1], int(draw.integers(2, 5))), replace=False)
-    liking = np.zeros(len(scores))
+    total = np.zeros(len(scores))
     for j in chosen:
         if draw.random() < 0.6:
-            liking -= ((scores[:, j] - draw.normal()) / draw.uniform(0.5, 1.5)) ** 2 / 2
+            total -= ((scores[:, j] - draw.normal()) / draw.uniform(0.5, 1.5)) ** 2 / 2
         else:
-            liking += draw.choice([-1, 1]) * draw.uniform(0.5, 2) * scores[:, j]
-    liking = 3 * _standardised(liking)
+            total += draw.choice([-1, 1]) * draw.uniform(0.5, 2) * scores[:, j]
+    return _standardised(total)
+
+
+def niche(liked: Floats, prevalence: float) -> Floats:
+    """Return a suitability: a logistic function of a liking, with the given mean over the cells.
+
+    Parameters
+    ----------
+    liked : ndarray, shape (n,)
+        Standardised.
+    prevalence : float
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
     low, high = -50.0, 50.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if _logistic(liking + middle).mean() < prevalence else (low, middle)
-    return _logistic(liking + (low + high) / 2)
+        low, high = (middle, high) if _logistic(3 * liked + middle).mean() < prevalence else (low, middle)
+    return _logistic(3 * liked + (low + high) / 2)
 
 
 def expected_auc(score: Floats, suitability: Floats) -> float:

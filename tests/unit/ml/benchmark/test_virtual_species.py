@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.virtual.species import World, expected_auc, make_group, niche
+from benchmarks.virtual.species import World, expected_auc, liking, make_group, niche
 from ml.benchmark.run import blocks_of
 from ml.training.bias_strength import measure_bias
 
@@ -19,9 +19,21 @@ def world():
 
 @pytest.mark.parametrize("prevalence", [0.02, 0.2, 0.5])
 def test_a_niche_has_its_prevalence(world, prevalence):
-    suitability = niche(world.standard_scores(), prevalence, np.random.default_rng(1))
+    suitability = niche(liking(world.standard_scores(), np.random.default_rng(1)), prevalence)
     assert suitability.mean() == pytest.approx(prevalence, abs=1e-6)
     assert 0 <= suitability.min() <= suitability.max() <= 1
+
+
+def test_species_have_a_part_of_their_niche_in_common(world):
+    def correlation(common):
+        suitability = make_group(world, "none", 0.0, np.random.default_rng(5), common=common).suitability
+        ranks = np.log(suitability / (1 - suitability))
+        among = np.corrcoef(ranks.T)
+        return among[np.triu_indices(len(among), 1)].mean()
+
+    # the correlation of two sums of a shared part and an own one is the share of the variance of the shared part
+    assert correlation(0.0) == pytest.approx(0, abs=0.15)
+    assert correlation(0.5) == pytest.approx(0.5, abs=0.15)
 
 
 def test_the_expected_auc_is_that_of_all_pairs():
