@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from benchmarks.block_scores import block_scores
 from ml.benchmark.run import blocks_of, read_regions
 from ml.datasets import load_study
 from ml.estimators.maxent import Maxent
 from ml.evaluation.metrics import auc_roc
-from ml.training.background_weight import ShareChoice, background_weight
+from ml.training.background_weight import background_weight
 from ml.training.cross_validation import held_out_network
 from ml.training.default_model import EngineSettings, Group, GroupModel, fit_species
 from ml.training.preparation import encode_study, prepare
-from ml.training.target_group import block_scores
 
 Floats = NDArray[np.float64]
 _TREES = 200
@@ -47,7 +47,7 @@ def _species(group: Group, s: int, folds: NDArray[np.int64], share: float) -> di
             continue
         rows, y = group.rows[~test], group.recorded[~test, s]
         weight = background_weight(group.recorded[~test], share, s, group.absences)
-        fitted = fit_species(group, s, GroupModel(ShareChoice(share)), settings, ~test)
+        fitted = fit_species(group, s, GroupModel(share), settings, ~test)
         scores = fitted.members(group.rows[test])
         variants: dict[str, Callable[[], Maxent]] = {
             "maxent": lambda: settings.maxent(maxent_group.categorical),

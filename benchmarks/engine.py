@@ -67,7 +67,7 @@ def run_species(
     """Run every method with both backgrounds; return one row for each."""
     rows: list[dict[str, object]] = []
     for background in BACKGROUNDS:
-        share = shared.choice.share if background == "target group" else 0.0
+        share = shared.share if background == "target group" else 0.0
         problem = Problem(group, species, share, seed)
         # the default forest takes longest and is the least accurate, so it runs with one background only
         skipped = left_out | ({DEFAULT} if background == "target group" else set())
@@ -242,9 +242,7 @@ def main() -> None:
         weights = (
             {name: round(value, 2) for name, value in model.stacking.weights.items()} if model.stacking else "equal"
         )
-        print(
-            f"{group.region} {group.name}: target-group share {model.choice.share} of {model.choice.scores}; {weights}"
-        )
+        print(f"{group.region} {group.name}: target-group share {model.share}; {weights}")
     tasks = [(g, s) for g, group in enumerate(groups) for s in range(len(group.species))]
     run = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(
         delayed(run_species)(groups[g], g, s, *species_part(groups[g], s, fitted[g]), options.seed, left_out)

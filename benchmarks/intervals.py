@@ -55,7 +55,7 @@ def regions(
         for group in read_regions(data, [region]):
             fold = blocks_of(group)
             shared = fit_group(group.records, None if quick else fold, settings)
-            share, network = shared.choice.share, None
+            share, network = shared.share, None
             if group.records.has_network:
                 network = held_out_network(group.records, fold, share, settings.network(group.records.categorical))
             held_out = Parallel()(

@@ -4,9 +4,9 @@
 
 Each case of own data is prepared by `python -m ml train`. The default model of one species (forest and MaxEnt, equal
 weights) is then fitted to the same records and folds with and without the new predictors, and scored on the records of
-each held-out block. Windows have 3 or 5 cells on a side. A gain is the mean over presences of the change of the share of
-background in the presence's fold with a lower score, which is a change of AUC. Its standard error takes presences as independent; they
-are not, so it is too small, and a gain of less than two of them is none.
+each held-out block. Windows have 3 or 5 cells on a side. A gain is the mean over presences of the change of the share
+of background in the presence's fold with a lower score, which is a change of AUC. Its standard error takes presences as
+independent; they are not, so it is too small, and a gain of less than two of them is none.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ def around(study: StudyData, layers: Floats, transform: Any, side: int) -> tuple
     return np.column_stack(means), np.column_stack(spreads)
 
 
-def placements(rows: Floats, y: NDArray[np.int64], fold: NDArray[np.int64], settings: EngineSettings, levels: Any) -> Floats:
+def placements(
+    rows: Floats, y: NDArray[np.int64], fold: NDArray[np.int64], settings: EngineSettings, levels: Any
+) -> Floats:
     """Return for each presence the share of background in its fold that scores lower; ties count half."""
     group = Group(rows.astype(np.float32), y[:, None], levels)
     share = np.full(len(y), np.nan)
@@ -124,7 +126,8 @@ def run_case(folder: Path, case: Case, settings: EngineSettings, repeats: int) -
     for name, values in scores.items():
         difference = np.nanmean(values, axis=0) - base
         error = np.nanstd(difference, ddof=1) / np.sqrt(np.isfinite(difference).sum())
-        print(f"  {name:<22} AUC {np.nanmean(np.nanmean(values, axis=0)):.4f}  gain {np.nanmean(difference):+.4f} ± {error:.4f}")
+        auc, gain = np.nanmean(np.nanmean(values, axis=0)), np.nanmean(difference)
+        print(f"  {name:<22} AUC {auc:.4f}  gain {gain:+.4f} ± {error:.4f}")
 
 
 def main() -> None:

@@ -119,12 +119,18 @@ class BackgroundReport(Part):
     kind: Literal["absences", "target group", "random"]
     target_group_share: float = Field(0.0, ge=0, le=1, description="share of the background from other species' places")
     share_scores: dict[Share, Number] = Field(
-        default_factory=dict, max_length=100, description="cross-validated score of each share tried"
+        default_factory=dict,
+        max_length=100,
+        description="cross-validated score of each share tried, in cards of versions that chose the share so",
     )
     bias_strength: Portion | None = Field(
         None,
         description="held-out AUC with which the environment tells places of records of the group from random "
         "background; null without a target group, and in cards written before it was measured",
+    )
+    bias_between_species: Portion | None = Field(
+        None,
+        description="the same AUC for the places of species left out, averaged over species; the share follows from it",
     )
     note: Prose
 

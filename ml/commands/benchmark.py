@@ -14,6 +14,7 @@ from ml.commands.options import Subparsers, add_workers, seed
 from ml.commands.tables import write_csv
 
 if TYPE_CHECKING:
+    from ml.training.background_weight import BiasStrength
     from ml.training.default_model import GroupModel
 
 
@@ -72,10 +73,10 @@ def run(options: argparse.Namespace, started: float) -> int:
                 print(message, flush=True)
 
         def report_shared(group: RegionGroup, model: GroupModel) -> None:
-            bias = "" if model.bias is None else f"bias strength {model.bias.auc:.2f}, "
+            bias = "" if model.bias is None else f"bias strength {_strength(model.bias)}, "
             bar.write(
                 f"{group.region} {group.name}: {len(group.species)} species, {bias}"
-                f"{model.choice.share:.0%} of the background is target group; weights {_weights(model)}"
+                f"{model.share:.0%} of the background is target group; weights {_weights(model)}"
             )
 
         with workers(options.jobs, options.scheduler):
@@ -91,6 +92,11 @@ def run(options: argparse.Namespace, started: float) -> int:
     print(means_table(summary))
     print(f"{options.background} background, seed {options.seed}, {time.monotonic() - started:.0f} s")
     return 0
+
+
+def _strength(bias: BiasStrength) -> str:
+    between = "" if bias.between_species is None else f" ({bias.between_species:.2f} between species)"
+    return f"{bias.auc:.2f}{between}"
 
 
 def _weights(model: GroupModel) -> str:

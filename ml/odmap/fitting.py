@@ -6,6 +6,10 @@ from collections.abc import Callable
 
 from ml.odmap.wording import MEMBERS, SETTINGS, ElementText, Run, counted, joined, listed, number, percent, score, table
 
+_SHARE_BY_BIAS = (
+    " The share of target-group background is no such setting: it follows from the bias strength, by a rule that was "
+    "fixed before on species with known suitability."
+)
 _RULES = {
     "maxSSS": "the largest sum of sensitivity and specificity",
     "P10": "keeps at least nine tenths of the presences",
@@ -116,8 +120,9 @@ def _importance(run: Run) -> ElementText:
 def _selection(run: Run) -> ElementText:
     background = run.card.background
     if background is None or not background.share_scores:
+        by_bias = "" if background is None or background.bias_between_species is None else _SHARE_BY_BIAS
         return ElementText(
-            "The card names no setting that was chosen by score: all are given under model settings.",
+            f"The card names no setting that was chosen by score: all are given under model settings.{by_bias}",
         )
     rows = [
         [percent(float(share)), f"{value:.4f}", "chosen" if float(share) == background.target_group_share else "–"]

@@ -1,8 +1,8 @@
-"""The weight of each row as background, the share of target-group background, and the strength of the bias."""
+"""The weight of each row as background, and the strength of the bias."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +11,6 @@ FEWEST_PLACES = 50
 """With fewer places of records in a group than this, the background stays random."""
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ShareChoice:
-    """The share of target-group background and the scores by which it was chosen.
-
-    Attributes
-    ----------
-    share : float
-        0..1; the rest is random background.
-    scores : dict of float to float
-        Cross-validated score of each share that was tried; empty where none was tried.
-    """
-
-    share: float = 0.0
-    scores: dict[float, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,10 +23,14 @@ class BiasStrength:
         Held-out AUC, averaged over folds by the number of visited places; 0.5 if the conditions do not tell them.
     predictor : int or None
         Column of the continuous predictor whose values alone differ most; None if there is none.
+    between_species : float or None
+        The same AUC for the places of species that were left out, averaged over species. None if no species could be
+        scored.
     """
 
     auc: float
     predictor: int | None
+    between_species: float | None = None
 
 
 def background_weight(

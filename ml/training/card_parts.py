@@ -13,6 +13,7 @@ from ml.serving.threshold import thinned
 from ml.study import StudyData
 from ml.training.background_weight import BiasStrength
 from ml.training.preparation import PreparedStudy
+from ml.training.target_group import STRONG, WEAK
 
 _MOST_REFERENCE = 2000
 _FEW = 15
@@ -179,7 +180,7 @@ def recorded_places(study: StudyData, y: NDArray[np.int64]) -> list[tuple[float,
 
 def describe_background(prepared: PreparedStudy) -> BackgroundReport:
     """Describe what presences were compared with, and why."""
-    group, choice = prepared.group, prepared.shared.choice
+    group, share, bias = prepared.group, prepared.shared.share, prepared.shared.bias
     if group.absences:
         return BackgroundReport(kind="absences", note="Sites where the species was looked for and not found.")
     if not group.has_target_group:
@@ -188,17 +189,25 @@ def describe_background(prepared: PreparedStudy) -> BackgroundReport:
             note += ": the other species have too few places to show where people looked"
         return BackgroundReport(kind="random", note=f"{note}.")
     note = (
-        f"{choice.share:.0%} of the background is drawn where other species of the study were recorded, which shares "
-        "the bias of where people looked (Phillips et al. 2009); the rest is random. The share was chosen by "
-        "cross-validation within the training data."
+        f"{share:.0%} of the background is drawn where other species of the study were recorded, which shares "
+        f"the bias of where people looked (Phillips et al. 2009); the rest is random. {_reason_of_share(bias)}"
     )
-    bias = prepared.shared.bias
     return BackgroundReport(
-        kind="target group" if choice.share > 0 else "random",
-        target_group_share=choice.share,
-        share_scores={f"{share:g}": score for share, score in choice.scores.items()},
+        kind="target group",
+        target_group_share=share,
         bias_strength=None if bias is None else bias.auc,
+        bias_between_species=None if bias is None else bias.between_species,
         note=note if bias is None else f"{_describe_bias(prepared, bias)} {note}",
+    )
+
+
+def _reason_of_share(bias: BiasStrength | None) -> str:
+    if bias is None or bias.between_species is None:
+        return "The strength of the bias could not be measured, so the share is one half."
+    return (
+        "The share follows from how well the conditions at places of other species tell a species' own places from "
+        f"random points: AUC {fixed(bias.between_species, 2)} on held-out blocks. Up to {fixed(WEAK, 2)} the share is "
+        f"one half, and from {fixed(STRONG, 2)} on it is all of the background."
     )
 
 

@@ -15,7 +15,7 @@ from ml.card import Validation
 from ml.estimators.network import MultiSpeciesNetwork
 from ml.predictors.levels import recode
 from ml.serving.blend import sampling_variance
-from ml.training.background_weight import ShareChoice, background_weight
+from ml.training.background_weight import background_weight
 from ml.training.default_model import EngineSettings, Group, GroupModel, fit_species
 from ml.training.export import flatten_forest
 
@@ -148,7 +148,7 @@ def held_out_members(
     y = group.recorded[:, species]
     scores: dict[str, Floats] = {}
     sampling = np.full(len(y), np.nan)
-    shared = GroupModel(ShareChoice(share))
+    shared = GroupModel(share)
     for k in np.unique(fold):
         test = fold == k
         if not 0 < y[~test].sum() < (~test).sum():

@@ -26,7 +26,7 @@ from ml.estimators.maxent import Maxent
 from ml.estimators.network import MultiSpeciesNetwork
 from ml.kernels.logit import share_logit
 from ml.predictors.levels import level_order, recode
-from ml.training.background_weight import FEWEST_PLACES, BiasStrength, ShareChoice, background_weight
+from ml.training.background_weight import FEWEST_PLACES, BiasStrength, background_weight
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
@@ -137,7 +137,7 @@ class GroupModel:
 
     Attributes
     ----------
-    choice : ShareChoice
+    share : float
         Share of target-group background; 0 where there is no target group.
     network : MultiSpeciesNetwork or None
         None for a species without a group.
@@ -147,7 +147,7 @@ class GroupModel:
         None without a target group or without folds.
     """
 
-    choice: ShareChoice = field(default_factory=ShareChoice)
+    share: float = 0.0
     network: MultiSpeciesNetwork | None = None
     stacking: Stacking | None = None
     bias: BiasStrength | None = None
@@ -244,7 +244,7 @@ def fit_species(
     chosen = np.ones(len(group.rows), bool) if train is None else train
     rows, recorded = group.rows[chosen], group.recorded[chosen]
     y = recorded[:, species]
-    weight = background_weight(recorded, shared.choice.share, species, group.absences)
+    weight = background_weight(recorded, shared.share, species, group.absences)
     order = level_order(rows, y, weight, group.categorical)
     # With one thread of BLAS the model is the same to the last bit on every machine.
     with threadpool_limits(1):

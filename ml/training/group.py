@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ml.training.background_weight import ShareChoice, background_weight
+from ml.training.background_weight import background_weight
 from ml.training.bias_strength import measure_bias
 from ml.training.cross_validation import (
     HeldOutScores,
@@ -26,7 +26,7 @@ from ml.training.cross_validation import (
 from ml.training.default_model import EngineSettings, Group, GroupModel
 from ml.training.folds import every_fold_fits
 from ml.training.stacking import fit_stacking
-from ml.training.target_group import choose_share
+from ml.training.target_group import share_for
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -54,13 +54,13 @@ class FittedGroup:
 
 
 def fit_group(group: Group, fold: Labels | None, settings: EngineSettings) -> GroupModel:
-    """Choose the share of target-group background, measure the bias and fit the network, without the members' weights.
+    """Measure the bias, set the share of target-group background and fit the network, without the members' weights.
 
     Parameters
     ----------
     group : Group
     fold : ndarray of int, shape (n,), or None
-        Folds by which the share is chosen; without them the share is one half.
+        Folds in which the bias is measured; without them the share is one half.
     settings : EngineSettings
 
     Returns
@@ -71,16 +71,11 @@ def fit_group(group: Group, fold: Labels | None, settings: EngineSettings) -> Gr
         return GroupModel()
     # With one thread of BLAS the model is the same to the last bit on every machine.
     with threadpool_limits(1):
-        if not group.has_target_group:
-            choice = ShareChoice()
-        elif fold is None:
-            choice = ShareChoice(0.5)
-        else:
-            choice = choose_share(group, fold, settings.network(group.categorical, 1))
-        weight = background_weight(group.recorded, choice.share, absences=group.absences)
-        network = settings.network(group.categorical).fit(group.rows, group.recorded, weight)
         bias = measure_bias(group, fold, settings.seed) if group.has_target_group and fold is not None else None
-    return GroupModel(choice, network, bias=bias)
+        share = share_for(bias) if group.has_target_group else 0.0
+        weight = background_weight(group.recorded, share, absences=group.absences)
+        network = settings.network(group.categorical).fit(group.rows, group.recorded, weight)
+    return GroupModel(share, network, bias=bias)
 
 
 def shared_by(shared: GroupModel, group: Group, species: int, fold: Labels | None) -> GroupModel:
@@ -141,7 +136,7 @@ def fit_groups(
         group, fold = groups[g]
         fitted.append(FittedGroup(model, fold, {}, seconds))
         if network is not None and fold is not None:
-            plans[g] = ScoringPlan(group, fold, model.choice.share, network)
+            plans[g] = ScoringPlan(group, fold, model.share, network)
         if on_fitted:
             on_fitted(g)
     numbers = list(plans)
@@ -161,5 +156,5 @@ def _fit_and_score_network(
     model = fit_group(group, fold, settings)
     network = None
     if fold is not None and group.has_network:
-        network = held_out_network(group, fold, model.choice.share, settings.network(group.categorical))
+        network = held_out_network(group, fold, model.share, settings.network(group.categorical))
     return model, network, time.perf_counter() - started

@@ -166,7 +166,7 @@ def prepare(encoded: EncodedStudy, settings: EngineSettings, n_folds: int) -> Pr
     random = None
     if validation.method == "spatial blocks":
         drawn = stratified_folds(classes, n_folds, settings.seed)
-        random = cross_validate(group, drawn, validation, fitted.model.choice.share, settings)
+        random = cross_validate(group, drawn, validation, fitted.model.share, settings)
     intervals = _shared_intervals(blocks, fitted.model, group.absences)
     return PreparedStudy(encoded, fitted.model, collinear, blocks, random, intervals, notes)
 
@@ -199,7 +199,7 @@ def folds_for(
     fold, validation = study_folds(prepared.study, y, n_folds, settings.seed)
 
     def in_folds(own_fold: Labels) -> CrossValidation:
-        held_out = held_out_members(prepared.group, species, own_fold, prepared.shared.choice.share, settings)
+        held_out = held_out_members(prepared.group, species, own_fold, prepared.shared.share, settings)
         return CrossValidation(own_fold, validation, {species: held_out})
 
     if validation.method != "spatial blocks":

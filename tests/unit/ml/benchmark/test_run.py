@@ -209,7 +209,7 @@ def test_the_benchmark_predicts_what_a_model_trained_for_serving_predicts(publis
     predicted = next(one for one in predict_groups([group], settings) if one.species == 0)
     trained = load_artifact(train_species(_as_study(group), group.species[0], tmp_path, 20, n_networks=1))
     assert trained.card.members == shared.stacking.weights
-    assert trained.card.background.target_group_share == shared.choice.share
+    assert trained.card.background.target_group_share == shared.share
     score = trained.predictor.blend.score(group.test_rows)
     expected = logistic(shared.stacking.intercept + shared.stacking.slope * score)
     np.testing.assert_allclose(predicted.suitability, expected, rtol=0, atol=1e-6)

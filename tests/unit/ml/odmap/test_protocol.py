@@ -122,13 +122,17 @@ def test_every_figure_of_the_card_is_in_the_report(which, request):
     assert _missing(text, wanted) == []
 
 
-def test_shares_of_target_group_that_were_tried_are_listed_with_their_scores(recorded):
-    scores = recorded.background.share_scores
-    assert set(scores) == {"0.5", "0.75", "1"}
-    found = _element(_report(recorded), "Model selection, averaging and ensembles", "Model selection").tables[0].rows
-    assert [(row[0], row[1]) for row in found] == [(percent(float(s)), f"{v:.4f}") for s, v in scores.items()]
-    chosen = [row[0] for row in found if row[2] == "chosen"]
-    assert chosen == [percent(recorded.background.target_group_share)]
+def test_shares_of_target_group_that_older_versions_tried_are_listed_with_their_scores(recorded):
+    scores = {"0.5": 0.71, "0.75": 0.73, "1": 0.72}
+    background = recorded.background.model_copy(update={"share_scores": scores, "target_group_share": 0.75})
+    older = recorded.model_copy(update={"background": background})
+    found = _element(_report(older), "Model selection, averaging and ensembles", "Model selection").tables[0].rows
+    assert found == [["50 %", "0.7100", "–"], ["75 %", "0.7300", "chosen"], ["100 %", "0.7200", "–"]]
+
+
+def test_a_share_that_follows_from_the_bias_is_said_to(recorded):
+    text = _element(_report(recorded), "Model selection, averaging and ensembles", "Model selection").text
+    assert "follows from the bias strength" in text
 
 
 def test_presence_only_models_are_never_said_to_give_a_chance(recorded):

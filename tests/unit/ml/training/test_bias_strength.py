@@ -35,6 +35,27 @@ def test_the_strength_is_the_auc_that_follows_from_the_density(power):
     assert measure_bias(group, fold) == bias
 
 
+def test_the_strength_between_species_is_that_of_what_species_share():
+    draw = np.random.default_rng(2)
+    chances = [0.7, 0.2, 0.1]
+    first, second = draw.choice(3, 1500, p=chances), draw.choice(3, 1500, p=chances[::-1])
+    level = np.concatenate([first, second, draw.integers(0, 3, 3000)]).astype(np.float32)[:, None]
+    recorded = np.zeros((len(level), 2), np.int64)
+    recorded[:1500, 0], recorded[1500:3000, 1] = 1, 1
+    fold = draw.integers(0, 5, len(level))
+    # The places of one species rank the levels in the order 0, 1, 2. By that order the other species has an AUC of
+    # .1 * 5/6 + .2 * 3/6 + .7 * 1/6 against a third in each level.
+    opposite = measure_bias(Group(level, recorded, (0,)), fold)
+    assert opposite.between_species == pytest.approx(0.3, abs=0.02)
+    # Where chance decides which of the species is recorded, the other one's places say all there is to say.
+    recorded[:3000] = 0
+    recorded[np.arange(1500), draw.integers(0, 2, 1500)] = 1
+    kept = np.r_[:1500, 3000:6000]
+    alike = measure_bias(Group(level[kept], recorded[kept], (0,)), fold[kept])
+    assert alike.between_species == pytest.approx(0.7, abs=0.02)
+    assert alike.auc == pytest.approx(0.7, abs=0.02)
+
+
 def test_a_bias_by_category_alone_is_found():
     draw = np.random.default_rng(1)
     level = np.concatenate([draw.choice(4, 800, p=[0.7, 0.1, 0.1, 0.1]), draw.integers(0, 4, 2000)])

@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from ml.serving.artifact import load_artifact
+from ml.training.background_weight import BiasStrength
+from ml.training.target_group import share_for
 from ml.training.train import train_species
 from tests.synthetic import recorded_study
 
@@ -18,10 +20,12 @@ def test_other_species_records_serve_as_background_and_the_card_says_how_much(tm
     assert card.training.estimator == "down-sampled random forest + MaxEnt-type model + multi-species network"
     assert set(card.members) == {"forest", "maxent", "network"}
     assert sum(card.members.values()) == pytest.approx(1)
-    scores = {float(share): score for share, score in card.background.share_scores.items()}
-    assert set(scores) == {0.5, 0.75, 1.0}
-    assert scores[card.background.target_group_share] == max(scores.values())
-    assert "chosen by cross-validation" in card.background.note
+    background = card.background
+    assert background.target_group_share == share_for(BiasStrength(0.5, None, background.bias_between_species))
+    assert background.share_scores == {}
+    assert f"AUC {background.bias_between_species:.2f} on held-out blocks" in background.note
+    assert background.note.startswith("The records are")
+    assert f"{background.target_group_share:.0%} of the background is drawn where other species" in background.note
     assert f"bias strength {card.background.bias_strength:.2f}" in card.background.note
     where = (
         r"(They come mostly from places with (higher|lower) values of \w.* |differs most )\(median .*, \S+ at random"

@@ -44,7 +44,7 @@ def test_other_species_with_too_few_places_are_no_target_group():
     group = _group(2, presences=12)
     assert not group.has_target_group
     shared = fit_group(group, None, QUICK)
-    assert (shared.choice.share, shared.network) == (0.0, None)
+    assert (shared.share, shared.network) == (0.0, None)
 
 
 def _one_record(group):

@@ -1,15 +1,16 @@
-"""Where the background lies: shares by hand, block scores by hand, and a share chosen where effort is uneven."""
+"""Where the background lies: weights by hand, the share that follows from the bias, and scores of held-out blocks."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.block_scores import block_scores
 from ml.estimators.network import MultiSpeciesNetwork
-from ml.training.background_weight import background_weight
+from ml.training.background_weight import BiasStrength, background_weight
 from ml.training.cross_validation import held_out_network
 from ml.training.default_model import Group
-from ml.training.target_group import SHARES, block_scores, choose_share
+from ml.training.target_group import LEAST_SHARE, STRONG, WEAK, share_for
 
 # two places of species 0, one of both, one of species 1, four random points
 RECORDED = np.array([[1, 0], [1, 0], [1, 1], [0, 1], [0, 0], [0, 0], [0, 0], [0, 0]])
@@ -18,7 +19,7 @@ QUICK = MultiSpeciesNetwork(width=16, n_networks=1, n_steps=30, dropout=0.0)
 groups = st.lists(st.lists(st.integers(0, 1), min_size=3, max_size=3), min_size=2, max_size=30).map(np.array)
 
 
-@given(groups, st.sampled_from(SHARES), st.sampled_from([None, 0, 1, 2]))
+@given(groups, st.sampled_from([0.0, 0.5, 0.8, 1.0]), st.sampled_from([None, 0, 1, 2]))
 def test_weights_sum_to_one_and_one_kind_weighs_the_same(recorded, share, without):
     if without is not None and recorded[:, without].all():
         return
@@ -51,7 +52,7 @@ def test_a_kind_that_is_missing_leaves_all_weight_to_the_other():
     assert background_weight(np.zeros((2, 3), int), 1.0).tolist() == [0.5, 0.5]
 
 
-@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_absences_all_count_the_same_whatever_the_share(share):
     assert background_weight(RECORDED, share, 0, absences=True).tolist() == [0, 0, 0] + [0.2] * 5
     assert background_weight(RECORDED, share, absences=True).tolist() == [0.125] * 8
@@ -117,19 +118,19 @@ def test_a_target_group_is_worth_more_where_effort_is_uneven_than_where_all_spec
     assert min(uneven) > max(alike)
 
 
-def test_the_share_is_one_half_at_least():
-    assert min(SHARES) == 0.5
+def bias_of(between):
+    return BiasStrength(0.7, None, between)
 
 
-def test_the_choice_is_the_best_of_the_shares_tried_and_keeps_its_scores():
-    rows, recorded, folds = _valleys(0, effort=3.0)
-    choice = choose_share(Group(rows, recorded), folds, QUICK)
-    assert tuple(choice.scores) == SHARES
-    assert choice.scores[choice.share] == max(choice.scores.values())
-    held_out = held_out_network(Group(rows, recorded), folds, choice.share, QUICK)
-    mean = np.mean(block_scores(recorded, folds, held_out))
-    assert choice.scores[choice.share] == pytest.approx(mean, abs=1e-6)
-    assert not hasattr(QUICK, "output_")
+def test_the_share_rises_from_one_half_to_all_with_the_bias_between_species():
+    assert (WEAK, STRONG, LEAST_SHARE) == (0.6, 0.85, 0.5)
+    assert [share_for(bias_of(auc)) for auc in (0.3, 0.5, 0.6, 0.65, 0.725, 0.76, 0.85, 1.0)] == [
+        0.5, 0.5, 0.5, 0.6, 0.75, 0.82, 1.0, 1.0,
+    ]  # fmt: skip
+
+
+def test_the_share_is_one_half_where_the_bias_is_not_known():
+    assert share_for(None) == share_for(bias_of(None)) == 0.5
 
 
 def test_held_out_scores_do_not_know_their_fold():
