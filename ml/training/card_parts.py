@@ -189,7 +189,7 @@ def describe_background(prepared: PreparedStudy) -> BackgroundReport:
             note += ": the other species have too few places to show where people looked"
         return BackgroundReport(kind="random", note=f"{note}.")
     note = (
-        f"{share:.0%} of the background is drawn where other species of the study were recorded, which shares "
+        f"{100 * share:.0f} % of the background is drawn where other species of the study were recorded, which shares "
         f"the bias of where people looked (Phillips et al. 2009); the rest is random. {_reason_of_share(bias)}"
     )
     return BackgroundReport(
@@ -205,33 +205,44 @@ def _reason_of_share(bias: BiasStrength | None) -> str:
     if bias is None or bias.between_species is None:
         return "The strength of the bias could not be measured, so the share is one half."
     return (
-        "The share follows from how well the conditions at places of other species tell a species' own places from "
-        f"random points: AUC {fixed(bias.between_species, 2)} on held-out blocks. Up to {fixed(WEAK, 2)} the share is "
-        f"one half, and from {fixed(STRONG, 2)} on it is all of the background."
+        f"The share follows from the AUC between species: one half up to {fixed(WEAK, 2)}, all of the background from "
+        f"{fixed(STRONG, 2)} on."
     )
 
 
 def _describe_bias(prepared: PreparedStudy, bias: BiasStrength) -> str:
-    """Return in words where the records of the group lie, and how strong the bias is."""
-    strength = next(word for least, word in _STRENGTHS if bias.auc >= least)
-    figure = (
-        f"bias strength {fixed(bias.auc, 2)}: on held-out blocks, the conditions tell places with records of the group "
-        "from random points with this AUC, 0.5 being no better than chance"
-    )
-    text = f"The records are {strength} biased ({figure})."
+    """Return in words how strong the bias of a group's records is, and where they lie."""
+    figure = bias.auc if bias.between_species is None else bias.between_species
+    strength = next(word for least, word in _STRENGTHS if figure >= least)
+    sentences = [
+        f"The records are {strength} biased: on held-out blocks, conditions alone tell places with records from random "
+        f"points with an AUC of {fixed(bias.auc, 2)} (0.5 is chance).",
+        _describe_places(prepared, bias, strength),
+    ]
+    if bias.between_species is not None:
+        sentences.append(
+            "From the places of other species alone, a species' own places are told with an AUC between species of "
+            f"{fixed(bias.between_species, 2)}."
+        )
+        if strength != _WEAK:
+            sentences.append("The cause may be where people looked, or that all species of the study like such places.")
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _describe_places(prepared: PreparedStudy, bias: BiasStrength, strength: str) -> str:
     if bias.predictor is None:
-        return text
+        return ""
     predictor, study = prepared.encoded.predictors[bias.predictor], prepared.study
     visited = prepared.group.recorded.any(axis=1)
     values = study.environment[predictor.name].to_numpy(np.float64)
     there, elsewhere = float(np.median(values[visited])), float(np.median(values[~visited]))
     medians = f"median {rounded(there)} {predictor.unit}".rstrip() + f", {rounded(elsewhere)} at random points"
     if there == elsewhere:
-        return text
+        return ""
     if strength == _WEAK:
-        return f"{text} {predictor.label} differs most ({medians})."
+        return f"{predictor.label} differs most ({medians})."
     where = "higher" if there > elsewhere else "lower"
-    return f"{text} They come mostly from places with {where} values of {predictor.label} ({medians})."
+    return f"They come mostly from places with {where} values of {predictor.label} ({medians})."
 
 
 def remarks(prepared: PreparedStudy, species: int, network: bool) -> list[str]:

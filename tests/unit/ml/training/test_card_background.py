@@ -23,10 +23,10 @@ def test_other_species_records_serve_as_background_and_the_card_says_how_much(tm
     background = card.background
     assert background.target_group_share == share_for(BiasStrength(0.5, None, background.bias_between_species))
     assert background.share_scores == {}
-    assert f"AUC {background.bias_between_species:.2f} on held-out blocks" in background.note
+    assert f"an AUC between species of {background.bias_between_species:.2f}." in background.note
     assert background.note.startswith("The records are")
-    assert f"{background.target_group_share:.0%} of the background is drawn where other species" in background.note
-    assert f"bias strength {card.background.bias_strength:.2f}" in card.background.note
+    assert f"{100 * background.target_group_share:.0f} % of the background is drawn where other" in background.note
+    assert f"random points with an AUC of {background.bias_strength:.2f} (0.5 is chance)" in background.note
     where = (
         r"(They come mostly from places with (higher|lower) values of \w.* |differs most )\(median .*, \S+ at random"
     )
