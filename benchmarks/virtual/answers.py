@@ -104,7 +104,7 @@ def text_table(rows: pd.DataFrame, by: list[str], columns: list[tuple[str, str, 
     rows : DataFrame
         One row for each species.
     by : list of str
-        Columns that define the groups.
+        Columns that define the groups, which are printed in the order of their first rows.
     columns : list of (str, str, bool)
         Header, column of `rows`, and whether the standard error is printed.
 
@@ -113,7 +113,7 @@ def text_table(rows: pd.DataFrame, by: list[str], columns: list[tuple[str, str, 
     str
     """
     lines = [f"{' '.join(by):<22} {'species':>7} " + " ".join(f"{head:>15}" for head, _, _ in columns)]
-    groups = [("all", rows), *rows.groupby(by, sort=len(by) == 1)]
+    groups = [("all", rows), *rows.groupby(by, sort=False)]
     for key, part in [*groups[1:], groups[0]]:
         label = (
             key if isinstance(key, str) else " ".join(f"{one:g}" if not isinstance(one, str) else one for one in key)
@@ -138,23 +138,23 @@ def report(table: pd.DataFrame) -> str:
     -------
     str
     """
-    table = table[table["problem"] == ""]
+    table = table[table["problem"] == ""].sort_values("kind", key=lambda column: column.map(KINDS.index), kind="stable")
     whole, half = (table[table["study"] == one].copy() for one in ("all", "half"))
     whole["lost_tss"] = whole["best_tss"] - whole["tss"]
     for name, column in (("more_error", "error"), ("more_lost_auc", "lost_auc")):
         half[name] = half[f"away_outside_{column}"] - half[f"away_inside_{column}"]
-    kinds = ["kind", "strength"]
+    kinds, by_records = ["kind", "strength"], whole.sort_values("class", kind="stable")
     chance = half.assign(chance=np.where(half["better_than_chance"], "better than chance", "not better"))
     parts = [
         "1. Intervals: share of cells whose r, or unbiased r, lies in the interval of level 0.9",
         text_table(whole, kinds, _INTERVALS),
-        text_table(whole, ["class"], _INTERVALS),
+        text_table(by_records, ["class"], _INTERVALS),
         "2. Calibration: presence on logit answer; mean of answer - r, also by the answer",
         text_table(whole, kinds, _CALIBRATION),
-        text_table(whole, ["class"], _CALIBRATION),
+        text_table(by_records, ["class"], _CALIBRATION),
         "3. maxSSS threshold: expected rates on cells, and the card's from held-out records",
         text_table(whole, kinds, _THRESHOLD),
-        text_table(whole, ["class"], _THRESHOLD),
+        text_table(by_records, ["class"], _THRESHOLD),
         "4. Half the region is known: cells of the other half inside and outside the area; |answer - r|, AUC below the "
         "truth's",
         text_table(half, kinds, _AREA),
@@ -200,7 +200,7 @@ def main() -> int:
         rows += part
         if options.output:
             pd.DataFrame(rows).to_csv(options.output, index=False)
-    table = pd.DataFrame(rows).sort_values(["kind", "strength", "region"], kind="stable")
+    table = pd.DataFrame(rows)
     print(f"{len(calls)} groups of {', '.join(regions)}; {options.trees} trees; {options.cells} cells\n")
     print(report(table))
     for problem in table.loc[table["problem"] != "", "problem"]:

@@ -46,7 +46,7 @@ _CANNOT_SAY = VERDICTS.index("cannot_say")
 def run_group(
     world: World, number: int, kind: str, strength: float, options: TrainingOptions, n_cells: int
 ) -> list[dict[str, Any]]:
-    """Make one group, train its two studies, and return a row for each species and study.
+    """Make one group and check it.
 
     Parameters
     ----------
@@ -62,44 +62,64 @@ def run_group(
     Returns
     -------
     list of dict
-        The column "study" is "all" or "half"; rows without a model have "problem" alone.
+        As `check_group` returns, with kind, strength and names of the group and the species.
     """
     made = make_group(world, kind, strength, np.random.default_rng((number, KINDS.index(kind), int(10 * strength))))
-    draw = np.random.default_rng(number)
+    name = f"{world.region} {kind} {strength:g} {number}"
+    facts = {"region": world.region, "kind": kind, "strength": strength, "group": name}
+    return [facts | row for row in check_group(world, made, options, n_cells, np.random.default_rng(number))]
+
+
+def check_group(
+    world: World, made: VirtualGroup, options: TrainingOptions, n_cells: int, draw: np.random.Generator
+) -> list[dict[str, Any]]:
+    """Train the two studies of a group, and return a row for each species and study.
+
+    Parameters
+    ----------
+    world : World
+    made : VirtualGroup
+    options : TrainingOptions
+    n_cells : int
+        As for `run_group`.
+    draw : Generator
+        Chooses the cells.
+
+    Returns
+    -------
+    list of dict
+        The column "study" is "all" or "half". A species without a model has a row with a "problem", which is empty in
+        the other rows.
+    """
     rows: list[dict[str, Any]] = []
+    chance = chance_of_record(made.suitability, made.effort, made.n_records)
+    unbiased = chance_of_record(made.suitability, np.ones_like(made.effort), made.n_records)
     with tempfile.TemporaryDirectory() as folder:
         served = train_group(world, made, Path(folder) / "all", options)
         cells = _drawn(np.arange(len(world.rows)), n_cells, draw)
-        chance = chance_of_record(made.suitability, made.effort, made.n_records)
-        unbiased = chance_of_record(made.suitability, np.ones_like(made.effort), made.n_records)
         for s, artifact in served.artifacts.items():
             answers, answered = answer_cells(artifact, world, cells)
-            share = _share(artifact)
-            seen, fair = (_target(one, served, s, share, answered) for one in (chance, unbiased))
-            truth = made.suitability[answered, s]
+            seen, fair = (_target(one, served, s, _share(artifact), answered) for one in (chance, unbiased))
             rows.append(
-                _facts(world, made, number, kind, strength, s, artifact)
+                _facts(made, s, artifact)
                 | {"study": "all", "cells": len(answered)}
                 | interval_check(answers, seen, fair)
                 | calibration_check(answers.suitability, seen)
-                | threshold_check(answers.suitability, truth, artifact)
+                | threshold_check(answers.suitability, made.suitability[answered, s], artifact)
             )
-        west = world.places[:, 0] <= np.median(world.places[:, 0])
-        known = made.group.places[:, 0] <= np.median(world.places[:, 0])
-        half = train_group(world, made, Path(folder) / "half", options, known)
+        middle = np.median(world.places[:, 0])
+        west = world.places[:, 0] <= middle
+        half = train_group(world, made, Path(folder) / "half", options, made.group.places[:, 0] <= middle)
         home, away = (_drawn(np.flatnonzero(one), n_cells, draw) for one in (west, ~west))
         for s, artifact in half.artifacts.items():
-            facts = _facts(world, made, number, kind, strength, s, artifact) | {"study": "half"}
-            share = _share(artifact)
             parts: dict[str, float] = {}
             for name, place in (("home", home), ("away", away)):
                 answers, answered = answer_cells(artifact, world, place)
-                known_target = _target(chance, half, s, share, answered, west)
-                parts |= area_check(name, answers, known_target.share, made.suitability[answered, s])
+                seen = _target(chance, half, s, _share(artifact), answered, west)
+                parts |= area_check(name, answers, seen.share, made.suitability[answered, s])
                 parts[f"{name}_unanswered"] = 1 - len(answered) / len(place)
-            rows.append(facts | parts)
-    problems = [*served.problems, *half.problems]
-    return rows + [{"problem": one} for one in problems]
+            rows.append(_facts(made, s, artifact) | {"study": "half"} | parts)
+    return rows + [{"problem": one} for one in (*served.problems, *half.problems)]
 
 
 def interval_check(answers: BulkAnswers, seen: Target, fair: Target) -> dict[str, float]:
@@ -222,25 +242,19 @@ def area_check(name: str, answers: BulkAnswers, truth: Floats, suitability: Floa
     return out
 
 
-def _facts(
-    world: World, made: VirtualGroup, number: int, kind: str, strength: float, species: int, artifact: Artifact
-) -> dict[str, Any]:
+def _facts(made: VirtualGroup, species: int, artifact: Artifact) -> dict[str, Any]:
     card = artifact.card
     records = int(card.n_presences)
     bias = card.background.bias_strength if card.background else None
     return {
-        "region": world.region,
-        "kind": kind,
-        "strength": strength,
-        "group": f"{world.region} {kind} {strength:g} {number}",
-        "species": f"{world.region} {kind} {strength:g} {number} {species}",
+        "species": made.group.species[species],
         "prevalence": float(made.suitability[:, species].mean()),
         "records": records,
         "class": min(RECORDS, key=lambda one: abs(np.log(one / records))),
         "share": _share(artifact),
         "bias": float("nan") if bias is None else bias,
         "better_than_chance": artifact.quality.better_than_chance,
-        "auc_card": artifact.card.metrics["auc_roc"].value,
+        "auc_card": card.metrics["auc_roc"].value if "auc_roc" in card.metrics else float("nan"),
         "scale": card.interval.scale if card.interval else float("nan"),
         "place": card.interval.place if card.interval else float("nan"),
         "coverage_card": card.interval.coverage if card.interval else float("nan"),

@@ -229,7 +229,7 @@ def _nearness(places: Floats, draw: np.random.Generator) -> Floats:
 
 def _standardised(values: Floats) -> Floats:
     spread = values.std()
-    return (values - values.mean()) / (spread if spread > 0 else 1.0)
+    return np.asarray((values - values.mean()) / (spread if spread > 0 else 1.0))
 
 
 def _logistic(values: Floats) -> Floats:

@@ -130,7 +130,8 @@ def group_coverage(answer: Floats, low: Floats, high: Floats, truth: Target) -> 
     float
     """
     order = np.argsort(answer, kind="stable")
-    reach = np.cumsum(truth.mixture[order]) / truth.mixture.sum()
+    weight = truth.mixture[order] / truth.mixture.sum()
+    reach = np.cumsum(weight) - weight / 2
     group = np.minimum((reach * _GROUPS).astype(int), _GROUPS - 1)
     variance = ((logit(high) - logit(low)) / (2 * Z)) ** 2
     inside = []
