@@ -90,13 +90,25 @@ def target(chance: Floats, species: int, share: float, within: NDArray[np.bool_]
     Target
     """
     cells = np.ones(len(chance), bool) if within is None else within
-    others = np.delete(chance, species, axis=1)
-    elsewhere = (1 - chance[:, species]) * (1 - np.prod(1 - others, axis=1))
+    elsewhere = other_places(chance, species)
     presences = chance[:, species] / chance[cells, species].sum()
     background = np.full(len(chance), (1 - share) / cells.sum())
     if share > 0:
         background += share * elsewhere / elsewhere[cells].sum()
     return Target(presences / (presences + background), (presences + background) / 2)
+
+
+def other_places(chance: Floats, species: int) -> Floats:
+    """Return the chance of each cell to be a record of another species and none of this one, shape (n_cells,).
+
+    Parameters
+    ----------
+    chance : ndarray, shape (n_cells, n_species)
+    species : int
+        Column.
+    """
+    others = np.delete(chance, species, axis=1)
+    return np.asarray((1 - chance[:, species]) * (1 - np.prod(1 - others, axis=1)))
 
 
 def logit(share: Floats) -> Floats:
@@ -164,22 +176,24 @@ def calibration_line(answer: Floats, truth: Target) -> tuple[float, float]:
     return intercept, float(slopes[0])
 
 
-def rates(suitable: NDArray[np.bool_], suitability: Floats) -> tuple[float, float]:
-    """Return sensitivity and specificity that are expected over all occurrences that a suitability allows.
+def rates(suitable: NDArray[np.bool_], presences: Floats, absences: Floats | None = None) -> tuple[float, float]:
+    """Return expected sensitivity and specificity.
 
     Parameters
     ----------
     suitable : ndarray of bool, shape (n,)
         What the model says.
-    suitability : ndarray, shape (n,)
-        Chance that the species occurs.
+    presences : ndarray, shape (n,)
+        Chance that the species occurs, or the expected number of presences of each cell.
+    absences : ndarray, shape (n,), optional
+        Expected number of absences, or of background points; by default 1 - `presences`.
 
     Returns
     -------
     sensitivity, specificity : float
     """
-    absent = 1 - suitability
-    return float(suitability[suitable].sum() / suitability.sum()), float(absent[~suitable].sum() / absent.sum())
+    absent = 1 - presences if absences is None else absences
+    return float(presences[suitable].sum() / presences.sum()), float(absent[~suitable].sum() / absent.sum())
 
 
 def best_tss(answer: Floats, suitability: Floats) -> float:

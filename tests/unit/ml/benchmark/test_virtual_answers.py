@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.virtual.answers import mean_and_error, report, text_table
-from benchmarks.virtual.checks import area_check, calibration_check, check_group, interval_check, threshold_check
+from benchmarks.virtual.checks import check_group
+from benchmarks.virtual.scores import area_check, calibration_check, card_check, interval_check, threshold_check
 from benchmarks.virtual.served import answer_cells, known, natural_rows, study_of, train_group
 from benchmarks.virtual.species import World, make_group
 from benchmarks.virtual.truth import (
@@ -183,6 +184,8 @@ def test_expected_rates_and_the_best_cut_off():
     suitability, answer = np.array([0.9, 0.5, 0.2, 0.4]), np.array([0.8, 0.3, 0.3, 0.1])
     assert rates(answer >= 0.3, suitability) == pytest.approx((1.6 / 2, 0.6 / 2))
     by_hand = [sum(rates(answer >= cut, suitability)) - 1 for cut in (0.8, 0.3, 0.1, 0.9)]
+    # four records on the first cell and one on the last; ten background points on each
+    assert rates(answer >= 0.3, np.array([4.0, 0, 0, 1]), np.full(4, 10.0)) == pytest.approx((0.8, 0.25))
     assert best_tss(answer, suitability) == pytest.approx(max(by_hand))
     assert best_tss(-answer, suitability) == pytest.approx(0.0, abs=0.05)
 
@@ -246,6 +249,11 @@ def test_the_default_threshold_is_compared_with_the_card_and_the_best(world, mad
     suitable = answers.suitability >= entry.value
     assert found["sensitivity"] == pytest.approx(suitability[suitable].sum() / suitability.sum())
     assert found["tss"] <= found["best_tss"] <= found["truth_tss"]
+    records = card_check(answers.suitability, suitability, np.ones(len(answered)), artifact)
+    assert records["record_sensitivity"] == pytest.approx(found["sensitivity"])
+    assert records["background_specificity"] == pytest.approx((~suitable).mean())
+    assert records["card_tss"] == pytest.approx(entry.sensitivity + entry.specificity - 1)
+    assert records["card_cross_tss"] == artifact.card.metrics["tss"].value
 
 
 def test_a_group_has_a_row_for_each_species_and_study(world, made):
@@ -260,7 +268,7 @@ def test_a_group_has_a_row_for_each_species_and_study(world, made):
     )
     assert whole[["coverage", "unbiased", "tss", "slope"]].notna().all(axis=None)
     text = report(rows.assign(kind="climate", strength=1.0, region="Made"))
-    assert text.count("climate 1 ") == 5 and f"{whole['coverage'].mean():.3f} ± " in text
+    assert text.count("climate 1 ") == 6 and f"{whole['coverage'].mean():.3f} ± " in text
 
 
 # --- tables -------------------------------------------------------------------------------------------------------
