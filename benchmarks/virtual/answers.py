@@ -15,6 +15,7 @@ and in the target-group part of b. So r is the *biased* truth: it cancels effort
 conditions can answer r of a cell exactly.
 
 ± is the standard error over species. Species of a group share effort, background and intervals, so it is too small.
+Slopes and intercepts are medians: a model that says nearly the same everywhere has an enormous slope.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from benchmarks.virtual.species import KINDS, World
 from ml.benchmark.run import read_regions
 from ml.training.provenance import TrainingOptions
 
-_INTERVALS = [
+Columns = list[tuple[str, str, bool | None]]
+_INTERVALS: Columns = [
     ("cover r", "coverage", True),
     ("at records", "coverage_records", True),
     ("r below", "truth_below", False),
@@ -46,14 +48,14 @@ _INTERVALS = [
     ("cover unbiased", "unbiased", True),
     ("groups unb.", "unbiased_groups", True),
 ]
-_CALIBRATION = [
-    ("intercept", "intercept", True),
-    ("slope", "slope", True),
+_CALIBRATION: Columns = [
+    ("median interc.", "intercept", None),
+    ("median slope", "slope", None),
     ("mean diff.", "difference", True),
     ("mean |diff.|", "absolute", True),
     *((f"{low:.1f}-{high:.1f}", f"band{b}", False) for b, (low, high) in enumerate(pairwise(BANDS))),
 ]
-_THRESHOLD = [
+_THRESHOLD: Columns = [
     ("threshold", "threshold", False),
     ("sensitivity", "sensitivity", False),
     ("specificity", "specificity", False),
@@ -62,7 +64,7 @@ _THRESHOLD = [
     ("loss", "lost_tss", True),
     ("TSS of truth", "truth_tss", False),
 ]
-_CARD = [
+_CARD: Columns = [
     ("sensitivity", "record_sensitivity", True),
     ("on card", "card_sensitivity", True),
     ("specificity", "background_specificity", True),
@@ -72,7 +74,7 @@ _CARD = [
     ("card too high by", "card_excess", True),
     ("cross-fitted TSS", "card_cross_tss", True),
 ]
-_AREA = [
+_AREA: Columns = [
     ("outside", "away_outside", True),
     ("refused", "away_unanswered", False),
     ("error home", "home_inside_error", False),
@@ -85,7 +87,7 @@ _AREA = [
     ("cover in", "away_inside_coverage", False),
     ("outside", "away_outside_coverage", False),
 ]
-_VERDICT = [
+_VERDICT: Columns = [
     ("cannot say", "away_cannot_say", True),
     ("error said", "away_said_error", True),
     ("cannot say", "away_unsaid_error", True),
@@ -105,7 +107,7 @@ def mean_and_error(values: pd.Series) -> tuple[float, float]:
     return float(known.mean()), error
 
 
-def text_table(rows: pd.DataFrame, by: list[str], columns: list[tuple[str, str, bool]]) -> str:
+def text_table(rows: pd.DataFrame, by: list[str], columns: Columns) -> str:
     """Return a text table with a line for each group of species.
 
     Parameters
@@ -114,8 +116,8 @@ def text_table(rows: pd.DataFrame, by: list[str], columns: list[tuple[str, str, 
         One row for each species.
     by : list of str
         Columns that define the groups, which are printed in the order of their first rows.
-    columns : list of (str, str, bool)
-        Header, column of `rows`, and whether the standard error is printed.
+    columns : list of (str, str, bool or None)
+        Header, column of `rows`, and whether the standard error is printed; None for a median in place of the mean.
 
     Returns
     -------
@@ -130,7 +132,8 @@ def text_table(rows: pd.DataFrame, by: list[str], columns: list[tuple[str, str, 
         cells = []
         for _, column, with_error in columns:
             mean, error = mean_and_error(part[column])
-            cells.append((f"{mean:.3f} ± {error:.3f}" if with_error else f"{mean:.3f}").rjust(15))
+            shown = float(part[column].median()) if with_error is None else mean
+            cells.append((f"{shown:.3f} ± {error:.3f}" if with_error else f"{shown:.3f}").rjust(15))
         lines.append(f"{label:<22} {len(part):>7} " + " ".join(cells))
     return "\n".join(lines)
 

@@ -281,3 +281,4 @@ def test_means_and_standard_errors_leave_out_missing_values():
     lines = text_table(rows, ["kind", "strength"], [("x", "x", True)]).splitlines()
     assert [line.split()[:3] for line in lines[1:]] == [["roads", "2", "2"], ["none", "0", "1"], ["all", "3", "3.667"]]
     assert "2.000 ± 1.000" in lines[1]
+    assert text_table(rows, ["kind"], [("x", "x", None)]).split()[-1] == "3.000"
