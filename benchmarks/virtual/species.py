@@ -35,18 +35,22 @@ class World:
     rows : ndarray of float32, shape (n, n_predictors)
     places : ndarray, shape (n, 2)
     categorical : tuple of int
+    predictors : tuple of str
+        Names; x0, x1, … where there are none.
     """
 
     region: str
     rows: NDArray[np.float32]
     places: Floats
     categorical: tuple[int, ...]
+    predictors: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, group: RegionGroup) -> World:
         """Return the random background of a region."""
         random = ~group.records.recorded.any(axis=1)
-        return cls(group.region, group.records.rows[random], group.places[random], group.records.categorical)
+        records, names = group.records, tuple(group.predictors)
+        return cls(group.region, records.rows[random], group.places[random], records.categorical, names)
 
     def standard_scores(self) -> Floats:
         """Return the continuous predictors as standardised ranks, shape (n, n_continuous)."""
@@ -64,11 +68,14 @@ class VirtualGroup:
         Its test rows are all cells of the world.
     suitability : ndarray, shape (n_cells, n_species)
         Probability that the species occurs in the cell.
+    effort : ndarray, shape (n_cells, n_species)
+        How often people look for the species in the cell, up to a factor.
     n_records : ndarray of int, shape (n_species,)
     """
 
     group: RegionGroup
     suitability: Floats
+    effort: Floats
     n_records: NDArray[np.int64]
 
 
@@ -119,7 +126,7 @@ def make_group(
         name=f"{kind} {strength:g}",
         species=[f"virtual{s:02d}" for s in range(n_species)],
         n_presences=recorded.sum(axis=0).tolist(),
-        predictors=[f"x{j}" for j in range(world.rows.shape[1])],
+        predictors=list(world.predictors) or [f"x{j}" for j in range(world.rows.shape[1])],
         records=Group(world.rows[chosen], labels, world.categorical),
         places=world.places[chosen],
         geographic=are_degrees(world.places),
@@ -127,7 +134,7 @@ def make_group(
         test_rows=world.rows,
         unseen={},
     )
-    return VirtualGroup(group, suitability, recorded.sum(axis=0))
+    return VirtualGroup(group, suitability, np.column_stack(effort), recorded.sum(axis=0))
 
 
 def liking(scores: Floats, draw: np.random.Generator) -> Floats:
@@ -222,7 +229,7 @@ def _nearness(places: Floats, draw: np.random.Generator) -> Floats:
 
 def _standardised(values: Floats) -> Floats:
     spread = values.std()
-    return (values - values.mean()) / (spread if spread > 0 else 1.0)
+    return np.asarray((values - values.mean()) / (spread if spread > 0 else 1.0))
 
 
 def _logistic(values: Floats) -> Floats:
