@@ -64,10 +64,10 @@ def default_forest(p: Problem) -> Scored:
     return p.timed(lambda: forest.fit(p.drawn, p.drawn_y), lambda m: m.predict_proba(p.group.test_rows)[:, 1])
 
 
-def down_sampled(p: Problem) -> Scored:
+def down_sampled(p: Problem, n_estimators: int = EngineSettings.n_estimators) -> Scored:
     """Return the scores of the down-sampled forest alone."""
     order = level_order(p.group.records.rows, p.y, p.weight, p.categorical)
-    forest = EngineSettings(seed=p.seed).forest()
+    forest = EngineSettings(n_estimators=n_estimators, seed=p.seed).forest()
     return p.timed(
         lambda: forest.fit(recode(p.group.records.rows, order), p.y, p.weight),
         lambda m: share_logit(m.predict_proba(recode(p.group.test_rows, order))[:, 1]),

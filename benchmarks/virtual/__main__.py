@@ -57,7 +57,7 @@ def run_group(
         with threadpool_limits(1):
             for name, share in _SHARES.items():
                 problem = Problem(group, s, share, settings.seed)
-                scores[f"forest, {name}"] = down_sampled(problem)[0]
+                scores[f"forest, {name}"] = down_sampled(problem, settings.n_estimators)[0]
                 scores[f"MaxEnt, {name}"] = maxent(problem)[0]
                 if use_elapid and share != 0.5:
                     scores[f"elapid, {name}"] = elapid_maxent(problem)[0]

@@ -41,5 +41,6 @@ def test_a_species_alone_has_random_background_and_the_card_says_so(tmp_path):
     card = load_artifact(train_species(study, SLUG, tmp_path, 20, 3)).card
     assert card.members == {"forest": 0.5, "maxent": 0.5}
     assert card.background.kind == "random"
+    assert any(f"With {card.n_presences} presences the intervals are too narrow" in note for note in card.notes)
     assert "biased records stay biased" in card.background.note
     assert card.background.bias_strength is None
