@@ -9,7 +9,7 @@ from ml.serving.artifact import load_artifact
 from ml.training.background_weight import BiasStrength
 from ml.training.target_group import share_for
 from ml.training.train import train_species
-from tests.synthetic import recorded_study
+from tests.synthetic import recorded_study, synthetic_study
 
 SLUG = "oenanthe-hispanica"
 
@@ -44,3 +44,10 @@ def test_a_species_alone_has_random_background_and_the_card_says_so(tmp_path):
     assert any(f"With {card.n_presences} presences the intervals are too narrow" in note for note in card.notes)
     assert "biased records stay biased" in card.background.note
     assert card.background.bias_strength is None
+
+
+def test_intervals_of_few_presences_with_true_absences_are_not_said_to_be_too_narrow(tmp_path):
+    card = load_artifact(train_species(synthetic_study(80, 1), SLUG, tmp_path, 20, 3)).card
+    assert card.background.kind == "absences"
+    assert card.n_presences < 100
+    assert not any("too narrow" in note for note in card.notes)
