@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 from datetime import timedelta
-from typing import TypeVar
 
 import click
 from flask import current_app
@@ -18,13 +17,7 @@ from app.errors import AppError
 
 group = AppGroup("users", help="Create people, list them and change what they may do.")
 _ROLE = click.Choice(ROLES)
-_Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-def _with_site(function: _Function) -> _Function:
-    return click.option("--site", metavar="URL", help="Beginning of the link, such as https://eco.example.org.")(
-        function
-    )
+_with_site = click.option("--site", metavar="URL", help="Beginning of the link, such as https://eco.example.org.")
 
 
 class _UsersCommand(OneLineCommand):
@@ -40,7 +33,7 @@ def create(email: str, role: Role, password_stdin: bool, site: str | None) -> No
     """Create the person EMAIL, and print a link to set the password that works once, for three days."""
     address = _site(site)
     if password_stdin:
-        user = users.create(email, role, click.get_text_stream("stdin").readline().rstrip("\r\n"))
+        user = users.create(email, role, sys.stdin.readline().rstrip("\r\n"))
         click.echo(f"{user.email} can sign in as {role}")
         return
     user = users.create(email, role)
