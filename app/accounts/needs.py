@@ -56,6 +56,7 @@ NEEDS: dict[str, Needed] = {
     "species.detail": _OPEN,
     "species_api.browse": _OPEN,
     "species_api.detail": _OPEN,
+    "studies.browse": _OPEN,
     "studies_api.browse": _OPEN,
     "studies_api.detail": _OPEN,
     "registry.browse": _OPEN,
@@ -87,7 +88,6 @@ NEEDS: dict[str, Needed] = {
     "jobs_api.detail": _OPEN,
     "jobs_api.read": _OPEN,
     # Own data: reading it, as long as no study has an owner, needs an account; changing it an editor.
-    "studies.browse": "viewer",
     "studies.detail": "viewer",
     "studies.new": "editor",
     "studies.create": "editor",

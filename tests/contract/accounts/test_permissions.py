@@ -1,0 +1,293 @@
+"""Every route × method × role in production: who is answered, who is asked to sign in, who is refused."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+
+from app import create_app
+from app.accounts.needs import NEEDS
+from tests.contract.accounts.conftest import ROLES, make_production
+from tests.contract.conftest import make_settings, upgrade
+
+# Who is answered, from the one that may do least: everybody, a person with a role, or any person ("own").
+EXPECTED = """
+everybody GET /
+everybody POST /
+own GET /account
+own POST /account/password
+everybody GET /account/password/<string(maxlength=100):token>
+everybody POST /account/password/<string(maxlength=100):token>
+own POST /account/recovery-codes
+own POST /account/second-factor
+own POST /account/second-factor/confirm
+own POST /account/second-factor/remove
+own POST /account/sessions/end
+everybody GET /analytics
+everybody GET /analytics.csv
+everybody GET /api/v1/analytics
+everybody POST /api/v1/comparisons/conditions
+everybody GET /api/v1/comparisons/models
+everybody POST /api/v1/comparisons/species
+everybody GET /api/v1/jobs
+everybody GET /api/v1/jobs/<slug:job_id>
+editor POST /api/v1/jobs/<slug:job_id>/cancel
+everybody GET /api/v1/jobs/<slug:job_id>/log
+everybody GET /api/v1/maps
+editor POST /api/v1/maps
+editor DELETE /api/v1/maps/<uuid:map_id>
+everybody GET /api/v1/maps/<uuid:map_id>
+everybody GET /api/v1/maps/<uuid:map_id>.geojson
+everybody GET /api/v1/maps/<uuid:map_id>.png
+everybody GET /api/v1/maps/<uuid:map_id>.tif
+everybody GET /api/v1/maps/<uuid:map_id>/item
+everybody GET /api/v1/maps/<uuid:map_id>/tiles/<int:z>/<int:x>/<int:y>.png
+everybody GET /api/v1/models
+everybody GET /api/v1/models/<slug:model_id>
+admin POST /api/v1/models/<slug:model_id>/activate
+everybody GET /api/v1/models/<slug:model_id>/odmap
+everybody GET /api/v1/predictions
+everybody POST /api/v1/predictions
+everybody GET /api/v1/predictions/<prediction:prediction_id>
+everybody GET /api/v1/predictions/<slug:prediction_id>/explanation
+everybody POST /api/v1/predictions/batch
+everybody GET /api/v1/species
+everybody GET /api/v1/species/<slug:slug>
+everybody GET /api/v1/species/<slug:slug>/response-curves
+everybody GET /api/v1/stac
+everybody GET /api/v1/studies
+editor POST /api/v1/studies
+editor DELETE /api/v1/studies/<slug:slug>
+everybody GET /api/v1/studies/<slug:slug>
+editor PATCH /api/v1/studies/<slug:slug>
+viewer GET /api/v1/studies/<slug:slug>/files
+editor POST /api/v1/studies/<slug:slug>/files
+editor DELETE /api/v1/studies/<slug:slug>/files/<path:name>
+editor PUT /api/v1/studies/<slug:slug>/files/<path:name>
+editor POST /api/v1/studies/<slug:slug>/gbif
+viewer GET /api/v1/studies/<slug:slug>/layers
+editor PATCH /api/v1/studies/<slug:slug>/layers
+viewer GET /api/v1/studies/<slug:slug>/preflight
+viewer GET /api/v1/studies/<slug:slug>/records
+editor PATCH /api/v1/studies/<slug:slug>/records
+viewer GET /api/v1/studies/<slug:slug>/records.csv
+admin POST /api/v1/studies/<slug:slug>/rollback
+viewer GET /api/v1/studies/<slug:slug>/scenarios
+editor POST /api/v1/studies/<slug:slug>/trainings
+viewer GET /api/v1/studies/<slug:slug>/versions
+everybody GET /batch
+everybody POST /batch
+viewer GET /batch/<slug:batch_id>
+viewer GET /batch/<slug:batch_id>/answers.csv
+everybody POST /batch/answers.csv
+everybody GET /batch/template.csv
+everybody GET /compare
+everybody GET /compare/conditions
+everybody GET /compare/conditions.csv
+everybody GET /compare/models
+everybody GET /compare/models.csv
+everybody GET /compare/species
+everybody GET /compare/species.csv
+everybody GET /docs
+everybody GET /docs/assets/<path:name>
+everybody GET /health/live
+everybody GET /health/ready
+everybody GET /jobs/<slug:job_id>
+editor POST /jobs/<slug:job_id>/cancel
+everybody GET /login
+everybody POST /login
+everybody GET /login/code
+everybody POST /login/code
+everybody GET /login/forgotten
+everybody POST /login/forgotten
+everybody POST /logout
+everybody GET /map
+editor POST /map
+everybody GET /map/coasts/<int:column>-<int:row>.json
+everybody GET /map/land.json
+everybody GET /maps/<uuid:map_id>
+editor POST /maps/<uuid:map_id>/delete
+everybody GET /maps/<uuid:map_id>/records.json
+everybody GET /metrics
+everybody GET /models
+everybody GET /models.csv
+everybody GET /models/<slug:model_id>
+admin POST /models/<slug:model_id>/activate
+everybody GET /models/<slug:model_id>/odmap.md
+everybody GET /models/<slug:model_id>/recipe.json
+everybody GET /openapi.json
+everybody GET /predictions/<slug:prediction_id>
+everybody GET /predictions/<slug:prediction_id>/explanation
+everybody GET /predictions/<slug:prediction_id>/statement
+everybody GET /species
+everybody GET /species.csv
+everybody GET /species/<slug:slug>
+everybody GET /species/<slug:slug>/response-curves
+everybody GET /static/<path:filename>
+everybody GET /studies
+viewer GET /studies/<slug:slug>
+editor POST /studies/<slug:slug>/delete
+editor POST /studies/<slug:slug>/files
+editor PUT /studies/<slug:slug>/files/<path:name>
+editor POST /studies/<slug:slug>/files/delete
+editor POST /studies/<slug:slug>/files/inspect
+editor POST /studies/<slug:slug>/gbif
+viewer GET /studies/<slug:slug>/layers
+editor POST /studies/<slug:slug>/layers
+viewer GET /studies/<slug:slug>/layers/<file>/<band>.png
+viewer GET /studies/<slug:slug>/recipe.json
+viewer GET /studies/<slug:slug>/records
+editor POST /studies/<slug:slug>/records
+editor POST /studies/<slug:slug>/reset
+admin POST /studies/<slug:slug>/rollback
+editor GET /studies/<slug:slug>/start
+editor POST /studies/<slug:slug>/start
+editor POST /studies/<slug:slug>/title
+viewer GET /studies/<slug:slug>/versions
+editor GET /studies/new
+editor POST /studies/new
+"""
+
+
+ENDING = ("/logout", "/account/sessions/end")
+
+
+def table():
+    rows = [line.split(" ", 2) for line in EXPECTED.strip().splitlines()]
+    return {(method, rule): who for who, method, rule in rows}
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory):
+    return make_production(tmp_path_factory.mktemp("production"))
+
+
+def routes(app):
+    return {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def address_of(rule):
+    """An address of a rule that names nothing which exists."""
+    values = {"uuid": str(uuid.UUID(int=1)), "int": "1", "path": "nothing.csv"}
+    return re.sub(r"<(?:(\w+)(?:\([^)]*\))?:)?\w+>", lambda match: values.get(match[1], "nothing"), rule)
+
+
+def is_allowed(who, role):
+    if who == "everybody":
+        return True
+    if role is None:
+        return False
+    return who == "own" or ROLES.index(role) >= ROLES.index(who)
+
+
+def outcome(response, rule=""):
+    if response.status_code in (401, 403):
+        return response.status_code
+    if response.status_code == 303 and response.location.startswith("/login?next=") and rule != "/login/code":
+        return "sign in"
+    return "answered"
+
+
+def expected_outcome(who, role, rule):
+    if is_allowed(who, role):
+        return "answered"
+    if role is not None:
+        return 403
+    return 401 if rule.startswith("/api/") else "sign in"
+
+
+def test_every_route_has_a_row_and_every_row_a_route(production):
+    assert routes(production) == set(table())
+
+
+def test_every_endpoint_has_a_need(production):
+    assert {rule.endpoint for rule in production.url_map.iter_rules()} == set(NEEDS)
+
+
+@pytest.mark.parametrize("role", [None, *ROLES])
+def test_each_route_answers_whom_it_should(production, role):
+    wrong, session = [], None
+    # at the end those that end the session
+    for (method, rule), who in sorted(table().items(), key=lambda row: (row[0][1] in ENDING, row[0][1])):
+        browser = production.test_client()
+        if role is not None and (session is None or rule in ENDING):
+            assert browser.sign_in(f"{role}@example.org").status_code == 303
+            session = browser.cookie()
+        elif session is not None:
+            browser.set_session(session)
+        response = browser.open(address_of(rule), method=method)
+        if outcome(response, rule) != expected_outcome(who, role, rule):
+            wrong.append((method, rule, who, response.status_code, response.location))
+        assert response.status_code < 500 or rule == "/health/ready", (method, rule, response.get_data(as_text=True))
+    assert wrong == []
+
+
+def test_in_development_everybody_may_do_everything_but_see_an_account(tmp_path):
+    app = create_app(make_settings(tmp_path, environment="development", allowed_hosts=("localhost",)))
+    upgrade(app)
+    for (method, rule), who in table().items():
+        response = app.test_client().open(address_of(rule), method=method)
+        assert outcome(response, rule) == ("sign in" if who == "own" else "answered"), (method, rule)
+
+
+def test_a_route_without_a_need_is_for_admins(tmp_path):
+    settings = make_settings(tmp_path, environment="production", allowed_hosts=("localhost",))
+    app = create_app(settings)
+    app.add_url_rule("/new", "new", lambda: "done", methods=["GET", "POST"])
+    assert outcome(app.test_client().get("/new")) == "sign in"
+    assert app.test_client().post("/new", headers={"Accept": "application/json"}).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_a_head_request_needs_what_a_get_request_needs(production, method):
+    browser = production.test_client()
+    assert outcome(browser.open("/studies/new", method=method)) == "sign in"
+
+
+def test_refusals_have_the_shape_of_other_errors(production):
+    anonymous = production.test_client()
+    response = anonymous.post("/api/v1/studies", json={"title": "x"})
+    assert (response.status_code, response.mimetype) == (401, "application/problem+json")
+    assert set(response.json) == {"type", "title", "status", "detail", "instance"}
+    assert response.headers["WWW-Authenticate"].startswith("Session ")
+    assert response.headers["Cache-Control"] == "private, no-store"
+    assert "Cookie" in response.vary
+    viewer = production.test_client()
+    viewer.sign_in("viewer@example.org")
+    response = viewer.post("/api/v1/studies", json={"title": "x"})
+    assert (response.status_code, response.mimetype) == (403, "application/problem+json")
+    assert response.json["detail"] == "This needs an editor or an admin, and your role is viewer."
+    page = viewer.get("/studies/new")
+    assert (page.status_code, page.mimetype) == (403, "text/html")
+    fragment = anonymous.post("/studies/x/files/inspect", headers={"HX-Request": "true"})
+    assert (fragment.status_code, "/login?next=" in fragment.text) == (401, True)
+
+
+def test_an_editor_creates_a_study_and_its_page_has_what_a_viewer_does_not_see(production):
+    editor, viewer, anonymous = (production.test_client() for _ in range(3))
+    editor.sign_in("editor@example.org")
+    viewer.sign_in("viewer@example.org")
+    created = editor.post("/api/v1/studies", json={"title": "Lizards"})
+    assert created.status_code == 201
+    path = f"/studies/{created.json['slug']}"
+    assert 'action="/studies/' in editor.get(path).text
+    assert "read-only" not in editor.get(path).text
+    seen = viewer.get(path)
+    assert seen.status_code == 200
+    assert 'method="post"' not in seen.text
+    assert "Changes need the role editor" in seen.text
+    assert "/studies/new" not in viewer.get("/studies").text
+    assert anonymous.get(path).location == f"/login?next=%2Fstudies%2F{created.json['slug']}"
+    assert "Lizards" in anonymous.get("/studies").text
+
+
+def test_the_document_says_who_is_refused(production):
+    paths = production.test_client().get("/openapi.json").json["paths"]
+    assert {"401", "403"} <= set(paths["/api/v1/studies"]["post"]["responses"])
+    assert not {"401", "403"} & set(paths["/api/v1/predictions"]["post"]["responses"])
