@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import queue
+import random
 import smtplib
 import ssl
 import time
@@ -24,6 +25,8 @@ _MOST_WAITING = 200
 _TIMEOUT_S = 10.0
 _PATIENCE_S = 5.0
 _STEP_S = 0.02
+# Seconds before the work begins, by chance: work beside a response that is being written would slow it down.
+_DELAY_S = (0.3, 1.0)
 
 
 class Postbox:
@@ -58,6 +61,7 @@ class Postbox:
         return not self._waiting.unfinished_tasks
 
     def _work(self) -> None:
+        time.sleep(random.uniform(*_DELAY_S))  # noqa: S311
         while True:
             try:
                 work = self._waiting.get_nowait()
