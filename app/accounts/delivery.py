@@ -70,8 +70,9 @@ class Postbox:
             try:
                 with self._app.app_context():
                     work()
-            except Exception:
-                log.exception("a message to a person could not be sent")
+            except Exception as error:
+                # the text of such an exception may contain the address
+                log.error("a message to a person could not be sent: %s", type(error).__name__)
             finally:
                 self._waiting.task_done()
 
