@@ -82,8 +82,11 @@ def sign_in(user: User) -> None:
         It cannot be stored.
     """
     person = Visitor(user.id, user.email, user.role, user.epoch)
-    own_session().begin()
+    own = own_session()
+    own.begin()
     login_user(person)
+    # a hash of the client's address, for the protection that is off
+    own.pop("_id", None)
 
 
 @_manager.user_loader  # type: ignore[untyped-decorator, unused-ignore]  # Flask-Login has no types

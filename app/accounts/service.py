@@ -13,8 +13,8 @@ from app.database.db import db
 from app.errors import SignInNeeded, ValidationFailed
 
 log = logging.getLogger(__name__)
-_WRONG_PASSWORD = "is not your password"  # noqa: S105
-_WRONG_CODE = "is not the code that the application shows now"
+_WRONG_PASSWORD = "this is not your password"  # noqa: S105
+_WRONG_CODE = "this is not the code that the application shows now"
 _OLD_SETUP = "The setup has expired. Begin again."
 
 

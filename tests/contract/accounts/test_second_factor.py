@@ -134,7 +134,7 @@ def test_the_database_shows_neither_the_secret_nor_the_codes(production, protect
 def test_the_second_factor_is_turned_off_with_the_password(production, protected):
     browser, _, _ = protected
     wrong = browser.post("/account/second-factor/remove", data={"remove": "wrong wrong wrong"})
-    assert (wrong.status_code, "Is not your password" in wrong.text) == (422, True)
+    assert (wrong.status_code, "This is not your password" in wrong.text) == (422, True)
     assert browser.post("/account/second-factor/remove", data={"remove": PASSWORD}).status_code == 303
     assert production.test_client().sign_in(EDITOR, next="/").location == "/"
     with production.app_context():
