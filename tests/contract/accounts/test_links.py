@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from app.accounts import links, users
+from app.accounts import delivery, links, users
 from app.accounts.delivery import Messenger, Postbox
 from app.accounts.tables import OneTimeLink
 from app.components import components
@@ -26,7 +26,7 @@ NEW = "umbrella quartz seven lilac"
 @pytest.fixture
 def sent(production, monkeypatch):
     """Messages as (address, subject, text), sent without the delay."""
-    monkeypatch.setattr("app.accounts.delivery._DELAY_S", (0.0, 0.0))
+    monkeypatch.setattr(delivery, "_DELAY_S", (0.0, 0.0))
     found = []
     monkeypatch.setattr(Messenger, "send", lambda self, *message: found.append(message))
     return found
