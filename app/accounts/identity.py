@@ -44,10 +44,15 @@ class Visitor:
 
 
 def visitor() -> Visitor | None:
-    """Return the person who sends the present request, or None."""
+    """Return the person who sends the present request, or None. The response depends on it from now on."""
     if not has_request_context():
         return None
     g.reads_identity = True
+    return load()
+
+
+def load() -> Visitor | None:
+    """Look up the person who sends the present request, once."""
     found = current_user._get_current_object()
     return found if isinstance(found, Visitor) else None
 

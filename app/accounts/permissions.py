@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, g, request
 
-from app.accounts.identity import is_uncertain, visitor
+from app.accounts.identity import is_uncertain, load, own_session, visitor
 from app.accounts.needs import ACCOUNT, NEEDS, Needed
 from app.accounts.next_page import page_of_request
 from app.accounts.roles import includes
 from app.errors import NotPermitted, SignInNeeded, Unavailable
+from app.limits.costs import COSTS, DEFAULT
 from app.web.faces import face, keep_private
 from app.web.problems import respond
 
@@ -36,6 +37,9 @@ def _check() -> None:
     if request.endpoint is None or request.method == "OPTIONS":
         return
     needed = needed_for(request.endpoint)
+    if own_session() and COSTS.get(request.endpoint, DEFAULT):
+        # before the view begins, which may read from the replica; files and tiles say nothing about a person
+        load()
     if needed is None or (needed != ACCOUNT and not current_app.config["SETTINGS"].needs_accounts):
         return
     g.is_protected = True
@@ -49,9 +53,12 @@ def _check() -> None:
 
 
 def _keep_apart(response: Response) -> Response:
-    """Forbid caches to store what one person gets and another one does not."""
+    """Forbid caches to store what one person gets and another one does not; a browser may keep pictures."""
     if g.get("is_protected"):
-        keep_private(response)
+        if response.cache_control.max_age:
+            response.cache_control.public, response.cache_control.private = False, True
+        else:
+            keep_private(response)
         response.vary.add("Cookie")
     return response
 
