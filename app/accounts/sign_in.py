@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
+from flask import current_app, request
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
@@ -92,8 +93,8 @@ def sign_out() -> None:
     own = identity.own_session()
     session_id, person = own.get(ID) or own.lost_id, identity.visitor()
     own.end()
-    # also where the session could not be read
-    own.modified = True
+    # the cookie goes also where the session could not be read
+    own.modified = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
     if session_id is None:
         return
     moment = now()

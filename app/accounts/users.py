@@ -40,7 +40,7 @@ def read_email(text: str) -> str:
 def find(email: str) -> User | None:
     """Return the person with an address in any case, or None."""
     key = _key(email)
-    if len(key) > LONGEST_EMAIL or "\0" in key:
+    if len(key) > LONGEST_EMAIL or not key.isascii() or "\0" in key:
         return None
     return db.session.scalars(select(User).where(User.email_key == key)).first()
 
@@ -55,7 +55,7 @@ def get(email: str) -> User:
     """
     user = find(email)
     if user is None:
-        raise NotFound(f"nobody has the address {email[:LONGEST_EMAIL]}")
+        raise NotFound(f"nobody has the address {email[:LONGEST_EMAIL].encode('ascii', 'replace').decode()}")
     return user
 
 

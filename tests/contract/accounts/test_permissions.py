@@ -224,6 +224,7 @@ def test_each_route_answers_whom_it_should(production, role):
         response = browser.open(address_of(rule), method=method)
         if outcome(response, rule) != expected_outcome(who, role, rule):
             wrong.append((method, rule, who, response.status_code, response.location))
+        assert role is not None or "Set-Cookie" not in response.headers, "visitors have no session"
         assert response.status_code < 500 or rule == "/health/ready", (method, rule, response.get_data(as_text=True))
     assert wrong == []
 

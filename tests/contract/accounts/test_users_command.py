@@ -60,6 +60,7 @@ def test_a_password_from_standard_input(empty, run):
         (["role", "admin@example.org", "boss"], "", "'boss' is not one of"),
         (["disable", "admin@example.org"], "", "is the last admin"),
         (["enable", "nobody@example.org"], "", "nobody has the address"),
+        (["enable", "\udcff@example.org"], "", "nobody has the address ?@example.org"),
         (["reset", "nobody@example.org"], "", "nobody has the address"),
         (["reset", "admin@example.org", "--hours", "0"], "", "0 is not in the range"),
         (["role"], "", "Missing argument 'EMAIL'"),
