@@ -205,7 +205,8 @@ def init_app(app: Flask) -> None:
     """Add sessions. Outside development the cookie needs HTTPS, and no other host name can set it."""
     is_secure = app.config["SETTINGS"].environment != "development"
     app.config.update(
-        SESSION_COOKIE_NAME="__Host-session" if is_secure else "session",
+        # other programs on this machine have cookies of the usual name, whatever their port
+        SESSION_COOKIE_NAME="__Host-session" if is_secure else "ecopredict_session",
         SESSION_COOKIE_SECURE=is_secure,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,

@@ -109,9 +109,9 @@ def test_a_session_ends_some_days_after_it_began(editor, clock):
 
 def test_the_cookie_is_written_again_only_after_minutes(editor, clock):
     assert "Set-Cookie" not in editor.get("/account").headers
-    clock(299)
+    clock(280)
     assert "Set-Cookie" not in editor.get("/account").headers
-    clock(3)
+    clock(40)
     assert "Set-Cookie" in editor.get("/account").headers
 
 
