@@ -13,9 +13,10 @@ from app.accounts.identity import is_uncertain, load, own_session, visitor
 from app.accounts.needs import ACCOUNT, NEEDS, Needed
 from app.accounts.next_page import page_of_request
 from app.accounts.roles import includes
+from app.accounts.sessions import keep_to_browser
 from app.errors import NotPermitted, SignInNeeded, Unavailable
 from app.limits.costs import COSTS, DEFAULT
-from app.web.faces import face, keep_private
+from app.web.faces import face
 from app.web.problems import respond
 
 _WORDS = {"viewer": "a person with an account", "editor": "an editor or an admin", "admin": "an admin"}
@@ -53,12 +54,9 @@ def _check() -> None:
 
 
 def _keep_apart(response: Response) -> Response:
-    """Forbid caches to store what one person gets and another one does not; a browser may keep pictures."""
+    """Forbid shared caches to store what one person gets and another one does not."""
     if g.get("is_protected"):
-        if response.cache_control.max_age:
-            response.cache_control.public, response.cache_control.private = False, True
-        else:
-            keep_private(response)
+        keep_to_browser(response)
         response.vary.add("Cookie")
     return response
 

@@ -20,6 +20,7 @@ from app.components import component, components
 from app.errors import Unavailable
 from app.redis_client import RedisClient, RedisUnavailable
 from app.telemetry.logs import QUIET
+from app.web.faces import keep_private
 
 IDLE, ABSOLUTE = timedelta(hours=12), timedelta(days=7)
 #: Seconds after which the time of the last request is written again.
@@ -114,8 +115,10 @@ class Sessions(SecureCookieSessionInterface):
         if g.get("reads_identity") or session.modified:
             # Flask-Login reads the session of each request, so the flag `accessed` says nothing.
             response.vary.add("Cookie")
-            if session or session.modified:
-                response.headers["Cache-Control"] = "private, no-store"
+            if session.modified:
+                keep_private(response)
+            elif session:
+                keep_to_browser(response)
         if session.old_id is not None:
             self._delete(session.old_id)
         cookie: dict[str, Any] = {
@@ -199,6 +202,14 @@ def _is_current(content: dict[str, Any], moment: float) -> bool:
     if not isinstance(began, int) or not isinstance(seen, int):
         return False
     return moment - began < ABSOLUTE.total_seconds() and moment - seen < IDLE.total_seconds()
+
+
+def keep_to_browser(response: Response) -> None:
+    """Let no cache store a response for one person, but the browser, where it has a lifetime as pictures have."""
+    if response.cache_control.max_age:
+        response.cache_control.public, response.cache_control.private = False, True
+    else:
+        keep_private(response)
 
 
 def init_app(app: Flask) -> None:

@@ -6,6 +6,7 @@ import re
 import uuid
 
 import pytest
+from flask import Response
 
 from app import create_app
 from app.accounts.needs import NEEDS
@@ -243,6 +244,21 @@ def test_a_route_without_a_need_is_for_admins(tmp_path):
     app.add_url_rule("/new", "new", lambda: "done", methods=["GET", "POST"])
     assert outcome(app.test_client().get("/new")) == "sign in"
     assert app.test_client().post("/new", headers={"Accept": "application/json"}).status_code == 401
+
+
+def test_pictures_of_a_protected_route_are_kept_by_the_browser_only(tmp_path):
+    def picture():
+        response = Response("picture")
+        response.cache_control.public, response.cache_control.max_age = True, 60
+        return response
+
+    app = make_production(tmp_path)
+    app.add_url_rule("/picture", "picture", picture)
+    browser = app.test_client()
+    browser.sign_in("admin@example.org")
+    sent = browser.get("/picture")
+    assert sent.headers["Cache-Control"] == "max-age=60, private"
+    assert "Cookie" in sent.vary
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
