@@ -5,6 +5,9 @@ from __future__ import annotations
 from flask import Flask
 
 from app import components, redis_client
+from app.accounts import account_views, delivery, identity, permissions, sessions
+from app.accounts import cli as accounts_cli
+from app.accounts import views as accounts
 from app.analytics import views as analytics
 from app.api_docs import views
 from app.batch import steps as batch_steps
@@ -94,11 +97,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     redis_client.init_app(app)
     answers.init_app(app)
     limiter.init_app(app)
+    sessions.init_app(app)
     security.init_app(app)
     body_limits.init_app(app)
     input_validation.init_app(app)
     problems.init_app(app)
     templating.init_app(app)
+    identity.init_app(app)
+    permissions.init_app(app)
+    delivery.init_app(app)
     parts.add(Showcases())
     parts.add(Rasters())
     parts.add(ModelCache(settings.models_dir.resolve(), settings.model_memory))
@@ -117,6 +124,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(predictions_cli.group)
     app.cli.add_command(studies_cli.group)
     app.cli.add_command(jobs_cli.group)
+    app.cli.add_command(accounts_cli.group)
     app.url_map.converters["slug"] = templating.SlugConverter
     app.url_map.converters["prediction"] = templating.PredictionConverter
     blueprints = [
@@ -141,23 +149,32 @@ def create_app(settings: Settings | None = None) -> Flask:
         map_pages.pages,
         jobs.pages,
         jobs.api,
+        jobs.changes,
+        jobs.changes_api,
+        batch.results,
+        maps.changes,
+        map_pages.changes,
+        own_studies.api,
+        study_pages.pages,
+        registry_changes.api,
+        registry_changes.pages,
+        trainings.api,
+        trainings.pages,
+        records.pages,
+        records.api,
+        layers.pages,
+        layers.api,
+        accounts.pages,
+        account_views.pages,
         health.pages,
         views.pages,
     ]
-    # Until there are accounts, nothing that changes something is served in production.
-    if settings.allows_changes:
-        blueprints += [jobs.changes, jobs.changes_api, batch.results, maps.changes, map_pages.changes]
-    # Until there are accounts, lists of what everybody asked are public or absent.
+    # Until each person has their own list, lists of what everybody asked are public or absent.
     if settings.public_predictions:
         blueprints.append(predictions.lists)
     if settings.shows_analytics:
         blueprints += [analytics.pages, analytics.api]
-    # Until there are accounts, what changes something is not served in production.
-    if settings.allows_changes:
-        blueprints += [own_studies.api, study_pages.pages]
-        blueprints += [registry_changes.api, registry_changes.pages, trainings.api, trainings.pages]
-        blueprints += [records.pages, records.api, layers.pages, layers.api]
-    if settings.fetches_from_gbif:
+    if settings.gbif_api:
         blueprints += [gbif.pages, gbif.api]
     for blueprint in blueprints:
         app.register_blueprint(blueprint)

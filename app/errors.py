@@ -102,6 +102,20 @@ class CrossSite(AppError):
     status = 403
 
 
+class SignInNeeded(AppError):
+    """The request needs a person who is signed in."""
+
+    status = 401
+    title = "Sign in first"
+
+
+class NotPermitted(AppError):
+    """The role of the person who is signed in does not allow the request."""
+
+    status = 403
+    title = "Not permitted"
+
+
 class TooLarge(AppError):
     """The body, or the file that it is a part of, is larger than the server accepts."""
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from werkzeug.routing import Rule
 
+from app.accounts.permissions import needed_for
 from app.config.settings import app_version
 from app.web.faces import API_PREFIX
 from app.web.operations import SLUG, Operation, Schema, Tag, operation_of
@@ -36,6 +37,8 @@ class ProblemDocument(BaseModel):
 
 _PROBLEMS = {
     400: "The body is not JSON.",
+    401: "In production: nobody is signed in.",
+    403: "In production: the role of the person does not allow this. Or the request is from another site.",
     404: "There is nothing at this address.",
     409: "The request conflicts with the state: the conditions lie outside the area of applicability and the request "
     "refuses extrapolation, or somebody else changed the study in the meantime.",
@@ -136,7 +139,8 @@ def _describe(operation: Operation, rule: Rule, examples: Mapping[type[BaseModel
         contents: Schema = {media: {"schema": _MEDIA.get(media, _BINARY)} for media in operation.media}
         own = described.get("requestBody", {"content": {}})["content"]
         described["requestBody"] = {"required": True, "content": own | contents}
-    described["responses"] = _responses(operation)
+    needs_person = needed_for(rule.endpoint) is not None
+    described["responses"] = _responses(operation, (401, 403) if needs_person else ())
     return described
 
 
@@ -176,13 +180,13 @@ def _without_null(schema: Schema) -> Schema:
     return merged
 
 
-def _responses(operation: Operation) -> Schema:
+def _responses(operation: Operation, refusals: tuple[int, ...]) -> Schema:
     responses: Schema = {}
     for status, meaning in operation.answers.items():
         responses[str(status)] = {"description": meaning, "content": _content(operation)}
         if operation.limited:
             responses[str(status)]["headers"] = _LIMIT_HEADERS
-    problems = {*operation.problems, 429} if operation.limited else {*operation.problems}
+    problems = {*operation.problems, *refusals, *((429,) if operation.limited else ())}
     for status in sorted(problems):
         responses[str(status)] = _problem(_PROBLEMS[status])
         if status in (429, 503):

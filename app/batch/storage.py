@@ -17,6 +17,7 @@ from typing import IO, Any
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
+from app.accounts.identity import may
 from app.errors import InsufficientStorage, MalformedBody, NotFound, TooLarge, ValidationFailed
 from app.studies.storage import BLOCK, RESERVE, size_text
 from app.web.faces import settings
@@ -154,7 +155,7 @@ def _unpack_workbook(folder: Path, name: str) -> None:
     """Replace a workbook by the CSV of its sheet, where files of users are opened by this server."""
     path = folder / INPUT
     with path.open("rb") as stream:
-        if stream.read(len(ZIP)) != ZIP or not settings().allows_changes:
+        if stream.read(len(ZIP)) != ZIP or not may("editor"):
             return
     path.replace(folder / _WORKBOOK)
     payload = {"folder": str(folder.resolve()), "name": _WORKBOOK, "output": str(path.resolve())}

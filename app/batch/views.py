@@ -1,4 +1,4 @@
-"""Routes of batches. Jobs and their answers exist in development only (`Settings.allows_changes`)."""
+"""Routes of batches. Jobs need an editor in production."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ml.batch.table import TableFile
 
 api = Blueprint("batch_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("batch", __name__)
-#: Registered only where `Settings.allows_changes`.
+#: Answers of jobs.
 results = Blueprint("batch_results", __name__)
 _ALSO_IN_ADDRESS = ("extrapolation", "threshold", "species")
 #: A thousand rows of two hundred predictors.

@@ -18,10 +18,11 @@ from sqlalchemy.exc import ArgumentError
 
 from app.config.addresses import http_url, is_ipv6
 from app.config.folders import Folders
+from app.config.mail_url import parse as parse_mail_url
 from app.config.redis_url import parse as parse_redis_url
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-SECRETS = ("SECRET_KEY", "DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "SENTRY_DSN")
+SECRETS = ("SECRET_KEY", "DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "MAIL_URL", "SENTRY_DSN")
 # Settings that an empty value switches off.
 _CAN_BE_EMPTY = ("GBIF_API",)
 FEATURES: frozenset[str] = frozenset()
@@ -68,6 +69,7 @@ class Settings(Folders, BaseModel):
     cors_origins: tuple[str, ...] = ()
     public_predictions: bool = False
     public_analytics: bool | None = None
+    mail_url: str | None = Field(None, repr=False)
     otel_exporter_otlp_endpoint: str | None = None
     sentry_dsn: str | None = Field(None, repr=False)
 
@@ -102,10 +104,16 @@ class Settings(Folders, BaseModel):
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: str | None) -> str | None:
-        if not value:
-            return None
-        parse_redis_url(value)
-        return value
+        if value:
+            parse_redis_url(value)
+        return value or None
+
+    @field_validator("mail_url")
+    @classmethod
+    def _mail(cls, value: str | None) -> str | None:
+        if value:
+            parse_mail_url(value)
+        return value or None
 
     @field_validator("log_level")
     @classmethod
@@ -188,14 +196,9 @@ class Settings(Folders, BaseModel):
         return self.environment == "development" if self.public_analytics is None else self.public_analytics
 
     @property
-    def allows_changes(self) -> bool:
-        """Whether routes that change something are served: until accounts exist, not in production."""
-        return self.environment in ("development", "testing")
-
-    @property
-    def fetches_from_gbif(self) -> bool:
-        """Whether records can be fetched from GBIF."""
-        return self.allows_changes and bool(self.gbif_api)
+    def needs_accounts(self) -> bool:
+        """Whether changes need a person who is signed in: in production."""
+        return self.environment == "production"
 
     @property
     def hosts(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Routes that fetch records from GBIF. They exist where `Settings.fetches_from_gbif`."""
+"""Routes that fetch records from GBIF. They exist where `GBIF_API` is not empty."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ def as_detail(job: Job) -> JobDetail:
 
 
 def has_page(address: str) -> bool:
-    """Return whether an address of this site exists: in production, the pages of own data do not."""
+    """Return whether an address of this site exists."""
     path = address.partition("?")[0].partition("#")[0]
     return current_app.url_map.bind("localhost").test(path, "GET")
 

@@ -7,6 +7,7 @@ import json
 
 from flask import Blueprint, Response
 
+from app.accounts.identity import may
 from app.catalogue import studies
 from app.errors import Conflict, NotFound
 from app.jobs import presence, service
@@ -19,7 +20,7 @@ from app.web.operations import Operation, Schema
 
 api = Blueprint("jobs_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("jobs", __name__)
-#: What changes something, which is registered only where `Settings.allows_changes`.
+#: What changes something.
 changes_api = Blueprint("jobs_changes_api", __name__, url_prefix=API_PREFIX)
 changes = Blueprint("jobs_changes", __name__)
 
@@ -132,7 +133,7 @@ def _context(job: JobDetail) -> dict[str, object]:
         "is_cut": is_cut,
         "number": min(done + 1, len(job.steps)),
         "study_page": address if job.study and service.has_page(address) else None,
-        "can_cancel": is_polled and not job.cancel_requested and settings().allows_changes,
+        "can_cancel": is_polled and not job.cancel_requested and may("editor"),
         "is_polled": is_polled,
         "lacks_worker": is_polled and presence.lacks_worker(jobs_dir(settings().data_dir)),
     }

@@ -127,6 +127,23 @@ COSTS: dict[str, int] = {
     # A fetch from GBIF sends hundreds of requests to it.
     "gbif.fetch_form": 5,
     "gbif_api.fetch": 5,
+    # Accounts. A sign-in computes a slow hash; its attempts are limited separately.
+    "accounts.sign_in_page": 1,
+    "accounts.sign_in_form": 3,
+    "accounts.code_page": 1,
+    "accounts.code_form": 1,
+    "accounts.sign_out": 1,
+    "accounts.forgotten_page": 1,
+    "accounts.forgotten_form": 3,
+    "accounts.password_page": 1,
+    "accounts.password_form": 3,
+    "account.overview": 1,
+    "account.change_password": 3,
+    "account.begin_second_factor": 3,
+    "account.confirm_second_factor": 1,
+    "account.remove_second_factor": 3,
+    "account.renew_recovery_codes": 3,
+    "account.end_sessions": 1,
     # Records and layers of own data. A page of layers has dozens of pictures, which are drawn once.
     "records.page": 1,
     "records.submit": 2,

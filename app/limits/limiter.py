@@ -86,6 +86,19 @@ class OneLimit(Limiter):
         if cost > 0:
             self._count(cost, counted=1)
 
+    def count_attempt(self, item: RateLimitItem, key: str) -> None:
+        """Count an attempt, such as to sign in, towards a limit of its own.
+
+        Raises
+        ------
+        TooManyRequests
+            The limit was used up before. The headers of the response report this limit then.
+        """
+        window = cast("counts.RequestCounts", self.storage).hit(item, key)
+        if window.count > item.amount:
+            g.rate_limit = _Usage(item.amount, 0, window.ends)
+            raise TooManyRequests
+
     def _count(self, cost: int, counted: int) -> None:
         """Count a cost; the request goes on where any of the limit was left before it."""
         client = client_of(request_ctx.request.remote_addr or "127.0.0.1")

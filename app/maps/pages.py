@@ -25,7 +25,7 @@ from app.web.input_validation import read_form, validate
 from ml.change.layout import MOST_SCENARIOS
 
 pages = Blueprint("maps", __name__)
-#: What changes something, which is registered only where `Settings.allows_changes`.
+#: What changes something.
 changes = Blueprint("maps_changes", __name__)
 _LIST = ("maps/list.html", "maps/_form.html")
 _DAY_S = 86_400

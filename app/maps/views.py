@@ -16,7 +16,7 @@ from app.web.input_validation import read_json, read_query
 from app.web.operations import Operation, Schema
 
 api = Blueprint("maps_api", __name__, url_prefix=API_PREFIX)
-#: What changes something, which is registered only where `Settings.allows_changes`.
+#: What changes something.
 changes = Blueprint("maps_changes_api", __name__, url_prefix=API_PREFIX)
 ID: dict[str, Schema] = {"id": {"type": "string", "format": "uuid"}}
 

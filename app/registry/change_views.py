@@ -1,4 +1,4 @@
-"""Routes that change which model answers. They exist in development only (`Settings.allows_changes`)."""
+"""Routes that change which model answers."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.accounts.identity import may
 from app.catalogue import snapshot, versions
 from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.catalogue.refs import SpeciesRef, StudyRef
@@ -11,7 +12,6 @@ from app.components import component
 from app.errors import Conflict, NotFound, Unavailable
 from app.registry.model_cache import ModelCache
 from app.registry.schemas import ModelDetail, ModelScores
-from app.web.faces import settings
 from ml.card import ModelCard, Predictor
 from ml.serving.artifact import Artifact
 
@@ -19,7 +19,7 @@ from ml.serving.artifact import Artifact
 def nothing_answers(species: Species | SpeciesEntry) -> Conflict:
     """Return the error of a request to a species without an active model."""
     detail = f"No version of {species.scientific_name} answers yet"
-    if settings().allows_changes:
+    if may("admin"):
         return Conflict(f"{detail}; activate one under /studies/{species.study.slug}/versions.")
     return Conflict(f"{detail}.")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from app.accounts.identity import may
 from app.catalogue import scores, snapshot
 from app.database.replica import from_replica
 from app.errors import NotFound
 from app.registry import activations, facts, listing, reports, service
 from app.registry.schemas import ModelDetail, ModelPage, ModelsQuery
 from app.web.csv_download import csv_download
-from app.web.faces import API_PREFIX, Reply, face, faces, settings
+from app.web.faces import API_PREFIX, Reply, face, faces
 from app.web.input_validation import read_query
 from app.web.list_links import Column, ListLinks
 from app.web.operations import Operation
@@ -117,7 +118,7 @@ def detail(model_id: str) -> Reply:
             "versions": reports.other_versions(model_id),
             "scores": scores.rows(model.card),
             "facts": facts.of_card(model.card),
-            "can_activate": settings().allows_changes and not model.active,
+            "can_activate": may("admin") and not model.active,
             "done": activations.describe_active(model_id) if request.args.get("activated") == "1" else "",
         },
     )

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 from pydantic import ValidationError
 
+from app.accounts.identity import may
 from app.catalogue import studies as study_tables
 from app.errors import AppError, Conflict, NotFound, ValidationFailed
 from app.studies import changes, fetches, files, own, own_views, service, storage, tables
@@ -275,7 +276,7 @@ def files_page(
         "title_error": title_error,
         "gbif": gbif[:500],
         "gbif_error": gbif_error,
-        "fetches_from_gbif": settings().fetches_from_gbif,
+        "fetches_from_gbif": bool(settings().gbif_api) and may("editor"),
         "fetch": fetches.unfinished(slug),
         "has_models": changes.n_models(study.id) > 0,
         "description": row.description["description"] if row is not None else "",

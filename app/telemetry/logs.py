@@ -128,5 +128,8 @@ def write(request: Request, response: Response, seconds: float) -> None:
         access.info("request", extra={"request": fields | noted()})
         return
     # In development the path is more useful than the rule. No line contains a query string.
-    path = request.path.encode("unicode_escape").decode("ascii")[:200]
+    # The token of a link is a secret.
+    has_secret = request.url_rule is not None and "token" in request.url_rule.arguments
+    path = request.url_rule.rule if has_secret and request.url_rule is not None else request.path
+    path = path.encode("unicode_escape").decode("ascii")[:200]
     access.info("%s %s %s %.1f ms", request.method, path, response.status_code, 1000 * seconds)

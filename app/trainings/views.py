@@ -1,4 +1,4 @@
-"""Routes of preflight, start and versions. They exist in development only (`Settings.allows_changes`)."""
+"""Routes of preflight, start and versions."""
 
 from __future__ import annotations
 

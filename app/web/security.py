@@ -1,4 +1,4 @@
-"""Security headers, CORS for the API, and the refusal of forms from other sites."""
+"""Security headers, CORS for the API, and the refusal of forms and changes from other sites."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from flask import Flask, Request, Response, redirect, request
-from flask.sessions import NullSession, SessionInterface, SessionMixin
+from flask import Flask, Response, current_app, redirect, request
 from flask_cors import CORS
 
 from app.errors import CrossSite, WrongHost
@@ -44,19 +43,6 @@ _LABELS = re.compile(r"([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]
 _REFUSED = "ecopredict.refused_host"
 
 
-class NoSessions(SessionInterface):
-    """No sessions: no cookie is read or written."""
-
-    _none = NullSession()
-
-    def open_session(self, app: Flask, request: Request) -> NullSession:
-        """Return a session that raises an error when a view writes to it."""
-        return self._none
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Do nothing: Flask does not save a null session."""
-
-
 def init_app(app: Flask) -> None:
     """Add the checks and the headers."""
     origins = app.config["SETTINGS"].cors_origins
@@ -68,7 +54,6 @@ def init_app(app: Flask) -> None:
             max_age=600,
             always_send=False,
         )
-    app.session_interface = NoSessions()
     app.wsgi_app = HostCheck(app.wsgi_app, app.config["SETTINGS"].hosts)  # type: ignore[method-assign]  # as ProxyFix
     app.before_request(_refuse_other_hosts)
     app.before_request(_refuse_cross_site_forms)
@@ -148,15 +133,19 @@ def _is_shared(path: str) -> bool:
 
 
 def _refuse_cross_site_forms() -> None:
-    """Refuse a form from another site.
+    """Refuse a form from another site, and any change from there that would be made with a session.
 
-    The API accepts from other sites only what browsers send with CORS, such as JSON.
+    The API accepts from other sites only what browsers send with CORS, such as JSON, and only without a session. A
+    request with a session has to say where it comes from, as every browser does.
     """
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
-    if request.path.startswith(API_PREFIX + "/"):
+    has_session = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
+    if has_session and site is None and origin is None:
+        raise CrossSite("A request with a session cookie needs the header Origin or Sec-Fetch-Site.")
+    if request.path.startswith(API_PREFIX + "/") and not has_session:
         needs_cors = request.method != "POST" or request.mimetype not in _SIMPLE
         if needs_cors or {origin, "*"} & set(settings().cors_origins):
             return
@@ -175,7 +164,8 @@ def _is_own(origin: str) -> bool:
 
 def _add_headers(response: Response) -> Response:
     """Add the security headers to a response."""
-    response.headers.extend(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     if response.status_code >= 400 and "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     if settings().cors_origins not in ((), ("*",)) and _is_shared(request.path):

@@ -43,7 +43,6 @@ def init_app(app: Flask) -> None:
         distances=distances,
         app_version=app_version(),
         asset=_asset(app),
-        allows_changes=app.config["SETTINGS"].allows_changes,
         shows_analytics=app.config["SETTINGS"].shows_analytics,
     )
 

@@ -204,15 +204,13 @@ def test_studies_that_are_not_own_data(web, client):
     assert client.post("/api/v1/studies/test-hills/gbif", json={"species": "A b"}).status_code == 404
 
 
-@pytest.mark.parametrize("changes", [{"gbif_api": ""}, {"environment": "production"}])
-def test_where_it_is_switched_off_nothing_is_there(tmp_path, changes):
-    app = create_app(make_settings(tmp_path, **changes))
+def test_where_it_is_switched_off_nothing_is_there(tmp_path):
+    app = create_app(make_settings(tmp_path, gbif_api=""))
     upgrade(app)
     visitor = app.test_client()
-    if "gbif_api" in changes:
-        assert visitor.post("/api/v1/studies", json={"title": "Lizards"}).status_code == 201
-        assert "GBIF_API" not in visitor.get("/studies/lizards").get_data(as_text=True)
-        assert "/studies/lizards/gbif" not in visitor.get("/studies/lizards").get_data(as_text=True)
+    assert visitor.post("/api/v1/studies", json={"title": "Lizards"}).status_code == 201
+    assert "GBIF_API" not in visitor.get("/studies/lizards").get_data(as_text=True)
+    assert "/studies/lizards/gbif" not in visitor.get("/studies/lizards").get_data(as_text=True)
     assert visitor.post(f"{API}/gbif", json={"species": "A b"}).status_code == 404
     assert visitor.post("/studies/lizards/gbif", data={"records": "A b"}).status_code in (404, 405)
     assert not [path for path in visitor.get("/openapi.json").json["paths"] if path.endswith("/gbif")]
@@ -237,7 +235,7 @@ def test_the_setting():
     assert load_settings(environ).gbif_api == SERVER
     assert load_settings({**environ, "GBIF_API": "http://127.0.0.1:1/v1/"}).gbif_api == "http://127.0.0.1:1/v1"
     off = load_settings({**environ, "GBIF_API": ""})
-    assert (off.gbif_api, off.fetches_from_gbif) == ("", False)
+    assert off.gbif_api == ""
     for value in ("ftp://gbif.org", "gbif.org", "https://u:p@gbif.org/v1", "https://gbif.org/v1?x=1"):
         with pytest.raises(ValueError, match="GBIF_API: expected the http:// or https:// URL"):
             load_settings({**environ, "GBIF_API": value})

@@ -99,15 +99,16 @@ def test_the_log_has_no_paths_of_the_server_and_the_page_no_json(web: FlaskClien
     assert "{not JSON}" in page
 
 
-def test_nothing_is_cancelled_in_production(tmp_path: Path) -> None:
-    app = create_app(make_settings(tmp_path, environment="production"))
+def test_nobody_cancels_a_job_in_production_without_signing_in(tmp_path: Path) -> None:
+    app = create_app(make_settings(tmp_path, environment="production", allowed_hosts=("localhost",)))
     upgrade(app)
     with app.app_context():
         job = add().id
     web = app.test_client()
-    assert web.post(f"/api/v1/jobs/{job}/cancel").status_code == 404
-    assert web.post(f"/jobs/{job}/cancel").status_code == 404
-    assert "/api/v1/jobs/{id}/cancel" not in web.get("/openapi.json").json["paths"]
+    assert web.post(f"/api/v1/jobs/{job}/cancel").status_code == 401
+    assert web.post(f"/jobs/{job}/cancel").location.startswith("/login")
+    assert "Cancel the job" not in web.get(f"/jobs/{job}").text
+    assert web.get(f"/api/v1/jobs/{job}").json["state"] == "queued"
     assert "Cancel the job" not in web.get(f"/jobs/{job}").text
 
 
@@ -148,13 +149,10 @@ def test_working_files_of_an_ended_job_are_recognised(site: Flask) -> None:
     assert {job: success for job, (_, success) in found.items()} == {done: True, UNKNOWN: False}
 
 
-def test_in_production_no_job_leads_to_pages_that_do_not_exist(tmp_path: Path, site: Flask) -> None:
+def test_no_job_leads_to_pages_that_do_not_exist(site: Flask) -> None:
     job = add().id
     end(job, state="succeeded", result="/studies/hills/versions")
     assert site.test_client().get(f"/api/v1/jobs/{job}").json["result"] == "/studies/hills/versions"
-    client = create_app(make_settings(tmp_path, environment="production", allowed_hosts=("localhost",))).test_client()
-    assert client.get("/studies/hills/versions").status_code == 404
-    assert client.get(f"/api/v1/jobs/{job}").json["result"] is None
-    page = client.get(f"/jobs/{job}").text
-    assert "The job has ended." in page
-    assert "/studies" not in page
+    other = add().id
+    end(other, state="succeeded", result="/nothing/hills")
+    assert site.test_client().get(f"/api/v1/jobs/{other}").json["result"] is None

@@ -154,7 +154,7 @@ def test_a_map_of_layers_that_are_gone_fails_in_one_line(layered):
     assert found["error"] in client.get(address.removeprefix("/api/v1")).text.replace("&#39;", "'")
 
 
-def test_in_production_maps_are_read_only(mapped_folder, tmp_path):
+def test_in_production_maps_are_read_only_without_signing_in(mapped_folder, tmp_path):
     settings = make_settings(
         tmp_path,
         environment="production",
@@ -163,9 +163,9 @@ def test_in_production_maps_are_read_only(mapped_folder, tmp_path):
     )
     app = create_app(settings)
     client = app.test_client()
-    assert client.post(API, json={"species": WHEATEAR}).status_code == 405
-    assert client.delete(mapped_folder[1]).status_code == 405
-    assert client.post("/map", data={"species": WHEATEAR}).status_code == 405
+    assert client.post(API, json={"species": WHEATEAR}).status_code == 401
+    assert client.delete(mapped_folder[1]).status_code == 401
+    assert client.post("/map", data={"species": WHEATEAR}).location.startswith("/login")
     page = client.get("/map")
     assert page.status_code == 200
     assert "Make the map" not in page.text

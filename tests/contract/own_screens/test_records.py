@@ -250,15 +250,13 @@ def test_a_damaged_audit_is_made_again(own_app, own_client, slug, records):
     assert records()["kept"] == expected
 
 
-def test_production_has_neither_records_nor_layers(tmp_path):
+def test_in_production_records_and_layers_need_an_account(tmp_path):
     app = create_app(make_settings(tmp_path, environment="production", allowed_hosts=("localhost",)))
     upgrade(app)
     client = app.test_client()
     for path in ("records", "layers", "scenarios"):
-        assert client.get(f"/api/v1/studies/any/{path}").status_code == 404
-    assert client.get("/studies/any/records").status_code == 404
-    documented = client.get("/openapi.json").json["paths"]
-    assert not [path for path in documented if "records" in path or "layers" in path]
+        assert client.get(f"/api/v1/studies/any/{path}").status_code == 401
+    assert client.get("/studies/any/records").location == "/login?next=%2Fstudies%2Fany%2Frecords"
 
 
 def test_files_that_repeat_each_other_are_named(own_client):

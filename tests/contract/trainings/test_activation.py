@@ -150,7 +150,7 @@ def test_a_form_of_another_site_is_refused(versions):
     assert active(app) == [first]
 
 
-def test_production_has_no_routes_that_change_something(tmp_path, artifacts):
+def test_in_production_nothing_is_activated_without_signing_in(tmp_path, artifacts):
     app = create_app(make_settings(tmp_path, environment="production", allowed_hosts=("localhost",)))
     upgrade(app)
     with app.app_context():
@@ -164,7 +164,5 @@ def test_production_has_no_routes_that_change_something(tmp_path, artifacts):
         "/api/v1/studies/test-hills/trainings",
         "/studies/test-hills/start",
     ):
-        assert client.post(path).status_code == 404, path
-    document = client.get("/openapi.json").get_data(as_text=True)
-    assert not any(word in document for word in ("/activate", "/rollback", "/trainings", "/preflight"))
+        assert client.post(path).status_code == (401 if path.startswith("/api/") else 303), path
     assert "/activate" not in client.get(f"/models/{model}").get_data(as_text=True)

@@ -1,0 +1,108 @@
+"""Routes of one's own account."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import TooManyRequests
+
+from app.accounts import service
+from app.accounts.forms import field, messages, page, see, wait_text
+from app.errors import ValidationFailed
+from app.web.faces import keep_all_private
+
+pages = Blueprint("account", __name__)
+_ACCOUNT, _SETUP, _CODES = "accounts/account.html", "accounts/setup.html", "accounts/codes.html"
+_DONE = {
+    "password": "Your password is changed. All other sessions have ended.",
+    "removed": "The second factor is turned off.",
+}
+
+keep_all_private(pages)
+
+
+@pages.get("/account")
+def overview() -> Response:
+    """Show the account."""
+    return _account(done=_DONE.get(request.args.get("done", ""), ""))
+
+
+def _account(status: int = 200, errors: dict[str, str] | None = None, done: str = "", error: str = "") -> Response:
+    """Return the page of the account.
+
+    Template context: ``account`` AccountDetail, ``errors`` messages by field, ``done`` and ``error`` sentences or "".
+    """
+    return page(_ACCOUNT, status, account=service.detail(), errors=errors or {}, done=done, error=error)
+
+
+def _refused(error: ValidationFailed | TooManyRequests) -> Response:
+    if isinstance(error, ValidationFailed):
+        return _account(error.status, messages(error.errors))
+    return _account(429, error=wait_text())
+
+
+@pages.post("/account/password")
+def change_password() -> Response:
+    """Change the password."""
+    new = field("new")
+    if new != field("again"):
+        return _account(422, {"again": "The two passwords differ."})
+    try:
+        service.change_password(field("present"), new)
+    except (ValidationFailed, TooManyRequests) as error:
+        return _refused(error)
+    return see("/account?done=password")
+
+
+@pages.post("/account/second-factor")
+def begin_second_factor() -> Response:
+    """Show a new secret, and the form that confirms it.
+
+    Template context: ``secret``, ``setup`` sealed, ``picture`` address of the QR code, ``error`` a sentence or "".
+    """
+    try:
+        secret, setup, picture = service.begin_second_factor(field("password"))
+    except (ValidationFailed, TooManyRequests) as error:
+        return _refused(error)
+    return page(_SETUP, secret=secret, setup=setup, picture=picture, error="")
+
+
+@pages.post("/account/second-factor/confirm")
+def confirm_second_factor() -> Response:
+    """Turn the second factor on, and show the recovery codes once. Template context: ``codes`` list of str."""
+    setup = field("setup")
+    try:
+        return page(_CODES, codes=service.confirm_second_factor(setup, field("code")))
+    except TooManyRequests as error:
+        return _refused(error)
+    except ValidationFailed as error:
+        told = messages(error.errors)
+        if "code" not in told:
+            return _refused(error)
+        secret, picture = service.shown_setup(setup)
+        return page(_SETUP, error.status, secret=secret, setup=setup, picture=picture, error=told["code"])
+
+
+@pages.post("/account/second-factor/remove")
+def remove_second_factor() -> Response:
+    """Turn the second factor off."""
+    try:
+        service.remove_second_factor(field("remove"))
+    except (ValidationFailed, TooManyRequests) as error:
+        return _refused(error)
+    return see("/account?done=removed")
+
+
+@pages.post("/account/recovery-codes")
+def renew_recovery_codes() -> Response:
+    """Show new recovery codes once."""
+    try:
+        return page(_CODES, codes=service.renew_recovery_codes(field("renew")))
+    except (ValidationFailed, TooManyRequests) as error:
+        return _refused(error)
+
+
+@pages.post("/account/sessions/end")
+def end_sessions() -> Response:
+    """End all sessions."""
+    service.end_sessions()
+    return see("/login?done=ended")

@@ -1,0 +1,124 @@
+"""The person who sends a request."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, current_app, g, has_request_context, session
+from flask_login import LoginManager, current_user, login_user
+from sqlalchemy import exists, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.accounts.next_page import page_of_request
+from app.accounts.roles import Role, includes
+from app.accounts.sessions import ID, Session
+from app.accounts.tables import EndedSession, User
+from app.database.db import db
+from app.throttled_log import ThrottledLog
+
+log = logging.getLogger(__name__)
+_failure = ThrottledLog(log)
+_manager = LoginManager()
+# Flask-Login's own protection compares addresses, which change on the way.
+_manager.session_protection = None
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A person who is signed in, as of the beginning of the request."""
+
+    id: str
+    email: str
+    role: Role
+    epoch: int
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        """Return what a session stores: the person, and the epoch with which the session ends."""
+        return f"{self.id}:{self.epoch}"
+
+
+def visitor() -> Visitor | None:
+    """Return the person who sends the present request, or None. The response depends on it from now on."""
+    if not has_request_context():
+        return None
+    g.reads_identity = True
+    return load()
+
+
+def load() -> Visitor | None:
+    """Look up the person who sends the present request, once."""
+    found = current_user._get_current_object()
+    return found if isinstance(found, Visitor) else None
+
+
+def may(needed: Role) -> bool:
+    """Return whether the present request may do what a role may do.
+
+    In development and in tests every request may, and so may a command or a job.
+    """
+    if not has_request_context() or not current_app.config["SETTINGS"].needs_accounts:
+        return True
+    person = visitor()
+    return person is not None and includes(person.role, needed)
+
+
+def is_uncertain() -> bool:
+    """Return whether the request has a session that cannot be read, because Redis or the database is down."""
+    return bool(g.get("accounts_down")) or own_session().lost_id is not None
+
+
+def own_session() -> Session:
+    """Return the session of the present request."""
+    return cast("Session", session._get_current_object())  # type: ignore[attr-defined]  # werkzeug's LocalProxy
+
+
+def sign_in(user: User) -> None:
+    """Begin a session of a person, with a new id.
+
+    Raises
+    ------
+    Unavailable
+        It cannot be stored.
+    """
+    person = Visitor(user.id, user.email, user.role, user.epoch)
+    own = own_session()
+    own.begin()
+    login_user(person)
+    # a hash of the client's address, for the protection that is off
+    own.pop("_id", None)
+
+
+@_manager.user_loader  # type: ignore[untyped-decorator, unused-ignore]  # Flask-Login has no types
+def _load(stored: str) -> Visitor | None:
+    user_id, _, epoch = stored.partition(":")
+    try:
+        return _find(user_id, epoch)
+    except SQLAlchemyError as error:
+        _failure.warning("the database does not answer, everybody counts as not signed in: %s", type(error).__name__)
+        g.accounts_down = True
+        return None
+    finally:
+        # The connection goes back before the view begins, which may read from the replica.
+        db.session.rollback()
+
+
+def _find(user_id: str, epoch: str) -> Visitor | None:
+    has_ended = exists().where(EndedSession.id == own_session().get(ID, ""))
+    row = db.session.execute(
+        select(User.id, User.email, User.role, User.epoch).where(
+            User.id == user_id, User.disabled.is_(False), ~has_ended
+        )
+    ).first()
+    return Visitor(*row) if row is not None and str(row.epoch) == epoch else None
+
+
+def init_app(app: Flask) -> None:
+    """Let templates and views ask who sends a request."""
+    _manager.init_app(app, add_context_processor=False)
+    app.jinja_env.globals.update(visitor=visitor, may=may, return_to=page_of_request)

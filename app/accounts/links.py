@@ -1,0 +1,107 @@
+"""Links that work once: to set a password."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, or_, select, update
+
+from app.accounts import passwords, users
+from app.accounts.delivery import Messenger
+from app.accounts.sealing import hash_of_token, new_token
+from app.accounts.tables import OneTimeLink, User
+from app.components import component
+from app.database.db import db
+from app.database.types import now
+from app.errors import NotFound
+
+log = logging.getLogger(__name__)
+
+#: How long a link that somebody asked for can be used, and one that an operator made.
+RESET, INVITATION = timedelta(hours=1), timedelta(days=3)
+_LONGEST_TOKEN = 100
+_GONE = "This link was used, has expired, or is not complete. Ask for a new one."
+
+
+def create(user: User, life: timedelta) -> str:
+    """Return the token of a new link that sets the password of a person. Earlier links stop working."""
+    token = new_token()
+    db.session.execute(delete(OneTimeLink).where(or_(OneTimeLink.user_id == user.id, OneTimeLink.expires_at < now())))
+    db.session.add(
+        OneTimeLink(token_hash=hash_of_token(token), user_id=user.id, purpose="password", expires_at=now() + life)
+    )
+    db.session.commit()
+    log.info("account %s: a link to set the password was made", user.id)
+    return token
+
+
+def address_of(token: str, site: str) -> str:
+    """Return the address of a link."""
+    return f"{site}/account/password/{token}"
+
+
+def send_reset(email: str, site: str) -> None:
+    """Send a link to the person with an address, where there is one who may sign in."""
+    user = users.find(email)
+    if user is None or user.disabled:
+        return
+    address = address_of(create(user, RESET), site)
+    component(Messenger).send(
+        user.email,
+        "Set your EcoPredict password",
+        "Somebody, probably you, asked to set a new password for EcoPredict.\n\nOpen this link within one hour and "
+        f"choose a password:\n{address}\n\nIf it was not you, do nothing: your password stays as it is.\n",
+    )
+
+
+def owner_of(token: str) -> User:
+    """Return the person whose password a link sets; the link is not used up.
+
+    Raises
+    ------
+    NotFound
+        The link was used, has expired or does not exist.
+    """
+    user = db.session.scalars(
+        select(User)
+        .join(OneTimeLink, OneTimeLink.user_id == User.id)
+        .where(*_is_usable(token), User.disabled.is_(False))
+    ).first()
+    if user is None:
+        raise NotFound(_GONE)
+    return user
+
+
+def set_password(token: str, password: str) -> User:
+    """Set the password of the owner of a link, and use the link up: of two requests with it, one is accepted.
+
+    Raises
+    ------
+    NotFound
+        The link was used, has expired or does not exist.
+    ValidationFailed
+        The password is refused; the link can be used again.
+    """
+    user = owner_of(token)
+    users.check_password(password, user.email)
+    user_id, password_hash = user.id, passwords.hash_of(password)
+    used = update(OneTimeLink).where(*_is_usable(token)).values(used_at=now())
+    result = db.session.execute(used.execution_options(synchronize_session=False))
+    if not result.rowcount:  # type: ignore[attr-defined]  # of an UPDATE
+        db.session.rollback()
+        raise NotFound(_GONE)
+    users.store_password(user_id, password_hash)
+    db.session.execute(update(User).where(User.id == user_id, User.verified_at.is_(None)).values(verified_at=now()))
+    db.session.commit()
+    return user
+
+
+def _is_usable(token: str) -> tuple[ColumnElement[bool], ...]:
+    moment: datetime = now()
+    return (
+        OneTimeLink.token_hash == hash_of_token(token[:_LONGEST_TOKEN]),
+        OneTimeLink.purpose == "password",
+        OneTimeLink.used_at.is_(None),
+        OneTimeLink.expires_at > moment,
+    )

@@ -1,0 +1,140 @@
+"""Passwords: what is accepted, and how they are stored and compared."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+import string
+import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from app.errors import Unavailable
+
+SHORTEST, LONGEST = 12, 128
+# Characters before normalisation, which can make a text longer or shorter.
+_LONGEST_TYPED = 1_000
+# The parameters that OWASP states for Argon2id: 19 MiB, two passes, one lane.
+_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+# A flood of sign-ins may occupy this many threads of a process; the others answer.
+_slots = threading.BoundedSemaphore(2)
+_WAIT_S = 5.0
+# Fewer different characters than this are a pattern.
+_FEW_DIFFERENT = 5
+_LONGEST_PIECE = 6
+_ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop")
+_NOT_WORDS = string.digits + string.punctuation + string.whitespace
+
+
+def problem_of(password: str, email: str) -> str | None:
+    """Return why a password is refused, as the message of a field; None where it is accepted.
+
+    Parameters
+    ----------
+    password : str
+        As it was typed.
+    email : str
+        Address of the account.
+    """
+    if len(password) > _LONGEST_TYPED:
+        return f"must have at most {LONGEST} characters"
+    text = _normalised(password)
+    if len(text) < SHORTEST:
+        return f"must have at least {SHORTEST} characters"
+    if len(text) > LONGEST:
+        return f"must have at most {LONGEST} characters"
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        return "must not contain control characters"
+    lowered, address = text.casefold(), email.casefold()
+    name = address.partition("@")[0]
+    if address and (address in lowered or lowered.strip(_NOT_WORDS) == name.strip(_NOT_WORDS)):
+        return "must not be your address"
+    if _is_common(lowered):
+        return "is too easy to guess: it is on the list of common passwords, or a simple variation of one"
+    return None
+
+
+def hash_of(password: str) -> str:
+    """Return the hash of a password that is accepted."""
+    with _slot():
+        return _hasher.hash(_normalised(password))
+
+
+def matches(stored: str | None, password: str) -> bool:
+    """Return whether a password is the one of a hash. It takes as long without a hash, where nothing matches."""
+    is_usable = stored is not None and len(password) <= _LONGEST_TYPED
+    text = _normalised(password) if len(password) <= _LONGEST_TYPED else ""
+    with _slot():
+        try:
+            _hasher.verify(stored if is_usable and stored is not None else _decoy(), text)
+        except (VerificationError, InvalidHashError):
+            return False
+    return is_usable
+
+
+def is_outdated(stored: str) -> bool:
+    """Return whether a hash was made with other parameters than those of today."""
+    return _hasher.check_needs_rehash(stored)
+
+
+@contextmanager
+def _slot() -> Iterator[None]:
+    if not _slots.acquire(timeout=_WAIT_S):
+        raise Unavailable("Too many people sign in right now. Try again in a moment.")
+    try:
+        yield
+    finally:
+        _slots.release()
+
+
+@functools.cache
+def _decoy() -> str:
+    """Return the hash of a password that nobody has."""
+    return _hasher.hash(secrets.token_urlsafe())
+
+
+def _normalised(password: str) -> str:
+    return unicodedata.normalize("NFKC", password)
+
+
+@functools.cache
+def _common() -> frozenset[str]:
+    # 93,000 words of several languages are loaded with it, so only where a password is set
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    return frozenset(FREQUENCY_LISTS["passwords"])
+
+
+def _is_common(text: str) -> bool:
+    """Return whether a password is common: on the list, one of the list with digits or signs, or a pattern."""
+    common = _common()
+    core = text.strip(_NOT_WORDS)
+    if text in common or (len(core) > 2 and core in common) or len(set(text)) < _FEW_DIFFERENT:
+        return True
+    piece = _repeated_piece(text)
+    if piece is not None and (len(piece) <= _LONGEST_PIECE or piece in common):
+        return True
+    if any(text[:cut] in common and text[cut:] in common for cut in range(3, len(text) - 2)):
+        return True
+    return _is_row(text)
+
+
+def _repeated_piece(text: str) -> str | None:
+    """Return the piece that a text repeats, with a rest at the end or without; None where there is none."""
+    for length in range(1, len(text) // 2 + 1):
+        if text == (text[:length] * (len(text) // length + 1))[: len(text)]:
+            return text[:length]
+    return None
+
+
+def _is_row(text: str) -> bool:
+    """Return whether a text consists of keys or letters that follow each other."""
+    pairs = {row[at : at + 2] for row in _ROWS for at in range(len(row) - 1)}
+    pairs |= {pair[::-1] for pair in pairs}
+    breaks = sum(text[at : at + 2] not in pairs for at in range(len(text) - 1))
+    # two rows one after another have one break
+    return breaks <= len(text) // 8

@@ -1,0 +1,72 @@
+"""Who may use which route: the one place that decides it.
+
+In production, routes that change something need a person with a role. In development and in tests they need nobody.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from flask import Flask, Response, current_app, g, request
+
+from app.accounts.identity import is_uncertain, load, own_session, visitor
+from app.accounts.needs import ACCOUNT, NEEDS, Needed
+from app.accounts.next_page import page_of_request
+from app.accounts.roles import includes
+from app.accounts.sessions import keep_to_browser
+from app.errors import NotPermitted, SignInNeeded, Unavailable
+from app.limits.costs import COSTS, DEFAULT
+from app.web.faces import face
+from app.web.problems import respond
+
+_WORDS = {"viewer": "a person with an account", "editor": "an editor or an admin", "admin": "an admin"}
+
+
+def needed_for(endpoint: str) -> Needed:
+    """Return what an endpoint needs in production. One that is missing from the table needs an admin."""
+    return NEEDS.get(endpoint, "admin")
+
+
+def init_app(app: Flask) -> None:
+    """Check each request before its view."""
+    app.before_request(_check)
+    app.after_request(_keep_apart)
+    app.register_error_handler(SignInNeeded, _ask_to_sign_in)
+
+
+def _check() -> None:
+    if request.endpoint is None or request.method == "OPTIONS":
+        return
+    needed = needed_for(request.endpoint)
+    if own_session() and COSTS.get(request.endpoint, DEFAULT):
+        # before the view begins, which may read from the replica; files and tiles say nothing about a person
+        load()
+    if needed is None or (needed != ACCOUNT and not current_app.config["SETTINGS"].needs_accounts):
+        return
+    g.is_protected = True
+    person = visitor()
+    if person is None:
+        if is_uncertain():
+            raise Unavailable("Accounts cannot be checked right now. Everything that needs no account works.")
+        raise SignInNeeded("This needs an account. Sign in, and try again.")
+    if needed != ACCOUNT and not includes(person.role, needed):
+        raise NotPermitted(f"This needs {_WORDS[needed]}, and your role is {person.role}.")
+
+
+def _keep_apart(response: Response) -> Response:
+    """Forbid shared caches to store what one person gets and another one does not."""
+    if g.get("is_protected"):
+        keep_to_browser(response)
+        response.vary.add("Cookie")
+    return response
+
+
+def _ask_to_sign_in(error: SignInNeeded) -> Response:
+    """Lead a browser to the page to sign in; answer programs and fragments with 401."""
+    if face(for_error=True) == "page":
+        query = urlencode({"next": page_of_request()})
+        return Response(status=303, headers={"Location": f"/login?{query}"})
+    response = respond(error.status, error.detail, title=error.title)
+    # a cookie has no scheme of its own in the registry of schemes
+    response.headers["WWW-Authenticate"] = 'Session realm="EcoPredict"'
+    return response

@@ -1,0 +1,13 @@
+"""The roles of people, from the one that may do least to the one that may do most."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Role = Literal["viewer", "editor", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+def includes(role: Role, needed: Role) -> bool:
+    """Return whether a role may do what another role may do."""
+    return ROLES.index(role) >= ROLES.index(needed)

@@ -1,0 +1,172 @@
+"""What people change about their own account. Each change but the end of sessions needs the present password."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.accounts import attempts, identity, passwords, second_factor, users
+from app.accounts.identity import Visitor
+from app.accounts.tables import User
+from app.database.db import db
+from app.errors import SignInNeeded, ValidationFailed
+
+log = logging.getLogger(__name__)
+_WRONG_PASSWORD = "this is not your password"  # noqa: S105
+_WRONG_CODE = "this is not the code that the application shows now"
+_OLD_SETUP = "The setup has expired. Begin again."
+
+
+@dataclass(frozen=True)
+class AccountDetail:
+    """What the page of an account shows."""
+
+    email: str
+    role: str
+    created_at: datetime
+    verified_at: datetime | None
+    has_second_factor: bool
+    n_codes_left: int
+
+
+def detail() -> AccountDetail:
+    """Return the account of the person who is signed in."""
+    user = _own()
+    has_second_factor = user.totp_secret is not None
+    n_left = second_factor.n_codes_left(user.id) if has_second_factor else 0
+    return AccountDetail(user.email, user.role, user.created_at, user.verified_at, has_second_factor, n_left)
+
+
+def change_password(present: str, new: str) -> None:
+    """Change the password. All other sessions end, and this one goes on with a new id.
+
+    Raises
+    ------
+    ValidationFailed
+        The present password is wrong, or the new one is refused.
+    TooManyRequests
+        There were too many attempts.
+    """
+    user = _confirmed(present, "present")
+    users.check_password(new, user.email, "new")
+    user_id, password_hash = user.id, passwords.hash_of(new)
+    users.store_password(user_id, password_hash)
+    db.session.commit()
+    identity.sign_in(_reload(user_id))
+
+
+def begin_second_factor(password: str) -> tuple[str, str, str]:
+    """Begin the setup of a second factor.
+
+    Returns
+    -------
+    secret : str
+        For the application that shows the codes.
+    setup : str
+        A sealed text for the form that confirms the setup.
+    picture : str
+        Address of the QR code.
+    """
+    user = _confirmed(password, "password")
+    secret, setup = second_factor.new_setup(user.id)
+    return secret, setup, second_factor.picture_of(secret, user.email)
+
+
+def shown_setup(setup: str) -> tuple[str, str]:
+    """Return the secret and the QR code of a setup that goes on.
+
+    Raises
+    ------
+    ValidationFailed
+        The setup has expired.
+    """
+    user = _own()
+    secret = second_factor.secret_of_setup(user.id, setup)
+    if secret is None:
+        raise ValidationFailed([("/password", _OLD_SETUP)], _OLD_SETUP)
+    return secret, second_factor.picture_of(secret, user.email)
+
+
+def confirm_second_factor(setup: str, code: str) -> list[str]:
+    """Turn the second factor on, and return the recovery codes.
+
+    Raises
+    ------
+    ValidationFailed
+        The code is wrong, or the setup has expired.
+    TooManyRequests
+        There were too many attempts.
+    """
+    user = _own()
+    attempts.count_code(user.id)
+    secret, _ = shown_setup(setup)
+    codes = second_factor.turn_on(user.id, secret, code)
+    if codes is None:
+        raise ValidationFailed([("/code", _WRONG_CODE)])
+    log.info("account %s: second factor turned on", user.id)
+    return codes
+
+
+def remove_second_factor(password: str) -> None:
+    """Turn the second factor off.
+
+    Raises
+    ------
+    ValidationFailed
+        The password is wrong.
+    """
+    user = _confirmed(password, "remove")
+    second_factor.turn_off(user.id)
+    log.info("account %s: second factor turned off", user.id)
+
+
+def renew_recovery_codes(password: str) -> list[str]:
+    """Replace the recovery codes, and return the new ones.
+
+    Raises
+    ------
+    ValidationFailed
+        The password is wrong, or there is no second factor.
+    """
+    user = _confirmed(password, "renew")
+    if user.totp_secret is None:
+        raise ValidationFailed([("/renew", "belongs to an account with a second factor")])
+    log.info("account %s: new recovery codes", user.id)
+    return second_factor.renew_codes(user.id)
+
+
+def end_sessions() -> None:
+    """End all sessions of the person who is signed in, this one too."""
+    users.end_sessions(_person().id)
+    identity.own_session().end()
+
+
+def _person() -> Visitor:
+    person = identity.visitor()
+    if person is None:
+        raise SignInNeeded("This needs an account. Sign in, and try again.")
+    return person
+
+
+def _own() -> User:
+    return _reload(_person().id)
+
+
+def _reload(user_id: str) -> User:
+    user = db.session.get(User, user_id, populate_existing=True)
+    if user is None:
+        raise SignInNeeded("This account does not exist any more.")
+    return user
+
+
+def _confirmed(password: str, field: str) -> User:
+    """Return the person who is signed in, once their password has confirmed it."""
+    user = _own()
+    attempts.count_password(user.id)
+    stored = user.password_hash
+    db.session.rollback()
+    if not passwords.matches(stored, password):
+        log.info("account %s: a change was refused, the password was wrong", user.id)
+        raise ValidationFailed([(f"/{field}", _WRONG_PASSWORD)])
+    return user

@@ -1,0 +1,123 @@
+"""Signing in: password, second factor, session; and signing out."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from flask import current_app, request
+from sqlalchemy import delete, update
+from sqlalchemy.exc import IntegrityError
+
+from app.accounts import attempts, identity, passwords, second_factor, users
+from app.accounts.sessions import ABSOLUTE, ID
+from app.accounts.tables import EndedSession, User
+from app.database.db import db
+from app.database.types import now
+from app.errors import SignInNeeded, ValidationFailed
+
+log = logging.getLogger(__name__)
+#: The only message about a sign-in that fails, so that it says nothing about an account.
+REFUSED = "This address and password do not belong together, or the account is disabled."
+WRONG_CODE = "This code is wrong, was used, or has expired."
+#: Seconds between the password and the second factor.
+_PENDING_S = 600
+_PENDING = "pending"
+
+
+def with_password(email: str, password: str) -> bool:
+    """Sign in with an address and a password.
+
+    Returns
+    -------
+    bool
+        Whether the person is signed in; False where a code of the second factor is needed too.
+
+    Raises
+    ------
+    ValidationFailed
+        They do not belong together.
+    TooManyRequests
+        There were too many attempts.
+    """
+    attempts.count_sign_in(email)
+    user = users.find(email)
+    stored = user.password_hash if user is not None and not user.disabled else None
+    # no transaction waits for the hash
+    db.session.rollback()
+    if not passwords.matches(stored, password) or user is None or stored is None:
+        log.info("a sign-in was refused%s", f" (account {user.id})" if user is not None else "")
+        raise ValidationFailed([("/email", REFUSED)], REFUSED)
+    if passwords.is_outdated(stored):
+        renewed = passwords.hash_of(password)
+        db.session.execute(
+            update(User).where(User.id == user.id, User.password_hash == stored).values(password_hash=renewed)
+        )
+        db.session.commit()
+    if user.totp_secret is None:
+        _finish(user)
+        return True
+    identity.own_session().begin(**{_PENDING: [user.id, user.epoch, int(time.time())]})
+    return False
+
+
+def is_pending() -> bool:
+    """Return whether the password was right and the code is missing."""
+    return _pending_user() is not None
+
+
+def with_code(code: str) -> None:
+    """Sign in with the code of the second factor, after the password.
+
+    Raises
+    ------
+    SignInNeeded
+        There was no password a moment ago.
+    ValidationFailed
+        The code is wrong.
+    TooManyRequests
+        There were too many attempts.
+    """
+    user = _pending_user()
+    if user is None:
+        raise SignInNeeded("Sign in again.")
+    attempts.count_code(user.id)
+    if not second_factor.accept(user, code):
+        log.info("a second factor was refused (account %s)", user.id)
+        raise ValidationFailed([("/code", WRONG_CODE)], WRONG_CODE)
+    _finish(user)
+
+
+def sign_out() -> None:
+    """End the session of this request. A copy of its cookie is worthless from now on."""
+    own = identity.own_session()
+    session_id, person = own.get(ID) or own.lost_id, identity.visitor()
+    own.end()
+    # the cookie goes also where the session could not be read
+    own.modified = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
+    if session_id is None:
+        return
+    moment = now()
+    db.session.execute(delete(EndedSession).where(EndedSession.expires_at < moment))
+    db.session.add(EndedSession(id=session_id, expires_at=moment + ABSOLUTE))
+    try:
+        db.session.commit()
+    except IntegrityError:
+        # the button was pressed twice
+        db.session.rollback()
+    if person is not None:
+        log.info("account %s signed out", person.id)
+
+
+def _pending_user() -> User | None:
+    """Return the person whose password was right a moment ago."""
+    pending = identity.own_session().get(_PENDING)
+    if not isinstance(pending, list) or len(pending) != 3 or time.time() - pending[2] > _PENDING_S:
+        return None
+    user = db.session.get(User, pending[0])
+    return user if user is not None and user.epoch == pending[1] and not user.disabled else None
+
+
+def _finish(user: User) -> None:
+    identity.sign_in(user)
+    log.info("account %s signed in", user.id)

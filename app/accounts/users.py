@@ -1,0 +1,174 @@
+"""The people who have an account: found, listed, created and changed."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.accounts import passwords, second_factor
+from app.accounts.roles import Role
+from app.accounts.tables import LONGEST_EMAIL, User
+from app.database.db import db
+from app.errors import Conflict, NotFound, ValidationFailed
+
+log = logging.getLogger(__name__)
+
+# Letters of other scripts would allow two addresses that look alike, and few servers for mail accept them.
+_EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
+
+_NO_EMAIL = "must be an address such as name@example.org"
+
+
+def read_email(text: str) -> str:
+    """Return an address as it was typed, without spaces around it.
+
+    Raises
+    ------
+    ValidationFailed
+        It is no address.
+    """
+    email = text.strip()
+    if len(email) > LONGEST_EMAIL or not _EMAIL.fullmatch(email):
+        raise ValidationFailed([("/email", _NO_EMAIL)], f"the address {_NO_EMAIL}")
+    return email
+
+
+def find(email: str) -> User | None:
+    """Return the person with an address in any case, or None."""
+    key = _key(email)
+    if len(key) > LONGEST_EMAIL or not key.isascii() or "\0" in key:
+        return None
+    return db.session.scalars(select(User).where(User.email_key == key)).first()
+
+
+def get(email: str) -> User:
+    """Return the person with an address.
+
+    Raises
+    ------
+    NotFound
+        Nobody has this address.
+    """
+    user = find(email)
+    if user is None:
+        raise NotFound(f"nobody has the address {email[:LONGEST_EMAIL].encode('ascii', 'replace').decode()}")
+    return user
+
+
+def browse() -> Sequence[User]:
+    """Return all people by their addresses."""
+    return db.session.scalars(select(User).order_by(User.email_key)).all()
+
+
+def create(email: str, role: Role, password: str | None = None) -> User:
+    """Create a person.
+
+    Raises
+    ------
+    ValidationFailed
+        The address or the password is refused.
+    Conflict
+        Somebody has this address.
+    """
+    email = read_email(email)
+    if password is not None:
+        check_password(password, email)
+    user = User(email=email, email_key=_key(email), role=role)
+    user.password_hash = passwords.hash_of(password) if password is not None else None
+    db.session.add(user)
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        raise Conflict(f"somebody has the address {email} already") from None
+    log.info("account %s created with the role %s", user.id, role)
+    return user
+
+
+def check_password(password: str, email: str, field: str = "password") -> None:
+    """Refuse a password that is too short, too long or common.
+
+    Raises
+    ------
+    ValidationFailed
+    """
+    problem = passwords.problem_of(password, email)
+    if problem is not None:
+        raise ValidationFailed([(f"/{field}", problem)], f"the password {problem}")
+
+
+def set_role(email: str, role: Role) -> User:
+    """Give a person another role. Their sessions have it at the next request.
+
+    Raises
+    ------
+    NotFound, Conflict
+        Nobody has this address, or they are the last admin.
+    """
+    user = get(email)
+    _change(user, role, user.disabled)
+    log.info("account %s has the role %s", user.id, role)
+    return user
+
+
+def set_disabled(email: str, disabled: bool) -> User:
+    """Disable a person, which ends their sessions, or enable them again.
+
+    Raises
+    ------
+    NotFound, Conflict
+        Nobody has this address, or they are the last admin.
+    """
+    user = get(email)
+    _change(user, user.role, disabled)
+    log.info("account %s is %s", user.id, "disabled" if disabled else "enabled")
+    return user
+
+
+def remove_second_factor(user: User) -> None:
+    """Turn the second factor of a person off, who has lost it, and end their sessions."""
+    second_factor.turn_off(user.id)
+    end_sessions(user.id)
+
+
+def end_sessions(user_id: str) -> int:
+    """End all sessions of a person, and return the epoch of the next ones."""
+    statement = update(User).where(User.id == user_id).values(epoch=User.epoch + 1)
+    db.session.execute(statement.execution_options(synchronize_session=False))
+    db.session.commit()
+    log.info("account %s: all sessions ended", user_id)
+    return db.session.scalar(select(User.epoch).where(User.id == user_id)) or 0
+
+
+def store_password(user_id: str, password_hash: str) -> None:
+    """Store the hash of a password that was accepted, and end all sessions. The caller commits."""
+    changes = {User.password_hash: password_hash, User.epoch: User.epoch + 1}
+    db.session.execute(
+        update(User).where(User.id == user_id).values(changes).execution_options(synchronize_session=False)
+    )
+    log.info("account %s: password changed, all sessions ended", user_id)
+
+
+def _change(user: User, role: Role, disabled: bool) -> None:
+    # A statement that writes to all admins makes two such changes take turns, on SQLite and on PostgreSQL.
+    db.session.execute(
+        update(User).where(User.role == "admin").values(epoch=User.epoch).execution_options(synchronize_session=False)
+    )
+    db.session.refresh(user)
+    active = select(func.count()).select_from(User).where(User.role == "admin", User.disabled.is_(False))
+    is_admin = user.role == "admin" and not user.disabled
+    if is_admin and (role != "admin" or disabled) and (db.session.scalar(active) or 0) < 2:
+        db.session.rollback()
+        raise Conflict(f"{user.email} is the last admin, and one is needed; make somebody else an admin first")
+    user.role, user.disabled = role, disabled
+    if disabled:
+        user.epoch += 1
+    db.session.commit()
+
+
+def _key(email: str) -> str:
+    return email.strip().lower()

@@ -1,0 +1,59 @@
+"""An application as in production, with a person of each role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app import create_app
+from app.accounts import users
+from tests.contract.conftest import LintingClient, make_settings, upgrade
+
+PASSWORD = "kestrel lamp forty oak"
+ROLES = ("viewer", "editor", "admin")
+
+
+class Browser(LintingClient):
+    """A client with HTTPS and the header by which browsers say that a form is of the same site."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs.setdefault("base_url", "https://localhost")
+        headers = dict(kwargs.pop("headers", None) or {})
+        headers.setdefault("Sec-Fetch-Site", "same-origin")
+        kwargs["headers"] = {name: value for name, value in headers.items() if value is not None}
+        return super().open(*args, **kwargs)
+
+    def sign_in(self, email: str, password: str = PASSWORD, **more: str) -> Any:
+        return self.post("/login", data={"email": email, "password": password, **more})
+
+    def cookie(self) -> str | None:
+        found = self.get_cookie("__Host-session", domain="localhost")
+        return found.value if found is not None else None
+
+    def set_session(self, value: str) -> None:
+        self.set_cookie("__Host-session", value, domain="localhost", secure=True)
+
+    def signed_in(self) -> bool:
+        return self.get("/account").status_code == 200
+
+
+def make_production(folder: Any, **changes: Any) -> Flask:
+    app = create_app(make_settings(folder, environment="production", allowed_hosts=("localhost",), **changes))
+    app.test_client_class = Browser
+    upgrade(app)
+    with app.app_context():
+        for role in ROLES:
+            users.create(f"{role}@example.org", role, PASSWORD)
+    return app
+
+
+@pytest.fixture
+def production(tmp_path: Any) -> Flask:
+    return make_production(tmp_path)
+
+
+@pytest.fixture
+def browser(production: Flask) -> Browser:
+    return production.test_client()

@@ -1,0 +1,172 @@
+"""Every route × method × role in production: who is answered, who is asked to sign in, who is refused."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+from flask import Response
+
+from app import create_app
+from app.accounts.needs import NEEDS
+from tests.contract.accounts.conftest import ROLES, make_production
+from tests.contract.accounts.expected_routes import EXPECTED
+from tests.contract.conftest import make_settings, upgrade
+
+ENDING = ("/logout", "/account/sessions/end")
+
+
+def table():
+    rows = [line.split(" ", 2) for line in EXPECTED.strip().splitlines()]
+    return {(method, rule): who for who, method, rule in rows}
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory):
+    return make_production(tmp_path_factory.mktemp("production"))
+
+
+def routes(app):
+    return {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def address_of(rule):
+    """An address of a rule that names nothing which exists."""
+    values = {"uuid": str(uuid.UUID(int=1)), "int": "1", "path": "nothing.csv"}
+    return re.sub(r"<(?:(\w+)(?:\([^)]*\))?:)?\w+>", lambda match: values.get(match[1], "nothing"), rule)
+
+
+def is_allowed(who, role):
+    if who == "everybody":
+        return True
+    if role is None:
+        return False
+    return who == "own" or ROLES.index(role) >= ROLES.index(who)
+
+
+def outcome(response, rule=""):
+    if response.status_code in (401, 403):
+        return response.status_code
+    if response.status_code == 303 and response.location.startswith("/login?next=") and rule != "/login/code":
+        return "sign in"
+    return "answered"
+
+
+def expected_outcome(who, role, rule):
+    if is_allowed(who, role):
+        return "answered"
+    if role is not None:
+        return 403
+    return 401 if rule.startswith("/api/") else "sign in"
+
+
+def test_every_route_has_a_row_and_every_row_a_route(production):
+    assert routes(production) == set(table())
+
+
+def test_every_endpoint_has_a_need(production):
+    assert {rule.endpoint for rule in production.url_map.iter_rules()} == set(NEEDS)
+
+
+@pytest.mark.parametrize("role", [None, *ROLES])
+def test_each_route_answers_whom_it_should(production, role):
+    wrong, session = [], None
+    # at the end those that end the session
+    for (method, rule), who in sorted(table().items(), key=lambda row: (row[0][1] in ENDING, row[0][1])):
+        browser = production.test_client()
+        if role is not None and (session is None or rule in ENDING):
+            assert browser.sign_in(f"{role}@example.org").status_code == 303
+            session = browser.cookie()
+        elif session is not None:
+            browser.set_session(session)
+        response = browser.open(address_of(rule), method=method)
+        if outcome(response, rule) != expected_outcome(who, role, rule):
+            wrong.append((method, rule, who, response.status_code, response.location))
+        assert role is not None or "Set-Cookie" not in response.headers, "visitors have no session"
+        assert response.status_code < 500 or rule == "/health/ready", (method, rule, response.get_data(as_text=True))
+    assert wrong == []
+
+
+def test_in_development_everybody_may_do_everything_but_see_an_account(tmp_path):
+    app = create_app(make_settings(tmp_path, environment="development", allowed_hosts=("localhost",)))
+    upgrade(app)
+    for (method, rule), who in table().items():
+        response = app.test_client().open(address_of(rule), method=method)
+        assert outcome(response, rule) == ("sign in" if who == "own" else "answered"), (method, rule)
+
+
+def test_a_route_without_a_need_is_for_admins(tmp_path):
+    settings = make_settings(tmp_path, environment="production", allowed_hosts=("localhost",))
+    app = create_app(settings)
+    app.add_url_rule("/new", "new", lambda: "done", methods=["GET", "POST"])
+    assert outcome(app.test_client().get("/new")) == "sign in"
+    assert app.test_client().post("/new", headers={"Accept": "application/json"}).status_code == 401
+
+
+def test_pictures_of_a_protected_route_are_kept_by_the_browser_only(tmp_path):
+    def picture():
+        response = Response("picture")
+        response.cache_control.public, response.cache_control.max_age = True, 60
+        return response
+
+    app = make_production(tmp_path)
+    app.add_url_rule("/picture", "picture", picture)
+    browser = app.test_client()
+    browser.sign_in("admin@example.org")
+    sent = browser.get("/picture")
+    assert sent.headers["Cache-Control"] == "max-age=60, private"
+    assert "Cookie" in sent.vary
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_a_head_request_needs_what_a_get_request_needs(production, method):
+    browser = production.test_client()
+    assert outcome(browser.open("/studies/new", method=method)) == "sign in"
+
+
+def test_refusals_have_the_shape_of_other_errors(production):
+    anonymous = production.test_client()
+    response = anonymous.post("/api/v1/studies", json={"title": "x"})
+    assert (response.status_code, response.mimetype) == (401, "application/problem+json")
+    assert set(response.json) == {"type", "title", "status", "detail", "instance"}
+    assert response.headers["WWW-Authenticate"].startswith("Session ")
+    assert response.headers["Cache-Control"] == "private, no-store"
+    assert "Cookie" in response.vary
+    viewer = production.test_client()
+    viewer.sign_in("viewer@example.org")
+    response = viewer.post("/api/v1/studies", json={"title": "x"})
+    assert (response.status_code, response.mimetype) == (403, "application/problem+json")
+    assert response.json["detail"] == "This needs an editor or an admin, and your role is viewer."
+    page = viewer.get("/studies/new")
+    assert (page.status_code, page.mimetype) == (403, "text/html")
+    fragment = anonymous.post("/studies/x/files/inspect", headers={"HX-Request": "true"})
+    assert (fragment.status_code, "/login?next=" in fragment.text) == (401, True)
+
+
+def test_an_editor_creates_a_study_and_its_page_has_what_a_viewer_does_not_see(production):
+    editor, viewer, anonymous = (production.test_client() for _ in range(3))
+    editor.sign_in("editor@example.org")
+    viewer.sign_in("viewer@example.org")
+    created = editor.post("/api/v1/studies", json={"title": "Lizards"})
+    assert created.status_code == 201
+    path = f"/studies/{created.json['slug']}"
+    assert 'action="/studies/' in editor.get(path).text
+    assert "read-only" not in editor.get(path).text
+    seen = viewer.get(path)
+    assert seen.status_code == 200
+    assert 'method="post"' not in seen.text
+    assert "Changes need the role editor" in seen.text
+    assert "/studies/new" not in viewer.get("/studies").text
+    assert anonymous.get(path).location == f"/login?next=%2Fstudies%2F{created.json['slug']}"
+    assert "Lizards" in anonymous.get("/studies").text
+
+
+def test_the_document_says_who_is_refused(production):
+    paths = production.test_client().get("/openapi.json").json["paths"]
+    assert {"401", "403"} <= set(paths["/api/v1/studies"]["post"]["responses"])
+    assert not {"401", "403"} & set(paths["/api/v1/predictions"]["post"]["responses"])

@@ -1,0 +1,97 @@
+"""Passwords: which are accepted, and that equal texts in other forms are one password."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from argon2 import PasswordHasher
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.accounts import passwords
+from app.errors import Unavailable
+
+EMAIL = "anna.schmidt@example.org"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "kestrel lamp forty oak",
+        "Zq8!vR2#mK5x",
+        "ёжик под ёлкой в тумане",
+        "correct horse battery staple",
+        "🦎🐦🌲🏔️🌊🔥💧🌱🍄🦋🐝🐞🦔",
+        "x9" * 3 + "anything else",
+        "a" + "bcd4efg5hij6klm" * 8,
+    ],
+)
+def test_accepted(password):
+    assert passwords.problem_of(password, EMAIL) is None
+
+
+@pytest.mark.parametrize(
+    ("password", "problem"),
+    [
+        ("", "at least 12"),
+        ("elevenchars", "at least 12"),
+        ("x7" * 65, "at most 128"),
+        ("ab c" * 100_000, "at most 128"),
+        ("password1234", "easy to guess"),
+        ("PASSWORD!!!!!", "easy to guess"),
+        ("passwordpassword", "easy to guess"),
+        ("letmeinletmein", "easy to guess"),
+        ("iloveyoumonkey", "easy to guess"),
+        ("123456789012", "easy to guess"),
+        ("qwertyuiopasdf", "easy to guess"),
+        ("abcdefghijklmnop", "easy to guess"),
+        ("lkjhgfdsapoiuytrewq", "easy to guess"),
+        ("aaaaaaaaaaaaaa", "easy to guess"),
+        ("abcabcabcabcabc", "easy to guess"),
+        ("1qaz2wsx3edc", "easy to guess"),
+        ("anna.schmidt@example.org", "your address"),
+        ("ANNA.SCHMIDT@EXAMPLE.ORG!", "your address"),
+        ("anna.schmidt99", "your address"),
+        ("with a\nline break", "control characters"),
+        ("with a nul \0 in it", "control characters"),
+        # in compatibility form these are ordinary letters
+        ("ｐａｓｓｗｏｒｄ１２３４", "easy to guess"),
+        # twelve code points, of which normalisation leaves six
+        ("e\u0301" * 6, "at least 12"),
+    ],
+)
+def test_refused(password, problem):
+    assert problem in passwords.problem_of(password, EMAIL)
+
+
+def test_equal_texts_in_other_forms_are_one_password():
+    stored = passwords.hash_of("caf\u00e9 with many words")
+    assert passwords.matches(stored, "cafe\u0301 with many words")
+    assert not passwords.matches(stored, "cafe with many words")
+    assert stored.startswith("$argon2id$")
+    assert not passwords.is_outdated(stored)
+    assert passwords.is_outdated(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("x"))
+
+
+@pytest.mark.parametrize("stored", [None, "", "x", "$argon2id$v=19$m=1,t=1,p=1$AAAA$AAAA"])
+def test_nothing_matches_without_a_hash(stored):
+    assert not passwords.matches(stored, "kestrel lamp forty oak")
+
+
+def test_a_text_that_is_too_long_matches_nothing():
+    assert not passwords.matches(passwords.hash_of(""), "x" * 1_000_000)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_accepted_or_refused(text):
+    problem = passwords.problem_of(text, EMAIL)
+    assert problem is None or isinstance(problem, str)
+
+
+def test_a_flood_waits_and_is_refused_in_the_end(monkeypatch):
+    monkeypatch.setattr(passwords, "_WAIT_S", 0.05)
+    monkeypatch.setattr(passwords, "_slots", threading.BoundedSemaphore(1))
+    with passwords._slot(), pytest.raises(Unavailable):
+        passwords.matches(None, "x")
+    assert not passwords.matches(None, "x")
