@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,26 @@ def maxent(p: Problem, regularization: float = EngineSettings.regularization) ->
     )
 
 
+def known_levels(train: Floats, test: Floats, categorical: Sequence[int]) -> Floats:
+    """Return test rows in which levels that are not in the training rows, and that elapid refuses, are the most common.
+
+    Parameters
+    ----------
+    train, test : ndarray, shape (n, n_predictors)
+    categorical : sequence of int
+        Columns.
+
+    Returns
+    -------
+    ndarray, shape (n_test, n_predictors)
+    """
+    rows = test.copy()
+    for j in categorical:
+        levels, counts = np.unique(train[:, j], return_counts=True)
+        rows[~np.isin(rows[:, j], levels), j] = levels[counts.argmax()]
+    return rows
+
+
 def elapid_maxent(p: Problem) -> Scored:
     """Return the scores of elapid's MaxEnt with default settings."""
     import elapid
@@ -89,9 +109,11 @@ def elapid_maxent(p: Problem) -> Scored:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = elapid.MaxentModel(n_cpus=1)
+        rows = p.drawn.astype(np.float64)
+        cells = known_levels(rows, p.group.test_rows.astype(np.float64), p.categorical)
         return p.timed(
-            lambda: model.fit(p.drawn.astype(np.float64), p.drawn_y, categorical=list(p.categorical) or None),
-            lambda m: np.asarray(model.predict(p.group.test_rows.astype(np.float64))).ravel(),
+            lambda: model.fit(rows, p.drawn_y, categorical=list(p.categorical) or None),
+            lambda m: np.asarray(model.predict(cells)).ravel(),
         )
 
 

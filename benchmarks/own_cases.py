@@ -74,6 +74,7 @@ def elapid_scores(study: Any, cell: NDArray[np.int64], y: NDArray[np.int64], fol
         import elapid
     except ImportError:
         return None
+    from benchmarks.methods import known_levels
     from ml.predictors.pipeline import FeaturePipeline
 
     pipeline = FeaturePipeline(study.predictors).fit(study.environment)
@@ -86,17 +87,10 @@ def elapid_scores(study: Any, cell: NDArray[np.int64], y: NDArray[np.int64], fol
             warnings.simplefilter("ignore")
             model = elapid.MaxentModel(n_cpus=1)
             model.fit(rows[train_rows], y[train_rows], categorical=categorical or None)
-            scores[test_rows] = np.asarray(model.predict(_known(rows, train_rows, test_rows, categorical))).ravel()
+            scores[test_rows] = np.asarray(
+                model.predict(known_levels(rows[train_rows], rows[test_rows], categorical))
+            ).ravel()
     return scores
-
-
-def _known(rows: Floats, train_rows: NDArray[np.bool_], test_rows: NDArray[np.bool_], categorical: list[int]) -> Floats:
-    """Return test rows in which categories that elapid was not trained with, and refuses, are the most common one."""
-    test = rows[test_rows].copy()
-    for j in categorical:
-        levels, counts = np.unique(rows[train_rows, j], return_counts=True)
-        test[~np.isin(test[:, j], levels), j] = levels[counts.argmax()]
-    return test
 
 
 def within_folds(y: NDArray[np.int64], score: Floats, fold: NDArray[np.int64]) -> float:

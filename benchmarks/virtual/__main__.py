@@ -154,9 +154,13 @@ def main() -> int:
     ]
     run = Parallel(n_jobs=options.jobs, return_as="generator")
     parts = tqdm(run(delayed(run_group)(*call) for call in calls), total=len(calls), unit="group", file=sys.stderr)
-    table = pd.DataFrame([row for rows in parts for row in rows])
-    if options.output:
-        table.to_csv(options.output, index=False)
+    found: list[dict[str, Any]] = []
+    for rows in parts:
+        found += rows
+        # what a run of hours has found is kept when it is stopped
+        if options.output:
+            pd.DataFrame(found).to_csv(options.output, index=False)
+    table = pd.DataFrame(found)
     print(f"{len(calls)} groups, {table['species'].nunique()} species of {', '.join(regions)}; {options.trees} trees\n")
     print(gains(table, ["kind", "strength"]), end="\n\n")
     print(gains(table, ["strength", "class"]), end="\n\n")

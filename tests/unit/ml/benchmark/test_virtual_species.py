@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from benchmarks.methods import known_levels
+from benchmarks.virtual.shares import gain_of, rules
 from benchmarks.virtual.species import World, expected_auc, liking, make_group, niche
 from ml.benchmark.run import blocks_of
 from ml.training.bias_strength import measure_bias
@@ -71,3 +74,20 @@ def test_a_stronger_bias_has_a_higher_measured_strength(world):
     assert strong > weak + 0.05
     # roads say nothing about the conditions, which do not depend on the place in this world
     assert strength("roads", 3.0) < strong
+
+
+def test_levels_that_another_program_refuses_become_the_most_common_one():
+    train = np.array([[0.0, 5], [2, 5], [2, 6]])
+    test = np.array([[1.0, 5], [0, 7], [2, 6]])
+    assert known_levels(train, test, (0,)).tolist() == [[2, 5], [0, 7], [2, 6]]
+    assert test[0, 0] == 1
+
+
+def test_a_share_between_those_that_were_fitted_gains_what_lies_between():
+    table = pd.DataFrame({"share 0.5": [0.7, 0.8], "share 0.75": [0.72, 0.79], "share 1.0": [0.73, 0.75]})
+    table["between species"] = [0.8, 0.55]
+    np.testing.assert_allclose(gain_of(table, np.array([0.625, 0.875])), [0.01, -0.03])
+    weak, strong, gain, error, least = rules(table, "between species")[0]
+    # the best rule gives the first group everything and the second one nothing
+    assert 0.55 <= weak and strong <= 0.8 + 1e-9
+    assert (gain, error, least) == pytest.approx((0.015, 0.015, 0.0))
