@@ -7,8 +7,8 @@ from collections.abc import Callable
 from ml.odmap.wording import MEMBERS, SETTINGS, ElementText, Run, counted, joined, listed, number, percent, score, table
 
 _SHARE_BY_BIAS = (
-    " The share of target-group background is no such setting: it follows from the bias strength, by a rule that was "
-    "fixed before on species with known suitability."
+    " The share of target-group background is no such setting: it follows from the bias between species, by a rule "
+    "that was fixed before on species with known suitability."
 )
 _RULES = {
     "maxSSS": "the largest sum of sensitivity and specificity",

@@ -151,7 +151,7 @@ def _workflow(run: Run) -> ElementText:
         "share of target-group background chosen by cross-validation"
         if card.background and len(card.background.share_scores) > 1
         else "",
-        "share of target-group background set by the bias strength"
+        "share of target-group background set by the bias between species"
         if card.background and card.background.bias_between_species is not None
         else "",
         f"{counted(len(card.members), 'member')} scored on held-out records" if len(card.members) > 1 else "",

@@ -104,7 +104,12 @@ def _background(run: Run) -> ElementText:
         joined(
             f"{counted(run.card.n_absences, 'background point')}; kind: {background.kind}; "
             f"share of target group: {percent(background.target_group_share)}"
-            + ("" if background.bias_strength is None else f"; bias strength: {fixed(background.bias_strength, 2)}"),
+            + ("" if background.bias_strength is None else f"; bias strength: {fixed(background.bias_strength, 2)}")
+            + (
+                ""
+                if background.bias_between_species is None
+                else f"; bias between species: {fixed(background.bias_between_species, 2)}"
+            ),
             background.note,
         ),
         to_write="Say from which area the random background points were drawn, and why that area was within reach.",

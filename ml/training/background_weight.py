@@ -22,7 +22,7 @@ class BiasStrength:
     auc : float
         Held-out AUC, averaged over folds by the number of visited places; 0.5 if the conditions do not tell them.
     predictor : int or None
-        Column of the continuous predictor whose values alone differ most; None if there is none.
+        Column of the continuous predictor whose distribution differs most (Kolmogorov-Smirnov); None if there is none.
     between_species : float or None
         The same AUC for the places of species that were left out, averaged over species. None if no species could be
         scored.

@@ -5,23 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.card import MOST_PLACES, BackgroundReport, CalibrationReport, Conditions, Predictor
+from ml.card import MOST_PLACES, CalibrationReport, Conditions, Predictor
 from ml.evaluation.calibration import Calibration, reliability
-from ml.numbers import fixed, rounded
 from ml.serving.nearest_records import PointRecords
 from ml.serving.threshold import thinned
 from ml.study import StudyData
-from ml.training.background_weight import BiasStrength
 from ml.training.preparation import PreparedStudy
-from ml.training.target_group import STRONG, WEAK
 
 _MOST_REFERENCE = 2000
 _FEW = 15
 #: Presences below which intervals of single places were clearly too narrow on virtual species.
 _NARROW_BELOW = 100
-#: From which bias strength on a word applies.
-_WEAK = "weakly"
-_STRENGTHS = ((0.75, "strongly"), (0.6, "moderately"), (0.0, _WEAK))
 
 
 def starting_points(
@@ -178,73 +172,6 @@ def recorded_places(study: StudyData, y: NDArray[np.int64]) -> list[tuple[float,
     places = np.unique(np.round(study.coordinates[y == 1], 2), axis=0)
     ranks = np.linspace(0, len(places) - 1, min(len(places), MOST_PLACES)).astype(int)
     return [(float(lon), float(lat)) for lon, lat in places[ranks]]
-
-
-def describe_background(prepared: PreparedStudy) -> BackgroundReport:
-    """Describe what presences were compared with, and why."""
-    group, share, bias = prepared.group, prepared.shared.share, prepared.shared.bias
-    if group.absences:
-        return BackgroundReport(kind="absences", note="Sites where the species was looked for and not found.")
-    if not group.has_target_group:
-        note = "Random points of the study area. Where people looked is not known, so biased records stay biased"
-        if group.recorded.shape[1] > 1:
-            note += ": the other species have too few places to show where people looked"
-        return BackgroundReport(kind="random", note=f"{note}.")
-    note = (
-        f"{100 * share:.0f} % of the background is drawn where other species of the study were recorded, which shares "
-        f"the bias of where people looked (Phillips et al. 2009); the rest is random. {_reason_of_share(bias)}"
-    )
-    return BackgroundReport(
-        kind="target group",
-        target_group_share=share,
-        bias_strength=None if bias is None else bias.auc,
-        bias_between_species=None if bias is None else bias.between_species,
-        note=note if bias is None else f"{_describe_bias(prepared, bias)} {note}",
-    )
-
-
-def _reason_of_share(bias: BiasStrength | None) -> str:
-    if bias is None or bias.between_species is None:
-        return "The strength of the bias could not be measured, so the share is one half."
-    return (
-        f"The share follows from the AUC between species: one half up to {fixed(WEAK, 2)}, all of the background from "
-        f"{fixed(STRONG, 2)} on."
-    )
-
-
-def _describe_bias(prepared: PreparedStudy, bias: BiasStrength) -> str:
-    """Return in words how strong the bias of a group's records is, and where they lie."""
-    figure = bias.auc if bias.between_species is None else bias.between_species
-    strength = next(word for least, word in _STRENGTHS if figure >= least)
-    sentences = [
-        f"The records are {strength} biased: on held-out blocks, conditions alone tell places with records from random "
-        f"points with an AUC of {fixed(bias.auc, 2)} (0.5 is chance).",
-        _describe_places(prepared, bias, strength),
-    ]
-    if bias.between_species is not None:
-        sentences.append(
-            "From the places of other species alone, a species' own places are told with an AUC between species of "
-            f"{fixed(bias.between_species, 2)}."
-        )
-        if strength != _WEAK:
-            sentences.append("The cause may be where people looked, or that all species of the study like such places.")
-    return " ".join(sentence for sentence in sentences if sentence)
-
-
-def _describe_places(prepared: PreparedStudy, bias: BiasStrength, strength: str) -> str:
-    if bias.predictor is None:
-        return ""
-    predictor, study = prepared.encoded.predictors[bias.predictor], prepared.study
-    visited = prepared.group.recorded.any(axis=1)
-    values = study.environment[predictor.name].to_numpy(np.float64)
-    there, elsewhere = float(np.median(values[visited])), float(np.median(values[~visited]))
-    medians = f"median {rounded(there)} {predictor.unit}".rstrip() + f", {rounded(elsewhere)} at random points"
-    if there == elsewhere:
-        return ""
-    if strength == _WEAK:
-        return f"{predictor.label} differs most ({medians})."
-    where = "higher" if there > elsewhere else "lower"
-    return f"They come mostly from places with {where} values of {predictor.label} ({medians})."
 
 
 def remarks(prepared: PreparedStudy, species: int, network: bool) -> list[str]:

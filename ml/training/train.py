@@ -22,9 +22,9 @@ from ml.serving.artifact import load_artifact, save_artifact
 from ml.serving.threshold import keep_held_out
 from ml.study import StudyData
 from ml.training.area_of_applicability import fit_area, kept_rows, mean_effects
+from ml.training.card_background import describe_background
 from ml.training.card_parts import (
     calibration_report,
-    describe_background,
     point_records,
     recorded_places,
     remarks,

@@ -132,7 +132,7 @@ def test_shares_of_target_group_that_older_versions_tried_are_listed_with_their_
 
 def test_a_share_that_follows_from_the_bias_is_said_to(recorded):
     text = _element(_report(recorded), "Model selection, averaging and ensembles", "Model selection").text
-    assert "follows from the bias strength" in text
+    assert "follows from the bias between species" in text
 
 
 def test_presence_only_models_are_never_said_to_give_a_chance(recorded):

@@ -67,6 +67,15 @@ def test_a_bias_by_category_alone_is_found():
     assert bias.predictor is None
 
 
+def test_places_in_the_middle_of_a_range_differ_most_in_its_predictor():
+    draw = np.random.default_rng(4)
+    middle, higher = 0.5 + 0.1 * draw.normal(size=800), draw.random(800) ** 0.8
+    rows = np.vstack([np.column_stack([higher, middle]), draw.random((2000, 2))]).astype(np.float32)
+    recorded = np.zeros((2800, 2), np.int64)
+    recorded[np.arange(800), draw.integers(0, 2, 800)] = 1
+    assert measure_bias(Group(rows, recorded, ()), draw.integers(0, 5, 2800)).predictor == 1
+
+
 def test_folds_that_cannot_be_scored_are_left_out():
     group, fold = biased_group(3)
     visited = group.recorded.any(axis=1)
