@@ -231,8 +231,8 @@ def width_of(answer: PredictionAnswer) -> str:
         # one species has few groups, and the interval was fitted on all species of the study
         coverage, groups, scope = uncertainty.study_coverage, uncertainty.study_groups, " of this study"
     text = (
-        "Nine in ten such intervals should contain the observed share; "
-        f"on {groups} groups of held-out records{scope} {coverage:.0%} did."
+        "Nine in ten such intervals should contain the observed share of a group of similar places; "
+        f"on {groups} groups of held-out records{scope} {coverage:.0%} did. For a single place they can be too narrow."
     )
     if uncertainty.sources and max(uncertainty.sources.values()) > 0:
         most = max(uncertainty.sources, key=lambda name: uncertainty.sources[name])

@@ -5,9 +5,9 @@ from __future__ import annotations
 GLOSSARY: dict[str, str] = {
     "suitability": "How much given conditions resemble those where the species was recorded, from 0 to 1; where only "
     "presences were surveyed it ranks places and is not a chance of finding the species.",
-    "interval": "A range that contains the share of such places with the species in nine cases of ten. It is computed "
-    "from models of half samples of the records and from the members of the model, and its width is checked on "
-    "held-out records.",
+    "interval": "A range that should contain the observed share of a group of similar places in nine cases of ten. It "
+    "is computed from models of half samples of the records and from the members of the model, and is checked on groups "
+    "of held-out records. For a single place it can be too narrow, above all with few records.",
     "threshold": "The suitability from which conditions are called suitable.",
     "maxSSS": "The threshold that maximises the sum of sensitivity and specificity on held-out records.",
     "P10": "The threshold that leaves out the tenth of the held-out presences with the lowest suitability.",
@@ -48,7 +48,8 @@ GLOSSARY: dict[str, str] = {
     "multi-species network": "One model of all species of a study, from which rare species learn what common ones "
     "share with them.",
     "target group": "Places where other species of the study were recorded; their sampling bias is that of "
-    "the presences.",
+    "the presences. Their weight in the background follows from the bias between species: how well conditions at "
+    "places of other species tell a species' own places from random points.",
     "calibration": "Adjusting the model's figure, on held-out records, so that it means the same for every species.",
     "reliability": "Of the sites given some suitability, the share that had the species; in a calibrated model the two "
     "agree.",

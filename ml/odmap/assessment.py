@@ -135,7 +135,8 @@ def _intervals(run: Run) -> ElementText:
     )
     return ElementText(
         joined(
-            f"Every answer has an interval that should contain the observed share in {percent(report.level)} of cases",
+            "Every answer has an interval that should contain the observed share of a group of similar places in "
+            f"{percent(report.level)} of cases",
             f"Intervals fitted without the fold were checked on {counted(report.groups, 'held-out group')} of "
             "this species",
             f"The estimated coverage, which allows for the chance of small numbers, is {percent(report.coverage)}",

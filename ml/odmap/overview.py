@@ -37,7 +37,8 @@ def _target(run: Run) -> ElementText:
         joined(
             "A suitability from 0 to 1 for given conditions"
             + (
-                f", with an interval that should contain the observed share in {percent(interval.level)} of cases"
+                ", with an interval that should contain the observed share of a group of similar places in "
+                f"{percent(interval.level)} of cases"
                 if interval
                 else ""
             ),

@@ -27,11 +27,11 @@ def describe_background(prepared: PreparedStudy) -> BackgroundReport:
         return BackgroundReport(kind="random", note=f"{note}.")
     sentences = [] if bias is None else _describe_bias(prepared, bias)
     sentences += [
-        f"To correct this, places of other species have {100 * share:.0f} % of the weight of the background, and random "
-        "points the rest: such places share the bias of where people looked (Phillips et al. 2009).",
+        f"To correct this, places of other species have {100 * share:.0f} % of the weight of the background, and "
+        "random points the rest: such places share the bias of where people looked (Phillips et al. 2009).",
         _reason_of_share(bias),
-        "Held-out scores count each background point once, and most points are random. So a score does not show whether "
-        "the correction is right.",
+        "Held-out scores count each background point once, and most points are random. So a score does not show "
+        "whether the correction is right.",
     ]
     return BackgroundReport(
         kind="target group",
@@ -51,9 +51,9 @@ def _describe_bias(prepared: PreparedStudy, bias: BiasStrength) -> list[str]:
     else:
         word = _word(bias.between_species)
         sentences = [
-            f"The records are {word} biased: on held-out blocks, conditions at places of other species tell a species' own "
-            f"places from random points with an AUC of {fixed(bias.between_species, 2)} (bias between species; at 0.5 or "
-            "less, species share no bias).",
+            f"The records are {word} biased: on held-out blocks, conditions at places of other species tell a species' "
+            f"own places from random points with an AUC of {fixed(bias.between_species, 2)} (bias between species; at "
+            "0.5 or less, species share no bias).",
             f"For comparison, {alone} (bias strength), which is above 0.5 without any bias too.",
         ]
     sentences += _describe_places(prepared, bias)
@@ -87,6 +87,6 @@ def _reason_of_share(bias: BiasStrength | None) -> str:
     if bias is None or bias.between_species is None:
         return "The bias could not be measured, so the share is one half."
     return (
-        f"This share follows from the bias between species: one half up to {fixed(WEAK, 2)}, all from {fixed(STRONG, 2)} "
-        "on."
+        f"This share follows from the bias between species: one half up to {fixed(WEAK, 2)}, all from "
+        f"{fixed(STRONG, 2)} on."
     )

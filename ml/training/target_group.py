@@ -5,7 +5,8 @@ cancels it (Phillips et al. 2009, doi 10.1890/07-2153.1). It also removes from a
 have in common. Random background keeps that, and covers the land that nobody visited.
 
 Held-out records cannot choose the share, because they carry the same bias. It follows from the bias between species, by
-a rule that was chosen on virtual species, whose suitability and bias are known (`benchmarks.virtual.shares`; decision 004).
+a rule that was chosen on virtual species, whose suitability and bias are known (`benchmarks.virtual.shares`; decision
+004).
 """
 
 from __future__ import annotations
