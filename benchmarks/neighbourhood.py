@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 from scipy.stats import rankdata
 
+from benchmarks.arguments import at_least_one, folder
 from benchmarks.own_cases import CASES, Case, train
 from ml.own_data.checkpoint import load_assembly
 from ml.predictors.pipeline import FeaturePipeline
@@ -137,9 +138,9 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, help="directory of the cases")
-    parser.add_argument("--repeats", type=int, default=5, help="sets of folds (%(default)s)")
-    parser.add_argument("--trees", type=int, default=300, help="of each forest (%(default)s)")
+    parser.add_argument("--data", type=folder, required=True, help="directory of the cases")
+    parser.add_argument("--repeats", type=at_least_one, default=5, help="sets of folds (%(default)s)")
+    parser.add_argument("--trees", type=at_least_one, default=300, help="of each forest (%(default)s)")
     options = parser.parse_args()
     for case in CASES:
         run_case(options.data / case.name, case, EngineSettings(n_estimators=options.trees), options.repeats)

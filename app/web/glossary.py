@@ -6,7 +6,7 @@ GLOSSARY: dict[str, str] = {
     "suitability": "How much given conditions resemble those where the species was recorded, from 0 to 1; where only "
     "presences were surveyed it ranks places and is not a chance of finding the species.",
     "interval": "A range that should contain the observed share of a group of similar places in nine cases of ten. It "
-    "is computed from models of half samples of the records and from the members of the model, and is checked on groups "
+    "is computed from models of half samples of the records and from the members of the model, and checked on groups "
     "of held-out records. For a single place it can be too narrow, above all with few records.",
     "threshold": "The suitability from which conditions are called suitable.",
     "maxSSS": "The threshold that maximises the sum of sensitivity and specificity on held-out records.",

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,16 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from benchmarks.arguments import REGIONS, at_least_one, check_files, folder, names_of, numbers, portion
 from benchmarks.methods import Problem, down_sampled, elapid_maxent, maxent
-from benchmarks.virtual.species import KINDS, RECORDS, World, expected_auc, make_group
+from benchmarks.virtual.species import KINDS, World, expected_auc, make_group
 from ml.benchmark.run import blocks_of, read_regions
 from ml.training.background_weight import background_weight
 from ml.training.default_model import EngineSettings, Group, GroupModel, fit_species
 from ml.training.group import fit_groups, shared_by
 
 DEFAULT, RANDOM, HALF = "default", "random background", "one half"
+_CLASSES = (2, 20, 60, 200, 1001)
 _SHARES = {"random": 0.0, "half": 0.5, "target group": 1.0}
 
 
@@ -69,7 +72,6 @@ def run_group(
             "bias": float("nan") if bias is None or bias.between_species is None else bias.between_species,
             "species": f"{world.region} {kind} {strength:g} {number} {s}",
             "records": int(made.n_records[s]),
-            "class": RECORDS[s % len(RECORDS)],
             "share": fitted.model.share,
             "best": expected_auc(truth, truth),
         }
@@ -106,7 +108,7 @@ def gains(table: pd.DataFrame, by: list[str]) -> str:
     lines = [f"{' '.join(by):<16} {'species':>7} {'bias':>5} {'share':>5} {'truth':>6} {DEFAULT:>8}"]
     lines[0] += "  gain of the default over: "
     lines[0] += "  ".join(f"{name:>18}" for name in columns)
-    for key, part in table.groupby(by, sort=False):
+    for key, part in table.groupby(by, sort="recorded" in by, observed=True):
         wide = part.pivot(index="species", columns="method", values="auc")
         cells = []
         for name in columns:
@@ -128,26 +130,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.virtual", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="directory of the regions' .rds files")
-    parser.add_argument("--regions", default="AWT,NZ,SA", help="(%(default)s)")
-    parser.add_argument("--kinds", default=",".join(KINDS), help="of bias (%(default)s)")
-    parser.add_argument("--strengths", default="1,2", help="of the bias (%(default)s)")
-    parser.add_argument("--common", type=float, default=0.25, help="share of the niches in common (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=1, help="groups of each kind and strength (%(default)s)")
-    parser.add_argument("--trees", type=int, default=200, help="of each forest (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
+    parser.add_argument("--data", type=folder, required=True, help="directory of the regions' .rds files")
+    parser.add_argument("--regions", type=REGIONS, default="AWT,NZ,SA", help="(%(default)s)")
+    parser.add_argument("--kinds", type=names_of(KINDS), default=",".join(KINDS), help="of bias (%(default)s)")
+    parser.add_argument("--strengths", type=numbers, default="1,2", help="of the bias (%(default)s)")
+    parser.add_argument("--common", type=portion, default=0.25, help="share of the niches in common (%(default)s)")
+    parser.add_argument("--repeats", type=at_least_one, default=1, help="groups of a kind and strength (%(default)s)")
+    parser.add_argument("--trees", type=at_least_one, default=200, help="of each forest (%(default)s)")
+    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
     parser.add_argument("--elapid", type=Path, help="directory in which elapid is installed; left out without")
     parser.add_argument("--output", type=Path, help="CSV with a row for each species and method")
     options = parser.parse_args()
+    check_files(parser, options.data, options.regions)
     if options.elapid:
         sys.path.append(str(options.elapid))
-    regions = options.regions.split(",")
+    regions = options.regions
     worlds = [World.of(next(one for one in read_regions(options.data, [region]))) for region in regions]
     settings = EngineSettings(n_estimators=options.trees)
-    strengths = [float(one) for one in options.strengths.split(",")]
+    strengths = options.strengths
     calls = [
         (world, number, kind, strength, options.common, settings, bool(options.elapid))
-        for kind in options.kinds.split(",")
+        for kind in options.kinds
         for strength in (strengths if kind != "none" else [0.0])
         for world in worlds
         for number in range(options.repeats)
@@ -162,10 +165,18 @@ def main() -> int:
             pd.DataFrame(found).to_csv(options.output, index=False)
     table = pd.DataFrame(found)
     print(f"{len(calls)} groups, {table['species'].nunique()} species of {', '.join(regions)}; {options.trees} trees\n")
-    print(gains(table, ["kind", "strength"]), end="\n\n")
-    print(gains(table, ["strength", "class"]), end="\n\n")
-    print(gains(table, ["class"]))
+    _print(table)
     return 0
+
+
+def _print(table: pd.DataFrame) -> None:
+    names = [f"{low} to {high - 1}" for low, high in pairwise(_CLASSES)]
+    bounds = [low - 0.5 for low in _CLASSES]
+    table = table.assign(recorded=pd.cut(table["records"], bounds, labels=names).astype(str))
+    table["recorded"] = pd.Categorical(table["recorded"], names)
+    print(gains(table, ["kind", "strength"]), end="\n\n")
+    print(gains(table, ["strength", "recorded"]), end="\n\n")
+    print(gains(table, ["recorded"]))
 
 
 if __name__ == "__main__":

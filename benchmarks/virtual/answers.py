@@ -30,6 +30,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from benchmarks.arguments import REGIONS, at_least_one, check_files, folder, names_of, numbers
 from benchmarks.virtual.checks import run_group
 from benchmarks.virtual.scores import BANDS
 from benchmarks.virtual.species import KINDS, World
@@ -189,25 +190,26 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, help="directory of the regions' .rds files")
-    parser.add_argument("--regions", default="AWT,NZ,SA", help="(%(default)s)")
-    parser.add_argument("--kinds", default=",".join(KINDS), help="of bias (%(default)s)")
-    parser.add_argument("--strengths", default="2", help="of the bias (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=1, help="groups of each kind and strength (%(default)s)")
-    parser.add_argument("--trees", type=int, default=100, help="of each forest (%(default)s)")
-    parser.add_argument("--cells", type=int, default=2000, help="most cells each model is asked about (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
+    parser.add_argument("--data", type=folder, required=True, help="directory of the regions' .rds files")
+    parser.add_argument("--regions", type=REGIONS, default="AWT,NZ,SA", help="(%(default)s)")
+    parser.add_argument("--kinds", type=names_of(KINDS), default=",".join(KINDS), help="of bias (%(default)s)")
+    parser.add_argument("--strengths", type=numbers, default="2", help="of the bias (%(default)s)")
+    parser.add_argument("--repeats", type=at_least_one, default=1, help="groups of a kind and strength (%(default)s)")
+    parser.add_argument("--trees", type=at_least_one, default=100, help="of each forest (%(default)s)")
+    parser.add_argument("--cells", type=at_least_one, default=2000, help="most cells for each model (%(default)s)")
+    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
     parser.add_argument("--output", type=Path, help="CSV with a row for each species and study")
     options = parser.parse_args()
-    regions = options.regions.split(",")
+    check_files(parser, options.data, options.regions)
+    regions = options.regions
     worlds = [World.of(next(one for one in read_regions(options.data, [region]))) for region in regions]
     training = TrainingOptions(n_estimators=options.trees)
-    strengths = [float(one) for one in options.strengths.split(",")]
+    strengths = options.strengths
     calls = [
         (world, number, kind, strength, training, options.cells)
         for number in range(options.repeats)
         for world in worlds
-        for kind in options.kinds.split(",")
+        for kind in options.kinds
         for strength in (strengths if kind != "none" else [0.0])
     ]
     run = Parallel(n_jobs=options.jobs, return_as="generator")(delayed(run_group)(*call) for call in calls)

@@ -6,9 +6,10 @@ A small group has six virtual species with 10 or 30 records each (`benchmarks.vi
 same region twenty species. The groups are related, with the same effort and a fifth of their niches in common, or have
 efforts and niches of their own. The places of the other group count as those of one more species of the small group.
 "across" is the AUC with which the places of each group tell those of the other one from random points, on held-out
-blocks. Gains are mean differences over the species of the small group from a share of one half without borrowing, with
-their standard errors; "by the rule" takes the share that `ml.training.target_group` gives the group itself, and with
-borrowed places the share that it gives the AUC across; a share between one half and 1 gains in proportion.
+blocks. Gains are mean differences over the species of the small group from a share of one half without borrowing. Their
+standard errors take species as independent and are too small. "by the rule" takes the share that
+`ml.training.target_group` gives the group itself, and with borrowed places the share that it gives the AUC across; a
+share between one half and 1 gains in proportion.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from benchmarks.arguments import REGIONS, at_least_one, check_files, folder
 from benchmarks.virtual.species import KINDS, VirtualGroup, World, expected_auc, make_group
 from ml.benchmark.nceas import are_degrees
 from ml.benchmark.run import N_FOLDS, read_regions
@@ -51,15 +53,22 @@ def run_pair(world: World, number: int, kind: str, strength: float, related: boo
     own, places = _part(made, small)
     borrowed, borrowed_places = _part(donor, others)
     random = ~made.group.records.recorded.any(axis=1)
-    rows = np.concatenate([own.rows, borrowed.rows, made.group.records.rows[random]])
-    recorded = np.zeros((len(rows), _SMALL + 1), np.int64)
-    recorded[: len(own.rows), :_SMALL] = own.recorded
-    recorded[len(own.rows) : len(own.rows) + len(borrowed.rows), _SMALL] = 1
+    n_own, n_borrowed = len(own.rows), len(borrowed.rows)
+    marks = np.zeros((n_own + n_borrowed, _SMALL + 1), np.int64)
+    marks[:n_own, :_SMALL], marks[n_own:, _SMALL] = own.recorded, 1
+    # A cell with records of both groups is one row.
+    cells, first, inverse = np.unique(
+        np.concatenate([places, borrowed_places]), axis=0, return_index=True, return_inverse=True
+    )
+    merged = np.zeros((len(cells), _SMALL + 1), np.int64)
+    np.maximum.at(merged, inverse.ravel(), marks)
+    rows = np.concatenate([np.concatenate([own.rows, borrowed.rows])[first], made.group.records.rows[random]])
+    recorded = np.concatenate([merged, np.zeros((int(random.sum()), _SMALL + 1), np.int64)])
     both = Group(rows, recorded, world.categorical)
-    where = np.concatenate([places, borrowed_places, made.group.places[random]])
+    where = np.concatenate([cells, made.group.places[random]])
     visited = recorded.any(axis=1).astype(np.int64)
     fold, _ = choose_folds(where, visited, N_FOLDS, 0, are_degrees(world.places))
-    alone = recorded[:, _SMALL] == 0
+    alone = recorded[:, :_SMALL].any(axis=1) | (visited == 0)
     group = Group(rows[alone], recorded[alone][:, :_SMALL], world.categorical)
     bias = measure_bias(group, fold[alone])
     halves = np.column_stack([recorded[:, :_SMALL].any(axis=1), recorded[:, _SMALL]]).astype(np.int64)
@@ -80,7 +89,7 @@ def run_pair(world: World, number: int, kind: str, strength: float, related: boo
         for name, label in (("own", "by the rule"), ("borrowed", "borrowed, by the rule")):
             gains[label] = float(np.interp(shares[name], [0.5, 1.0], [auc[name, 0.5], auc[name, 1.0]])) - half
         facts = {"related": related, "kind": kind, "strength": strength, "region": world.region, "half": half}
-        facts |= {"places": len(own.rows), "across": across and across.between_species}
+        facts |= {"places": n_own, "across": across and across.between_species}
         found.append(facts | gains)
     return found
 
@@ -113,14 +122,15 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, help="directory of the regions' .rds files")
-    parser.add_argument("--regions", default="AWT,NZ,SA", help="(%(default)s)")
-    parser.add_argument("--repeats", type=int, default=1, help="pairs of each kind and strength (%(default)s)")
-    parser.add_argument("--trees", type=int, default=100, help="of each forest (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
+    parser.add_argument("--data", type=folder, required=True, help="directory of the regions' .rds files")
+    parser.add_argument("--regions", type=REGIONS, default="AWT,NZ,SA", help="(%(default)s)")
+    parser.add_argument("--repeats", type=at_least_one, default=1, help="pairs of each kind and strength (%(default)s)")
+    parser.add_argument("--trees", type=at_least_one, default=100, help="of each forest (%(default)s)")
+    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
     parser.add_argument("--output", type=Path, help="CSV with a row for each species")
     options = parser.parse_args()
-    worlds = [World.of(read_regions(options.data, [region])[0]) for region in options.regions.split(",")]
+    check_files(parser, options.data, options.regions)
+    worlds = [World.of(read_regions(options.data, [region])[0]) for region in options.regions]
     calls = [
         (world, number, kind, strength, related, options.trees)
         for number in range(options.repeats)

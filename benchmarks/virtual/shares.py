@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from benchmarks.arguments import REGIONS, at_least_one, check_files, folder
 from benchmarks.virtual.species import World, expected_auc, make_group
 from ml.benchmark.run import blocks_of, read_regions
 from ml.training.background_weight import background_weight
@@ -112,6 +113,18 @@ def _print(table: pd.DataFrame) -> None:
             print(f"  {weak:.2f} to {strong:.2f}: {gain:+.4f} ± {error:.4f}, smallest {least:+.4f}")
 
 
+def _read(parser: argparse.ArgumentParser, path: Path) -> pd.DataFrame:
+    """Read a table of groups, or end the program with one line."""
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        parser.error(f"argument --from: {path} cannot be read: {str(error).splitlines()[0]}")
+    missing = {"between species", "all places", "strength", "common", *(f"share {one}" for one in SHARES)} - set(table)
+    if missing or table.empty:
+        parser.error(f"argument --from: {path} is no table of groups that --output wrote")
+    return table
+
+
 def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(
@@ -119,18 +132,22 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, help="directory of the regions' .rds files")
-    parser.add_argument("--regions", default="AWT,NZ,SA", help="(%(default)s)")
-    parser.add_argument("--groups", type=int, default=60, help="(%(default)s)")
-    parser.add_argument("--trees", type=int, default=100, help="of each forest (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
+    parser.add_argument("--data", type=folder, help="directory of the regions' .rds files")
+    parser.add_argument("--regions", type=REGIONS, default="AWT,NZ,SA", help="(%(default)s)")
+    parser.add_argument("--groups", type=at_least_one, default=60, help="(%(default)s)")
+    parser.add_argument("--trees", type=at_least_one, default=100, help="of each forest (%(default)s)")
+    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
     parser.add_argument("--output", type=Path, help="CSV with a row for each group")
     parser.add_argument("--from", dest="source", type=Path, help="print the tables of such a CSV, and run nothing")
     options = parser.parse_args()
     if options.source:
-        _print(pd.read_csv(options.source))
+        table = _read(parser, options.source)
+        _print(table)
         return 0
-    worlds = [World.of(read_regions(options.data, [region])[0]) for region in options.regions.split(",")]
+    if options.data is None:
+        parser.error("the following arguments are required: --data (or --from)")
+    check_files(parser, options.data, options.regions)
+    worlds = [World.of(read_regions(options.data, [region])[0]) for region in options.regions]
     run = Parallel(n_jobs=options.jobs, return_as="generator")
     calls = (delayed(run_group)(worlds, number, options.trees) for number in range(options.groups))
     table = pd.DataFrame(tqdm(run(calls), total=options.groups, unit="group", file=sys.stderr))

@@ -1,0 +1,74 @@
+"""Values of the benchmarks' options, checked before anything runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+
+def at_least_one(text: str) -> int:
+    """Read a whole number of at least 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text}")
+    return value
+
+
+def portion(text: str) -> float:
+    """Read a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not {text}")
+    return value
+
+
+def folder(text: str) -> Path:
+    """Read the path of a directory that exists."""
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no directory {text}")
+    return path
+
+
+def numbers(text: str) -> list[float]:
+    """Read numbers of at least 0, separated by commas."""
+    try:
+        values = [float(one) for one in text.split(",")]
+    except ValueError:
+        values = [-1.0]
+    if not all(0 <= value < 100 for value in values):
+        raise argparse.ArgumentTypeError(f"must be numbers from 0 to 100, separated by commas, not {text}")
+    return values
+
+
+def names_of(known: tuple[str, ...]) -> Callable[[str], list[str]]:
+    """Return a reader of names, separated by commas."""
+
+    def read(text: str) -> list[str]:
+        names = text.split(",")
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(
+                f"there is no {unknown[0] or '(empty name)'}; known are {', '.join(known)}"
+            )
+        return names
+
+    return read
+
+
+REGIONS = names_of(("AWT", "CAN", "NSW", "NZ", "SA", "SWI"))
+
+
+def check_files(parser: argparse.ArgumentParser, data: Path, regions: list[str]) -> None:
+    """End the program with one line where the files of a region are missing."""
+    for region in regions:
+        name = f"{region}train_po.rds"
+        if not (data / name).is_file():
+            parser.error(f"argument --data: {data} has no {name}")
