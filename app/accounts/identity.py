@@ -78,15 +78,21 @@ def own_session() -> Session:
     return cast("Session", session._get_current_object())  # type: ignore[attr-defined]  # werkzeug's LocalProxy
 
 
-def sign_in(user: User) -> None:
+def sign_in(user: User, epoch: int) -> None:
     """Begin a session of a person, with a new id.
+
+    Parameters
+    ----------
+    user : User
+    epoch : int
+        That which belonged to what the person has proved. Where it is not the present one, the session is worthless.
 
     Raises
     ------
     Unavailable
         It cannot be stored.
     """
-    person = Visitor(user.id, user.email, user.role, user.epoch)
+    person = Visitor(user.id, user.email, user.role, epoch)
     own = own_session()
     own.begin()
     login_user(person)

@@ -53,7 +53,8 @@ def change_password(present: str, new: str) -> None:
     user_id, password_hash = user.id, passwords.hash_of(new)
     users.store_password(user_id, password_hash)
     db.session.commit()
-    identity.sign_in(_reload(user_id))
+    user = _reload(user_id)
+    identity.sign_in(user, user.epoch)
 
 
 def begin_second_factor(password: str) -> tuple[str, str, str]:
