@@ -7,7 +7,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from app.accounts import service
 from app.accounts.forms import field, messages, page, see, wait_text
-from app.errors import ValidationFailed
+from app.errors import Conflict, ValidationFailed
 from app.web.faces import keep_all_private
 
 pages = Blueprint("account", __name__)
@@ -48,6 +48,8 @@ def change_password() -> Response:
         return _account(422, {"again": "The two passwords differ."})
     try:
         service.change_password(field("present"), new)
+    except Conflict as error:
+        return _account(error.status, error=error.detail)
     except (ValidationFailed, TooManyRequests) as error:
         return _refused(error)
     return see("/account?done=password")

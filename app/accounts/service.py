@@ -47,14 +47,16 @@ def change_password(present: str, new: str) -> None:
         The present password is wrong, or the new one is refused.
     TooManyRequests
         There were too many attempts.
+    Conflict
+        Another request has changed the password meanwhile.
     """
-    user = _confirmed(present, "present")
+    user, verified = _confirmed(present, "present")
     users.check_password(new, user.email, "new")
-    user_id, password_hash = user.id, passwords.hash_of(new)
-    users.store_password(user_id, password_hash)
+    user_id = user.id
+    db.session.rollback()
+    epoch = users.store_password(user_id, passwords.hash_of(new), verified)
     db.session.commit()
-    user = _reload(user_id)
-    identity.sign_in(user, user.epoch)
+    identity.sign_in(_reload(user_id), epoch)
 
 
 def begin_second_factor(password: str) -> tuple[str, str, str]:
@@ -69,7 +71,7 @@ def begin_second_factor(password: str) -> tuple[str, str, str]:
     picture : str
         Address of the QR code.
     """
-    user = _confirmed(password, "password")
+    user, _ = _confirmed(password, "password")
     secret, setup = second_factor.new_setup(user.id)
     return secret, setup, second_factor.picture_of(secret, user.email)
 
@@ -117,7 +119,7 @@ def remove_second_factor(password: str) -> None:
     ValidationFailed
         The password is wrong.
     """
-    user = _confirmed(password, "remove")
+    user, _ = _confirmed(password, "remove")
     second_factor.turn_off(user.id)
     log.info("account %s: second factor turned off", user.id)
 
@@ -130,7 +132,7 @@ def renew_recovery_codes(password: str) -> list[str]:
     ValidationFailed
         The password is wrong, or there is no second factor.
     """
-    user = _confirmed(password, "renew")
+    user, _ = _confirmed(password, "renew")
     if user.totp_secret is None:
         raise ValidationFailed([("/renew", "belongs to an account with a second factor")])
     log.info("account %s: new recovery codes", user.id)
@@ -161,13 +163,13 @@ def _reload(user_id: str) -> User:
     return user
 
 
-def _confirmed(password: str, field: str) -> User:
-    """Return the person who is signed in, once their password has confirmed it."""
+def _confirmed(password: str, field: str) -> tuple[User, str]:
+    """Return the person who is signed in, once their password has confirmed it, and the hash of that password."""
     user = _own()
     attempts.count_password(user.id)
     stored = user.password_hash
     db.session.rollback()
-    if not passwords.matches(stored, password):
+    if not passwords.matches(stored, password) or stored is None:
         log.info("account %s: a change was refused, the password was wrong", user.id)
         raise ValidationFailed([(f"/{field}", _WRONG_PASSWORD)])
-    return user
+    return user, stored

@@ -139,6 +139,23 @@ def test_links_expire_and_a_new_one_replaces_the_earlier(production, browser):
     assert browser.post(f"/account/password/{second}", data={"password": NEW, "again": NEW}).status_code == 404
 
 
+def change_password(browser):
+    return browser.post("/account/password", data={"present": PASSWORD, "new": NEW, "again": NEW})
+
+
+@pytest.mark.parametrize(
+    "act", [change_password, lambda browser: browser.post("/account/sessions/end")], ids=["password", "sessions"]
+)
+def test_a_new_password_and_the_end_of_all_sessions_end_links_too(production, browser, act):
+    with production.app_context():
+        token = links.create(users.get(EDITOR), timedelta(hours=1))
+        other = links.create(users.get("viewer@example.org"), timedelta(hours=1))
+    browser.sign_in(EDITOR)
+    assert act(browser).status_code == 303
+    assert browser.post(f"/account/password/{token}", data={"password": NEW, "again": NEW}).status_code == 404
+    assert browser.get(f"/account/password/{other}").status_code == 200
+
+
 @pytest.mark.parametrize("token", ["x", "a" * 100, "%00", "..", "ä"])
 def test_a_guessed_token_leads_nowhere(browser, token):
     assert browser.get(f"/account/password/{token}").status_code == 404

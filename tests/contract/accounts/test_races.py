@@ -81,3 +81,35 @@ def test_an_account_that_is_disabled_meanwhile_gives_no_session(production, brow
     meanwhile(monkeypatch, passwords, "matches", disable)
     assert browser.sign_in(EDITOR, PASSWORD).status_code == 422
     assert not browser.signed_in()
+
+
+def change(browser, new):
+    return browser.post("/account/password", data={"present": PASSWORD, "new": new, "again": new})
+
+
+def test_of_two_simultaneous_changes_of_the_password_one_succeeds(production, monkeypatch):
+    first, second = production.test_client(), production.test_client()
+    for browser in (first, second):
+        browser.sign_in(EDITOR)
+    told = []
+    meanwhile(monkeypatch, passwords, "hash_of", lambda: told.append(change(second, NEW)))
+    lost = change(first, "another lantern sixty moss")
+    assert (told[0].status_code, lost.status_code) == (303, 409)
+    assert "The password was changed at the same time. Sign in again." in lost.text
+    assert (first.signed_in(), second.signed_in()) == (False, True)
+    assert production.test_client().sign_in(EDITOR, NEW).status_code == 303
+
+
+def test_a_reset_during_a_change_of_the_password_wins(production, browser, reset, monkeypatch):
+    browser.sign_in(EDITOR)
+    meanwhile(monkeypatch, passwords, "matches", reset)
+    assert change(browser, "another lantern sixty moss").status_code == 409
+    assert not browser.signed_in()
+    assert production.test_client().sign_in(EDITOR, NEW).status_code == 303
+
+
+def test_a_reset_after_a_change_of_the_password_ends_its_session(production, browser, reset, monkeypatch):
+    browser.sign_in(EDITOR)
+    meanwhile(monkeypatch, identity, "sign_in", reset, before=True)
+    change(browser, "another lantern sixty moss")
+    assert not browser.signed_in()
