@@ -6,14 +6,12 @@ import logging
 import time
 
 from flask import current_app, request
-from sqlalchemy import delete, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import update
 
-from app.accounts import attempts, identity, passwords, second_factor, users
-from app.accounts.sessions import ABSOLUTE, ID
-from app.accounts.tables import EndedSession, User
+from app.accounts import attempts, ended, identity, passwords, second_factor, users
+from app.accounts.sessions import ID
+from app.accounts.tables import User
 from app.database.db import db
-from app.database.types import now
 from app.errors import SignInNeeded, ValidationFailed
 
 log = logging.getLogger(__name__)
@@ -60,7 +58,7 @@ def with_password(email: str, password: str) -> bool:
     if user.totp_secret is None:
         _finish(user, epoch)
         return True
-    identity.own_session().begin(**{_PENDING: [user.id, epoch, int(time.time())]})
+    identity.begin_session(**{_PENDING: [user.id, epoch, int(time.time())]})
     return False
 
 
@@ -104,22 +102,18 @@ def sign_out() -> None:
     own.modified = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
     if session_id is None:
         return
-    moment = now()
-    db.session.execute(delete(EndedSession).where(EndedSession.expires_at < moment))
-    db.session.add(EndedSession(id=session_id, expires_at=moment + ABSOLUTE))
-    try:
-        db.session.commit()
-    except IntegrityError:
-        # the button was pressed twice
-        db.session.rollback()
+    ended.remember(session_id)
     if person is not None:
         log.info("account %s signed out", person.id)
 
 
 def _pending() -> tuple[User, int] | None:
     """Return the person whose password was right a moment ago, and the epoch of that password."""
-    pending = identity.own_session().get(_PENDING)
+    own = identity.own_session()
+    pending = own.get(_PENDING)
     if not isinstance(pending, list) or len(pending) != 3 or time.time() - pending[2] > _PENDING_S:
+        return None
+    if ended.has_ended(own[ID]):
         return None
     user = _of_epoch(pending[0], pending[1])
     return (user, pending[1]) if user is not None else None

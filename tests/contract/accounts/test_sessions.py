@@ -6,8 +6,9 @@ import time
 
 import pytest
 from itsdangerous import URLSafeTimedSerializer
+from limits import parse
 
-from app.accounts import users
+from app.accounts import attempts, users
 from app.accounts.sessions import ABSOLUTE, IDLE
 from tests.contract.accounts.conftest import PASSWORD
 
@@ -46,6 +47,21 @@ def test_signing_in_renews_the_session(production, editor):
     thief = production.test_client()
     thief.set_session(planted)
     assert not thief.signed_in()
+
+
+def test_signing_in_again_ends_the_earlier_session(production, editor):
+    thief = copy_of(production, editor)
+    assert editor.sign_in("viewer@example.org").status_code == 303
+    assert editor.signed_in()
+    assert not thief.signed_in()
+
+
+def test_guesses_of_the_password_with_a_session_are_limited_by_the_hour(editor, monkeypatch):
+    monkeypatch.setattr(attempts, "BY_CLIENT", parse("1000 per 5 minute"))
+    statuses = [
+        editor.post("/account/second-factor", data={"password": "wrong wrong wrong"}).status_code for _ in range(31)
+    ]
+    assert statuses == [422] * 30 + [429]
 
 
 def test_a_copy_of_the_cookie_is_worthless_after_signing_out(production, editor):
