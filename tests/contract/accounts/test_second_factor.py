@@ -157,6 +157,66 @@ def test_a_setup_belongs_to_one_person_and_ends(production, browser, monkeypatch
         assert db.session.scalars(select(User.totp_secret)).all() == [None] * 3
 
 
+def begin(browser):
+    page = browser.post("/account/second-factor", data={"password": PASSWORD})
+    return secret_of(page), setup_of(page)
+
+
+def confirm(browser, secret, setup, steps=0):
+    return browser.post("/account/second-factor/confirm", data={"setup": setup, "code": code_of(secret, steps)})
+
+
+def test_a_setup_is_used_once(production, browser):
+    browser.sign_in(EDITOR)
+    first, second = begin(browser), begin(browser)
+    assert confirm(browser, *first, steps=-1).status_code == 200
+    for setup in (first, second):
+        again = confirm(browser, *setup)
+        assert (again.status_code, "has expired" in again.text) == (422, True)
+    assert browser.post("/account/second-factor", data={"password": PASSWORD}).status_code == 422
+    browser.post("/account/second-factor/remove", data={"remove": PASSWORD})
+    assert confirm(browser, *second).status_code == 422
+    with production.app_context():
+        assert users.get(EDITOR).totp_secret is None
+
+
+def test_a_new_password_ends_a_setup(production, browser):
+    browser.sign_in(EDITOR)
+    setup = begin(browser)
+    new = "umbrella quartz seven lilac"
+    browser.post("/account/password", data={"present": PASSWORD, "new": new, "again": new})
+    assert confirm(browser, *setup).status_code == 422
+    with production.app_context():
+        assert users.get(EDITOR).totp_secret is None
+
+
+def test_of_two_simultaneous_setups_one_is_turned_on(production):
+    browsers = [production.test_client() for _ in range(2)]
+    for browser in browsers:
+        browser.sign_in(EDITOR)
+    setups = [begin(browser) for browser in browsers]
+    together, statuses = threading.Barrier(2), []
+
+    def use(browser, setup):
+        together.wait()
+        statuses.append(confirm(browser, *setup).status_code)
+
+    threads = [threading.Thread(target=use, args=pair) for pair in zip(browsers, setups, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses.count(200) == 1
+
+
+def test_turning_the_second_factor_on_ends_other_sessions(production, browser):
+    other = production.test_client()
+    for one in (browser, other):
+        one.sign_in(EDITOR)
+    assert confirm(browser, *begin(browser)).status_code == 200
+    assert (browser.signed_in(), other.signed_in()) == (True, False)
+
+
 def test_the_code_comes_after_the_password_only(browser):
     assert browser.get("/login/code").location == "/login?next=%2F"
     assert browser.post("/login/code", data={"code": "123456"}).location == "/login?next=%2F"
