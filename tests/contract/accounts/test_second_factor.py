@@ -112,8 +112,9 @@ def test_guesses_are_limited(production, protected):
     _, secret, codes = protected
     browser = half_signed_in(production)
     # one attempt was the confirmation of the setup
-    statuses = [browser.post("/login/code", data={"code": f"{number:06}"}).status_code for number in range(5)]
-    assert statuses == [422] * 4 + [429]
+    answers = [browser.post("/login/code", data={"code": f"{number:06}"}) for number in range(5)]
+    assert [answer.status_code for answer in answers] == [422] * 4 + [429]
+    assert "Wait 5 minutes" in answers[-1].text
     for code in (code_of(secret), codes[0]):
         refused = browser.post("/login/code", data={"code": code})
         assert refused.status_code == 429
@@ -178,6 +179,17 @@ def test_a_setup_is_used_once(production, browser):
     assert confirm(browser, *second).status_code == 422
     with production.app_context():
         assert users.get(EDITOR).totp_secret is None
+
+
+def test_a_setup_keeps_its_key_while_attempts_are_limited(browser):
+    browser.sign_in(EDITOR)
+    secret, setup = begin(browser)
+    answers = [
+        browser.post("/account/second-factor/confirm", data={"setup": setup, "code": "000000"}) for _ in range(6)
+    ]
+    assert [answer.status_code for answer in answers] == [422] * 5 + [429]
+    assert (secret_of(answers[-1]), setup_of(answers[-1])) == (secret, setup)
+    assert "Wait 5 minutes" in answers[-1].text
 
 
 def test_a_new_password_ends_a_setup(production, browser):
