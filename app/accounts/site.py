@@ -25,7 +25,12 @@ def of_request(settings: Settings, root: str) -> str:
     """
     if settings.environment == "development":
         return root
-    return configured(settings) or f"https://{_host(root)}"
+    return configured(settings) or (f"https://{_host(root)}" if settings.allowed_hosts else local(settings))
+
+
+def local(settings: Settings) -> str:
+    """Return the address of the site for this machine, where no name is set."""
+    return f"http://127.0.0.1:{settings.port}"
 
 
 def _host(root: str) -> str:

@@ -197,6 +197,7 @@ def _change(user: User, role: Role, disabled: bool) -> None:
     user.role, user.disabled = role, disabled
     if disabled:
         user.epoch += 1
+        _revoke_links(user.id)
     db.session.commit()
 
 

@@ -157,6 +157,14 @@ def test_whoever_asks_for_a_link_does_not_revoke_that_of_an_operator(production,
     assert browser.get(paths[1]).status_code == 200
 
 
+def test_a_disabled_account_has_no_link_after_it_is_enabled_again(production, browser):
+    with production.app_context():
+        token = links.create(users.get(EDITOR), links.INVITATION)
+        users.set_disabled(EDITOR, True)
+        users.set_disabled(EDITOR, False)
+    assert browser.get(f"/account/password/{token}").status_code == 404
+
+
 def test_a_message_that_is_not_sent_leaves_the_earlier_link(production, browser, sent, monkeypatch):
     ask(production, EDITOR)
     wait(production)
@@ -178,7 +186,7 @@ def test_a_message_that_is_not_sent_leaves_the_earlier_link(production, browser,
         (("eco.example.org", "localhost"), "localhost:1", "https://eco.example.org"),
         ((".example.org", "eco.example.org"), "x.example.org", "https://eco.example.org"),
         ((".example.org",), "x.example.org:4444", "https://x.example.org"),
-        ((), "localhost:5000", "https://localhost"),
+        ((), "localhost:5555", "http://127.0.0.1:8000"),
     ],
 )
 def test_the_address_of_a_link_comes_from_the_settings(tmp_path, sent, allowed, host, site):

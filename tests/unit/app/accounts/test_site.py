@@ -13,7 +13,8 @@ from app.config.settings import Settings
     [
         ("development", ("eco.example.org",), "http://127.0.0.1:5000", "http://127.0.0.1:5000"),
         ("production", ("eco.example.org",), "http://127.0.0.1:5000", "https://eco.example.org"),
-        ("production", (), "http://[::1]:5000", "https://[::1]"),
+        ("production", (), "http://[::1]:5555", "http://127.0.0.1:8000"),
+        ("production", (".0.1",), "http://[::1]:5555", "https://[::1]"),
         ("production", (".example.org",), "http://b.example.org:1", "https://b.example.org"),
     ],
 )
