@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from werkzeug.exceptions import TooManyRequests
 
 from app.accounts import service
 from app.accounts.forms import field, messages, page, see, wait_text
-from app.errors import ValidationFailed
+from app.accounts.identity import own_session
+from app.errors import Conflict, ValidationFailed
 from app.web.faces import keep_all_private
 
 pages = Blueprint("account", __name__)
 _ACCOUNT, _SETUP, _CODES = "accounts/account.html", "accounts/setup.html", "accounts/codes.html"
+_TOLD = "told"
 _DONE = {
     "password": "Your password is changed. All other sessions have ended.",
     "removed": "The second factor is turned off.",
@@ -22,8 +24,10 @@ keep_all_private(pages)
 
 @pages.get("/account")
 def overview() -> Response:
-    """Show the account."""
-    return _account(done=_DONE.get(request.args.get("done", ""), ""))
+    """Show the account, and once what was done a moment ago."""
+    own = own_session()
+    done = own.pop(_TOLD) if _TOLD in own else ""
+    return _account(done=_DONE.get(done, ""))
 
 
 def _account(status: int = 200, errors: dict[str, str] | None = None, done: str = "", error: str = "") -> Response:
@@ -31,7 +35,17 @@ def _account(status: int = 200, errors: dict[str, str] | None = None, done: str 
 
     Template context: ``account`` AccountDetail, ``errors`` messages by field, ``done`` and ``error`` sentences or "".
     """
-    return page(_ACCOUNT, status, account=service.detail(), errors=errors or {}, done=done, error=error)
+    account, errors = service.detail(), errors or {}
+    if account.has_second_factor:
+        # the form that begins a set-up is not on the page
+        error = error or errors.get("password", "")
+    return page(_ACCOUNT, status, account=account, errors=errors, done=done, error=error)
+
+
+def _done(what: str) -> Response:
+    """Return to the account, which says once what was done: an address would say it to whoever follows it."""
+    own_session()[_TOLD] = what
+    return see("/account")
 
 
 def _refused(error: ValidationFailed | TooManyRequests) -> Response:
@@ -48,9 +62,11 @@ def change_password() -> Response:
         return _account(422, {"again": "The two passwords differ."})
     try:
         service.change_password(field("present"), new)
+    except Conflict as error:
+        return _account(error.status, error=error.detail)
     except (ValidationFailed, TooManyRequests) as error:
         return _refused(error)
-    return see("/account?done=password")
+    return _done("password")
 
 
 @pages.post("/account/second-factor")
@@ -72,14 +88,20 @@ def confirm_second_factor() -> Response:
     setup = field("setup")
     try:
         return page(_CODES, codes=service.confirm_second_factor(setup, field("code")))
-    except TooManyRequests as error:
-        return _refused(error)
+    except TooManyRequests:
+        return _setup(setup, 429, wait_text())
     except ValidationFailed as error:
         told = messages(error.errors)
-        if "code" not in told:
-            return _refused(error)
+        return _setup(setup, error.status, told["code"]) if "code" in told else _refused(error)
+
+
+def _setup(setup: str, status: int, error: str) -> Response:
+    """Return the page of a setup that goes on, with its key."""
+    try:
         secret, picture = service.shown_setup(setup)
-        return page(_SETUP, error.status, secret=secret, setup=setup, picture=picture, error=told["code"])
+    except ValidationFailed as expired:
+        return _refused(expired)
+    return page(_SETUP, status, secret=secret, setup=setup, picture=picture, error=error)
 
 
 @pages.post("/account/second-factor/remove")
@@ -89,7 +111,7 @@ def remove_second_factor() -> Response:
         service.remove_second_factor(field("remove"))
     except (ValidationFailed, TooManyRequests) as error:
         return _refused(error)
-    return see("/account?done=removed")
+    return _done("removed")
 
 
 @pages.post("/account/recovery-codes")

@@ -10,7 +10,8 @@ from limits import RateLimitItem, parse, parse_many
 from app.components import component
 from app.limits.limiter import OneLimit, client_of
 
-#: Sign-ins, successful or not. Those of an address that has no account count in the same way.
+#: Sign-ins, successful or not. Those of an address that has no account count in the same way. The same limits hold for
+#: the present password of a person who is signed in, whose session somebody may have stolen.
 BY_CLIENT = parse("20 per 5 minute")
 BY_ACCOUNT = parse("30 per hour")
 #: Second factors. Whoever tries one knows the password.
@@ -49,7 +50,8 @@ def count_password(user_id: str) -> None:
     ------
     TooManyRequests
     """
-    _count(BY_CLIENT, "password", user_id)
+    for item in (BY_CLIENT, BY_ACCOUNT):
+        _count(item, "password", user_id)
 
 
 def count_link(account: str) -> None:

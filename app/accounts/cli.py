@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 
 from app.accounts import links, users
 from app.accounts.roles import ROLES, Role
+from app.accounts.site import configured, local
 from app.commands import OneLineCommand, UsageError
 from app.config.settings import Settings
 from app.errors import AppError
@@ -106,7 +107,4 @@ def _site(given: str | None) -> str:
             raise UsageError("--site: expected the address of the site, such as https://eco.example.org")
         return site
     settings: Settings = current_app.config["SETTINGS"]
-    names = [host for host in settings.allowed_hosts if not host.startswith(".")]
-    if settings.environment == "development" or not names:
-        return f"http://127.0.0.1:{settings.port}"
-    return f"https://{names[0]}"
+    return configured(settings) or local(settings)

@@ -10,7 +10,9 @@ from flask import Response, g
 from app.web.faces import Reply, render
 from app.web.input_validation import pointer_parts, read_form
 
-WAIT = "Too many attempts. Wait {minutes}, and try again."
+WAIT = "Too many attempts. Wait {time}, and try again."
+# Longer waits are told in hours.
+_MOST_MINUTES = 90
 
 
 def field(name: str) -> str:
@@ -39,4 +41,6 @@ def wait_text() -> str:
     usage = g.get("rate_limit")
     seconds = usage.ends - time.monotonic() if usage is not None else 60
     minutes = max(1, math.ceil(seconds / 60))
-    return WAIT.format(minutes=f"{minutes} minutes" if minutes > 1 else "a minute")
+    if minutes > _MOST_MINUTES:
+        return WAIT.format(time=f"{math.ceil(minutes / 60)} hours")
+    return WAIT.format(time=f"{minutes} minutes" if minutes > 1 else "a minute")

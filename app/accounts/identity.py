@@ -11,6 +11,7 @@ from flask_login import LoginManager, current_user, login_user
 from sqlalchemy import exists, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.accounts import ended
 from app.accounts.next_page import page_of_request
 from app.accounts.roles import Role, includes
 from app.accounts.sessions import ID, Session
@@ -78,20 +79,40 @@ def own_session() -> Session:
     return cast("Session", session._get_current_object())  # type: ignore[attr-defined]  # werkzeug's LocalProxy
 
 
-def sign_in(user: User) -> None:
+def sign_in(user: User, epoch: int) -> None:
     """Begin a session of a person, with a new id.
+
+    Parameters
+    ----------
+    user : User
+    epoch : int
+        That which belonged to what the person has proved. Where it is not the present one, the session is worthless.
 
     Raises
     ------
     Unavailable
         It cannot be stored.
     """
-    person = Visitor(user.id, user.email, user.role, user.epoch)
-    own = own_session()
-    own.begin()
+    person = Visitor(user.id, user.email, user.role, epoch)
+    begin_session()
     login_user(person)
     # a hash of the client's address, for the protection that is off
-    own.pop("_id", None)
+    own_session().pop("_id", None)
+
+
+def begin_session(**content: object) -> None:
+    """Begin a session, and end the one that the request came with.
+
+    Raises
+    ------
+    Unavailable
+        It cannot be stored.
+    """
+    own = own_session()
+    earlier = own.get(ID) or own.lost_id
+    own.begin(**content)
+    if earlier is not None:
+        ended.remember(earlier)
 
 
 @_manager.user_loader  # type: ignore[untyped-decorator, unused-ignore]  # Flask-Login has no types

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from app.accounts import passwords, users
 from app.accounts.delivery import Messenger
 from app.accounts.sealing import hash_of_token, new_token
-from app.accounts.tables import OneTimeLink, User
+from app.accounts.tables import OneTimeLink, Origin, User
 from app.components import component
 from app.database.db import db
 from app.database.types import now
@@ -25,15 +25,41 @@ _GONE = "This link was used, has expired, or is not complete. Ask for a new one.
 
 
 def create(user: User, life: timedelta) -> str:
-    """Return the token of a new link that sets the password of a person. Earlier links stop working."""
+    """Return the token of a new link of an operator that sets the password of a person.
+
+    Earlier links of operators stop working.
+    """
+    token = _store(user, life, "operator")
+    _replace_earlier(token, user.id, "operator")
+    return token
+
+
+def _store(user: User, life: timedelta, origin: Origin) -> str:
     token = new_token()
-    db.session.execute(delete(OneTimeLink).where(or_(OneTimeLink.user_id == user.id, OneTimeLink.expires_at < now())))
-    db.session.add(
-        OneTimeLink(token_hash=hash_of_token(token), user_id=user.id, purpose="password", expires_at=now() + life)
-    )
+    row = OneTimeLink(token_hash=hash_of_token(token), user_id=user.id, purpose="password", origin=origin)
+    row.expires_at = now() + life
+    db.session.execute(delete(OneTimeLink).where(OneTimeLink.expires_at < now()))
+    db.session.add(row)
     db.session.commit()
     log.info("account %s: a link to set the password was made", user.id)
     return token
+
+
+def _replace_earlier(token: str, user_id: str, origin: Origin) -> None:
+    """Revoke the links of a person that were made before another one of the same origin."""
+    own = hash_of_token(token)
+    made_at = select(OneTimeLink.created_at).where(OneTimeLink.token_hash == own).scalar_subquery()
+    db.session.execute(
+        delete(OneTimeLink)
+        .where(
+            OneTimeLink.user_id == user_id,
+            OneTimeLink.origin == origin,
+            OneTimeLink.token_hash != own,
+            OneTimeLink.created_at <= made_at,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
 
 
 def address_of(token: str, site: str) -> str:
@@ -42,17 +68,22 @@ def address_of(token: str, site: str) -> str:
 
 
 def send_reset(email: str, site: str) -> None:
-    """Send a link to the person with an address, where there is one who may sign in."""
+    """Send a link to the person with an address, where there is one who may sign in.
+
+    Anybody can ask for it, so links of operators stay as they are. Where it cannot be sent, earlier links stay too.
+    """
     user = users.find(email)
     if user is None or user.disabled:
         return
-    address = address_of(create(user, RESET), site)
+    user_id, token = user.id, _store(user, RESET, "visitor")
+    address = address_of(token, site)
     component(Messenger).send(
         user.email,
         "Set your EcoPredict password",
         "Somebody, probably you, asked to set a new password for EcoPredict.\n\nOpen this link within one hour and "
         f"choose a password:\n{address}\n\nIf it was not you, do nothing: your password stays as it is.\n",
     )
+    _replace_earlier(token, user_id, "visitor")
 
 
 def owner_of(token: str) -> User:

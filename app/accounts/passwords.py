@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import secrets
 import string
 import threading
@@ -27,6 +28,8 @@ _WAIT_S = 5.0
 _FEW_DIFFERENT = 5
 _LONGEST_PIECE = 6
 _ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop")
+_PRODUCT = "ecopredict"
+_BETWEEN_WORDS = re.compile(r"[\W\d_]+")
 _NOT_WORDS = string.digits + string.punctuation + string.whitespace
 
 
@@ -50,10 +53,10 @@ def problem_of(password: str, email: str) -> str | None:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         return "must not contain control characters"
     lowered, address = text.casefold(), email.casefold()
-    name = address.partition("@")[0]
-    if address and (address in lowered or lowered.strip(_NOT_WORDS) == name.strip(_NOT_WORDS)):
+    words = set(_words(lowered))
+    if address and (address in lowered or (words and words <= _names_in(address))):
         return "must not be your address"
-    if _is_common(lowered):
+    if words == {_PRODUCT} or _is_common(lowered):
         return "is too easy to guess: it is on the list of common passwords, or a simple variation of one"
     return None
 
@@ -115,12 +118,39 @@ def _is_common(text: str) -> bool:
     core = text.strip(_NOT_WORDS)
     if text in common or (len(core) > 2 and core in common) or len(set(text)) < _FEW_DIFFERENT:
         return True
+    words = [word for word in _words(text) if len(word) > 2]
+    if len(words) > 1 and (len(words) == 2 or len(set(words)) == 1) and common.issuperset(words):
+        return True
+    if any(_begins_with_repetition(way) for way in (text, text[::-1])):
+        return True
     piece = _repeated_piece(text)
     if piece is not None and (len(piece) <= _LONGEST_PIECE or piece in common):
         return True
     if any(text[:cut] in common and text[cut:] in common for cut in range(3, len(text) - 2)):
         return True
     return _is_row(text)
+
+
+def _words(text: str) -> list[str]:
+    """Return the groups of letters in a text: digits, signs and spaces make it no harder to guess."""
+    return [word for word in _BETWEEN_WORDS.split(text) if word]
+
+
+def _names_in(address: str) -> set[str]:
+    """Return the words of an address, and those before and after the sign joined."""
+    name, _, domain = address.partition("@")
+    return {*_words(address), "".join(_words(name)), "".join(_words(domain))}
+
+
+def _begins_with_repetition(text: str) -> bool:
+    """Return whether a short piece, at least three times, makes up two thirds of a text."""
+    for length in range(1, _LONGEST_PIECE + 1):
+        end = length
+        while end < len(text) and text[end] == text[end - length]:
+            end += 1
+        if end >= 3 * length and end >= len(text) * 2 / 3:
+            return True
+    return False
 
 
 def _repeated_piece(text: str) -> str | None:

@@ -27,6 +27,12 @@ def needed_for(endpoint: str) -> Needed:
     return NEEDS.get(endpoint, "admin")
 
 
+_BY_PROGRAM = (
+    "A program posts email and password to /login, keeps the cookie, and sends the header Origin with changes; "
+    "there are no keys for programs yet."
+)
+
+
 def init_app(app: Flask) -> None:
     """Check each request before its view."""
     app.before_request(_check)
@@ -66,7 +72,8 @@ def _ask_to_sign_in(error: SignInNeeded) -> Response:
     if face(for_error=True) == "page":
         query = urlencode({"next": page_of_request()})
         return Response(status=303, headers={"Location": f"/login?{query}"})
-    response = respond(error.status, error.detail, title=error.title)
+    detail = f"{error.detail} {_BY_PROGRAM}" if face(for_error=True) == "json" else error.detail
+    response = respond(error.status, detail, title=error.title)
     # a cookie has no scheme of its own in the registry of schemes
     response.headers["WWW-Authenticate"] = 'Session realm="EcoPredict"'
     return response

@@ -16,6 +16,7 @@ from app.accounts.sealing import Sealer, hash_of_token
 from app.accounts.tables import RecoveryCode, User
 from app.database.db import db
 from app.database.types import now
+from app.errors import ValidationFailed
 
 ISSUER = "EcoPredict"
 N_CODES = 10
@@ -29,19 +30,23 @@ _SPACES = re.compile(r"[\s-]+")
 _LONGEST_TYPED = 100
 # Steps of 30 seconds by which the clock of a telephone may differ.
 _TOLERANCE = 1
+_OLD_SETUP = "The setup has expired. Begin again."
 
 
-def new_setup(user_id: str) -> tuple[str, str]:
-    """Return a new secret, and the sealed text that stands for it in the form that confirms it."""
+def new_setup(user_id: str, epoch: int) -> tuple[str, str]:
+    """Return a new secret, and the sealed text that stands for it in the form that confirms it.
+
+    It ends with the epoch, which a new password raises, and so does the setup itself.
+    """
     secret = pyotp.random_base32()
-    return secret, _sealer("setup of a second factor").seal(f"{user_id} {secret}")
+    return secret, _sealer("setup of a second factor").seal(f"{user_id}:{epoch} {secret}")
 
 
-def secret_of_setup(user_id: str, sealed: str) -> str | None:
-    """Return the secret of a setup; None where it is another person's, forged or too old."""
+def secret_of_setup(user_id: str, epoch: int, sealed: str) -> str | None:
+    """Return the secret of a setup; None where it is another person's or epoch's, forged or too old."""
     text = _sealer("setup of a second factor").open(sealed, SETUP_S) or ""
     owner, _, secret = text.partition(" ")
-    return secret if secret and hmac.compare_digest(owner, user_id) else None
+    return secret if secret and hmac.compare_digest(owner, f"{user_id}:{epoch}") else None
 
 
 def picture_of(secret: str, email: str) -> str:
@@ -50,22 +55,38 @@ def picture_of(secret: str, email: str) -> str:
     return segno.make(address, micro=False).svg_data_uri(scale=4, dark="#000", light="#fff")
 
 
-def turn_on(user_id: str, secret: str, code: str) -> list[str] | None:
-    """Store a secret after a code has proved that its owner has it.
+def turn_on(user_id: str, epoch: int, secret: str, code: str) -> list[str] | None:
+    """Store a secret after a code has proved that its owner has it, and end all sessions of its owner.
 
     Returns
     -------
     list of str or None
-        New recovery codes; None where the code is wrong.
+        New recovery codes; None where the code is wrong. The next sessions have the epoch after the given one.
+
+    Raises
+    ------
+    ValidationFailed
+        There is a second factor, or the epoch is over.
     """
     step = _step_of(secret, _compact(code))
     if step is None:
         return None
     sealed = _sealer("second factor").seal(secret)
-    db.session.execute(update(User).where(User.id == user_id).values(totp_secret=sealed, totp_step=step))
+    is_open = (User.id == user_id, User.epoch == epoch, User.totp_secret.is_(None))
+    changes = {User.totp_secret: sealed, User.totp_step: step, User.epoch: User.epoch + 1}
+    statement = update(User).where(*is_open).values(changes)
+    result = db.session.execute(statement.execution_options(synchronize_session=False))
+    if not result.rowcount:  # type: ignore[attr-defined]  # of an UPDATE
+        db.session.rollback()
+        raise expired()
     codes = _replace_codes(user_id)
     db.session.commit()
     return codes
+
+
+def expired() -> ValidationFailed:
+    """Return the error of a setup that goes on no more."""
+    return ValidationFailed([("/password", _OLD_SETUP)], _OLD_SETUP)
 
 
 def turn_off(user_id: str) -> None:

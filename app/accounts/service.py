@@ -15,7 +15,7 @@ from app.errors import SignInNeeded, ValidationFailed
 log = logging.getLogger(__name__)
 _WRONG_PASSWORD = "this is not your password"  # noqa: S105
 _WRONG_CODE = "this is not the code that the application shows now"
-_OLD_SETUP = "The setup has expired. Begin again."
+_HAS_ONE = "There is a second factor. Turn it off first."
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,16 @@ def change_password(present: str, new: str) -> None:
         The present password is wrong, or the new one is refused.
     TooManyRequests
         There were too many attempts.
+    Conflict
+        Another request has changed the password meanwhile.
     """
-    user = _confirmed(present, "present")
+    user, verified = _confirmed(present, "present")
     users.check_password(new, user.email, "new")
-    user_id, password_hash = user.id, passwords.hash_of(new)
-    users.store_password(user_id, password_hash)
+    user_id = user.id
+    db.session.rollback()
+    epoch = users.store_password(user_id, passwords.hash_of(new), verified)
     db.session.commit()
-    identity.sign_in(_reload(user_id))
+    identity.sign_in(_reload(user_id), epoch)
 
 
 def begin_second_factor(password: str) -> tuple[str, str, str]:
@@ -67,9 +70,19 @@ def begin_second_factor(password: str) -> tuple[str, str, str]:
         A sealed text for the form that confirms the setup.
     picture : str
         Address of the QR code.
+
+    Raises
+    ------
+    ValidationFailed
+        The password is wrong, or there is a second factor.
+    TooManyRequests
+        There were too many attempts.
     """
-    user = _confirmed(password, "password")
-    secret, setup = second_factor.new_setup(user.id)
+    user, _ = _confirmed(password, "password")
+    if user.totp_secret is not None:
+        raise ValidationFailed([("/password", _HAS_ONE)], _HAS_ONE)
+    # the epoch of this session, which the new password of another request has ended
+    secret, setup = second_factor.new_setup(user.id, _person().epoch)
     return secret, setup, second_factor.picture_of(secret, user.email)
 
 
@@ -82,14 +95,14 @@ def shown_setup(setup: str) -> tuple[str, str]:
         The setup has expired.
     """
     user = _own()
-    secret = second_factor.secret_of_setup(user.id, setup)
-    if secret is None:
-        raise ValidationFailed([("/password", _OLD_SETUP)], _OLD_SETUP)
+    secret = second_factor.secret_of_setup(user.id, user.epoch, setup)
+    if secret is None or user.totp_secret is not None:
+        raise second_factor.expired()
     return secret, second_factor.picture_of(secret, user.email)
 
 
 def confirm_second_factor(setup: str, code: str) -> list[str]:
-    """Turn the second factor on, and return the recovery codes.
+    """Turn the second factor on, and return the recovery codes. All other sessions end.
 
     Raises
     ------
@@ -98,13 +111,14 @@ def confirm_second_factor(setup: str, code: str) -> list[str]:
     TooManyRequests
         There were too many attempts.
     """
-    user = _own()
-    attempts.count_code(user.id)
+    person = _person()
+    attempts.count_code(person.id)
     secret, _ = shown_setup(setup)
-    codes = second_factor.turn_on(user.id, secret, code)
+    codes = second_factor.turn_on(person.id, person.epoch, secret, code)
     if codes is None:
         raise ValidationFailed([("/code", _WRONG_CODE)])
-    log.info("account %s: second factor turned on", user.id)
+    identity.sign_in(_reload(person.id), person.epoch + 1)
+    log.info("account %s: second factor turned on, all other sessions ended", person.id)
     return codes
 
 
@@ -116,7 +130,7 @@ def remove_second_factor(password: str) -> None:
     ValidationFailed
         The password is wrong.
     """
-    user = _confirmed(password, "remove")
+    user, _ = _confirmed(password, "remove")
     second_factor.turn_off(user.id)
     log.info("account %s: second factor turned off", user.id)
 
@@ -129,7 +143,7 @@ def renew_recovery_codes(password: str) -> list[str]:
     ValidationFailed
         The password is wrong, or there is no second factor.
     """
-    user = _confirmed(password, "renew")
+    user, _ = _confirmed(password, "renew")
     if user.totp_secret is None:
         raise ValidationFailed([("/renew", "belongs to an account with a second factor")])
     log.info("account %s: new recovery codes", user.id)
@@ -160,13 +174,13 @@ def _reload(user_id: str) -> User:
     return user
 
 
-def _confirmed(password: str, field: str) -> User:
-    """Return the person who is signed in, once their password has confirmed it."""
+def _confirmed(password: str, field: str) -> tuple[User, str]:
+    """Return the person who is signed in, once their password has confirmed it, and the hash of that password."""
     user = _own()
     attempts.count_password(user.id)
     stored = user.password_hash
     db.session.rollback()
-    if not passwords.matches(stored, password):
+    if not passwords.matches(stored, password) or stored is None:
         log.info("account %s: a change was refused, the password was wrong", user.id)
         raise ValidationFailed([(f"/{field}", _WRONG_PASSWORD)])
-    return user
+    return user, stored

@@ -68,6 +68,16 @@ class Session(SecureCookieSession):
         self.clear()
 
 
+class _Entries(SecureCookieSessionInterface):
+    """Signs what Redis keeps. With the salt of cookies, whoever reads an entry would have a cookie."""
+
+    salt = "ecopredict session entry"
+    digest_method = staticmethod(hashlib.sha256)
+
+
+_entries = _Entries()
+
+
 class Sessions(SecureCookieSessionInterface):
     """Flask's interface of sessions.
 
@@ -89,7 +99,7 @@ class Sessions(SecureCookieSessionInterface):
         text = request.cookies.get(self.get_cookie_name(app))
         if not text or request.path.startswith(QUIET):
             return Session()
-        content = self._read(app, text)
+        content = _read(_serializer(self, app), text)
         if content is None or not isinstance(content.get(ID), str):
             return Session()
         session_id = content[ID]
@@ -153,7 +163,7 @@ class Sessions(SecureCookieSessionInterface):
         if store is None:
             return
         # An entry that somebody else wrote has no signature.
-        content = self._serializer().dumps(dict(session)).encode()
+        content = _serializer(_entries).dumps(dict(session)).encode()
 
         def write() -> bool:
             # the client of a cluster has no transactions
@@ -168,21 +178,14 @@ class Sessions(SecureCookieSessionInterface):
 
     def _sign(self, app: Flask, session: Session) -> str:
         content = dict(session) if self._store is None else {ID: session[ID]}
-        return str(self._serializer(app).dumps(content))
-
-    def _read(self, app: Flask, text: str | bytes) -> dict[str, Any] | None:
-        try:
-            content = self._serializer(app).loads(text, max_age=int(ABSOLUTE.total_seconds()))
-        except (BadSignature, ValueError):
-            return None
-        return content if isinstance(content, dict) else None
+        return str(_serializer(self, app).dumps(content))
 
     def _fetch(self, app: Flask, session_id: str) -> dict[str, Any] | None:
         """Return the content of a session in Redis, or None where it has none with a valid signature."""
         store = self._store
         assert store is not None  # noqa: S101
         entry = store.ask(lambda: store.client().getrange(_PREFIX + session_id, 0, _LONGEST))
-        content = self._read(app, entry) if isinstance(entry, bytes) and entry else None
+        content = _read(_serializer(_entries, app), entry) if isinstance(entry, bytes) and entry else None
         return content if content is not None and content.get(ID) == session_id else None
 
     def _delete(self, session_id: str) -> None:
@@ -193,8 +196,17 @@ class Sessions(SecureCookieSessionInterface):
             except RedisUnavailable:
                 return
 
-    def _serializer(self, app: Flask | None = None) -> Any:
-        return self.get_signing_serializer(app or current_app)
+
+def _serializer(interface: SecureCookieSessionInterface, app: Flask | None = None) -> Any:
+    return interface.get_signing_serializer(app or current_app)
+
+
+def _read(serializer: Any, text: str | bytes) -> dict[str, Any] | None:
+    try:
+        content = serializer.loads(text, max_age=int(ABSOLUTE.total_seconds()))
+    except (BadSignature, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _is_current(content: dict[str, Any], moment: float) -> bool:

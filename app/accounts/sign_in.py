@@ -6,14 +6,12 @@ import logging
 import time
 
 from flask import current_app, request
-from sqlalchemy import delete, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import update
 
-from app.accounts import attempts, identity, passwords, second_factor, users
-from app.accounts.sessions import ABSOLUTE, ID
-from app.accounts.tables import EndedSession, User
+from app.accounts import attempts, ended, identity, passwords, second_factor, users
+from app.accounts.sessions import ID
+from app.accounts.tables import User
 from app.database.db import db
-from app.database.types import now
 from app.errors import SignInNeeded, ValidationFailed
 
 log = logging.getLogger(__name__)
@@ -42,11 +40,14 @@ def with_password(email: str, password: str) -> bool:
     """
     attempts.count_sign_in(email)
     user = users.find(email)
+    user_id, epoch = (user.id, user.epoch) if user is not None else (None, 0)
     stored = user.password_hash if user is not None and not user.disabled else None
-    # no transaction waits for the hash
+    # no transaction waits for the hash; the password may be changed meanwhile, so nothing is read again but to compare
     db.session.rollback()
-    if not passwords.matches(stored, password) or user is None or stored is None:
-        log.info("a sign-in was refused%s", f" (account {user.id})" if user is not None else "")
+    is_right = passwords.matches(stored, password)
+    user = _of_epoch(user_id, epoch) if is_right else None
+    if user is None or stored is None:
+        log.info("a sign-in was refused%s", f" (account {user_id})" if user_id is not None else "")
         raise ValidationFailed([("/email", REFUSED)], REFUSED)
     if passwords.is_outdated(stored):
         renewed = passwords.hash_of(password)
@@ -55,15 +56,15 @@ def with_password(email: str, password: str) -> bool:
         )
         db.session.commit()
     if user.totp_secret is None:
-        _finish(user)
+        _finish(user, epoch)
         return True
-    identity.own_session().begin(**{_PENDING: [user.id, user.epoch, int(time.time())]})
+    identity.begin_session(**{_PENDING: [user.id, epoch, int(time.time())]})
     return False
 
 
 def is_pending() -> bool:
     """Return whether the password was right and the code is missing."""
-    return _pending_user() is not None
+    return _pending() is not None
 
 
 def with_code(code: str) -> None:
@@ -78,14 +79,18 @@ def with_code(code: str) -> None:
     TooManyRequests
         There were too many attempts.
     """
-    user = _pending_user()
-    if user is None:
+    pending = _pending()
+    if pending is None:
         raise SignInNeeded("Sign in again.")
+    user, epoch = pending
     attempts.count_code(user.id)
     if not second_factor.accept(user, code):
         log.info("a second factor was refused (account %s)", user.id)
         raise ValidationFailed([("/code", WRONG_CODE)], WRONG_CODE)
-    _finish(user)
+    again = _of_epoch(user.id, epoch)
+    if again is None:
+        raise SignInNeeded("Sign in again.")
+    _finish(again, epoch)
 
 
 def sign_out() -> None:
@@ -97,27 +102,29 @@ def sign_out() -> None:
     own.modified = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
     if session_id is None:
         return
-    moment = now()
-    db.session.execute(delete(EndedSession).where(EndedSession.expires_at < moment))
-    db.session.add(EndedSession(id=session_id, expires_at=moment + ABSOLUTE))
-    try:
-        db.session.commit()
-    except IntegrityError:
-        # the button was pressed twice
-        db.session.rollback()
+    ended.remember(session_id)
     if person is not None:
         log.info("account %s signed out", person.id)
 
 
-def _pending_user() -> User | None:
-    """Return the person whose password was right a moment ago."""
-    pending = identity.own_session().get(_PENDING)
+def _pending() -> tuple[User, int] | None:
+    """Return the person whose password was right a moment ago, and the epoch of that password."""
+    own = identity.own_session()
+    pending = own.get(_PENDING)
     if not isinstance(pending, list) or len(pending) != 3 or time.time() - pending[2] > _PENDING_S:
         return None
-    user = db.session.get(User, pending[0])
-    return user if user is not None and user.epoch == pending[1] and not user.disabled else None
+    if ended.has_ended(own[ID]):
+        return None
+    user = _of_epoch(pending[0], pending[1])
+    return (user, pending[1]) if user is not None else None
 
 
-def _finish(user: User) -> None:
-    identity.sign_in(user)
+def _of_epoch(user_id: str | None, epoch: int) -> User | None:
+    """Return a person as the database has them now, or None where their sessions of an epoch have ended."""
+    user = db.session.get(User, user_id, populate_existing=True) if user_id is not None else None
+    return user if user is not None and user.epoch == epoch and not user.disabled else None
+
+
+def _finish(user: User, epoch: int) -> None:
+    identity.sign_in(user, epoch)
     log.info("account %s signed in", user.id)

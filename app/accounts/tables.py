@@ -14,6 +14,8 @@ from app.database.db import Base
 from app.database.types import UtcDateTime, now
 
 Purpose = Literal["password"]
+#: Who asked for a link: an operator, or somebody who typed the address.
+Origin = Literal["operator", "visitor"]
 LONGEST_EMAIL = 254
 
 
@@ -68,6 +70,7 @@ class OneTimeLink(Base):
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     purpose: Mapped[Purpose] = mapped_column(String(20))
+    origin: Mapped[Origin] = mapped_column(String(20))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime(), default=now)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime())
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime())

@@ -6,12 +6,12 @@ import logging
 import re
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import passwords, second_factor
 from app.accounts.roles import Role
-from app.accounts.tables import LONGEST_EMAIL, User
+from app.accounts.tables import LONGEST_EMAIL, OneTimeLink, User
 from app.database.db import db
 from app.errors import Conflict, NotFound, ValidationFailed
 
@@ -136,21 +136,51 @@ def remove_second_factor(user: User) -> None:
 
 
 def end_sessions(user_id: str) -> int:
-    """End all sessions of a person, and return the epoch of the next ones."""
+    """End all sessions and links of a person, and return the epoch of the next sessions."""
     statement = update(User).where(User.id == user_id).values(epoch=User.epoch + 1)
     db.session.execute(statement.execution_options(synchronize_session=False))
+    _revoke_links(user_id)
+    epoch = db.session.scalar(select(User.epoch).where(User.id == user_id)) or 0
     db.session.commit()
     log.info("account %s: all sessions ended", user_id)
+    return epoch
+
+
+def store_password(user_id: str, password_hash: str, verified: str | None = None) -> int:
+    """Store the hash of a password that was accepted, and end all sessions and links. The caller commits.
+
+    Parameters
+    ----------
+    user_id : str
+    password_hash : str
+    verified : str, optional
+        Hash of the present password, where that has confirmed the change.
+
+    Returns
+    -------
+    int
+        Epoch of the next sessions.
+
+    Raises
+    ------
+    Conflict
+        The present password is another one by now.
+    """
+    is_unchanged = User.password_hash == verified if verified is not None else true()
+    changes = {User.password_hash: password_hash, User.epoch: User.epoch + 1}
+    statement = update(User).where(User.id == user_id, is_unchanged).values(changes)
+    result = db.session.execute(statement.execution_options(synchronize_session=False))
+    if not result.rowcount:  # type: ignore[attr-defined]  # of an UPDATE
+        db.session.rollback()
+        raise Conflict("The password was changed at the same time. Sign in again.")
+    _revoke_links(user_id)
+    log.info("account %s: password changed, all sessions ended", user_id)
     return db.session.scalar(select(User.epoch).where(User.id == user_id)) or 0
 
 
-def store_password(user_id: str, password_hash: str) -> None:
-    """Store the hash of a password that was accepted, and end all sessions. The caller commits."""
-    changes = {User.password_hash: password_hash, User.epoch: User.epoch + 1}
-    db.session.execute(
-        update(User).where(User.id == user_id).values(changes).execution_options(synchronize_session=False)
-    )
-    log.info("account %s: password changed, all sessions ended", user_id)
+def _revoke_links(user_id: str) -> None:
+    statement = delete(OneTimeLink).where(OneTimeLink.user_id == user_id)
+    db.session.execute(statement.execution_options(synchronize_session=False))
 
 
 def _change(user: User, role: Role, disabled: bool) -> None:
@@ -167,6 +197,7 @@ def _change(user: User, role: Role, disabled: bool) -> None:
     user.role, user.disabled = role, disabled
     if disabled:
         user.epoch += 1
+        _revoke_links(user.id)
     db.session.commit()
 
 

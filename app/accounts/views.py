@@ -12,6 +12,7 @@ from app.accounts.delivery import Postbox
 from app.accounts.forms import field, messages, page, see, wait_text
 from app.accounts.identity import visitor
 from app.accounts.next_page import HOME, safe
+from app.accounts.site import of_request
 from app.components import component
 from app.errors import NotFound, SignInNeeded, ValidationFailed
 from app.web.faces import keep_all_private, settings, site_root
@@ -98,7 +99,7 @@ def forgotten_page() -> Response:
 @pages.post("/login/forgotten")
 def forgotten_form() -> Response:
     """Send a link to set a password. The response is the same for every address."""
-    typed, site = field("email"), site_root()
+    typed, site = field("email"), of_request(settings(), site_root())
     try:
         email = users.read_email(typed)
         attempts.count_link(email)

@@ -259,8 +259,8 @@ def job_of_form(batch: str) -> Job | None:
 
 def _too_many() -> str:
     return (
-        f"has more than {MOST_ROWS:,} rows or {MOST_ANSWERS:,} answers, the most that this server answers; send it in "
-        "parts, or use python -m ml predict"
+        f"has more than {MOST_ROWS:,} rows or {MOST_ANSWERS:,} answers, the most that is answered without an account "
+        "with the role editor; let an editor send it, send it in parts, or use python -m ml predict"
     )
 
 

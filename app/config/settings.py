@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.config import secret_key
 from app.config.addresses import http_url, is_ipv6
 from app.config.folders import Folders
 from app.config.mail_url import parse as parse_mail_url
@@ -242,8 +241,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         updates["database_url"] = f"sqlite:///{settings.data_dir / 'ecopredict.db'}"
     if settings.database_replica_url and not settings.database_url.startswith("postgresql"):
         raise SettingsError("DATABASE_REPLICA_URL: needs a DATABASE_URL of PostgreSQL too")
-    if not settings.secret_key:
-        updates["secret_key"] = _development_secret(settings)
+    try:
+        updates["secret_key"] = secret_key.checked(settings.secret_key, settings.environment, settings.data_dir)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
     return settings.model_copy(update=updates)
 
 
@@ -268,27 +269,6 @@ def _read(source: Mapping[str, str], name: str) -> str | None:
     if not text:
         raise SettingsError(f"{name}_FILE: {path} is empty")
     return text
-
-
-def _development_secret(settings: Settings) -> str:
-    """Return the key of a development server. It is created once, even if two workers start together."""
-    if settings.environment != "development":
-        raise SettingsError("SECRET_KEY: required outside development (or SECRET_KEY_FILE)")
-    path = settings.data_dir / "secret_key"
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            draft = path.with_name(f".secret_key.{os.getpid()}.{secrets.token_hex(4)}")
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as stream:
-                stream.write(secrets.token_urlsafe(48))
-            # A hard link is atomic and never replaces the key of another worker.
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
-            draft.unlink()
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(f"DATA_DIR: cannot store a secret key in {settings.data_dir} ({error.strerror})") from None
 
 
 def app_version() -> str:

@@ -69,6 +69,10 @@ def test_instances_share_a_session_that_is_in_redis(make_app: Apps, redis: live.
     other.set_session(one.cookie())
     assert other.signed_in()
     assert other.post("/api/v1/studies", json={"title": "Lizards"}).status_code == 201
+    # whoever can read Redis has no cookie
+    thief = make_app().test_client()
+    thief.set_session(entry.decode())
+    assert not thief.signed_in()
     # whoever can write to Redis makes no session
     with redis_client.Redis(port=redis.port) as client:
         client.set(key, entry[:-3] + b"abc")
@@ -165,7 +169,7 @@ def test_of_two_simultaneous_sign_ins_with_one_code_one_succeeds(make_app: Apps)
         user = users.get(EDITOR)
         secret = pyotp.random_base32()
         before = pyotp.TOTP(secret).at(__import__("time").time() - 30)
-        assert second_factor.turn_on(user.id, secret, before)
+        assert second_factor.turn_on(user.id, user.epoch, secret, before)
     browsers = [app.test_client() for app in apps]
     for browser in browsers:
         assert browser.sign_in(EDITOR).location.startswith("/login/code")

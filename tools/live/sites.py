@@ -38,7 +38,7 @@ def app_environ(data_dir: Path, **changes: str) -> dict[str, str]:
     environ |= {
         "DATA_DIR": str(data_dir),
         "ENVIRONMENT": "testing",
-        "SECRET_KEY": "for-tests-only",
+        "SECRET_KEY": "for-tests-only-with-32-characters",
         "RATE_LIMIT": "100000/second",
         "PUBLIC_PREDICTIONS": "1",
         "PUBLIC_ANALYTICS": "1",

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from app import create_app
 from app.accounts import delivery, links, users
 from app.accounts.delivery import Messenger, Postbox
 from app.accounts.tables import OneTimeLink
@@ -18,13 +19,14 @@ from app.components import components
 from app.database.db import db
 from app.database.types import now
 from tests.contract.accounts.conftest import PASSWORD
+from tests.contract.conftest import make_settings, upgrade
 
 EDITOR = "editor@example.org"
 NEW = "umbrella quartz seven lilac"
 
 
 @pytest.fixture
-def sent(production, monkeypatch):
+def sent(monkeypatch):
     """Messages as (address, subject, text), sent without the delay."""
     monkeypatch.setattr(delivery, "_DELAY_S", (0.0, 0.0))
     found = []
@@ -137,6 +139,85 @@ def test_links_expire_and_a_new_one_replaces_the_earlier(production, browser):
     gone = browser.get(f"/account/password/{second}")
     assert (gone.status_code, "has expired" in gone.text) == (404, True)
     assert browser.post(f"/account/password/{second}", data={"password": NEW, "again": NEW}).status_code == 404
+
+
+def test_whoever_asks_for_a_link_does_not_revoke_that_of_an_operator(production, browser, sent):
+    with production.app_context():
+        invitation = links.create(users.get(EDITOR), links.INVITATION)
+    paths = []
+    for number in range(2):
+        assert ask(production, EDITOR, f"192.0.2.{number}").status_code == 200
+        wait(production)
+        paths.append(path_in(sent[-1][2]))
+    assert browser.get(f"/account/password/{invitation}").status_code == 200
+    assert [browser.get(path).status_code for path in paths] == [404, 200]
+    with production.app_context():
+        links.create(users.get(EDITOR), links.RESET)
+    assert browser.get(f"/account/password/{invitation}").status_code == 404
+    assert browser.get(paths[1]).status_code == 200
+
+
+def test_a_disabled_account_has_no_link_after_it_is_enabled_again(production, browser):
+    with production.app_context():
+        token = links.create(users.get(EDITOR), links.INVITATION)
+        users.set_disabled(EDITOR, True)
+        users.set_disabled(EDITOR, False)
+    assert browser.get(f"/account/password/{token}").status_code == 404
+
+
+def test_a_message_that_is_not_sent_leaves_the_earlier_link(production, browser, sent, monkeypatch):
+    ask(production, EDITOR)
+    wait(production)
+    path = path_in(sent[0][2])
+
+    def fail(self, *message):
+        raise OSError("no server")
+
+    monkeypatch.setattr(Messenger, "send", fail)
+    ask(production, EDITOR)
+    wait(production)
+    assert browser.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host", "site"),
+    [
+        (("localhost",), "localhost:8443", "https://localhost"),
+        (("eco.example.org", "localhost"), "localhost:1", "https://eco.example.org"),
+        ((".example.org", "eco.example.org"), "x.example.org", "https://eco.example.org"),
+        ((".example.org",), "x.example.org:4444", "https://x.example.org"),
+        ((), "localhost:5555", "http://127.0.0.1:8000"),
+    ],
+)
+def test_the_address_of_a_link_comes_from_the_settings(tmp_path, sent, allowed, host, site):
+    settings = make_settings(tmp_path, environment="production", allowed_hosts=allowed)
+    app = create_app(settings)
+    upgrade(app)
+    with app.app_context():
+        users.create(EDITOR, "editor", PASSWORD)
+    response = app.test_client().post(
+        "/login/forgotten", data={"email": EDITOR}, base_url=f"http://{host}", headers={"Sec-Fetch-Site": "same-origin"}
+    )
+    assert response.status_code == 200
+    wait(app)
+    assert f"\n{site}/account/password/" in sent[0][2]
+
+
+def change_password(browser):
+    return browser.post("/account/password", data={"present": PASSWORD, "new": NEW, "again": NEW})
+
+
+@pytest.mark.parametrize(
+    "act", [change_password, lambda browser: browser.post("/account/sessions/end")], ids=["password", "sessions"]
+)
+def test_a_new_password_and_the_end_of_all_sessions_end_links_too(production, browser, act):
+    with production.app_context():
+        token = links.create(users.get(EDITOR), timedelta(hours=1))
+        other = links.create(users.get("viewer@example.org"), timedelta(hours=1))
+    browser.sign_in(EDITOR)
+    assert act(browser).status_code == 303
+    assert browser.post(f"/account/password/{token}", data={"password": NEW, "again": NEW}).status_code == 404
+    assert browser.get(f"/account/password/{other}").status_code == 200
 
 
 @pytest.mark.parametrize("token", ["x", "a" * 100, "%00", "..", "ä"])

@@ -10,7 +10,7 @@ from flask import Response
 
 from app import create_app
 from app.accounts.needs import NEEDS
-from tests.contract.accounts.conftest import ROLES, make_production
+from tests.contract.accounts.conftest import PASSWORD, ROLES, make_production
 from tests.contract.accounts.expected_routes import EXPECTED
 from tests.contract.conftest import make_settings, upgrade
 
@@ -137,6 +137,10 @@ def test_refusals_have_the_shape_of_other_errors(production):
     assert response.headers["WWW-Authenticate"].startswith("Session ")
     assert response.headers["Cache-Control"] == "private, no-store"
     assert "Cookie" in response.vary
+    refused = anonymous.get("/api/v1/studies/x/files")
+    assert refused.status_code == 401
+    assert "posts email and password to /login" in refused.json["detail"]
+    assert "header Origin" in refused.json["detail"]
     viewer = production.test_client()
     viewer.sign_in("viewer@example.org")
     response = viewer.post("/api/v1/studies", json={"title": "x"})
@@ -146,6 +150,13 @@ def test_refusals_have_the_shape_of_other_errors(production):
     assert (page.status_code, page.mimetype) == (403, "text/html")
     fragment = anonymous.post("/studies/x/files/inspect", headers={"HX-Request": "true"})
     assert (fragment.status_code, "/login?next=" in fragment.text) == (401, True)
+
+
+def test_a_program_signs_in_as_the_documents_say(production):
+    program, origin = production.test_client(), {"Sec-Fetch-Site": None, "Origin": "https://localhost"}
+    form = {"email": "editor@example.org", "password": PASSWORD}
+    assert program.post("/login", data=form, headers=origin).status_code == 303
+    assert program.post("/api/v1/studies", json={"title": "Lizards"}, headers=origin).status_code == 201
 
 
 def test_an_editor_creates_a_study_and_its_page_has_what_a_viewer_does_not_see(production):

@@ -112,8 +112,9 @@ def test_guesses_are_limited(production, protected):
     _, secret, codes = protected
     browser = half_signed_in(production)
     # one attempt was the confirmation of the setup
-    statuses = [browser.post("/login/code", data={"code": f"{number:06}"}).status_code for number in range(5)]
-    assert statuses == [422] * 4 + [429]
+    answers = [browser.post("/login/code", data={"code": f"{number:06}"}) for number in range(5)]
+    assert [answer.status_code for answer in answers] == [422] * 4 + [429]
+    assert "Wait 5 minutes" in answers[-1].text
     for code in (code_of(secret), codes[0]):
         refused = browser.post("/login/code", data={"code": code})
         assert refused.status_code == 429
@@ -155,6 +156,77 @@ def test_a_setup_belongs_to_one_person_and_ends(production, browser, monkeypatch
     assert (wrong.status_code, secret_of(wrong)) == (422, secret), "the setup goes on"
     with production.app_context():
         assert db.session.scalars(select(User.totp_secret)).all() == [None] * 3
+
+
+def begin(browser):
+    page = browser.post("/account/second-factor", data={"password": PASSWORD})
+    return secret_of(page), setup_of(page)
+
+
+def confirm(browser, secret, setup, steps=0):
+    return browser.post("/account/second-factor/confirm", data={"setup": setup, "code": code_of(secret, steps)})
+
+
+def test_a_setup_is_used_once(production, browser):
+    browser.sign_in(EDITOR)
+    first, second = begin(browser), begin(browser)
+    assert confirm(browser, *first, steps=-1).status_code == 200
+    for setup in (first, second):
+        again = confirm(browser, *setup)
+        assert (again.status_code, "has expired" in again.text) == (422, True)
+    assert browser.post("/account/second-factor", data={"password": PASSWORD}).status_code == 422
+    browser.post("/account/second-factor/remove", data={"remove": PASSWORD})
+    assert confirm(browser, *second).status_code == 422
+    with production.app_context():
+        assert users.get(EDITOR).totp_secret is None
+
+
+def test_a_setup_keeps_its_key_while_attempts_are_limited(browser):
+    browser.sign_in(EDITOR)
+    secret, setup = begin(browser)
+    answers = [
+        browser.post("/account/second-factor/confirm", data={"setup": setup, "code": "000000"}) for _ in range(6)
+    ]
+    assert [answer.status_code for answer in answers] == [422] * 5 + [429]
+    assert (secret_of(answers[-1]), setup_of(answers[-1])) == (secret, setup)
+    assert "Wait 5 minutes" in answers[-1].text
+
+
+def test_a_new_password_ends_a_setup(production, browser):
+    browser.sign_in(EDITOR)
+    setup = begin(browser)
+    new = "umbrella quartz seven lilac"
+    browser.post("/account/password", data={"present": PASSWORD, "new": new, "again": new})
+    assert confirm(browser, *setup).status_code == 422
+    with production.app_context():
+        assert users.get(EDITOR).totp_secret is None
+
+
+def test_of_two_simultaneous_setups_one_is_turned_on(production):
+    browsers = [production.test_client() for _ in range(2)]
+    for browser in browsers:
+        browser.sign_in(EDITOR)
+    setups = [begin(browser) for browser in browsers]
+    together, statuses = threading.Barrier(2), []
+
+    def use(browser, setup):
+        together.wait()
+        statuses.append(confirm(browser, *setup).status_code)
+
+    threads = [threading.Thread(target=use, args=pair) for pair in zip(browsers, setups, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses.count(200) == 1
+
+
+def test_turning_the_second_factor_on_ends_other_sessions(production, browser):
+    other = production.test_client()
+    for one in (browser, other):
+        one.sign_in(EDITOR)
+    assert confirm(browser, *begin(browser)).status_code == 200
+    assert (browser.signed_in(), other.signed_in()) == (True, False)
 
 
 def test_the_code_comes_after_the_password_only(browser):

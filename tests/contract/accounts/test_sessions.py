@@ -6,8 +6,9 @@ import time
 
 import pytest
 from itsdangerous import URLSafeTimedSerializer
+from limits import parse
 
-from app.accounts import users
+from app.accounts import attempts, users
 from app.accounts.sessions import ABSOLUTE, IDLE
 from tests.contract.accounts.conftest import PASSWORD
 
@@ -48,6 +49,21 @@ def test_signing_in_renews_the_session(production, editor):
     assert not thief.signed_in()
 
 
+def test_signing_in_again_ends_the_earlier_session(production, editor):
+    thief = copy_of(production, editor)
+    assert editor.sign_in("viewer@example.org").status_code == 303
+    assert editor.signed_in()
+    assert not thief.signed_in()
+
+
+def test_guesses_of_the_password_with_a_session_are_limited_by_the_hour(editor, monkeypatch):
+    monkeypatch.setattr(attempts, "BY_CLIENT", parse("1000 per 5 minute"))
+    statuses = [
+        editor.post("/account/second-factor", data={"password": "wrong wrong wrong"}).status_code for _ in range(31)
+    ]
+    assert statuses == [422] * 30 + [429]
+
+
 def test_a_copy_of_the_cookie_is_worthless_after_signing_out(production, editor):
     thief = copy_of(production, editor)
     assert thief.signed_in()
@@ -61,8 +77,9 @@ def test_a_new_password_ends_all_other_sessions(production, editor):
     other.sign_in(EDITOR)
     old = copy_of(production, editor)
     changed = editor.post("/account/password", data={"present": PASSWORD, "new": NEW, "again": NEW})
-    assert (changed.status_code, changed.location) == (303, "/account?done=password")
-    assert "All other sessions have ended" in editor.get(changed.location).text
+    assert (changed.status_code, changed.location) == (303, "/account")
+    assert [("All other sessions have ended" in editor.get("/account").text) for _ in range(2)] == [True, False]
+    assert "All other sessions have ended" not in editor.get("/account?done=password").text
     assert (editor.signed_in(), other.signed_in(), old.signed_in()) == (True, False, False)
     fresh = production.test_client()
     assert fresh.sign_in(EDITOR).status_code == 422

@@ -218,7 +218,13 @@ def test_production_answers_a_thousand_rows_and_starts_no_job(tmp_path, artifact
     answer = post(web, table(1001))
     assert answer.status_code == 422
     assert "more than 1,000 rows" in answer.json["errors"][0]["detail"]
-    assert web.get("/batch").status_code == 200
+    assert "role editor" in answer.json["errors"][0]["detail"]
+    page = web.get("/batch")
+    assert "need an account with the role editor" in page.text
+    checked = web.post(
+        "/batch", data={"file": (io.BytesIO(table(1001)), "x.csv"), "species": WHEATEAR, "action": "check"}
+    )
+    assert "let\nan editor send it" in checked.text and "Start the job" not in checked.text
     assert leftovers(app) == []
 
 

@@ -27,7 +27,7 @@ def environment(app: Flask) -> dict[str, str]:
         "DATA_DIR": str(settings.data_dir),
         "DATABASE_URL": settings.database_url,
         "ENVIRONMENT": "testing",
-        "SECRET_KEY": "for-tests-only",
+        "SECRET_KEY": "for-tests-only-with-32-characters",
     }
     return {**os.environ, **own}
 

@@ -125,6 +125,14 @@ def test_an_activated_candidate_answers_and_a_second_training_is_compared_with_i
     assert client.post(f"/studies/{SLUG}/rollback", data={"state": state}).status_code == 409
 
 
+def test_an_editor_reads_that_an_admin_activates(trained, monkeypatch):
+    path, words = f"/studies/{SLUG}/versions", "An admin chooses which version answers"
+    assert words not in trained.test_client().get(path).get_data(as_text=True)
+    monkeypatch.setitem(trained.jinja_env.globals, "may", lambda role: role != "admin")
+    page = trained.test_client().get(path).get_data(as_text=True)
+    assert words in page and "/activate" not in page
+
+
 def test_the_same_recipe_again_gives_the_same_models_and_no_new_version(trained):
     before = models(trained)
     assert train(trained, SLUG)["state"] == "succeeded"

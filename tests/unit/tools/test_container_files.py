@@ -120,7 +120,7 @@ def _environment(name: str, **variables: str) -> dict[str, str]:
     ],
 )
 def test_nginx_and_the_application_have_the_same_host_names(host_name: str | None, hosts: set[str]) -> None:
-    variables = {} if host_name is None else {"HOST_NAME": host_name}
+    variables = {"SECRET_KEY": "x" * 32} | ({} if host_name is None else {"HOST_NAME": host_name})
     settings = load_settings(_environment("app", **variables))
     # the last one is the name by which Prometheus reads the metrics
     assert set(settings.allowed_hosts) == hosts

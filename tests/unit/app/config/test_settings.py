@@ -63,6 +63,17 @@ def test_secret_is_mandatory_outside_development(tmp_path):
             load(tmp_path, ENVIRONMENT=environment)
 
 
+def test_a_short_key_is_refused_in_production_only(tmp_path):
+    with pytest.raises(
+        SettingsError, match=r"^SECRET_KEY: must have at least 32 characters \(python -c .*\)$"
+    ) as caught:
+        load(tmp_path, ENVIRONMENT="production", SECRET_KEY="s3cret-" * 4)
+    assert "s3cret" not in str(caught.value)
+    assert load(tmp_path, ENVIRONMENT="production", SECRET_KEY="k" * 32).secret_key == "k" * 32
+    for environment in ("testing", "development"):
+        assert load(tmp_path, ENVIRONMENT=environment, SECRET_KEY="short").secret_key == "short"
+
+
 @pytest.mark.parametrize("name", SECRETS)
 def test_secrets_from_files(tmp_path, name):
     value = {
