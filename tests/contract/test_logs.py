@@ -110,7 +110,8 @@ def test_other_lines_carry_the_id_of_their_request(production, monkeypatch, envi
 def test_machines_that_ask_every_second_are_not_written_down(production, written):
     for path in ("/health/live", "/metrics", "/static/css/tokens.css"):
         assert production.get(path).status_code == 200
-    assert written() == []
+    # a thread of the application may have written about something else
+    assert lines_about_requests(written) == []
 
 
 def test_in_development_a_line_is_read_by_people(client, written):
