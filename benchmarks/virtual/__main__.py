@@ -28,10 +28,11 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from benchmarks.arguments import REGIONS, at_least_one, check_files, folder, names_of, numbers, portion
+from benchmarks.arguments import portion
 from benchmarks.methods import Problem, down_sampled, elapid_maxent, maxent
+from benchmarks.virtual.options import add_bias_options, add_options, biases, read_worlds
 from benchmarks.virtual.species import KINDS, World, expected_auc, make_group
-from ml.benchmark.run import blocks_of, read_regions
+from ml.benchmark.run import blocks_of
 from ml.training.background_weight import background_weight
 from ml.training.default_model import EngineSettings, Group, GroupModel, fit_species
 from ml.training.group import fit_groups, shared_by
@@ -130,28 +131,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.virtual", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=folder, required=True, help="directory of the regions' .rds files")
-    parser.add_argument("--regions", type=REGIONS, default="AWT,NZ,SA", help="(%(default)s)")
-    parser.add_argument("--kinds", type=names_of(KINDS), default=",".join(KINDS), help="of bias (%(default)s)")
-    parser.add_argument("--strengths", type=numbers, default="1,2", help="of the bias (%(default)s)")
+    add_options(parser, "species and method", trees=200)
+    add_bias_options(parser, "1,2")
     parser.add_argument("--common", type=portion, default=0.25, help="share of the niches in common (%(default)s)")
-    parser.add_argument("--repeats", type=at_least_one, default=1, help="groups of a kind and strength (%(default)s)")
-    parser.add_argument("--trees", type=at_least_one, default=200, help="of each forest (%(default)s)")
-    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
     parser.add_argument("--elapid", type=Path, help="directory in which elapid is installed; left out without")
-    parser.add_argument("--output", type=Path, help="CSV with a row for each species and method")
     options = parser.parse_args()
-    check_files(parser, options.data, options.regions)
+    worlds = read_worlds(parser, options)
     if options.elapid:
         sys.path.append(str(options.elapid))
-    regions = options.regions
-    worlds = [World.of(next(one for one in read_regions(options.data, [region]))) for region in regions]
     settings = EngineSettings(n_estimators=options.trees)
-    strengths = options.strengths
     calls = [
         (world, number, kind, strength, options.common, settings, bool(options.elapid))
-        for kind in options.kinds
-        for strength in (strengths if kind != "none" else [0.0])
+        for kind, strength in biases(options)
         for world in worlds
         for number in range(options.repeats)
     ]
@@ -164,7 +155,8 @@ def main() -> int:
         if options.output:
             pd.DataFrame(found).to_csv(options.output, index=False)
     table = pd.DataFrame(found)
-    print(f"{len(calls)} groups, {table['species'].nunique()} species of {', '.join(regions)}; {options.trees} trees\n")
+    n_species, regions = table["species"].nunique(), ", ".join(options.regions)
+    print(f"{len(calls)} groups, {n_species} species of {regions}; {options.trees} trees\n")
     _print(table)
     return 0
 

@@ -23,18 +23,17 @@ from __future__ import annotations
 import argparse
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from benchmarks.arguments import REGIONS, at_least_one, check_files, folder, names_of, numbers
+from benchmarks.arguments import at_least_one
 from benchmarks.virtual.checks import run_group
+from benchmarks.virtual.options import add_bias_options, add_options, biases, read_worlds
 from benchmarks.virtual.scores import BANDS
-from benchmarks.virtual.species import KINDS, World
-from ml.benchmark.run import read_regions
+from benchmarks.virtual.species import KINDS
 from ml.training.provenance import TrainingOptions
 
 Columns = list[tuple[str, str, bool | None]]
@@ -190,27 +189,17 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=folder, required=True, help="directory of the regions' .rds files")
-    parser.add_argument("--regions", type=REGIONS, default="AWT,NZ,SA", help="(%(default)s)")
-    parser.add_argument("--kinds", type=names_of(KINDS), default=",".join(KINDS), help="of bias (%(default)s)")
-    parser.add_argument("--strengths", type=numbers, default="2", help="of the bias (%(default)s)")
-    parser.add_argument("--repeats", type=at_least_one, default=1, help="groups of a kind and strength (%(default)s)")
-    parser.add_argument("--trees", type=at_least_one, default=100, help="of each forest (%(default)s)")
+    add_options(parser, "species and study")
+    add_bias_options(parser, "2")
     parser.add_argument("--cells", type=at_least_one, default=2000, help="most cells for each model (%(default)s)")
-    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
-    parser.add_argument("--output", type=Path, help="CSV with a row for each species and study")
     options = parser.parse_args()
-    check_files(parser, options.data, options.regions)
-    regions = options.regions
-    worlds = [World.of(next(one for one in read_regions(options.data, [region]))) for region in regions]
+    worlds = read_worlds(parser, options)
     training = TrainingOptions(n_estimators=options.trees)
-    strengths = options.strengths
     calls = [
         (world, number, kind, strength, training, options.cells)
         for number in range(options.repeats)
         for world in worlds
-        for kind in options.kinds
-        for strength in (strengths if kind != "none" else [0.0])
+        for kind, strength in biases(options)
     ]
     run = Parallel(n_jobs=options.jobs, return_as="generator")(delayed(run_group)(*call) for call in calls)
     rows = []
@@ -219,7 +208,7 @@ def main() -> int:
         if options.output:
             pd.DataFrame(rows).to_csv(options.output, index=False)
     table = pd.DataFrame(rows)
-    print(f"{len(calls)} groups of {', '.join(regions)}; {options.trees} trees; {options.cells} cells\n")
+    print(f"{len(calls)} groups of {', '.join(options.regions)}; {options.trees} trees; {options.cells} cells\n")
     print(report(table))
     for problem in table.loc[table["problem"] != "", "problem"]:
         print(problem)

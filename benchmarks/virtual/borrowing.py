@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,10 +25,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from benchmarks.arguments import REGIONS, at_least_one, check_files, folder
+from benchmarks.arguments import at_least_one
+from benchmarks.virtual.options import add_options, read_worlds
 from benchmarks.virtual.species import KINDS, VirtualGroup, World, expected_auc, make_group
 from ml.benchmark.nceas import are_degrees
-from ml.benchmark.run import N_FOLDS, read_regions
+from ml.benchmark.run import N_FOLDS
 from ml.training.background_weight import BiasStrength, background_weight
 from ml.training.bias_strength import measure_bias
 from ml.training.default_model import EngineSettings, Group, GroupModel, fit_species
@@ -122,15 +122,10 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=folder, required=True, help="directory of the regions' .rds files")
-    parser.add_argument("--regions", type=REGIONS, default="AWT,NZ,SA", help="(%(default)s)")
+    add_options(parser, "species")
     parser.add_argument("--repeats", type=at_least_one, default=1, help="pairs of each kind and strength (%(default)s)")
-    parser.add_argument("--trees", type=at_least_one, default=100, help="of each forest (%(default)s)")
-    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
-    parser.add_argument("--output", type=Path, help="CSV with a row for each species")
     options = parser.parse_args()
-    check_files(parser, options.data, options.regions)
-    worlds = [World.of(read_regions(options.data, [region])[0]) for region in options.regions]
+    worlds = read_worlds(parser, options)
     calls = [
         (world, number, kind, strength, related, options.trees)
         for number in range(options.repeats)

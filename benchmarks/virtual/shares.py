@@ -26,9 +26,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from benchmarks.arguments import REGIONS, at_least_one, check_files, folder
+from benchmarks.arguments import at_least_one
+from benchmarks.virtual.options import add_options, read_worlds
 from benchmarks.virtual.species import World, expected_auc, make_group
-from ml.benchmark.run import blocks_of, read_regions
+from ml.benchmark.run import blocks_of
 from ml.training.background_weight import background_weight
 from ml.training.bias_strength import measure_bias
 from ml.training.default_model import EngineSettings, GroupModel, fit_species
@@ -132,12 +133,8 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=folder, help="directory of the regions' .rds files")
-    parser.add_argument("--regions", type=REGIONS, default="AWT,NZ,SA", help="(%(default)s)")
+    add_options(parser, "group", needs_data=False)
     parser.add_argument("--groups", type=at_least_one, default=60, help="(%(default)s)")
-    parser.add_argument("--trees", type=at_least_one, default=100, help="of each forest (%(default)s)")
-    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
-    parser.add_argument("--output", type=Path, help="CSV with a row for each group")
     parser.add_argument("--from", dest="source", type=Path, help="print the tables of such a CSV, and run nothing")
     options = parser.parse_args()
     if options.source:
@@ -146,8 +143,7 @@ def main() -> int:
         return 0
     if options.data is None:
         parser.error("the following arguments are required: --data (or --from)")
-    check_files(parser, options.data, options.regions)
-    worlds = [World.of(read_regions(options.data, [region])[0]) for region in options.regions]
+    worlds = read_worlds(parser, options)
     run = Parallel(n_jobs=options.jobs, return_as="generator")
     calls = (delayed(run_group)(worlds, number, options.trees) for number in range(options.groups))
     table = pd.DataFrame(tqdm(run(calls), total=options.groups, unit="group", file=sys.stderr))

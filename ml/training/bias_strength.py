@@ -13,6 +13,8 @@ AUC say how large that effect can be; neither needs a survey:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
@@ -72,11 +74,13 @@ def measure_bias(group: Group, fold: Labels, seed: int = 0) -> BiasStrength | No
     return BiasStrength(round(float(all_places[0]), 6), _most_different(group, visited), between)
 
 
+@dataclass(frozen=True)
 class _Part:
     """Rows that are held out, the places that a forest is fitted to, and the sets of places that it scores."""
 
-    def __init__(self, held_out: NDArray[np.bool_], places: Labels, tested: dict[int, Labels]) -> None:
-        self.held_out, self.places, self.tested = held_out, places, tested
+    held_out: NDArray[np.bool_]
+    places: Labels
+    tested: dict[int, Labels]
 
 
 def _mean_scores(group: Group, parts: list[_Part], visited: Labels, n_sets: int, seed: int) -> Floats:
