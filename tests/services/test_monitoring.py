@@ -33,7 +33,7 @@ def run(*command: str | Path) -> str:
 
 def test_prometheus_understands_its_files(promtool: str) -> None:
     assert "SUCCESS" in run(promtool, "check", "config", MONITORING / "prometheus.yml")
-    assert "SUCCESS: 11 rules" in run(promtool, "check", "rules", MONITORING / "alerts.yml")
+    assert "SUCCESS: 12 rules" in run(promtool, "check", "rules", MONITORING / "alerts.yml")
 
 
 def test_prometheus_understands_the_queries_of_the_dashboard(promtool: str, tmp_path: Path) -> None:
