@@ -10,6 +10,8 @@ from app.accounts import cli as accounts_cli
 from app.accounts import views as accounts
 from app.analytics import views as analytics
 from app.api_docs import views
+from app.audit import cli as audit_cli
+from app.audit import views as audit
 from app.batch import steps as batch_steps
 from app.batch import views as batch
 from app.cache import answers
@@ -45,12 +47,14 @@ from app.registry import cli as registry_cli
 from app.registry import views as registry
 from app.registry.examples import Showcases
 from app.registry.model_cache import ModelCache
+from app.request_log import counting
 from app.species import views as species
 from app.studies import cli as studies_cli
 from app.studies import own_views as own_studies
 from app.studies import pages as study_pages
 from app.studies import views as studies
 from app.telemetry import requests
+from app.trail import recorder
 from app.trainings import steps as training_steps
 from app.trainings import views as trainings
 from app.web import body_limits, input_validation, problems, security, templating
@@ -94,6 +98,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     migrate.init_app(app, db, directory=str(PROJECT / "migrations"), render_as_batch=True)
     htmx.init_app(app)
     requests.init_app(app)
+    counting.init_app(app)
     redis_client.init_app(app)
     answers.init_app(app)
     limiter.init_app(app)
@@ -105,6 +110,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     templating.init_app(app)
     identity.init_app(app)
     permissions.init_app(app)
+    recorder.init_app(app, identity.sender)
     delivery.init_app(app)
     parts.add(Showcases())
     parts.add(Rasters())
@@ -125,6 +131,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(studies_cli.group)
     app.cli.add_command(jobs_cli.group)
     app.cli.add_command(accounts_cli.group)
+    app.cli.add_command(audit_cli.group)
     app.url_map.converters["slug"] = templating.SlugConverter
     app.url_map.converters["prediction"] = templating.PredictionConverter
     blueprints = [
@@ -166,6 +173,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         layers.api,
         accounts.pages,
         account_views.pages,
+        audit.pages,
+        audit.api,
         health.pages,
         views.pages,
     ]

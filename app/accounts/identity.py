@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import cast
 
-from flask import Flask, current_app, g, has_request_context, session
+from flask import Flask, current_app, g, has_request_context, request, session
 from flask_login import LoginManager, current_user, login_user
 from sqlalchemy import exists, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,7 +17,9 @@ from app.accounts.roles import Role, includes
 from app.accounts.sessions import ID, Session
 from app.accounts.tables import EndedSession, User
 from app.database.db import db
+from app.limits.limiter import client_of
 from app.throttled_log import ThrottledLog
+from app.trail.recorder import Sender
 
 log = logging.getLogger(__name__)
 _failure = ThrottledLog(log)
@@ -56,6 +58,13 @@ def load() -> Visitor | None:
     """Look up the person who sends the present request, once."""
     found = current_user._get_current_object()
     return found if isinstance(found, Visitor) else None
+
+
+def sender() -> Sender:
+    """Return who sends the present request, as far as it is known: nothing is looked up for it."""
+    # where Flask-Login keeps the person of a request
+    person = g.get("_login_user")
+    return Sender(person.id if isinstance(person, Visitor) else None, client_of(request.remote_addr or ""))
 
 
 def may(needed: Role) -> bool:

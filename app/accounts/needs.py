@@ -137,6 +137,10 @@ NEEDS: dict[str, Needed] = {
     "registry_changes_api.rollback": "admin",
     "registry_changes.activate_form": "admin",
     "registry_changes.rollback_form": "admin",
+    # What people did.
+    "audit_api.read": "admin",
+    "audit.page": "admin",
+    "audit.lines_csv": "admin",
     # Accounts.
     "accounts.sign_in_page": _OPEN,
     "accounts.sign_in_form": _OPEN,

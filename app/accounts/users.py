@@ -14,6 +14,7 @@ from app.accounts.roles import Role
 from app.accounts.tables import LONGEST_EMAIL, OneTimeLink, User
 from app.database.db import db
 from app.errors import Conflict, NotFound, ValidationFailed
+from app.trail import recorder as trail
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ def create(email: str, role: Role, password: str | None = None) -> User:
     user.password_hash = passwords.hash_of(password) if password is not None else None
     db.session.add(user)
     try:
+        db.session.flush()
+        trail.about("account", user.id, f"role {role}")
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
@@ -110,6 +113,7 @@ def set_role(email: str, role: Role) -> User:
         Nobody has this address, or they are the last admin.
     """
     user = get(email)
+    trail.about("account", user.id, f"role {role}, before {user.role}")
     _change(user, role, user.disabled)
     log.info("account %s has the role %s", user.id, role)
     return user
@@ -131,6 +135,7 @@ def set_disabled(email: str, disabled: bool) -> User:
 
 def remove_second_factor(user: User) -> None:
     """Turn the second factor of a person off, who has lost it, and end their sessions."""
+    trail.about("account", user.id, "second factor turned off")
     second_factor.turn_off(user.id)
     end_sessions(user.id)
 

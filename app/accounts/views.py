@@ -15,6 +15,7 @@ from app.accounts.next_page import HOME, safe
 from app.accounts.site import of_request
 from app.components import component
 from app.errors import NotFound, SignInNeeded, ValidationFailed
+from app.trail import recorder as trail
 from app.web.faces import keep_all_private, settings, site_root
 
 pages = Blueprint("accounts", __name__)
@@ -107,7 +108,7 @@ def forgotten_form() -> Response:
         return _forgotten(error.status, email=typed, error=messages(error.errors)["email"])
     except TooManyRequests:
         return _forgotten(429, email=typed, error=wait_text())
-    component(Postbox).add(lambda: links.send_reset(email, site))
+    component(Postbox).add(trail.carried(lambda: links.send_reset(email, site)))
     return _forgotten(email=email, is_sent=True)
 
 

@@ -144,6 +144,10 @@ COSTS: dict[str, int] = {
     "account.remove_second_factor": 3,
     "account.renew_recovery_codes": 3,
     "account.end_sessions": 1,
+    # What people did.
+    "audit_api.read": 1,
+    "audit.page": 1,
+    "audit.lines_csv": 5,
     # Records and layers of own data. A page of layers has dozens of pictures, which are drawn once.
     "records.page": 1,
     "records.submit": 2,

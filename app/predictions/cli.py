@@ -18,6 +18,7 @@ from app.database.connections import remove_time_limits
 from app.database.db import db
 from app.errors import Unavailable
 from app.predictions import cache_warming, tables
+from app.trail import recorder as trail
 
 group = AppGroup("predictions", help="Prune stored predictions and fill the cache of answers.")
 
@@ -58,6 +59,9 @@ def prune(age: str, batch: int, dry_run: bool) -> None:
         return
     began = time.monotonic()
     deleted = _delete(last_id, batch, total)
+    if deleted:
+        trail.add("", "", f"{deleted} {scope}")
+        db.session.commit()
     click.echo(f"{deleted} predictions {scope} deleted, in {time.monotonic() - began:.1f} s")
 
 

@@ -12,6 +12,7 @@ from app.catalogue.studies import Study
 from app.commands import OneLineCommand
 from app.database.db import db
 from app.studies import own, storage, tables
+from app.trail import recorder as trail
 
 group = AppGroup("studies", help="List studies of own data, and files that no study knows.")
 
@@ -38,6 +39,9 @@ def prune(deletes: bool) -> None:
     """
     paths = sorted(_unknown())
     total = 0
+    if deletes and paths:
+        trail.add("", "", f"{len(paths)} paths that no study knows")
+        db.session.commit()
     for path in paths:
         size = _size(path)
         total += size

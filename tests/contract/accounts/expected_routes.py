@@ -15,7 +15,10 @@ own POST /account/second-factor/remove
 own POST /account/sessions/end
 everybody GET /analytics
 everybody GET /analytics.csv
+admin GET /audit
+admin GET /audit.csv
 everybody GET /api/v1/analytics
+admin GET /api/v1/audit
 everybody POST /api/v1/comparisons/conditions
 everybody GET /api/v1/comparisons/models
 everybody POST /api/v1/comparisons/species
