@@ -41,6 +41,7 @@ from app.predictions import answer_views, curves, usage
 from app.predictions import cli as predictions_cli
 from app.predictions import tables as predictions_tables
 from app.predictions import views as predictions
+from app.privacy import views as privacy
 from app.records import views as records
 from app.registry import change_views as registry_changes
 from app.registry import cli as registry_cli
@@ -173,8 +174,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         layers.api,
         accounts.pages,
         account_views.pages,
+        privacy.public,
+        privacy.pages,
         audit.pages,
         audit.api,
+        analytics.for_admins,
         health.pages,
         views.pages,
     ]
@@ -183,6 +187,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         blueprints.append(predictions.lists)
     if settings.shows_analytics:
         blueprints += [analytics.pages, analytics.api]
+    elif settings.needs_accounts:
+        # under a name that is not in the table of needs, so that it is for admins
+        app.register_blueprint(analytics.pages, name="analytics_for_admins")
     if settings.gbif_api:
         blueprints += [gbif.pages, gbif.api]
     for blueprint in blueprints:

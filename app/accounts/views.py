@@ -21,7 +21,11 @@ from app.web.faces import keep_all_private, settings, site_root
 pages = Blueprint("accounts", __name__)
 _SIGN_IN, _CODE = "accounts/sign_in.html", "accounts/code.html"
 _FORGOTTEN, _PASSWORD = "accounts/forgotten.html", "accounts/password.html"
-_DONE = {"password": "Your password is set. Sign in with it.", "ended": "All your sessions have ended."}
+_DONE = {
+    "password": "Your password is set. Sign in with it.",
+    "ended": "All your sessions have ended.",
+    "deleted": "The account is deleted.",
+}
 
 keep_all_private(pages)
 

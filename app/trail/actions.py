@@ -98,6 +98,7 @@ ENDPOINTS: dict[str, Action | None] = {
     "account.confirm_second_factor": Action("account.second-factor-on", "account"),
     "account.remove_second_factor": Action("account.second-factor-off", "account"),
     "account.renew_recovery_codes": Action("account.recovery-codes", "account"),
+    "personal_data.delete": Action("account.delete", "account"),
     "account.end_sessions": Action("account.end-sessions", "account"),
 }
 
@@ -120,6 +121,7 @@ COMMANDS: dict[str, Action | None] = {
     "users role": Action("account.role", "account"),
     "users disable": Action("account.disable", "account"),
     "users enable": Action("account.enable", "account"),
+    "users delete": Action("account.delete", "account"),
     "users reset": Action("account.reset", "account"),
     "audit list": NONE,
     "audit export": NONE,

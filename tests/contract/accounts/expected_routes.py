@@ -5,6 +5,9 @@ EXPECTED = """
 everybody GET /
 everybody POST /
 own GET /account
+own GET /account/data
+own GET /account/delete
+own POST /account/delete
 own POST /account/password
 everybody GET /account/password/<string(maxlength=100):token>
 everybody POST /account/password/<string(maxlength=100):token>
@@ -18,6 +21,7 @@ everybody GET /analytics.csv
 admin GET /audit
 admin GET /audit.csv
 everybody GET /api/v1/analytics
+admin GET /api/v1/analytics/operations
 admin GET /api/v1/audit
 everybody POST /api/v1/comparisons/conditions
 everybody GET /api/v1/comparisons/models
@@ -112,6 +116,7 @@ everybody GET /openapi.json
 everybody GET /predictions/<slug:prediction_id>
 everybody GET /predictions/<slug:prediction_id>/explanation
 everybody GET /predictions/<slug:prediction_id>/statement
+everybody GET /privacy
 everybody GET /species
 everybody GET /species.csv
 everybody GET /species/<slug:slug>

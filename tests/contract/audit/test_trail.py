@@ -12,7 +12,12 @@ from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import DatabaseError
 
 from app.accounts import users
+from app.catalogue.versions import Activation
 from app.database.db import Base, db
+from app.errors import Conflict
+from app.jobs import service
+from app.jobs.steps import Step, register_kind
+from app.jobs.worker import Worker
 from app.trail.actions import COMMANDS, ENDPOINTS, TABLES
 from app.trail.tables import AuditLine
 from tests.contract.accounts.conftest import PASSWORD
@@ -271,3 +276,50 @@ def test_lines_cannot_be_changed_in_sqlite(production, lines, statement):
         db.session.execute(text(statement))
         db.session.commit()
     assert [(line.id, line.action) for line in lines()] == before
+
+
+def test_jobs_have_lines_of_their_start_their_changes_and_their_cancellation(production, lines):
+    def work(_context):
+        users.create("made@example.org", "viewer")
+
+    register_kind("test-making", "Test", [Step("one", "First", work)], lambda job: None)
+    with production.app_context():
+        made, cancelled = service.enqueue("test-making", "", {}).id, service.enqueue("test-making", "", {}).id
+        service.cancel(cancelled)
+        with pytest.raises(Conflict):
+            service.cancel(cancelled)
+        # the same request again
+        first = service.enqueue("test-making", "", {}, "key").id
+        assert service.enqueue("test-making", "", {}, "key").id == first
+        service.cancel(first)
+    assert [line.object_id for line in lines("program")][3:] == [made, cancelled, cancelled, first, first]
+    worker = Worker(production, 1)
+    worker.run(once=True)
+    (line,) = lines("job.")
+    assert (line.action, line.source, line.request_id) == ("job.test-making", "job", made)
+    with production.app_context():
+        assert line.object_id == users.get("made@example.org").id
+
+
+def test_two_activations_at_once_have_a_line_each(two, environment):
+    app, other, ids = two
+    for one in (app, other):
+        one.config["SETTINGS"] = one.config["SETTINGS"].model_copy(update={"environment": "development"})
+    together = threading.Barrier(2)
+
+    def activate(one, model_id):
+        client = one.test_client()
+        together.wait()
+        client.post(f"/api/v1/models/{model_id}/activate")
+
+    threads = [threading.Thread(target=activate, args=pair) for pair in ((app, ids[0]), (other, ids[1]))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with app.app_context():
+        activated = db.session.scalar(select(func.count()).select_from(Activation))
+        told = db.session.scalars(select(AuditLine).where(AuditLine.source == "api")).all()
+        before = len(ids)
+        assert len({(line.action, line.object_id) for line in told}) == len(told) == activated - before
+        assert {line.action for line in told} == {"model.activate"}
