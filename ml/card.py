@@ -168,6 +168,12 @@ class IntervalReport(Part):
     place: float = Field(
         ge=0, le=100, description="spread between places that the records do not explain, on the logit scale"
     )
+    few_records: float = Field(
+        0,
+        ge=0,
+        le=100,
+        description="spread of a single place that so few presences leave unknown, on the logit scale; absent before 1.1",
+    )
     coverage: Portion = Field(
         description="share of held-out groups whose count lies where intervals fitted without their fold say, the luck "
         "of small numbers allowed for"
