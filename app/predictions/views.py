@@ -27,7 +27,7 @@ from ml.card import ModelCard
 
 api = Blueprint("predictions_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("predictions", __name__)
-#: The list of all stored answers, which is registered only where it is public (PUBLIC_PREDICTIONS).
+#: The list of stored answers: of each person with accounts, otherwise only where it is public (PUBLIC_PREDICTIONS).
 lists = Blueprint("predictions_list", __name__, url_prefix=API_PREFIX)
 
 
@@ -161,6 +161,8 @@ def detail(prediction_id: str) -> Reply:
     "listPredictions",
     tag="predictions",
     summary="List answers, latest first",
+    description="In production the person's own answers; without an account 401, or the answers of everybody for "
+    "public studies where the operator has set `PUBLIC_PREDICTIONS`.",
     query=PredictionsQuery,
     answer=PredictionPage,
     problems=(422,),
