@@ -95,8 +95,8 @@ def detail(map_id: UUID) -> Reply:
     ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
     species, ``n_records``, ``n_presences``, ``has_points``, ``lacks_worker``, ``has_coasts``, ``has_suitable_area``,
     ``can_remove``, ``gdal_address``. A comparison has ``classes``, list of ClassRow, instead of ``areas``, ``percent``,
-    the function that writes a share, ``lines``, list of ScenarioLine, ``notes``, ``agreement_note``, ``records_size`` RecordsSize
-    or None, and ``others`` are the maps that it compares.
+    the function that writes a share, ``lines``, list of ScenarioLine, ``notes``, ``agreement_note``, ``records_size``
+    RecordsSize or None, and ``others`` are the maps that it compares.
     """
     found, card = service.detail(str(map_id)), records.card_of_map(str(map_id))
     first = CHANGE if found.kind == CHANGE else "suitability"
