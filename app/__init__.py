@@ -179,6 +179,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     # Without accounts the list of what everybody asked is public or absent; with them each person has an own one.
     if settings.public_predictions or settings.needs_accounts:
         blueprints.append(predictions.lists)
+    if settings.needs_accounts:
+        blueprints.append(predictions.own)
     if settings.shows_analytics:
         blueprints += [analytics.pages, analytics.api]
     if settings.gbif_api:

@@ -28,7 +28,9 @@ NEEDS: dict[str, Needed] = {
     "predictions.detail": _OPEN,
     "predictions_api.predict": _OPEN,
     "predictions_api.detail": _OPEN,
+    # Without an account only with PUBLIC_PREDICTIONS: app/predictions/stored.py asks.
     "predictions_list.browse": _OPEN,
+    "own_predictions.own_answers": "viewer",
     "answers.explain": _OPEN,
     "answers.statement": _OPEN,
     "answers_api.explain": _OPEN,

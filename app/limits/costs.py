@@ -21,6 +21,7 @@ COSTS: dict[str, int] = {
     "predictions_api.predict": 1,
     "predictions_api.detail": 1,
     "predictions_list.browse": 1,
+    "own_predictions.own_answers": 1,
     "answers.explain": 2,
     "answers.statement": 1,
     "answers_api.explain": 2,

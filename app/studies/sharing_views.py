@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 from pydantic import ValidationError
 
+from app.accounts.forms import messages
 from app.errors import AppError, NotFound
 from app.studies import service, sharing
 from app.studies.pages import files_page
@@ -113,8 +114,8 @@ def add_form(slug: str) -> Response:
     except NotFound:
         raise
     except AppError as error:
-        told = error.errors[0][1] if error.errors else error.detail
-        return files_page(slug, error.status, sharing={"email": email[:254], "email_error": f"The address {told}."})
+        told = messages(error.errors)["email"] if error.errors else error.detail
+        return files_page(slug, error.status, sharing={"email": email[:254], "email_error": told})
     return _see(slug)
 
 

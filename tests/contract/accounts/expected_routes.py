@@ -110,6 +110,7 @@ admin POST /models/<slug:model_id>/activate
 everybody GET /models/<slug:model_id>/odmap.md
 everybody GET /models/<slug:model_id>/recipe.json
 everybody GET /openapi.json
+viewer GET /predictions
 everybody GET /predictions/<slug:prediction_id>
 everybody GET /predictions/<slug:prediction_id>/explanation
 everybody GET /predictions/<slug:prediction_id>/statement

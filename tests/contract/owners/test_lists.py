@@ -142,6 +142,10 @@ def test_each_person_lists_the_own_answers(world):
     everybody = [item["id"] for item in world.browser(None).get("/api/v1/predictions").json["items"]]
     assert asked["other"] in everybody
     assert asked["owner"] not in everybody
+    page = world.browser("other").get("/predictions")
+    assert page.status_code == 200
+    assert asked["other"] in page.text
+    assert asked["owner"] not in page.text
     world.share("private")
     assert asked["reader"] not in [
         item["id"] for item in world.browser("reader").get("/api/v1/predictions").json["items"]

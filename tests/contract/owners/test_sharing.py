@@ -82,7 +82,7 @@ def test_bad_input_is_refused_beside_its_field(world):
         assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, pointer), refused.json
     page = owner.post(f"{PAGE}/people", data={"email": "nothing", "role": "reader"})
     assert page.status_code == 422
-    assert "must be an address such as" in page.text
+    assert "Must be an address such as name@example.org." in page.text
     assert 'value="nothing"' in page.text
     assert owner.post(f"{PAGE}/sharing", data={"visibility": "all"}).status_code == 422
 
