@@ -11,7 +11,7 @@ from app.accounts.needs import STUDY_NEEDS
 from app.catalogue import access, studies
 from app.errors import NotPermitted
 
-# Pictures of public maps stay in the browser longer than a cookie keeps its value; app/maps/rights.py sees to the others.
+# Tiles of public maps stay in the browser for longer than a cookie keeps its value; app/maps/rights.py does the others.
 _FILES = ("static", "docs.asset", "map_files.send_tile")
 _WORDS = {
     "edit": "You can read this study. Its owner, and the people that it is shared with as editors, change it.",

@@ -6,8 +6,10 @@ import json
 import re
 
 import pytest
+from sqlalchemy import event
 
 from app import create_app
+from app.database.db import db
 from tests.contract.accounts.conftest import Browser
 from tests.contract.conftest import WHEATEAR
 from tests.contract.owners.conftest import HIDDEN, OPEN, OPEN_SPECIES
@@ -223,3 +225,13 @@ def test_the_same_content_in_a_study_of_somebody_else_is_not_told(world):
     assert stored.json["file"]["shared"] is False
     files = world.browser("other").get("/api/v1/studies/others-study/files").json["items"]
     assert [item["shared"] for item in files] == [False]
+
+
+def test_an_answer_to_a_visitor_needs_no_query_more(private):
+    statements = []
+    with private.app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    body = {"species": OPEN_SPECIES, "environment": private.environment}
+    assert private.browser(None).post("/api/v1/predictions", json=body).status_code == 200
+    assert [statement.split("(")[0].strip() for statement in statements] == ["INSERT INTO predictions"]
