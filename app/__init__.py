@@ -13,6 +13,7 @@ from app.api_docs import views
 from app.batch import steps as batch_steps
 from app.batch import views as batch
 from app.cache import answers
+from app.catalogue import study_gate
 from app.catalogue.snapshot import SnapshotFile
 from app.comparisons import views as comparisons
 from app.config.settings import PROJECT, Settings, SettingsError, load_settings
@@ -33,6 +34,7 @@ from app.maps import pages as map_pages
 from app.maps import steps as map_steps
 from app.maps import views as maps
 from app.maps.rasters import Rasters
+from app.maps.rights import MapStudies
 from app.outbox import outbox
 from app.places.stores import LayerStores
 from app.predictions import answer_views, curves, usage
@@ -49,6 +51,7 @@ from app.species import views as species
 from app.studies import cli as studies_cli
 from app.studies import own_views as own_studies
 from app.studies import pages as study_pages
+from app.studies import sharing_views as sharing
 from app.studies import views as studies
 from app.telemetry import requests
 from app.trainings import steps as training_steps
@@ -105,9 +108,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     templating.init_app(app)
     identity.init_app(app)
     permissions.init_app(app)
+    study_gate.init_app(app)
     delivery.init_app(app)
     parts.add(Showcases())
     parts.add(Rasters())
+    parts.add(MapStudies())
     parts.add(ModelCache(settings.models_dir.resolve(), settings.model_memory))
     parts.add(LayerStores(settings.layers_dir.resolve()))
     outbox.init_app(app, predictions_tables.insert, predictions_tables.insert_json)
@@ -156,6 +161,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         map_pages.changes,
         own_studies.api,
         study_pages.pages,
+        sharing.api,
+        sharing.pages,
         registry_changes.api,
         registry_changes.pages,
         trainings.api,
@@ -169,9 +176,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         health.pages,
         views.pages,
     ]
-    # Until each person has their own list, lists of what everybody asked are public or absent.
-    if settings.public_predictions:
+    # Without accounts the list of what everybody asked is public or absent; with them each person has an own one.
+    if settings.public_predictions or settings.needs_accounts:
         blueprints.append(predictions.lists)
+    if settings.needs_accounts:
+        blueprints.append(predictions.own)
     if settings.shows_analytics:
         blueprints += [analytics.pages, analytics.api]
     if settings.gbif_api:

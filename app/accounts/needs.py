@@ -8,6 +8,8 @@ from app.accounts.roles import Role
 
 #: Any person who is signed in, also in development.
 ACCOUNT: Final = "account"
+#: What a request needs of the study that it names, besides the role: to change it, or to decide about it.
+StudyLevel = Literal["edit", "own"]
 Needed = Role | Literal["account"] | None
 _OPEN: Final = None
 
@@ -26,7 +28,9 @@ NEEDS: dict[str, Needed] = {
     "predictions.detail": _OPEN,
     "predictions_api.predict": _OPEN,
     "predictions_api.detail": _OPEN,
+    # Without an account only with PUBLIC_PREDICTIONS: app/predictions/stored.py asks.
     "predictions_list.browse": _OPEN,
+    "own_predictions.own_answers": "viewer",
     "answers.explain": _OPEN,
     "answers.statement": _OPEN,
     "answers_api.explain": _OPEN,
@@ -84,10 +88,9 @@ NEEDS: dict[str, Needed] = {
     "maps.land": _OPEN,
     "maps.coasts": _OPEN,
     "jobs.detail": _OPEN,
-    "jobs_api.browse": _OPEN,
     "jobs_api.detail": _OPEN,
     "jobs_api.read": _OPEN,
-    # Own data: reading it, as long as no study has an owner, needs an account; changing it an editor.
+    # Own data: reading it needs an account, changing it an editor. STUDY_NEEDS has what they need of the study.
     "studies.detail": "viewer",
     "studies.new": "editor",
     "studies.create": "editor",
@@ -125,7 +128,16 @@ NEEDS: dict[str, Needed] = {
     "trainings.start_form": "editor",
     "trainings.versions_page": "viewer",
     "trainings.recipe": "viewer",
+    "sharing_api.browse": "editor",
+    "sharing_api.put": "editor",
+    "sharing_api.remove": "editor",
+    "sharing_api.take_over": "editor",
+    "sharing.change_form": "editor",
+    "sharing.add_form": "editor",
+    "sharing.remove_form": "editor",
+    "sharing.take_over_form": "editor",
     # Jobs and maps.
+    "jobs_api.browse": "viewer",
     "jobs_changes.cancel_form": "editor",
     "jobs_changes_api.cancel": "editor",
     "maps_changes_api.start": "editor",
@@ -154,4 +166,35 @@ NEEDS: dict[str, Needed] = {
     "account.remove_second_factor": ACCOUNT,
     "account.renew_recovery_codes": ACCOUNT,
     "account.end_sessions": ACCOUNT,
+}
+
+#: In production, what endpoints with the slug of a study need besides the right to read it.
+STUDY_NEEDS: dict[str, StudyLevel] = {
+    "studies.rename": "edit",
+    "studies.remove": "own",
+    "studies.reset": "edit",
+    "studies.put_file": "edit",
+    "studies.post_files": "edit",
+    "studies.remove_files": "edit",
+    "studies.inspect_file": "edit",
+    "own_studies_api.change": "edit",
+    "own_studies_api.remove": "own",
+    "own_studies_api.put_file": "edit",
+    "own_studies_api.post_files": "edit",
+    "own_studies_api.remove_file": "edit",
+    "gbif.fetch_form": "edit",
+    "gbif_api.fetch": "edit",
+    "records.submit": "edit",
+    "records_api.change": "edit",
+    "layers.submit": "edit",
+    "layers_api.change": "edit",
+    "trainings_api.start": "edit",
+    "trainings.start_page": "edit",
+    "trainings.start_form": "edit",
+    "sharing_api.browse": "own",
+    "sharing_api.put": "own",
+    "sharing_api.remove": "own",
+    "sharing.change_form": "own",
+    "sharing.add_form": "own",
+    "sharing.remove_form": "own",
 }

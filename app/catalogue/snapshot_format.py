@@ -1,10 +1,13 @@
 """The files of the snapshot: how they are written and read.
 
-Two files, because workers of the previous release run beside this one during an upgrade and reject an entry of
+Several files, because workers of the previous release run beside this one during an upgrade and reject an entry of
 ``active.json`` that has more members (docs/decisions/041-search-in-the-snapshot.md):
 
+``hidden.json``
+    The species of studies that not everybody may read. They are in no other file, so that a reader without this one
+    has none of them.
 ``active.json``
-    The entries, with scientific and vernacular names.
+    The entries of public studies, with scientific and vernacular names.
 ``names.json``
     The other names by slug, and the SHA-256 digest of the ``active.json`` that they were written with.
 """
@@ -28,11 +31,14 @@ Stamp = tuple[int, int, int]
 BROKEN = (ValueError, TypeError, KeyError, AttributeError)
 
 
-def write(active: Path, names: Path, rows: Sequence[versions.SpeciesRow]) -> None:
-    """Replace both files. Other writers must be excluded."""
-    content = orjson.dumps([_as_json(row) for row in rows])
-    others = {"active": _digest(content), "other_names": {row.slug: row.other_names for row in rows}}
+def write(active: Path, names: Path, hidden: Path, rows: Sequence[versions.SpeciesRow]) -> None:
+    """Replace the files. Other writers must be excluded."""
+    public = [row for row in rows if row.visibility == "public"]
+    others_of_hidden = [_as_json(row) | {"other_names": row.other_names} for row in rows if row.visibility != "public"]
+    content = orjson.dumps([_as_json(row) for row in public])
+    others = {"active": _digest(content), "other_names": {row.slug: row.other_names for row in public}}
     # in this order: readers watch the stamp of active.json
+    _replace(hidden, orjson.dumps(others_of_hidden))
     _replace(names, orjson.dumps(others))
     _replace(active, content)
 
@@ -43,6 +49,15 @@ def read(active: Path, names: Path) -> tuple[list[SpeciesEntry], bool]:
     other_names, digest = _read_names(names)
     species = [_from_json(entry, other_names) for entry in orjson.loads(content)]
     return species, digest == _digest(content)
+
+
+def read_hidden(file: Path) -> list[SpeciesEntry]:
+    """Return the species of studies that not everybody may read; none where the file was never written."""
+    try:
+        content = orjson.loads(file.read_bytes())
+    except FileNotFoundError:
+        return []
+    return [_from_json(entry, {entry["slug"]: tuple(entry.pop("other_names"))}) for entry in content]
 
 
 def _read_names(file: Path) -> tuple[dict[str, tuple[str, ...]], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from app.catalogue import snapshot
+from app.catalogue import access, snapshot
 from app.catalogue.entries import SpeciesEntry
 from app.outbox.outbox import outbox
 from app.outbox.row import QueuedRow
@@ -82,6 +82,7 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
             created_at=answer.created_at,
             species=species.slug,
             version=model.version,
+            user_id=access.person_id(),
         )
     )
     note(model=model.id, version=model.version)

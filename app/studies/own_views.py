@@ -8,7 +8,7 @@ from typing import IO
 from flask import Blueprint, Response, request
 
 from app.errors import AppError, MalformedBody, UnsupportedType, ValidationFailed
-from app.studies import changes, files, own, service, uploads
+from app.studies import changes, files, own, service, sharing, uploads
 from app.studies.multipart import FormField, FormFile, parts
 from app.studies.schemas import (
     Deleted,
@@ -89,17 +89,29 @@ def create() -> Reply:
 @Operation(
     "changeStudy",
     tag="studies",
-    summary="Change the title of a study of own data that has no models",
-    description="`If-Match` with the ETag of the study refuses the change where somebody else made one.",
+    summary="Change the title of a study of own data that has no models, or who may read a study",
+    description="`If-Match` with the ETag of the study refuses the change where somebody else made one. The visibility "
+    "covers the files, records, layers, trainings, jobs, models, maps and answers of the study.",
     body=StudyChange,
     answer=StudyDetail,
     problems=(400, 404, 409, 413, 415, 422),
 )
 @faces()
 def change(slug: str) -> Reply:
-    """Change the title of a study."""
-    study = changes.rename(slug, read_json(StudyChange).title, if_match())
-    return Reply(service.detail(slug), headers={"ETag": study.etag})
+    """Change the title of a study, or who may read it."""
+    wanted, revision = read_json(StudyChange), if_match()
+    if wanted.title is None and wanted.visibility is None:
+        raise ValidationFailed([("/title", "a value is needed, unless there is a visibility")])
+    if wanted.title is not None and wanted.visibility is not None:
+        raise ValidationFailed([("/visibility", "is changed by a request of its own, without a title")])
+    if wanted.title is not None:
+        changes.rename(slug, wanted.title, revision)
+    if wanted.visibility is not None:
+        if revision is not None:
+            own.load_for_change(slug, revision)
+        sharing.change_visibility(slug, wanted.visibility)
+    detail = service.detail(slug)
+    return Reply(detail, headers={"ETag": f'"{detail.own.revision}"'} if detail.own is not None else {})
 
 
 @api.delete("/studies/<slug:slug>")

@@ -19,7 +19,7 @@ everybody GET /api/v1/analytics
 everybody POST /api/v1/comparisons/conditions
 everybody GET /api/v1/comparisons/models
 everybody POST /api/v1/comparisons/species
-everybody GET /api/v1/jobs
+viewer GET /api/v1/jobs
 everybody GET /api/v1/jobs/<slug:job_id>
 editor POST /api/v1/jobs/<slug:job_id>/cancel
 everybody GET /api/v1/jobs/<slug:job_id>/log
@@ -57,6 +57,10 @@ editor PUT /api/v1/studies/<slug:slug>/files/<path:name>
 editor POST /api/v1/studies/<slug:slug>/gbif
 viewer GET /api/v1/studies/<slug:slug>/layers
 editor PATCH /api/v1/studies/<slug:slug>/layers
+editor POST /api/v1/studies/<slug:slug>/owner
+editor GET /api/v1/studies/<slug:slug>/people
+editor PUT /api/v1/studies/<slug:slug>/people
+editor DELETE /api/v1/studies/<slug:slug>/people/<slug:person_id>
 viewer GET /api/v1/studies/<slug:slug>/preflight
 viewer GET /api/v1/studies/<slug:slug>/records
 editor PATCH /api/v1/studies/<slug:slug>/records
@@ -106,6 +110,7 @@ admin POST /models/<slug:model_id>/activate
 everybody GET /models/<slug:model_id>/odmap.md
 everybody GET /models/<slug:model_id>/recipe.json
 everybody GET /openapi.json
+viewer GET /predictions
 everybody GET /predictions/<slug:prediction_id>
 everybody GET /predictions/<slug:prediction_id>/explanation
 everybody GET /predictions/<slug:prediction_id>/statement
@@ -125,11 +130,15 @@ editor POST /studies/<slug:slug>/gbif
 viewer GET /studies/<slug:slug>/layers
 editor POST /studies/<slug:slug>/layers
 viewer GET /studies/<slug:slug>/layers/<file>/<band>.png
+editor POST /studies/<slug:slug>/owner
+editor POST /studies/<slug:slug>/people
+editor POST /studies/<slug:slug>/people/remove
 viewer GET /studies/<slug:slug>/recipe.json
 viewer GET /studies/<slug:slug>/records
 editor POST /studies/<slug:slug>/records
 editor POST /studies/<slug:slug>/reset
 admin POST /studies/<slug:slug>/rollback
+editor POST /studies/<slug:slug>/sharing
 editor GET /studies/<slug:slug>/start
 editor POST /studies/<slug:slug>/start
 editor POST /studies/<slug:slug>/title

@@ -159,7 +159,7 @@ def test_a_program_signs_in_as_the_documents_say(production):
     assert program.post("/api/v1/studies", json={"title": "Lizards"}, headers=origin).status_code == 201
 
 
-def test_an_editor_creates_a_study_and_its_page_has_what_a_viewer_does_not_see(production):
+def test_an_editor_creates_a_study_and_shows_it_to_viewers(production):
     editor, viewer, anonymous = (production.test_client() for _ in range(3))
     editor.sign_in("editor@example.org")
     viewer.sign_in("viewer@example.org")
@@ -168,6 +168,9 @@ def test_an_editor_creates_a_study_and_its_page_has_what_a_viewer_does_not_see(p
     path = f"/studies/{created.json['slug']}"
     assert 'action="/studies/' in editor.get(path).text
     assert "read-only" not in editor.get(path).text
+    assert viewer.get(path).status_code == 404
+    assert "Lizards" not in viewer.get("/studies").text
+    assert editor.patch(f"/api/v1{path}", json={"visibility": "public"}).status_code == 200
     seen = viewer.get(path)
     assert seen.status_code == 200
     assert 'method="post"' not in seen.text
