@@ -1,0 +1,52 @@
+"""Who has started a job, and the limit of jobs that a person may have waiting or running."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, String, func, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.accounts.tables import User
+from app.database.db import Base, db
+from app.errors import Conflict
+from app.jobs.tables import FINISHED, Job
+
+
+class JobStarter(Base):
+    """The person who has started a job, where their plan limits jobs."""
+
+    __tablename__ = "job_starters"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
+
+
+def admit(job_id: str, allowed: tuple[str, int] | None) -> None:
+    """Let a new job of the present request wait for a worker. The caller commits.
+
+    Parameters
+    ----------
+    job_id : str
+    allowed : tuple of str and int, or None
+        The person and the limit, by `app.accounts.allowance.jobs_at_once`.
+
+    Raises
+    ------
+    Conflict
+        The person has as many jobs as their plan allows; the transaction is undone.
+    """
+    if allowed is None:
+        return
+    user_id, most = allowed
+    # two requests of a person take turns, on SQLite and on PostgreSQL
+    turn = update(User).where(User.id == user_id).values(epoch=User.epoch)
+    db.session.execute(turn.execution_options(synchronize_session=False))
+    own = select(func.count()).select_from(JobStarter).join(Job, JobStarter.job_id == Job.id)
+    waiting = db.session.scalar(own.where(JobStarter.user_id == user_id, Job.state.not_in(FINISHED))) or 0
+    if waiting >= most:
+        db.session.rollback()
+        raise Conflict(
+            f"The plan of your account allows {most} job{'s' if most != 1 else ''} at once, and {waiting} of yours "
+            "wait or run. Start this one when one of them has ended."
+        )
+    db.session.add(JobStarter(job_id=job_id, user_id=user_id))
+    db.session.flush()
