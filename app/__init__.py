@@ -5,7 +5,18 @@ from __future__ import annotations
 from flask import Flask
 
 from app import components, redis_client
-from app.accounts import account_views, delivery, identity, permissions, sessions
+from app.accounts import (
+    account_views,
+    credentials,
+    delivery,
+    identity,
+    key_views,
+    keys_cli,
+    permissions,
+    sessions,
+    token_views,
+    tokens,
+)
 from app.accounts import cli as accounts_cli
 from app.accounts import views as accounts
 from app.analytics import views as analytics
@@ -37,6 +48,11 @@ from app.maps.rasters import Rasters
 from app.maps.rights import MapStudies
 from app.outbox import outbox
 from app.places.stores import LayerStores
+from app.plans import callers as plan_callers
+from app.plans import cli as plans_cli
+from app.plans import usage as plan_usage
+from app.plans import views as plans
+from app.plans.service import Plans
 from app.predictions import answer_views, curves, usage
 from app.predictions import cli as predictions_cli
 from app.predictions import tables as predictions_tables
@@ -106,6 +122,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     input_validation.init_app(app)
     problems.init_app(app)
     templating.init_app(app)
+    parts.add(Plans())
+    plan_usage.init_app(app)
+    plan_callers.init_app(app)
+    parts.add(credentials.Refusals())
+    tokens.init_app(app)
     identity.init_app(app)
     permissions.init_app(app)
     study_gate.init_app(app)
@@ -130,6 +151,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(studies_cli.group)
     app.cli.add_command(jobs_cli.group)
     app.cli.add_command(accounts_cli.group)
+    app.cli.add_command(keys_cli.group)
+    app.cli.add_command(plans_cli.group)
     app.url_map.converters["slug"] = templating.SlugConverter
     app.url_map.converters["prediction"] = templating.PredictionConverter
     blueprints = [
@@ -173,6 +196,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         layers.api,
         accounts.pages,
         account_views.pages,
+        key_views.pages,
+        plans.pages,
+        token_views.api,
         health.pages,
         views.pages,
     ]

@@ -150,6 +150,11 @@ NEEDS: dict[str, Needed] = {
     "registry_changes.activate_form": "admin",
     "registry_changes.rollback_form": "admin",
     # Accounts.
+    "plans.browse": "admin",
+    "plans.change": "admin",
+    "auth_api.sign_in": _OPEN,
+    "auth_api.refresh": _OPEN,
+    "auth_api.revoke": _OPEN,
     "accounts.sign_in_page": _OPEN,
     "accounts.sign_in_form": _OPEN,
     "accounts.code_page": _OPEN,
@@ -166,6 +171,9 @@ NEEDS: dict[str, Needed] = {
     "account.remove_second_factor": ACCOUNT,
     "account.renew_recovery_codes": ACCOUNT,
     "account.end_sessions": ACCOUNT,
+    "account_keys.create": ACCOUNT,
+    "account_keys.revoke": ACCOUNT,
+    "account_keys.revoke_all": ACCOUNT,
 }
 
 #: In production, what endpoints with the slug of a study need besides the right to read it.
@@ -198,3 +206,29 @@ STUDY_NEEDS: dict[str, StudyLevel] = {
     "sharing.add_form": "own",
     "sharing.remove_form": "own",
 }
+
+#: What answers with predictions: a key needs the scope for it. Nobody in particular needs nothing.
+PREDICTING = frozenset(
+    {
+        "predictions.predict_form",
+        "predictions_api.predict",
+        "comparisons.species_page",
+        "comparisons.conditions_page",
+        "comparisons.species_csv",
+        "comparisons.conditions_csv",
+        "comparisons_api.species",
+        "comparisons_api.conditions",
+        "batch_api.answer",
+        "batch.submit",
+        "batch.answers_csv",
+    }
+)
+
+
+#: Blueprints about signing in and one's account, which no key and no token may use.
+_FOR_BROWSERS = ("accounts.", "account.", "account_keys.")
+
+
+def is_for_browsers(endpoint: str) -> bool:
+    """Return whether an endpoint is for people with a browser only."""
+    return endpoint.startswith(_FOR_BROWSERS)

@@ -13,6 +13,7 @@ from flask import current_app
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.accounts.allowance import jobs_at_once
 from app.accounts.identity import may
 from app.catalogue import access, studies
 from app.catalogue.study_tables import Study
@@ -20,7 +21,7 @@ from app.config.settings import Settings
 from app.database.db import db
 from app.database.types import now
 from app.errors import Conflict, NotFound, NotPermitted, ValidationFailed
-from app.jobs import tidying
+from app.jobs import starters, tidying
 from app.jobs.folder import jobs_dir
 from app.jobs.schemas import JobDetail, JobPage, JobsQuery, StepDetail
 from app.jobs.steps import JobRef, Kind, find_kind
@@ -56,7 +57,7 @@ def enqueue(
     Raises
     ------
     Conflict
-        The key was used for other parameters.
+        The key was used for other parameters, or the person has as many jobs as their plan allows.
     LookupError
         The kind is not registered.
     """
@@ -79,6 +80,7 @@ def enqueue(
         "owner_id": access.owner_of_new(),
         "created_at": now(),
     }
+    allowed = jobs_at_once()
     make = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
     # one statement, so that of two requests with one key exactly one inserts
     added = db.session.execute(
@@ -87,6 +89,8 @@ def enqueue(
         .on_conflict_do_nothing(index_elements=["kind", "study", "idempotency_key"])
         .returning(Job.id)
     ).scalar_one_or_none()
+    if added is not None:
+        starters.admit(added, allowed)
     db.session.commit()
     if added is not None:
         return get(added)

@@ -7,6 +7,7 @@ from typing import IO
 
 from flask import Blueprint, Response, request
 
+from app.accounts import allowance
 from app.errors import AppError, MalformedBody, UnsupportedType, ValidationFailed
 from app.studies import changes, files, own, service, sharing, uploads
 from app.studies.multipart import FormField, FormFile, parts
@@ -25,7 +26,7 @@ from app.studies.upload_headers import ContentRange, Digests
 from app.studies.uploads import Arrival, OutOfOrder
 from app.web import body_limits
 from app.web.entity_tags import if_match
-from app.web.faces import API_PREFIX, Reply, faces, keep_all_private, settings
+from app.web.faces import API_PREFIX, Reply, faces, keep_all_private
 from app.web.idempotency import idempotency_key
 from app.web.input_validation import pointer, read_json
 from app.web.operations import Operation
@@ -208,7 +209,7 @@ def remove_file(slug: str, name: str) -> Reply:
 
 def read_file(slug: str, name: str, *, knows_complete: bool = True) -> Arrival:
     """Store the body of the present request as a file of a study, or as a part of one."""
-    limit = settings().max_upload
+    limit = allowance.most_upload_bytes()
     header = request.headers.get("Content-Range")
     content_range = ContentRange.parse(header) if header is not None else None
     chunked = "Transfer-Encoding" in request.headers
@@ -244,7 +245,7 @@ def form_stream() -> Iterator[FormField | FormFile]:
     """Return the parts of the form that the present request posts."""
     if request.mimetype != "multipart/form-data":
         raise UnsupportedType("Send the files as multipart/form-data, or each with PUT.")
-    limit = settings().max_upload + FORM_OVERHEAD
+    limit = allowance.most_upload_bytes() + FORM_OVERHEAD
     return parts(open_body(limit), request.mimetype_params.get("boundary", ""))
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 from pydantic import ValidationError
 
+from app.accounts import allowance
 from app.catalogue import access
 from app.catalogue import studies as study_tables
 from app.errors import AppError, Conflict, NotFound, ValidationFailed
@@ -92,7 +93,7 @@ def _create_without_files(title: str) -> Response:
 
 
 def _new_context(title: str = "", error: str = "") -> dict[str, object]:
-    return {"title": title, "error": error, "limit": storage.size_text(settings().max_upload)}
+    return {"title": title, "error": error, "limit": storage.size_text(allowance.most_upload_bytes())}
 
 
 @pages.get("/studies/<slug:slug>")
@@ -284,7 +285,7 @@ def files_page(
         **sharing_context(row, sharing or {}),
         "has_models": changes.n_models(study.id) > 0,
         "description": row.description["description"] if row is not None else "",
-        "limit": storage.size_text(settings().max_upload),
+        "limit": storage.size_text(allowance.most_upload_bytes()),
         "size_text": storage.size_text,
     }
     return render(Reply(files.of_study(study), status, context), "studies/own.html", "studies/_files.html")

@@ -5,6 +5,9 @@ EXPECTED = """
 everybody GET /
 everybody POST /
 own GET /account
+own POST /account/keys
+own POST /account/keys/<uuid:key_id>/revoke
+own POST /account/keys/revoke
 own POST /account/password
 everybody GET /account/password/<string(maxlength=100):token>
 everybody POST /account/password/<string(maxlength=100):token>
@@ -16,6 +19,9 @@ own POST /account/sessions/end
 everybody GET /analytics
 everybody GET /analytics.csv
 everybody GET /api/v1/analytics
+everybody POST /api/v1/auth/refresh
+everybody POST /api/v1/auth/revoke
+everybody POST /api/v1/auth/token
 everybody POST /api/v1/comparisons/conditions
 everybody GET /api/v1/comparisons/models
 everybody POST /api/v1/comparisons/species
@@ -111,6 +117,8 @@ everybody GET /models/<slug:model_id>/odmap.md
 everybody GET /models/<slug:model_id>/recipe.json
 everybody GET /openapi.json
 viewer GET /predictions
+admin GET /plans
+admin POST /plans/<slug:name>
 everybody GET /predictions/<slug:prediction_id>
 everybody GET /predictions/<slug:prediction_id>/explanation
 everybody GET /predictions/<slug:prediction_id>/statement
@@ -145,4 +153,39 @@ editor POST /studies/<slug:slug>/title
 viewer GET /studies/<slug:slug>/versions
 editor GET /studies/new
 editor POST /studies/new
+"""
+
+# Rows for which a key needs the scope to predict. The others need that of their role, and changes at least write.
+PREDICTING = """
+POST /
+POST /api/v1/comparisons/conditions
+POST /api/v1/comparisons/species
+POST /api/v1/predictions
+POST /api/v1/predictions/batch
+POST /batch
+POST /batch/answers.csv
+GET /compare/conditions
+GET /compare/conditions.csv
+GET /compare/species
+GET /compare/species.csv
+"""
+
+# Rows that no key and no token may use, although everybody may: they are about a session.
+BROWSERS = """
+GET /login
+POST /login
+GET /login/code
+POST /login/code
+GET /login/forgotten
+POST /login/forgotten
+POST /logout
+GET /account/password/<string(maxlength=100):token>
+POST /account/password/<string(maxlength=100):token>
+"""
+
+# Rows of everybody that change something, and bring credentials of their own.
+WITHOUT_SCOPE = """
+POST /api/v1/auth/refresh
+POST /api/v1/auth/revoke
+POST /api/v1/auth/token
 """
