@@ -172,7 +172,7 @@ class IntervalReport(Part):
         0,
         ge=0,
         le=100,
-        description="spread of a single place that so few presences leave unknown, on the logit scale; absent before 1.1",
+        description="spread of a single place beyond that of groups, by the number of presences, on the logit scale",
     )
     coverage: Portion = Field(
         description="share of held-out groups whose count lies where intervals fitted without their fold say, the luck "
