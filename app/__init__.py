@@ -21,6 +21,8 @@ from app.accounts import cli as accounts_cli
 from app.accounts import views as accounts
 from app.analytics import views as analytics
 from app.api_docs import views
+from app.audit import cli as audit_cli
+from app.audit import views as audit
 from app.batch import steps as batch_steps
 from app.batch import views as batch
 from app.cache import answers
@@ -57,12 +59,14 @@ from app.predictions import answer_views, curves, usage
 from app.predictions import cli as predictions_cli
 from app.predictions import tables as predictions_tables
 from app.predictions import views as predictions
+from app.privacy import views as privacy
 from app.records import views as records
 from app.registry import change_views as registry_changes
 from app.registry import cli as registry_cli
 from app.registry import views as registry
 from app.registry.examples import Showcases
 from app.registry.model_cache import ModelCache
+from app.request_log import counting
 from app.species import views as species
 from app.studies import cli as studies_cli
 from app.studies import own_views as own_studies
@@ -70,6 +74,7 @@ from app.studies import pages as study_pages
 from app.studies import sharing_views as sharing
 from app.studies import views as studies
 from app.telemetry import requests
+from app.trail import recorder
 from app.trainings import steps as training_steps
 from app.trainings import views as trainings
 from app.web import body_limits, input_validation, problems, security, templating
@@ -113,6 +118,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     migrate.init_app(app, db, directory=str(PROJECT / "migrations"), render_as_batch=True)
     htmx.init_app(app)
     requests.init_app(app)
+    counting.init_app(app)
     redis_client.init_app(app)
     answers.init_app(app)
     limiter.init_app(app)
@@ -130,6 +136,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     identity.init_app(app)
     permissions.init_app(app)
     study_gate.init_app(app)
+    recorder.init_app(app, identity.sender)
     delivery.init_app(app)
     parts.add(Showcases())
     parts.add(Rasters())
@@ -153,6 +160,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(accounts_cli.group)
     app.cli.add_command(keys_cli.group)
     app.cli.add_command(plans_cli.group)
+    app.cli.add_command(audit_cli.group)
     app.url_map.converters["slug"] = templating.SlugConverter
     app.url_map.converters["prediction"] = templating.PredictionConverter
     blueprints = [
@@ -199,6 +207,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         key_views.pages,
         plans.pages,
         token_views.api,
+        privacy.public,
+        privacy.pages,
+        audit.pages,
+        audit.api,
+        analytics.for_admins,
         health.pages,
         views.pages,
     ]
@@ -209,6 +222,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         blueprints.append(predictions.own)
     if settings.shows_analytics:
         blueprints += [analytics.pages, analytics.api]
+    elif settings.needs_accounts:
+        # under a name that is not in the table of needs, so that it is for admins
+        app.register_blueprint(analytics.pages, name="analytics_for_admins")
     if settings.gbif_api:
         blueprints += [gbif.pages, gbif.api]
     for blueprint in blueprints:

@@ -90,6 +90,16 @@ def enable(email: str) -> None:
     click.echo(f"{users.set_disabled(email, False).email} is enabled")
 
 
+@group.command("delete", cls=_UsersCommand)
+@click.argument("email", metavar="EMAIL")
+def delete(email: str) -> None:
+    """Delete the account of the person EMAIL. The audit trail keeps its id."""
+    user = users.get(email)
+    user_id, address = user.id, user.email
+    users.remove(user_id)
+    click.echo(f"{address} is deleted; the audit trail names the account {user_id}")
+
+
 @group.command("reset", cls=_UsersCommand)
 @click.argument("email", metavar="EMAIL")
 @click.option(

@@ -21,12 +21,13 @@ from app.accounts.visitors import Visitor
 from app.components import components
 from app.database.db import db
 from app.errors import AppError, CredentialRefused, Unavailable
-from app.limits.limiter import OneLimit
+from app.limits.limiter import OneLimit, client_of
 from app.plans.callers import Caller, caller_of
 from app.throttled_log import ThrottledLog
+from app.trail.recorder import Sender
 from app.web.credentials import by_program
 
-__all__ = ["Visitor", "begin_session", "is_uncertain", "load", "may", "own_session", "sign_in", "visitor"]
+__all__ = ["Visitor", "begin_session", "is_uncertain", "load", "may", "own_session", "sender", "sign_in", "visitor"]
 
 log = logging.getLogger(__name__)
 _failure = ThrottledLog(log)
@@ -68,6 +69,13 @@ def _load_by_program() -> Visitor:
     if isinstance(outcome, Visitor):
         return outcome
     raise outcome
+
+
+def sender() -> Sender:
+    """Return who sends the present request, as far as it is known: nothing is looked up for it."""
+    # where this module keeps the person of a program, and Flask-Login that of a session
+    person = g.get("by_program") or g.get("_login_user")
+    return Sender(person.id if isinstance(person, Visitor) else None, client_of(request.remote_addr or ""))
 
 
 def may(needed: Role) -> bool:

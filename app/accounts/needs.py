@@ -149,6 +149,11 @@ NEEDS: dict[str, Needed] = {
     "registry_changes_api.rollback": "admin",
     "registry_changes.activate_form": "admin",
     "registry_changes.rollback_form": "admin",
+    # What people did.
+    "audit_api.read": "admin",
+    "operations_api.read_operations": "admin",
+    "audit.page": "admin",
+    "audit.lines_csv": "admin",
     # Accounts.
     "plans.browse": "admin",
     "plans.change": "admin",
@@ -164,6 +169,10 @@ NEEDS: dict[str, Needed] = {
     "accounts.forgotten_form": _OPEN,
     "accounts.password_page": _OPEN,
     "accounts.password_form": _OPEN,
+    "privacy.show": _OPEN,
+    "personal_data.data": ACCOUNT,
+    "personal_data.ask": ACCOUNT,
+    "personal_data.delete": ACCOUNT,
     "account.overview": ACCOUNT,
     "account.change_password": ACCOUNT,
     "account.begin_second_factor": ACCOUNT,

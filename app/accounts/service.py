@@ -206,6 +206,33 @@ def revoke_all_keys() -> None:
     keys.revoke_all(_person().id)
 
 
+def delete_account(password: str, code: str) -> None:
+    """Delete the account of the person who is signed in.
+
+    Parameters
+    ----------
+    password, code : str
+        The code counts where there is a second factor.
+
+    Raises
+    ------
+    ValidationFailed
+        The password or the code is wrong.
+    TooManyRequests
+        There were too many attempts.
+    Conflict
+        It is the last admin, or another request has changed the password meanwhile.
+    """
+    user, verified = _confirmed(password, "password")
+    user_id = user.id
+    if user.totp_secret is not None:
+        attempts.count_code(user_id)
+        if not second_factor.accept(user, code):
+            raise ValidationFailed([("/code", _WRONG_CODE)])
+    users.remove(user_id, verified)
+    identity.own_session().end()
+
+
 def end_sessions() -> None:
     """End all sessions of the person who is signed in, this one too."""
     users.end_sessions(_person().id)

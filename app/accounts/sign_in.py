@@ -7,12 +7,14 @@ import time
 
 from flask import current_app, request
 from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts import attempts, ended, identity, passwords, second_factor, users
 from app.accounts.sessions import ID
 from app.accounts.tables import User
 from app.database.db import db
 from app.errors import SignInNeeded, ValidationFailed
+from app.trail import recorder as trail
 
 log = logging.getLogger(__name__)
 #: The only message about a sign-in that fails, so that it says nothing about an account.
@@ -59,6 +61,7 @@ def check_password(email: str, password: str) -> tuple[User, int]:
     attempts.count_sign_in(email)
     user = users.find(email)
     user_id, epoch = (user.id, user.epoch) if user is not None else (None, 0)
+    trail.about("account", user_id or "")
     stored = user.password_hash if user is not None and not user.disabled else None
     # no transaction waits for the hash; the password may be changed meanwhile, so nothing is read again but to compare
     db.session.rollback()
@@ -70,7 +73,8 @@ def check_password(email: str, password: str) -> tuple[User, int]:
     if passwords.is_outdated(stored):
         renewed = passwords.hash_of(password)
         db.session.execute(
-            update(User).where(User.id == user.id, User.password_hash == stored).values(password_hash=renewed)
+            update(User).where(User.id == user.id, User.password_hash == stored).values(password_hash=renewed),
+            execution_options={"unwatched": True},
         )
         db.session.commit()
     return user, epoch
@@ -112,6 +116,7 @@ def check_code(user: User, epoch: int, code: str) -> User:
     TooManyRequests
         There were too many attempts.
     """
+    trail.about("account", user.id)
     attempts.count_code(user.id)
     if not second_factor.accept(user, code):
         log.info("a second factor was refused (account %s)", user.id)
@@ -131,6 +136,8 @@ def sign_out() -> None:
     own.modified = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
     if session_id is None:
         return
+    if person is not None:
+        trail.add("account", person.id)
     ended.remember(session_id)
     if person is not None:
         log.info("account %s signed out", person.id)
@@ -155,5 +162,13 @@ def _of_epoch(user_id: str | None, epoch: int) -> User | None:
 
 
 def _finish(user: User, epoch: int) -> None:
+    user_id = user.id
     identity.sign_in(user, epoch)
-    log.info("account %s signed in", user.id)
+    try:
+        trail.add("account", user_id)
+        db.session.commit()
+    except SQLAlchemyError:
+        # nobody is signed in without a line
+        identity.own_session().end()
+        raise
+    log.info("account %s signed in", user_id)

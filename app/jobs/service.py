@@ -26,6 +26,7 @@ from app.jobs.folder import jobs_dir
 from app.jobs.schemas import JobDetail, JobPage, JobsQuery, StepDetail
 from app.jobs.steps import JobRef, Kind, find_kind
 from app.jobs.tables import Job, State, StepRecord
+from app.trail import recorder as trail
 from app.web.paging import cut_page, read_cursor
 
 _QUEUED = "Waiting for a worker"
@@ -91,6 +92,7 @@ def enqueue(
     ).scalar_one_or_none()
     if added is not None:
         starters.admit(added, allowed)
+        trail.add("job", added, f"{kind} {study}".strip())
     db.session.commit()
     if added is not None:
         return get(added)
@@ -261,11 +263,14 @@ def cancel(job_id: str) -> Job:
         running = update(Job).where(Job.id == job_id, Job.state == "running").values(cancel_requested=True)
         soon = db.session.execute(running.returning(Job.id), execution_options={"synchronize_session": False})
         is_running = soon.scalar_one_or_none() is not None
+        if is_running:
+            trail.add("job", job_id)
         db.session.commit()
         job = get(job_id)
         if not is_running:
             raise Conflict(f"The job has ended ({job.state}), so it cannot be cancelled.")
         return job
+    trail.add("job", job_id)
     db.session.commit()
     job = get(job_id)
     # a worker may have stopped in the middle of it

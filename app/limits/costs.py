@@ -146,6 +146,10 @@ COSTS: dict[str, int] = {
     "accounts.forgotten_form": 3,
     "accounts.password_page": 1,
     "accounts.password_form": 3,
+    "privacy.show": 1,
+    "personal_data.data": 5,
+    "personal_data.ask": 1,
+    "personal_data.delete": 3,
     "account.overview": 1,
     "account.change_password": 3,
     "account.begin_second_factor": 3,
@@ -161,6 +165,11 @@ COSTS: dict[str, int] = {
     "auth_api.sign_in": 3,
     "auth_api.refresh": 1,
     "auth_api.revoke": 1,
+    # What people did.
+    "audit_api.read": 1,
+    "operations_api.read_operations": 5,
+    "audit.page": 1,
+    "audit.lines_csv": 5,
     # Records and layers of own data. A page of layers has dozens of pictures, which are drawn once.
     "records.page": 1,
     "records.submit": 2,

@@ -18,6 +18,7 @@ from app.predictions.query_schemas import PredictionQuery
 from app.predictions.schemas import ComputedPart, PredictionAnswer, StoredPart
 from app.predictions.verdict import refuse_outside
 from app.registry import service as registry
+from app.request_log import counting
 from app.telemetry.logs import note
 from app.telemetry.metrics import counters
 from ml.card import ModelCard
@@ -87,6 +88,8 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     )
     note(model=model.id, version=model.version)
     counters().predictions[cached].inc()
+    kind = usage.kind_of(novelty.kind, novelty.in_area_of_applicability)
+    counting.answered(artifact.card.study.slug, kind, cached=cached)
     usage.count(artifact, environment, novelty, refused=False)
     return AnswerWithCard(answer, species, artifact.card)
 

@@ -13,6 +13,7 @@ from app.commands import OneLineCommand
 from app.database.db import db
 from app.errors import AppError
 from app.studies import own, sharing, storage, tables
+from app.trail import recorder as trail
 
 group = AppGroup("studies", help="List studies of own data, their owners, and files that no study knows.")
 
@@ -52,6 +53,9 @@ def prune(deletes: bool) -> None:
     """
     paths = sorted(_unknown())
     total = 0
+    if deletes and paths:
+        trail.add("", "", f"{len(paths)} paths that no study knows")
+        db.session.commit()
     for path in paths:
         size = _size(path)
         total += size

@@ -9,7 +9,17 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel
 
 Tag = Literal[
-    "predictions", "comparisons", "species", "studies", "models", "maps", "jobs", "analytics", "accounts", "health"
+    "predictions",
+    "comparisons",
+    "species",
+    "studies",
+    "models",
+    "maps",
+    "jobs",
+    "analytics",
+    "accounts",
+    "audit",
+    "health",
 ]
 Schema = dict[str, Any]
 View = TypeVar("View", bound=Callable[..., object])

@@ -8,6 +8,9 @@ own GET /account
 own POST /account/keys
 own POST /account/keys/<uuid:key_id>/revoke
 own POST /account/keys/revoke
+own GET /account/data
+own GET /account/delete
+own POST /account/delete
 own POST /account/password
 everybody GET /account/password/<string(maxlength=100):token>
 everybody POST /account/password/<string(maxlength=100):token>
@@ -18,10 +21,14 @@ own POST /account/second-factor/remove
 own POST /account/sessions/end
 everybody GET /analytics
 everybody GET /analytics.csv
+admin GET /audit
+admin GET /audit.csv
 everybody GET /api/v1/analytics
 everybody POST /api/v1/auth/refresh
 everybody POST /api/v1/auth/revoke
 everybody POST /api/v1/auth/token
+admin GET /api/v1/analytics/operations
+admin GET /api/v1/audit
 everybody POST /api/v1/comparisons/conditions
 everybody GET /api/v1/comparisons/models
 everybody POST /api/v1/comparisons/species
@@ -122,6 +129,7 @@ admin POST /plans/<slug:name>
 everybody GET /predictions/<slug:prediction_id>
 everybody GET /predictions/<slug:prediction_id>/explanation
 everybody GET /predictions/<slug:prediction_id>/statement
+everybody GET /privacy
 everybody GET /species
 everybody GET /species.csv
 everybody GET /species/<slug:slug>
