@@ -33,6 +33,8 @@ from app.maps import pages as map_pages
 from app.maps import steps as map_steps
 from app.maps import views as maps
 from app.maps.rasters import Rasters
+from app.observations import accuracy_views
+from app.observations import views as observations
 from app.outbox import outbox
 from app.places.stores import LayerStores
 from app.predictions import answer_views, curves, usage
@@ -166,6 +168,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         layers.api,
         accounts.pages,
         account_views.pages,
+        observations.pages,
+        observations.api,
+        accuracy_views.pages,
+        accuracy_views.api,
         health.pages,
         views.pages,
     ]
