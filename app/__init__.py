@@ -48,6 +48,8 @@ from app.maps import steps as map_steps
 from app.maps import views as maps
 from app.maps.rasters import Rasters
 from app.maps.rights import MapStudies
+from app.observations import accuracy_views
+from app.observations import views as observations
 from app.outbox import outbox
 from app.places.stores import LayerStores
 from app.plans import callers as plan_callers
@@ -212,6 +214,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         audit.pages,
         audit.api,
         analytics.for_admins,
+        observations.pages,
+        observations.api,
+        accuracy_views.pages,
+        accuracy_views.api,
         health.pages,
         views.pages,
     ]

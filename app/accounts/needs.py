@@ -144,6 +144,16 @@ NEEDS: dict[str, Needed] = {
     "maps_changes_api.remove": "editor",
     "maps_changes.start_form": "editor",
     "maps_changes.remove_form": "editor",
+    # What people found.
+    "observations.report_form": "viewer",
+    "observations_api.report": "viewer",
+    "observations.moderate": "editor",
+    "observations.decide_form": "editor",
+    "observations_api.browse": "editor",
+    "observations_api.decide": "editor",
+    "accuracy.browse": _OPEN,
+    "accuracy_api.browse": _OPEN,
+    "accuracy_api.of_model": _OPEN,
     # Which model answers.
     "registry_changes_api.activate": "admin",
     "registry_changes_api.rollback": "admin",

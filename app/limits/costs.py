@@ -133,6 +133,16 @@ COSTS: dict[str, int] = {
     "registry_changes_api.rollback": 1,
     "registry_changes.activate_form": 1,
     "registry_changes.rollback_form": 1,
+    # Observations. An area can make a list look at 5,000 rows; the accuracy resamples those of each model.
+    "observations.report_form": 2,
+    "observations_api.report": 2,
+    "observations.moderate": 2,
+    "observations.decide_form": 2,
+    "observations_api.browse": 2,
+    "observations_api.decide": 1,
+    "accuracy.browse": 5,
+    "accuracy_api.browse": 5,
+    "accuracy_api.of_model": 2,
     # A fetch from GBIF sends hundreds of requests to it.
     "gbif.fetch_form": 5,
     "gbif_api.fetch": 5,

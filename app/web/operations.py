@@ -15,6 +15,7 @@ Tag = Literal[
     "studies",
     "models",
     "maps",
+    "observations",
     "jobs",
     "analytics",
     "accounts",

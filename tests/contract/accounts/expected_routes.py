@@ -19,10 +19,12 @@ own POST /account/second-factor
 own POST /account/second-factor/confirm
 own POST /account/second-factor/remove
 own POST /account/sessions/end
+everybody GET /accuracy
 everybody GET /analytics
 everybody GET /analytics.csv
 admin GET /audit
 admin GET /audit.csv
+everybody GET /api/v1/accuracy
 everybody GET /api/v1/analytics
 everybody POST /api/v1/auth/refresh
 everybody POST /api/v1/auth/revoke
@@ -47,8 +49,12 @@ everybody GET /api/v1/maps/<uuid:map_id>/item
 everybody GET /api/v1/maps/<uuid:map_id>/tiles/<int:z>/<int:x>/<int:y>.png
 everybody GET /api/v1/models
 everybody GET /api/v1/models/<slug:model_id>
+everybody GET /api/v1/models/<slug:model_id>/accuracy
 admin POST /api/v1/models/<slug:model_id>/activate
 everybody GET /api/v1/models/<slug:model_id>/odmap
+editor GET /api/v1/observations
+viewer POST /api/v1/observations
+editor PATCH /api/v1/observations/<slug:observation_id>
 everybody GET /api/v1/predictions
 everybody POST /api/v1/predictions
 everybody GET /api/v1/predictions/<prediction:prediction_id>
@@ -126,6 +132,9 @@ everybody GET /openapi.json
 viewer GET /predictions
 admin GET /plans
 admin POST /plans/<slug:name>
+editor GET /observations
+viewer POST /observations
+editor POST /observations/decide
 everybody GET /predictions/<slug:prediction_id>
 everybody GET /predictions/<slug:prediction_id>/explanation
 everybody GET /predictions/<slug:prediction_id>/statement
