@@ -69,6 +69,8 @@ from app.registry import views as registry
 from app.registry.examples import Showcases
 from app.registry.model_cache import ModelCache
 from app.request_log import counting
+from app.rollouts import cli as rollouts_cli
+from app.rollouts import measures, shadows
 from app.species import views as species
 from app.studies import cli as studies_cli
 from app.studies import own_views as own_studies
@@ -77,6 +79,7 @@ from app.studies import sharing_views as sharing
 from app.studies import views as studies
 from app.telemetry import requests
 from app.trail import recorder
+from app.trainings import rollout_views
 from app.trainings import steps as training_steps
 from app.trainings import views as trainings
 from app.web import body_limits, input_validation, problems, security, templating
@@ -147,6 +150,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     parts.add(LayerStores(settings.layers_dir.resolve()))
     outbox.init_app(app, predictions_tables.insert, predictions_tables.insert_json)
     usage.init_app(app)
+    measures.init_app(app)
+    shadows.init_app(app)
     jobs_metrics.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
     health.init_app(app)
@@ -156,6 +161,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     batch_steps.register()
     map_steps.register()
     app.cli.add_command(registry_cli.group)
+    registry_cli.group.add_command(rollouts_cli.group)
     app.cli.add_command(predictions_cli.group)
     app.cli.add_command(studies_cli.group)
     app.cli.add_command(jobs_cli.group)
@@ -200,6 +206,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         registry_changes.pages,
         trainings.api,
         trainings.pages,
+        rollout_views.api,
+        rollout_views.pages,
         records.pages,
         records.api,
         layers.pages,

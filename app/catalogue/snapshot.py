@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.catalogue import access, snapshot_format, versions
+from app.catalogue import access, rollouts, rollouts_file, snapshot_format, versions
 from app.catalogue.entries import SpeciesEntry
 from app.catalogue.snapshot_content import Snapshot as Snapshot
 from app.components import component
@@ -179,8 +179,28 @@ class SnapshotFile:
             fcntl.flock(lock, fcntl.LOCK_EX)
             # a replica may not have what was just committed
             with reading_replica(False):
-                rows = versions.species_and_models()
-            snapshot_format.write(self._active, self._names, self._hidden_file, rows)
+                rows, running = versions.species_and_models(), rollouts.running()
+            trials = rollouts_file.of_rows(running, self.withheld())
+            snapshot_format.write(self._active, self._names, self._hidden_file, rows, trials)
+
+    def withhold(self, rollout_id: int, reason: str) -> None:
+        """End a rollout in all workers, without the database.
+
+        Raises
+        ------
+        OSError
+            The files cannot be written.
+        """
+        with (self._active.parent / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            known = rollouts_file.read(self._active.parent / snapshot_format.ROLLOUTS)
+            if rollout_id not in known.withheld:
+                changed = rollouts_file.without(known, rollout_id, reason)
+                snapshot_format.write_rollouts(self._active, changed)
+
+    def withheld(self) -> dict[int, str]:
+        """Return the rollouts that were ended without the database, which may not know of it, with the reasons."""
+        return rollouts_file.read(self._active.parent / snapshot_format.ROLLOUTS).withheld
 
     def remove_drafts(self) -> None:
         """Remove the drafts of processes that were killed while they wrote the files."""

@@ -169,8 +169,7 @@ def _waiting_answer(row: QueuedRow) -> StoredAnswer | None:
 
 
 def model_of(slug: str, model_id: str) -> ModelVersion | ModelEntry | None:
-    """Return a model of a species: from the snapshot where it is active, otherwise from the database."""
+    """Return a model of a species: from the snapshot where it answers, otherwise from the database."""
     species = snapshot.current().by_slug.get(slug)
-    if species is not None and species.model is not None and species.model.id == model_id:
-        return species.model
-    return registry_tables.find(model_id)
+    answering = species.answering(model_id) if species is not None else None
+    return answering if answering is not None else registry_tables.find(model_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from werkzeug.datastructures import MultiDict
 
 from app.catalogue import snapshot
@@ -42,9 +42,13 @@ pages.add_app_template_filter(value_text)
 @own.after_request
 @pages.after_request
 def _keep_private(response: Response) -> Response:
-    """Forbid caches to store answers. The form without conditions shows an example and may be stored."""
+    """Forbid caches to store answers. The form without conditions shows an example and may be stored.
+
+    In a rollout the example depends on who asks.
+    """
     names = request.args.keys()
-    if request.endpoint != "predictions.start" or any(n.startswith(forms.PREFIX) or n in _PLACE for n in names):
+    is_example = request.endpoint == "predictions.start" and not g.get("in_rollout")
+    if not is_example or any(n.startswith(forms.PREFIX) or n in _PLACE for n in names):
         keep_private(response)
     return response
 

@@ -85,6 +85,11 @@ viewer GET /api/v1/studies/<slug:slug>/records
 editor PATCH /api/v1/studies/<slug:slug>/records
 viewer GET /api/v1/studies/<slug:slug>/records.csv
 admin POST /api/v1/studies/<slug:slug>/rollback
+viewer GET /api/v1/studies/<slug:slug>/rollout
+admin PATCH /api/v1/studies/<slug:slug>/rollout
+admin POST /api/v1/studies/<slug:slug>/rollout
+admin POST /api/v1/studies/<slug:slug>/rollout/promote
+admin POST /api/v1/studies/<slug:slug>/rollout/stop
 viewer GET /api/v1/studies/<slug:slug>/scenarios
 editor POST /api/v1/studies/<slug:slug>/trainings
 viewer GET /api/v1/studies/<slug:slug>/versions
@@ -164,6 +169,11 @@ editor POST /studies/<slug:slug>/records
 editor POST /studies/<slug:slug>/reset
 admin POST /studies/<slug:slug>/rollback
 editor POST /studies/<slug:slug>/sharing
+viewer GET /studies/<slug:slug>/rollout
+admin POST /studies/<slug:slug>/rollout
+admin POST /studies/<slug:slug>/rollout/change
+admin POST /studies/<slug:slug>/rollout/promote
+admin POST /studies/<slug:slug>/rollout/stop
 editor GET /studies/<slug:slug>/start
 editor POST /studies/<slug:slug>/start
 editor POST /studies/<slug:slug>/title
