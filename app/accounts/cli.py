@@ -15,6 +15,7 @@ from app.accounts.site import configured, local
 from app.commands import OneLineCommand, UsageError
 from app.config.settings import Settings
 from app.errors import AppError
+from app.plans.tables import OF_PEOPLE
 
 group = AppGroup("users", help="Create people, list them and change what they may do.")
 _ROLE = click.Choice(ROLES)
@@ -50,11 +51,13 @@ def list_users() -> None:
         click.echo("nobody has an account; see users create --help")
         return
     width = max(len(user.email) for user in people)
-    click.echo(f"{'email':<{width}}  {'role':<6}  {'state':<11}  {'second factor':<13}  created")
+    click.echo(f"{'email':<{width}}  {'role':<6}  {'state':<11}  {'second factor':<13}  {'created':<10}  plan")
     for user in people:
         state = "disabled" if user.disabled else "active" if user.password_hash else "no password"
         factor = "yes" if user.totp_secret else "no"
-        click.echo(f"{user.email:<{width}}  {user.role:<6}  {state:<11}  {factor:<13}  {user.created_at:%Y-%m-%d}")
+        click.echo(
+            f"{user.email:<{width}}  {user.role:<6}  {state:<11}  {factor:<13}  {user.created_at:%Y-%m-%d}  {user.plan}"
+        )
 
 
 @group.command("role", cls=_UsersCommand)
@@ -63,6 +66,14 @@ def list_users() -> None:
 def change_role(email: str, role: Role) -> None:
     """Give the person EMAIL the role ROLE: viewer, editor or admin."""
     click.echo(f"{users.set_role(email, role).email} is {role} now")
+
+
+@group.command("plan", cls=_UsersCommand)
+@click.argument("email", metavar="EMAIL")
+@click.argument("plan", metavar="PLAN", type=click.Choice(OF_PEOPLE))
+def change_plan(email: str, plan: str) -> None:
+    """Give the person EMAIL the plan PLAN: free or partner."""
+    click.echo(f"{users.set_plan(email, plan).email} has the plan {plan} now")
 
 
 @group.command("disable", cls=_UsersCommand)

@@ -40,6 +40,24 @@ def with_password(email: str, password: str) -> bool:
     TooManyRequests
         There were too many attempts.
     """
+    user, epoch = check_password(email, password)
+    if user.totp_secret is None:
+        _finish(user, epoch)
+        return True
+    identity.begin_session(**{_PENDING: [user.id, epoch, int(time.time())]})
+    return False
+
+
+def check_password(email: str, password: str) -> tuple[User, int]:
+    """Return the person with an address and a password, and the epoch that belongs to the password.
+
+    Raises
+    ------
+    ValidationFailed
+        They do not belong together.
+    TooManyRequests
+        There were too many attempts.
+    """
     attempts.count_sign_in(email)
     user = users.find(email)
     user_id, epoch = (user.id, user.epoch) if user is not None else (None, 0)
@@ -59,11 +77,7 @@ def with_password(email: str, password: str) -> bool:
             execution_options={"unwatched": True},
         )
         db.session.commit()
-    if user.totp_secret is None:
-        _finish(user, epoch)
-        return True
-    identity.begin_session(**{_PENDING: [user.id, epoch, int(time.time())]})
-    return False
+    return user, epoch
 
 
 def is_pending() -> bool:
@@ -87,6 +101,21 @@ def with_code(code: str) -> None:
     if pending is None:
         raise SignInNeeded("Sign in again.")
     user, epoch = pending
+    _finish(check_code(user, epoch, code), epoch)
+
+
+def check_code(user: User, epoch: int, code: str) -> User:
+    """Return a person whose password was right, once the code of the second factor is right too.
+
+    Raises
+    ------
+    SignInNeeded
+        The password was changed meanwhile.
+    ValidationFailed
+        The code is wrong.
+    TooManyRequests
+        There were too many attempts.
+    """
     trail.about("account", user.id)
     attempts.count_code(user.id)
     if not second_factor.accept(user, code):
@@ -95,7 +124,7 @@ def with_code(code: str) -> None:
     again = _of_epoch(user.id, epoch)
     if again is None:
         raise SignInNeeded("Sign in again.")
-    _finish(again, epoch)
+    return again
 
 
 def sign_out() -> None:

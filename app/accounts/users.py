@@ -133,6 +133,21 @@ def set_disabled(email: str, disabled: bool) -> User:
     return user
 
 
+def set_plan(email: str, plan: str) -> User:
+    """Give a person another plan. It holds from the next request on.
+
+    Raises
+    ------
+    NotFound
+        Nobody has this address.
+    """
+    user = get(email)
+    user.plan = plan
+    db.session.commit()
+    log.info("account %s has the plan %s", user.id, plan)
+    return user
+
+
 def remove_second_factor(user: User) -> None:
     """Turn the second factor of a person off, who has lost it, and end their sessions."""
     trail.about("account", user.id, "second factor turned off")

@@ -237,4 +237,4 @@ def _exact(value: float | str, predictor: Predictor) -> str:
 def _answers(answer: PredictionAnswer) -> bool:
     """Return whether the model that gave an answer still answers for its species."""
     species = snapshot.current().by_slug.get(answer.species.slug)
-    return species is not None and species.model is not None and species.model.id == answer.model.id
+    return species is not None and species.answering(answer.model.id) is not None

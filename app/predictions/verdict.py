@@ -112,8 +112,12 @@ def distance_text(index: float, limit: float) -> str:
 
 def refuse_outside(novelty: Novelty, environment: dict[str, float | str], card: ModelCard) -> None:
     """Raise OutsideArea, with a reason for each field, if conditions lie outside the area of applicability."""
-    if novelty.in_area_of_applicability:
-        return
+    if not novelty.in_area_of_applicability:
+        raise outside(novelty, environment, card)
+
+
+def outside(novelty: Novelty, environment: dict[str, float | str], card: ModelCard) -> OutsideArea:
+    """Return the error of conditions outside the area of applicability, with a reason for each field."""
     predictors = {predictor.name: predictor for predictor in card.predictors}
     problems: FieldErrors = [
         (pointer("environment", value.name), "{} lies outside the range seen in training, {}".format(*value.texts))
@@ -129,6 +133,6 @@ def refuse_outside(novelty: Novelty, environment: dict[str, float | str], card: 
                 f"{unlike} has the largest part in it",
             )
         ]
-    raise OutsideArea(
+    return OutsideArea(
         "These conditions lie outside the training conditions, and the request asked for no extrapolation.", problems
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from flask import current_app
 from sqlalchemy.exc import IntegrityError
 
-from app.catalogue import snapshot, versions
+from app.catalogue import rollouts, snapshot, versions
 from app.catalogue import species as species_tables
 from app.catalogue import studies as study_tables
 from app.catalogue.names import fold
@@ -111,8 +112,14 @@ def activate(model_id: str) -> ModelVersion:
     return switch_to(model_id).version
 
 
-def switch_to(model_id: str) -> Change:
+def switch_to(model_id: str, claim: Callable[[], None] | None = None) -> Change:
     """Make a model the active model of its species, and return what it replaced.
+
+    Parameters
+    ----------
+    model_id : str
+    claim : callable, optional
+        Changes rows in the same transaction before the switch, or raises to prevent it.
 
     Raises
     ------
@@ -126,6 +133,8 @@ def switch_to(model_id: str) -> Change:
         replaced = versions.active_for(version.species_id)
         changed = not version.active
         try:
+            if claim is not None:
+                claim()
             if changed:
                 _switch(version)
                 db.session.add(Activation(species_id=version.species_id, model_id=version.id))
@@ -184,6 +193,8 @@ def _switch(version: ModelVersion) -> None:
         # the index allows one active model for a species: the old one is switched off first
         db.session.flush()
     version.active = True
+    reason = f"Version {version.version} was activated."
+    rollouts.end_of_species(version.species_id, version.id, reason)
 
 
 def _save_study(card: ModelCard) -> Study:

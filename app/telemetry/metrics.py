@@ -48,6 +48,8 @@ class Counters:
     model_load: Histogram
     models_open: Gauge
     models_bytes: Gauge
+    rollout_requests: Counter
+    rollouts_ended: Counter
 
 
 class RequestMetrics:
@@ -156,10 +158,22 @@ def _counters(registry: CollectorRegistry) -> Counters:
         model_load=histogram("model_load_seconds", "Seconds to check and open a model", _LOAD),
         models_open=gauge("models_open", "Models held open, summed over workers", "livesum"),
         models_bytes=gauge("models_open_bytes", "Memory of the models held open, summed over workers", "livesum"),
+        rollout_requests=counter(
+            "rollout_requests",
+            "Requests of species that have a rollout, by arm (active, candidate) and outcome: answered; failed (by the "
+            "candidate: the active model answered instead); failed_both",
+            "arm",
+            "outcome",
+        ),
+        rollouts_ended=counter(
+            "rollouts_ended", "Rollouts that ended: promoted, stopped (by a person), failed (by the rule)", "how"
+        ),
     )
     for kind in ERRORS:
         # 0 instead of absent, so that the first failure is an increase.
         metrics.errors.labels(kind)
+    for how in ("promoted", "stopped", "failed"):
+        metrics.rollouts_ended.labels(how)
     return metrics
 
 

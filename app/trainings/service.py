@@ -66,6 +66,11 @@ class GateCache:
 _gates = GateCache()
 
 
+def gate_of(slug: str, candidate: ModelVersion, active: ModelVersion) -> Gate:
+    """Return the comparison of a candidate with the active version of its species."""
+    return _gates.get(slug, candidate, active)
+
+
 def preflight_of(slug: str) -> Preflight:
     """Return the preflight of a study as it is stored.
 

@@ -9,7 +9,18 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel
 
 Tag = Literal[
-    "predictions", "comparisons", "species", "studies", "models", "maps", "jobs", "analytics", "audit", "health"
+    "predictions",
+    "comparisons",
+    "species",
+    "studies",
+    "models",
+    "maps",
+    "observations",
+    "jobs",
+    "analytics",
+    "accounts",
+    "audit",
+    "health",
 ]
 Schema = dict[str, Any]
 View = TypeVar("View", bound=Callable[..., object])

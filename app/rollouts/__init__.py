@@ -1,0 +1,1 @@
+"""A candidate tried beside the active model: who gets it, what both arms do, and when it is stopped."""

@@ -1,0 +1,82 @@
+"""The command ``flask --app wsgi models rollout``: a candidate beside the active model."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import AppGroup
+
+from app.commands import OneLineCommand, UsageError
+from app.errors import AppError, ValidationFailed
+from app.rollouts import report, service
+from app.rollouts.schemas import Interval, RolloutDetail, RolloutStart
+from app.web.input_validation import validate
+from ml.numbers import rounded
+
+group = AppGroup("rollout", help="Try a candidate beside the active model of a species.")
+
+
+class _RolloutCommand(OneLineCommand):
+    expected = (AppError,)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; invalid input names its fields."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            cause = error.__context__
+            if isinstance(cause, ValidationFailed):
+                raise UsageError("; ".join(f"{at.lstrip('/')}: {text}" for at, text in cause.listed)) from None
+            raise
+
+
+@group.command("start", cls=_RolloutCommand)
+@click.argument("study")
+@click.argument("model_id", metavar="ID")
+@click.option("--percent", type=int, default=10, show_default=True, help="Share of the clients, 1 to 50.")
+@click.option("--shadow", is_flag=True, help="Compute copies of a share of requests (1 to 100) instead of answers.")
+def start(study: str, model_id: str, percent: int, shadow: bool) -> None:
+    """Try the model ID in STUDY."""
+    mode = "shadow" if shadow else "share"
+    wanted = validate(RolloutStart, {"model": model_id, "mode": mode, "percent": percent})
+    _print(report.detail(service.start(study, wanted)))
+
+
+@group.command("show", cls=_RolloutCommand)
+@click.argument("study")
+def show(study: str) -> None:
+    """Print the rollout of STUDY that began last, with what both versions did."""
+    _print(report.detail(service.find(study)))
+
+
+@group.command("stop", cls=_RolloutCommand)
+@click.argument("study")
+def stop(study: str) -> None:
+    """End the rollout of STUDY: the active model answers everybody again."""
+    _print(report.detail(service.stop(study)))
+
+
+@group.command("promote", cls=_RolloutCommand)
+@click.argument("study")
+def promote(study: str) -> None:
+    """Let the candidate of the rollout of STUDY answer everybody."""
+    _print(report.detail(service.promote(study)))
+
+
+def _print(rollout: RolloutDetail) -> None:
+    what = "of the clients" if rollout.mode == "share" else "of the requests in the shadow"
+    click.echo(
+        f"{rollout.species.scientific_name}: version {rollout.candidate.version} beside version "
+        f"{rollout.active.version}, {rollout.percent} % {what}, {rollout.state}"
+    )
+    if rollout.reason:
+        click.echo(rollout.reason)
+    for arm in rollout.arms:
+        times = f", median {rounded(arm.median_ms, 2)} ms" if arm.median_ms is not None else ""
+        rate = f", error rate {_percent(arm.error_rate)}" if arm.error_rate is not None else ""
+        novelty = f", novel {_percent(arm.novelty)}" if arm.novelty is not None else ""
+        click.echo(f"{arm.arm}: {arm.requests} requests, {arm.failed} failed{rate}{novelty}{times}")
+    click.echo(rollout.sentence)
+
+
+def _percent(share: Interval) -> str:
+    return f"{100 * share.value:.2f} % ({100 * share.low:.2f} to {100 * share.high:.2f})"

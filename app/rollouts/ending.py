@@ -1,0 +1,48 @@
+"""The end of a rollout: its reason, and the snapshot without it."""
+
+from __future__ import annotations
+
+import logging
+
+from app.catalogue import rollouts, snapshot
+from app.database.db import db
+from app.rollouts.stopping import Counts
+from app.telemetry.metrics import counters
+
+log = logging.getLogger(__name__)
+
+
+def in_a_row(number: int) -> str:
+    """Return the reason of a stop after failures one after another."""
+    return f"The candidate failed {number} times in a row, each time where the active version answered."
+
+
+def more_often(counts: Counts) -> str:
+    """Return the reason of a stop by the rule."""
+    return (
+        f"The candidate failed {counts.candidate_failed:,} of {counts.candidate:,} requests, the active version "
+        f"{counts.active_failed:,} of {counts.active:,}: more often, beyond chance."
+    )
+
+
+def stop(rollout_id: int, reason: str) -> bool:
+    """End a rollout because its candidate fails, and return whether it ran until now.
+
+    Raises
+    ------
+    SQLAlchemyError, OSError
+        The database does not answer, or the snapshot cannot be written.
+    """
+    ended = rollouts.end(rollout_id, "stopped", reason)
+    db.session.commit()
+    if ended:
+        counters().rollouts_ended.labels("failed").inc()
+        log.error("rollout %d is stopped: %s", rollout_id, reason)
+    snapshot.snapshot_file().write()
+    return ended
+
+
+def record_withheld() -> None:
+    """Tell the database of rollouts that were ended while it did not answer, also by processes that are gone."""
+    for rollout_id, reason in snapshot.snapshot_file().withheld().items():
+        stop(rollout_id, reason)

@@ -1,0 +1,179 @@
+"""What both arms of a rollout did, side by side, with intervals and in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from app.catalogue import rollouts
+from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
+from app.catalogue.rollouts import Arm, Rollout
+from app.catalogue.versions import ModelVersion
+from app.rollouts import intervals
+from app.rollouts.intervals import Estimate, Moments
+from app.rollouts.measures import EDGES
+from app.rollouts.schemas import (
+    ArmDifferences,
+    ArmMeasures,
+    Interval,
+    RolloutDetail,
+    RolloutRule,
+    ShadowComparison,
+    VerdictShares,
+)
+from app.rollouts.stopping import FALSE_ALARMS, MOST_IN_A_ROW
+from ml.serving.verdict import VERDICTS
+
+# above it a factor is not shown as a number
+_MOST = 1e9
+
+
+class _Numbers:
+    """The numbers of one arm."""
+
+    def __init__(self, arm: Arm, amounts: Mapping[tuple[Arm, str], float]) -> None:
+        self._arm, self._amounts = arm, amounts
+
+    def __getitem__(self, name: str) -> float:
+        return self._amounts.get((self._arm, name), 0.0)
+
+    @property
+    def answered(self) -> float:
+        """Requests with an answer of this arm."""
+        return self["requests"] - self["failed"] - self["failed_both"]
+
+    @property
+    def error_rate(self) -> Estimate | None:
+        # a request that no model could answer says nothing about the candidate
+        return intervals.share(self["failed"], self["requests"] - self["failed_both"])
+
+    @property
+    def novelty(self) -> Estimate | None:
+        return intervals.share(self["novel"], self.answered)
+
+    def verdict(self, name: str) -> Estimate | None:
+        return intervals.share(self[f"verdict.{name}"], self.answered)
+
+    @property
+    def times(self) -> Moments:
+        return Moments(self["computed"], self["log_seconds"], self["log_seconds2"])
+
+    def quantile_ms(self, share: float) -> float | None:
+        """Return a quantile of the time, in milliseconds: the middle of its class."""
+        wanted, seen = share * self["computed"], 0.0
+        for number in range(len(EDGES) + 1):
+            seen += self[f"class.{number}"]
+            if seen > 0 and seen >= wanted:
+                return 1000 * EDGES[min(number, len(EDGES) - 1)] / math.sqrt(1.2)
+        return None
+
+
+def detail(rollout: Rollout) -> RolloutDetail:
+    """Return a rollout with what both arms did."""
+    amounts = rollouts.counts_of(rollout.id)
+    active, candidate = _Numbers("active", amounts), _Numbers("candidate", amounts)
+    species = rollout.species
+    differences = ArmDifferences(
+        error_rate=_of(intervals.difference(candidate.error_rate, active.error_rate)),
+        novelty=_of(intervals.difference(candidate.novelty, active.novelty)),
+        verdicts=VerdictShares(
+            **{name: _of(intervals.difference(candidate.verdict(name), active.verdict(name))) for name in VERDICTS}
+        ),
+        latency_ratio=_of(intervals.ratio(candidate.times, active.times)),
+    )
+    shadow = _shadow(candidate) if rollout.mode == "shadow" else None
+    return RolloutDetail.model_validate(
+        {
+            "id": rollout.id,
+            "study": StudyRef(slug=species.study.slug, title=species.study.title),
+            "species": SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
+            "candidate": _ref(rollout.candidate),
+            "active": _ref(rollout.active),
+            "mode": rollout.mode,
+            "percent": rollout.percent,
+            "state": rollout.state,
+            "reason": rollout.reason,
+            "revision": rollout.revision,
+            "started_at": rollout.started_at,
+            "ended_at": rollout.ended_at,
+            "measured_at": rollout.measured_at,
+            "sentence": _sentence(active, candidate, differences, shadow),
+            "arms": [_arm("active", rollout.active, active), _arm("candidate", rollout.candidate, candidate)],
+            "differences": differences,
+            "shadow": shadow,
+            "rule": RolloutRule(
+                evidence=min(_MOST, math.exp(min(rollout.evidence, math.log(_MOST)))),
+                limit=1 / FALSE_ALARMS,
+                false_alarms=FALSE_ALARMS,
+                in_a_row=MOST_IN_A_ROW,
+            ),
+        }
+    )
+
+
+def _arm(arm: Arm, version: ModelVersion, numbers: _Numbers) -> ArmMeasures:
+    return ArmMeasures(
+        arm=arm,
+        model=_ref(version),
+        requests=int(numbers["requests"]),
+        failed=int(numbers["failed"]),
+        failed_both=int(numbers["failed_both"]),
+        error_rate=_of(numbers.error_rate),
+        novelty=_of(numbers.novelty),
+        verdicts=VerdictShares(**{name: _of(numbers.verdict(name)) for name in VERDICTS}),
+        computed=int(numbers["computed"]),
+        median_ms=numbers.quantile_ms(0.5),
+        p95_ms=numbers.quantile_ms(0.95),
+    )
+
+
+def _shadow(candidate: _Numbers) -> ShadowComparison:
+    pairs = candidate["pairs"]
+    return ShadowComparison(
+        pairs=int(pairs),
+        dropped=int(candidate["dropped"]),
+        suitability=_of(intervals.mean(Moments(pairs, candidate["difference"], candidate["difference2"]))),
+        moved=_of(intervals.share(candidate["moved"], pairs)),
+        other_verdict=_of(intervals.share(candidate["other_verdict"], pairs)),
+    )
+
+
+def _sentence(
+    active: _Numbers, candidate: _Numbers, differences: ArmDifferences, shadow: ShadowComparison | None
+) -> str:
+    if not candidate["requests"] or not active["requests"]:
+        return "One of the versions has had no request yet, so there is nothing to compare."
+    sentences = [
+        f"The candidate failed {candidate['failed']:,.0f} of {candidate['requests'] - candidate['failed_both']:,.0f} "
+        f"requests, the active version {active['failed']:,.0f} of {active['requests']:,.0f}"
+        f"{_beyond_chance(differences.error_rate)}.",
+    ]
+    ratio = differences.latency_ratio
+    if ratio is None:
+        sentences.append("Too few answers were computed to compare their times.")
+    elif ratio.low <= 1 <= ratio.high:
+        sentences.append("No difference in time is shown.")
+    else:
+        word = "longer" if ratio.value > 1 else "shorter"
+        sentences.append(f"It takes {word}: {ratio.value:.2f} times the time of the active version.")
+    novelty = differences.novelty
+    if novelty is not None and not novelty.low <= 0 <= novelty.high:
+        word = "more" if novelty.value > 0 else "less"
+        sentences.append(f"It calls conditions novel {word} often, by {100 * abs(novelty.value):.1f} points of 100.")
+    if shadow is not None and shadow.other_verdict is not None:
+        sentences.append(f"Its verdict differs for {100 * shadow.other_verdict.value:.1f} of 100 requests.")
+    return " ".join(sentences)
+
+
+def _beyond_chance(difference: Interval | None) -> str:
+    if difference is None or difference.low <= 0 <= difference.high:
+        return ": no difference beyond chance"
+    return f": {'more' if difference.value > 0 else 'less'} often, beyond chance"
+
+
+def _of(estimate: Estimate | None) -> Interval | None:
+    return Interval(value=estimate.value, low=estimate.low, high=estimate.high) if estimate is not None else None
+
+
+def _ref(version: ModelVersion) -> ModelRef:
+    return ModelRef(id=version.id, version=version.version)

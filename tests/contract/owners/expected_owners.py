@@ -1,0 +1,86 @@
+"""Each route that takes an id or a slug, with who is answered, from the one that may do least.
+
+The study is shared with a reader and a helper, who is an editor. Others never get an answer. Nobody but the person that
+a study is offered to takes it over ("offered").
+"""
+
+EXPECTED = """
+reader GET /api/v1/jobs/<slug:job_id>
+helper POST /api/v1/jobs/<slug:job_id>/cancel
+reader GET /api/v1/jobs/<slug:job_id>/log
+helper DELETE /api/v1/maps/<uuid:map_id>
+reader GET /api/v1/maps/<uuid:map_id>
+reader GET /api/v1/maps/<uuid:map_id>.geojson
+reader GET /api/v1/maps/<uuid:map_id>.png
+reader GET /api/v1/maps/<uuid:map_id>.tif
+reader GET /api/v1/maps/<uuid:map_id>/item
+reader GET /api/v1/maps/<uuid:map_id>/tiles/<int:z>/<int:x>/<int:y>.png
+reader GET /api/v1/models/<slug:model_id>
+admin POST /api/v1/models/<slug:model_id>/activate
+reader GET /api/v1/models/<slug:model_id>/odmap
+reader GET /api/v1/predictions/<prediction:prediction_id>
+reader GET /api/v1/predictions/<slug:prediction_id>/explanation
+reader GET /api/v1/species/<slug:slug>
+reader GET /api/v1/species/<slug:slug>/response-curves
+owner DELETE /api/v1/studies/<slug:slug>
+reader GET /api/v1/studies/<slug:slug>
+helper PATCH /api/v1/studies/<slug:slug>
+reader GET /api/v1/studies/<slug:slug>/files
+helper POST /api/v1/studies/<slug:slug>/files
+helper DELETE /api/v1/studies/<slug:slug>/files/<path:name>
+helper PUT /api/v1/studies/<slug:slug>/files/<path:name>
+helper POST /api/v1/studies/<slug:slug>/gbif
+reader GET /api/v1/studies/<slug:slug>/layers
+helper PATCH /api/v1/studies/<slug:slug>/layers
+offered POST /api/v1/studies/<slug:slug>/owner
+owner GET /api/v1/studies/<slug:slug>/people
+owner PUT /api/v1/studies/<slug:slug>/people
+owner DELETE /api/v1/studies/<slug:slug>/people/<slug:person_id>
+reader GET /api/v1/studies/<slug:slug>/preflight
+reader GET /api/v1/studies/<slug:slug>/records
+helper PATCH /api/v1/studies/<slug:slug>/records
+reader GET /api/v1/studies/<slug:slug>/records.csv
+admin POST /api/v1/studies/<slug:slug>/rollback
+reader GET /api/v1/studies/<slug:slug>/scenarios
+helper POST /api/v1/studies/<slug:slug>/trainings
+reader GET /api/v1/studies/<slug:slug>/versions
+owner GET /batch/<slug:batch_id>
+owner GET /batch/<slug:batch_id>/answers.csv
+reader GET /jobs/<slug:job_id>
+helper POST /jobs/<slug:job_id>/cancel
+reader GET /maps/<uuid:map_id>
+helper POST /maps/<uuid:map_id>/delete
+reader GET /maps/<uuid:map_id>/records.json
+reader GET /models/<slug:model_id>
+admin POST /models/<slug:model_id>/activate
+reader GET /models/<slug:model_id>/odmap.md
+reader GET /models/<slug:model_id>/recipe.json
+reader GET /predictions/<slug:prediction_id>
+reader GET /predictions/<slug:prediction_id>/explanation
+reader GET /predictions/<slug:prediction_id>/statement
+reader GET /species/<slug:slug>
+reader GET /species/<slug:slug>/response-curves
+reader GET /studies/<slug:slug>
+owner POST /studies/<slug:slug>/delete
+helper POST /studies/<slug:slug>/files
+helper PUT /studies/<slug:slug>/files/<path:name>
+helper POST /studies/<slug:slug>/files/delete
+helper POST /studies/<slug:slug>/files/inspect
+helper POST /studies/<slug:slug>/gbif
+reader GET /studies/<slug:slug>/layers
+helper POST /studies/<slug:slug>/layers
+reader GET /studies/<slug:slug>/layers/<file>/<band>.png
+offered POST /studies/<slug:slug>/owner
+owner POST /studies/<slug:slug>/people
+owner POST /studies/<slug:slug>/people/remove
+reader GET /studies/<slug:slug>/recipe.json
+reader GET /studies/<slug:slug>/records
+helper POST /studies/<slug:slug>/records
+helper POST /studies/<slug:slug>/reset
+admin POST /studies/<slug:slug>/rollback
+owner POST /studies/<slug:slug>/sharing
+helper GET /studies/<slug:slug>/start
+helper POST /studies/<slug:slug>/start
+helper POST /studies/<slug:slug>/title
+reader GET /studies/<slug:slug>/versions
+"""
