@@ -17,7 +17,6 @@ from app.accounts import (
     token_views,
     tokens,
 )
-from app.accounts import cli as accounts_cli
 from app.accounts import views as accounts
 from app.analytics import views as analytics
 from app.api_docs import views
@@ -61,6 +60,7 @@ from app.predictions import answer_views, curves, usage
 from app.predictions import cli as predictions_cli
 from app.predictions import tables as predictions_tables
 from app.predictions import views as predictions
+from app.privacy import cli as privacy_cli
 from app.privacy import views as privacy
 from app.records import views as records
 from app.registry import change_views as registry_changes
@@ -165,7 +165,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(predictions_cli.group)
     app.cli.add_command(studies_cli.group)
     app.cli.add_command(jobs_cli.group)
-    app.cli.add_command(accounts_cli.group)
+    # with the command of privacy
+    app.cli.add_command(privacy_cli.group)
     app.cli.add_command(keys_cli.group)
     app.cli.add_command(plans_cli.group)
     app.cli.add_command(audit_cli.group)

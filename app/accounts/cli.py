@@ -22,11 +22,13 @@ _ROLE = click.Choice(ROLES)
 _with_site = click.option("--site", metavar="URL", help="Beginning of the link, such as https://eco.example.org.")
 
 
-class _UsersCommand(OneLineCommand):
+class UsersCommand(OneLineCommand):
+    """Reports expected failures of accounts in one line."""
+
     expected = (AppError,)
 
 
-@group.command("create", cls=_UsersCommand)
+@group.command("create", cls=UsersCommand)
 @click.argument("email", metavar="EMAIL")
 @click.option("--role", type=_ROLE, required=True, help="What the person may do.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input, and print no link.")
@@ -43,7 +45,7 @@ def create(email: str, role: Role, password_stdin: bool, site: str | None) -> No
     click.echo(links.address_of(links.create(user, links.INVITATION), address))
 
 
-@group.command("list", cls=_UsersCommand)
+@group.command("list", cls=UsersCommand)
 def list_users() -> None:
     """List people with their roles."""
     people = users.browse()
@@ -60,7 +62,7 @@ def list_users() -> None:
         )
 
 
-@group.command("role", cls=_UsersCommand)
+@group.command("role", cls=UsersCommand)
 @click.argument("email", metavar="EMAIL")
 @click.argument("role", metavar="ROLE", type=_ROLE)
 def change_role(email: str, role: Role) -> None:
@@ -68,7 +70,7 @@ def change_role(email: str, role: Role) -> None:
     click.echo(f"{users.set_role(email, role).email} is {role} now")
 
 
-@group.command("plan", cls=_UsersCommand)
+@group.command("plan", cls=UsersCommand)
 @click.argument("email", metavar="EMAIL")
 @click.argument("plan", metavar="PLAN", type=click.Choice(OF_PEOPLE))
 def change_plan(email: str, plan: str) -> None:
@@ -76,31 +78,21 @@ def change_plan(email: str, plan: str) -> None:
     click.echo(f"{users.set_plan(email, plan).email} has the plan {plan} now")
 
 
-@group.command("disable", cls=_UsersCommand)
+@group.command("disable", cls=UsersCommand)
 @click.argument("email", metavar="EMAIL")
 def disable(email: str) -> None:
     """Disable the person EMAIL: they cannot sign in, and their sessions end."""
     click.echo(f"{users.set_disabled(email, True).email} is disabled")
 
 
-@group.command("enable", cls=_UsersCommand)
+@group.command("enable", cls=UsersCommand)
 @click.argument("email", metavar="EMAIL")
 def enable(email: str) -> None:
     """Let the person EMAIL sign in again."""
     click.echo(f"{users.set_disabled(email, False).email} is enabled")
 
 
-@group.command("delete", cls=_UsersCommand)
-@click.argument("email", metavar="EMAIL")
-def delete(email: str) -> None:
-    """Delete the account of the person EMAIL. The audit trail keeps its id."""
-    user = users.get(email)
-    user_id, address = user.id, user.email
-    users.remove(user_id)
-    click.echo(f"{address} is deleted; the audit trail names the account {user_id}")
-
-
-@group.command("reset", cls=_UsersCommand)
+@group.command("reset", cls=UsersCommand)
 @click.argument("email", metavar="EMAIL")
 @click.option(
     "--second-factor", is_flag=True, help="Turn the second factor off too, such as after a telephone was lost."

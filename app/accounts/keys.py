@@ -205,7 +205,7 @@ def _note_use(key_id: str, moment: datetime) -> None:
     is_due = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < moment - _USED_EVERY)
     statement = update(ApiKey).where(ApiKey.id == key_id, is_due).values(last_used_at=moment)
     try:
-        db.session.execute(statement.execution_options(synchronize_session=False))
+        db.session.execute(statement.execution_options(synchronize_session=False, unwatched=True))
         db.session.commit()
     except SQLAlchemyError:
         # a database that only reads, for a moment or longer: the request goes on

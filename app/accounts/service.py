@@ -206,8 +206,8 @@ def revoke_all_keys() -> None:
     keys.revoke_all(_person().id)
 
 
-def delete_account(password: str, code: str) -> None:
-    """Delete the account of the person who is signed in.
+def confirm(password: str, code: str) -> tuple[str, str]:
+    """Return the id of the person who is signed in and the hash of the password, once all factors have confirmed it.
 
     Parameters
     ----------
@@ -220,8 +220,6 @@ def delete_account(password: str, code: str) -> None:
         The password or the code is wrong.
     TooManyRequests
         There were too many attempts.
-    Conflict
-        It is the last admin, or another request has changed the password meanwhile.
     """
     user, verified = _confirmed(password, "password")
     user_id = user.id
@@ -229,8 +227,7 @@ def delete_account(password: str, code: str) -> None:
         attempts.count_code(user_id)
         if not second_factor.accept(user, code):
             raise ValidationFailed([("/code", _WRONG_CODE)])
-    users.remove(user_id, verified)
-    identity.own_session().end()
+    return user_id, verified
 
 
 def end_sessions() -> None:

@@ -25,6 +25,7 @@ from app.accounts.visitors import Visitor
 from app.database.db import db
 from app.database.types import now
 from app.errors import CredentialRefused
+from app.trail import recorder as trail
 
 log = logging.getLogger(__name__)
 ACCESS, FAMILY = timedelta(minutes=15), timedelta(days=30)
@@ -92,7 +93,8 @@ def refresh(token: str) -> Tokens:
     user_id, left, following = family.user_id, family.expires_at - now(), _new_id()
     changes = {"current": following, "previous": presented, "rotated_at": now()}
     is_open = (TokenFamily.id == family_id, TokenFamily.current == presented, TokenFamily.revoked_at.is_(None))
-    if _change(update(TokenFamily).where(*is_open).values(changes)):
+    rotated = update(TokenFamily).where(*is_open).values(changes)
+    if _change(rotated.execution_options(unwatched=True)):
         return _pair(family_id, user_id, following, left)
     _refuse_old(family_id, user_id, presented)
     raise CredentialRefused(_REFUSED)
@@ -107,6 +109,7 @@ def _refuse_old(family_id: str, user_id: str, presented: str) -> None:
     if was_replaced and family.rotated_at > now() - OVERLAP:  # type: ignore[operator]  # compared with None above
         log.info("account %s: a refresh token came twice at the same time, family %s", user_id, family_id)
         return
+    trail.about("account", user_id, "a used refresh token came again; its family is revoked")
     _change(update(TokenFamily).where(TokenFamily.id == family_id).values(revoked_at=now()))
     log.warning("account %s: a used refresh token came again, family %s revoked", user_id, family_id)
 
@@ -123,6 +126,7 @@ def revoke(token: str) -> None:
     if claims is None:
         raise CredentialRefused(_REFUSED)
     is_open = (TokenFamily.id == claims[_FAMILY], TokenFamily.revoked_at.is_(None))
+    trail.about("account", claims["sub"])
     if _change(update(TokenFamily).where(*is_open).values(revoked_at=now())):
         log.info("account %s: family %s revoked", claims["sub"], claims[_FAMILY])
 

@@ -155,6 +155,12 @@ def remove_second_factor(user: User) -> None:
     end_sessions(user.id)
 
 
+def check_removal(user_id: str, verified: str | None = None) -> None:
+    """Raise what `remove` would raise at present; nothing is changed."""
+    _for_removal(user_id, verified)
+    db.session.rollback()
+
+
 def remove(user_id: str, verified: str | None = None) -> None:
     """Delete an account with its codes and links, which ends its sessions. The audit trail keeps its id.
 
@@ -171,6 +177,14 @@ def remove(user_id: str, verified: str | None = None) -> None:
     Conflict
         It is the last admin, or the password is another one by now.
     """
+    user = _for_removal(user_id, verified)
+    # the database deletes codes and links with their person
+    db.session.delete(user)
+    db.session.commit()
+    log.info("account %s deleted", user_id)
+
+
+def _for_removal(user_id: str, verified: str | None) -> User:
     _take_turns()
     user = db.session.get(User, user_id, populate_existing=True)
     if user is None:
@@ -180,10 +194,7 @@ def remove(user_id: str, verified: str | None = None) -> None:
         db.session.rollback()
         raise Conflict("The password was changed at the same time. Sign in again.")
     _keep_last_admin(user)
-    # the database deletes codes and links with their person
-    db.session.delete(user)
-    db.session.commit()
-    log.info("account %s deleted", user_id)
+    return user
 
 
 def end_sessions(user_id: str) -> int:

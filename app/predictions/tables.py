@@ -6,10 +6,11 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import JSON, CursorResult, ForeignKey, Index, String, Text, delete, func, select, text
+from sqlalchemy import JSON, CursorResult, ForeignKey, Index, Row, String, Text, delete, func, select, text
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -129,6 +130,25 @@ def before(prediction_id: str | None, limit: int, species: str | None, user_id: 
     if species is not None:
         statement = statement.join(Species, Species.id == Prediction.species_id).where(Species.slug == species)
     return list(db.session.scalars(statement))
+
+
+def of_person(user_id: str, before: str | None, limit: int) -> Sequence[Row[Any]]:
+    """Return the predictions of a person from before one of them, latest first, each with the slug of its species."""
+    columns = (Prediction.id, Prediction.created_at, Prediction.model_id, Prediction.environment, Prediction.answer)
+    statement = select(*columns, Species.slug).join(Species, Species.id == Prediction.species_id)
+    statement = statement.where(Prediction.user_id == user_id)
+    if before is not None:
+        statement = statement.where(Prediction.id < before)
+    return db.session.execute(statement.order_by(Prediction.id.desc()).limit(limit)).all()
+
+
+def delete_of_person(user_id: str, most: int) -> int:
+    """Delete the latest predictions of a person, at most a number of them, and commit; return how many."""
+    latest = select(Prediction.id).where(Prediction.user_id == user_id).order_by(Prediction.id.desc()).limit(most)
+    statement = delete(Prediction).where(Prediction.id.in_(latest))
+    result = db.session.execute(statement, execution_options={"synchronize_session": False})
+    db.session.commit()
+    return int(cast("CursorResult[Any]", result).rowcount)
 
 
 class ConditionsRow(NamedTuple):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 import orjson
 from sqlalchemy import select
 
+from app.accounts import keys
 from app.accounts import service as accounts
 from app.audit import service as audit
-from app.catalogue.studies import Study
+from app.catalogue.study_tables import Study
+from app.confirmations.tables import Observation
 from app.database.db import db
 from app.database.types import now
-from app.trail.tables import AuditLine
+from app.predictions import tables as predictions
 
 FORMAT = 1
+_BATCH = 500
 
 
 def document(person_id: str) -> Iterator[bytes]:
@@ -41,13 +45,36 @@ def _account() -> dict[str, object]:
 
 
 def _studies(person_id: str) -> Iterator[bytes]:
-    """Yield the studies that the person created and that exist."""
-    created = select(AuditLine.object_id).where(
-        AuditLine.person_id == person_id, AuditLine.action == "study.create", AuditLine.result == "done"
+    """Yield the studies that the person owns."""
+    statement = (
+        select(Study.slug, Study.title, Study.visibility).where(Study.owner_id == person_id).order_by(Study.slug)
     )
-    statement = select(Study.slug, Study.title).where(Study.slug.in_(created)).order_by(Study.slug)
-    for slug, title in db.session.execute(statement).all():
-        yield orjson.dumps({"slug": slug, "title": title})
+    for row in db.session.execute(statement).all():
+        yield orjson.dumps(row._asdict())
+
+
+def _keys(person_id: str) -> Iterator[bytes]:
+    """Yield the keys of the person, without what they prove themselves with."""
+    for key in keys.browse(person_id):
+        yield orjson.dumps(asdict(key))
+
+
+def _answers(person_id: str) -> Iterator[bytes]:
+    """Yield the stored answers of the person, latest first, as the database has them."""
+    before = None
+    while rows := predictions.of_person(person_id, before, _BATCH):
+        for row in rows:
+            about = {"id": row.id, "created_at": row.created_at, "species": row.slug, "model": row.model_id}
+            yield orjson.dumps({**about, "environment": row.environment, "answer": row.answer})
+        before = rows[-1].id
+
+
+def _observations(person_id: str) -> Iterator[bytes]:
+    """Yield the observations of the person."""
+    columns = [column for column in Observation.__table__.columns if column.name not in ("same_key", "moderator_id")]
+    statement = select(*columns).where(Observation.observer_id == person_id).order_by(Observation.created_at)
+    for row in db.session.execute(statement).all():
+        yield orjson.dumps(dict(row._mapping))
 
 
 def _audit(person_id: str) -> Iterator[bytes]:
@@ -59,4 +86,10 @@ def _audit(person_id: str) -> Iterator[bytes]:
 
 
 #: Members of the document that are lists, and what yields their items as JSON.
-SECTIONS: dict[str, Callable[[str], Iterator[bytes]]] = {"studies": _studies, "audit": _audit}
+SECTIONS: dict[str, Callable[[str], Iterator[bytes]]] = {
+    "studies": _studies,
+    "keys": _keys,
+    "answers": _answers,
+    "observations": _observations,
+    "audit": _audit,
+}

@@ -25,7 +25,7 @@ def kept(settings: Settings) -> list[Kept]:
     days = settings.predictions_retention_days
     return [
         Kept(
-            "Answers: species, conditions or place, result and time. Nothing about who asked.",
+            "Answers: species, conditions or place, result, time; of people who are signed in the id of the account.",
             "Permanent links, and to see whether questions drift away from the training data.",
             f"{_days(days)}, then the operator’s timer deletes them" if days else "until the operator deletes them",
             database if settings.database_url.startswith("sqlite") else f"{database}; for seconds a file of the server",
@@ -37,9 +37,9 @@ def kept(settings: Settings) -> list[Kept]:
             f"memory of the server{' and Redis' if settings.redis_url else ''}",
         ),
         Kept(
-            "Your account: email address, role, password as an Argon2id hash, second factor encrypted, recovery codes "
-            "as hashes, times of creation and confirmation.",
-            "Signing in.",
+            "Your account: email address, role, plan, password as an Argon2id hash, second factor encrypted, recovery "
+            "codes and keys of programs as hashes, times of creation and confirmation, requests of programs by month.",
+            "Signing in, and the limits of the plan.",
             "until you delete it",
             database,
         ),
@@ -50,10 +50,17 @@ def kept(settings: Settings) -> list[Kept]:
             "Redis, and its id in a cookie" if settings.redis_url else "a signed cookie",
         ),
         Kept(
-            "Studies with their files, records, layers, models and maps.",
+            "Studies with their files, records, layers, models and maps, their owner, and the addresses that they are "
+            "shared with.",
             "They are what you work on.",
-            "until an editor deletes them",
+            "until their owner or an admin deletes them",
             "database and files of the server",
+        ),
+        Kept(
+            "Observations: species, place, day, presence or absence, effort, note, and the account that sent them.",
+            "To measure how right the models are, and to train the next ones.",
+            "until they are deleted with their species; the account is removed with your account",
+            database,
         ),
         Kept(
             "Audit trail: who changed what and when, sign-ins and refused sign-ins, by the id of the account, with the "

@@ -9,7 +9,7 @@ from app.accounts import service
 from app.accounts.forms import field, messages, page, see, wait_text
 from app.accounts.identity import visitor
 from app.errors import Conflict, SignInNeeded, ValidationFailed
-from app.privacy import export, statement
+from app.privacy import deletion, export, statement
 from app.web.faces import Reply, faces, keep_private, settings
 
 #: For everybody.
@@ -46,15 +46,24 @@ def ask() -> Response:
 
 
 def _ask(status: int = 200, errors: dict[str, str] | None = None, error: str = "") -> Response:
-    """Return the form. Template context: ``account`` AccountDetail, ``errors`` by field, ``error`` a sentence or ""."""
-    return page(_DELETE, status, account=service.detail(), errors=errors or {}, error=error)
+    """Return the form.
+
+    Template context: ``account`` AccountDetail, ``owned`` list of OwnedStudy, ``chosen`` the choices by field,
+    ``errors`` by field, ``error`` a sentence or "".
+    """
+    person = visitor()
+    owned = deletion.owned(person.id) if person is not None else []
+    chosen = {name: field(name) or "leave" for name in ("studies", "answers")}
+    return page(_DELETE, status, account=service.detail(), owned=owned, chosen=chosen, errors=errors or {}, error=error)
 
 
 @pages.post("/account/delete")
 def delete() -> Response:
     """Delete the account."""
     try:
-        service.delete_account(field("password"), field("code"))
+        studies = deletion.read_fate(field("studies"), "studies")
+        answers = deletion.read_fate(field("answers"), "answers")
+        deletion.delete_own(field("password"), field("code"), studies, answers)
     except TooManyRequests:
         return _ask(429, error=wait_text())
     except ValidationFailed as error:

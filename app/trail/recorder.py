@@ -154,7 +154,7 @@ def _name_of(command: click.Context) -> str:
 def _named(action: Action | None, values: dict[str, Any]) -> str:
     if action is None:
         return ""
-    return "/".join(str(values[name]) for name in action.arguments if name in values)
+    return "/".join(str(values[name]) for name in action.arguments if values.get(name) is not None)
 
 
 def _subject(origin: Origin, changed: list[tuple[str, str]]) -> list[Subject]:

@@ -13,12 +13,18 @@ from sqlalchemy import func, select, text
 
 from app.accounts import links, second_factor, service, users
 from app.accounts.tables import OneTimeLink, RecoveryCode, User
+from app.catalogue import snapshot
 from app.database.db import db
+from app.jobs import service as jobs
+from app.jobs.steps import Step, register_kind
+from app.registry import changes
+from app.registry import service as registry
 from app.trail.tables import AuditLine
 from tests.contract.accounts.conftest import PASSWORD, Browser, make_production
 from tests.contract.accounts.test_races import meanwhile
-from tests.contract.conftest import make_settings
+from tests.contract.conftest import WHEATEAR, make_settings
 
+FORM = {"password": PASSWORD, "studies": "leave", "answers": "leave"}
 ADMIN, EDITOR, VIEWER = (f"{role}@example.org" for role in ("admin", "editor", "viewer"))
 
 
@@ -86,7 +92,7 @@ def test_a_person_gets_their_data_and_no_secret(production, editor):
     assert "attachment" in sent.headers["Content-Disposition"]
     data = sent.json
     assert (data["account"]["email"], data["account"]["role"]) == (EDITOR, "editor")
-    assert data["studies"] == [{"slug": "lizards", "title": "Lizards"}]
+    assert [(study["slug"], study["title"]) for study in data["studies"]] == [("lizards", "Lizards")]
     actions = [line["action"] for line in data["audit"]]
     assert {"study.create", "account.sign-in", "account.role"} <= set(actions)
     assert "argon2" not in sent.text and VIEWER not in sent.text
@@ -123,7 +129,7 @@ def test_a_person_deletes_their_account(production, editor):
     other = signed_in(production, EDITOR)
     page = editor.get("/account/delete").text
     assert "cannot be undone" in page and "Backups" in page and 'name="code"' not in page
-    gone = editor.post("/account/delete", data={"password": PASSWORD})
+    gone = editor.post("/account/delete", data=FORM)
     assert (gone.status_code, gone.location) == (303, "/login?done=deleted")
     assert editor.cookie() is None
     assert "The account is deleted." in editor.get(gone.location).text
@@ -142,7 +148,7 @@ def test_a_person_deletes_their_account(production, editor):
 
 
 def test_a_wrong_password_deletes_nothing(production, editor):
-    refused = editor.post("/account/delete", data={"password": "wrong horse battery"})
+    refused = editor.post("/account/delete", data={**FORM, "password": "wrong horse battery"})
     assert (refused.status_code, "field-wrong" in refused.text) == (422, True)
     assert exists(production, EDITOR)
     assert [line.result for line in audit(production, "account.delete")] == ["refused"]
@@ -159,22 +165,22 @@ def test_the_second_factor_is_asked_for_too(production, editor):
     browser.post("/login/code", data={"code": pyotp.TOTP(secret).now()})
     assert 'name="code"' in browser.get("/account/delete").text
     for code in ("", "000000", before):
-        assert browser.post("/account/delete", data={"password": PASSWORD, "code": code}).status_code == 422
+        assert browser.post("/account/delete", data={**FORM, "code": code}).status_code == 422
     assert exists(production, EDITOR)
-    assert browser.post("/account/delete", data={"password": PASSWORD, "code": codes[0]}).status_code == 303
+    assert browser.post("/account/delete", data={**FORM, "code": codes[0]}).status_code == 303
     assert not exists(production, EDITOR)
 
 
 def test_the_last_admin_stays(production):
     admin = signed_in(production, ADMIN)
-    refused = admin.post("/account/delete", data={"password": PASSWORD})
+    refused = admin.post("/account/delete", data=FORM)
     assert (refused.status_code, "is the last admin" in refused.text) == (409, True)
     assert admin.signed_in()
     command = production.test_cli_runner().invoke(args=["users", "delete", ADMIN])
     assert (command.exit_code, "is the last admin" in command.output) == (2, True)
     with production.app_context():
         users.create("second@example.org", "admin", PASSWORD)
-    assert admin.post("/account/delete", data={"password": PASSWORD}).status_code == 303
+    assert admin.post("/account/delete", data=FORM).status_code == 303
 
 
 def test_of_two_admins_who_delete_themselves_at_once_one_stays(production):
@@ -185,7 +191,7 @@ def test_of_two_admins_who_delete_themselves_at_once_one_stays(production):
 
     def delete(browser):
         together.wait()
-        statuses.append(browser.post("/account/delete", data={"password": PASSWORD}).status_code)
+        statuses.append(browser.post("/account/delete", data=FORM).status_code)
 
     threads = [threading.Thread(target=delete, args=(browser,)) for browser in admins]
     for thread in threads:
@@ -205,8 +211,110 @@ def test_a_password_that_is_changed_meanwhile_confirms_nothing(production, edito
             db.session.commit()
 
     meanwhile(monkeypatch, service.passwords, "matches", reset)
-    assert editor.post("/account/delete", data={"password": PASSWORD}).status_code in (303, 401, 409)
+    assert editor.post("/account/delete", data=FORM).status_code in (303, 401, 409)
     assert exists(production, EDITOR)
+
+
+def test_a_choice_is_needed(production, editor):
+    refused = editor.post("/account/delete", data={"password": PASSWORD, "studies": "burn", "answers": "leave"})
+    assert (refused.status_code, "Choose one of the two." in refused.text) == (422, True)
+    assert exists(production, EDITOR)
+
+
+@pytest.mark.parametrize("fate", ["leave", "delete"])
+def test_studies_stay_or_go_as_the_person_chooses(production, editor, fate):
+    for title in ("Lizards", "Birds"):
+        assert editor.post("/api/v1/studies", json={"title": title}).status_code == 201
+    assert "You own 2 studies: Birds, Lizards" in " ".join(editor.get("/account/delete").text.split())
+    assert editor.post("/account/delete", data={**FORM, "studies": fate}).status_code == 303
+    admin = signed_in(production, ADMIN)
+    status = 404 if fate == "delete" else 200
+    assert [admin.get(f"/api/v1/studies/{slug}").status_code for slug in ("lizards", "birds")] == [status, status]
+    assert [line.object_id for line in audit(production, "study.delete")] == (["birds", "lizards"] * (fate == "delete"))
+    (line,) = audit(production, "account.delete")
+    assert line.detail == f"studies: {fate}; answers: leave"
+    if fate == "leave":
+        assert admin.delete("/api/v1/studies/birds").status_code == 200
+
+
+def test_a_study_with_an_unfinished_job_keeps_the_account(production, editor):
+    editor.post("/api/v1/studies", json={"title": "Lizards"})
+    with production.app_context():
+        register_kind("test-waiting", "Test", [Step("one", "First", print)], lambda job: None)
+        jobs.enqueue("test-waiting", "lizards", {})
+    refused = editor.post("/account/delete", data={**FORM, "studies": "delete"})
+    assert (refused.status_code, "The account was not deleted" in refused.text) == (409, True)
+    assert exists(production, EDITOR)
+    assert [line.result for line in audit(production, "account.delete")] == ["refused"]
+
+
+def test_the_last_admin_loses_no_study(production):
+    admin = signed_in(production, ADMIN)
+    admin.post("/api/v1/studies", json={"title": "Lizards"})
+    assert admin.post("/account/delete", data={**FORM, "studies": "delete"}).status_code == 409
+    assert admin.get("/api/v1/studies/lizards").status_code == 200
+
+
+def test_an_address_that_studies_are_shared_with_goes_too(production, editor):
+    admin = signed_in(production, ADMIN)
+    admin.post("/api/v1/studies", json={"title": "Lizards"})
+    shared = admin.put("/api/v1/studies/lizards/people", json={"email": EDITOR, "role": "reader"})
+    assert shared.status_code == 200, shared.json
+    assert editor.post("/account/delete", data=FORM).status_code == 303
+    assert EDITOR not in admin.get("/api/v1/studies/lizards/people").text
+
+
+@pytest.fixture
+def with_model(tmp_path, artifacts):
+    app = make_production(tmp_path)
+    with app.app_context():
+        changes.activate(changes.register(artifacts[WHEATEAR])[0].id)
+        example = registry.card_of(snapshot.current().best().model).starting_points[0].environment
+    return app, {"species": WHEATEAR, "environment": dict(example)}
+
+
+@pytest.mark.parametrize("fate", ["leave", "delete"])
+def test_answers_are_in_the_data_and_stay_or_go(with_model, fate):
+    app, query = with_model
+    editor, nobody = signed_in(app, EDITOR), app.test_client()
+    own = [editor.post("/api/v1/predictions", json=query).json["id"] for _ in range(3)]
+    other = nobody.post("/api/v1/predictions", json=query).json["id"]
+    assert [answer["id"] for answer in editor.get("/account/data").json["answers"]] == own[::-1]
+    assert editor.post("/account/delete", data={**FORM, "answers": fate}).status_code == 303
+    status = 404 if fate == "delete" else 200
+    assert [nobody.get(f"/api/v1/predictions/{one}").status_code for one in own] == [status] * 3
+    assert nobody.get(f"/api/v1/predictions/{other}").status_code == 200
+
+
+def test_the_command_deletes_along_what_it_is_told(with_model):
+    app, query = with_model
+    editor = signed_in(app, EDITOR)
+    own = editor.post("/api/v1/predictions", json=query).json["id"]
+    editor.post("/api/v1/studies", json={"title": "Lizards"})
+    run = app.test_cli_runner().invoke
+    done = run(args=["users", "delete", EDITOR, "--studies", "delete", "--answers", "delete"])
+    assert (done.exit_code, "stays" in done.output) == (0, False)
+    assert app.test_client().get(f"/api/v1/predictions/{own}").status_code == 404
+    assert [line.object_id for line in audit(app, "study.delete")] == ["lizards"]
+
+
+def test_studies_that_stay_are_named_by_the_command(production, editor):
+    editor.post("/api/v1/studies", json={"title": "Lizards"})
+    done = production.test_cli_runner().invoke(args=["users", "delete", EDITOR])
+    assert "the study lizards stays" in done.output
+    given = production.test_cli_runner().invoke(args=["studies", "owner", "lizards", ADMIN])
+    assert given.exit_code == 0, given.output
+
+
+def test_keys_are_in_the_data_without_what_they_prove(production, editor):
+    run = production.test_cli_runner().invoke
+    made = run(args=["keys", "create", EDITOR, "--name", "my program"])
+    key = made.output.strip().splitlines()[-1]
+    data = editor.get("/account/data")
+    assert [one["name"] for one in data.json["keys"]] == ["my program"]
+    assert key not in data.text and "hash" not in data.text
+    (line,) = audit(production, "key.create")
+    assert line.object_id == data.json["keys"][0]["id"]
 
 
 def test_the_command_deletes_an_account_once(production):
