@@ -22,6 +22,7 @@ from app.catalogue.study_tables import PersonRole, Study, StudyPerson, Visibilit
 from app.database.db import db
 from app.errors import Conflict, NotFound, NotPermitted, SignInNeeded, Unavailable, ValidationFailed
 from app.studies.sharing_schemas import NamedPerson, StudyPeople
+from app.trail import recorder as trail
 from app.web.faces import settings
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def change_visibility(slug: str, visibility: Visibility) -> None:
     if not access.may(study, "own"):
         raise NotPermitted("Only the owner of this study and admins decide who may read it.")
     if study.visibility != visibility:
+        trail.about("study", slug, f"visibility {visibility}, before {study.visibility}")
         study.visibility = visibility
         db.session.commit()
         log.info("study %s is %s", slug, visibility)

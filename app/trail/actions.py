@@ -37,7 +37,7 @@ NONE: Final = None
 _FILE = ("slug", "name")
 _SLUG = ("slug",)
 _TRAINING = Action("training.start", "job")
-_CREATE, _RENAME = Action("study.create", "study"), Action("study.rename", "study", _SLUG)
+_CREATE, _CHANGE = Action("study.create", "study"), Action("study.change", "study", _SLUG)
 _REMOVE = Action("study.delete", "study", _SLUG)
 _PUT, _POST = Action("file.put", "file", _FILE), Action("file.put", "file")
 _REMOVE_FILE, _REMOVE_FILES = Action("file.delete", "file", _FILE), Action("file.delete", "file")
@@ -63,7 +63,7 @@ ENDPOINTS: dict[str, Action | None] = {
     "batch_api.answer": _BATCH,
     "batch.submit": _BATCH,
     "studies.create": _CREATE,
-    "studies.rename": _RENAME,
+    "studies.rename": _CHANGE,
     "studies.remove": _REMOVE,
     "studies.reset": Action("study.reset", "study", _SLUG),
     "studies.put_file": _PUT,
@@ -71,7 +71,7 @@ ENDPOINTS: dict[str, Action | None] = {
     "studies.remove_files": _REMOVE_FILES,
     "studies.inspect_file": Action("file.inspect", "file"),
     "own_studies_api.create": _CREATE,
-    "own_studies_api.change": _RENAME,
+    "own_studies_api.change": _CHANGE,
     "own_studies_api.remove": _REMOVE,
     "own_studies_api.put_file": _PUT,
     "own_studies_api.post_files": _POST,

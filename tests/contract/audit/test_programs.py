@@ -19,7 +19,7 @@ def program(production):
 
 
 def test_a_key_leaves_lines_of_its_life_and_none_of_its_use(production, editor, lines, id_of):
-    form = {"name": "my program", "scope": ["read", "predict"], "days": "30"}
+    form = {"name": "my program", "scopes": ["read", "predict"], "days": "30", "confirm": PASSWORD}
     assert editor.post("/account/keys", data=form).status_code == 200
     made = production.test_cli_runner().invoke(args=["keys", "create", EDITOR, "--name", "second"])
     key = made.output.strip().splitlines()[-1]
@@ -68,7 +68,7 @@ def test_plans_and_sharing_have_lines(production, admin, editor, lines):
     assert run(args=["plans", "set", "free", "--rate", "3/second"]).exit_code == 0
     editor.post("/api/v1/studies", json={"title": "Lizards"})
     editor.put("/api/v1/studies/lizards/people", json={"email": VIEWER, "role": "reader"})
-    editor.patch("/api/v1/studies/lizards", json={"visibility": "public"})
+    editor.patch("/api/v1/studies/lizards", json={"visibility": "shared"})
     told = [
         (line.action, line.object_id) for line in lines() if line.action.startswith(("plan.", "study.", "account.plan"))
     ]
@@ -77,8 +77,9 @@ def test_plans_and_sharing_have_lines(production, admin, editor, lines):
         "plan.change",
         "study.create",
         "study.share",
-        "study.rename",
+        "study.change",
     ]
     assert {identity for action, identity in told if action.startswith("study.")} == {"lizards"}
     assert ("plan.change", "free") in told
+    assert lines("study.change")[0].detail.startswith("visibility shared, before private")
     assert VIEWER not in str([vars(line) for line in lines()])

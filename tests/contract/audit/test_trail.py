@@ -114,7 +114,7 @@ def test_a_study_and_its_files_have_lines(production, editor, lines, id_of):
     assert told == [
         ("study.create", "study", "lizards"),
         ("file.put", "file", "lizards/r.csv"),
-        ("study.rename", "study", "lizards"),
+        ("study.change", "study", "lizards"),
         ("file.delete", "file", "lizards/r.csv"),
         ("study.delete", "study", "lizards"),
     ]
