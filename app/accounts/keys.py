@@ -127,7 +127,7 @@ def check(role: Role, name: str, scopes: Sequence[str], days: int) -> tuple[str,
 def _take_turns(user_id: str, epoch: int) -> None:
     """Let two changes of the keys of a person take turns, on SQLite and on PostgreSQL."""
     statement = update(User).where(User.id == user_id, User.epoch == epoch).values(epoch=User.epoch)
-    result = db.session.execute(statement.execution_options(synchronize_session=False))
+    result = db.session.execute(statement.execution_options(synchronize_session=False, unwatched=True))
     if not result.rowcount:  # type: ignore[attr-defined]  # of an UPDATE
         db.session.rollback()
         raise Conflict("Your sessions have ended meanwhile. Sign in again.")
@@ -205,7 +205,7 @@ def _note_use(key_id: str, moment: datetime) -> None:
     is_due = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < moment - _USED_EVERY)
     statement = update(ApiKey).where(ApiKey.id == key_id, is_due).values(last_used_at=moment)
     try:
-        db.session.execute(statement.execution_options(synchronize_session=False))
+        db.session.execute(statement.execution_options(synchronize_session=False, unwatched=True))
         db.session.commit()
     except SQLAlchemyError:
         # a database that only reads, for a moment or longer: the request goes on

@@ -255,7 +255,7 @@ PREDICTING = frozenset(
 
 
 #: Blueprints about signing in and one's account, which no key and no token may use.
-_FOR_BROWSERS = ("accounts.", "account.", "account_keys.")
+_FOR_BROWSERS = ("accounts.", "account.", "account_keys.", "personal_data.")
 
 
 def is_for_browsers(endpoint: str) -> bool:

@@ -45,6 +45,10 @@ _RECORDS, _LAYERS = Action("records.change", "study", _SLUG), Action("layers.cha
 _FETCH, _BATCH, _CANCEL = Action("gbif.fetch", "job"), Action("batch.start", "job"), Action("job.cancel", "job")
 _MAP, _REMOVE_MAP = Action("map.start", "map"), Action("map.delete", "map", ("map_id",))
 _ACTIVATE, _ROLLBACK = Action("model.activate", "model", ("model_id",)), Action("study.rollback", "study", _SLUG)
+_SHARE, _TAKE_OVER = Action("study.share", "study", _SLUG), Action("study.take-over", "study", _SLUG)
+_REPORT = Action("observation.report", "observation")
+_TRY, _TRY_MORE = Action("rollout.start", "study", _SLUG), Action("rollout.change", "study", _SLUG)
+_PROMOTE, _END_TRIAL = Action("rollout.promote", "study", _SLUG), Action("rollout.stop", "study", _SLUG)
 
 #: By endpoint: routes of methods other than GET, HEAD and OPTIONS.
 ENDPOINTS: dict[str, Action | None] = {
@@ -100,6 +104,32 @@ ENDPOINTS: dict[str, Action | None] = {
     "account.renew_recovery_codes": Action("account.recovery-codes", "account"),
     "personal_data.delete": Action("account.delete", "account"),
     "account.end_sessions": Action("account.end-sessions", "account"),
+    "account_keys.create": Action("key.create", "key"),
+    "account_keys.revoke": Action("key.revoke", "key", ("key_id",)),
+    "account_keys.revoke_all": Action("key.revoke-all", "account"),
+    "auth_api.sign_in": Action("token.create", "account", is_sign_in=True),
+    "auth_api.refresh": Action("token.refresh", "account"),
+    "auth_api.revoke": Action("token.revoke", "account"),
+    "plans.change": Action("plan.change", "plan", ("name",)),
+    "sharing.change_form": Action("study.visibility", "study", _SLUG),
+    "sharing.add_form": _SHARE,
+    "sharing.remove_form": Action("study.share-no-more", "study", _SLUG),
+    "sharing.take_over_form": _TAKE_OVER,
+    "sharing_api.put": _SHARE,
+    "sharing_api.remove": Action("study.share-no-more", "study", _SLUG),
+    "sharing_api.take_over": _TAKE_OVER,
+    "observations.report_form": _REPORT,
+    "observations_api.report": _REPORT,
+    "observations.decide_form": Action("observation.decide", "observation"),
+    "observations_api.decide": Action("observation.decide", "observation", ("observation_id",)),
+    "rollouts.start_form": _TRY,
+    "rollouts.change_form": _TRY_MORE,
+    "rollouts.promote_form": _PROMOTE,
+    "rollouts.stop_form": _END_TRIAL,
+    "rollouts_api.start": _TRY,
+    "rollouts_api.change": _TRY_MORE,
+    "rollouts_api.promote": _PROMOTE,
+    "rollouts_api.stop": _END_TRIAL,
 }
 
 #: By command of ``flask --app wsgi``.
@@ -108,6 +138,17 @@ COMMANDS: dict[str, Action | None] = {
     "models register": Action("model.register", "model"),
     "models activate": Action("model.activate", "model", ("model_id",)),
     "models rollback": Action("study.rollback", "study", ("study",)),
+    "models rollout start": Action("rollout.start", "study", ("study",)),
+    "models rollout show": NONE,
+    "models rollout promote": Action("rollout.promote", "study", ("study",)),
+    "models rollout stop": Action("rollout.stop", "study", ("study",)),
+    "keys create": Action("key.create", "key"),
+    "keys list": NONE,
+    "keys revoke": Action("key.revoke", "key"),
+    "plans list": NONE,
+    "plans set": Action("plan.change", "plan", ("name",)),
+    "studies owner": Action("study.owner", "study", ("slug",)),
+    "users plan": Action("account.plan", "account"),
     "predictions prune": Action("predictions.prune"),
     "predictions warm": NONE,
     "studies list": NONE,
@@ -148,6 +189,14 @@ TABLES: dict[str, Watch] = {
     "jobs": "by service",
     "job_workers": "none",
     "predictions": "by service",
+    "api_keys": "watched",
+    "token_families": "watched",
+    "plans": "watched",
+    "monthly_usage": "none",
+    "study_people": "watched",
+    "observations": "watched",
+    "rollouts": "watched",
+    "rollout_counts": "none",
     "audit_lines": "none",
     "audit_deletions": "by service",
     "request_counts": "none",
@@ -163,6 +212,10 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "model_versions": ("model", "id"),
     "activations": ("model", "model_id"),
     "maps": ("map", "id"),
+    "api_keys": ("key", "id"),
+    "token_families": ("account", "user_id"),
+    "plans": ("plan", "name"),
+    "observations": ("observation", "id"),
 }
 
 

@@ -33,8 +33,12 @@ def test_every_changing_route_is_named(production):
 
 
 def test_every_command_is_named(production):
+    def names(group, before):
+        for name, command in group.commands.items():
+            yield from names(command, f"{before}{name} ") if isinstance(command, Group) else [before + name]
+
     groups = {name: group for name, group in production.cli.commands.items() if isinstance(group, Group)}
-    commands = {f"{name} {command}" for name, group in groups.items() if name != "db" for command in group.commands}
+    commands = {one for name, group in groups.items() if name != "db" for one in names(group, f"{name} ")}
     assert commands == set(COMMANDS)
 
 
