@@ -47,7 +47,11 @@ class ObservationMetrics:
         mark = tables.change_mark()
         if mark == self._shown:
             return
-        judged = [study for study in accuracy.of_studies().items if study.auc is not None and study.brier is not None]
+        judged = [
+            study
+            for study in accuracy.of_studies(public=True).items
+            if study.auc is not None and study.brier is not None
+        ]
         judged.sort(key=lambda study: study.n_presences + study.n_absences, reverse=True)
         # a study that has no figure any more has no series
         self._auc.clear()
