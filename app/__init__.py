@@ -29,6 +29,7 @@ from app.catalogue import study_gate
 from app.catalogue.snapshot import SnapshotFile
 from app.comparisons import views as comparisons
 from app.config.settings import PROJECT, Settings, SettingsError, load_settings
+from app.confirmations import metrics as confirmation_metrics
 from app.database import connections
 from app.database.db import db, migrate
 from app.extensions import htmx
@@ -62,6 +63,7 @@ from app.predictions import tables as predictions_tables
 from app.predictions import views as predictions
 from app.privacy import cli as privacy_cli
 from app.privacy import views as privacy
+from app.records import accepted_views
 from app.records import views as records
 from app.registry import change_views as registry_changes
 from app.registry import cli as registry_cli
@@ -153,6 +155,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     measures.init_app(app)
     shadows.init_app(app)
     jobs_metrics.init_app(app)
+    confirmation_metrics.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
     health.init_app(app)
     views.init_app(app)
@@ -211,6 +214,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         rollout_views.pages,
         records.pages,
         records.api,
+        accepted_views.pages,
+        accepted_views.api,
         layers.pages,
         layers.api,
         accounts.pages,

@@ -127,7 +127,7 @@ def check(role: Role, name: str, scopes: Sequence[str], days: int) -> tuple[str,
 def _take_turns(user_id: str, epoch: int) -> None:
     """Let two changes of the keys of a person take turns, on SQLite and on PostgreSQL."""
     statement = update(User).where(User.id == user_id, User.epoch == epoch).values(epoch=User.epoch)
-    result = db.session.execute(statement.execution_options(synchronize_session=False))
+    result = db.session.execute(statement.execution_options(synchronize_session=False, unwatched=True))
     if not result.rowcount:  # type: ignore[attr-defined]  # of an UPDATE
         db.session.rollback()
         raise Conflict("Your sessions have ended meanwhile. Sign in again.")

@@ -115,6 +115,10 @@ NEEDS: dict[str, Needed] = {
     "records_api.read": "viewer",
     "records_api.change": "editor",
     "records_api.rows": "viewer",
+    "accepted.submit": "editor",
+    "accepted_api.read": "viewer",
+    "accepted_api.use": "editor",
+    "accepted_api.leave_out": "editor",
     "layers.page": "viewer",
     "layers.submit": "editor",
     "layers.picture": "viewer",
@@ -223,6 +227,9 @@ STUDY_NEEDS: dict[str, StudyLevel] = {
     "gbif_api.fetch": "edit",
     "records.submit": "edit",
     "records_api.change": "edit",
+    "accepted.submit": "edit",
+    "accepted_api.use": "edit",
+    "accepted_api.leave_out": "edit",
     "layers.submit": "edit",
     "layers_api.change": "edit",
     "trainings_api.start": "edit",
@@ -255,7 +262,7 @@ PREDICTING = frozenset(
 
 
 #: Blueprints about signing in and one's account, which no key and no token may use.
-_FOR_BROWSERS = ("accounts.", "account.", "account_keys.")
+_FOR_BROWSERS = ("accounts.", "account.", "account_keys.", "personal_data.")
 
 
 def is_for_browsers(endpoint: str) -> bool:

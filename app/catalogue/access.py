@@ -117,6 +117,18 @@ def readable() -> ColumnElement[bool]:
     return or_(public, Study.slug.in_(list(access.levels))) if access.levels else public
 
 
+def moderated() -> ColumnElement[bool]:
+    """Return the condition on `Study` that selects those whose observations an editor may read and decide.
+
+    These are the studies that the person may change, and studies without an owner.
+    """
+    access = current()
+    if access.everything:
+        return true()
+    changed = [slug for slug, level in access.levels.items() if level in ("edit", "own")]
+    return or_(Study.owner_id.is_(None), Study.slug.in_(changed))
+
+
 def edits(slug: str) -> bool:
     """Return whether the present request may change a study, without a look at the study."""
     granted = current()

@@ -59,10 +59,16 @@ def _of_version(version: ModelVersion, outcomes: Sequence[Outcome]) -> ModelAccu
     )
 
 
-def of_studies() -> AccuracyPage:
-    """Return the accuracy of the models with most accepted observations, by study."""
+def of_studies(*, public: bool = False) -> AccuracyPage:
+    """Return the accuracy of the models with most accepted observations, by study.
+
+    Parameters
+    ----------
+    public : bool
+        Only public studies, whoever asks; otherwise those that the present request may read.
+    """
     versions: dict[str, list[tuple[ModelVersion, list[Outcome]]]] = {}
-    for version in tables.judged_models(MOST_MODELS):
+    for version in tables.judged_models(MOST_MODELS, public=public):
         found = tables.outcomes_of(version.id, MOST_OUTCOMES)
         versions.setdefault(version.species.study.slug, []).append((version, found))
     items = []

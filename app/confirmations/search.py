@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 
+from app.catalogue import access
 from app.catalogue.species import Species
 from app.catalogue.studies import Study
 from app.confirmations.areas import Area, Bounds
@@ -54,9 +55,14 @@ def search(filters: Filters, after: str | None, limit: int) -> Found:
     limit : int
         Rows of the page.
     """
-    statement = select(Observation).join(Species, Species.id == Observation.species_id)
+    statement = (
+        select(Observation)
+        .join(Species, Species.id == Observation.species_id)
+        .join(Study, Study.id == Species.study_id)
+        .where(access.moderated())
+    )
     if filters.study is not None:
-        statement = statement.join(Study, Study.id == Species.study_id).where(Study.slug == filters.study)
+        statement = statement.where(Study.slug == filters.study)
     if filters.species is not None:
         statement = statement.where(Species.slug == filters.species)
     if filters.state is not None:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     CheckConstraint,
+    ColumnElement,
     Date,
     Float,
     ForeignKey,
@@ -25,7 +26,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.catalogue import access
 from app.catalogue.species import Species
+from app.catalogue.studies import Study
 from app.catalogue.versions import ModelVersion
 from app.database.db import Base, db
 from app.database.types import UtcDateTime, now
@@ -90,8 +93,14 @@ def band_of(latitude: float) -> int:
 
 
 def find(observation_id: str) -> Observation | None:
-    """Return the observation with this id."""
-    return db.session.get(Observation, observation_id)
+    """Return the observation with this id, where the present request may decide it."""
+    query = select(Observation).where(Observation.id == observation_id, _may_be_decided())
+    return db.session.scalars(query).one_or_none()
+
+
+def _may_be_decided() -> ColumnElement[bool]:
+    moderated = select(Species.id).join(Study, Study.id == Species.study_id).where(access.moderated())
+    return Observation.species_id.in_(moderated)
 
 
 def n_pending_of(observer_id: str) -> int:
@@ -114,9 +123,10 @@ def decide(ids: Sequence[str], was: State | None, state: State, reason: str, mod
     Returns
     -------
     int
-        Number of changed observations. Those that somebody else has decided in the meantime are not among them.
+        Number of changed observations. Those that somebody else has decided in the meantime are not among them, nor
+        are those that the present request may not decide.
     """
-    statement = update(Observation).where(Observation.id.in_(ids))
+    statement = update(Observation).where(Observation.id.in_(ids), _may_be_decided())
     if was is not None:
         statement = statement.where(Observation.state == was)
     values = {"state": state, "reason": reason, "moderator_id": moderator_id, "moderated_at": now()}
@@ -145,8 +155,15 @@ def outcomes_of(model_id: str, limit: int) -> list[Outcome]:
     return [Outcome(*row) for row in db.session.execute(query)]
 
 
-def judged_models(limit: int) -> list[ModelVersion]:
-    """Return the models with accepted observations, those with most first."""
+def judged_models(limit: int, *, public: bool) -> list[ModelVersion]:
+    """Return the models with accepted observations, those with most first.
+
+    Parameters
+    ----------
+    limit : int
+    public : bool
+        Only those of public studies, whoever asks; otherwise those that the present request may read.
+    """
     counts = (
         select(Observation.model_id, func.count().label("number"))
         .where(Observation.state == "accepted")
@@ -156,6 +173,9 @@ def judged_models(limit: int) -> list[ModelVersion]:
     query = (
         select(ModelVersion)
         .join(counts, counts.c.model_id == ModelVersion.id)
+        .join(Species, Species.id == ModelVersion.species_id)
+        .join(Study, Study.id == Species.study_id)
+        .where(Study.visibility == "public" if public else access.readable())
         .order_by(counts.c.number.desc(), ModelVersion.id)
         .limit(limit)
     )

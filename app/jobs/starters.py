@@ -29,7 +29,7 @@ def admit(job_id: str, allowed: tuple[str, int] | None) -> None:
     user_id, most = allowed
     # two requests of a person take turns, on SQLite and on PostgreSQL
     turn = update(User).where(User.id == user_id).values(epoch=User.epoch)
-    db.session.execute(turn.execution_options(synchronize_session=False))
+    db.session.execute(turn.execution_options(synchronize_session=False, unwatched=True))
     # the new one is among them
     others = select(func.count()).select_from(Job).where(Job.owner_id == user_id, Job.id != job_id)
     waiting = db.session.scalar(others.where(Job.state.not_in(FINISHED))) or 0

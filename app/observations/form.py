@@ -45,6 +45,9 @@ def body_of(posted: MultiDict[str, str]) -> tuple[dict[str, Any], FormErrors]:
         body["outcome"] = posted["outcome"]
     else:
         errors.add("outcome", "Choose one of the two")
+    if not body["date"]:
+        errors.add("date", "Choose the day of the search")
+        body.pop("date")
     if posted.get("prediction"):
         body["prediction"] = posted["prediction"]
     else:

@@ -15,6 +15,7 @@ from app.web.fields import PageQuery, Text, blank_is_none, plain_text
 
 LONGEST_NOTE, LONGEST_REASON, LONGEST_ADDRESS = 1_000, 300, 500
 FIRST_YEAR = 1900
+FIRST_DAY = f"{FIRST_YEAR}-01-01"
 #: Longest text of a polygon: an address of a request has at most 8,190 bytes.
 LONGEST_POLYGON = 6_000
 #: Largest number of observations of one decision.

@@ -12,6 +12,7 @@ from app.errors import Conflict, Unavailable, ValidationFailed
 from app.observations import form as forms
 from app.observations import service
 from app.observations.schemas import (
+    FIRST_DAY,
     LONGEST_POLYGON,
     MOST_DECIDED,
     Decision,
@@ -64,7 +65,7 @@ def report_form() -> Response:
         if errors:
             # the other fields have their messages too
             new = None
-            validate(NewObservation, {"outcome": "present", **body})
+            validate(NewObservation, {"outcome": "present", "date": FIRST_DAY, **body})
         else:
             new = validate(NewObservation, body)
         if new is not None:

@@ -154,8 +154,8 @@ def _sentence(
     elif ratio.low <= 1 <= ratio.high:
         sentences.append("No difference in time is shown.")
     else:
-        word = "longer" if ratio.value > 1 else "shorter"
-        sentences.append(f"It takes {word}: {ratio.value:.2f} times the time of the active version.")
+        word = "more" if ratio.value > 1 else "less"
+        sentences.append(f"It takes {word} time: {ratio.value:.2f} times that of the active version.")
     novelty = differences.novelty
     if novelty is not None and not novelty.low <= 0 <= novelty.high:
         word = "more" if novelty.value > 0 else "less"

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from app.catalogue import rollouts, snapshot, studies, versions
 from app.catalogue.rollouts import Rollout
 from app.catalogue.studies import Study
-from app.catalogue.versions import ModelVersion
+from app.catalogue.versions import ListedVersion
 from app.database.db import db
 from app.errors import Conflict, NotFound, Unavailable, ValidationFailed
 from app.registry import changes
@@ -74,15 +74,12 @@ def study_of(slug: str) -> Study:
     return study
 
 
-def candidates(slug: str) -> list[ModelVersion]:
+def candidates(slug: str) -> list[ListedVersion]:
     """Return the versions that a rollout may try: of species with an active version, the latest of each first."""
-    found = []
-    for row in sorted(versions.listing(study=slug), key=lambda row: (row.scientific_name, -row.version)):
-        if not row.active:
-            version = versions.find(row.id)
-            if version is not None and versions.active_for(version.species_id) is not None:
-                found.append(version)
-    return found[:_MOST_CANDIDATES]
+    rows = versions.listing(study=slug)
+    answered = {row.species_slug for row in rows if row.active}
+    found = [row for row in rows if not row.active and row.species_slug in answered]
+    return sorted(found, key=lambda row: (row.scientific_name, -row.version))[:_MOST_CANDIDATES]
 
 
 def start(slug: str, wanted: RolloutStart) -> Rollout:
@@ -164,6 +161,10 @@ def promote(slug: str, revision: int | None = None) -> Rollout:
         The rollout has ended or has another revision.
     """
     found = find(slug)
+    try:
+        registry.opened(found.candidate)
+    except Unavailable:
+        raise Conflict("The candidate cannot be opened, so it was not promoted.") from None
     rollout_id, candidate_id, reason = found.id, found.candidate_id, f"Version {found.candidate.version} was activated."
 
     def claim() -> None:

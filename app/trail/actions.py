@@ -37,20 +37,18 @@ NONE: Final = None
 _FILE = ("slug", "name")
 _SLUG = ("slug",)
 _TRAINING = Action("training.start", "job")
-_CREATE, _CHANGE = Action("study.create", "study"), Action("study.change", "study", _SLUG)
+_CREATE, _RENAME = Action("study.create", "study"), Action("study.change", "study", _SLUG)
 _REMOVE = Action("study.delete", "study", _SLUG)
 _PUT, _POST = Action("file.put", "file", _FILE), Action("file.put", "file")
 _REMOVE_FILE, _REMOVE_FILES = Action("file.delete", "file", _FILE), Action("file.delete", "file")
 _RECORDS, _LAYERS = Action("records.change", "study", _SLUG), Action("layers.change", "study", _SLUG)
 _FETCH, _BATCH, _CANCEL = Action("gbif.fetch", "job"), Action("batch.start", "job"), Action("job.cancel", "job")
 _MAP, _REMOVE_MAP = Action("map.start", "map"), Action("map.delete", "map", ("map_id",))
-_SHARE, _UNSHARE = Action("study.share", "study", _SLUG), Action("study.unshare", "study", _SLUG)
-_OWNER = Action("study.owner", "study", _SLUG)
-_OBSERVE, _DECIDE = Action("observation.report", "observation"), Action("observation.decide", "observation")
-_ROLLOUT = Action("rollout.start", "study", _SLUG)
-_SHARE_OF_ROLLOUT = Action("rollout.change", "study", _SLUG)
-_PROMOTE, _STOP = Action("rollout.promote", "study", _SLUG), Action("rollout.stop", "study", _SLUG)
 _ACTIVATE, _ROLLBACK = Action("model.activate", "model", ("model_id",)), Action("study.rollback", "study", _SLUG)
+_SHARE, _TAKE_OVER = Action("study.share", "study", _SLUG), Action("study.take-over", "study", _SLUG)
+_REPORT = Action("observation.report", "observation")
+_TRY, _TRY_MORE = Action("rollout.start", "study", _SLUG), Action("rollout.change", "study", _SLUG)
+_PROMOTE, _END_TRIAL = Action("rollout.promote", "study", _SLUG), Action("rollout.stop", "study", _SLUG)
 
 #: By endpoint: routes of methods other than GET, HEAD and OPTIONS.
 ENDPOINTS: dict[str, Action | None] = {
@@ -63,7 +61,7 @@ ENDPOINTS: dict[str, Action | None] = {
     "batch_api.answer": _BATCH,
     "batch.submit": _BATCH,
     "studies.create": _CREATE,
-    "studies.rename": _CHANGE,
+    "studies.rename": _RENAME,
     "studies.remove": _REMOVE,
     "studies.reset": Action("study.reset", "study", _SLUG),
     "studies.put_file": _PUT,
@@ -71,7 +69,7 @@ ENDPOINTS: dict[str, Action | None] = {
     "studies.remove_files": _REMOVE_FILES,
     "studies.inspect_file": Action("file.inspect", "file"),
     "own_studies_api.create": _CREATE,
-    "own_studies_api.change": _CHANGE,
+    "own_studies_api.change": _RENAME,
     "own_studies_api.remove": _REMOVE,
     "own_studies_api.put_file": _PUT,
     "own_studies_api.post_files": _POST,
@@ -80,6 +78,9 @@ ENDPOINTS: dict[str, Action | None] = {
     "gbif_api.fetch": _FETCH,
     "records.submit": _RECORDS,
     "records_api.change": _RECORDS,
+    "accepted.submit": _RECORDS,
+    "accepted_api.use": _RECORDS,
+    "accepted_api.leave_out": _RECORDS,
     "layers.submit": _LAYERS,
     "layers_api.change": _LAYERS,
     "trainings_api.start": _TRAINING,
@@ -94,33 +95,6 @@ ENDPOINTS: dict[str, Action | None] = {
     "registry_changes.activate_form": _ACTIVATE,
     "registry_changes_api.rollback": _ROLLBACK,
     "registry_changes.rollback_form": _ROLLBACK,
-    "sharing_api.put": _SHARE,
-    "sharing.add_form": _SHARE,
-    "sharing_api.remove": _UNSHARE,
-    "sharing.remove_form": _UNSHARE,
-    "sharing.change_form": Action("study.visibility", "study", _SLUG),
-    "sharing_api.take_over": _OWNER,
-    "sharing.take_over_form": _OWNER,
-    "observations_api.report": _OBSERVE,
-    "observations.report_form": _OBSERVE,
-    "observations_api.decide": Action("observation.decide", "observation", ("observation_id",)),
-    "observations.decide_form": _DECIDE,
-    "rollouts_api.start": _ROLLOUT,
-    "rollouts.start_form": _ROLLOUT,
-    "rollouts_api.change": _SHARE_OF_ROLLOUT,
-    "rollouts.change_form": _SHARE_OF_ROLLOUT,
-    "rollouts_api.promote": _PROMOTE,
-    "rollouts.promote_form": _PROMOTE,
-    "rollouts_api.stop": _STOP,
-    "rollouts.stop_form": _STOP,
-    "plans.change": Action("plan.change", "plan", ("name",)),
-    "account_keys.create": Action("key.create", "key"),
-    "account_keys.revoke": Action("key.revoke", "key", ("key_id",)),
-    "account_keys.revoke_all": Action("key.revoke-all", "account"),
-    "auth_api.sign_in": Action("account.sign-in", "account", is_sign_in=True),
-    # a refresh is part of its sign-in; the revocation after a used token came again has a line
-    "auth_api.refresh": Action("token.refresh", "account"),
-    "auth_api.revoke": Action("token.revoke", "account"),
     "accounts.sign_in_form": Action("account.sign-in", "account", is_sign_in=True),
     "accounts.code_form": Action("account.sign-in", "account", is_sign_in=True),
     "accounts.sign_out": Action("account.sign-out", "account"),
@@ -133,27 +107,54 @@ ENDPOINTS: dict[str, Action | None] = {
     "account.renew_recovery_codes": Action("account.recovery-codes", "account"),
     "personal_data.delete": Action("account.delete", "account"),
     "account.end_sessions": Action("account.end-sessions", "account"),
+    "account_keys.create": Action("key.create", "key"),
+    "account_keys.revoke": Action("key.revoke", "key", ("key_id",)),
+    "account_keys.revoke_all": Action("key.revoke-all", "account"),
+    "auth_api.sign_in": Action("token.create", "account", is_sign_in=True),
+    "auth_api.refresh": Action("token.refresh", "account"),
+    "auth_api.revoke": Action("token.revoke", "account"),
+    "plans.change": Action("plan.change", "plan", ("name",)),
+    "sharing.change_form": Action("study.visibility", "study", _SLUG),
+    "sharing.add_form": _SHARE,
+    "sharing.remove_form": Action("study.share-no-more", "study", _SLUG),
+    "sharing.take_over_form": _TAKE_OVER,
+    "sharing_api.put": _SHARE,
+    "sharing_api.remove": Action("study.share-no-more", "study", _SLUG),
+    "sharing_api.take_over": _TAKE_OVER,
+    "observations.report_form": _REPORT,
+    "observations_api.report": _REPORT,
+    "observations.decide_form": Action("observation.decide", "observation"),
+    "observations_api.decide": Action("observation.decide", "observation", ("observation_id",)),
+    "rollouts.start_form": _TRY,
+    "rollouts.change_form": _TRY_MORE,
+    "rollouts.promote_form": _PROMOTE,
+    "rollouts.stop_form": _END_TRIAL,
+    "rollouts_api.start": _TRY,
+    "rollouts_api.change": _TRY_MORE,
+    "rollouts_api.promote": _PROMOTE,
+    "rollouts_api.stop": _END_TRIAL,
 }
 
 #: By command of ``flask --app wsgi``.
 COMMANDS: dict[str, Action | None] = {
     "models list": NONE,
     "models register": Action("model.register", "model"),
-    "models rollout start": Action("rollout.start", "study", ("study",)),
-    "models rollout show": NONE,
-    "models rollout stop": Action("rollout.stop", "study", ("study",)),
-    "models rollout promote": Action("rollout.promote", "study", ("study",)),
     "models activate": Action("model.activate", "model", ("model_id",)),
     "models rollback": Action("study.rollback", "study", ("study",)),
+    "models rollout start": Action("rollout.start", "study", ("study",)),
+    "models rollout show": NONE,
+    "models rollout promote": Action("rollout.promote", "study", ("study",)),
+    "models rollout stop": Action("rollout.stop", "study", ("study",)),
+    "keys create": Action("key.create", "key"),
+    "keys list": NONE,
+    "keys revoke": Action("key.revoke", "key", ("key_id",)),
+    "plans list": NONE,
+    "plans set": Action("plan.change", "plan", ("name",)),
+    "studies owner": Action("study.owner", "study", ("slug",)),
+    "users plan": Action("account.plan", "account"),
     "predictions prune": Action("predictions.prune"),
     "predictions warm": NONE,
     "studies list": NONE,
-    "studies owner": Action("study.owner", "study", _SLUG),
-    "plans list": NONE,
-    "plans set": Action("plan.change", "plan", ("name",)),
-    "keys list": NONE,
-    "keys create": Action("key.create", "key"),
-    "keys revoke": Action("key.revoke", "key", ("key_id",)),
     "studies prune": Action("studies.prune"),
     # what a job does has the name of its kind
     "jobs work": NONE,
@@ -161,7 +162,6 @@ COMMANDS: dict[str, Action | None] = {
     "jobs cancel": _CANCEL,
     "users create": Action("account.create", "account"),
     "users list": NONE,
-    "users plan": Action("account.plan", "account"),
     "users role": Action("account.role", "account"),
     "users disable": Action("account.disable", "account"),
     "users enable": Action("account.enable", "account"),
@@ -179,14 +179,6 @@ TABLES: dict[str, Watch] = {
     "users": "watched",
     "recovery_codes": "watched",
     "one_time_links": "watched",
-    "api_keys": "watched",
-    "token_families": "watched",
-    "plans": "watched",
-    "monthly_usage": "none",
-    "study_people": "watched",
-    "observations": "watched",
-    "rollouts": "watched",
-    "rollout_counts": "none",
     "ended_sessions": "by service",
     "studies": "watched",
     "species": "watched",
@@ -200,6 +192,14 @@ TABLES: dict[str, Watch] = {
     "jobs": "by service",
     "job_workers": "none",
     "predictions": "by service",
+    "api_keys": "watched",
+    "token_families": "watched",
+    "plans": "watched",
+    "monthly_usage": "none",
+    "study_people": "watched",
+    "observations": "watched",
+    "rollouts": "watched",
+    "rollout_counts": "none",
     "audit_lines": "none",
     "audit_deletions": "by service",
     "request_counts": "none",
@@ -210,14 +210,15 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "users": ("account", "id"),
     "recovery_codes": ("account", "user_id"),
     "one_time_links": ("account", "user_id"),
-    "api_keys": ("key", "id"),
-    "token_families": ("account", "user_id"),
-    "observations": ("observation", "id"),
     "studies": ("study", "slug"),
     "study_files": ("file", "name"),
     "model_versions": ("model", "id"),
     "activations": ("model", "model_id"),
     "maps": ("map", "id"),
+    "api_keys": ("key", "id"),
+    "token_families": ("account", "user_id"),
+    "plans": ("plan", "name"),
+    "observations": ("observation", "id"),
 }
 
 

@@ -114,7 +114,7 @@ def page(slug: str) -> Reply:
     """Show the rollout of a study, and the form that begins one.
 
     Template context: ``data`` RolloutDetail or None, ``study`` Study, ``gate`` Gate or None, ``candidates`` list of
-    ModelVersion, ``values`` and ``errors`` of the form by field, ``most`` percent, ``problem`` a sentence.
+    ListedVersion, ``values`` and ``errors`` of the form by field, ``most`` percent, ``problem`` a sentence.
     """
     return _page(slug)
 

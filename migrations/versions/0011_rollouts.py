@@ -29,7 +29,7 @@ def upgrade():
     sa.Column('started_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('measured_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('evidence', sa.Float(), server_default='0', nullable=False),
+    sa.Column('evidence', sa.Double(), server_default='0', nullable=False),
     sa.Column('judged', sa.JSON(), nullable=False),
     sa.CheckConstraint("mode IN ('share', 'shadow')", name=op.f('ck_rollouts_mode')),
     sa.CheckConstraint("state IN ('running', 'stopped', 'promoted', 'replaced')", name=op.f('ck_rollouts_state')),
@@ -47,7 +47,7 @@ def upgrade():
     sa.Column('rollout_id', sa.Integer(), nullable=False),
     sa.Column('arm', sa.String(length=10), nullable=False),
     sa.Column('name', sa.String(length=40), nullable=False),
-    sa.Column('amount', sa.Float(), nullable=False),
+    sa.Column('amount', sa.Double(), nullable=False),
     sa.ForeignKeyConstraint(['rollout_id'], ['rollouts.id'], name=op.f('fk_rollout_counts_rollout_id_rollouts'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('rollout_id', 'arm', 'name', name=op.f('pk_rollout_counts'))
     )

@@ -84,6 +84,10 @@ viewer GET /api/v1/studies/<slug:slug>/preflight
 viewer GET /api/v1/studies/<slug:slug>/records
 editor PATCH /api/v1/studies/<slug:slug>/records
 viewer GET /api/v1/studies/<slug:slug>/records.csv
+viewer GET /api/v1/studies/<slug:slug>/records/observations
+editor PUT /api/v1/studies/<slug:slug>/records/observations
+editor DELETE /api/v1/studies/<slug:slug>/records/observations
+editor POST /studies/<slug:slug>/records/observations
 admin POST /api/v1/studies/<slug:slug>/rollback
 viewer GET /api/v1/studies/<slug:slug>/rollout
 admin PATCH /api/v1/studies/<slug:slug>/rollout

@@ -46,7 +46,7 @@ def test_tokens_leave_lines_of_the_sign_in_and_of_a_used_one_that_came_again(pro
     first = program("token", {"email": EDITOR, "password": PASSWORD}).json
     second = program("refresh", {"refresh_token": first["refresh_token"]})
     assert second.status_code == 200
-    assert [(line.action, line.result) for line in lines("token.")] == []
+    assert [(line.action, line.result) for line in lines("token.refresh")] == []
     monkeypatch.setattr(tokens, "OVERLAP", type(tokens.OVERLAP)(0))
     time.sleep(0.01)
     assert program("refresh", {"refresh_token": first["refresh_token"]}).status_code == 401
@@ -54,8 +54,8 @@ def test_tokens_leave_lines_of_the_sign_in_and_of_a_used_one_that_came_again(pro
     own = id_of(EDITOR)
     told = [(line.action, line.result, line.object_id) for line in lines() if line.source == "api"]
     assert told == [
-        ("account.sign-in", "refused", own),
-        ("account.sign-in", "done", own),
+        ("token.create", "refused", own),
+        ("token.create", "done", own),
         ("token.refresh", "done", own),
     ]
     assert "came again" in lines("token.refresh")[0].detail
@@ -65,7 +65,7 @@ def test_tokens_leave_lines_of_the_sign_in_and_of_a_used_one_that_came_again(pro
 def test_plans_and_sharing_have_lines(production, admin, editor, lines):
     run = production.test_cli_runner().invoke
     assert run(args=["users", "plan", VIEWER, "partner"]).exit_code == 0
-    assert run(args=["plans", "set", "free", "--rate", "3/second"]).exit_code == 0
+    assert run(args=["plans", "set", "free", "--rate", "300/second"]).exit_code == 0
     editor.post("/api/v1/studies", json={"title": "Lizards"})
     editor.put("/api/v1/studies/lizards/people", json={"email": VIEWER, "role": "reader"})
     editor.patch("/api/v1/studies/lizards", json={"visibility": "shared"})

@@ -12,6 +12,7 @@ from app.catalogue import snapshot
 from app.catalogue.versions import ModelVersion
 from app.confirmations.tables import Observation
 from app.database.db import db
+from app.database.types import now
 from app.predictions.tables import new_id
 from ml.evaluation.metrics import auc_roc, brier
 from tests.contract.conftest import WHEATEAR
@@ -150,3 +151,25 @@ def test_a_model_that_does_not_exist_is_404(visitor):
     assert visitor.get("/api/v1/models/none/accuracy").status_code == 404
     assert visitor.get("/accuracy?x=1").status_code == 200
     assert visitor.get("/api/v1/accuracy?x=1").status_code == 422
+
+
+def test_the_metrics_follow_the_decisions(site, visitor, entry):
+    def scraped():
+        lines = visitor.get("/metrics").get_data(as_text=True).splitlines()
+        return dict(line.rsplit(" ", 1) for line in lines if line.startswith(("ecopredict_live", "ecopredict_observ")))
+
+    study = entry.study.slug
+    with site.app_context():
+        confirm(entry.id, entry.model.id, outcomes(12, 12), moderated_at=now())
+        confirm(entry.id, entry.model.id, outcomes(1, 2), state="pending")
+    found = scraped()
+    assert float(found['ecopredict_observations{state="accepted"}']) == 24
+    assert float(found['ecopredict_observations{state="pending"}']) == 3
+    assert float(found['ecopredict_observations{state="refused"}']) == 0
+    figures = accuracy_of(visitor, entry)
+    assert float(found[f'ecopredict_live_auc{{study="{study}"}}']) == pytest.approx(figures["auc"]["value"])
+    assert float(found[f'ecopredict_live_brier{{study="{study}"}}']) == pytest.approx(figures["brier"]["value"])
+    with site.app_context():
+        db.session.execute(update(Observation).values(state="refused", reason="no", moderated_at=now()))
+        db.session.commit()
+    assert f'ecopredict_live_auc{{study="{study}"}}' not in scraped()

@@ -148,6 +148,9 @@ def test_the_form_below_a_stored_answer(visitor):
     done = visitor.post("/observations", data=fields)
     assert done.status_code == 201
     assert "waits for an editor" in done.get_data(as_text=True).replace("\n", " ")
+    empty = visitor.post("/observations", data={"prediction": asked["id"]}).get_data(as_text=True)
+    assert "Choose the day of the search." in empty
+    assert "Choose one of the two." in empty
     again = visitor.post("/observations", data=fields, headers={"HX-Request": "true"})
     assert again.status_code == 409
     assert "already" in again.get_data(as_text=True)

@@ -102,6 +102,10 @@ def make_world(mapped: tuple[Path, str], folder: Path) -> World:
     answer = owner.post("/api/v1/predictions", json={"species": WHEATEAR, "environment": world.environment})
     assert answer.status_code == 200, answer.json
     world.ids["prediction_id"] = answer.json["id"]
+    seen = {"prediction": answer.json["id"], "outcome": "present", "date": "2026-05-01"}
+    reported = owner.post("/api/v1/observations", json=seen)
+    assert reported.status_code == 201, reported.json
+    world.ids["observation_id"] = reported.json["id"]
     world.ids["job_id"] = owner.get(f"/api/v1/maps/{world.ids['map_id']}").json["job"]
     _add_batch(world, owner)
     world.ids["person_id"] = owner.get(f"/api/v1/studies/{HIDDEN}/people").json["items"][0]["id"]

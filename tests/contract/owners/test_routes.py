@@ -12,7 +12,7 @@ from tests.contract.owners.conftest import HIDDEN
 from tests.contract.owners.expected_owners import EXPECTED
 
 #: Variables of rules that name nothing of a study.
-FREE = {"filename", "column", "row", "token", "z", "x", "y", "band", "file", "name"}
+FREE = {"filename", "column", "row", "token", "z", "x", "y", "band", "file", "name", "key_id"}
 _QUOTED = re.compile(r"(“|\\u201c)[^”\\]*(”|\\u201d)")
 ORDER = ("reader", "helper", "owner", "admin")
 # What is sent where an empty body would be refused before anything is looked up.
@@ -21,6 +21,7 @@ BODIES = {
     ("PUT", "/api/v1/studies/<slug:slug>/people"): {"email": "somebody@example.org", "role": "reader"},
     ("POST", "/api/v1/studies/<slug:slug>/gbif"): {"species": "Lacerta schreiberi"},
     ("PATCH", "/api/v1/studies/<slug:slug>/records"): {"revision": 1},
+    ("PATCH", "/api/v1/observations/<slug:observation_id>"): {"state": "accepted"},
     ("PATCH", "/api/v1/studies/<slug:slug>/layers"): {"revision": 1},
 }
 

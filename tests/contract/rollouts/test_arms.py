@@ -8,7 +8,9 @@ import pytest
 
 from app.catalogue import snapshot
 from app.predictions import service as predictions
+from app.registry import changes
 from app.rollouts.assignment import place_of
+from tests.contract.accounts.conftest import make_production
 from tests.contract.conftest import WHEATEAR
 from tests.contract.rollouts.conftest import API, another
 
@@ -177,3 +179,51 @@ def test_a_broken_file_of_rollouts_leaves_the_active_model(trial, caplog):
 def test_without_a_rollout_nothing_is_hashed_or_counted(trial, monkeypatch):
     monkeypatch.setattr("app.predictions.service.answer_in_rollout", None)
     assert set(trial.asked(3)) == {trial.active}
+
+
+def test_a_snapshot_that_cannot_be_written_delays_the_end_for_others_only(trial):
+    trial.start()
+    trial.remove_candidate()
+    worker = another(trial)
+    lock = trial.app.config["SETTINGS"].data_dir / "registry" / ".lock"
+    lock.unlink()
+    lock.mkdir()
+    worker.asked(40)
+    worker.store()
+    failed = trial.arm("candidate")["failed"]
+    worker.asked(40)
+    # this process has stopped by itself
+    assert trial.arm("candidate")["failed"] == failed == 5
+    lock.rmdir()
+    worker.store()
+    assert trial.read()["state"] == "stopped"
+
+
+def test_a_person_keeps_the_model_at_every_address(tmp_path, artifacts, newer_model, environment):
+    app = make_production(tmp_path)
+    with app.app_context():
+        changes.activate(changes.register(artifacts[WHEATEAR])[0].id)
+        candidate = changes.register(newer_model)[0].id
+    admin = app.test_client()
+    admin.sign_in("admin@example.org")
+    begun = admin.post(API, json={"model": candidate, "percent": 50})
+    assert begun.status_code == 201, begun.json
+
+    def models(client):
+        query = {"species": WHEATEAR, "environment": environment}
+        answers = [
+            client.post("/api/v1/predictions", json=query, environ_base={"REMOTE_ADDR": f"192.0.2.{at}"})
+            for at in range(1, 25)
+        ]
+        return {answer.json["model"]["id"] for answer in answers}
+
+    assert len(models(app.test_client())) == 2
+    for role in ("viewer", "editor", "admin"):
+        browser = app.test_client()
+        browser.sign_in(f"{role}@example.org")
+        assert len(models(browser)) == 1
+    assert app.test_client().post(f"{API}/stop").status_code == 401
+    viewer = app.test_client()
+    viewer.sign_in("viewer@example.org")
+    assert (viewer.get(API).status_code, viewer.post(f"{API}/stop").status_code) == (200, 403)
+    assert "Stop the rollout" not in viewer.get("/studies/test-hills/rollout").get_data(as_text=True)

@@ -246,3 +246,12 @@ def test_a_worker_of_the_previous_release_that_activates_ends_it(trial):
     with worker.app.app_context():
         assert snapshot.current().by_slug[WHEATEAR].rollout is None
     assert set(worker.asked(20)) == {trial.candidate}
+
+
+def test_a_candidate_that_cannot_be_opened_is_not_promoted(trial):
+    trial.start()
+    trial.remove_candidate()
+    worker = another(trial)
+    refused = worker.client.post(f"{API}/promote")
+    assert (refused.status_code, "cannot be opened" in refused.json["detail"]) == (409, True)
+    assert trial.client.get(API).json["state"] == "running"
