@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
 from app.catalogue.versions import ModelVersion
+from app.components import component
 from app.confirmations import tables
 from app.confirmations.accuracy_schemas import (
     AccuracyPage,
@@ -25,7 +27,7 @@ from ml.evaluation.metrics import auc_roc, bootstrap_interval, brier
 #: Fewest presences, and fewest absences, for AUC and Brier score, and for the line of the calibration.
 FEWEST, FEWEST_FOR_CALIBRATION = 10, 30
 #: The latest observations of a model that are counted, and the models of a page.
-MOST_OUTCOMES, MOST_MODELS = 5_000, 200
+MOST_OUTCOMES, MOST_MODELS = 2_000, 100
 _RESAMPLES = 500
 _BINS, _FEWEST_IN_BIN = 5, 10
 
@@ -59,8 +61,26 @@ def _of_version(version: ModelVersion, outcomes: Sequence[Outcome]) -> ModelAccu
     )
 
 
+class AccuracyCache:
+    """The accuracy of all studies, computed once after each decision of an editor: it takes a second for many models."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[int, datetime | None], AccuracyPage] | None = None
+
+    def get(self) -> AccuracyPage:
+        """Return the accuracy by the observations that are accepted now."""
+        mark = tables.change_mark()
+        if self._kept is None or self._kept[0] != mark:
+            self._kept = mark, _of_studies()
+        return self._kept[1]
+
+
 def of_studies() -> AccuracyPage:
     """Return the accuracy of the models with most accepted observations, by study."""
+    return component(AccuracyCache).get()
+
+
+def _of_studies() -> AccuracyPage:
     versions: dict[str, list[tuple[ModelVersion, list[Outcome]]]] = {}
     for version in tables.judged_models(MOST_MODELS):
         found = tables.outcomes_of(version.id, MOST_OUTCOMES)
