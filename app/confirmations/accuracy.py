@@ -62,7 +62,7 @@ def _of_version(version: ModelVersion, outcomes: Sequence[Outcome]) -> ModelAccu
 
 
 class AccuracyCache:
-    """The accuracy of all studies, computed once after each decision of an editor: it takes a second for many models."""
+    """The accuracy of all studies, computed once after each decision of an editor."""
 
     def __init__(self) -> None:
         self._kept: tuple[tuple[int, datetime | None], AccuracyPage] | None = None
