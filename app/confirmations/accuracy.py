@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import select
 
+from app.catalogue import access
 from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
+from app.catalogue.studies import Study
 from app.catalogue.versions import ModelVersion
+from app.components import component
 from app.confirmations import tables
 from app.confirmations.accuracy_schemas import (
     AccuracyPage,
@@ -19,13 +24,14 @@ from app.confirmations.accuracy_schemas import (
     StudyAccuracy,
 )
 from app.confirmations.tables import Outcome
+from app.database.db import db
 from ml.evaluation.live import Estimate, auc_interval, calibration_line
 from ml.evaluation.metrics import auc_roc, bootstrap_interval, brier
 
 #: Fewest presences, and fewest absences, for AUC and Brier score, and for the line of the calibration.
 FEWEST, FEWEST_FOR_CALIBRATION = 10, 30
 #: The latest observations of a model that are counted, and the models of a page.
-MOST_OUTCOMES, MOST_MODELS = 5_000, 200
+MOST_OUTCOMES, MOST_MODELS = 2_000, 100
 _RESAMPLES = 500
 _BINS, _FEWEST_IN_BIN = 5, 10
 
@@ -59,6 +65,20 @@ def _of_version(version: ModelVersion, outcomes: Sequence[Outcome]) -> ModelAccu
     )
 
 
+class AccuracyCache:
+    """The accuracy of all studies, computed once after each decision of an editor."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[int, datetime | None], AccuracyPage] | None = None
+
+    def get(self) -> AccuracyPage:
+        """Return the accuracy by the observations that are accepted now."""
+        mark = tables.change_mark()
+        if self._kept is None or self._kept[0] != mark:
+            self._kept = mark, _of_studies()
+        return self._kept[1]
+
+
 def of_studies(*, public: bool = False) -> AccuracyPage:
     """Return the accuracy of the models with most accepted observations, by study.
 
@@ -67,8 +87,18 @@ def of_studies(*, public: bool = False) -> AccuracyPage:
     public : bool
         Only public studies, whoever asks; otherwise those that the present request may read.
     """
+    page = component(AccuracyCache).get()
+    if not public and not access.hides_some():
+        return page
+    shown = Study.visibility == "public" if public else access.readable()
+    slugs = set(db.session.scalars(select(Study.slug).where(shown)))
+    return AccuracyPage(items=[item for item in page.items if item.study.slug in slugs])
+
+
+def _of_studies() -> AccuracyPage:
+    """Return the accuracy of all studies, whoever may read them."""
     versions: dict[str, list[tuple[ModelVersion, list[Outcome]]]] = {}
-    for version in tables.judged_models(MOST_MODELS, public=public):
+    for version in tables.judged_models(MOST_MODELS):
         found = tables.outcomes_of(version.id, MOST_OUTCOMES)
         versions.setdefault(version.species.study.slug, []).append((version, found))
     items = []

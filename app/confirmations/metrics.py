@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from datetime import datetime
 from typing import get_args
 
@@ -38,6 +39,7 @@ class ObservationMetrics:
         self._auc = gauge("live_auc", "AUC by accepted observations, of studies with enough of them", "study")
         self._brier = gauge("live_brier", "Brier score by accepted observations, of the same studies", "study")
         self._shown: tuple[int, datetime | None] | None = None
+        self._studies: set[str] = set()
 
     def count(self) -> None:
         """Set the gauges. The figures are computed only after a decision of an editor."""
@@ -53,19 +55,21 @@ class ObservationMetrics:
             if study.auc is not None and study.brier is not None
         ]
         judged.sort(key=lambda study: study.n_presences + study.n_absences, reverse=True)
-        # a study that has no figure any more has no series
-        self._auc.clear()
-        self._brier.clear()
-        for study in judged[:MOST_STUDIES]:
-            assert study.auc is not None  # noqa: S101 (chosen above)
-            assert study.brier is not None  # noqa: S101
-            self._auc.labels(study.study.slug).set(study.auc.value)
-            self._brier.labels(study.study.slug).set(study.brier.value)
+        figures = {study.study.slug: (study.auc, study.brier) for study in judged[:MOST_STUDIES]}
+        # with several processes a series cannot be removed
+        for slug in self._studies - set(figures):
+            self._auc.labels(slug).set(math.nan)
+            self._brier.labels(slug).set(math.nan)
+        for slug, (auc, brier) in figures.items():
+            self._auc.labels(slug).set(auc.value if auc is not None else math.nan)
+            self._brier.labels(slug).set(brier.value if brier is not None else math.nan)
+        self._studies |= set(figures)
         self._shown = mark
 
 
 def init_app(app: Flask) -> None:
-    """Create the metrics, and count before each scrape."""
+    """Create the metrics and the cache of their figures, and count before each scrape."""
+    components(app).add(accuracy.AccuracyCache())
     components(app).add(ObservationMetrics(components(app).get(CollectorRegistry)))
 
     def count_before_scrape() -> None:

@@ -155,15 +155,8 @@ def outcomes_of(model_id: str, limit: int) -> list[Outcome]:
     return [Outcome(*row) for row in db.session.execute(query)]
 
 
-def judged_models(limit: int, *, public: bool) -> list[ModelVersion]:
-    """Return the models with accepted observations, those with most first.
-
-    Parameters
-    ----------
-    limit : int
-    public : bool
-        Only those of public studies, whoever asks; otherwise those that the present request may read.
-    """
+def judged_models(limit: int) -> list[ModelVersion]:
+    """Return the models with accepted observations, those with most first, whoever may read them."""
     counts = (
         select(Observation.model_id, func.count().label("number"))
         .where(Observation.state == "accepted")
@@ -173,9 +166,6 @@ def judged_models(limit: int, *, public: bool) -> list[ModelVersion]:
     query = (
         select(ModelVersion)
         .join(counts, counts.c.model_id == ModelVersion.id)
-        .join(Species, Species.id == ModelVersion.species_id)
-        .join(Study, Study.id == Species.study_id)
-        .where(Study.visibility == "public" if public else access.readable())
         .order_by(counts.c.number.desc(), ModelVersion.id)
         .limit(limit)
     )

@@ -84,7 +84,7 @@ class NewObservation(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
-        json_schema_extra={"oneOf": [{"required": ["prediction"]}, {"required": ["species", "location"]}]},
+        json_schema_extra={"anyOf": [{"required": ["prediction"]}, {"required": ["species", "location"]}]},
     )
 
     prediction: Annotated[str, Field(max_length=36), AfterValidator(plain_text)] | None = Field(

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from limits import RateLimitItem, parse_many
@@ -15,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.components import component
 from app.database.db import db
+from app.database.types import now
 from app.errors import Conflict, NotFound, ValidationFailed
 from app.plans.tables import OF_PEOPLE, PLANS, Plan
 from app.throttled_log import ThrottledLog
@@ -39,6 +41,7 @@ class Limits:
     upload_bytes: int | None = None
     jobs_at_once: int | None = None
     revision: int = 0
+    changed_at: datetime | None = None
     items: Sequence[RateLimitItem] | None = None
 
 
@@ -65,9 +68,9 @@ class Plans:
 
     def _read(self) -> None:
         with self._lock:
+            # Other threads wait here, so that none uses plans that are too old.
             if time.monotonic() < self._until:
                 return
-            self._until = time.monotonic() + _FRESH_S
             try:
                 # not the session: the view that asks may have begun a transaction
                 with db.engine.connect() as connection:
@@ -75,6 +78,7 @@ class Plans:
                 self._known = {row.name: _limits(row) for row in rows}
             except SQLAlchemyError as error:
                 _failure.warning("plans cannot be read, the earlier ones hold: %s", type(error).__name__)
+            self._until = time.monotonic() + _FRESH_S
 
 
 def browse() -> list[Limits]:
@@ -128,7 +132,7 @@ def change(name: str, revision: int, rate: str | None, numbers: dict[str, int | 
     if problems:
         raise ValidationFailed(problems, f"{problems[0][0][1:]}: {problems[0][1]}")
     statement = update(Plan).where(Plan.name == name, Plan.revision == revision)
-    values = {"rate": rate, "revision": revision + 1, **numbers}
+    values = {"rate": rate, "revision": revision + 1, "changed_at": now(), **numbers}
     result = db.session.execute(statement.values(values).execution_options(synchronize_session=False))
     db.session.commit()
     if not result.rowcount:  # type: ignore[attr-defined]  # of an UPDATE
@@ -155,5 +159,6 @@ def _limits(row: Plan | Row[Any]) -> Limits:
         row.upload_bytes,
         row.jobs_at_once,
         row.revision,
+        row.changed_at,
         sorted(parse_many(row.rate)) if row.rate is not None else None,
     )

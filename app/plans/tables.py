@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal, get_args
 
 from sqlalchemy import BigInteger, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database.db import Base
+from app.database.types import UtcDateTime
 
 PlanName = Literal["anonymous", "free", "partner"]
 PLANS: tuple[PlanName, ...] = get_args(PlanName)
@@ -30,6 +32,7 @@ class Plan(Base):
     jobs_at_once: Mapped[int | None] = mapped_column(Integer)
     #: Raised with each change, so that of two changes at the same time one is refused.
     revision: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
 
 class MonthlyUsage(Base):

@@ -40,7 +40,7 @@ def change(name: str) -> Response:
         return _page(error.status, name, fields, told)
     except Conflict as error:
         return _page(error.status, name, error=error.detail)
-    return Response(status=303, headers={"Location": f"/plans?changed={name}"})
+    return Response(status=303, headers={"Location": f"/plans#{name}"})
 
 
 def _number(text: str, field: str, errors: FormErrors) -> int | None:

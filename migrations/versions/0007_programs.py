@@ -57,6 +57,7 @@ def upgrade():
     sa.Column('upload_bytes', sa.BigInteger(), nullable=True),
     sa.Column('jobs_at_once', sa.Integer(), nullable=True),
     sa.Column('revision', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_plans'))
     )
     op.bulk_insert(plans, [

@@ -21,27 +21,6 @@ EDITOR, ADMIN, VIEWER = "editor@example.org", "admin@example.org", "viewer@examp
 KEY = re.compile(r"eco_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{43}")
 
 
-@pytest.fixture
-def make_key(production):
-    def make(email=EDITOR, scopes=("write",), days=30):
-        with production.app_context():
-            user = users.get(email)
-            return keys.create(user, user.epoch, "a test", scopes, days)[1]
-
-    return make
-
-
-@pytest.fixture
-def program(production):
-    """A client that sends no header of browsers."""
-
-    def send(key, path="/api/v1/studies", method="GET", **more):
-        headers = {"Sec-Fetch-Site": None, "X-API-Key": key, **more.pop("headers", {})}
-        return production.test_client().open(path, method=method, headers=headers, **more)
-
-    return send
-
-
 def form(**changes):
     return {"name": "nightly", "scopes": ["predict", "read"], "days": "30", "confirm": PASSWORD, **changes}
 
@@ -318,45 +297,3 @@ def test_no_log_line_has_a_key(production, browser, program, caplog):
         program(key[:-1])
     assert "key " in caplog.text
     assert key[13:30] not in caplog.text
-
-
-def test_commands_make_list_and_revoke_keys(production, program):
-    run = production.test_cli_runner().invoke
-    made = run(args=["keys", "create", EDITOR, "--name", "nightly", "--scope", "read", "--scope", "predict"])
-    assert made.exit_code == 0, made.output
-    key = KEY.search(made.stdout)[0]
-    assert "(read, predict), accepted until" in made.stderr
-    assert program(key).status_code == 200
-    listed = run(args=["keys", "list"]).output
-    assert key not in listed
-    assert re.search(
-        rf"{key[:12]}… +{EDITOR} +active +\d{{4}}-\d\d-\d\d +\d{{4}}-\d\d-\d\d +read,predict, nightly", listed
-    )
-    key_id = re.search(r"[0-9a-f-]{36}", listed)[0]
-    assert run(args=["keys", "revoke", key_id]).exit_code == 0
-    assert program(key).status_code == 401
-    assert "revoked" in run(args=["keys", "list"]).output
-    assert "there are no keys" in run(args=["keys", "list", EDITOR]).output
-    assert run(args=["keys", "revoke", "--all", EDITOR]).output == "0 keys are revoked\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["create", "nobody@example.org", "--name", "x"], "nobody has the address"),
-        (["create", EDITOR], "Missing option '--name'"),
-        (["create", EDITOR, "--name", "x", "--scope", "root"], "'root' is not one of"),
-        (["create", EDITOR, "--name", "x", "--scope", "admin"], "admin belongs to admins"),
-        (["create", EDITOR, "--name", "x", "--days", "367"], "367 is not in the range"),
-        (["create", EDITOR, "--name", " "], "must have 1 to 100 characters"),
-        (["revoke"], "expected the id of a key"),
-        (["revoke", "x", "--all", EDITOR], "expected the id of a key"),
-        (["revoke", "x"], "no such key"),
-        (["list", "nobody@example.org"], "nobody has the address"),
-    ],
-)
-def test_bad_input_of_commands_is_one_line_and_exit_code_2(production, arguments, message):
-    done = production.test_cli_runner().invoke(args=["keys", *arguments])
-    assert done.exit_code == 2
-    lines = done.output.strip().splitlines()
-    assert (len(lines), message in lines[0]) == (1, True), done.output

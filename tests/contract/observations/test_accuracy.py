@@ -25,7 +25,8 @@ def confirm(species: int, model: str, outcomes: list[tuple[bool, float]], **memb
             **{
                 "id": new_id(), "same_key": str(start + number), "species_id": species, "model_id": model,
                 "present": present, "suitability": suitability, "observed_on": date(2026, 5, 1), "low": suitability,
-                "high": suitability, "inside": True, "environment": {}, "state": "accepted", **members,
+                "high": suitability, "inside": True, "environment": {}, "state": "accepted",
+                "moderated_at": now(), **members,
             }
         )
         for number, (present, suitability) in enumerate(outcomes)
@@ -172,4 +173,4 @@ def test_the_metrics_follow_the_decisions(site, visitor, entry):
     with site.app_context():
         db.session.execute(update(Observation).values(state="refused", reason="no", moderated_at=now()))
         db.session.commit()
-    assert f'ecopredict_live_auc{{study="{study}"}}' not in scraped()
+    assert scraped()[f'ecopredict_live_auc{{study="{study}"}}'] == "NaN"

@@ -16,6 +16,7 @@ from app.confirmations.tables import Observation
 from app.database.db import db
 from app.predictions.tables import new_id
 from app.studies import own
+from app.trainings import frozen
 from tests import own_study
 
 NAME = "accepted-observations.csv"
@@ -106,20 +107,31 @@ def test_the_rules_of_cleaning_apply(site, study):
     assert after["kept"] == before["kept"] + 3
 
 
-def test_the_same_observations_are_the_same_file(site, study):
+def fingerprint(site, slug):
+    """What a training freezes, and its models depend on."""
+    with site.app_context():
+        study = own.load(slug)
+        return frozen.fingerprint_of(frozen.with_slug(study), study.files)
+
+
+def test_the_same_observations_are_the_same_file_and_the_same_training(site, study):
     client, slug = study
+    without = fingerprint(site, slug)
     accept(site, PLACES)
     client.put(address(slug))
     with site.app_context():
         path = Path(own.load(slug).folder) / NAME
         revision = own.load(slug).revision
-    first = hashlib.sha256(path.read_bytes()).hexdigest()
+    first, with_them = hashlib.sha256(path.read_bytes()).hexdigest(), fingerprint(site, slug)
+    assert fingerprint(site, slug) != without
     client.put(address(slug))
     with site.app_context():
         # nothing was written, so no training is out of date
         assert own.load(slug).revision == revision
     client.delete(address(slug))
+    assert fingerprint(site, slug) == without
     client.put(address(slug))
+    assert fingerprint(site, slug) == with_them
     assert hashlib.sha256(path.read_bytes()).hexdigest() == first
 
 
