@@ -5,17 +5,31 @@ from __future__ import annotations
 from flask import Flask
 
 from app import components, redis_client
-from app.accounts import account_views, delivery, identity, permissions, sessions
-from app.accounts import cli as accounts_cli
+from app.accounts import (
+    account_views,
+    credentials,
+    delivery,
+    identity,
+    key_views,
+    keys_cli,
+    permissions,
+    sessions,
+    token_views,
+    tokens,
+)
 from app.accounts import views as accounts
 from app.analytics import views as analytics
 from app.api_docs import views
+from app.audit import cli as audit_cli
+from app.audit import views as audit
 from app.batch import steps as batch_steps
 from app.batch import views as batch
 from app.cache import answers
+from app.catalogue import study_gate
 from app.catalogue.snapshot import SnapshotFile
 from app.comparisons import views as comparisons
 from app.config.settings import PROJECT, Settings, SettingsError, load_settings
+from app.confirmations import metrics as confirmation_metrics
 from app.database import connections
 from app.database.db import db, migrate
 from app.extensions import htmx
@@ -33,26 +47,40 @@ from app.maps import pages as map_pages
 from app.maps import steps as map_steps
 from app.maps import views as maps
 from app.maps.rasters import Rasters
+from app.maps.rights import MapStudies
+from app.observations import accuracy_views
+from app.observations import views as observations
 from app.outbox import outbox
 from app.places.stores import LayerStores
+from app.plans import callers as plan_callers
+from app.plans import cli as plans_cli
+from app.plans import usage as plan_usage
+from app.plans import views as plans
+from app.plans.service import Plans
 from app.predictions import answer_views, curves, usage
 from app.predictions import cli as predictions_cli
 from app.predictions import tables as predictions_tables
 from app.predictions import views as predictions
+from app.privacy import cli as privacy_cli
+from app.privacy import views as privacy
+from app.records import accepted_views
 from app.records import views as records
 from app.registry import change_views as registry_changes
 from app.registry import cli as registry_cli
 from app.registry import views as registry
 from app.registry.examples import Showcases
 from app.registry.model_cache import ModelCache
+from app.request_log import counting
 from app.rollouts import cli as rollouts_cli
 from app.rollouts import measures, shadows
 from app.species import views as species
 from app.studies import cli as studies_cli
 from app.studies import own_views as own_studies
 from app.studies import pages as study_pages
+from app.studies import sharing_views as sharing
 from app.studies import views as studies
 from app.telemetry import requests
+from app.trail import recorder
 from app.trainings import rollout_views
 from app.trainings import steps as training_steps
 from app.trainings import views as trainings
@@ -97,6 +125,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     migrate.init_app(app, db, directory=str(PROJECT / "migrations"), render_as_batch=True)
     htmx.init_app(app)
     requests.init_app(app)
+    counting.init_app(app)
     redis_client.init_app(app)
     answers.init_app(app)
     limiter.init_app(app)
@@ -106,11 +135,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     input_validation.init_app(app)
     problems.init_app(app)
     templating.init_app(app)
+    parts.add(Plans())
+    plan_usage.init_app(app)
+    plan_callers.init_app(app)
+    parts.add(credentials.Refusals())
+    tokens.init_app(app)
     identity.init_app(app)
     permissions.init_app(app)
+    study_gate.init_app(app)
+    recorder.init_app(app, identity.sender)
     delivery.init_app(app)
     parts.add(Showcases())
     parts.add(Rasters())
+    parts.add(MapStudies())
     parts.add(ModelCache(settings.models_dir.resolve(), settings.model_memory))
     parts.add(LayerStores(settings.layers_dir.resolve()))
     outbox.init_app(app, predictions_tables.insert, predictions_tables.insert_json)
@@ -118,6 +155,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     measures.init_app(app)
     shadows.init_app(app)
     jobs_metrics.init_app(app)
+    confirmation_metrics.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
     health.init_app(app)
     views.init_app(app)
@@ -130,7 +168,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(predictions_cli.group)
     app.cli.add_command(studies_cli.group)
     app.cli.add_command(jobs_cli.group)
-    app.cli.add_command(accounts_cli.group)
+    # with the command of privacy
+    app.cli.add_command(privacy_cli.group)
+    app.cli.add_command(keys_cli.group)
+    app.cli.add_command(plans_cli.group)
+    app.cli.add_command(audit_cli.group)
     app.url_map.converters["slug"] = templating.SlugConverter
     app.url_map.converters["prediction"] = templating.PredictionConverter
     blueprints = [
@@ -162,6 +204,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         map_pages.changes,
         own_studies.api,
         study_pages.pages,
+        sharing.api,
+        sharing.pages,
         registry_changes.api,
         registry_changes.pages,
         trainings.api,
@@ -170,18 +214,37 @@ def create_app(settings: Settings | None = None) -> Flask:
         rollout_views.pages,
         records.pages,
         records.api,
+        accepted_views.pages,
+        accepted_views.api,
         layers.pages,
         layers.api,
         accounts.pages,
         account_views.pages,
+        key_views.pages,
+        plans.pages,
+        token_views.api,
+        privacy.public,
+        privacy.pages,
+        audit.pages,
+        audit.api,
+        analytics.for_admins,
+        observations.pages,
+        observations.api,
+        accuracy_views.pages,
+        accuracy_views.api,
         health.pages,
         views.pages,
     ]
-    # Until each person has their own list, lists of what everybody asked are public or absent.
-    if settings.public_predictions:
+    # Without accounts the list of what everybody asked is public or absent; with them each person has an own one.
+    if settings.public_predictions or settings.needs_accounts:
         blueprints.append(predictions.lists)
+    if settings.needs_accounts:
+        blueprints.append(predictions.own)
     if settings.shows_analytics:
         blueprints += [analytics.pages, analytics.api]
+    elif settings.needs_accounts:
+        # under a name that is not in the table of needs, so that it is for admins
+        app.register_blueprint(analytics.pages, name="analytics_for_admins")
     if settings.gbif_api:
         blueprints += [gbif.pages, gbif.api]
     for blueprint in blueprints:

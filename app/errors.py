@@ -109,6 +109,22 @@ class SignInNeeded(AppError):
     title = "Sign in first"
 
 
+class CredentialRefused(AppError):
+    """The key or the token of a request is not accepted."""
+
+    status = 401
+    kind = "urn:ecopredict:problem:credential"
+    title = "Key or token not accepted"
+
+
+class OverPlan(AppError):
+    """The plan of the person does not allow so many requests."""
+
+    status = 429
+    kind = "urn:ecopredict:problem:plan"
+    title = "Limit of the plan"
+
+
 class NotPermitted(AppError):
     """The role of the person who is signed in does not allow the request."""
 

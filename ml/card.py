@@ -168,6 +168,12 @@ class IntervalReport(Part):
     place: float = Field(
         ge=0, le=100, description="spread between places that the records do not explain, on the logit scale"
     )
+    few_records: float = Field(
+        0,
+        ge=0,
+        le=100,
+        description="spread of a single place beyond that of groups, by the number of presences, on the logit scale",
+    )
     coverage: Portion = Field(
         description="share of held-out groups whose count lies where intervals fitted without their fold say, the luck "
         "of small numbers allowed for"

@@ -15,17 +15,20 @@ from app.accounts.site import configured, local
 from app.commands import OneLineCommand, UsageError
 from app.config.settings import Settings
 from app.errors import AppError
+from app.plans.tables import OF_PEOPLE
 
 group = AppGroup("users", help="Create people, list them and change what they may do.")
 _ROLE = click.Choice(ROLES)
 _with_site = click.option("--site", metavar="URL", help="Beginning of the link, such as https://eco.example.org.")
 
 
-class _UsersCommand(OneLineCommand):
+class UsersCommand(OneLineCommand):
+    """Reports expected failures of accounts in one line."""
+
     expected = (AppError,)
 
 
-@group.command("create", cls=_UsersCommand)
+@group.command("create", cls=UsersCommand)
 @click.argument("email", metavar="EMAIL")
 @click.option("--role", type=_ROLE, required=True, help="What the person may do.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input, and print no link.")
@@ -42,7 +45,7 @@ def create(email: str, role: Role, password_stdin: bool, site: str | None) -> No
     click.echo(links.address_of(links.create(user, links.INVITATION), address))
 
 
-@group.command("list", cls=_UsersCommand)
+@group.command("list", cls=UsersCommand)
 def list_users() -> None:
     """List people with their roles."""
     people = users.browse()
@@ -50,14 +53,16 @@ def list_users() -> None:
         click.echo("nobody has an account; see users create --help")
         return
     width = max(len(user.email) for user in people)
-    click.echo(f"{'email':<{width}}  {'role':<6}  {'state':<11}  {'second factor':<13}  created")
+    click.echo(f"{'email':<{width}}  {'role':<6}  {'state':<11}  {'second factor':<13}  {'created':<10}  plan")
     for user in people:
         state = "disabled" if user.disabled else "active" if user.password_hash else "no password"
         factor = "yes" if user.totp_secret else "no"
-        click.echo(f"{user.email:<{width}}  {user.role:<6}  {state:<11}  {factor:<13}  {user.created_at:%Y-%m-%d}")
+        click.echo(
+            f"{user.email:<{width}}  {user.role:<6}  {state:<11}  {factor:<13}  {user.created_at:%Y-%m-%d}  {user.plan}"
+        )
 
 
-@group.command("role", cls=_UsersCommand)
+@group.command("role", cls=UsersCommand)
 @click.argument("email", metavar="EMAIL")
 @click.argument("role", metavar="ROLE", type=_ROLE)
 def change_role(email: str, role: Role) -> None:
@@ -65,21 +70,29 @@ def change_role(email: str, role: Role) -> None:
     click.echo(f"{users.set_role(email, role).email} is {role} now")
 
 
-@group.command("disable", cls=_UsersCommand)
+@group.command("plan", cls=UsersCommand)
+@click.argument("email", metavar="EMAIL")
+@click.argument("plan", metavar="PLAN", type=click.Choice(OF_PEOPLE))
+def change_plan(email: str, plan: str) -> None:
+    """Give the person EMAIL the plan PLAN: free or partner."""
+    click.echo(f"{users.set_plan(email, plan).email} has the plan {plan} now")
+
+
+@group.command("disable", cls=UsersCommand)
 @click.argument("email", metavar="EMAIL")
 def disable(email: str) -> None:
     """Disable the person EMAIL: they cannot sign in, and their sessions end."""
     click.echo(f"{users.set_disabled(email, True).email} is disabled")
 
 
-@group.command("enable", cls=_UsersCommand)
+@group.command("enable", cls=UsersCommand)
 @click.argument("email", metavar="EMAIL")
 def enable(email: str) -> None:
     """Let the person EMAIL sign in again."""
     click.echo(f"{users.set_disabled(email, False).email} is enabled")
 
 
-@group.command("reset", cls=_UsersCommand)
+@group.command("reset", cls=UsersCommand)
 @click.argument("email", metavar="EMAIL")
 @click.option(
     "--second-factor", is_flag=True, help="Turn the second factor off too, such as after a telephone was lost."

@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import cast
 
-from flask import Flask, current_app, g, has_request_context, session
+from flask import Flask, current_app, g, has_request_context, request, session
 from flask_login import LoginManager, current_user, login_user
 from sqlalchemy import exists, select
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import TooManyRequests
 
-from app.accounts import ended
+from app.accounts import credentials, ended
+from app.accounts.needs import is_for_browsers
 from app.accounts.next_page import page_of_request
 from app.accounts.roles import Role, includes
 from app.accounts.sessions import ID, Session
 from app.accounts.tables import EndedSession, User
+from app.accounts.visitors import Visitor
+from app.components import components
 from app.database.db import db
+from app.errors import AppError, CredentialRefused, Unavailable
+from app.limits.limiter import OneLimit, client_of
+from app.plans.callers import Caller, caller_of
 from app.throttled_log import ThrottledLog
+from app.trail.recorder import Sender
+from app.web.credentials import by_program
+
+__all__ = ["Visitor", "begin_session", "is_uncertain", "load", "may", "own_session", "sender", "sign_in", "visitor"]
 
 log = logging.getLogger(__name__)
 _failure = ThrottledLog(log)
 _manager = LoginManager()
 # Flask-Login's own protection compares addresses, which change on the way.
 _manager.session_protection = None
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """A person who is signed in, as of the beginning of the request."""
-
-    id: str
-    email: str
-    role: Role
-    epoch: int
-
-    is_authenticated = True
-    is_active = True
-    is_anonymous = False
-
-    def get_id(self) -> str:
-        """Return what a session stores: the person, and the epoch with which the session ends."""
-        return f"{self.id}:{self.epoch}"
 
 
 def visitor() -> Visitor | None:
@@ -53,9 +45,37 @@ def visitor() -> Visitor | None:
 
 
 def load() -> Visitor | None:
-    """Look up the person who sends the present request, once."""
+    """Look up the person who sends the present request, once: by a key or a token, otherwise by a session.
+
+    Raises
+    ------
+    CredentialRefused, Unavailable, TooManyRequests
+        There is a key or a token, and it is not accepted or cannot be checked.
+    """
+    if by_program():
+        return _load_by_program()
     found = current_user._get_current_object()
     return found if isinstance(found, Visitor) else None
+
+
+def _load_by_program() -> Visitor:
+    outcome = g.get("by_program")
+    if outcome is None:
+        try:
+            outcome = credentials.find()
+        except (AppError, TooManyRequests) as error:
+            outcome = error
+        g.by_program = outcome
+    if isinstance(outcome, Visitor):
+        return outcome
+    raise outcome
+
+
+def sender() -> Sender:
+    """Return who sends the present request, as far as it is known: nothing is looked up for it."""
+    # where this module keeps the person of a program, and Flask-Login that of a session
+    person = g.get("by_program") or g.get("_login_user")
+    return Sender(person.id if isinstance(person, Visitor) else None, client_of(request.remote_addr or ""))
 
 
 def may(needed: Role) -> bool:
@@ -99,7 +119,7 @@ def sign_in(user: User, epoch: int) -> None:
     Unavailable
         It cannot be stored.
     """
-    person = Visitor(user.id, user.email, user.role, epoch)
+    person = Visitor(user.id, user.email, user.role, epoch, user.plan)
     begin_session()
     login_user(person)
     # a hash of the client's address, for the protection that is off
@@ -121,6 +141,22 @@ def begin_session(**content: object) -> None:
         ended.remember(earlier)
 
 
+def _caller() -> Caller | None:
+    """Return the person who sends the present request as the limits see them; None for strangers."""
+    if not by_program() and not own_session():
+        return None
+    if "caller" not in g:
+        try:
+            person = load()
+        except (CredentialRefused, Unavailable):
+            # counted by address; app.accounts.permissions refuses it
+            person = None
+        has_quota = not is_for_browsers(request.endpoint or "")
+        g.caller = caller_of(person.id, person.plan, has_quota=has_quota) if person is not None else None
+    caller: Caller | None = g.caller
+    return caller
+
+
 @_manager.user_loader  # type: ignore[untyped-decorator, unused-ignore]  # Flask-Login has no types
 def _load(stored: str) -> Visitor | None:
     user_id, _, epoch = stored.partition(":")
@@ -138,7 +174,7 @@ def _load(stored: str) -> Visitor | None:
 def _find(user_id: str, epoch: str) -> Visitor | None:
     has_ended = exists().where(EndedSession.id == own_session().get(ID, ""))
     row = db.session.execute(
-        select(User.id, User.email, User.role, User.epoch).where(
+        select(User.id, User.email, User.role, User.epoch, User.plan).where(
             User.id == user_id, User.disabled.is_(False), ~has_ended
         )
     ).first()
@@ -148,4 +184,5 @@ def _find(user_id: str, epoch: str) -> Visitor | None:
 def init_app(app: Flask) -> None:
     """Let templates and views ask who sends a request."""
     _manager.init_app(app, add_context_processor=False)
+    components(app).get(OneLimit).know_accounts(_caller)
     app.jinja_env.globals.update(visitor=visitor, may=may, return_to=page_of_request)

@@ -15,6 +15,7 @@ from app.components import component
 from app.database.db import db
 from app.database.types import now
 from app.errors import NotFound
+from app.trail import recorder as trail
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +116,7 @@ def set_password(token: str, password: str) -> User:
         The password is refused; the link can be used again.
     """
     user = owner_of(token)
+    trail.about("account", user.id)
     users.check_password(password, user.email)
     user_id, password_hash = user.id, passwords.hash_of(password)
     used = update(OneTimeLink).where(*_is_usable(token)).values(used_at=now())

@@ -8,6 +8,8 @@ from app.accounts.roles import Role
 
 #: Any person who is signed in, also in development.
 ACCOUNT: Final = "account"
+#: What a request needs of the study that it names, besides the role: to change it, or to decide about it.
+StudyLevel = Literal["edit", "own"]
 Needed = Role | Literal["account"] | None
 _OPEN: Final = None
 
@@ -26,7 +28,9 @@ NEEDS: dict[str, Needed] = {
     "predictions.detail": _OPEN,
     "predictions_api.predict": _OPEN,
     "predictions_api.detail": _OPEN,
+    # Without an account only with PUBLIC_PREDICTIONS: app/predictions/stored.py asks.
     "predictions_list.browse": _OPEN,
+    "own_predictions.own_answers": "viewer",
     "answers.explain": _OPEN,
     "answers.statement": _OPEN,
     "answers_api.explain": _OPEN,
@@ -84,10 +88,9 @@ NEEDS: dict[str, Needed] = {
     "maps.land": _OPEN,
     "maps.coasts": _OPEN,
     "jobs.detail": _OPEN,
-    "jobs_api.browse": _OPEN,
     "jobs_api.detail": _OPEN,
     "jobs_api.read": _OPEN,
-    # Own data: reading it, as long as no study has an owner, needs an account; changing it an editor.
+    # Own data: reading it needs an account, changing it an editor. STUDY_NEEDS has what they need of the study.
     "studies.detail": "viewer",
     "studies.new": "editor",
     "studies.create": "editor",
@@ -112,6 +115,10 @@ NEEDS: dict[str, Needed] = {
     "records_api.read": "viewer",
     "records_api.change": "editor",
     "records_api.rows": "viewer",
+    "accepted.submit": "editor",
+    "accepted_api.read": "viewer",
+    "accepted_api.use": "editor",
+    "accepted_api.leave_out": "editor",
     "layers.page": "viewer",
     "layers.submit": "editor",
     "layers.picture": "viewer",
@@ -125,18 +132,42 @@ NEEDS: dict[str, Needed] = {
     "trainings.start_form": "editor",
     "trainings.versions_page": "viewer",
     "trainings.recipe": "viewer",
+    "sharing_api.browse": "editor",
+    "sharing_api.put": "editor",
+    "sharing_api.remove": "editor",
+    "sharing_api.take_over": "editor",
+    "sharing.change_form": "editor",
+    "sharing.add_form": "editor",
+    "sharing.remove_form": "editor",
+    "sharing.take_over_form": "editor",
     # Jobs and maps.
+    "jobs_api.browse": "viewer",
     "jobs_changes.cancel_form": "editor",
     "jobs_changes_api.cancel": "editor",
     "maps_changes_api.start": "editor",
     "maps_changes_api.remove": "editor",
     "maps_changes.start_form": "editor",
     "maps_changes.remove_form": "editor",
+    # What people found.
+    "observations.report_form": "viewer",
+    "observations_api.report": "viewer",
+    "observations.moderate": "editor",
+    "observations.decide_form": "editor",
+    "observations_api.browse": "editor",
+    "observations_api.decide": "editor",
+    "accuracy.browse": _OPEN,
+    "accuracy_api.browse": _OPEN,
+    "accuracy_api.of_model": _OPEN,
     # Which model answers.
     "registry_changes_api.activate": "admin",
     "registry_changes_api.rollback": "admin",
     "registry_changes.activate_form": "admin",
     "registry_changes.rollback_form": "admin",
+    # What people did.
+    "audit_api.read": "admin",
+    "operations_api.read_operations": "admin",
+    "audit.page": "admin",
+    "audit.lines_csv": "admin",
     "rollouts_api.read": "viewer",
     "rollouts_api.start": "admin",
     "rollouts_api.change": "admin",
@@ -148,6 +179,11 @@ NEEDS: dict[str, Needed] = {
     "rollouts.promote_form": "admin",
     "rollouts.stop_form": "admin",
     # Accounts.
+    "plans.browse": "admin",
+    "plans.change": "admin",
+    "auth_api.sign_in": _OPEN,
+    "auth_api.refresh": _OPEN,
+    "auth_api.revoke": _OPEN,
     "accounts.sign_in_page": _OPEN,
     "accounts.sign_in_form": _OPEN,
     "accounts.code_page": _OPEN,
@@ -157,6 +193,10 @@ NEEDS: dict[str, Needed] = {
     "accounts.forgotten_form": _OPEN,
     "accounts.password_page": _OPEN,
     "accounts.password_form": _OPEN,
+    "privacy.show": _OPEN,
+    "personal_data.data": ACCOUNT,
+    "personal_data.ask": ACCOUNT,
+    "personal_data.delete": ACCOUNT,
     "account.overview": ACCOUNT,
     "account.change_password": ACCOUNT,
     "account.begin_second_factor": ACCOUNT,
@@ -164,4 +204,67 @@ NEEDS: dict[str, Needed] = {
     "account.remove_second_factor": ACCOUNT,
     "account.renew_recovery_codes": ACCOUNT,
     "account.end_sessions": ACCOUNT,
+    "account_keys.create": ACCOUNT,
+    "account_keys.revoke": ACCOUNT,
+    "account_keys.revoke_all": ACCOUNT,
 }
+
+#: In production, what endpoints with the slug of a study need besides the right to read it.
+STUDY_NEEDS: dict[str, StudyLevel] = {
+    "studies.rename": "edit",
+    "studies.remove": "own",
+    "studies.reset": "edit",
+    "studies.put_file": "edit",
+    "studies.post_files": "edit",
+    "studies.remove_files": "edit",
+    "studies.inspect_file": "edit",
+    "own_studies_api.change": "edit",
+    "own_studies_api.remove": "own",
+    "own_studies_api.put_file": "edit",
+    "own_studies_api.post_files": "edit",
+    "own_studies_api.remove_file": "edit",
+    "gbif.fetch_form": "edit",
+    "gbif_api.fetch": "edit",
+    "records.submit": "edit",
+    "records_api.change": "edit",
+    "accepted.submit": "edit",
+    "accepted_api.use": "edit",
+    "accepted_api.leave_out": "edit",
+    "layers.submit": "edit",
+    "layers_api.change": "edit",
+    "trainings_api.start": "edit",
+    "trainings.start_page": "edit",
+    "trainings.start_form": "edit",
+    "sharing_api.browse": "own",
+    "sharing_api.put": "own",
+    "sharing_api.remove": "own",
+    "sharing.change_form": "own",
+    "sharing.add_form": "own",
+    "sharing.remove_form": "own",
+}
+
+#: What answers with predictions: a key needs the scope for it. Nobody in particular needs nothing.
+PREDICTING = frozenset(
+    {
+        "predictions.predict_form",
+        "predictions_api.predict",
+        "comparisons.species_page",
+        "comparisons.conditions_page",
+        "comparisons.species_csv",
+        "comparisons.conditions_csv",
+        "comparisons_api.species",
+        "comparisons_api.conditions",
+        "batch_api.answer",
+        "batch.submit",
+        "batch.answers_csv",
+    }
+)
+
+
+#: Blueprints about signing in and one's account, which no key and no token may use.
+_FOR_BROWSERS = ("accounts.", "account.", "account_keys.", "personal_data.")
+
+
+def is_for_browsers(endpoint: str) -> bool:
+    """Return whether an endpoint is for people with a browser only."""
+    return endpoint.startswith(_FOR_BROWSERS)

@@ -10,12 +10,15 @@ from urllib.parse import urlencode
 from flask import Flask, Response, current_app, g, request
 
 from app.accounts.identity import is_uncertain, load, own_session, visitor
-from app.accounts.needs import ACCOUNT, NEEDS, Needed
+from app.accounts.needs import ACCOUNT, NEEDS, Needed, is_for_browsers
 from app.accounts.next_page import page_of_request
 from app.accounts.roles import includes
+from app.accounts.scopes import covers, scope_for
 from app.accounts.sessions import keep_to_browser
-from app.errors import NotPermitted, SignInNeeded, Unavailable
+from app.errors import CredentialRefused, NotPermitted, SignInNeeded, Unavailable
 from app.limits.costs import COSTS, DEFAULT
+from app.telemetry.logs import QUIET
+from app.web.credentials import IDENTIFYING, by_program
 from app.web.faces import face
 from app.web.problems import respond
 
@@ -27,10 +30,7 @@ def needed_for(endpoint: str) -> Needed:
     return NEEDS.get(endpoint, "admin")
 
 
-_BY_PROGRAM = (
-    "A program posts email and password to /login, keeps the cookie, and sends the header Origin with changes; "
-    "there are no keys for programs yet."
-)
+_BY_PROGRAM = "A program sends an API key in X-API-Key, or a token from /api/v1/auth/token as Authorization: Bearer."
 
 
 def init_app(app: Flask) -> None:
@@ -38,12 +38,21 @@ def init_app(app: Flask) -> None:
     app.before_request(_check)
     app.after_request(_keep_apart)
     app.register_error_handler(SignInNeeded, _ask_to_sign_in)
+    app.register_error_handler(CredentialRefused, _refuse_credential)
 
 
 def _check() -> None:
-    if request.endpoint is None or request.method == "OPTIONS":
+    if request.method == "OPTIONS":
+        return
+    is_program = by_program() and not request.path.startswith(QUIET)
+    if is_program:
+        # one that is not accepted is refused everywhere: nobody notices that an answer is one for strangers
+        load()
+    if request.endpoint is None:
         return
     needed = needed_for(request.endpoint)
+    if is_program:
+        _check_program(request.endpoint, needed)
     if own_session() and COSTS.get(request.endpoint, DEFAULT):
         # before the view begins, which may read from the replica; files and tiles say nothing about a person
         load()
@@ -59,11 +68,23 @@ def _check() -> None:
         raise NotPermitted(f"This needs {_WORDS[needed]}, and your role is {person.role}.")
 
 
+def _check_program(endpoint: str, needed: Needed) -> None:
+    """Refuse what no program may do, and what the scopes of its key do not allow."""
+    if is_for_browsers(endpoint):
+        raise NotPermitted("Accounts are managed with a browser and a session, without a key or a token.")
+    person = load()
+    if person is None or person.scopes is None or not current_app.config["SETTINGS"].needs_accounts:
+        return
+    scope = scope_for(endpoint, request.method, needed)
+    if scope is not None and not covers(person.scopes, scope):
+        raise NotPermitted(f"This needs a key with the scope {scope}.")
+
+
 def _keep_apart(response: Response) -> Response:
     """Forbid shared caches to store what one person gets and another one does not."""
     if g.get("is_protected"):
         keep_to_browser(response)
-        response.vary.add("Cookie")
+        response.vary.update(IDENTIFYING)
     return response
 
 
@@ -74,6 +95,11 @@ def _ask_to_sign_in(error: SignInNeeded) -> Response:
         return Response(status=303, headers={"Location": f"/login?{query}"})
     detail = f"{error.detail} {_BY_PROGRAM}" if face(for_error=True) == "json" else error.detail
     response = respond(error.status, detail, title=error.title)
-    # a cookie has no scheme of its own in the registry of schemes
-    response.headers["WWW-Authenticate"] = 'Session realm="EcoPredict"'
+    response.headers["WWW-Authenticate"] = 'Bearer realm="EcoPredict"'
+    return response
+
+
+def _refuse_credential(error: CredentialRefused) -> Response:
+    response = respond(error.status, error.detail, kind=error.kind, title=error.title)
+    response.headers["WWW-Authenticate"] = 'Bearer realm="EcoPredict", error="invalid_token"'
     return response

@@ -8,6 +8,6 @@ Role = Literal["viewer", "editor", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
-def includes(role: Role, needed: Role) -> bool:
-    """Return whether a role may do what another role may do."""
-    return ROLES.index(role) >= ROLES.index(needed)
+def includes(role: Role | None, needed: Role) -> bool:
+    """Return whether a role may do what another role may do. None may do nothing that needs a role."""
+    return role is not None and ROLES.index(role) >= ROLES.index(needed)

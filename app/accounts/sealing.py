@@ -11,6 +11,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
+def key_for(secret_key: str, purpose: str) -> bytes:
+    """Return the key of a purpose: 32 bytes that are derived from SECRET_KEY."""
+    return HKDF(SHA256(), 32, salt=None, info=f"ecopredict {purpose}".encode()).derive(secret_key.encode())
+
+
 class Sealer:
     """Encrypts texts with a key that is derived from SECRET_KEY.
 
@@ -22,8 +27,7 @@ class Sealer:
     """
 
     def __init__(self, secret_key: str, purpose: str) -> None:
-        key = HKDF(SHA256(), 32, salt=None, info=f"ecopredict {purpose}".encode()).derive(secret_key.encode())
-        self._fernet = Fernet(base64.urlsafe_b64encode(key))
+        self._fernet = Fernet(base64.urlsafe_b64encode(key_for(secret_key, purpose)))
 
     def seal(self, text: str) -> str:
         """Return a text encrypted and signed."""

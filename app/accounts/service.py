@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.accounts import attempts, identity, passwords, second_factor, users
+from app.accounts import attempts, identity, keys, passwords, second_factor, users
 from app.accounts.identity import Visitor
+from app.accounts.keys import KeyDetail
 from app.accounts.tables import User
+from app.components import component
 from app.database.db import db
+from app.database.types import now
 from app.errors import SignInNeeded, ValidationFailed
+from app.plans.service import Limits, Plans
+from app.plans.usage import end_of_month, total_of
 
 log = logging.getLogger(__name__)
 _WRONG_PASSWORD = "this is not your password"  # noqa: S105
@@ -28,6 +34,11 @@ class AccountDetail:
     verified_at: datetime | None
     has_second_factor: bool
     n_codes_left: int
+    keys: list[KeyDetail]
+    plan: Limits
+    #: Requests this month by their cost, and when the next month begins.
+    used: int
+    next_month: datetime
 
 
 def detail() -> AccountDetail:
@@ -35,7 +46,19 @@ def detail() -> AccountDetail:
     user = _own()
     has_second_factor = user.totp_secret is not None
     n_left = second_factor.n_codes_left(user.id) if has_second_factor else 0
-    return AccountDetail(user.email, user.role, user.created_at, user.verified_at, has_second_factor, n_left)
+    own = keys.browse(user.id)
+    return AccountDetail(
+        user.email,
+        user.role,
+        user.created_at,
+        user.verified_at,
+        has_second_factor,
+        n_left,
+        own,
+        component(Plans).get(user.plan),
+        total_of(user.id),
+        end_of_month(now()),
+    )
 
 
 def change_password(present: str, new: str) -> None:
@@ -148,6 +171,63 @@ def renew_recovery_codes(password: str) -> list[str]:
         raise ValidationFailed([("/renew", "belongs to an account with a second factor")])
     log.info("account %s: new recovery codes", user.id)
     return second_factor.renew_codes(user.id)
+
+
+def create_key(password: str, name: str, scopes: Sequence[str], days: int) -> tuple[KeyDetail, str]:
+    """Make a key for programs, and return it with its text, which nobody sees again.
+
+    Raises
+    ------
+    ValidationFailed
+        The password is wrong, or what the key should be is refused.
+    TooManyRequests
+        There were too many attempts.
+    Conflict
+        There are too many keys, or the sessions have ended meanwhile.
+    """
+    keys.check(_own().role, name, scopes, days)
+    user, _ = _confirmed(password, "confirm")
+    return keys.create(_reload(user.id), _person().epoch, name, scopes, days)
+
+
+def revoke_key(key_id: str) -> None:
+    """Revoke a key of the person who is signed in.
+
+    Raises
+    ------
+    NotFound
+        They have no such key.
+    """
+    keys.revoke(key_id, _person().id)
+
+
+def revoke_all_keys() -> None:
+    """Revoke all keys of the person who is signed in."""
+    keys.revoke_all(_person().id)
+
+
+def confirm(password: str, code: str) -> tuple[str, str]:
+    """Return the id of the person who is signed in and the hash of the password, once all factors have confirmed it.
+
+    Parameters
+    ----------
+    password, code : str
+        The code counts where there is a second factor.
+
+    Raises
+    ------
+    ValidationFailed
+        The password or the code is wrong.
+    TooManyRequests
+        There were too many attempts.
+    """
+    user, verified = _confirmed(password, "password")
+    user_id = user.id
+    if user.totp_secret is not None:
+        attempts.count_code(user_id)
+        if not second_factor.accept(user, code):
+            raise ValidationFailed([("/code", _WRONG_CODE)])
+    return user_id, verified
 
 
 def end_sessions() -> None:

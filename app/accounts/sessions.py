@@ -11,7 +11,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, Request, Response, current_app, g
+from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from itsdangerous import BadSignature
 
@@ -20,6 +20,7 @@ from app.components import component, components
 from app.errors import Unavailable
 from app.redis_client import RedisClient, RedisUnavailable
 from app.telemetry.logs import QUIET
+from app.web.credentials import IDENTIFYING, by_program
 from app.web.faces import keep_private
 
 IDLE, ABSOLUTE = timedelta(hours=12), timedelta(days=7)
@@ -97,7 +98,8 @@ class Sessions(SecureCookieSessionInterface):
     def open_session(self, app: Flask, request: Request) -> Session:
         """Return the session of a request; an empty one where it has none, or one that has ended."""
         text = request.cookies.get(self.get_cookie_name(app))
-        if not text or request.path.startswith(QUIET):
+        # a cookie beside a key or a token is not used
+        if not text or request.path.startswith(QUIET) or by_program():
             return Session()
         content = _read(_serializer(self, app), text)
         if content is None or not isinstance(content.get(ID), str):
@@ -122,9 +124,14 @@ class Sessions(SecureCookieSessionInterface):
         """Write a session that changed, and say which responses depend on it."""
         if not isinstance(session, Session):
             return
+        if by_program():
+            if not request.path.startswith(QUIET):
+                response.vary.update(IDENTIFYING)
+                keep_to_browser(response)
+            return
         if g.get("reads_identity") or session.modified:
             # Flask-Login reads the session of each request, so the flag `accessed` says nothing.
-            response.vary.add("Cookie")
+            response.vary.update(IDENTIFYING)
             if session.modified:
                 keep_private(response)
             elif session:

@@ -7,12 +7,14 @@ import time
 
 from flask import current_app, request
 from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts import attempts, ended, identity, passwords, second_factor, users
 from app.accounts.sessions import ID
 from app.accounts.tables import User
 from app.database.db import db
 from app.errors import SignInNeeded, ValidationFailed
+from app.trail import recorder as trail
 
 log = logging.getLogger(__name__)
 #: The only message about a sign-in that fails, so that it says nothing about an account.
@@ -38,9 +40,28 @@ def with_password(email: str, password: str) -> bool:
     TooManyRequests
         There were too many attempts.
     """
+    user, epoch = check_password(email, password)
+    if user.totp_secret is None:
+        _finish(user, epoch)
+        return True
+    identity.begin_session(**{_PENDING: [user.id, epoch, int(time.time())]})
+    return False
+
+
+def check_password(email: str, password: str) -> tuple[User, int]:
+    """Return the person with an address and a password, and the epoch that belongs to the password.
+
+    Raises
+    ------
+    ValidationFailed
+        They do not belong together.
+    TooManyRequests
+        There were too many attempts.
+    """
     attempts.count_sign_in(email)
     user = users.find(email)
     user_id, epoch = (user.id, user.epoch) if user is not None else (None, 0)
+    trail.about("account", user_id or "")
     stored = user.password_hash if user is not None and not user.disabled else None
     # no transaction waits for the hash; the password may be changed meanwhile, so nothing is read again but to compare
     db.session.rollback()
@@ -52,14 +73,11 @@ def with_password(email: str, password: str) -> bool:
     if passwords.is_outdated(stored):
         renewed = passwords.hash_of(password)
         db.session.execute(
-            update(User).where(User.id == user.id, User.password_hash == stored).values(password_hash=renewed)
+            update(User).where(User.id == user.id, User.password_hash == stored).values(password_hash=renewed),
+            execution_options={"unwatched": True},
         )
         db.session.commit()
-    if user.totp_secret is None:
-        _finish(user, epoch)
-        return True
-    identity.begin_session(**{_PENDING: [user.id, epoch, int(time.time())]})
-    return False
+    return user, epoch
 
 
 def is_pending() -> bool:
@@ -83,6 +101,22 @@ def with_code(code: str) -> None:
     if pending is None:
         raise SignInNeeded("Sign in again.")
     user, epoch = pending
+    _finish(check_code(user, epoch, code), epoch)
+
+
+def check_code(user: User, epoch: int, code: str) -> User:
+    """Return a person whose password was right, once the code of the second factor is right too.
+
+    Raises
+    ------
+    SignInNeeded
+        The password was changed meanwhile.
+    ValidationFailed
+        The code is wrong.
+    TooManyRequests
+        There were too many attempts.
+    """
+    trail.about("account", user.id)
     attempts.count_code(user.id)
     if not second_factor.accept(user, code):
         log.info("a second factor was refused (account %s)", user.id)
@@ -90,7 +124,7 @@ def with_code(code: str) -> None:
     again = _of_epoch(user.id, epoch)
     if again is None:
         raise SignInNeeded("Sign in again.")
-    _finish(again, epoch)
+    return again
 
 
 def sign_out() -> None:
@@ -102,6 +136,8 @@ def sign_out() -> None:
     own.modified = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
     if session_id is None:
         return
+    if person is not None:
+        trail.add("account", person.id)
     ended.remember(session_id)
     if person is not None:
         log.info("account %s signed out", person.id)
@@ -126,5 +162,13 @@ def _of_epoch(user_id: str | None, epoch: int) -> User | None:
 
 
 def _finish(user: User, epoch: int) -> None:
+    user_id = user.id
     identity.sign_in(user, epoch)
-    log.info("account %s signed in", user.id)
+    try:
+        trail.add("account", user_id)
+        db.session.commit()
+    except SQLAlchemyError:
+        # nobody is signed in without a line
+        identity.own_session().end()
+        raise
+    log.info("account %s signed in", user_id)

@@ -1,4 +1,4 @@
-"""The tables of accounts: people, their recovery codes, links that work once, and sessions that were ended."""
+"""The tables of accounts: people, recovery codes, links that work once, ended sessions, keys and tokens."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ class User(Base):
     totp_secret: Mapped[str | None] = mapped_column(Text)
     #: The time step of the last code that was accepted. A code of this step or an earlier one is not accepted again.
     totp_step: Mapped[int | None] = mapped_column(Integer)
+    #: Name of the plan, which limits how much the person asks.
+    plan: Mapped[str] = mapped_column(String(20), default="free", server_default="free")
 
 
 class RecoveryCode(Base):
@@ -84,3 +86,42 @@ class EndedSession(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     #: After this time the cookie has expired by itself.
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+
+
+class ApiKey(Base):
+    """A key by which a program is known as a person; stored as a hash."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (UniqueConstraint("key_hash"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=_new_id)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    #: The beginning of the key, by which its owner recognises it.
+    prefix: Mapped[str] = mapped_column(String(20))
+    key_hash: Mapped[str] = mapped_column(String(64))
+    #: Names of scopes, separated by spaces.
+    scopes: Mapped[str] = mapped_column(String(50))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime(), default=now)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    #: Written at most once an hour.
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+class TokenFamily(Base):
+    """The tokens that follow one sign-in of a program: each refresh token replaces the one before."""
+
+    __tablename__ = "token_families"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=_new_id)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    #: The tokens end with the epoch of the person.
+    epoch: Mapped[int] = mapped_column(Integer)
+    #: The refresh token that is accepted, and the one before it.
+    current: Mapped[str] = mapped_column(String(36))
+    previous: Mapped[str | None] = mapped_column(String(36))
+    rotated_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime(), default=now)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime())

@@ -14,6 +14,7 @@ from app.accounts.roles import Role
 from app.accounts.tables import LONGEST_EMAIL, OneTimeLink, User
 from app.database.db import db
 from app.errors import Conflict, NotFound, ValidationFailed
+from app.trail import recorder as trail
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ def create(email: str, role: Role, password: str | None = None) -> User:
     user.password_hash = passwords.hash_of(password) if password is not None else None
     db.session.add(user)
     try:
+        db.session.flush()
+        trail.about("account", user.id, f"role {role}")
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
@@ -110,6 +113,7 @@ def set_role(email: str, role: Role) -> User:
         Nobody has this address, or they are the last admin.
     """
     user = get(email)
+    trail.about("account", user.id, f"role {role}, before {user.role}")
     _change(user, role, user.disabled)
     log.info("account %s has the role %s", user.id, role)
     return user
@@ -129,10 +133,68 @@ def set_disabled(email: str, disabled: bool) -> User:
     return user
 
 
+def set_plan(email: str, plan: str) -> User:
+    """Give a person another plan. It holds from the next request on.
+
+    Raises
+    ------
+    NotFound
+        Nobody has this address.
+    """
+    user = get(email)
+    user.plan = plan
+    db.session.commit()
+    log.info("account %s has the plan %s", user.id, plan)
+    return user
+
+
 def remove_second_factor(user: User) -> None:
     """Turn the second factor of a person off, who has lost it, and end their sessions."""
+    trail.about("account", user.id, "second factor turned off")
     second_factor.turn_off(user.id)
     end_sessions(user.id)
+
+
+def check_removal(user_id: str, verified: str | None = None) -> None:
+    """Raise what `remove` would raise at present; nothing is changed."""
+    _for_removal(user_id, verified)
+    db.session.rollback()
+
+
+def remove(user_id: str, verified: str | None = None) -> None:
+    """Delete an account with its codes and links, which ends its sessions. The audit trail keeps its id.
+
+    Parameters
+    ----------
+    user_id : str
+    verified : str, optional
+        Hash of the present password, where that has confirmed the deletion.
+
+    Raises
+    ------
+    NotFound
+        Somebody has deleted it.
+    Conflict
+        It is the last admin, or the password is another one by now.
+    """
+    user = _for_removal(user_id, verified)
+    # the database deletes codes and links with their person
+    db.session.delete(user)
+    db.session.commit()
+    log.info("account %s deleted", user_id)
+
+
+def _for_removal(user_id: str, verified: str | None) -> User:
+    _take_turns()
+    user = db.session.get(User, user_id, populate_existing=True)
+    if user is None:
+        db.session.rollback()
+        raise NotFound("This account does not exist any more.")
+    if verified is not None and user.password_hash != verified:
+        db.session.rollback()
+        raise Conflict("The password was changed at the same time. Sign in again.")
+    _keep_last_admin(user)
+    return user
 
 
 def end_sessions(user_id: str) -> int:
@@ -184,21 +246,30 @@ def _revoke_links(user_id: str) -> None:
 
 
 def _change(user: User, role: Role, disabled: bool) -> None:
-    # A statement that writes to all admins makes two such changes take turns, on SQLite and on PostgreSQL.
-    db.session.execute(
-        update(User).where(User.role == "admin").values(epoch=User.epoch).execution_options(synchronize_session=False)
-    )
+    _take_turns()
     db.session.refresh(user)
-    active = select(func.count()).select_from(User).where(User.role == "admin", User.disabled.is_(False))
-    is_admin = user.role == "admin" and not user.disabled
-    if is_admin and (role != "admin" or disabled) and (db.session.scalar(active) or 0) < 2:
-        db.session.rollback()
-        raise Conflict(f"{user.email} is the last admin, and one is needed; make somebody else an admin first")
+    if role != "admin" or disabled:
+        _keep_last_admin(user)
     user.role, user.disabled = role, disabled
     if disabled:
         user.epoch += 1
         _revoke_links(user.id)
     db.session.commit()
+
+
+def _take_turns() -> None:
+    """Make two changes of admins follow each other, on SQLite and on PostgreSQL, by a statement that writes to all."""
+    db.session.execute(
+        update(User).where(User.role == "admin").values(epoch=User.epoch).execution_options(synchronize_session=False)
+    )
+
+
+def _keep_last_admin(user: User) -> None:
+    active = select(func.count()).select_from(User).where(User.role == "admin", User.disabled.is_(False))
+    if user.role == "admin" and not user.disabled and (db.session.scalar(active) or 0) < 2:
+        email = user.email
+        db.session.rollback()
+        raise Conflict(f"{email} is the last admin, and one is needed; make somebody else an admin first")
 
 
 def _key(email: str) -> str:

@@ -15,12 +15,17 @@ from app.accounts.next_page import HOME, safe
 from app.accounts.site import of_request
 from app.components import component
 from app.errors import NotFound, SignInNeeded, ValidationFailed
+from app.trail import recorder as trail
 from app.web.faces import keep_all_private, settings, site_root
 
 pages = Blueprint("accounts", __name__)
 _SIGN_IN, _CODE = "accounts/sign_in.html", "accounts/code.html"
 _FORGOTTEN, _PASSWORD = "accounts/forgotten.html", "accounts/password.html"
-_DONE = {"password": "Your password is set. Sign in with it.", "ended": "All your sessions have ended."}
+_DONE = {
+    "password": "Your password is set. Sign in with it.",
+    "ended": "All your sessions have ended.",
+    "deleted": "The account is deleted.",
+}
 
 keep_all_private(pages)
 
@@ -107,7 +112,7 @@ def forgotten_form() -> Response:
         return _forgotten(error.status, email=typed, error=messages(error.errors)["email"])
     except TooManyRequests:
         return _forgotten(429, email=typed, error=wait_text())
-    component(Postbox).add(lambda: links.send_reset(email, site))
+    component(Postbox).add(trail.carried(lambda: links.send_reset(email, site)))
     return _forgotten(email=email, is_sent=True)
 
 

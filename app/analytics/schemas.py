@@ -16,14 +16,10 @@ MOST = 2000
 Sort = Literal["requests", "-requests", "name", "-name", "study", "-study"]
 
 
-class AnalyticsQuery(BaseModel):
-    """The period of the analytics."""
+class PeriodQuery(BaseModel):
+    """A period."""
 
     days: int = Field(30, description="Days to look back.", json_schema_extra={"enum": list(PERIODS)})
-
-    sort: Sort = Field(
-        "-requests", description="Order of `species`: by number of requests, name or study; with `-` descending."
-    )
 
     @field_validator("days")
     @classmethod
@@ -31,6 +27,14 @@ class AnalyticsQuery(BaseModel):
         if value not in PERIODS:
             raise ValueError(f"must be one of {', '.join(map(str, PERIODS))}")
         return value
+
+
+class AnalyticsQuery(PeriodQuery):
+    """The period of the analytics."""
+
+    sort: Sort = Field(
+        "-requests", description="Order of `species`: by number of requests, name or study; with `-` descending."
+    )
 
 
 class KindCount(BaseModel):

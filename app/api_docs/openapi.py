@@ -11,8 +11,11 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from werkzeug.routing import Rule
 
+from app.accounts.needs import ACCOUNT
 from app.accounts.permissions import needed_for
+from app.accounts.scopes import MEANINGS, scope_for
 from app.config.settings import app_version
+from app.web.credentials import KEY_HEADER
 from app.web.faces import API_PREFIX
 from app.web.operations import SLUG, Operation, Schema, Tag, operation_of
 
@@ -37,8 +40,9 @@ class ProblemDocument(BaseModel):
 
 _PROBLEMS = {
     400: "The body is not JSON.",
-    401: "In production: nobody is signed in.",
-    403: "In production: the role of the person does not allow this. Or the request is from another site.",
+    401: "In production: nobody is signed in. Or the key, the token or the password is not accepted.",
+    403: "In production: the role of the person, or the scope of the key, does not allow this. Or the request is from "
+    "another site.",
     404: "There is nothing at this address.",
     409: "The request conflicts with the state: the conditions lie outside the area of applicability and the request "
     "refuses extrapolation, or somebody else changed the study in the meantime.",
@@ -46,7 +50,7 @@ _PROBLEMS = {
     415: "The body is not application/json.",
     416: "The part does not begin where the stored part ends; `Range` says what is stored.",
     422: "Something in the input is not acceptable; `errors` names each field.",
-    429: "Too many requests; `Retry-After` says when to come back.",
+    429: "Too many requests for the address, or for the plan of the person; `Retry-After` says when to come back.",
     503: "Something this answer needs is down.",
     507: "The disk or the quota has no space for the request.",
 }
@@ -64,6 +68,8 @@ _MEDIA: dict[str, Schema] = {
     "multipart/form-data": {"type": "object", "properties": {"files": {"type": "array", "items": _BINARY}}}
 }
 _JSON = "application/json"
+# Probes look at no credentials, and tokens are given for a password.
+_WITHOUT_PERSON = ("health.", "auth_api.")
 _VARIABLE = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 
 
@@ -94,6 +100,7 @@ def build(app: Flask, examples: Mapping[type[BaseModel], Schema] | None = None) 
     LookupError
         A route of the API has no declared operation.
     """
+    needs_accounts: bool = app.config["SETTINGS"].needs_accounts
     paths: dict[str, Schema] = {}
     tags: set[str] = set()
     models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemDocument, "serialization"): None}
@@ -101,7 +108,9 @@ def build(app: Flask, examples: Mapping[type[BaseModel], Schema] | None = None) 
         operation = operation_of(app.view_functions[rule.endpoint])
         if operation is None:
             raise LookupError(f"{method.upper()} {path} has no declared operation")
-        paths.setdefault(path, {})[method] = _describe(operation, rule, examples or {})
+        described = _describe(operation, rule, examples or {})
+        described["security"] = _security(rule, method.upper(), needs_accounts)
+        paths.setdefault(path, {})[method] = described
         tags.add(operation.tag)
         if operation.media_type == _JSON:
             models[operation.answer, "serialization"] = None
@@ -119,8 +128,40 @@ def build(app: Flask, examples: Mapping[type[BaseModel], Schema] | None = None) 
         "servers": [{"url": "/"}],
         "tags": [{"name": name} for name in get_args(Tag) if name in tags],
         "paths": paths,
-        "components": {"schemas": definitions["$defs"]},
+        "components": {"schemas": definitions["$defs"], "securitySchemes": _schemes(app)},
     }
+
+
+def _schemes(app: Flask) -> Schema:
+    """Return how a person is known; the names of scopes are those of keys."""
+    scopes = "; ".join(f"`{name}`: {meaning.replace('; ', ', ')}" for name, meaning in MEANINGS.items())
+    cookie = app.config["SESSION_COOKIE_NAME"]
+    return {
+        "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER, "description": f"An API key. Scopes: {scopes}."},
+        "token": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": f"An access token of `{API_PREFIX}/auth/token`. It has all scopes.",
+        },
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": cookie,
+            "description": "The session of a browser. Changes need the header `Origin` or `Sec-Fetch-Site` too.",
+        },
+    }
+
+
+def _security(rule: Rule, method: str, needs_accounts: bool) -> list[Schema]:
+    """Return the ways to be known that an operation accepts; an empty one where nobody in particular is answered."""
+    if rule.endpoint.startswith(_WITHOUT_PERSON):
+        return []
+    needed = needed_for(rule.endpoint)
+    scope = scope_for(rule.endpoint, method, needed)
+    ways: list[Schema] = [{"key": [scope] if scope is not None else []}, {"token": []}, {"session": []}]
+    is_open = needed is None or (needed != ACCOUNT and not needs_accounts)
+    return [{}, *ways] if is_open else ways
 
 
 def _describe(operation: Operation, rule: Rule, examples: Mapping[type[BaseModel], Schema]) -> Schema:

@@ -27,6 +27,7 @@ from app.batch.schemas import (
 )
 from app.batch.selection import Selection
 from app.batch.storage import Draft, Plan
+from app.catalogue import access
 from app.database.db import db
 from app.errors import Conflict, ValidationFailed
 from app.jobs import service as jobs
@@ -219,6 +220,7 @@ def start(selection: Selection, draft: Draft, key: str | None, *, is_rows: bool 
     """
     if not may("editor"):
         raise ValidationFailed([("/rows", _too_many())])
+    key = access.own_key(key)
     fingerprint = _fingerprint(selection, draft)
     if (earlier := _earlier(key, fingerprint)) is not None:
         return earlier
@@ -251,10 +253,9 @@ def key_of_form(batch: str) -> str:
 
 
 def job_of_form(batch: str) -> Job | None:
-    """Return the job that a form started with a table that the page stored."""
-    return db.session.scalars(
-        select(Job).where(Job.kind == KIND, Job.study == "", Job.idempotency_key == key_of_form(batch))
-    ).first()
+    """Return the job that a form of the same person started with a table that the page stored."""
+    key = access.own_key(key_of_form(batch))
+    return db.session.scalars(select(Job).where(Job.kind == KIND, Job.study == "", Job.idempotency_key == key)).first()
 
 
 def _too_many() -> str:

@@ -18,6 +18,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
 from app.accounts.identity import may
+from app.catalogue import access
 from app.errors import InsufficientStorage, MalformedBody, NotFound, TooLarge, ValidationFailed
 from app.studies.storage import BLOCK, RESERVE, size_text
 from app.web.faces import settings
@@ -218,8 +219,8 @@ def check_answers(draft: Draft, n_species: int) -> None:
 
 
 def adopt(draft: Draft, plan: Plan | None) -> None:
-    """Let a draft stay: with its plan, or for a form that is not started yet."""
-    content: dict[str, Any] = {"name": draft.name, "sha256": draft.sha256}
+    """Let a draft stay for its person: with its plan, or for a form that is not started yet."""
+    content: dict[str, Any] = {"name": draft.name, "sha256": draft.sha256, "owner": access.owner_of_new()}
     _write_json(folder_of(draft.id) / PLAN, content | (asdict(plan) if plan is not None else {}))
 
 
@@ -229,20 +230,29 @@ def open_draft(batch: str) -> Draft:
     Raises
     ------
     NotFound
-        It was removed, or started.
+        It was removed, or started, or is that of another person.
     """
-    stored = read_json(folder_of(batch) / PLAN)
+    stored = _plan_of_person(batch)
     if stored is None or "models" in stored or not (folder_of(batch) / INPUT).is_file():
         raise NotFound("The table is no longer on the server. Choose it again.")
     return Draft(batch, stored["name"], stored["sha256"])
 
 
 def plan_of(batch: str) -> Plan | None:
-    """Return what the job of a batch answers, or None."""
-    stored = read_json(folder_of(batch) / PLAN)
+    """Return what the job of a batch answers; None where there is none, or it is that of another person."""
+    stored = _plan_of_person(batch)
     if stored is None or "models" not in stored:
         return None
-    return Plan(**{name: value for name, value in stored.items() if name != "sha256"})
+    return Plan(**{name: value for name, value in stored.items() if name not in ("sha256", "owner")})
+
+
+def _plan_of_person(batch: str) -> dict[str, Any] | None:
+    """Return the stored plan of a batch, where the present request may use it."""
+    stored = read_json(folder_of(batch) / PLAN)
+    owner = stored.get("owner") if stored is not None else None
+    granted = access.current()
+    # earlier releases stored no owner
+    return stored if owner is None or granted.everything or owner == granted.person else None
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 from flask import request
 
+from app.accounts import allowance
 from app.accounts.identity import may
 from app.batch import storage
 from app.batch.storage import Draft
@@ -29,7 +30,7 @@ _OVERHEAD = 64 * 1024
 
 def limit() -> int:
     """Return the largest table, in bytes: where no jobs are started, tables have a thousand rows."""
-    return settings().max_upload if may("editor") else settings().max_content_length
+    return allowance.most_upload_bytes() if may("editor") else settings().max_content_length
 
 
 def body_table(stack: ExitStack) -> Draft:

@@ -154,7 +154,7 @@ def lock(rollout_id: int) -> bool:
     An update also takes the lock of SQLite, which has no ``SELECT … FOR UPDATE``.
     """
     statement = update(Rollout).where(Rollout.id == rollout_id).values(measured_at=now())
-    result = db.session.execute(statement, execution_options={"synchronize_session": False})
+    result = db.session.execute(statement, execution_options={"synchronize_session": False, "unwatched": True})
     return cast("CursorResult[Any]", result).rowcount == 1
 
 
@@ -184,7 +184,7 @@ def counts_of(rollout_id: int) -> dict[tuple[Arm, str], float]:
 def save_evidence(rollout_id: int, evidence: float, judged: Mapping[str, int]) -> None:
     """Store the state of the rule, without a commit."""
     statement = update(Rollout).where(Rollout.id == rollout_id).values(evidence=evidence, judged=dict(judged))
-    db.session.execute(statement, execution_options={"synchronize_session": False})
+    db.session.execute(statement, execution_options={"synchronize_session": False, "unwatched": True})
 
 
 class Judgement(NamedTuple):

@@ -13,132 +13,30 @@ import logging
 import math
 import threading
 import time
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections import OrderedDict
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.catalogue import rollouts, rollouts_file, snapshot_format, versions
-from app.catalogue.entries import SpeciesEntry, StudyEntry
-from app.catalogue.names import binomial, fold, shorten
-from app.catalogue.search import SearchIndex
+from app.catalogue import access, rollouts, rollouts_file, snapshot_format, versions
+from app.catalogue.entries import SpeciesEntry
+from app.catalogue.snapshot_content import Snapshot as Snapshot
 from app.components import component
 from app.database.connections import reading_replica
 from app.database.db import db
-from app.errors import ValidationFailed
 from app.throttled_log import ThrottledLog
 
 log = logging.getLogger(__name__)
 _old = ThrottledLog(log)
 _ACTIVE = "active.json"
 _NAMES = "names.json"
+_HIDDEN = "hidden.json"
+#: Snapshots of people who may read more than the public studies, kept with their indices.
+_MOST_VIEWS = 16
 #: Seconds between two attempts to write files that lack other names, while the database does not answer.
 _RETRY_S = 30.0
 #: Seconds between two attempts to replace a broken file, while the database does not answer.
 _REPAIR_S = 5.0
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """All species of the registry.
-
-    Attributes
-    ----------
-    species : list of SpeciesEntry
-    by_slug : dict
-    by_name : dict
-        Species by folded scientific name; a name can be that of species of several studies.
-    has_all_names : bool
-        Whether the entries have their other names, as of the latest change.
-    """
-
-    species: list[SpeciesEntry] = field(default_factory=list)
-    by_slug: dict[str, SpeciesEntry] = field(default_factory=dict)
-    by_name: dict[str, list[SpeciesEntry]] = field(default_factory=dict)
-    has_all_names: bool = True
-
-    @classmethod
-    def of(cls, species: list[SpeciesEntry], *, has_all_names: bool = True) -> Snapshot:
-        """Index some species."""
-        by_name: dict[str, list[SpeciesEntry]] = {}
-        for entry in species:
-            by_name.setdefault(fold(entry.scientific_name), []).append(entry)
-        return cls(species, {entry.slug: entry for entry in species}, by_name, has_all_names)
-
-    def resolve(self, name: str) -> SpeciesEntry:
-        """Return the species meant by a slug or a scientific name, with or without authorship.
-
-        A name means a species with a model that answers; one without is meant where no other has the name.
-
-        Raises
-        ------
-        ValidationFailed
-            None is meant, or more than one; the pointer is ``/species``.
-        """
-        stripped = name.strip()
-        entry = self.by_slug.get(stripped.lower())
-        if entry is not None:
-            return entry
-        spellings = [spelling for spelling in (fold(stripped), fold(binomial(stripped))) if spelling]
-        for answers in (True, False):
-            for spelling in spellings:
-                named = self.by_name.get(spelling, [])
-                matches = [match for match in named if (match.model is not None) is answers]
-                if len(matches) > 1:
-                    slugs = ", ".join(sorted(match.slug for match in matches)[:5])
-                    raise ValidationFailed([("/species", f"more than one study has this species; name one of {slugs}")])
-                if matches:
-                    return matches[0]
-        raise ValidationFailed([("/species", f"no species is called “{shorten(stripped)}”")])
-
-    def resolve_study(self, slug: str) -> str:
-        """Return the slug of a study, which may be written in capitals.
-
-        Raises
-        ------
-        ValidationFailed
-            No study has this slug; the pointer is ``/study``.
-        """
-        for entry in self.species:
-            if entry.study.slug.lower() == slug.strip().lower():
-                return entry.study.slug
-        raise ValidationFailed([("/study", f"no study is called “{shorten(slug.strip())}”")])
-
-    def best(self) -> SpeciesEntry | None:
-        """Return the species whose model has the highest AUC: the stable example for a first visitor."""
-        return self.by_score[0] if self.by_score else None
-
-    @cached_property
-    def by_score(self) -> list[SpeciesEntry]:
-        """The species that have a model, the highest AUC first."""
-        return sorted((entry for entry in self.species if entry.model is not None), key=_rank)
-
-    @property
-    def n_models(self) -> int:
-        """Number of models that answer."""
-        return sum(entry.model is not None for entry in self.species)
-
-    @cached_property
-    def by_scientific_name(self) -> list[SpeciesEntry]:
-        """The species in the order of their scientific names."""
-        return sorted(self.species, key=lambda entry: (entry.scientific_name, entry.slug))
-
-    @cached_property
-    def studies(self) -> list[StudyEntry]:
-        """The studies that have species, by title."""
-        return sorted({entry.study for entry in self.species}, key=lambda study: (study.title, study.slug))
-
-    @cached_property
-    def index(self) -> SearchIndex:
-        """The names, prepared for search."""
-        return SearchIndex(self.species)
-
-
-def _rank(entry: SpeciesEntry) -> tuple[bool, float, str]:
-    model = entry.model
-    auc = model.auc if model else None
-    return auc is None, -(auc or 0.0), model.id if model else ""
 
 
 class SnapshotFile:
@@ -153,8 +51,12 @@ class SnapshotFile:
     def __init__(self, folder: Path) -> None:
         self._active = folder / _ACTIVE
         self._names = folder / _NAMES
+        self._hidden_file = folder / _HIDDEN
         self._stamp: snapshot_format.Stamp | None = None
         self._snapshot = Snapshot()
+        # species of studies that not everybody may read, by the slug of the study
+        self._hidden: dict[str, list[SpeciesEntry]] = {}
+        self._views: OrderedDict[frozenset[str], Snapshot] = OrderedDict()
         self._lock = threading.Lock()
         self._next_attempt = -math.inf
         # the file that could not be repaired, None where it is lost
@@ -162,21 +64,67 @@ class SnapshotFile:
         self._next_repair = -math.inf
 
     def current(self) -> Snapshot:
-        """Return the snapshot; one that was never written, or is broken, is taken from the database.
+        """Return what the present request may read.
 
-        A process that has read a snapshot continues to use it while the file is broken or lost and the database does
-        not answer.
+        A snapshot that was never written, or is broken, is taken from the database. A process that has read a snapshot
+        continues to use it while the file is broken or lost and the database does not answer.
 
         Raises
         ------
         SQLAlchemyError, OSError
             This process has no snapshot yet, and cannot get one.
         """
+        self._refresh()
+        hidden = self._hidden
+        if not hidden:
+            return self._snapshot
+        granted = access.current()
+        return self._with({slug for slug in hidden if granted.everything or slug in granted.levels})
+
+    def of_everybody(self) -> Snapshot:
+        """Return the snapshot with the species of all studies, whoever asks.
+
+        Raises
+        ------
+        SQLAlchemyError, OSError
+            As `current`.
+        """
+        self._refresh()
+        return self._with(set(self._hidden))
+
+    def _refresh(self) -> None:
         stamp = snapshot_format.stamp_or_none(self._active)
         if stamp is None or stamp != self._stamp:
             with self._lock:
                 self._read_again(stamp)
-        return self._snapshot
+
+    def hides(self, study: str) -> bool:
+        """Return whether not everybody may read the models of a study, as of the last look at the files.
+
+        A study without species has no models, and is none of these.
+        """
+        return study in self._hidden
+
+    def hides_some(self) -> bool:
+        """Return whether there are models that not everybody may read."""
+        self._refresh()
+        return bool(self._hidden)
+
+    def _with(self, studies: set[str]) -> Snapshot:
+        """Return the snapshot of the public studies and of some others."""
+        if not studies:
+            return self._snapshot
+        key = frozenset(studies)
+        with self._lock:
+            view = self._views.get(key)
+            if view is None:
+                more = [entry for study in studies for entry in self._hidden.get(study, [])]
+                species = sorted([*self._snapshot.species, *more], key=lambda entry: entry.slug)
+                view = self._views[key] = Snapshot.of(species, has_all_names=self._snapshot.has_all_names)
+            self._views.move_to_end(key)
+            while len(self._views) > _MOST_VIEWS:
+                self._views.popitem(last=False)
+            return view
 
     def _read_again(self, stamp: snapshot_format.Stamp | None) -> None:
         """Read the file, which may have to be written first. The caller holds the lock."""
@@ -188,13 +136,13 @@ class SnapshotFile:
                 if stamp is None:
                     self.write()
                     stamp = snapshot_format.stamp(self._active)
-                self._snapshot = self._read()
+                self._read()
             except snapshot_format.BROKEN:
                 # each write replaces the file at once, so another program wrote this one
                 log.error("%s is not a snapshot and is written again", self._active)
                 self.write()
                 stamp = snapshot_format.stamp(self._active)
-                self._snapshot = self._read()
+                self._read()
         except (SQLAlchemyError, OSError) as error:
             if not has_snapshot:
                 raise
@@ -233,7 +181,7 @@ class SnapshotFile:
             with reading_replica(False):
                 rows, running = versions.species_and_models(), rollouts.running()
             trials = rollouts_file.of_rows(running, self.withheld())
-            snapshot_format.write(self._active, self._names, rows, trials)
+            snapshot_format.write(self._active, self._names, self._hidden_file, rows, trials)
 
     def withhold(self, rollout_id: int, reason: str) -> None:
         """End a rollout in all workers, without the database.
@@ -265,9 +213,18 @@ class SnapshotFile:
             for draft in folder.glob("tmp*.json"):
                 draft.unlink(missing_ok=True)
 
-    def _read(self) -> Snapshot:
+    def _read(self) -> None:
+        """Read the files. The caller holds the lock."""
         species, has_all_names = snapshot_format.read(self._active, self._names)
-        return Snapshot.of(species, has_all_names=has_all_names)
+        hidden: dict[str, list[SpeciesEntry]] = {}
+        for entry in snapshot_format.read_hidden(self._hidden_file):
+            hidden.setdefault(entry.study.slug, []).append(entry)
+        # a worker of a release that knows no visibility writes all species
+        public = [entry for entry in species if entry.study.slug not in hidden]
+        # in this order: a request that reads at the same time sees less, and never more
+        self._hidden = hidden
+        self._snapshot = Snapshot.of(public, has_all_names=has_all_names)
+        self._views.clear()
 
 
 def snapshot_file() -> SnapshotFile:
@@ -276,8 +233,13 @@ def snapshot_file() -> SnapshotFile:
 
 
 def current() -> Snapshot:
-    """Return the snapshot of the current application."""
+    """Return what the present request may read of the snapshot of the current application."""
     return snapshot_file().current()
+
+
+def of_everybody() -> Snapshot:
+    """Return the snapshot of the current application with the species of all studies, whoever asks."""
+    return snapshot_file().of_everybody()
 
 
 def with_all_names() -> Snapshot:

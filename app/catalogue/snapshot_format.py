@@ -3,8 +3,11 @@
 Several files, because workers of the previous release run beside this one during an upgrade and reject an entry of
 ``active.json`` that has more members (docs/decisions/041-search-in-the-snapshot.md):
 
+``hidden.json``
+    The species of studies that not everybody may read. They are in no other file, so that a reader without this one
+    has none of them.
 ``active.json``
-    The entries, with scientific and vernacular names.
+    The entries of public studies, with scientific and vernacular names.
 ``names.json``
     The other names by slug, and the SHA-256 digest of the ``active.json`` that they were written with.
 ``rollouts.json``
@@ -35,11 +38,14 @@ BROKEN = (ValueError, TypeError, KeyError, AttributeError)
 ROLLOUTS = "rollouts.json"
 
 
-def write(active: Path, names: Path, rows: Sequence[versions.SpeciesRow], rollouts: RolloutsFile) -> None:
+def write(active: Path, names: Path, hidden: Path, rows: Sequence[versions.SpeciesRow], rollouts: RolloutsFile) -> None:
     """Replace the files. Other writers must be excluded."""
-    content = orjson.dumps([_as_json(row) for row in rows])
-    others = {"active": _digest(content), "other_names": {row.slug: row.other_names for row in rows}}
+    public = [row for row in rows if row.visibility == "public"]
+    others_of_hidden = [_as_json(row) | {"other_names": row.other_names} for row in rows if row.visibility != "public"]
+    content = orjson.dumps([_as_json(row) for row in public])
+    others = {"active": _digest(content), "other_names": {row.slug: row.other_names for row in public}}
     # in this order: readers watch the stamp of active.json
+    _replace(hidden, orjson.dumps(others_of_hidden))
     _replace(names, orjson.dumps(others))
     _replace(active.parent / ROLLOUTS, rollouts.content)
     _replace(active, content)
@@ -61,6 +67,16 @@ def read(active: Path, names: Path) -> tuple[list[SpeciesEntry], bool]:
     rollouts = rollouts_file.read(active.parent / ROLLOUTS).running
     species = [_from_json(entry, other_names, rollouts) for entry in orjson.loads(content)]
     return species, digest == _digest(content)
+
+
+def read_hidden(file: Path) -> list[SpeciesEntry]:
+    """Return the species of studies that not everybody may read; none where the file was never written."""
+    try:
+        content = orjson.loads(file.read_bytes())
+    except FileNotFoundError:
+        return []
+    rollouts = rollouts_file.read(file.parent / ROLLOUTS).running
+    return [_from_json(entry, {entry["slug"]: tuple(entry.pop("other_names"))}, rollouts) for entry in content]
 
 
 def _read_names(file: Path) -> tuple[dict[str, tuple[str, ...]], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import JSON, ForeignKey, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.catalogue import access
 from app.catalogue.studies import Study
 from app.database.db import Base, db
 
@@ -40,8 +41,9 @@ class SpeciesGram(Base):
 
 
 def find(slug: str) -> Species | None:
-    """Return the species with this slug."""
-    return db.session.scalar(select(Species).where(Species.slug == slug))
+    """Return the species with this slug, where the present request may read its study."""
+    species = db.session.scalar(select(Species).where(Species.slug == slug))
+    return species if species is not None and access.may(species.study, "read") else None
 
 
 def of_study(study_id: int, after: str, limit: int) -> list[Species]:

@@ -1,34 +1,23 @@
-"""The table of studies."""
+"""Studies: their table, and those that the present request may read."""
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import select
 
-from sqlalchemy import JSON, String, select
-from sqlalchemy.orm import Mapped, mapped_column
-
-from app.database.db import Base, db
-
-
-class Study(Base):
-    """One area, one set of predictors, one or more species."""
-
-    __tablename__ = "studies"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    slug: Mapped[str] = mapped_column(String(100), unique=True)
-    title: Mapped[str] = mapped_column(String(300))
-    description: Mapped[dict[str, Any]] = mapped_column(JSON)
+from app.catalogue import access
+from app.catalogue.study_tables import Study as Study
+from app.database.db import db
 
 
 def find(slug: str) -> Study | None:
-    """Return the study with this slug."""
-    return db.session.scalar(select(Study).where(Study.slug == slug))
+    """Return the study with this slug, where the present request may read it."""
+    study = db.session.scalar(select(Study).where(Study.slug == slug))
+    return study if study is not None and access.may(study, "read") else None
 
 
 def after(title: str, slug: str, limit: int) -> list[Study]:
-    """Return studies in the order of their titles, starting after one of them."""
-    statement = select(Study).order_by(Study.title, Study.slug).limit(limit)
+    """Return the studies that may be read in the order of their titles, starting after one of them."""
+    statement = select(Study).where(access.readable()).order_by(Study.title, Study.slug).limit(limit)
     if slug:
         statement = statement.where((Study.title > title) | ((Study.title == title) & (Study.slug > slug)))
     return list(db.session.scalars(statement))

@@ -9,8 +9,9 @@ from typing import Any, Literal, NamedTuple, TypedDict
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, false, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.catalogue import access
 from app.catalogue.species import Species
-from app.catalogue.studies import Study
+from app.catalogue.study_tables import Study, Visibility
 from app.database.db import Base, db
 from app.database.types import UtcDateTime, now
 
@@ -58,8 +59,9 @@ class Activation(Base):
 
 
 def find(model_id: str) -> ModelVersion | None:
-    """Return the model with this id."""
-    return db.session.get(ModelVersion, model_id)
+    """Return the model with this id, where the present request may read its study."""
+    version = db.session.get(ModelVersion, model_id)
+    return version if version is not None and access.may(version.species.study, "read") else None
 
 
 def active_for(species_id: int) -> ModelVersion | None:
@@ -111,6 +113,7 @@ class SpeciesRow(NamedTuple):
     other_names: list[str]
     study_slug: str
     study_title: str
+    visibility: Visibility
     model_id: str | None
     version: int | None
     path: str | None
@@ -118,7 +121,7 @@ class SpeciesRow(NamedTuple):
 
 
 def species_and_models() -> list[SpeciesRow]:
-    """Return every species by slug, with its study and the model that answers for it."""
+    """Return every species of every study by slug, with its study and the model that answers for it."""
     auc = ModelVersion.card["metrics"]["auc_roc"]["value"].as_float()
     query = (
         select(
@@ -129,6 +132,7 @@ def species_and_models() -> list[SpeciesRow]:
             Species.other_names,
             Study.slug.label("study_slug"),
             Study.title.label("study_title"),
+            Study.visibility,
             ModelVersion.id.label("model_id"),
             ModelVersion.version,
             ModelVersion.path,
@@ -138,7 +142,7 @@ def species_and_models() -> list[SpeciesRow]:
         .outerjoin(ModelVersion, (ModelVersion.species_id == Species.id) & ModelVersion.active.is_(True))
         .order_by(Species.slug)
     )
-    return [SpeciesRow(*row) for row in db.session.execute(query)]
+    return [SpeciesRow._make(row) for row in db.session.execute(query)]
 
 
 def any_active_of_study(study_id: int) -> ModelVersion | None:
@@ -174,7 +178,7 @@ def active_counts() -> dict[int, int]:
 
 
 def listing(study: str | None = None, species: str | None = None) -> list[ListedVersion]:
-    """Return models without their cards, of a study or a species where its slug is given, in no certain order."""
+    """Return models that may be read, without cards and in no certain order; of a study or a species by its slug."""
     query = (
         select(
             ModelVersion.id,
@@ -188,6 +192,7 @@ def listing(study: str | None = None, species: str | None = None) -> list[Listed
         )
         .join(Species, Species.id == ModelVersion.species_id)
         .join(Study, Study.id == Species.study_id)
+        .where(access.readable())
     )
     if study is not None:
         query = query.where(Study.slug == study)
@@ -209,9 +214,10 @@ def versions_of(species_id: int, limit: int) -> list[ModelVersion]:
 
 
 def species_with_models() -> list[tuple[str, str]]:
-    """Return slug and scientific name of every species that has a model, by name."""
+    """Return slug and scientific name of every species that has a model and may be read, by name."""
     has_model = select(ModelVersion.id).where(ModelVersion.species_id == Species.id).exists()
-    query = select(Species.slug, Species.scientific_name).where(has_model)
+    query = select(Species.slug, Species.scientific_name).join(Study, Study.id == Species.study_id)
+    query = query.where(has_model, access.readable())
     return [(slug, name) for slug, name in db.session.execute(query.order_by(Species.scientific_name, Species.slug))]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import defer, lazyload
 
+from app.catalogue import access
 from app.catalogue.species import Species
 from app.catalogue.studies import Study
 from app.catalogue.versions import ModelVersion
@@ -47,6 +48,7 @@ def studies() -> list[tuple[Study, int]]:
         select(Study, func.count())
         .join(Species, Species.study_id == Study.id)
         .join(ModelVersion, (ModelVersion.species_id == Species.id) & ModelVersion.active.is_(True))
+        .where(access.readable())
         .group_by(Study.id)
         .order_by(Study.title, Study.slug)
     )
@@ -60,6 +62,7 @@ def choices() -> list[Choice]:
         select(*columns, func.count(), func.sum(case((ModelVersion.active.is_(True), 1), else_=0)))
         .join(Study, Study.id == Species.study_id)
         .join(ModelVersion, ModelVersion.species_id == Species.id)
+        .where(access.readable())
         .group_by(*columns)
         .order_by(Study.title, Species.scientific_name, Species.slug)
     )

@@ -69,6 +69,9 @@ class Settings(Folders, BaseModel):
     public_predictions: bool = False
     public_analytics: bool | None = None
     mail_url: str | None = Field(None, repr=False)
+    predictions_retention_days: int | None = Field(None, ge=1, le=18250)
+    audit_retention_days: int = Field(730, ge=30, le=36500)
+    request_log_retention_days: int = Field(400, ge=1, le=36500)
     otel_exporter_otlp_endpoint: str | None = None
     sentry_dsn: str | None = Field(None, repr=False)
 

@@ -161,7 +161,7 @@ class ModelCheck:
     def run(self) -> ModelCounts:
         """Check models for half a second at most; those that were not checked yet count as usable."""
         try:
-            models = [entry.model for entry in snapshot.current().by_score if entry.model is not None]
+            models = [entry.model for entry in snapshot.of_everybody().by_score if entry.model is not None]
         except (SQLAlchemyError, OSError, AppError):
             # there is no snapshot yet, and the database does not answer
             db.session.rollback()

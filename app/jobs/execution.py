@@ -22,6 +22,8 @@ from app.jobs.commands import CommandLost
 from app.jobs.folder import MARKER, JobLog, plain
 from app.jobs.steps import Cancelled, Interrupted, Kind, Lost, Step, StepContext, StepError, Stopping
 from app.jobs.tables import State, StepRecord
+from app.trail.actions import Action
+from app.trail.recorder import Origin, acting
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +72,7 @@ class JobRun:
         self._has_started = self._has_ended = False
         # progress of a step must not be written after the record of its end
         self._writing = threading.Lock()
+        self._origin = Origin(Action(f"job.{claim.job.kind}"), "job", claim.job.id)
         self._thread = threading.Thread(target=self._run, name=f"job {self.id}", daemon=True)
 
     def start(self) -> None:
@@ -145,8 +148,9 @@ class JobRun:
             self.context.folder.mkdir(parents=True, exist_ok=True)
             (self.context.folder / MARKER).touch()
             self.context.log(f"Step {self._number + 1} of {len(self._records)}: {step.title}")
-            step.run(self.context)
-            db.session.commit()
+            with acting(self._origin):
+                step.run(self.context)
+                db.session.commit()
         except Exception as error:
             return self._handle(step, error)
         finally:

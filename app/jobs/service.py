@@ -13,15 +13,20 @@ from flask import current_app
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.accounts.allowance import jobs_at_once
+from app.accounts.identity import may
+from app.catalogue import access, studies
+from app.catalogue.study_tables import Study
 from app.config.settings import Settings
 from app.database.db import db
 from app.database.types import now
-from app.errors import Conflict, NotFound, ValidationFailed
-from app.jobs import tidying
+from app.errors import Conflict, NotFound, NotPermitted, ValidationFailed
+from app.jobs import starters, tidying
 from app.jobs.folder import jobs_dir
 from app.jobs.schemas import JobDetail, JobPage, JobsQuery, StepDetail
 from app.jobs.steps import JobRef, Kind, find_kind
 from app.jobs.tables import Job, State, StepRecord
+from app.trail import recorder as trail
 from app.web.paging import cut_page, read_cursor
 
 _QUEUED = "Waiting for a worker"
@@ -53,7 +58,7 @@ def enqueue(
     Raises
     ------
     Conflict
-        The key was used for other parameters.
+        The key was used for other parameters, or the person has as many jobs as their plan allows.
     LookupError
         The kind is not registered.
     """
@@ -73,8 +78,10 @@ def enqueue(
         "message": _QUEUED,
         "steps": initial_steps(registered),
         "idempotency_key": idempotency_key,
+        "owner_id": access.owner_of_new(),
         "created_at": now(),
     }
+    allowed = jobs_at_once()
     make = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
     # one statement, so that of two requests with one key exactly one inserts
     added = db.session.execute(
@@ -83,6 +90,9 @@ def enqueue(
         .on_conflict_do_nothing(index_elements=["kind", "study", "idempotency_key"])
         .returning(Job.id)
     ).scalar_one_or_none()
+    if added is not None:
+        starters.admit(added, allowed)
+        trail.add("job", added, f"{kind} {study}".strip())
     db.session.commit()
     if added is not None:
         return get(added)
@@ -105,17 +115,37 @@ def initial_steps(kind: Kind) -> list[StepRecord]:
 
 
 def get(job_id: str) -> Job:
-    """Return a job.
+    """Return a job that the present request may read.
 
     Raises
     ------
     NotFound
-        There is no job with this id.
+        There is no such job.
     """
     job = db.session.get(Job, job_id, populate_existing=True)
-    if job is None:
+    if job is None or not _may_read(job):
         raise NotFound(f"There is no job “{job_id[:100]}”.")
     return job
+
+
+def _may_read(job: Job) -> bool:
+    """Return whether a job may be read: one of a study by those who may read it, another one by its person."""
+    if job.study:
+        return access.current().everything or studies.find(job.study) is not None
+    return job.owner_id is None or _is_own(job)
+
+
+def _is_own(job: Job) -> bool:
+    granted = access.current()
+    return granted.everything or (job.owner_id is not None and job.owner_id == granted.person)
+
+
+def may_cancel(job: Job) -> bool:
+    """Return whether the present request may cancel a job: its person, who may change its study, and admins."""
+    if _is_own(job):
+        return may("editor")
+    study = studies.find(job.study) if job.study else None
+    return study is not None and access.may(study, "edit") and may("editor")
 
 
 def find_by_study(study: str, kind: str | None = None, limit: int = 20) -> list[Job]:
@@ -127,8 +157,14 @@ def find_by_study(study: str, kind: str | None = None, limit: int = 20) -> list[
 
 
 def browse(query: JobsQuery) -> JobPage:
-    """Return a page of jobs, latest first."""
+    """Return a page of jobs, latest first: those of the person who asks, or those of a study that may be read."""
     statement = select(Job).order_by(Job.created_at.desc(), Job.id.desc()).limit(query.limit + 1)
+    granted = access.current()
+    if not granted.everything:
+        seen = select(Study.slug).where(access.readable())
+        statement = statement.where((Job.study == "") | Job.study.in_(seen))
+        if query.study is None:
+            statement = statement.where(Job.owner_id == granted.person)
     if query.study is not None:
         statement = statement.where(Job.study == query.study)
     if query.state is not None:
@@ -210,9 +246,15 @@ def cancel(job_id: str) -> Job:
     ------
     NotFound
         There is no job with this id.
+    NotPermitted
+        Others started it, and the request may not change its study.
     Conflict
         The job has ended.
     """
+    if not may_cancel(get(job_id)):
+        raise NotPermitted(
+            "Only the person who started this job, those who may change its study, and admins can cancel it."
+        )
     ended: State = "cancelled"
     queued = update(Job).where(Job.id == job_id, Job.state == "queued")
     statement = queued.values(state=ended, ended_at=now(), message="Cancelled", cancel_requested=True).returning(Job.id)
@@ -221,11 +263,14 @@ def cancel(job_id: str) -> Job:
         running = update(Job).where(Job.id == job_id, Job.state == "running").values(cancel_requested=True)
         soon = db.session.execute(running.returning(Job.id), execution_options={"synchronize_session": False})
         is_running = soon.scalar_one_or_none() is not None
+        if is_running:
+            trail.add("job", job_id)
         db.session.commit()
         job = get(job_id)
         if not is_running:
             raise Conflict(f"The job has ended ({job.state}), so it cannot be cancelled.")
         return job
+    trail.add("job", job_id)
     db.session.commit()
     job = get(job_id)
     # a worker may have stopped in the middle of it

@@ -43,6 +43,8 @@ class Job(Base):
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
     state: Mapped[State] = mapped_column(String(20), default="queued")
     priority: Mapped[int] = mapped_column(Integer, default=0)
+    #: Id of the person who started the job; none in development, and for those of earlier releases.
+    owner_id: Mapped[str | None] = mapped_column(String(36), index=True)
     #: How often the present step was started.
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     #: 0 to 1.

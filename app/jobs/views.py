@@ -7,7 +7,6 @@ import json
 
 from flask import Blueprint, Response
 
-from app.accounts.identity import may
 from app.catalogue import studies
 from app.errors import Conflict, NotFound
 from app.jobs import presence, service
@@ -36,6 +35,8 @@ keep_all_private(api, pages, changes_api, changes)
     "listJobs",
     tag="jobs",
     summary="List jobs, latest first",
+    description="In production: the jobs that the person started; with `study`, all jobs of a study that the person "
+    "may read. Admins get all jobs.",
     query=JobsQuery,
     answer=JobPage,
     problems=(422,),
@@ -133,7 +134,7 @@ def _context(job: JobDetail) -> dict[str, object]:
         "is_cut": is_cut,
         "number": min(done + 1, len(job.steps)),
         "study_page": address if job.study and service.has_page(address) else None,
-        "can_cancel": is_polled and not job.cancel_requested and may("editor"),
+        "can_cancel": is_polled and not job.cancel_requested and service.may_cancel(service.get(job.id)),
         "is_polled": is_polled,
         "lacks_worker": is_polled and presence.lacks_worker(jobs_dir(settings().data_dir)),
     }

@@ -1,4 +1,4 @@
-"""Rate limits by client address, counted in Redis where there is one and otherwise in this process."""
+"""Rate limits by client address, or by person, counted in Redis where there is one and otherwise in this process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import ipaddress
 import math
 import re
 import time
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, cast
 
 from flask import Flask, Response, g, has_request_context
 from flask.globals import request_ctx
@@ -27,7 +28,7 @@ _ADDRESS = re.compile(r"\[(?P<bracketed>[^\]]+)\](?::\d{1,5})?|(?P<plain>[^:]+):
 
 
 def init_app(app: Flask) -> None:
-    """Limit requests by their cost: one count for each client address."""
+    """Limit requests by their cost: one count for each client address, or person."""
     settings = app.config["SETTINGS"]
     if settings.trusted_proxies:
         # Behind nginx every client has the address of nginx. The header is trusted only for as many proxies as the
@@ -48,7 +49,29 @@ def init_app(app: Flask) -> None:
     limiter.init_app(app)
 
 
-class _Usage(NamedTuple):
+class Account(Protocol):
+    """A person whose requests are counted together, wherever they come from."""
+
+    @property
+    def key(self) -> str:
+        """What the requests are counted under."""
+        ...
+
+    @property
+    def items(self) -> Sequence[RateLimitItem] | None:
+        """The limits of the person; None for those of every client."""
+        ...
+
+    def refuse(self, item: RateLimitItem) -> Exception:
+        """Return the error of a request beyond a limit."""
+        ...
+
+    def count(self, cost: int) -> None:
+        """Count a request that is within the limits towards further ones."""
+        ...
+
+
+class Usage(NamedTuple):
     """The limit that the headers report: the one that is exceeded, otherwise the one with the shortest window."""
 
     limit: int
@@ -64,10 +87,15 @@ class OneLimit(Limiter):
     """
 
     _items: list[RateLimitItem]
+    _account: Callable[[], Account | None] = staticmethod(lambda: None)
 
     def limit_to(self, setting: str) -> None:
         """Set the limits, such as ``10/second`` or ``10/second;1000/hour``."""
         self._items = sorted(parse_many(setting))
+
+    def know_accounts(self, find: Callable[[], Account | None]) -> None:
+        """Set the function that returns the person who sends the present request, or None."""
+        self._account = find
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
         """Count this request by the cost of its endpoint."""
@@ -81,7 +109,7 @@ class OneLimit(Limiter):
 
         Raises
         ------
-        TooManyRequests
+        TooManyRequests, OverPlan
         """
         if cost > 0:
             self._count(cost, counted=1)
@@ -96,20 +124,27 @@ class OneLimit(Limiter):
         """
         window = cast("counts.RequestCounts", self.storage).hit(item, key)
         if window.count > item.amount:
-            g.rate_limit = _Usage(item.amount, 0, window.ends)
+            g.rate_limit = Usage(item.amount, 0, window.ends)
             raise TooManyRequests
 
     def _count(self, cost: int, counted: int) -> None:
         """Count a cost; the request goes on where any of the limit was left before it."""
-        client = client_of(request_ctx.request.remote_addr or "127.0.0.1")
+        account = self._account()
+        items: Sequence[RateLimitItem] = self._items
+        if account is None:
+            client = client_of(request_ctx.request.remote_addr or "127.0.0.1")
+        else:
+            client, items = account.key, account.items or items
         storage = cast("counts.RequestCounts", self.storage)
-        for item in self._items:
+        for item in items:
             window = storage.hit(item, client, cost)
             exceeded = window.count - cost - counted >= item.amount
-            if exceeded or item is self._items[0]:
-                g.rate_limit = _Usage(item.amount, max(0, item.amount - window.count), window.ends)
+            if exceeded or item is items[0]:
+                g.rate_limit = Usage(item.amount, max(0, item.amount - window.count), window.ends)
             if exceeded:
-                raise TooManyRequests
+                raise account.refuse(item) if account is not None else TooManyRequests
+        if account is not None:
+            account.count(cost)
 
 
 def charge_answers(number: int) -> None:
@@ -156,7 +191,7 @@ def client_of(address: str) -> str:
 
 def _add_headers(response: Response) -> Response:
     """Add ``RateLimit-*`` and, to a 429, ``Retry-After``."""
-    usage: _Usage | None = g.get("rate_limit")
+    usage: Usage | None = g.get("rate_limit")
     if usage is not None:
         seconds = str(max(1, math.ceil(usage.ends - time.monotonic())))
         response.headers["RateLimit-Limit"] = str(usage.limit)

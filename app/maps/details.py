@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+from app.catalogue import versions
 from app.catalogue.refs import ModelRef, SpeciesRef
 from app.jobs.tables import Job
 from app.maps import folders
@@ -11,8 +12,11 @@ from app.maps.change_schemas import ChangeContent
 from app.maps.change_step import CHANGE, SHIFTED, SUITABILITY
 from app.maps.schemas import MapContent, MapDetail
 from app.maps.tables import Map
+from app.places.stores import store_or_none
 from app.registry import service as registry
+from ml.layers.store import extent_of
 from ml.projection.shifts import shift_text
+from ml.recipes.reports import Grid
 
 _LOST = "The files of this map are not on this server."
 _DAMAGED = "The summary of this map is damaged."
@@ -56,3 +60,18 @@ def content_of(map_id: str, kind: str) -> tuple[MapContent | ChangeContent | Non
         return (ChangeContent if kind == CHANGE else MapContent).model_validate(summary), None
     except ValidationError:
         return None, _DAMAGED
+
+
+def is_active(model_id: str) -> bool:
+    """Return whether a model answers for its species."""
+    version = versions.find(model_id)
+    return version is not None and version.active
+
+
+def extent_of_map(found: MapDetail) -> tuple[float, float, float, float] | None:
+    """Return west, south, east and north of a map in degrees, of its layers before it is finished."""
+    if found.content is not None:
+        return extent_of(Grid.model_validate(found.content.grid))
+    version = versions.find(found.model.id)
+    store = store_or_none(registry.card_of(version)) if version is not None else None
+    return store.index.extent if store is not None else None

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from pydantic import Field, RootModel
 
 from app.errors import NotFound
-from app.maps import file_responses, folders, service, stac
+from app.maps import file_responses, folders, rights, service, stac
 from app.maps.change_schemas import ChangeContent
 from app.maps.files import FileContent
 from app.maps.schemas import MapContent, MapDetail, MapsQuery
@@ -61,7 +61,8 @@ def suitable_area(map_id: UUID) -> Response:
             "map and make it again, and it has one."
         )
     name = f"{service.file_name(str(map_id))}-suitable-area.geojson"
-    return file_responses.send(str(map_id), OUTLINES, stac.GEOJSON, name)
+    response = file_responses.send(str(map_id), OUTLINES, stac.GEOJSON, name)
+    return rights.keep_hidden(response, hidden=rights.is_hidden(str(map_id)))
 
 
 @api.get("/maps/<uuid:map_id>/item")

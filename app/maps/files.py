@@ -12,7 +12,7 @@ from pydantic import Field, RootModel
 from app.cartography import coast_pieces, coastline
 from app.components import component
 from app.errors import NotFound
-from app.maps import drawing, file_responses, folders, records, service, sheet, sheets
+from app.maps import drawing, file_responses, folders, records, rights, service, sheet, sheets
 from app.maps.mercator import DEEPEST, frame_of, tile
 from app.maps.rasters import Rasters
 from app.maps.schemas import PictureQuery, QuantityQuery
@@ -50,9 +50,11 @@ class FileContent(RootModel[str]):
 )
 def file(map_id: UUID) -> Response:
     """Send the file of a quantity."""
+    hidden = rights.is_hidden(str(map_id))
     quantity = _quantity(map_id)
     name = f"{service.file_name(str(map_id))}-{quantity}.tif"
-    return file_responses.send(str(map_id), f"{quantity}.tif", "image/tiff", name)
+    response = file_responses.send(str(map_id), f"{quantity}.tif", "image/tiff", name)
+    return rights.keep_hidden(response, hidden=hidden)
 
 
 @api.get("/maps/<uuid:map_id>/tiles/<int:z>/<int:x>/<int:y>.png")
@@ -74,8 +76,10 @@ def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
     frame = tile(z, x, y)
     if frame is None:
         raise NotFound(f"There is no such tile: levels are 0 to {DEEPEST}.")
+    hidden = rights.is_hidden(str(map_id))
     quantity = _quantity(map_id)
-    return _send(map_id, quantity, f"{z}-{x}-{y}", lambda folder: drawing.draw(folder, quantity, frame))
+    sent = _send(map_id, quantity, f"{z}-{x}-{y}", lambda folder: drawing.draw(folder, quantity, frame))
+    return rights.keep_hidden(sent, hidden=hidden)
 
 
 @api.get("/maps/<uuid:map_id>.png")
@@ -95,6 +99,7 @@ def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
 def picture(map_id: UUID) -> Response:
     """Send the picture of a map."""
     query = read_query(PictureQuery)
+    hidden = rights.is_hidden(str(map_id))
     quantity = query.quantity or service.first_quantity(str(map_id))
     text = None
     if not query.plain:
@@ -112,7 +117,8 @@ def picture(map_id: UUID) -> Response:
         return sheet.draw(drawn, text) if text is not None else drawn
 
     part = "picture" if text is None else f"sheet-{sheets.digest(text)}"
-    return _send(map_id, quantity, f"{part}-points" if query.points else part, draw)
+    sent = _send(map_id, quantity, f"{part}-points" if query.points else part, draw)
+    return rights.keep_hidden(sent, hidden=hidden)
 
 
 def _quantity(map_id: UUID) -> str:

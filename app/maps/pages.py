@@ -14,7 +14,7 @@ from app.jobs import presence
 from app.jobs import service as jobs
 from app.jobs.folder import jobs_dir
 from app.jobs.schemas import JobDetail
-from app.maps import change_legends, comparisons, downloads, legends, records, service
+from app.maps import change_legends, comparisons, details, downloads, legends, records, service
 from app.maps.change_schemas import ChangeContent
 from app.maps.change_step import CHANGE
 from app.maps.form import MapForm, form_for
@@ -94,9 +94,9 @@ def detail(map_id: UUID) -> Reply:
     ``quantities`` list of Legend, ``areas`` list of AreaRow, ``extent`` west, south, east and north or None, ``others``
     ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
     species, ``n_records``, ``n_presences``, ``has_points``, ``lacks_worker``, ``has_coasts``, ``has_suitable_area``,
-    ``gdal_address``. A comparison has ``classes``, list of ClassRow, instead of ``areas``, ``percent``, the function
-    that writes a share, ``lines``, list of ScenarioLine, ``notes``, ``agreement_note``, ``records_size`` RecordsSize
-    or None, and ``others`` are the maps that it compares.
+    ``can_remove``, ``gdal_address``. A comparison has ``classes``, list of ClassRow, instead of ``areas``, ``percent``,
+    the function that writes a share, ``lines``, list of ScenarioLine, ``notes``, ``agreement_note``, ``records_size``
+    RecordsSize or None, and ``others`` are the maps that it compares.
     """
     found, card = service.detail(str(map_id)), records.card_of_map(str(map_id))
     first = CHANGE if found.kind == CHANGE else "suitability"
@@ -133,9 +133,10 @@ def detail(map_id: UUID) -> Reply:
             "quantity": quantity,
             "n_records": len(card.places),
             "n_presences": card.n_presences,
+            "can_remove": service.may_remove(found.id),
             "has_points": request.args.get("points") == "1",
-            "extent": service.extent_of_map(found),
-            "is_active": service.is_active(found.model.id),
+            "extent": details.extent_of_map(found),
+            "is_active": details.is_active(found.model.id),
             "has_coasts": coast_pieces.piece_file(settings().data_dir, 0, 0) is not None,
             "has_suitable_area": downloads.has_suitable_area(found.id),
             "gdal_address": downloads.gdal_address(found.id, quantity),

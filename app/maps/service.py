@@ -13,10 +13,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.exc import IntegrityError
 
-from app.catalogue import snapshot, versions
+from app.accounts.identity import may
+from app.catalogue import access, snapshot, versions
 from app.catalogue.species import Species
+from app.catalogue.study_tables import Study
 from app.database.db import db
-from app.errors import Conflict, NotFound, ValidationFailed
+from app.errors import Conflict, NotFound, NotPermitted, ValidationFailed
 from app.jobs import service as jobs
 from app.jobs.tables import Job
 from app.maps import folders
@@ -26,14 +28,12 @@ from app.maps.schemas import MapDetail, MapPage, MapRequest, MapsQuery
 from app.maps.shift_fields import checked
 from app.maps.steps import KIND
 from app.maps.tables import Map
-from app.places.stores import readable_store, store_or_none, unreadable
+from app.places.stores import readable_store, unreadable
 from app.registry import service as registry
 from app.web.paging import cut_page, read_cursor
-from ml.layers.store import extent_of
 from ml.layers.stored import UnknownScenarioError
 from ml.layers.stored_index import StoredLayersError
 from ml.predictors.encoding import number_text
-from ml.recipes.reports import Grid
 
 _NAMESPACE = uuid.UUID("6f1b8a52-3c0e-4f0c-9d58-8f1f3a7e2d10")
 #: Maps that the page of another one names.
@@ -176,7 +176,7 @@ def _is_job_of_map() -> ColumnElement[bool]:
 
 
 def get(map_id: str) -> tuple[Map, Job | None]:
-    """Return a map and its job.
+    """Return a map that the present request may read, and its job.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def get(map_id: str) -> tuple[Map, Job | None]:
         There is no such map.
     """
     row = db.session.execute(select(Map, Job).outerjoin(Job, _is_job_of_map()).where(Map.id == map_id)).one_or_none()
-    if row is None:
+    if row is None or not access.may(row[0].model.species.study, "read"):
         raise NotFound(f"There is no map “{map_id[:100]}”.")
     return row[0], row[1]
 
@@ -201,7 +201,7 @@ def detail(map_id: str) -> MapDetail:
 
 
 def browse(query: MapsQuery) -> MapPage:
-    """Return a page of maps, latest first.
+    """Return a page of the maps that may be read, latest first.
 
     Raises
     ------
@@ -209,6 +209,8 @@ def browse(query: MapsQuery) -> MapPage:
         There is no such species, or the cursor is not one of this list.
     """
     statement = select(Map, Job).outerjoin(Job, _is_job_of_map()).order_by(Map.created_at.desc(), Map.id.desc())
+    if access.hides_some():
+        statement = statement.where(Map.study.in_(select(Study.slug).where(access.readable())))
     if query.species is not None:
         slug = snapshot.current().resolve(query.species).slug
         chosen = select(versions.ModelVersion.id).join(Species).where(Species.slug == slug)
@@ -223,8 +225,9 @@ def browse(query: MapsQuery) -> MapPage:
 
 
 def first_made() -> datetime | None:
-    """Return when the first of all maps was started, or None where there is none."""
-    return db.session.scalar(select(Map.created_at).order_by(Map.created_at).limit(1))
+    """Return when the first of all maps that may be read was started, or None where there is none."""
+    seen = select(Study.slug).where(access.readable())
+    return db.session.scalar(select(Map.created_at).where(Map.study.in_(seen)).order_by(Map.created_at).limit(1))
 
 
 def others_of(found: MapDetail) -> list[tuple[str, str]]:
@@ -244,9 +247,21 @@ def others_of(found: MapDetail) -> list[tuple[str, str]]:
     return sorted(((map_id, scenario) for scenario, map_id in rows.items()), key=lambda row: row[1])
 
 
+def may_remove(map_id: str) -> bool:
+    """Return whether the present request may delete a map: who started it, may change its study, or is an admin."""
+    row, job = get(map_id)
+    granted = access.current()
+    is_own = job is not None and job.owner_id is not None and job.owner_id == granted.person
+    return may("editor") and (is_own or access.may(row.model.species.study, "edit"))
+
+
 def remove(map_id: str) -> None:
     """Delete a map with its files, and cancel its job; Conflict where an unfinished comparison needs it."""
     row, job = get(map_id)
+    if not may_remove(map_id):
+        raise NotPermitted(
+            "Only the person who started this map, those who may change its study, and admins delete it."
+        )
     if comparison := comparison_in_need_of(row):
         raise Conflict(f"The unfinished comparison {comparison} needs this map. Cancel or delete the comparison first.")
     job_id = job.id if job is not None and not job.is_finished else ""
@@ -278,18 +293,3 @@ def first_quantity(map_id: str) -> str:
         There is no such map.
     """
     return CHANGE if get(map_id)[0].kind == CHANGE else SUITABILITY
-
-
-def is_active(model_id: str) -> bool:
-    """Return whether a model answers for its species."""
-    version = versions.find(model_id)
-    return version is not None and version.active
-
-
-def extent_of_map(found: MapDetail) -> tuple[float, float, float, float] | None:
-    """Return west, south, east and north of a map in degrees, of its layers before it is finished."""
-    if found.content is not None:
-        return extent_of(Grid.model_validate(found.content.grid))
-    version = versions.find(found.model.id)
-    store = store_or_none(registry.card_of(version)) if version is not None else None
-    return store.index.extent if store is not None else None

@@ -28,6 +28,8 @@ class QueuedRow:
         Slug of the species. It is not a column: a waiting row is read with it while the database is down.
     version : int
         Version of the model, for the same reason.
+    user_id : str or None
+        Id of the person who asked.
     """
 
     id: str
@@ -38,6 +40,7 @@ class QueuedRow:
     created_at: datetime
     species: str
     version: int
+    user_id: str | None = None
 
     def to_json(self) -> bytes:
         """Return the row as JSON. Its members have the names of the columns of the table."""
@@ -51,6 +54,7 @@ class QueuedRow:
                 "created_at": self.created_at,
                 "species": self.species,
                 "version": self.version,
+                "user_id": self.user_id,
                 # Release 0.1, which may run beside this one during an upgrade, reads them here.
                 "told": {"species": self.species, "version": self.version},
             }

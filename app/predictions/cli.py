@@ -9,6 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 from tqdm import tqdm
 
@@ -18,6 +19,7 @@ from app.database.connections import remove_time_limits
 from app.database.db import db
 from app.errors import Unavailable
 from app.predictions import cache_warming, tables
+from app.trail import recorder as trail
 
 group = AppGroup("predictions", help="Prune stored predictions and fill the cache of answers.")
 
@@ -32,15 +34,22 @@ _CLOCK_TOLERANCE = timedelta(hours=1)
 
 @group.command("prune", cls=OneLineCommand)
 @click.option(
-    "--older-than", "age", required=True, metavar="AGE", help="Delete what is older, such as 365d, 52w or 48h."
+    "--older-than",
+    "age",
+    metavar="AGE",
+    help="Delete what is older, such as 365d, 52w or 48h. Default: the setting PREDICTIONS_RETENTION_DAYS.",
 )
 @click.option("--batch", default=5000, show_default=True, metavar="N", help="Predictions deleted in one transaction.")
 @click.option("--dry-run", is_flag=True, help="Say how many would be deleted, and delete nothing.")
-def prune(age: str, batch: int, dry_run: bool) -> None:
+def prune(age: str | None, batch: int, dry_run: bool) -> None:
     """Delete old predictions in small transactions, while the service runs.
 
     Permanent links to them return 404 afterwards. The command can be interrupted and run again, for example by a timer.
     """
+    days = current_app.config["SETTINGS"].predictions_retention_days
+    if age is None and days is None:
+        raise UsageError("--older-than: give an age such as 365d, or set PREDICTIONS_RETENTION_DAYS")
+    age = age if age is not None else f"{days}d"
     limit = _moment(age)
     if not 1 <= batch <= _MOST:
         raise UsageError(f"--batch: give a number from 1 to {_MOST}")
@@ -58,6 +67,9 @@ def prune(age: str, batch: int, dry_run: bool) -> None:
         return
     began = time.monotonic()
     deleted = _delete(last_id, batch, total)
+    if deleted:
+        trail.add("", "", f"{deleted} {scope}")
+        db.session.commit()
     click.echo(f"{deleted} predictions {scope} deleted, in {time.monotonic() - began:.1f} s")
 
 

@@ -39,6 +39,7 @@ def compute(artifact: Artifact, environment: Canonical) -> ComputedPart:
                 "groups": checked.groups if checked else None,
                 "study_coverage": checked.pooled_coverage if checked else None,
                 "study_groups": checked.pooled_groups if checked else None,
+                "few_records": checked.few_records if checked else 0,
                 "sources": output.sources,
             },
             "novelty": {

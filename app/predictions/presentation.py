@@ -232,8 +232,12 @@ def width_of(answer: PredictionAnswer) -> str:
         coverage, groups, scope = uncertainty.study_coverage, uncertainty.study_groups, " of this study"
     text = (
         "Nine in ten such intervals should contain the observed share of a group of similar places; "
-        f"on {groups} groups of held-out records{scope} {coverage:.0%} did. For a single place they can be too narrow."
+        f"on {groups} groups of held-out records{scope} {coverage:.0%} did. "
     )
+    if uncertainty.few_records > 0:
+        text += "This one is wider, because single places differ more than groups do where there are few records."
+    else:
+        text += "For a single place they can be too narrow."
     if uncertainty.sources and max(uncertainty.sources.values()) > 0:
         most = max(uncertainty.sources, key=lambda name: uncertainty.sources[name])
         text += f" The largest part of its width ({uncertainty.sources[most]:.0%}) is there because {sources[most]}."

@@ -73,6 +73,11 @@ class Uncertainty(BaseModel):
         None, description="The same over all species of the study, where intervals were fitted on them together."
     )
     study_groups: int | None = None
+    few_records: float = Field(
+        0,
+        description="Standard deviation on the logit scale by which the interval is wider for a single place than for "
+        "the groups on which coverage was measured; 0 where it was not widened.",
+    )
     sources: dict[Literal["records", "members", "places"], float] = Field(
         default_factory=dict,
         description="Shares of the interval's variance: another sample of records, disagreement of the model's "

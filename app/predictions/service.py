@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from app.catalogue import snapshot
+from app.catalogue import access, snapshot
 from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.outbox.outbox import outbox
 from app.outbox.row import QueuedRow
@@ -20,6 +20,7 @@ from app.predictions.query_schemas import PredictionQuery
 from app.predictions.schemas import ComputedPart, PredictionAnswer, StoredPart
 from app.predictions.verdict import outside, verdict_for
 from app.registry import service as registry
+from app.request_log import counting
 from app.rollouts.measures import Answered
 from app.telemetry.logs import note
 from app.telemetry.metrics import counters
@@ -115,10 +116,13 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
             created_at=answer.created_at,
             species=species.slug,
             version=done.model.version,
+            user_id=access.person_id(),
         )
     )
     note(model=done.model.id, version=done.model.version)
     counters().predictions[done.cached].inc()
+    kind = usage.kind_of(novelty.kind, novelty.in_area_of_applicability)
+    counting.answered(artifact.card.study.slug, kind, cached=done.cached)
     usage.count(artifact, environment, novelty, refused=False)
     return AnswerWithCard(answer, species, artifact.card)
 

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from app.catalogue import snapshot
+from app.accounts.identity import is_uncertain
+from app.catalogue import access, snapshot
 from app.catalogue import versions as registry_tables
 from app.catalogue.entries import ModelEntry
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
-from app.errors import NotFound, Unavailable
+from app.errors import NotFound, SignInNeeded, Unavailable
 from app.outbox.outbox import outbox
 from app.outbox.row import QueuedRow
 from app.predictions import tables, usage
@@ -25,6 +26,7 @@ from app.predictions.conditions import Canonical
 from app.predictions.schemas import Kind, PredictionAnswer, PredictionPage, PredictionsQuery, StoredPart
 from app.predictions.tables import Prediction
 from app.registry import service as registry
+from app.web.faces import settings
 from app.web.paging import cut_page, read_cursor
 from ml.card import ModelCard
 from ml.predictors.encoding import EnvironmentValueError
@@ -51,10 +53,26 @@ def find(prediction_id: str) -> tuple[PredictionAnswer, ModelCard]:
 
 
 def browse(query: PredictionsQuery) -> PredictionPage:
-    """Return a page of predictions, latest first, without rows that are damaged."""
+    """Return a page of predictions, latest first, without rows that are damaged.
+
+    With an account the list has the person's own answers. Without one it is public where PUBLIC_PREDICTIONS is set.
+
+    Raises
+    ------
+    SignInNeeded
+        Nobody is signed in, and the list of everybody's answers is not public.
+    Unavailable
+        Who is signed in cannot be looked up.
+    """
+    person = access.current().person
+    if person is None and not access.current().everything:
+        if is_uncertain():
+            raise Unavailable("Accounts cannot be checked right now. Everything that needs no account works.")
+        if not settings().public_predictions:
+            raise SignInNeeded("Your answers are listed when you are signed in. Sign in, and try again.")
     (place,) = read_cursor(query.cursor, str) or (None,)
     slug = snapshot.current().resolve(query.species).slug if query.species is not None else None
-    rows = tables.before(place, query.limit + 1, slug)
+    rows = tables.before(place, query.limit + 1, slug, person)
     page, cursor = cut_page(rows, query.limit, lambda row: (row.id,))
     cards = {row.model.id: registry.card_of(row.model) for row in page}
     items = []
@@ -67,7 +85,7 @@ def browse(query: PredictionsQuery) -> PredictionPage:
 
 
 def count_by_species(since: datetime, until: datetime) -> list[tuple[Species, int]]:
-    """Return the number of predictions for each species in a period, largest first."""
+    """Return the number of predictions for each species that may be read in a period, largest first."""
     return tables.counts_by_species(*_ids_of(since, until))
 
 
@@ -115,7 +133,7 @@ class StoredAnswer:
 
 
 def find_or_none(prediction_id: str) -> StoredAnswer | None:
-    """Return an answer from the outbox or the database, or None where neither has this id.
+    """Return an answer that may be read from the outbox or the database, or None where neither has this id.
 
     Raises
     ------
@@ -130,7 +148,7 @@ def find_or_none(prediction_id: str) -> StoredAnswer | None:
     if waiting is not None:
         return _waiting_answer(waiting)
     row = tables.find(prediction_id)
-    if row is None:
+    if row is None or not access.may(row.species.study, "read"):
         return None
     card = registry.card_of(row.model)
     return StoredAnswer(stored_answer(row, card), row.model, card)

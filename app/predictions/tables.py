@@ -6,15 +6,18 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import JSON, CursorResult, ForeignKey, Index, String, Text, delete, func, select, text
+from sqlalchemy import JSON, CursorResult, ForeignKey, Index, Row, String, Text, delete, func, select, text
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.catalogue import access
 from app.catalogue.species import Species
+from app.catalogue.study_tables import Study
 from app.catalogue.versions import ModelVersion
 from app.database.db import Base, db
 from app.database.types import UtcDateTime
@@ -25,7 +28,10 @@ class Prediction(Base):
     """One stored answer."""
 
     __tablename__ = "predictions"
-    __table_args__ = (Index("ix_predictions_species_id_id", "species_id", "id"),)
+    __table_args__ = (
+        Index("ix_predictions_species_id_id", "species_id", "id"),
+        Index("ix_predictions_user_id_id", "user_id", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     species_id: Mapped[int] = mapped_column(ForeignKey("species.id"))
@@ -33,6 +39,8 @@ class Prediction(Base):
     environment: Mapped[dict[str, Any]] = mapped_column(JSON)
     answer: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    #: Id of the person who asked. It is no foreign key: an answer is stored also where the account is gone by then.
+    user_id: Mapped[str | None] = mapped_column(String(36))
 
     species: Mapped[Species] = relationship(lazy="joined", innerjoin=True)
     model: Mapped[ModelVersion] = relationship(lazy="joined", innerjoin=True)
@@ -76,6 +84,7 @@ def insert(rows: list[QueuedRow]) -> None:
             "environment": row.environment,
             "answer": json.loads(row.answer),
             "created_at": row.created_at,
+            "user_id": row.user_id,
         }
         for row in rows
     ]
@@ -87,10 +96,11 @@ def insert(rows: list[QueuedRow]) -> None:
 
 
 _WRITTEN = text("""
-    INSERT INTO predictions (id, species_id, model_id, environment, answer, created_at)
-    SELECT id, species_id, model_id, environment, answer, created_at
+    INSERT INTO predictions (id, species_id, model_id, environment, answer, created_at, user_id)
+    SELECT id, species_id, model_id, environment, answer, created_at, user_id
     FROM json_to_recordset(CAST(:rows AS json)) AS row (
-        id text, species_id integer, model_id text, environment json, answer json, created_at timestamptz
+        id text, species_id integer, model_id text, environment json, answer json, created_at timestamptz,
+        user_id text
     )
     ON CONFLICT (id) DO NOTHING
 """)
@@ -107,14 +117,38 @@ def find(prediction_id: str) -> Prediction | None:
     return db.session.get(Prediction, prediction_id)
 
 
-def before(prediction_id: str | None, limit: int, species: str | None) -> list[Prediction]:
-    """Return predictions, latest first, from before one of them."""
+def before(prediction_id: str | None, limit: int, species: str | None, user_id: str | None = None) -> list[Prediction]:
+    """Return predictions that may be read, latest first, from before one of them; of a person where an id is given."""
     statement = select(Prediction).order_by(Prediction.id.desc()).limit(limit)
+    if user_id is not None:
+        statement = statement.where(Prediction.user_id == user_id)
+    if access.hides_some():
+        seen = select(Species.id).join(Study, Study.id == Species.study_id).where(access.readable())
+        statement = statement.where(Prediction.species_id.in_(seen))
     if prediction_id is not None:
         statement = statement.where(Prediction.id < prediction_id)
     if species is not None:
         statement = statement.join(Species, Species.id == Prediction.species_id).where(Species.slug == species)
     return list(db.session.scalars(statement))
+
+
+def of_person(user_id: str, before: str | None, limit: int) -> Sequence[Row[Any]]:
+    """Return the predictions of a person from before one of them, latest first, each with the slug of its species."""
+    columns = (Prediction.id, Prediction.created_at, Prediction.model_id, Prediction.environment, Prediction.answer)
+    statement = select(*columns, Species.slug).join(Species, Species.id == Prediction.species_id)
+    statement = statement.where(Prediction.user_id == user_id)
+    if before is not None:
+        statement = statement.where(Prediction.id < before)
+    return db.session.execute(statement.order_by(Prediction.id.desc()).limit(limit)).all()
+
+
+def delete_of_person(user_id: str, most: int) -> int:
+    """Delete the latest predictions of a person, at most a number of them, and commit; return how many."""
+    latest = select(Prediction.id).where(Prediction.user_id == user_id).order_by(Prediction.id.desc()).limit(most)
+    statement = delete(Prediction).where(Prediction.id.in_(latest))
+    result = db.session.execute(statement, execution_options={"synchronize_session": False})
+    db.session.commit()
+    return int(cast("CursorResult[Any]", result).rowcount)
 
 
 class ConditionsRow(NamedTuple):
@@ -163,7 +197,7 @@ def most_frequent(species_ids: list[int] | None, recent: int, limit: int) -> lis
 
 
 def counts_by_species(first_id: str, last_id: str) -> list[tuple[Species, int]]:
-    """Return the number of predictions for each species with ids in [first_id, last_id), largest first."""
+    """Return the number of predictions for each species that may be read with ids in [first_id, last_id)."""
     counts = (
         select(Prediction.species_id, func.count().label("requests"))
         .where(Prediction.id >= first_id, Prediction.id < last_id)
@@ -173,6 +207,8 @@ def counts_by_species(first_id: str, last_id: str) -> list[tuple[Species, int]]:
     statement = (
         select(Species, counts.c.requests)
         .join(counts, counts.c.species_id == Species.id)
+        .join(Study, Study.id == Species.study_id)
+        .where(access.readable())
         .order_by(counts.c.requests.desc(), Species.slug)
     )
     return [(species, requests) for species, requests in db.session.execute(statement)]

@@ -17,6 +17,7 @@ import numpy as np
 from flask import Flask, request
 from prometheus_client import Counter
 
+from app.catalogue.snapshot import snapshot_file
 from app.components import component, components
 from app.predictions.conditions import Canonical
 from app.predictions.schemas import Kind, Novelty
@@ -26,6 +27,8 @@ from ml.serving.artifact import Artifact
 from ml.serving.drift import PARTS, TrainingQuarters
 from ml.serving.predictor import FastPredictor
 
+#: The label of all studies that not everybody may read.
+HIDDEN = "not public"
 # A study with hundreds of predictors must not become thousands of series.
 MOST_PREDICTORS = 30
 _EVERY_S = 0.5
@@ -44,6 +47,7 @@ class _Column(NamedTuple):
 class _Model(NamedTuple):
     """The counters of one model, kept because looking them up by label takes longer than counting."""
 
+    study: str
     answers: dict[Kind, Counter]
     refused: Counter
     columns: list[_Column]
@@ -76,9 +80,13 @@ class UsageCounter:
 
     def add(self, artifact: Artifact, environment: Canonical, novelty: Novelty, *, refused: bool) -> None:
         """Queue one request."""
+        study = artifact.card.study.slug
+        if snapshot_file().hides(study):
+            # metrics are read by more people than the study
+            study = HIDDEN
         model = self._models.get(artifact.predictor)
-        if model is None:
-            model = self._models[artifact.predictor] = _prepare(artifact, self._counters)
+        if model is None or model.study != study:
+            model = self._models[artifact.predictor] = _prepare(artifact, study, self._counters)
         kind = kind_of(novelty.kind, novelty.in_area_of_applicability)
         self._waiting.append(_Event(model, kind, refused, environment))
         self._background.wake()
@@ -133,9 +141,8 @@ def _count(model: _Model, events: list[_Event]) -> None:
                 part.inc(share)
 
 
-def _prepare(artifact: Artifact, counters: Counters) -> _Model:
+def _prepare(artifact: Artifact, study: str, counters: Counters) -> _Model:
     # create every label at once: a query over shares needs a 0 where there was no request
-    study = artifact.card.study.slug
     columns: list[_Column] = []
     for predictor, reference in zip(artifact.card.predictors, artifact.predictor.reference, strict=True):
         if predictor.type == "categorical" or len(reference) == 0 or len(columns) == MOST_PREDICTORS:
@@ -143,6 +150,7 @@ def _prepare(artifact: Artifact, counters: Counters) -> _Model:
         parts = [counters.conditions.labels(study, predictor.name, part) for part in PARTS]
         columns.append(_Column(predictor.name, TrainingQuarters(reference), parts))
     return _Model(
+        study=study,
         answers={kind: counters.answers.labels(study, kind) for kind in get_args(Kind)},
         refused=counters.refused.labels(study),
         columns=columns,

@@ -27,9 +27,11 @@ from ml.card import ModelCard
 
 api = Blueprint("predictions_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("predictions", __name__)
-#: The list of all stored answers, which is registered only where it is public (PUBLIC_PREDICTIONS).
+#: The list of stored answers: of each person with accounts, otherwise only where it is public (PUBLIC_PREDICTIONS).
 lists = Blueprint("predictions_list", __name__, url_prefix=API_PREFIX)
 
+#: The page with the own answers of a person, where there are accounts.
+own = Blueprint("own_predictions", __name__)
 
 pages.add_app_template_filter(start_word)
 pages.add_app_template_filter(value_text)
@@ -37,6 +39,7 @@ pages.add_app_template_filter(value_text)
 
 @api.after_request
 @lists.after_request
+@own.after_request
 @pages.after_request
 def _keep_private(response: Response) -> Response:
     """Forbid caches to store answers. The form without conditions shows an example and may be stored.
@@ -165,6 +168,8 @@ def detail(prediction_id: str) -> Reply:
     "listPredictions",
     tag="predictions",
     summary="List answers, latest first",
+    description="In production the person's own answers; without an account 401, or the answers of everybody for "
+    "public studies where the operator has set `PUBLIC_PREDICTIONS`.",
     query=PredictionsQuery,
     answer=PredictionPage,
     problems=(422,),
@@ -174,6 +179,15 @@ def detail(prediction_id: str) -> Reply:
 def browse() -> Reply:
     """List stored answers, latest first."""
     return Reply(stored.browse(read_query(PredictionsQuery)))
+
+
+@own.get("/predictions")
+@faces(page="predictions/own.html", fragment="predictions/own.html")
+@from_replica
+def own_answers() -> Reply:
+    """Show the own answers of a person. Template context: ``data`` PredictionPage, ``later`` not the first page."""
+    query = read_query(PredictionsQuery)
+    return Reply(stored.browse(query), context={"later": query.cursor is not None})
 
 
 def _example(species: SpeciesEntry, first: FirstExample | None = None) -> Reply:

@@ -64,6 +64,16 @@ class RecordsChange(Part):
     )
 
 
+class AcceptedObservations(BaseModel):
+    """Accepted observations of a study's species at a place, presences only, as a source of records."""
+
+    presences: int = Field(description="accepted by now")
+    used: bool = Field(description="whether they are a file of the study")
+    up_to_date: bool = Field(description="whether that file has all of them and no other")
+    file: str = Field(description="its name")
+    sentence: str
+
+
 class RowsQuery(BaseModel):
     """Which rows a download has."""
 

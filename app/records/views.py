@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.cartography import coastline, records_map
 from app.errors import Conflict, ValidationFailed
-from app.records import form, service
+from app.records import accepted, form, service
 from app.records.schemas import RecordsAnswer, RecordsChange, Rows, RowsQuery
 from app.records.service import StudyRecords
 from app.studies.steps import steps_of
@@ -88,7 +88,7 @@ def page(slug: str) -> Reply:
 
     Template context: ``data`` RecordsAnswer, ``study`` OwnStudy, ``steps`` list of StudyStep, ``map`` MapDrawing or
     None, ``fields`` the fields of a refused form, ``errors`` FormErrors, ``wrong_file`` the file of a refused form or
-    "", ``terms`` names of terms, ``most_species``.
+    "", ``terms`` names of terms, ``most_species``, ``accepted`` AcceptedObservations.
     """
     return _reply(service.read(slug))
 
@@ -168,6 +168,7 @@ def _reply(
             "terms": form.TERMS,
             "suggested_species": form.binomial_of(records.study.title),
             "most_species": MOST_SPECIES,
+            "accepted": accepted.state_of(records.study),
         },
         headers=etag(records.answer.revision),
     )

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, request
 
 from app.accounts.identity import may
 from app.catalogue import scores, snapshot
+from app.confirmations import accuracy
 from app.database.replica import from_replica
 from app.errors import NotFound
 from app.registry import activations, facts, listing, reports, service
@@ -106,7 +107,8 @@ def detail(model_id: str) -> Reply:
     """Show one model: its card, its ODMAP report and its species' other versions.
 
     Template context: ``data`` ModelDetail, ``report`` OdmapReport, ``versions`` list of OtherVersion, ``scores``
-    list of ScoreRow, ``facts`` ModelFacts, ``can_activate``, ``done`` the sentence about an activation a moment ago.
+    list of ScoreRow, ``facts`` ModelFacts, ``live`` ModelAccuracy, ``can_activate``, ``done`` the sentence about an
+    activation a moment ago.
     """
     model = service.detail(model_id)
     if face() == "json":
@@ -118,6 +120,7 @@ def detail(model_id: str) -> Reply:
             "versions": reports.other_versions(model_id),
             "scores": scores.rows(model.card),
             "facts": facts.of_card(model.card),
+            "live": accuracy.of_model(service.find(model_id)),
             "can_activate": may("admin") and not model.active,
             "done": activations.describe_active(model_id) if request.args.get("activated") == "1" else "",
         },

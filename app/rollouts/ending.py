@@ -8,8 +8,11 @@ from app.catalogue import rollouts, snapshot
 from app.database.db import db
 from app.rollouts.stopping import Counts
 from app.telemetry.metrics import counters
+from app.trail.actions import Action
+from app.trail.recorder import Origin, acting
 
 log = logging.getLogger(__name__)
+_BY_RULE = Action("rollout.stop-by-rule", "rollout")
 
 
 def in_a_row(number: int) -> str:
@@ -33,8 +36,9 @@ def stop(rollout_id: int, reason: str) -> bool:
     SQLAlchemyError, OSError
         The database does not answer, or the snapshot cannot be written.
     """
-    ended = rollouts.end(rollout_id, "stopped", reason)
-    db.session.commit()
+    with acting(Origin(_BY_RULE, "program", named=str(rollout_id))):
+        ended = rollouts.end(rollout_id, "stopped", reason)
+        db.session.commit()
     if ended:
         counters().rollouts_ended.labels("failed").inc()
         log.error("rollout %d is stopped: %s", rollout_id, reason)

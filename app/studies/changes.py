@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
+from app.catalogue import access, studies
 from app.catalogue.species import Species
-from app.catalogue.studies import Study
+from app.catalogue.study_tables import Study, StudyPerson
 from app.catalogue.versions import ModelVersion
 from app.database.db import db
 from app.errors import Conflict, NotFound, ValidationFailed
@@ -50,6 +51,7 @@ def create(request: NewStudy, key: str | None = None) -> OwnStudy:
     Conflict
         There are too many studies, or the key was used for another request.
     """
+    key = access.own_key(key)
     earlier = _created_by(key, request)
     if earlier is not None:
         return earlier
@@ -91,7 +93,13 @@ def _create(slug: str, request: NewStudy, key: str | None) -> OwnStudy:
     description = StudyDescription(
         slug=slug, title=title, description=DESCRIPTION, records="presence-background", sources=[]
     )
-    study = Study(slug=slug, title=title, description=description.model_dump(mode="json"))
+    study = Study(
+        slug=slug,
+        title=title,
+        description=description.model_dump(mode="json"),
+        owner_id=access.owner_of_new(),
+        visibility=access.visibility_of_new(),
+    )
     db.session.add(study)
     try:
         db.session.flush()
@@ -103,6 +111,7 @@ def _create(slug: str, request: NewStudy, key: str | None) -> OwnStudy:
         db.session.flush()
         storage.create_folders(slug)
         db.session.commit()
+        access.forget()
     except IntegrityError:
         db.session.rollback()
         # the same request may have arrived twice at the same time
@@ -171,7 +180,7 @@ def remove(slug: str, revision: int | None = None) -> None:
     """
     row = tables.recipe_of(slug)
     if row is None:
-        if db.session.scalar(select(Study.id).where(Study.slug == slug)) is not None:
+        if studies.find(slug) is not None:
             raise Conflict("Only studies of own data can be deleted here.")
         raise NotFound(f"There is no study “{slug[:100]}”.")
     number = n_models(row.study_id)
@@ -189,6 +198,7 @@ def remove(slug: str, revision: int | None = None) -> None:
             delete(StudyFile).where(StudyFile.study_id == study_id),
             delete(StudyRecipe).where(StudyRecipe.study_id == study_id),
             delete(Species).where(Species.study_id == study_id),
+            delete(StudyPerson).where(StudyPerson.study_id == study_id),
             delete(Study).where(Study.id == study_id),
         ):
             db.session.execute(statement.execution_options(synchronize_session=False))

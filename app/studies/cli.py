@@ -11,9 +11,15 @@ from flask.cli import AppGroup
 from app.catalogue.studies import Study
 from app.commands import OneLineCommand
 from app.database.db import db
-from app.studies import own, storage, tables
+from app.errors import AppError
+from app.studies import own, sharing, storage, tables
+from app.trail import recorder as trail
 
-group = AppGroup("studies", help="List studies of own data, and files that no study knows.")
+group = AppGroup("studies", help="List studies of own data, their owners, and files that no study knows.")
+
+
+class _StudiesCommand(OneLineCommand):
+    expected = (AppError,)
 
 
 @group.command("list", cls=OneLineCommand)
@@ -29,6 +35,15 @@ def list_studies() -> None:
         click.echo(f"{row.slug}  {files}  {storage.size_text(size)}  {row.title}")
 
 
+@group.command("owner", cls=_StudiesCommand)
+@click.argument("slug", metavar="SLUG")
+@click.argument("email", metavar="EMAIL")
+def set_owner(slug: str, email: str) -> None:
+    """Make the person EMAIL the owner of the study SLUG. The owner until then stays as an editor."""
+    study = sharing.set_owner(slug, email)
+    click.echo(f"{email} owns {study.slug}, which is {study.visibility}")
+
+
 @group.command("prune", cls=OneLineCommand)
 @click.option("--delete", "deletes", is_flag=True, help="Delete them; without it they are only listed.")
 def prune(deletes: bool) -> None:
@@ -38,6 +53,9 @@ def prune(deletes: bool) -> None:
     """
     paths = sorted(_unknown())
     total = 0
+    if deletes and paths:
+        trail.add("", "", f"{len(paths)} paths that no study knows")
+        db.session.commit()
     for path in paths:
         size = _size(path)
         total += size

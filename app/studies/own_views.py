@@ -7,8 +7,9 @@ from typing import IO
 
 from flask import Blueprint, Response, request
 
+from app.accounts import allowance
 from app.errors import AppError, MalformedBody, UnsupportedType, ValidationFailed
-from app.studies import changes, files, own, service, uploads
+from app.studies import changes, files, own, service, sharing, uploads
 from app.studies.multipart import FormField, FormFile, parts
 from app.studies.schemas import (
     Deleted,
@@ -25,7 +26,7 @@ from app.studies.upload_headers import ContentRange, Digests
 from app.studies.uploads import Arrival, OutOfOrder
 from app.web import body_limits
 from app.web.entity_tags import if_match
-from app.web.faces import API_PREFIX, Reply, faces, keep_all_private, settings
+from app.web.faces import API_PREFIX, Reply, faces, keep_all_private
 from app.web.idempotency import idempotency_key
 from app.web.input_validation import pointer, read_json
 from app.web.operations import Operation
@@ -89,17 +90,29 @@ def create() -> Reply:
 @Operation(
     "changeStudy",
     tag="studies",
-    summary="Change the title of a study of own data that has no models",
-    description="`If-Match` with the ETag of the study refuses the change where somebody else made one.",
+    summary="Change the title of a study of own data that has no models, or who may read a study",
+    description="`If-Match` with the ETag of the study refuses the change where somebody else made one. The visibility "
+    "covers the files, records, layers, trainings, jobs, models, maps and answers of the study.",
     body=StudyChange,
     answer=StudyDetail,
     problems=(400, 404, 409, 413, 415, 422),
 )
 @faces()
 def change(slug: str) -> Reply:
-    """Change the title of a study."""
-    study = changes.rename(slug, read_json(StudyChange).title, if_match())
-    return Reply(service.detail(slug), headers={"ETag": study.etag})
+    """Change the title of a study, or who may read it."""
+    wanted, revision = read_json(StudyChange), if_match()
+    if wanted.title is None and wanted.visibility is None:
+        raise ValidationFailed([("/title", "a value is needed, unless there is a visibility")])
+    if wanted.title is not None and wanted.visibility is not None:
+        raise ValidationFailed([("/visibility", "is changed by a request of its own, without a title")])
+    if wanted.title is not None:
+        changes.rename(slug, wanted.title, revision)
+    if wanted.visibility is not None:
+        if revision is not None:
+            own.load_for_change(slug, revision)
+        sharing.change_visibility(slug, wanted.visibility)
+    detail = service.detail(slug)
+    return Reply(detail, headers={"ETag": f'"{detail.own.revision}"'} if detail.own is not None else {})
 
 
 @api.delete("/studies/<slug:slug>")
@@ -196,7 +209,7 @@ def remove_file(slug: str, name: str) -> Reply:
 
 def read_file(slug: str, name: str, *, knows_complete: bool = True) -> Arrival:
     """Store the body of the present request as a file of a study, or as a part of one."""
-    limit = settings().max_upload
+    limit = allowance.most_upload_bytes()
     header = request.headers.get("Content-Range")
     content_range = ContentRange.parse(header) if header is not None else None
     chunked = "Transfer-Encoding" in request.headers
@@ -232,7 +245,7 @@ def form_stream() -> Iterator[FormField | FormFile]:
     """Return the parts of the form that the present request posts."""
     if request.mimetype != "multipart/form-data":
         raise UnsupportedType("Send the files as multipart/form-data, or each with PUT.")
-    limit = settings().max_upload + FORM_OVERHEAD
+    limit = allowance.most_upload_bytes() + FORM_OVERHEAD
     return parts(open_body(limit), request.mimetype_params.get("boundary", ""))
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 from pydantic import ValidationError
 
-from app.accounts.identity import may
+from app.accounts import allowance
+from app.catalogue import access
 from app.catalogue import studies as study_tables
 from app.errors import AppError, Conflict, NotFound, ValidationFailed
 from app.studies import changes, fetches, files, own, own_views, service, storage, tables
 from app.studies.multipart import FormField, FormFile
-from app.studies.schemas import NewStudy, Refusal, StudyChange, StudyFiles, UploadedFiles
+from app.studies.schemas import NewStudy, Refusal, StudyFiles, UploadedFiles
+from app.studies.sharing import page_context as sharing_context
 from app.studies.steps import steps_of
 from app.studies.uploads import OutOfOrder
 from app.web.entity_tags import revision_of_form
@@ -91,7 +93,7 @@ def _create_without_files(title: str) -> Response:
 
 
 def _new_context(title: str = "", error: str = "") -> dict[str, object]:
-    return {"title": title, "error": error, "limit": storage.size_text(settings().max_upload)}
+    return {"title": title, "error": error, "limit": storage.size_text(allowance.most_upload_bytes())}
 
 
 @pages.get("/studies/<slug:slug>")
@@ -108,7 +110,7 @@ def rename(slug: str) -> Response:
     form = read_form()
     typed = form.get("title", "")
     try:
-        changes.rename(slug, StudyChange(title=typed).title, revision_of_form(form))
+        changes.rename(slug, NewStudy(title=typed).title, revision_of_form(form))
     except ValidationError:
         return files_page(
             slug, 422, title=typed, title_error="Give the study a name of 1 to 200 characters, in one line."
@@ -256,13 +258,15 @@ def files_page(
     title_error: str = "",
     gbif: str = "",
     gbif_error: str = "",
+    sharing: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the page of the files of a study.
 
     Template context: ``data`` StudyFiles, ``study`` OwnStudy, ``steps`` list of StudyStep, ``refused`` list of Refusal,
     ``message``, ``done`` and ``title_error`` sentences or "", ``title`` as typed, ``gbif`` and ``gbif_error`` the same
     of the fetch from GBIF, ``fetches_from_gbif`` whether there is one, ``fetch`` the id of its job that is not finished
-    or None.
+    or None, ``people`` StudyPeople for who may change them or None, ``sharing`` the refused form of them,
+    ``visibility``, ``is_offered`` whether the reader may take the study over.
     """
     study = own.load(slug)
     row = study_tables.find(slug)
@@ -276,11 +280,12 @@ def files_page(
         "title_error": title_error,
         "gbif": gbif[:500],
         "gbif_error": gbif_error,
-        "fetches_from_gbif": bool(settings().gbif_api) and may("editor"),
+        "fetches_from_gbif": bool(settings().gbif_api) and access.edits(slug),
         "fetch": fetches.unfinished(slug),
+        **sharing_context(row, sharing or {}),
         "has_models": changes.n_models(study.id) > 0,
         "description": row.description["description"] if row is not None else "",
-        "limit": storage.size_text(settings().max_upload),
+        "limit": storage.size_text(allowance.most_upload_bytes()),
         "size_text": storage.size_text,
     }
     return render(Reply(files.of_study(study), status, context), "studies/own.html", "studies/_files.html")

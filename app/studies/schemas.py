@@ -11,6 +11,8 @@ from ml.card import Source
 from ml.card_fields import Name
 from ml.recipes.reports import FileReport
 
+Visibility = Literal["private", "shared", "public"]
+Level = Literal["read", "edit", "own"]
 #: Terms whose columns name the species of a record.
 SPECIES_TERMS = ("scientificName", "species", "taxonKey")
 #: Longest slug of a study of own data.
@@ -40,6 +42,8 @@ class StudyItem(StudyRef):
     n_species: int
     n_models: int = Field(0, description="Models that answer.")
     own: OwnPart | None = Field(None, description="Of a study of a user's own data; null for others.")
+    visibility: Visibility = Field("public", description="Who may read the study with everything derived from it.")
+    access: Level = Field("read", description="What the request may do: read; edit; own, which includes sharing.")
 
 
 class StudyDetail(StudyItem):
@@ -67,11 +71,12 @@ class NewStudy(BaseModel):
 
 
 class StudyChange(BaseModel):
-    """A change of a study."""
+    """A change of a study: of one of the two."""
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Title
+    title: Title | None = None
+    visibility: Visibility | None = Field(None, description="Only the owner and admins change it.")
 
 
 class StudyFileItem(FileReport):

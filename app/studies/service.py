@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.catalogue import species, studies, versions
+from app.catalogue import access, species, studies, versions
 from app.catalogue.refs import PredictorRange
 from app.errors import NotFound
 from app.registry import service as registry
@@ -28,6 +28,8 @@ def browse(query: PageQuery) -> StudyPage:
             n_species=counts.get(row.id, 0),
             n_models=models.get(row.id, 0),
             own=own.get(row.id),
+            visibility=row.visibility,
+            access=access.level_of(row) or "read",
         )
         for row in page
     ]
@@ -62,6 +64,8 @@ def detail(slug: str) -> StudyDetail:
         n_species=species.species_counts().get(row.id, 0),
         n_models=versions.active_counts().get(row.id, 0),
         own=own_parts().get(row.id),
+        visibility=row.visibility,
+        access=access.level_of(row) or "read",
         predictors=[PredictorRange.of(predictor) for predictor in registry.predictors_of_study(row.id)],
         sources=description.sources,
         limits=description.limits,

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.catalogue.studies import Study
+from app.catalogue import access
+from app.catalogue.study_tables import Study
 from app.database.db import Base, db
 from app.database.types import UtcDateTime, now
 from ml.recipes.recipe import LONGEST_FILE_NAME
@@ -52,9 +53,10 @@ class StudyFile(Base):
 
 
 def recipe_of(slug: str) -> StudyRecipe | None:
-    """Return the recipe of a study by the study's slug."""
+    """Return the recipe of a study by the study's slug, where the present request may read it."""
     query = select(StudyRecipe).join(Study, Study.id == StudyRecipe.study_id).where(Study.slug == slug)
-    return db.session.scalar(query.execution_options(populate_existing=True))
+    row = db.session.scalar(query.execution_options(populate_existing=True))
+    return row if row is not None and access.may(row.study, "read") else None
 
 
 def created_by(idempotency_key: str) -> StudyRecipe | None:
@@ -81,8 +83,9 @@ def with_content(sha256: str, size: int) -> list[tuple[str, StudyFile]]:
 
 
 def contents_with_twins(hashes: Iterable[str]) -> set[str]:
-    """Return those of some hashes of contents that two files or more have."""
-    query = select(StudyFile.sha256).where(StudyFile.sha256.in_(list(hashes)))
+    """Return those of some hashes of contents that two files or more have, of studies that may be read."""
+    query = select(StudyFile.sha256).join(Study, Study.id == StudyFile.study_id)
+    query = query.where(StudyFile.sha256.in_(list(hashes)), access.readable())
     return set(db.session.scalars(query.group_by(StudyFile.sha256).having(func.count() > 1)))
 
 

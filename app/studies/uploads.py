@@ -9,6 +9,7 @@ from typing import IO
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
+from app.accounts import allowance
 from app.database.db import db
 from app.errors import Conflict, MalformedBody, RangeRefused, TooLarge, ValidationFailed
 from app.studies import changes, files, names, own, storage, tables
@@ -16,7 +17,6 @@ from app.studies.own import OwnStudy
 from app.studies.parts import Part, n_arrived
 from app.studies.storage import BLOCK
 from app.studies.upload_headers import NO_DIGESTS, ContentRange, Digests
-from app.web.faces import settings
 from ml.recipes.reports import FileReport
 
 _LONGEST_TOKEN = 200
@@ -132,12 +132,14 @@ def _state(
 
 def check_size(name: str, size: int | None) -> None:
     """Refuse a file that is larger than the server accepts."""
-    limit = settings().max_upload
+    limit = allowance.most_upload_bytes()
     if size is not None and size > limit:
         large, most = storage.size_text(size), storage.size_text(limit)
         if large == most:
             large, most = f"{large} ({size:,} bytes)", f"{most} ({limit:,} bytes)"
-        raise TooLarge(f"“{name}” has {large}; this server accepts files of up to {most} (MAX_UPLOAD).")
+        raise TooLarge(
+            f"“{name}” has {large}; this server accepts files of up to {most} ({allowance.upload_limit_name()})."
+        )
 
 
 def _check_revision(study: OwnStudy, revision: int | None) -> None:
@@ -211,7 +213,7 @@ def _bytes_of(content_range: ContentRange | None, length: int | None) -> int | N
 def _copy(part: Part, stream: IO[bytes], expected: int | None, stored: int) -> bytes:
     """Copy the body to the part and return its hash."""
     digest, arrived, room = hashlib.sha256(), 0, 0
-    limit = settings().max_upload
+    limit = allowance.most_upload_bytes()
     while block := _read(stream):
         arrived += len(block)
         if expected is not None and arrived > expected:
@@ -219,7 +221,7 @@ def _copy(part: Part, stream: IO[bytes], expected: int | None, stored: int) -> b
         if part.total is None and arrived > limit:
             raise TooLarge(
                 f"The file is larger than {storage.size_text(limit)} ({limit:,} bytes), the most that this server "
-                "accepts (MAX_UPLOAD)."
+                f"accepts ({allowance.upload_limit_name()})."
             )
         if len(block) > room:
             # Other uploads arrive at the same time, so the space is measured again and again.

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, render_template, request
 from pydantic import BaseModel
 
 from app.config.settings import Settings
+from app.web.credentials import by_program
 
 API_PREFIX = "/api/v1"
 FRAGMENT = "fragment"
@@ -46,6 +47,8 @@ def face(*, for_error: bool = False) -> Face:
     """Return the face of the response to the current request."""
     path = request.path
     if path == API_PREFIX or path.startswith((API_PREFIX + "/", "/health/")) or path in ("/openapi.json", "/metrics"):
+        return "json"
+    if for_error and by_program():
         return "json"
     htmx = getattr(request, "htmx", None)
     if htmx and not htmx.boosted and not htmx.history_restore_request:

@@ -8,7 +8,20 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
-Tag = Literal["predictions", "comparisons", "species", "studies", "models", "maps", "jobs", "analytics", "health"]
+Tag = Literal[
+    "predictions",
+    "comparisons",
+    "species",
+    "studies",
+    "models",
+    "maps",
+    "observations",
+    "jobs",
+    "analytics",
+    "accounts",
+    "audit",
+    "health",
+]
 Schema = dict[str, Any]
 View = TypeVar("View", bound=Callable[..., object])
 

@@ -11,6 +11,7 @@ from flask import Flask, Response, current_app, redirect, request
 from flask_cors import CORS
 
 from app.errors import CrossSite, WrongHost
+from app.web.credentials import by_program
 from app.web.faces import API_PREFIX, settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ def init_app(app: Flask) -> None:
         CORS(
             app,
             resources={rf"{API_PREFIX}/.*": {"origins": list(origins)}, "/openapi.json": {"origins": list(origins)}},
-            expose_headers=["X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"],
+            expose_headers=[
+                "X-Request-ID",
+                *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"),
+                *("X-Quota-Limit", "X-Quota-Remaining", "X-Quota-Reset"),
+            ],
             max_age=600,
             always_send=False,
         )
@@ -142,6 +147,9 @@ def _refuse_cross_site_forms() -> None:
         return
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
+    if by_program():
+        # Pages of other sites cannot send these headers without CORS, and a cookie beside them is not used.
+        return
     has_session = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
     if has_session and site is None and origin is None:
         raise CrossSite("A request with a session cookie needs the header Origin or Sec-Fetch-Site.")

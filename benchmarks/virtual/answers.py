@@ -32,8 +32,9 @@ from tqdm import tqdm
 from benchmarks.arguments import at_least_one
 from benchmarks.virtual.checks import run_group
 from benchmarks.virtual.options import add_bias_options, add_options, biases, read_worlds
-from benchmarks.virtual.scores import BANDS
+from benchmarks.virtual.scores import BANDS, ONE_RECORD
 from benchmarks.virtual.species import KINDS
+from ml.training.held_out_summary import SD_OF_ONE_RECORD
 from ml.training.provenance import TrainingOptions
 
 Columns = list[tuple[str, str, bool | None]]
@@ -48,6 +49,7 @@ _INTERVALS: Columns = [
     ("cover unbiased", "unbiased", True),
     ("groups unb.", "unbiased_groups", True),
 ]
+_WIDTHS: Columns = [(f"{one:g}", f"cover{one:g}", True) for one in ONE_RECORD]
 _CALIBRATION: Columns = [
     ("median interc.", "intercept", None),
     ("median slope", "slope", None),
@@ -162,6 +164,11 @@ def report(table: pd.DataFrame) -> str:
         "1. Intervals: share of cells whose r, or unbiased r, lies in the interval of level 0.9",
         text_table(whole, kinds, _INTERVALS),
         text_table(by_records, ["class"], _INTERVALS),
+        "   Cells whose interval holds r, by the standard deviation that one record leaves (the models have "
+        f"{SD_OF_ONE_RECORD:g})",
+        text_table(whole, kinds, _WIDTHS),
+        text_table(whole, ["region"], _WIDTHS),
+        text_table(by_records, ["class"], _WIDTHS),
         "2. Calibration: presence on logit answer; mean of answer - r, also by the answer",
         text_table(whole, kinds, _CALIBRATION),
         text_table(by_records, ["class"], _CALIBRATION),

@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.virtual.scores import area_check, calibration_check, card_check, interval_check, threshold_check
+from benchmarks.virtual.scores import (
+    area_check,
+    calibration_check,
+    card_check,
+    interval_check,
+    threshold_check,
+    width_check,
+)
 from benchmarks.virtual.served import ServedGroup, answer_cells, train_group
 from benchmarks.virtual.species import KINDS, RECORDS, VirtualGroup, World, make_group
 from benchmarks.virtual.truth import Target, chance_of_record, other_places, target
@@ -86,6 +93,7 @@ def check_group(
                 _facts(made, s, artifact)
                 | {"study": "all", "cells": len(answered)}
                 | interval_check(answers, seen, fair)
+                | width_check(answers, seen, artifact)
                 | calibration_check(answers.suitability, seen)
                 | threshold_check(answers.suitability, made.suitability[answered, s], artifact)
                 | card_check(answers.suitability, *_records(chance, made, served, s, answered), artifact)

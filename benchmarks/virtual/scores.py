@@ -12,16 +12,20 @@ from benchmarks.virtual.truth import (
     calibration_line,
     covered,
     group_coverage,
+    logit,
     logit_error,
     rates,
 )
 from ml.serving.artifact import Artifact
 from ml.serving.bulk import BulkAnswers
+from ml.serving.interval import Z
 from ml.serving.verdict import VERDICTS
 
 Floats = NDArray[np.float64]
 BANDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Edges of the answers between which the mean difference from the truth is given."""
+ONE_RECORD = (0.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+"""Standard deviations of the logit of a single place after one record, which are tried for the intervals."""
 # A truth outside the interval by no more than this is a small miss.
 _SMALL = 0.05
 _FEWEST_CELLS = 50
@@ -57,6 +61,34 @@ def interval_check(answers: BulkAnswers, seen: Target, fair: Target) -> dict[str
         "unbiased": float(covered(fair.share, low, high).mean()),
         "unbiased_groups": group_coverage(answers.suitability, low, high, fair),
     }
+
+
+def width_check(answers: BulkAnswers, seen: Target, artifact: Artifact) -> dict[str, float]:
+    """Return the share of cells whose interval would hold the true value with other parts for few records.
+
+    Parameters
+    ----------
+    answers : BulkAnswers
+    seen : Target
+        Of the same cells.
+    artifact : Artifact
+        That gave the answers.
+
+    Returns
+    -------
+    dict of str to float
+        "cover0" and so on by the standard deviations `ONE_RECORD`; empty for a model without intervals.
+    """
+    report = artifact.card.interval
+    if report is None:
+        return {}
+    low, high, truth = (logit(one) for one in (answers.low, answers.high, seen.share))
+    middle, variance = (low + high) / 2, ((high - low) / (2 * Z)) ** 2 - report.few_records**2
+    out = {}
+    for one in ONE_RECORD:
+        margin = Z * np.sqrt(np.maximum(variance, 0) + one**2 / artifact.card.n_presences)
+        out[f"cover{one:g}"] = float((np.abs(truth - middle) <= margin).mean())
+    return out
 
 
 def calibration_check(answer: Floats, seen: Target) -> dict[str, float]:

@@ -15,10 +15,10 @@ Z = 1.6448536269514722
 
 @dataclass(frozen=True)
 class IntervalModel:
-    """Two figures, fitted to held-out records, from which the width of every interval follows.
+    """The figures from which the width of every interval follows.
 
-    The variance of a calibrated logit is ``(scale · spread)² + between_place_sd²``, and the spread of an answer is
-    ``slope · sqrt(sampling + disagreement / n_members)``.
+    The variance of a calibrated logit is ``(scale · spread)² + between_place_sd² + few_records_sd²``, and the spread of
+    an answer is ``slope · sqrt(sampling + disagreement / n_members)``.
 
     Attributes
     ----------
@@ -26,16 +26,20 @@ class IntervalModel:
         Multiplies the spread between half samples and between members.
     between_place_sd : float
         Standard deviation between places that no predictor explains, on the logit scale; ``place`` in the card.
+    few_records_sd : float
+        Standard deviation of a single place that counts of groups cannot show, on the logit scale; ``few_records`` in
+        the card.
     """
 
     scale: float = 1.0
     between_place_sd: float = 0.0
+    few_records_sd: float = 0.0
 
     def deviation(self, spread: NDArray[np.float64]) -> NDArray[np.float64]:
         """Standard deviation on the logit scale; any shape."""
         # a product, because the square of a number and of an array differ in the last bit
         scaled = self.scale * spread
-        return np.asarray(np.sqrt(scaled * scaled + self.between_place_sd**2))
+        return np.asarray(np.sqrt(scaled * scaled + (self.between_place_sd**2 + self.few_records_sd**2)))
 
     def sources(self, records: float, members: float) -> dict[str, float]:
         """Return the parts of the variance that come from records, members and places, as shares.
@@ -51,7 +55,7 @@ class IntervalModel:
             Shares that sum to 1; all 0 where there is no variance.
         """
         parts = {
-            "records": self.scale**2 * records,
+            "records": self.scale**2 * records + self.few_records_sd**2,
             "members": self.scale**2 * members,
             "places": self.between_place_sd**2,
         }

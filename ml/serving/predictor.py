@@ -61,7 +61,9 @@ class FastPredictor:
         self._n_members = sum(weight > 0 for weight in blend.weights)
         self._threshold = self.cutoff()
         report = card.interval
-        self._interval = IntervalModel() if report is None else IntervalModel(report.scale, report.place)
+        self._interval = (
+            IntervalModel() if report is None else IntervalModel(report.scale, report.place, report.few_records)
+        )
 
     @property
     def reference(self) -> list[NDArray[np.float32]]:

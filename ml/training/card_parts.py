@@ -14,8 +14,6 @@ from ml.training.preparation import PreparedStudy
 
 _MOST_REFERENCE = 2000
 _FEW = 15
-#: Presences below which intervals of single places were clearly too narrow on virtual species.
-_NARROW_BELOW = 100
 
 
 def starting_points(
@@ -196,11 +194,6 @@ def remarks(prepared: PreparedStudy, species: int, network: bool) -> list[str]:
         notes.append(
             f"Only {n} presences: scores and thresholds may change much with one more record, and sensitivity and "
             f"specificity are too good.{help_text}"
-        )
-    if n < _NARROW_BELOW and not prepared.group.absences:
-        notes.append(
-            f"With {n} presences the intervals are too narrow. On virtual species, where the true value is known, they "
-            "held it for about half of the places with 10 records, and for two thirds with 30, instead of nine in ten."
         )
     return notes
 

@@ -185,7 +185,9 @@ def _train_prepared(
         optimism=_optimism(y, scores, stacking, None if random is None else random.held_out[species]),
         members=stacking.weights,
         area=area_report,
-        interval=interval_report(summary, prepared.intervals, assessed is prepared.blocks),
+        interval=interval_report(
+            summary, prepared.intervals, assessed is prepared.blocks, None if group.absences else n_presences
+        ),
         collinear=prepared.collinear,
         notes=remarks(prepared, species, "network" in stacking.weights),
         preparation=study.preparation,

@@ -24,6 +24,8 @@ PAGES = {
     "model": "model",
     "report": "report",
     "analytics": "/analytics",
+    "observations": "/observations?bbox=1",
+    "live accuracy": "/accuracy",
     "compare": "/compare",
     "compare species": "/compare/species?env.trees=5&env.bare_rock=60&env.temperature=50&env.soil=clay",
     "compare conditions": "/compare/conditions",

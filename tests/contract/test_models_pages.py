@@ -138,8 +138,8 @@ def test_the_page_of_a_model_says_first_how_good_it_is_and_last_what_is_missing(
     assert "HX-Request" in response.vary
     titles = re.findall(r"<h2[^>]*>([^<]+)</h2>", text)
     assert titles == [
-        "How good it is", "Known limits", "What it is for", "What it must not be used for", "Other versions",
-        "The report", "What a human must still write", "Source",
+        "How good it is", "Known limits", "What it is for", "What it must not be used for", "How right it was",
+        "Other versions", "The report", "What a human must still write", "Source",
     ]  # fmt: skip
     folds = re.findall(r'<details class="fold odmap-fold" id="odmap-(\w+)"><summary><h3>', text)
     assert folds == ["overview", "data", "model", "assessment", "prediction"]

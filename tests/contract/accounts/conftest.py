@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from app.accounts import users
+from app.accounts import keys, users
 from tests.contract.conftest import LintingClient, make_settings, upgrade
 
 PASSWORD = "kestrel lamp forty oak"
@@ -57,3 +57,55 @@ def production(tmp_path: Any) -> Flask:
 @pytest.fixture
 def browser(production: Flask) -> Browser:
     return production.test_client()
+
+
+@pytest.fixture
+def make_key(production):
+    def make(email="editor@example.org", scopes=("write",), days=30):
+        with production.app_context():
+            user = users.get(email)
+            return keys.create(user, user.epoch, "a test", scopes, days)[1]
+
+    return make
+
+
+@pytest.fixture
+def program(production):
+    """A client that sends no header of browsers."""
+
+    def send(key, path="/api/v1/studies", method="GET", **more):
+        headers = {"Sec-Fetch-Site": None, "X-API-Key": key, **more.pop("headers", {})}
+        return production.test_client().open(path, method=method, headers=headers, **more)
+
+    return send
+
+
+@pytest.fixture
+def auth(production):
+    class Auth:
+        def post(self, what, body, **more):
+            headers = {"Sec-Fetch-Site": None, **more.pop("headers", {})}
+            return production.test_client().post(f"/api/v1/auth/{what}", json=body, headers=headers, **more)
+
+        def sign_in(self, email="editor@example.org", password=PASSWORD, **more):
+            return self.post("token", {"email": email, "password": password, **more})
+
+        def refresh(self, token):
+            return self.post("refresh", {"refresh_token": token})
+
+        def get(self, token, path="/api/v1/studies/x/files"):
+            headers = {"Sec-Fetch-Site": None, "Authorization": f"Bearer {token}"}
+            return production.test_client().get(path, headers=headers)
+
+        def knows(self, token):
+            """Whether a token is accepted: there is no such study."""
+            status = self.get(token).status_code
+            assert status in (404, 401)
+            return status == 404
+
+    return Auth()
+
+
+@pytest.fixture
+def pair(auth):
+    return auth.sign_in().json

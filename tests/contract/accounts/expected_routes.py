@@ -5,6 +5,12 @@ EXPECTED = """
 everybody GET /
 everybody POST /
 own GET /account
+own POST /account/keys
+own POST /account/keys/<uuid:key_id>/revoke
+own POST /account/keys/revoke
+own GET /account/data
+own GET /account/delete
+own POST /account/delete
 own POST /account/password
 everybody GET /account/password/<string(maxlength=100):token>
 everybody POST /account/password/<string(maxlength=100):token>
@@ -13,13 +19,22 @@ own POST /account/second-factor
 own POST /account/second-factor/confirm
 own POST /account/second-factor/remove
 own POST /account/sessions/end
+everybody GET /accuracy
 everybody GET /analytics
 everybody GET /analytics.csv
+admin GET /audit
+admin GET /audit.csv
+everybody GET /api/v1/accuracy
 everybody GET /api/v1/analytics
+everybody POST /api/v1/auth/refresh
+everybody POST /api/v1/auth/revoke
+everybody POST /api/v1/auth/token
+admin GET /api/v1/analytics/operations
+admin GET /api/v1/audit
 everybody POST /api/v1/comparisons/conditions
 everybody GET /api/v1/comparisons/models
 everybody POST /api/v1/comparisons/species
-everybody GET /api/v1/jobs
+viewer GET /api/v1/jobs
 everybody GET /api/v1/jobs/<slug:job_id>
 editor POST /api/v1/jobs/<slug:job_id>/cancel
 everybody GET /api/v1/jobs/<slug:job_id>/log
@@ -34,8 +49,12 @@ everybody GET /api/v1/maps/<uuid:map_id>/item
 everybody GET /api/v1/maps/<uuid:map_id>/tiles/<int:z>/<int:x>/<int:y>.png
 everybody GET /api/v1/models
 everybody GET /api/v1/models/<slug:model_id>
+everybody GET /api/v1/models/<slug:model_id>/accuracy
 admin POST /api/v1/models/<slug:model_id>/activate
 everybody GET /api/v1/models/<slug:model_id>/odmap
+editor GET /api/v1/observations
+viewer POST /api/v1/observations
+editor PATCH /api/v1/observations/<slug:observation_id>
 everybody GET /api/v1/predictions
 everybody POST /api/v1/predictions
 everybody GET /api/v1/predictions/<prediction:prediction_id>
@@ -57,10 +76,18 @@ editor PUT /api/v1/studies/<slug:slug>/files/<path:name>
 editor POST /api/v1/studies/<slug:slug>/gbif
 viewer GET /api/v1/studies/<slug:slug>/layers
 editor PATCH /api/v1/studies/<slug:slug>/layers
+editor POST /api/v1/studies/<slug:slug>/owner
+editor GET /api/v1/studies/<slug:slug>/people
+editor PUT /api/v1/studies/<slug:slug>/people
+editor DELETE /api/v1/studies/<slug:slug>/people/<slug:person_id>
 viewer GET /api/v1/studies/<slug:slug>/preflight
 viewer GET /api/v1/studies/<slug:slug>/records
 editor PATCH /api/v1/studies/<slug:slug>/records
 viewer GET /api/v1/studies/<slug:slug>/records.csv
+viewer GET /api/v1/studies/<slug:slug>/records/observations
+editor PUT /api/v1/studies/<slug:slug>/records/observations
+editor DELETE /api/v1/studies/<slug:slug>/records/observations
+editor POST /studies/<slug:slug>/records/observations
 admin POST /api/v1/studies/<slug:slug>/rollback
 viewer GET /api/v1/studies/<slug:slug>/rollout
 admin PATCH /api/v1/studies/<slug:slug>/rollout
@@ -111,9 +138,16 @@ admin POST /models/<slug:model_id>/activate
 everybody GET /models/<slug:model_id>/odmap.md
 everybody GET /models/<slug:model_id>/recipe.json
 everybody GET /openapi.json
+viewer GET /predictions
+admin GET /plans
+admin POST /plans/<slug:name>
+editor GET /observations
+viewer POST /observations
+editor POST /observations/decide
 everybody GET /predictions/<slug:prediction_id>
 everybody GET /predictions/<slug:prediction_id>/explanation
 everybody GET /predictions/<slug:prediction_id>/statement
+everybody GET /privacy
 everybody GET /species
 everybody GET /species.csv
 everybody GET /species/<slug:slug>
@@ -130,11 +164,15 @@ editor POST /studies/<slug:slug>/gbif
 viewer GET /studies/<slug:slug>/layers
 editor POST /studies/<slug:slug>/layers
 viewer GET /studies/<slug:slug>/layers/<file>/<band>.png
+editor POST /studies/<slug:slug>/owner
+editor POST /studies/<slug:slug>/people
+editor POST /studies/<slug:slug>/people/remove
 viewer GET /studies/<slug:slug>/recipe.json
 viewer GET /studies/<slug:slug>/records
 editor POST /studies/<slug:slug>/records
 editor POST /studies/<slug:slug>/reset
 admin POST /studies/<slug:slug>/rollback
+editor POST /studies/<slug:slug>/sharing
 viewer GET /studies/<slug:slug>/rollout
 admin POST /studies/<slug:slug>/rollout
 admin POST /studies/<slug:slug>/rollout/change
@@ -146,4 +184,39 @@ editor POST /studies/<slug:slug>/title
 viewer GET /studies/<slug:slug>/versions
 editor GET /studies/new
 editor POST /studies/new
+"""
+
+# Rows for which a key needs the scope to predict. The others need that of their role, and changes at least write.
+PREDICTING = """
+POST /
+POST /api/v1/comparisons/conditions
+POST /api/v1/comparisons/species
+POST /api/v1/predictions
+POST /api/v1/predictions/batch
+POST /batch
+POST /batch/answers.csv
+GET /compare/conditions
+GET /compare/conditions.csv
+GET /compare/species
+GET /compare/species.csv
+"""
+
+# Rows that no key and no token may use, although everybody may: they are about a session.
+BROWSERS = """
+GET /login
+POST /login
+GET /login/code
+POST /login/code
+GET /login/forgotten
+POST /login/forgotten
+POST /logout
+GET /account/password/<string(maxlength=100):token>
+POST /account/password/<string(maxlength=100):token>
+"""
+
+# Rows of everybody that change something, and bring credentials of their own.
+WITHOUT_SCOPE = """
+POST /api/v1/auth/refresh
+POST /api/v1/auth/revoke
+POST /api/v1/auth/token
 """

@@ -9,9 +9,10 @@ import pytest
 from flask import Response
 
 from app import create_app
+from app.accounts import keys, tokens, users
 from app.accounts.needs import NEEDS
 from tests.contract.accounts.conftest import PASSWORD, ROLES, make_production
-from tests.contract.accounts.expected_routes import EXPECTED
+from tests.contract.accounts.expected_routes import BROWSERS, EXPECTED, PREDICTING, WITHOUT_SCOPE
 from tests.contract.conftest import make_settings, upgrade
 
 ENDING = ("/logout", "/account/sessions/end")
@@ -134,13 +135,12 @@ def test_refusals_have_the_shape_of_other_errors(production):
     response = anonymous.post("/api/v1/studies", json={"title": "x"})
     assert (response.status_code, response.mimetype) == (401, "application/problem+json")
     assert set(response.json) == {"type", "title", "status", "detail", "instance"}
-    assert response.headers["WWW-Authenticate"].startswith("Session ")
+    assert response.headers["WWW-Authenticate"].startswith("Bearer ")
     assert response.headers["Cache-Control"] == "private, no-store"
     assert "Cookie" in response.vary
     refused = anonymous.get("/api/v1/studies/x/files")
     assert refused.status_code == 401
-    assert "posts email and password to /login" in refused.json["detail"]
-    assert "header Origin" in refused.json["detail"]
+    assert "an API key in X-API-Key, or a token from /api/v1/auth/token" in refused.json["detail"]
     viewer = production.test_client()
     viewer.sign_in("viewer@example.org")
     response = viewer.post("/api/v1/studies", json={"title": "x"})
@@ -159,7 +159,7 @@ def test_a_program_signs_in_as_the_documents_say(production):
     assert program.post("/api/v1/studies", json={"title": "Lizards"}, headers=origin).status_code == 201
 
 
-def test_an_editor_creates_a_study_and_its_page_has_what_a_viewer_does_not_see(production):
+def test_an_editor_creates_a_study_and_shows_it_to_viewers(production):
     editor, viewer, anonymous = (production.test_client() for _ in range(3))
     editor.sign_in("editor@example.org")
     viewer.sign_in("viewer@example.org")
@@ -168,6 +168,9 @@ def test_an_editor_creates_a_study_and_its_page_has_what_a_viewer_does_not_see(p
     path = f"/studies/{created.json['slug']}"
     assert 'action="/studies/' in editor.get(path).text
     assert "read-only" not in editor.get(path).text
+    assert viewer.get(path).status_code == 404
+    assert "Lizards" not in viewer.get("/studies").text
+    assert editor.patch(f"/api/v1{path}", json={"visibility": "public"}).status_code == 200
     seen = viewer.get(path)
     assert seen.status_code == 200
     assert 'method="post"' not in seen.text
@@ -181,3 +184,81 @@ def test_the_document_says_who_is_refused(production):
     paths = production.test_client().get("/openapi.json").json["paths"]
     assert {"401", "403"} <= set(paths["/api/v1/studies"]["post"]["responses"])
     assert not {"401", "403"} & set(paths["/api/v1/predictions"]["post"]["responses"])
+
+
+def listed(text):
+    return {tuple(line.split(" ", 1)) for line in text.strip().splitlines()}
+
+
+def scope_needed(method, rule, who):
+    """The least scope of a key with which a route answers; "browser" where none is enough."""
+    if who == "own" or (method, rule) in listed(BROWSERS):
+        return "browser"
+    if (method, rule) in listed(PREDICTING):
+        return "predict"
+    if who in ("admin", "editor"):
+        return {"admin": "admin", "editor": "write"}[who]
+    if method not in ("GET", "HEAD") and (method, rule) not in listed(WITHOUT_SCOPE):
+        return "write"
+    return {"everybody": None, "viewer": "read"}[who]
+
+
+def test_lists_of_routes_for_keys_name_routes():
+    for text in (PREDICTING, BROWSERS, WITHOUT_SCOPE):
+        assert listed(text) <= set(table())
+
+
+KINDS = [(role, kind) for role in ROLES for kind in ("read", "predict", "write", "token")]
+
+
+# admins alone make keys with the scope admin
+@pytest.mark.parametrize(("role", "kind"), [*KINDS, ("admin", "admin")])
+def test_each_route_answers_the_keys_it_should(production, role, kind):
+    with production.app_context():
+        user = users.get(f"{role}@example.org")
+        if kind == "token":
+            headers = {"Authorization": f"Bearer {tokens.begin(user.id, user.epoch).access}"}
+        else:
+            headers = {"X-API-Key": keys.create(user, user.epoch, "a test", [kind], 1)[1]}
+    within = {"read": {"read"}, "predict": {"predict"}, "write": {"read", "predict", "write"}}
+    has = within.get(kind, {"read", "predict", "write", "admin"}) | {None}
+    wrong = []
+    for (method, rule), who in table().items():
+        response = production.test_client().open(address_of(rule), method=method, headers=headers)
+        answered = scope_needed(method, rule, who) in has and is_allowed(who, role)
+        if outcome(response, rule) != ("answered" if answered else 403):
+            wrong.append((method, rule, who, response.status_code))
+        assert "Set-Cookie" not in response.headers, rule
+    assert wrong == []
+
+
+def test_in_development_scopes_do_not_matter_but_keys_do(tmp_path):
+    app = create_app(make_settings(tmp_path, environment="development", allowed_hosts=("localhost",)))
+    upgrade(app)
+    with app.app_context():
+        user = users.create("one@example.org", "viewer", PASSWORD)
+        key = keys.create(user, user.epoch, "a test", ["predict"], 1)[1]
+    client = app.test_client()
+    assert client.post("/api/v1/studies", json={"title": "x"}, headers={"X-API-Key": key}).status_code == 201
+    assert client.post("/api/v1/studies", json={"title": "y"}, headers={"X-API-Key": "x"}).status_code == 401
+
+
+def test_the_document_has_the_scope_of_each_operation(production):
+    document = production.test_client().get("/openapi.json").json
+    assert set(document["components"]["securitySchemes"]) == {"key", "token", "session"}
+    described = {
+        (method.upper(), path): operation["security"]
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert described["POST", "/api/v1/predictions"] == [{}, {"key": ["predict"]}, {"token": []}, {"session": []}]
+    assert described["GET", "/api/v1/species"] == [{}, {"key": []}, {"token": []}, {"session": []}]
+    assert described["POST", "/api/v1/models/{id}/activate"] == [{"key": ["admin"]}, {"token": []}, {"session": []}]
+    assert described["GET", "/api/v1/studies/{slug}/files"][0] == {"key": ["read"]}
+    assert described["POST", "/api/v1/auth/token"] == described["GET", "/health/live"] == []
+    for (method, rule), who in table().items():
+        path = re.sub(r"<(?:[^<>]*:)?(?:[a-z]+_)?([a-z]+)>", r"{\1}", rule)
+        if rule.startswith("/api/") and (method, rule) not in listed(WITHOUT_SCOPE):
+            scope = scope_needed(method, rule, who)
+            assert [way["key"] for way in described[method, path] if "key" in way] == [[scope] if scope else []], rule
+            assert ({} in described[method, path]) == (who == "everybody"), rule

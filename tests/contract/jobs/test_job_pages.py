@@ -10,6 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
+from app.catalogue.studies import Study
+from app.database.db import db
 from app.jobs import claims, presence, service
 from app.jobs.folder import JobLog
 from app.jobs.presence import WorkerLock
@@ -103,7 +105,8 @@ def test_nobody_cancels_a_job_in_production_without_signing_in(tmp_path: Path) -
     app = create_app(make_settings(tmp_path, environment="production", allowed_hosts=("localhost",)))
     upgrade(app)
     with app.app_context():
-        job = add().id
+        db.session.add(Study(slug="hills", title="Hills", description={}))
+        job = add("hills").id
     web = app.test_client()
     assert web.post(f"/api/v1/jobs/{job}/cancel").status_code == 401
     assert web.post(f"/jobs/{job}/cancel").location.startswith("/login")

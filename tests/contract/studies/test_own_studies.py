@@ -30,6 +30,9 @@ def test_a_study_is_listed_and_described(visitor, study):
         "n_species": 0,
         "n_models": 0,
         "own": {"revision": 1, "files": 0, "bytes": 0},
+        # nobody owns anything outside production
+        "visibility": "public",
+        "access": "own",
         "predictors": [],
         "sources": [],
         "limits": [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -33,6 +34,11 @@ FORMER = {
 
 def test_a_row_is_the_same_after_json():
     assert QueuedRow.from_json(ROW.to_json()) == ROW
+
+
+def test_the_person_who_asked_is_kept():
+    asked = replace(ROW, user_id="0198c3a4-0000-7000-8000-000000000009")
+    assert QueuedRow.from_json(asked.to_json()) == asked
 
 
 def test_the_json_has_the_columns_of_the_table_by_name():

@@ -201,6 +201,10 @@ def test_the_width_names_its_largest_source():
     )
     assert "on 300 groups of held-out records of this study 93% did" in width_of(one)
     assert "the records are a limited sample" in width_of(one)
+    assert "For a single place they can be too narrow." in width_of(one)
+    one.uncertainty.few_records = 0.8
+    assert "This one is wider" in width_of(one)
+    assert "too narrow" not in width_of(one)
 
 
 def test_curl_survives_any_name():

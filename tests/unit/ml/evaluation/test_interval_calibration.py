@@ -127,10 +127,10 @@ def test_without_any_spread_the_count_is_binomial():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.floats(0, 5), st.floats(0, 6), st.floats(1, 6))
-def test_the_deviation_is_that_of_independent_parts(spread, place, scale):
-    found = IntervalModel(scale, place).deviation(np.array([spread]))
-    assert found[0] == pytest.approx(np.hypot(scale * spread, place), abs=1e-12)
+@given(st.floats(0, 5), st.floats(0, 6), st.floats(1, 6), st.floats(0, 6))
+def test_the_deviation_is_that_of_independent_parts(spread, place, scale, few_records):
+    found = IntervalModel(scale, place, few_records).deviation(np.array([spread]))
+    assert found[0] == pytest.approx(np.linalg.norm([scale * spread, place, few_records]), abs=1e-12)
     assert found[0] >= spread - 1e-12
 
 

@@ -26,8 +26,10 @@ def _unlimited(artifact):
     return _with(artifact, predictors=[p.model_copy(update=free) for p in artifact.card.predictors])
 
 
-def _checked(scale, place):
-    return IntervalReport(level=0.9, scale=scale, place=place, coverage=0.9, groups=10, note="")
+def _checked(scale, place, few_records=0.0):
+    return IntervalReport(
+        level=0.9, scale=scale, place=place, few_records=few_records, coverage=0.9, groups=10, note=""
+    )
 
 
 cover = st.floats(0, 100)
@@ -75,14 +77,14 @@ def test_an_interval_widens_with_both_of_its_figures(request, kind, row, scale, 
 
 
 @settings(max_examples=60, deadline=None)
-@given(row=anywhere, scale=st.floats(1, 6), place=st.floats(0, 6))
-def test_the_interval_is_the_deviation_of_the_interval_model_on_the_calibrated_logit(records, row, scale, place):
-    model = _with(records, interval=_checked(scale, place))
+@given(row=anywhere, scale=st.floats(1, 6), place=st.floats(0, 6), few=st.floats(0, 3))
+def test_the_interval_is_the_deviation_of_the_interval_model_on_the_calibrated_logit(records, row, scale, place, few):
+    model = _with(records, interval=_checked(scale, place, few))
     blend = model.blend
     encoded = model.encoder.encode_row(row)
     told = explain(blend, encoded)
     spread = blend.slope * np.sqrt(told.sampling + told.disagreement / 3)
-    deviation = IntervalModel(scale, place).deviation(spread)
+    deviation = IntervalModel(scale, place, few).deviation(spread)
     answer = model.answer(list(row))
     middle = blend.intercept + blend.slope * told.score
     expected = logistic(middle + Z * deviation * np.array([-1, 1]))
@@ -90,6 +92,8 @@ def test_the_interval_is_the_deviation_of_the_interval_model_on_the_calibrated_l
     assert answer.sources["places"] == pytest.approx((place / deviation) ** 2, abs=1e-9)
     members = (blend.slope * scale) ** 2 * told.disagreement / 3
     assert answer.sources["members"] == pytest.approx(members / deviation**2, abs=1e-9)
+    by_records = (blend.slope * scale) ** 2 * told.sampling + few**2
+    assert answer.sources["records"] == pytest.approx(by_records / deviation**2, abs=1e-9)
 
 
 def test_a_card_without_checked_intervals_has_the_spread_as_it_is(records):

@@ -89,8 +89,10 @@ def test_intervals_of_a_study_are_fitted_to_all_its_species(prepared):
 
 def test_the_card_of_a_species_in_a_study_reports_the_studys_interval(prepared):
     summaries, study = _summaries(prepared), prepared.intervals
-    reports = [interval_report(one, study, True) for one in summaries]
+    reports = [interval_report(one, study, True, 40) for one in summaries]
     assert {(r.scale, r.place) for r in reports} == {(study.model.scale, study.model.between_place_sd)}
+    # 6 logits after one record, the square root of 40 times less after 40
+    assert [r.few_records for r in reports] == pytest.approx([0.948683] * len(reports))
     assert all(r.level == INTERVAL_LEVEL and r.pooled_coverage == study.coverage for r in reports)
     assert all("all species" in r.note for r in reports)
     # The study's coverage is the mean over its species.
@@ -102,14 +104,14 @@ def test_the_card_of_a_species_in_a_study_reports_the_studys_interval(prepared):
 def test_a_species_with_folds_of_its_own_is_compared_with_the_studys_model(prepared):
     one, study = _summaries(prepared)[0], prepared.intervals
     wide = replace(study, model=IntervalModel(5.0, 5.0))
-    other = interval_report(one, wide, False)
+    other = interval_report(one, wide, False, 40)
     assert (other.scale, other.place) == (5, 5)
     assert other.coverage == pytest.approx(bin_coverage(one.bins, wide.model).mean())
 
 
 def test_the_card_of_a_species_alone_reports_its_own_interval(prepared):
     one = _summaries(prepared)[0]
-    report = interval_report(one, None, False)
+    report = interval_report(one, None, False, 40)
     model = fit_interval(one.bins)
     assert (report.scale, report.place) == (model.scale, model.between_place_sd)
     assert report.coverage == pytest.approx(cross_fitted_coverage(one.bins, fit_without_each_fold(one.bins)).mean())
@@ -125,7 +127,7 @@ def test_a_study_of_one_species_has_no_pooled_intervals():
     judged, _ = folds_for(ready, 0, 3, QUICK)
     stacking = equal_weights(list(judged.held_out[0].scores))
     found = summarise_held_out(judged.held_out[0], judged.fold, stacking, False)
-    report = interval_report(found, ready.intervals, False)
+    report = interval_report(found, ready.intervals, False, None)
     assert report.pooled_coverage is None
     assert 0.6 < report.coverage <= 1
 

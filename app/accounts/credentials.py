@@ -1,0 +1,90 @@
+"""The key or the token of a request, checked."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from flask import g, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import TooManyRequests
+
+from app.accounts import keys, tokens
+from app.accounts.visitors import Visitor
+from app.components import component
+from app.database.db import db
+from app.errors import CredentialRefused, Unavailable
+from app.limits.counts import LocalCounts
+from app.limits.limiter import Usage, client_of
+from app.throttled_log import ThrottledLog
+from app.web.credentials import sent_key, sent_token
+
+log = logging.getLogger(__name__)
+_failure = ThrottledLog(log)
+_BOTH = "Send either a key or a token, not both."
+_KEY = "This key is unknown, was revoked or has expired, or its account is disabled."
+_TOKEN = "This access token is not valid, was revoked or has expired. Refresh it, or sign in again."  # noqa: S105
+#: Credentials of a client that were not accepted, in a minute and in one process. More are not looked up.
+MOST: Final = 60
+_WINDOW_S = 60
+
+
+class Refusals:
+    """Counts what was not accepted, so that a flood of invalid keys does not reach the database."""
+
+    def __init__(self) -> None:
+        self._counts = LocalCounts()
+
+    def check(self, client: str) -> None:
+        """Refuse a client with too many.
+
+        Raises
+        ------
+        TooManyRequests
+        """
+        window = self._counts.find(client)
+        if window.count >= MOST:
+            g.rate_limit = Usage(MOST, 0, window.ends)
+            raise TooManyRequests
+
+    def add(self, client: str) -> None:
+        """Count one."""
+        self._counts.hit(client, _WINDOW_S)
+
+
+def find() -> Visitor:
+    """Return the person whose key or token the present request has.
+
+    Raises
+    ------
+    CredentialRefused
+        It is not accepted.
+    Unavailable
+        The database does not answer.
+    TooManyRequests
+        The client has sent too many that were not accepted.
+    """
+    refusals, client = component(Refusals), client_of(request.remote_addr or "")
+    refusals.check(client)
+    try:
+        return _find(sent_key(), sent_token())
+    except CredentialRefused:
+        refusals.add(client)
+        raise
+    except SQLAlchemyError as error:
+        _failure.warning("the database does not answer, no key is accepted: %s", type(error).__name__)
+        raise Unavailable(
+            "Keys and tokens cannot be checked right now. Without them, everything that needs no account works."
+        ) from None
+    finally:
+        # The connection goes back before the view begins, which may read from the replica.
+        db.session.rollback()
+
+
+def _find(key: str | None, token: str | None) -> Visitor:
+    if key is not None and token is not None:
+        raise CredentialRefused(_BOTH)
+    found = keys.owner_of(key) if key is not None else tokens.owner_of(token or "")
+    if found is None:
+        raise CredentialRefused(_KEY if key is not None else _TOKEN)
+    return found

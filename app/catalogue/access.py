@@ -1,0 +1,165 @@
+"""Who may read and change a study with everything that is derived from it: the one place that decides it.
+
+Files, records, layers, trainings, jobs, models, maps and answers have the visibility of their study. In development and
+in tests, and for commands and jobs, everything is open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+
+from flask import current_app, g, has_request_context
+from sqlalchemy import ColumnElement, and_, or_, select, true
+
+from app.accounts import identity
+from app.accounts.identity import Visitor, load, visitor
+from app.catalogue.study_tables import Study, StudyPerson
+from app.database.connections import reading_replica
+from app.database.db import db
+
+#: What a person may do, from the least to the most: read; change; decide who may read, and delete.
+Level = Literal["read", "edit", "own"]
+_LEVELS: tuple[Level, ...] = get_args(Level)
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the present request may do.
+
+    Attributes
+    ----------
+    everything : bool
+        Whether it may do everything with every study.
+    person : str or None
+        Id of the person.
+    levels : mapping of str to str
+        Levels by the slugs of the studies of which the person is the owner, or that are shared with the person.
+    """
+
+    everything: bool = False
+    person: str | None = None
+    levels: Mapping[str, Level] = field(default_factory=dict)
+
+
+_EVERYTHING: Final = Access(everything=True)
+_NOBODY: Final = Access()
+
+
+def current() -> Access:
+    """Return what the present request may do, looked up once. The response depends on the person from now on."""
+    if not _is_limited():
+        return _EVERYTHING
+    person = visitor()
+    if person is None:
+        return _NOBODY
+    if person.role == "admin":
+        return _EVERYTHING
+    found: Access | None = g.get("study_access")
+    if found is None:
+        found = g.study_access = Access(person=person.id, levels=_levels_of(person))
+    return found
+
+
+def forget() -> None:
+    """Look up again what the present request may do, after a change."""
+    g.pop("study_access", None)
+
+
+def person_id() -> str | None:
+    """Return the id of the person who sends the present request, or None. The response does not depend on it."""
+    person = load() if has_request_context() else None
+    return person.id if person is not None else None
+
+
+def owner_of_new() -> str | None:
+    """Return the id of the owner of what the present request creates: nobody's in development and by a command."""
+    return person_id() if _is_limited() else None
+
+
+def own_key(key: str | None) -> str | None:
+    """Return an idempotency key as it is stored: the same key of two people is not the same."""
+    owner = owner_of_new()
+    if key is None or owner is None:
+        return key
+    return hashlib.sha256(f"{owner}:{key}".encode()).hexdigest()
+
+
+def visibility_of_new() -> Literal["private", "public"]:
+    """Return the visibility of a study that the present request creates."""
+    return "private" if owner_of_new() is not None else "public"
+
+
+def may(study: Study, level: Level) -> bool:
+    """Return whether the present request may do something with a study and what is derived from it."""
+    if level == "read" and study.visibility == "public":
+        return True
+    granted = level_of(study)
+    return granted is not None and _LEVELS.index(granted) >= _LEVELS.index(level)
+
+
+def level_of(study: Study) -> Level | None:
+    """Return the most that the present request may do with a study, or None."""
+    access = current()
+    if access.everything:
+        return "own"
+    return access.levels.get(study.slug) or ("read" if study.visibility == "public" else None)
+
+
+def readable() -> ColumnElement[bool]:
+    """Return the condition on `Study` that selects the studies that the present request may read."""
+    access = current()
+    if access.everything:
+        return true()
+    public = Study.visibility == "public"
+    return or_(public, Study.slug.in_(list(access.levels))) if access.levels else public
+
+
+def moderated() -> ColumnElement[bool]:
+    """Return the condition on `Study` that selects those whose observations an editor may read and decide.
+
+    These are the studies that the person may change, and studies without an owner.
+    """
+    access = current()
+    if access.everything:
+        return true()
+    changed = [slug for slug, level in access.levels.items() if level in ("edit", "own")]
+    return or_(Study.owner_id.is_(None), Study.slug.in_(changed))
+
+
+def edits(slug: str) -> bool:
+    """Return whether the present request may change a study, without a look at the study."""
+    granted = current()
+    return identity.may("editor") and (granted.everything or granted.levels.get(slug) in ("edit", "own"))
+
+
+def hides_some() -> bool:
+    """Return whether a list of the present request may lack studies."""
+    return not current().everything
+
+
+def _is_limited() -> bool:
+    return has_request_context() and bool(current_app.config["SETTINGS"].needs_accounts)
+
+
+def _levels_of(person: Visitor) -> dict[str, Level]:
+    shared = and_(StudyPerson.study_id == Study.id, StudyPerson.email_key == person.email.lower())
+    query = (
+        select(Study.slug, Study.owner_id, Study.visibility, StudyPerson.role)
+        .outerjoin(StudyPerson, shared)
+        .where(or_(Study.owner_id == person.id, StudyPerson.role.is_not(None)))
+    )
+    # a replica may not know yet that somebody was removed
+    with reading_replica(False):
+        rows = db.session.execute(query).all()
+    levels: dict[str, Level] = {}
+    for slug, owner, visibility, role in rows:
+        if owner == person.id:
+            levels[slug] = "own"
+        elif role == "owner" or (role == "editor" and visibility != "private"):
+            levels[slug] = "edit"
+        elif visibility != "private":
+            levels[slug] = "read"
+    return levels

@@ -1,0 +1,275 @@
+"""Observations reported, listed and decided."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError
+
+from app.accounts.identity import visitor
+from app.catalogue import snapshot
+from app.confirmations import search, tables
+from app.confirmations.areas import FARTHEST_KM, Area, Circle, read_box, read_point, read_polygon
+from app.confirmations.search import Filters
+from app.confirmations.tables import Observation, band_of
+from app.database.db import db
+from app.errors import Conflict, FieldErrors, NotFound, ValidationFailed
+from app.observations.schemas import (
+    Decision,
+    Effort,
+    NewObservation,
+    ObservationItem,
+    ObservationPage,
+    ObservationsQuery,
+    Predicted,
+    State,
+)
+from app.predictions import service as predictions
+from app.predictions import stored
+from app.predictions.place_schemas import Location
+from app.predictions.query_schemas import PredictionQuery
+from app.predictions.schemas import PredictionAnswer
+from app.predictions.tables import new_id
+from app.trail import recorder as trail
+from app.web.input_validation import NUMBER, validate
+from app.web.paging import read_cursor
+
+#: Observations of one person that wait for an editor.
+MOST_PENDING = 500
+_ONE_AREA = "give one of bbox, near and polygon"
+
+
+def report(new: NewObservation) -> ObservationItem:
+    """Store an observation, with the prediction that the model gave.
+
+    Parameters
+    ----------
+    new : NewObservation
+
+    Raises
+    ------
+    ValidationFailed
+        The prediction does not exist or is for a scenario; the species is unknown, or has no conditions at the place.
+    Conflict
+        The same person has reported the same before, or has too many observations that wait; no model answers.
+    """
+    answer = _answer_of(new)
+    species = snapshot.current().by_slug.get(answer.species.slug)
+    if species is None:
+        raise Conflict("The species of this answer does not exist any more.")
+    person = visitor()
+    if person is not None and tables.n_pending_of(person.id) >= MOST_PENDING:
+        raise Conflict(f"{MOST_PENDING} of your observations wait for an editor. Report more when they are decided.")
+    place = answer.location
+    row = Observation(
+        id=new_id(),
+        same_key=_same_key(person.id if person is not None else "", answer, new),
+        species_id=species.id,
+        model_id=answer.model.id,
+        prediction_id=answer.id or None,
+        present=new.outcome == "present",
+        observed_on=new.date,
+        latitude=place.latitude if place is not None else None,
+        longitude=place.longitude if place is not None else None,
+        band=band_of(place.latitude) if place is not None else None,
+        environment=answer.environment,
+        suitability=answer.suitability,
+        low=answer.interval[0],
+        high=answer.interval[1],
+        inside=answer.novelty.in_area_of_applicability,
+        minutes=new.effort.minutes,
+        people=new.effort.people,
+        photo=new.photo,
+        note=new.note,
+        observer_id=person.id if person is not None else None,
+    )
+    db.session.add(row)
+    try:
+        db.session.commit()
+    except IntegrityError as error:
+        db.session.rollback()
+        if "same_key" not in str(error.orig):
+            raise Conflict("The species or the model of this answer was removed in the meantime.") from None
+        raise Conflict("You have reported this species at this place and on this day already.") from None
+    return item_of(row)
+
+
+def _answer_of(new: NewObservation) -> PredictionAnswer:
+    """Return the answer that an observation is about: a stored one, or that of the active model at the place."""
+    if new.prediction is not None:
+        if new.species is not None or new.location is not None:
+            raise ValidationFailed([("/prediction", "give a prediction, or a species and a location, not both")])
+        found = stored.find_or_none(new.prediction)
+        if found is None:
+            raise ValidationFailed([("/prediction", "there is no such prediction")])
+        if found.answer.scenario is not None:
+            text = "is for a scenario; only an answer for the conditions of the training can be confirmed"
+            raise ValidationFailed([("/prediction", text)])
+        return found.answer
+    missing: list[tuple[str, str]] = []
+    if new.species is None:
+        missing.append(("/species", "a value is needed, or a prediction"))
+    if new.location is None:
+        missing.append(("/location", "a value is needed, or a prediction"))
+    if missing:
+        raise ValidationFailed(missing)
+    query = validate(PredictionQuery, {"species": new.species, "location": new.location})
+    return predictions.preview(query).answer
+
+
+def _same_key(person: str, answer: PredictionAnswer, new: NewObservation) -> str:
+    """Return a hash of what one person reports once. A place counts with five decimals, about a metre."""
+    place = answer.location
+    where = f"{place.latitude:.5f},{place.longitude:.5f}" if place is not None else f"prediction {answer.id}"
+    parts = (person, answer.species.slug, where, new.date.isoformat())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def item_of(row: Observation) -> ObservationItem:
+    """Return an observation as the API shows it."""
+    species = row.species
+    has_place = row.latitude is not None and row.longitude is not None
+    return ObservationItem.model_validate(
+        {
+            "id": row.id,
+            "species": {"slug": species.slug, "scientific_name": species.scientific_name},
+            "study": {"slug": species.study.slug, "title": species.study.title},
+            "outcome": "present" if row.present else "absent",
+            "date": row.observed_on,
+            "location": Location(latitude=row.latitude, longitude=row.longitude) if has_place else None,  # type: ignore[arg-type]
+            "effort": Effort(minutes=row.minutes, people=row.people),
+            "photo": row.photo,
+            "note": row.note,
+            "prediction": row.prediction_id,
+            "environment": row.environment,
+            "predicted": Predicted.model_validate(
+                {
+                    "suitability": row.suitability,
+                    "interval": (row.low, row.high),
+                    "in_area_of_applicability": row.inside,
+                    "model": {"id": row.model_id, "version": row.model.version},
+                }
+            ),
+            "state": row.state,
+            "reason": row.reason,
+            "created_at": row.created_at,
+            "moderated_at": row.moderated_at,
+        }
+    )
+
+
+def browse(query: ObservationsQuery) -> ObservationPage:
+    """Return a page of observations, latest first.
+
+    Raises
+    ------
+    ValidationFailed
+        An area cannot be read, or the cursor is not one of this list.
+    """
+    (after,) = read_cursor(query.cursor, str) or (None,)
+    filters = Filters(study=query.study, species=query.species, state=query.state, area=area_of(query))
+    found = search.search(filters, after, query.limit)
+    return ObservationPage(items=[item_of(row) for row in found.rows], next=found.next)
+
+
+def area_of(query: ObservationsQuery) -> Area | None:
+    """Return the area that a list is restricted to.
+
+    Raises
+    ------
+    ValidationFailed
+        The pointer names the parameter.
+    """
+    given = [name for name in ("bbox", "near", "polygon") if getattr(query, name) is not None]
+    if len(given) > 1:
+        raise ValidationFailed([(f"/{given[1]}", _ONE_AREA)])
+    if query.radius_km is not None and query.near is None:
+        raise ValidationFailed([("/near", "a value is needed with radius_km")])
+    if not given:
+        return None
+    try:
+        if query.bbox is not None:
+            return read_box(query.bbox)
+        if query.polygon is not None:
+            return read_polygon(query.polygon)
+        latitude, longitude = read_point(query.near or "")
+    except ValueError as error:
+        raise ValidationFailed([(f"/{given[0]}", str(error))]) from None
+    return Circle(latitude, longitude, _radius(query.radius_km))
+
+
+def _radius(text: str | None) -> float:
+    if text is None:
+        raise ValidationFailed([("/radius_km", "a value is needed with near")])
+    if not NUMBER.fullmatch(text) or not 0.0 < float(text) <= FARTHEST_KM:
+        raise ValidationFailed([("/radius_km", f"must be a number above 0 and at most {FARTHEST_KM:,.0f}")])
+    return float(text)
+
+
+def decide(observation_id: str, decision: Decision) -> ObservationItem:
+    """Accept or refuse an observation, or let it wait again.
+
+    Raises
+    ------
+    NotFound
+        There is no such observation.
+    ValidationFailed
+        A refusal has no reason.
+    Conflict
+        Its state is another one than the decision was made on.
+    """
+    reason = _reason(decision.state, decision.reason)
+    if tables.find(observation_id) is None:
+        raise NotFound("There is no such observation.")
+    changed = tables.decide([observation_id], decision.was, decision.state, reason, _moderator())
+    row = tables.find(observation_id)
+    if row is None:
+        raise NotFound("There is no such observation.")
+    if not changed:
+        raise Conflict(f"Somebody else has decided it in the meantime: it is {row.state}.")
+    return item_of(row)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """How many observations a decision changed, and how many it was made on."""
+
+    changed: int
+    chosen: int
+
+
+def decide_several(ids: Sequence[str], was: State, state: State, reason: str) -> Decided:
+    """Decide several observations at once; those with another state by now stay as they are.
+
+    Raises
+    ------
+    ValidationFailed
+        None was chosen, or a refusal has no reason.
+    """
+    errors: list[tuple[str, str]] = []
+    if not ids:
+        errors.append(("/ids", "choose at least one observation"))
+    try:
+        reason = _reason(state, reason)
+    except ValidationFailed as error:
+        errors += error.errors
+    if errors:
+        raise ValidationFailed(errors)
+    chosen = list(dict.fromkeys(ids))
+    trail.about("observation", chosen[0] if len(chosen) == 1 else f"{len(chosen)} observations", state)
+    return Decided(tables.decide(chosen, was, state, reason, _moderator()), len(chosen))
+
+
+def _reason(state: State, reason: str) -> str:
+    text = reason.strip()
+    if state == "refused" and not text:
+        needed: FieldErrors = [("/reason", "a refusal needs a reason")]
+        raise ValidationFailed(needed)
+    return text if state == "refused" else ""
+
+
+def _moderator() -> str | None:
+    person = visitor()
+    return person.id if person is not None else None

@@ -1,0 +1,1 @@
+"""Plans: how much people with an account may ask."""

@@ -1,0 +1,164 @@
+"""The plans: read by each process every few seconds, changed by admins."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from limits import RateLimitItem, parse_many
+from sqlalchemy import Row, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.components import component
+from app.database.db import db
+from app.database.types import now
+from app.errors import Conflict, NotFound, ValidationFailed
+from app.plans.tables import OF_PEOPLE, PLANS, Plan
+from app.throttled_log import ThrottledLog
+
+log = logging.getLogger(__name__)
+_failure = ThrottledLog(log)
+_FRESH_S = 5.0
+_LONGEST_RATE = 100
+_MOST = 10**15
+_MOST_JOBS = 1_000
+#: The limits that can be changed beside the rate, with the least and the largest value.
+NUMBERS = {"requests_a_month": (1, _MOST), "upload_bytes": (1024, _MOST), "jobs_at_once": (0, _MOST_JOBS)}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of a plan; None where the plan does not limit that."""
+
+    name: str
+    rate: str | None = None
+    requests_a_month: int | None = None
+    upload_bytes: int | None = None
+    jobs_at_once: int | None = None
+    revision: int = 0
+    changed_at: datetime | None = None
+    items: Sequence[RateLimitItem] | None = None
+
+
+class Plans:
+    """The plans as this process knows them.
+
+    A change is known everywhere after some seconds. While the database does not answer, the plans stay as they were.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, Limits] = {}
+        self._until = 0.0
+
+    def get(self, name: str) -> Limits:
+        """Return the limits of a plan; none where it is unknown."""
+        if time.monotonic() >= self._until:
+            self._read()
+        return self._known.get(name) or Limits(name)
+
+    def forget(self) -> None:
+        """Read the plans again at the next request."""
+        self._until = 0.0
+
+    def _read(self) -> None:
+        with self._lock:
+            # Other threads wait here, so that none uses plans that are too old.
+            if time.monotonic() < self._until:
+                return
+            try:
+                # not the session: the view that asks may have begun a transaction
+                with db.engine.connect() as connection:
+                    rows = connection.execute(select(*Plan.__table__.columns)).all()
+                self._known = {row.name: _limits(row) for row in rows}
+            except SQLAlchemyError as error:
+                _failure.warning("plans cannot be read, the earlier ones hold: %s", type(error).__name__)
+            self._until = time.monotonic() + _FRESH_S
+
+
+def browse() -> list[Limits]:
+    """Return all plans, from the one with the lowest limits."""
+    rows = db.session.scalars(select(Plan).execution_options(populate_existing=True))
+    return [_limits(row) for row in sorted(rows, key=lambda row: PLANS.index(row.name))]
+
+
+def find(name: str) -> Limits:
+    """Return a plan.
+
+    Raises
+    ------
+    NotFound
+    """
+    row = db.session.get(Plan, name, populate_existing=True)
+    if row is None:
+        raise NotFound(f"there is no plan {name[:20]}; expected one of {', '.join(PLANS)}")
+    return _limits(row)
+
+
+def change(name: str, revision: int, rate: str | None, numbers: dict[str, int | None]) -> Limits:
+    """Change the limits of a plan.
+
+    Parameters
+    ----------
+    name : str
+    revision : int
+        Of the plan that the change was decided on.
+    rate : str or None
+        None for RATE_LIMIT.
+    numbers : dict
+        Limits by the names of `NUMBERS`; None where the plan does not limit that.
+
+    Raises
+    ------
+    NotFound
+    ValidationFailed
+        A limit is refused.
+    Conflict
+        Somebody else has changed the plan, or it is the plan of nobody in particular.
+    """
+    find(name)
+    if name not in OF_PEOPLE:
+        raise Conflict("The plan anonymous is the setting RATE_LIMIT, and has no other limits.")
+    problems = [("/rate", text)] if rate is not None and (text := _problem_of_rate(rate)) else []
+    for field, value in numbers.items():
+        least, most = NUMBERS[field]
+        if value is not None and not least <= value <= most:
+            problems.append((f"/{field}", f"must be a whole number from {least:,} to {most:,}, or empty"))
+    if problems:
+        raise ValidationFailed(problems, f"{problems[0][0][1:]}: {problems[0][1]}")
+    statement = update(Plan).where(Plan.name == name, Plan.revision == revision)
+    values = {"rate": rate, "revision": revision + 1, "changed_at": now(), **numbers}
+    result = db.session.execute(statement.values(values).execution_options(synchronize_session=False))
+    db.session.commit()
+    if not result.rowcount:  # type: ignore[attr-defined]  # of an UPDATE
+        raise Conflict("Somebody else has changed the plan in the meantime. These are its limits now.")
+    component(Plans).forget()
+    log.info("plan %s changed: rate %s, %s", name, rate, numbers)
+    return find(name)
+
+
+def _problem_of_rate(rate: str) -> str:
+    try:
+        items = parse_many(rate) if len(rate) <= _LONGEST_RATE else []
+    except ValueError:
+        items = []
+    is_usable = items and all(item.amount >= 1 and item.multiples >= 1 for item in items)
+    return "" if is_usable else "must be a rate such as 20/second or 600/minute, or empty"
+
+
+def _limits(row: Plan | Row[Any]) -> Limits:
+    return Limits(
+        row.name,
+        row.rate,
+        row.requests_a_month,
+        row.upload_bytes,
+        row.jobs_at_once,
+        row.revision,
+        row.changed_at,
+        sorted(parse_many(row.rate)) if row.rate is not None else None,
+    )

@@ -1,0 +1,76 @@
+"""The page on which admins change the limits of plans."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from app.errors import Conflict, ValidationFailed
+from app.plans import service
+from app.plans.service import NUMBERS
+from app.web.faces import Reply, keep_all_private, render, settings
+from app.web.form_values import Form, FormErrors
+from app.web.input_validation import pointer_parts, read_form
+
+pages = Blueprint("plans", __name__)
+_PAGE = "plans/page.html"
+
+keep_all_private(pages)
+
+
+@pages.get("/plans")
+def browse() -> Response:
+    """Show all plans, each with its form."""
+    return _page()
+
+
+@pages.post("/plans/<slug:name>")
+def change(name: str) -> Response:
+    """Change the limits of a plan."""
+    fields = {field: text.strip()[:200] for field, text in read_form().items()}
+    errors = FormErrors()
+    form = Form(fields, errors)
+    revision = form.whole_number("revision")
+    numbers = {field: _number(fields.get(field, ""), field, errors) for field in NUMBERS}
+    if len(errors):
+        return _page(422, name, fields, dict(errors.items()))
+    try:
+        service.change(name, revision if revision is not None else -1, fields.get("rate") or None, numbers)
+    except ValidationFailed as error:
+        told = {pointer_parts(pointer)[0]: text for pointer, text in error.errors}
+        return _page(error.status, name, fields, told)
+    except Conflict as error:
+        return _page(error.status, name, error=error.detail)
+    return Response(status=303, headers={"Location": f"/plans#{name}"})
+
+
+def _number(text: str, field: str, errors: FormErrors) -> int | None:
+    """Return a number that may have more digits than those of other forms; None where the field is empty."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        errors.add(field, "must be a whole number, or empty")
+        return None
+    return int(text)
+
+
+def _page(
+    status: int = 200,
+    name: str = "",
+    typed: dict[str, str] | None = None,
+    errors: dict[str, str] | None = None,
+    error: str = "",
+) -> Response:
+    """Return the page of plans.
+
+    Template context: ``plans`` list of Limits, ``name`` of the plan whose form was sent or "", ``typed`` its fields or
+    None, ``errors`` its messages by field, ``error`` a sentence or "", ``rate_limit`` the setting.
+    """
+    context = {
+        "plans": service.browse(),
+        "name": name,
+        "typed": typed,
+        "errors": errors or {},
+        "error": error,
+        "rate_limit": settings().rate_limit,
+    }
+    return render(Reply(None, status, context), _PAGE, _PAGE)

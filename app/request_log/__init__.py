@@ -1,0 +1,1 @@
+"""The log of the API: counts of requests and answers by hour, which several workers add up in the database."""

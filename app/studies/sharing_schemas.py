@@ -1,0 +1,38 @@
+"""Schemas of the owner of a study and of the people that it is shared with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Role = Literal["reader", "editor", "owner"]
+_ROLE = Field(
+    description="`reader`: reads everything of the study. `editor`: changes it too, where the role of the account is "
+    "`editor`. `owner`: an editor who may take the study over."
+)
+
+
+class NamedPerson(BaseModel):
+    """A person that a study is shared with."""
+
+    id: str
+    email: str = Field(description="As it was written. Nothing tells whether it has an account.")
+    role: Annotated[Role, _ROLE]
+
+
+class StudyPeople(BaseModel):
+    """Who may read and change a study."""
+
+    visibility: Literal["private", "shared", "public"]
+    owner: str | None = Field(description="Address of the owner; null for a study that admins manage.")
+    items: list[NamedPerson] = Field(description="By address. While the study is private, they have no access.")
+
+
+class PersonChange(BaseModel):
+    """A person that a study becomes shared with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: str = Field(min_length=1, max_length=254)
+    role: Annotated[Role, _ROLE] = "reader"
