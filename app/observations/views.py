@@ -31,6 +31,7 @@ _ID = {"id": {"type": "string", "format": "uuid"}}
 _REPORT = ("observations/report.html", "observations/_report.html")
 #: The filters of the page beside its area.
 _FILTERS = ("study", "species", "state", "bbox", "near", "radius_km", "polygon")
+_BOXES = ("species", "bbox", "near", "radius_km", "polygon")
 
 keep_all_private(api, pages)
 
@@ -134,6 +135,8 @@ def _page(filters: dict[str, str], cursor: str | None, status: int = 200, **cont
     except ValidationFailed as error:
         found, status = ObservationPage(items=[], next=None), error.status
         errors = {"".join(pointer_parts(at)[:1]): f"{text[:1].upper()}{text[1:]}." for at, text in error.errors}
+    # the others have no box to stand beside
+    problem = " ".join(text for name, text in errors.items() if name not in _BOXES)
     given = {name: value for name, value in filters.items() if value or name == "state"}
     more = f"/observations?{urlencode({**given, 'cursor': found.next})}" if found.next else ""
     shown = {
@@ -141,7 +144,7 @@ def _page(filters: dict[str, str], cursor: str | None, status: int = 200, **cont
         "studies": snapshot.current().studies,
         "errors": errors,
         "done": "",
-        "problem": "",
+        "problem": problem,
         "more": more,
         "refusal": "",
         "chosen": [],

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from app import create_app
 from app.catalogue.species import Species
@@ -103,3 +104,7 @@ def test_every_database_finds_the_same_places_by_an_index(stored: tuple[str, Fla
         assert listed(app, **query) == {place for place in PLACES if area.contains(*place)}, query
     with app.app_context():
         assert INDEXES[kind] in plan_of(kind)
+        # the service tells a repeated report from other conflicts by this name
+        with pytest.raises(IntegrityError, match="same_key"):
+            store(PLACES[:1], db.session.scalars(select(Species.id)).one(), "model")
+        db.session.rollback()

@@ -111,6 +111,10 @@ def test_the_page_shows_a_wrong_area_beside_its_field(visitor):
     page = visitor.get("/observations?bbox=1,2,3")
     assert page.status_code == 422
     assert "Must be west,south,east,north in degrees, separated by commas." in page.get_data(as_text=True)
+    for query in ("cursor=x", "state=new"):
+        page = visitor.get(f"/observations?{query}")
+        assert page.status_code == 422
+        assert "notice-error" in page.get_data(as_text=True)
 
 
 def test_what_was_reported_is_text_on_the_page(visitor):
