@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from app.catalogue import rollouts
 from app.errors import AppError, Conflict, Unavailable, ValidationFailed
 from app.jobs.replies import accepted
 from app.jobs.schemas import JobDetail
@@ -148,7 +149,7 @@ def versions_page(slug: str) -> Reply:
 
     Template context: ``data`` StudyVersions, ``study`` OwnStudy, ``steps`` of the study, ``jobs`` list of Job,
     ``sentence`` what happened a moment ago, ``state`` and ``can_roll_back`` for the rollback, ``later`` whether this is
-    not the first page.
+    not the first page, ``rollout`` the Rollout that began last, or None.
     """
     study = own.load(slug)
     query = read_query(PageQuery)
@@ -160,6 +161,7 @@ def versions_page(slug: str) -> Reply:
         "state": service.state_of(study),
         "can_roll_back": service.can_roll_back(study),
         "later": query.cursor is not None,
+        "rollout": rollouts.latest_of_study(study.id),
     }
     return Reply(service.versions_of(slug, query), context=context)
 

@@ -255,3 +255,14 @@ def test_a_candidate_that_cannot_be_opened_is_not_promoted(trial):
     refused = worker.client.post(f"{API}/promote")
     assert (refused.status_code, "cannot be opened" in refused.json["detail"]) == (409, True)
     assert trial.client.get(API).json["state"] == "running"
+
+
+def test_an_activation_by_the_previous_release_ends_it_when_somebody_looks(trial, monkeypatch):
+    trial.start()
+    # that release switches models without knowing of rollouts
+    monkeypatch.setattr(changes.rollouts, "end_of_species", lambda *_: None)
+    with trial.app.app_context():
+        changes.activate(trial.candidate)
+    assert set(another(trial).asked(10)) == {trial.candidate}
+    ended = trial.client.get(API).json
+    assert (ended["state"], ended["reason"]) == ("replaced", "Another version was activated.")
