@@ -74,7 +74,7 @@ def find() -> Visitor:
     except SQLAlchemyError as error:
         _failure.warning("the database does not answer, no key is accepted: %s", type(error).__name__)
         raise Unavailable(
-            "Keys and tokens cannot be checked right now. Without them, everything that needs no account works."
+            "Keys and tokens cannot be checked right now. What needs no account works without them."
         ) from None
     finally:
         # The connection goes back before the view begins, which may read from the replica.

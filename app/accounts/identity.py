@@ -99,8 +99,11 @@ def own_session() -> Session:
     return cast("Session", session._get_current_object())  # type: ignore[attr-defined]  # werkzeug's LocalProxy
 
 
-def session_user_id() -> str | None:
-    """Return the id of the person whom the session of the request names, without a look into the database."""
+def named_user_id() -> str | None:
+    """Return the id of the person of a key or token, or whom the session names, without a look into the database."""
+    by_key = g.get("by_program")
+    if isinstance(by_key, Visitor):
+        return by_key.id
     stored = own_session().get("_user_id")
     return stored.partition(":")[0] if isinstance(stored, str) else None
 

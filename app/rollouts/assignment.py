@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from flask import current_app, has_request_context, request
 
-from app.accounts.identity import session_user_id
+from app.accounts.identity import named_user_id
 from app.catalogue.entries import RolloutEntry
 from app.limits.limiter import client_of
 
@@ -15,13 +15,13 @@ _SPAN = 1 << 64
 
 
 def client() -> str:
-    """Return who sends the present request: the person of its session, otherwise the client that the limiter counts.
+    """Return who sends the present request: the person of its key, token or session, otherwise the client that the limiter counts.
 
     The session is taken at its word, without a look into the database: the text decides nothing but the arm.
     """
     if not has_request_context():
         return "command"
-    person = session_user_id()
+    person = named_user_id()
     if person is not None:
         return f"person {person}"
     return f"client {client_of(request.remote_addr or '127.0.0.1')}"

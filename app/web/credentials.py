@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import request
 
 KEY_HEADER = "X-API-Key"
-_SCHEME = "bearer"
+# Also one that is malformed: what looks like a token is never a request of a stranger.
+_BEARER = re.compile(r"\s*bearer\b(?P<token>.*)", re.IGNORECASE | re.DOTALL | re.ASCII)
 #: The request headers by which a person is known.
 IDENTIFYING = ("Cookie", "Authorization", KEY_HEADER)
 
@@ -16,7 +19,7 @@ def by_program() -> bool:
     Other schemes of ``Authorization`` do not count: a proxy in front may ask for a password of its own.
     """
     headers = request.headers
-    return KEY_HEADER in headers or _scheme_of(headers.get("Authorization", "")) == _SCHEME
+    return KEY_HEADER in headers or _BEARER.match(headers.get("Authorization", "")) is not None
 
 
 def sent_key() -> str | None:
@@ -26,9 +29,5 @@ def sent_key() -> str | None:
 
 def sent_token() -> str | None:
     """Return the access token of the present request, as it was sent."""
-    text = request.headers.get("Authorization", "")
-    return text.strip().partition(" ")[2].strip() if _scheme_of(text) == _SCHEME else None
-
-
-def _scheme_of(text: str) -> str:
-    return text.strip().partition(" ")[0].lower()
+    found = _BEARER.match(request.headers.get("Authorization", ""))
+    return found["token"].strip() if found is not None else None
