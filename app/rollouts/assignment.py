@@ -15,9 +15,9 @@ _SPAN = 1 << 64
 
 
 def client() -> str:
-    """Return who sends the present request: the person of its key, token or session, otherwise the client that the limiter counts.
+    """Return who sends the present request: a person, otherwise the client that the limiter counts.
 
-    The session is taken at its word, without a look into the database: the text decides nothing but the arm.
+    A person is that of a key, a token or a session. The session is taken at its word, without a look into the database: the text decides nothing but the arm.
     """
     if not has_request_context():
         return "command"
