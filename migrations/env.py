@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _LOCK_ID = 0x65636F2D6D6967
 # than the limit of the application's statements.
 _LOCK_TIMEOUT_S = 4
 _LOCK_NOT_AVAILABLE = "55P03"
+_POLL_S = 0.2
 _WAITING = "another upgrade is running; waiting for it"
 
 
@@ -98,9 +100,14 @@ def _file_lock(connection: Connection) -> Iterator[None]:
 def _lock(connection: Connection) -> None:
     """Wait for another upgrade; then allow long statements and short waits for locks."""
     remove_time_limits(connection)
-    if not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK_ID})").scalar():
-        log.warning(_WAITING)
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK_ID})")
+    warned = False
+    # Whoever waits in pg_advisory_lock has a snapshot, and CREATE INDEX CONCURRENTLY of the other upgrade waits for that.
+    while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK_ID})").scalar():
+        connection.commit()
+        if not warned:
+            log.warning(_WAITING)
+            warned = True
+        time.sleep(_POLL_S)
     connection.exec_driver_sql(f"SET lock_timeout = '{_LOCK_TIMEOUT_S}s'")
     # Alembic begins a transaction only where none is open.
     connection.commit()

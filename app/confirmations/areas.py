@@ -73,7 +73,13 @@ class Box:
 
     def contains(self, latitude: float, longitude: float) -> bool:
         """Return whether a place lies in the box."""
-        return self.south <= latitude <= self.north and (longitude - self.west) % 360.0 <= self.width
+        if not self.south <= latitude <= self.north:
+            return False
+        # compared as they are: a difference would be rounded
+        same = (-180.0, 180.0) if abs(longitude) == 180.0 else (longitude,)
+        if self.west <= self.east:
+            return any(self.west <= one <= self.east for one in same)
+        return any(one >= self.west or one <= self.east for one in same)
 
     def bounds(self) -> Bounds:
         """Return the bounds of the box."""

@@ -17,7 +17,8 @@ _SPAN = 1 << 64
 def client() -> str:
     """Return who sends the present request: a person, otherwise the client that the limiter counts.
 
-    A person is that of a key, a token or a session. The session is taken at its word, without a look into the database: the text decides nothing but the arm.
+    A person is that of a key, a token or a session. The session is taken at its word, without a look into the database:
+    the text decides nothing but the arm.
     """
     if not has_request_context():
         return "command"
