@@ -101,7 +101,7 @@ def _lock(connection: Connection) -> None:
     """Wait for another upgrade; then allow long statements and short waits for locks."""
     remove_time_limits(connection)
     warned = False
-    # Whoever waits in pg_advisory_lock has a snapshot, and CREATE INDEX CONCURRENTLY of the other upgrade waits for that.
+    # Whoever waits in pg_advisory_lock has a snapshot, for which CREATE INDEX CONCURRENTLY of the other upgrade waits.
     while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK_ID})").scalar():
         connection.commit()
         if not warned:
