@@ -13,9 +13,9 @@ Scope = Literal["read", "predict", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 #: What each scope is for, as forms and documents say it.
 MEANINGS: dict[Scope, str] = {
-    "read": "read what is private to you",
-    "predict": "predict, and answer tables of conditions",
-    "write": "change what an editor may change; includes read and predict",
+    "read": "read what needs an account",
+    "predict": "predict, compare, and answer tables of conditions",
+    "write": "report observations, and read and change what an editor may; includes read and predict",
     "admin": "do what an admin may do; includes all others",
 }
 #: A scope and those that include it.

@@ -38,7 +38,8 @@ def kept(settings: Settings) -> list[Kept]:
         ),
         Kept(
             "Your account: email address, role, plan, password as an Argon2id hash, second factor encrypted, recovery "
-            "codes and keys of programs as hashes, times of creation and confirmation, requests of programs by month.",
+            "codes, links and keys of programs as hashes, ids of tokens, times of creation and confirmation, number of "
+            "requests by month.",
             "Signing in, and the limits of the plan.",
             "until you delete it",
             database,
@@ -57,9 +58,10 @@ def kept(settings: Settings) -> list[Kept]:
             "database and files of the server",
         ),
         Kept(
-            "Observations: species, place, day, presence or absence, effort, note, and the account that sent them.",
+            "Observations: species, place, conditions, day, presence or absence, effort, note, address of a photo, and "
+            "the accounts that sent and decided them.",
             "To measure how right the models are, and to train the next ones.",
-            "until they are deleted with their species; the account is removed with your account",
+            "until their species is deleted; without your account from the moment when you delete it",
             database,
         ),
         Kept(
@@ -78,7 +80,7 @@ def kept(settings: Settings) -> list[Kept]:
         Kept(
             "Addresses of clients (of IPv6 the network), with the number of their requests and attempts to sign in.",
             f"Limits: {settings.rate_limit}.",
-            "until the period of the limit ends, at most a day",
+            "until the period of the limit ends",
             shared,
         ),
         Kept(
