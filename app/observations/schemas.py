@@ -92,7 +92,7 @@ class NewObservation(BaseModel):
     )
     species: Text | None = Field(None, description="Slug or scientific name.")
     location: Location | None = Field(
-        None, description="The conditions are read from the layers of the study, and the active model predicts."
+        None, description="The conditions are read from the layers of the study, and the model that answers predicts."
     )
     outcome: Outcome = Field(description="Whether the species was found.")
     date: Day = Field(description="The day of the search, from 1900 to today.")
