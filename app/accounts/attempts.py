@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from flask import request
+from flask import g, request
 from limits import RateLimitItem, parse, parse_many
 
 from app.components import component
@@ -69,3 +69,5 @@ def _count(item: RateLimitItem, kind: str, key: str) -> None:
     # Redis learns no address
     digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
     component(OneLimit).count_attempt(item, f"{kind}-{digest}")
+    # for the audit trail, whose lines about strangers are limited as attempts are
+    g.counted_attempt = True

@@ -28,6 +28,8 @@ _WITHIN: dict[Scope, frozenset[Scope]] = {
 _HIGHEST: tuple[tuple[Scope, Role], ...] = (("admin", "admin"), ("write", "editor"), ("read", "viewer"))
 # The tokens have credentials of their own.
 _WITHOUT = "auth_api."
+# Open to everybody where they are public, and private to the person otherwise.
+_OWN_LISTS = ("predictions_list.browse", "jobs_api.browse")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -57,6 +59,8 @@ def scope_for(endpoint: str, method: str, needed: Needed) -> Scope | None:
         return "predict"
     if endpoint.startswith(_WITHOUT):
         return None
+    if endpoint in _OWN_LISTS:
+        return "read"
     if needed == "admin":
         return "admin"
     if needed == "editor" or method not in _SAFE:

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
-from flask import current_app, g, has_request_context
+from flask import current_app, g, has_request_context, request
 from sqlalchemy import ColumnElement, and_, or_, select, true
 
 from app.accounts import identity
 from app.accounts.identity import Visitor, load, visitor
+from app.accounts.needs import PREDICTING
+from app.accounts.scopes import covers
 from app.catalogue.study_tables import Study, StudyPerson
 from app.database.connections import reading_replica
 from app.database.db import db
@@ -44,6 +46,7 @@ class Access:
     levels: Mapping[str, Level] = field(default_factory=dict)
 
 
+_ASKED_BEFORE_PREDICTING: Final = frozenset({"species_api.browse", "species_api.detail"})
 _EVERYTHING: Final = Access(everything=True)
 _NOBODY: Final = Access()
 
@@ -53,7 +56,7 @@ def current() -> Access:
     if not _is_limited():
         return _EVERYTHING
     person = visitor()
-    if person is None:
+    if person is None or not _reads(person):
         return _NOBODY
     if person.role == "admin":
         return _EVERYTHING
@@ -61,6 +64,16 @@ def current() -> Access:
     if found is None:
         found = g.study_access = Access(person=person.id, levels=_levels_of(person))
     return found
+
+
+def _reads(person: Visitor) -> bool:
+    """Return whether what is private to a person is open to the present request.
+
+    A key without the scope for reading predicts for private species, and looks up what they ask for, nothing else.
+    """
+    if person.scopes is None or covers(person.scopes, "read"):
+        return True
+    return request.endpoint in PREDICTING or request.endpoint in _ASKED_BEFORE_PREDICTING
 
 
 def forget() -> None:
@@ -120,13 +133,13 @@ def readable() -> ColumnElement[bool]:
 def moderated() -> ColumnElement[bool]:
     """Return the condition on `Study` that selects those whose observations an editor may read and decide.
 
-    These are the studies that the person may change, and studies without an owner.
+    These are the studies that the person may change, and public studies without an owner.
     """
     access = current()
     if access.everything:
         return true()
     changed = [slug for slug, level in access.levels.items() if level in ("edit", "own")]
-    return or_(Study.owner_id.is_(None), Study.slug.in_(changed))
+    return or_(and_(Study.owner_id.is_(None), Study.visibility == "public"), Study.slug.in_(changed))
 
 
 def edits(slug: str) -> bool:

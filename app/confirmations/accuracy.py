@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -70,13 +71,15 @@ class AccuracyCache:
 
     def __init__(self) -> None:
         self._kept: tuple[tuple[int, datetime | None], AccuracyPage] | None = None
+        self._lock = threading.Lock()
 
     def get(self) -> AccuracyPage:
         """Return the accuracy by the observations that are accepted now."""
         mark = tables.change_mark()
-        if self._kept is None or self._kept[0] != mark:
-            self._kept = mark, _of_studies()
-        return self._kept[1]
+        with self._lock:
+            if self._kept is None or self._kept[0] != mark:
+                self._kept = mark, _of_studies()
+            return self._kept[1]
 
 
 def of_studies(*, public: bool = False) -> AccuracyPage:
@@ -98,7 +101,9 @@ def of_studies(*, public: bool = False) -> AccuracyPage:
 def _of_studies() -> AccuracyPage:
     """Return the accuracy of all studies, whoever may read them."""
     versions: dict[str, list[tuple[ModelVersion, list[Outcome]]]] = {}
-    for version in tables.judged_models(MOST_MODELS):
+    # private models take no place of public ones
+    judged = [*tables.judged_models(MOST_MODELS, public=True), *tables.judged_models(MOST_MODELS, public=False)]
+    for version in judged:
         found = tables.outcomes_of(version.id, MOST_OUTCOMES)
         versions.setdefault(version.species.study.slug, []).append((version, found))
     items = []

@@ -232,8 +232,9 @@ def _position(position: object) -> tuple[float, float]:
     longitude, latitude = position[:2]
     if any(isinstance(one, bool) or not isinstance(one, int | float) for one in (longitude, latitude)):
         raise ValueError("a position of GeoJSON is [longitude, latitude], both numbers")
-    north, east = _place(float(latitude), float(longitude))
-    return east, north
+    # compared before it is a float, which a very large integer cannot be
+    north, east = _place(latitude, longitude)
+    return float(east), float(north)
 
 
 def _unrolled(ring: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from datetime import datetime
 from typing import get_args
 
 from flask import Flask, request
@@ -38,17 +37,13 @@ class ObservationMetrics:
         self._observations = gauge("observations", "Observations, by state", "state")
         self._auc = gauge("live_auc", "AUC by accepted observations, of studies with enough of them", "study")
         self._brier = gauge("live_brier", "Brier score by accepted observations, of the same studies", "study")
-        self._shown: tuple[int, datetime | None] | None = None
         self._studies: set[str] = set()
 
     def count(self) -> None:
-        """Set the gauges. The figures are computed only after a decision of an editor."""
+        """Set the gauges of what is public now. The figures are computed only after a decision of an editor."""
         numbers = tables.counts_by_state()
         for state in get_args(State):
             self._observations.labels(state).set(numbers.get(state, 0))
-        mark = tables.change_mark()
-        if mark == self._shown:
-            return
         judged = [
             study
             for study in accuracy.of_studies(public=True).items
@@ -64,7 +59,6 @@ class ObservationMetrics:
             self._auc.labels(slug).set(auc.value if auc is not None else math.nan)
             self._brier.labels(slug).set(brier.value if brier is not None else math.nan)
         self._studies |= set(figures)
-        self._shown = mark
 
 
 def init_app(app: Flask) -> None:

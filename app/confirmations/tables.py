@@ -32,6 +32,7 @@ from app.catalogue.studies import Study
 from app.catalogue.versions import ModelVersion
 from app.database.db import Base, db
 from app.database.types import UtcDateTime, now
+from app.trail import recorder as trail
 
 State = Literal["pending", "accepted", "refused"]
 LONGEST_NOTE, LONGEST_REASON, LONGEST_ADDRESS = 1_000, 300, 500
@@ -130,9 +131,12 @@ def decide(ids: Sequence[str], was: State | None, state: State, reason: str, mod
     if was is not None:
         statement = statement.where(Observation.state == was)
     values = {"state": state, "reason": reason, "moderator_id": moderator_id, "moderated_at": now()}
-    result = db.session.execute(statement.values(**values), execution_options={"synchronize_session": False})
+    options = {"synchronize_session": False, "unwatched": True}
+    changed = db.session.scalars(statement.values(**values).returning(Observation.id), execution_options=options).all()
+    for observation_id in sorted(changed):
+        trail.add("observation", observation_id, state)
     db.session.commit()
-    return int(result.rowcount)  # type: ignore[attr-defined]  # of a CursorResult
+    return len(changed)
 
 
 class Outcome(NamedTuple):
@@ -155,8 +159,8 @@ def outcomes_of(model_id: str, limit: int) -> list[Outcome]:
     return [Outcome(*row) for row in db.session.execute(query)]
 
 
-def judged_models(limit: int) -> list[ModelVersion]:
-    """Return the models with accepted observations, those with most first, whoever may read them."""
+def judged_models(limit: int, *, public: bool) -> list[ModelVersion]:
+    """Return the models with accepted observations of public studies or of the others, those with most first."""
     counts = (
         select(Observation.model_id, func.count().label("number"))
         .where(Observation.state == "accepted")
@@ -166,6 +170,9 @@ def judged_models(limit: int) -> list[ModelVersion]:
     query = (
         select(ModelVersion)
         .join(counts, counts.c.model_id == ModelVersion.id)
+        .join(Species, Species.id == ModelVersion.species_id)
+        .join(Study, Study.id == Species.study_id)
+        .where((Study.visibility == "public") == public)
         .order_by(counts.c.number.desc(), ModelVersion.id)
         .limit(limit)
     )

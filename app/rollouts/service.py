@@ -209,7 +209,9 @@ def _is_in_snapshot(rollout: Rollout) -> bool:
 
 def _refuse_others(candidate: list[Predictor], active: list[Predictor]) -> None:
     """Raise ValidationFailed unless both models ask for the same conditions: a client does not know who answers."""
-    one, two = ({p.name: (p.type, p.unit) for p in predictors} for predictors in (candidate, active))
+    one, two = (
+        {p.name: (p.type, p.unit, frozenset(p.levels or ())) for p in predictors} for predictors in (candidate, active)
+    )
     if one != two:
         differing = sorted(name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
         names = ", ".join(differing[:5]) + (" and others" if len(differing) > 5 else "")

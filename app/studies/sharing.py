@@ -118,7 +118,9 @@ def remove(slug: str, person_id: str) -> None:
         There is no such study, or it is not shared with this person.
     """
     study = _found(slug)
-    statement = delete(StudyPerson).where(StudyPerson.study_id == study.id, StudyPerson.id == person_id[:36])
+    # PostgreSQL takes no text with a zero byte
+    wanted = person_id.replace("\0", "")[:36]
+    statement = delete(StudyPerson).where(StudyPerson.study_id == study.id, StudyPerson.id == wanted)
     result = db.session.execute(statement.execution_options(synchronize_session=False))
     db.session.commit()
     if not result.rowcount:  # type: ignore[attr-defined]  # of a DELETE

@@ -215,7 +215,8 @@ def _record_refusal(response: Response) -> Response:
     if action is None or not 400 <= status < 500 or status == 429:
         return response
     origin = _origin_of_request()
-    if origin.sender.person_id is None and not action.is_sign_in:
+    # of a stranger only what counts as an attempt, because attempts are limited
+    if origin.sender.person_id is None and not (action.is_sign_in and g.get("counted_attempt")):
         return response
     try:
         db.session.rollback()

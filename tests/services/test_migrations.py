@@ -89,6 +89,21 @@ def test_up_down_up(url: str, tmp_path: Path) -> None:
     assert "New upgrade operations detected" in live.flask(environ, "db", "check", fails=True)
 
 
+def test_private_studies_are_not_made_public_by_a_downgrade(url: str, tmp_path: Path) -> None:
+    environ = live.app_environ(tmp_path, DATABASE_URL=url)
+    live.flask(environ, "db", "upgrade")
+    with live.connected(url) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO studies (slug, title, description, visibility) VALUES ('a', 'A', '{}', 'private')"
+        )
+        connection.commit()
+    assert "1 studies are not public" in live.flask(environ, "db", "downgrade", "0007", fails=True)
+    with live.connected(url) as connection:
+        connection.exec_driver_sql("UPDATE studies SET visibility = 'public'")
+        connection.commit()
+    live.flask(environ, "db", "downgrade", "0007")
+
+
 def test_upgrades_at_the_same_time_take_turns(url: str, tmp_path: Path) -> None:
     environ = live.app_environ(tmp_path, DATABASE_URL=url)
     upgrades = [_start(environ, "db", "upgrade") for _ in range(3)]

@@ -220,3 +220,8 @@ POST /api/v1/auth/refresh
 POST /api/v1/auth/revoke
 POST /api/v1/auth/token
 """
+
+# Rows of everybody that list what is one's own.
+OWN_LISTS = """
+GET /api/v1/predictions
+"""

@@ -12,7 +12,7 @@ from app import create_app
 from app.accounts import keys, tokens, users
 from app.accounts.needs import NEEDS
 from tests.contract.accounts.conftest import PASSWORD, ROLES, make_production
-from tests.contract.accounts.expected_routes import BROWSERS, EXPECTED, PREDICTING, WITHOUT_SCOPE
+from tests.contract.accounts.expected_routes import BROWSERS, EXPECTED, OWN_LISTS, PREDICTING, WITHOUT_SCOPE
 from tests.contract.conftest import make_settings, upgrade
 
 ENDING = ("/logout", "/account/sessions/end")
@@ -196,6 +196,8 @@ def scope_needed(method, rule, who):
         return "browser"
     if (method, rule) in listed(PREDICTING):
         return "predict"
+    if (method, rule) in listed(OWN_LISTS):
+        return "read"
     if who in ("admin", "editor"):
         return {"admin": "admin", "editor": "write"}[who]
     if method not in ("GET", "HEAD") and (method, rule) not in listed(WITHOUT_SCOPE):
@@ -204,7 +206,7 @@ def scope_needed(method, rule, who):
 
 
 def test_lists_of_routes_for_keys_name_routes():
-    for text in (PREDICTING, BROWSERS, WITHOUT_SCOPE):
+    for text in (PREDICTING, BROWSERS, WITHOUT_SCOPE, OWN_LISTS):
         assert listed(text) <= set(table())
 
 

@@ -72,6 +72,16 @@ def test_names_of_studies_that_do_not_exist_are_not_kept(served):
         assert set(db.session.scalars(select(RequestCount.study))) == {""}
 
 
+def test_slugs_that_nobody_looked_up_are_not_kept(served, tmp_path):
+    client = served.test_client()
+    for number in range(5):
+        assert client.options(f"/api/v1/studies/nothing-{number}/files").status_code == 200
+        client.get(f"/studies/nothing-{number}/records")
+    components(served).get(RequestLog).write()
+    with served.app_context():
+        assert set(db.session.scalars(select(RequestCount.study))) == {""}
+
+
 def test_counts_of_a_new_process_add_to_those_before(served, tmp_path):
     served.test_client().get("/species")
     assert written(served)["species.browse", 2] == 1

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from app.catalogue import snapshot
+from app.catalogue.study_tables import Study
 from app.catalogue.versions import ModelVersion
 from app.confirmations.tables import Observation
 from app.database.db import db
@@ -174,3 +175,18 @@ def test_the_metrics_follow_the_decisions(site, visitor, entry):
         db.session.execute(update(Observation).values(state="refused", reason="no", moderated_at=now()))
         db.session.commit()
     assert scraped()[f'ecopredict_live_auc{{study="{study}"}}'] == "NaN"
+
+
+def test_a_study_that_is_private_now_has_no_figure_on_the_metrics(own_site):
+    client = own_site.test_client()
+    with own_site.app_context():
+        entry = snapshot.current().by_slug[WHEATEAR]
+        confirm(entry.id, entry.model.id, outcomes(12, 12), moderated_at=now())
+    series = f'ecopredict_live_auc{{study="{entry.study.slug}"}}'
+    assert f"{series} NaN" not in client.get("/metrics").text
+    assert series in client.get("/metrics").text
+    with own_site.app_context():
+        db.session.execute(update(Study).where(Study.slug == entry.study.slug).values(visibility="private"))
+        db.session.commit()
+    text = client.get("/metrics").text
+    assert series not in text or f"{series} NaN" in text

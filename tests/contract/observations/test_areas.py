@@ -61,6 +61,7 @@ def test_filters_are_combined(scattered):
         ({"radius_km": "1"}, "/near"),
         ({"polygon": "1,2;3,4"}, "/polygon"),
         ({"polygon": "1" * 6_001}, "/polygon"),
+        ({"polygon": '{"type":"Polygon","coordinates":[[[%s,1],[2,2],[3,3]]]}' % ("9" * 400)}, "/polygon"),
         ({"bbox": "1,2,3,4\x00"}, "/bbox"),
     ],
 )

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from app.accounts.tables import User
 from app.confirmations.tables import Observation
 from app.database.db import db
+from app.trail.tables import AuditLine
 from tests.contract.observations.conftest import PLACE, accept, found, listed, report
 
 
@@ -24,6 +25,18 @@ def test_an_observation_is_accepted_and_who_and_when_is_stored(production):
     with production.app_context():
         moderator = db.session.get(Observation, stored["id"]).moderator_id
         assert moderator == db.session.scalar(select(User.id).where(User.email_key == "editor@example.org"))
+
+
+def test_each_decision_has_a_line_of_its_observation(production):
+    editor = production.test_client()
+    editor.sign_in("editor@example.org")
+    stored = sorted(one["id"] for one in days(editor, 2))
+    form = {"ids": [*stored, "x", "nothing\0"], "decision": "accepted", "was": "pending"}
+    assert editor.post("/observations/decide", data=form).status_code == 303
+    with production.app_context():
+        decided = select(AuditLine).where(AuditLine.action == "observation.decide").order_by(AuditLine.object_id)
+        lines = [(line.object_id, line.detail, line.result) for line in db.session.scalars(decided)]
+    assert lines == [(one, "accepted", "done") for one in stored]
 
 
 def test_a_refusal_needs_a_reason(visitor):

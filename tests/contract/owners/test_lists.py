@@ -6,9 +6,11 @@ import json
 import re
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from app import create_app
+from app.accounts import keys, users
+from app.catalogue.study_tables import Study
 from app.database.db import db
 from tests.contract.accounts.conftest import Browser
 from tests.contract.conftest import WHEATEAR
@@ -155,6 +157,57 @@ def test_each_person_lists_the_own_answers(world):
     world.share("shared")
 
 
+def test_an_admin_lists_the_own_answers_too(world):
+    admin = world.browser("admin")
+    body = {"species": WHEATEAR, "environment": world.environment}
+    own = admin.post("/api/v1/predictions", json=body).json["id"]
+    assert [item["id"] for item in admin.get("/api/v1/predictions").json["items"]] == [own]
+    assert world.ids["prediction_id"] not in admin.get("/predictions").text
+
+
+def test_a_key_that_may_only_predict_reads_nothing_private(world):
+    world.share("private")
+    with world.app.app_context():
+        user = users.get("owner@example.org")
+        key = keys.create(user, user.epoch, "a test", ["predict"], 1)[1]
+        reading = keys.create(user, user.epoch, "another", ["read", "predict"], 1)[1]
+
+    def status(path, key=key):
+        return world.app.test_client().get(path, headers={"X-API-Key": key}).status_code
+
+    body = {"species": WHEATEAR, "environment": world.environment}
+    asked = world.app.test_client().post("/api/v1/predictions", json=body, headers={"X-API-Key": key})
+    assert asked.status_code == 200, asked.json
+    assert status(f"/api/v1/species/{WHEATEAR}") == 200
+    private = [
+        f"/api/v1/models/{world.ids['model_id']}",
+        f"/models/{world.ids['model_id']}/recipe.json",
+        f"/api/v1/maps/{world.ids['map_id']}",
+        f"/api/v1/maps/{world.ids['map_id']}.tif",
+        f"/api/v1/jobs/{world.ids['job_id']}/log",
+        f"/api/v1/studies/{HIDDEN}",
+        f"/api/v1/predictions/{world.ids['prediction_id']}",
+    ]
+    assert {path: status(path) for path in private} == dict.fromkeys(private, 404)
+    assert {path: status(path, reading) for path in private if "recipe" not in path} == {
+        path: 200 for path in private if "recipe" not in path
+    }
+    assert (status("/api/v1/predictions"), status("/api/v1/jobs")) == (403, 403)
+    world.share("shared")
+
+
+def test_observations_of_a_private_study_without_an_owner_are_for_admins(own_world):
+    with own_world.app.app_context():
+        db.session.execute(update(Study).where(Study.slug == HIDDEN).values(owner_id=None, visibility="private"))
+        db.session.commit()
+    address = f"/api/v1/observations/{own_world.ids['observation_id']}"
+    other, admin = own_world.browser("other"), own_world.browser("admin")
+    assert other.get("/api/v1/observations").json["items"] == []
+    assert other.patch(address, json={"state": "accepted"}).status_code == 404
+    assert [one["id"] for one in admin.get("/api/v1/observations").json["items"]] == [own_world.ids["observation_id"]]
+    assert admin.patch(address, json={"state": "accepted"}).status_code == 200
+
+
 def test_without_public_predictions_the_list_needs_an_account(world):
     settings = world.app.config["SETTINGS"].model_copy(update={"public_predictions": False})
     app = create_app(settings)
@@ -172,6 +225,7 @@ def test_jobs_belong_to_who_started_them(world):
     for name in ("other", "helper", "reader", "viewer"):
         browser = world.browser(name)
         assert browser.get("/api/v1/jobs").json["items"] == []
+        assert browser.get("/api/v1/jobs?study=").json["items"] == []
         assert browser.get(f"/api/v1/jobs/{batch}").status_code == 404
         assert browser.get(f"/api/v1/jobs/{batch}/log").status_code == 404
         assert browser.get(f"/jobs/{batch}").status_code == 404
