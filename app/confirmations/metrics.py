@@ -71,7 +71,9 @@ def init_app(app: Flask) -> None:
             try:
                 component(ObservationMetrics).count()
             except SQLAlchemyError as error:
-                db.session.rollback()
                 _failure.warning("the observations cannot be counted: %s", type(error).__name__)
+            finally:
+                # the connection goes back before those in use are counted
+                db.session.rollback()
 
     app.before_request(count_before_scrape)

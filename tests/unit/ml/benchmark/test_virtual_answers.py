@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks.virtual.answers import mean_and_error, report, text_table
 from benchmarks.virtual.checks import check_group
-from benchmarks.virtual.scores import area_check, calibration_check, card_check, interval_check, threshold_check
+from benchmarks.virtual.scores import (
+    area_check,
+    calibration_check,
+    card_check,
+    interval_check,
+    threshold_check,
+    width_check,
+)
 from benchmarks.virtual.served import answer_cells, known, natural_rows, study_of, train_group
 from benchmarks.virtual.species import World, make_group
 from benchmarks.virtual.truth import (
@@ -24,6 +33,7 @@ from benchmarks.virtual.truth import (
     target,
 )
 from ml.serving.bulk import BulkAnswers
+from ml.serving.interval import Z
 from ml.serving.verdict import VERDICTS
 from ml.training.provenance import TrainingOptions
 
@@ -268,7 +278,21 @@ def test_a_group_has_a_row_for_each_species_and_study(world, made):
     )
     assert whole[["coverage", "unbiased", "tss", "slope"]].notna().all(axis=None)
     text = report(rows.assign(kind="climate", strength=1.0, region="Made"))
-    assert text.count("climate 1 ") == 6 and f"{whole['coverage'].mean():.3f} ± " in text
+    assert text.count("climate 1 ") == 7 and f"{whole['coverage'].mean():.3f} ± " in text
+
+
+def test_other_parts_for_few_records_are_tried_on_the_logit_scale():
+    # a deviation of 1 logit, of which 6 / sqrt(64) = 0.75 is the part for few records
+    center = np.zeros(3)
+    answers = made_answers(logistic(center), logistic(center - Z), logistic(center + Z))
+    artifact = SimpleNamespace(card=SimpleNamespace(n_presences=64, interval=SimpleNamespace(few_records=0.75)))
+    truth = Target(share=logistic(np.array([1.0, 1.2, 2.0])), mixture=np.ones(3))
+    found = width_check(answers, truth, artifact)
+    # without it the margin is 1.645 sqrt(1 - 0.75²) = 1.088, with 3 records' sd 1.645 sqrt(0.4375 + 9/64) = 1.251
+    assert (found["cover0"], found["cover3"]) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+    # with 6 it is that of the answer, with 8 it is 1.645 sqrt(0.4375 + 1) = 1.972
+    assert (found["cover6"], found["cover8"]) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    assert width_check(answers, truth, SimpleNamespace(card=SimpleNamespace(interval=None))) == {}
 
 
 # --- tables -------------------------------------------------------------------------------------------------------
