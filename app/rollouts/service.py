@@ -127,19 +127,35 @@ def start(slug: str, wanted: RolloutStart) -> Rollout:
     return find(slug)
 
 
+def known(slug: str) -> Rollout:
+    """Return the rollout of a study that began last, for a change of it.
+
+    Raises
+    ------
+    NotFound
+        There is no such study.
+    Conflict
+        It never had a rollout.
+    """
+    found = latest(slug)
+    if found is None:
+        raise Conflict(f"The study “{slug[:100]}” has had no rollout.")
+    return found
+
+
 def change(slug: str, percent: int, revision: int) -> Rollout:
     """Change the share of the rollout of a study.
 
     Raises
     ------
     NotFound
-        There is no such study, or it never had a rollout.
+        There is no such study.
     ValidationFailed
         The share is too large for a rollout that answers.
     Conflict
-        The rollout has ended or has another revision.
+        There was no rollout, it has ended, or it has another revision.
     """
-    found = find(slug)
+    found = known(slug)
     if found.mode == "share" and percent > MOST_PERCENT:
         raise ValidationFailed([("/percent", f"must be {MOST_PERCENT} or less")])
     if not rollouts.change_percent(found.id, percent, revision):
@@ -156,11 +172,11 @@ def promote(slug: str, revision: int | None = None) -> Rollout:
     Raises
     ------
     NotFound
-        There is no such study, or it never had a rollout.
+        There is no such study.
     Conflict
-        The rollout has ended or has another revision.
+        There was no rollout, it has ended, or it has another revision.
     """
-    found = find(slug)
+    found = known(slug)
     try:
         registry.opened(found.candidate)
     except Unavailable:
@@ -187,11 +203,11 @@ def stop(slug: str, revision: int | None = None) -> Rollout:
     Raises
     ------
     NotFound
-        There is no such study, or it never had a rollout.
+        There is no such study.
     Conflict
-        The rollout has ended or has another revision.
+        There was no rollout, it has ended, or it has another revision.
     """
-    found = find(slug)
+    found = known(slug)
     if not rollouts.end(found.id, "stopped", _BY_A_PERSON, revision):
         db.session.rollback()
         raise Conflict(_STALE)

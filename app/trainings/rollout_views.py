@@ -73,7 +73,7 @@ def start(slug: str) -> Reply:
 def change(slug: str) -> Reply:
     """Change the share of a rollout."""
     wanted = read_json(RolloutChange)
-    revision = revision_of_change(wanted.revision, service.find(slug).revision)
+    revision = revision_of_change(wanted.revision, service.known(slug).revision)
     return _reply(service.change(slug, wanted.percent, revision))
 
 

@@ -202,8 +202,13 @@ def test_the_model_page_leads_to_the_rollout(trial):
 def test_nothing_is_found_of_what_does_not_exist(trial):
     for path in ("/api/v1/studies/no-such/rollout", "/studies/no-such/rollout", API):
         assert trial.client.get(path).status_code == 404
-    for path in (f"{API}/promote", f"{API}/stop", f"{PAGE}/stop"):
+    for path in ("/api/v1/studies/no-such/rollout/promote", "/studies/no-such/rollout/stop"):
         assert trial.client.post(path).status_code == 404
+    for path in (f"{API}/promote", f"{API}/stop", f"{PAGE}/stop"):
+        refused = trial.client.post(path)
+        assert refused.status_code == 409
+        assert "has had no rollout" in refused.get_data(as_text=True)
+    assert trial.client.patch(API, json={"percent": 2, "revision": 1}).status_code == 409
     assert trial.client.get(f"{API}?x=1").status_code == 422
 
 
