@@ -86,7 +86,7 @@ def open_study(slug: str, names: list[str] | None = None, *, first_only: bool = 
     Raises
     ------
     ValidationFailed
-        There is no such study, no such species in it, or there are too many to compare.
+        There is no such study, no such species in it, no model of it yet, or there are too many to compare.
     Unavailable
         None of their models can be opened.
     """
@@ -100,6 +100,9 @@ def open_study(slug: str, names: list[str] | None = None, *, first_only: bool = 
         raise ValidationFailed([("/species", f"this study has {len(rows)} species; name at most {MOST} of them")])
     opened = [_open(species, version) for species, version in rows[:MOST]]
     subjects = [one for one in opened if isinstance(one, Subject)]
+    if not any(version is not None for _, version in rows):
+        at, whose = ("/study", f"the study {study.title}") if names is None else ("/species", "these species")
+        raise ValidationFailed([(at, f"no model answers for {whose} yet")])
     if not subjects:
         raise Unavailable(f"There is no model to ask in the study {study.title} yet.")
     missing = [one for one in opened if isinstance(one, MissingSpecies)]

@@ -49,7 +49,7 @@ def test_a_species_without_a_model_that_answers(artifacts, tmp_path, caplog):
         problem(answer, 409)
         assert answer.json["detail"].endswith(f"answers yet; activate one under /studies/{STUDY}/versions.")
     assert not [record for record in caplog.records if "No version of" in record.getMessage()]
-    problem(client.post(f"{API}/species", json={"study": STUDY, "environment": {}}), 503)
+    problem(client.post(f"{API}/species", json={"study": STUDY, "environment": {}}), 422, "/study")
     for path in PAGES:
         assert client.get(path).status_code == 200
     caplog.clear()

@@ -46,6 +46,15 @@ def test_species_are_ranked_by_verdict_and_then_by_suitability(rank, client, env
     assert answer["expected"]["of"] == 4
 
 
+def test_a_study_without_a_model_is_named(empty_app):
+    client = empty_app.test_client()
+    made = client.post("/api/v1/studies", json={"title": "Empty hills"})
+    assert made.status_code == 201
+    refused = client.post(f"{API}/species", json={"study": made.json["slug"], "environment": {}})
+    assert refused.status_code == 422, refused.json
+    assert refused.json["errors"] == [{"pointer": "/study", "detail": "no model answers for the study Empty hills yet"}]
+
+
 def test_the_list_says_what_predictions_say(versioned, environment):
     """Asked of the application whose table of predictions is not watched."""
     given = {**environment, "trees": 21.5, "bare_rock": 60}
@@ -199,7 +208,7 @@ def test_a_model_that_cannot_be_opened_leaves_the_other_species(artifacts, tmp_p
     shutil.rmtree(tmp_path / "parus-major")
     components(app).get(ModelCache)._open.clear()
     problem(client.post(f"{API}/species", json=asked), 503)
-    problem(client.post(f"{API}/species", json={**asked, "species": ["turdus-merula"]}), 503)
+    problem(client.post(f"{API}/species", json={**asked, "species": ["turdus-merula"]}), 422, "/species")
     caplog.clear()
 
 
