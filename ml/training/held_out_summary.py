@@ -25,7 +25,7 @@ from ml.training.stacking import balanced_weight
 Floats = NDArray[np.float64]
 
 #: Standard deviation of the logit of a single place that one record would leave. It was chosen on virtual species of
-#: AWT, whose intervals hold the true value of nine places in ten with it, and checked on species of NZ.
+#: AWT, whose intervals hold the true value of nine places in ten with it, and checked on species of NZ and SA.
 SD_OF_ONE_RECORD = 6.0
 _POOLED = "Fitted on the held-out records of all species of the study together."
 _ALONE = "Fitted on the species' own held-out records."
