@@ -112,7 +112,10 @@ class Worker:
             os.write(self._writer, b"w")
 
     def _wait(self, seconds: float) -> None:
-        select.select([self._reader], [], [], seconds)
+        # unlike select, poll takes descriptors above 1,023, which a process with many open files has
+        poller = select.poll()
+        poller.register(self._reader, select.POLLIN)
+        poller.poll(seconds * 1000)
         with contextlib.suppress(BlockingIOError):
             os.read(self._reader, 4096)
 

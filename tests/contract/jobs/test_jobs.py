@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -12,6 +13,7 @@ from app.database.db import db
 from app.errors import Conflict
 from app.jobs import claims, service
 from app.jobs.tables import Job
+from app.jobs.worker import Worker
 from tests.contract.jobs.conftest import UNKNOWN, add, cleaned
 
 
@@ -156,3 +158,13 @@ def test_only_the_owner_changes_a_running_job(site: Flask) -> None:
     again = claims.claim("worker-2", ["test-kind"])
     assert again is not None
     assert again.attempts == 2
+
+
+def test_a_worker_waits_in_a_process_with_many_open_files(app):
+    # select() takes no descriptor above 1,023
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        Worker(app, 1).run(once=True)
+    finally:
+        for one in held:
+            os.close(one)
