@@ -164,7 +164,7 @@ def test_a_worker_waits_in_a_process_with_many_open_files(app):
     # select() takes no descriptor above 1,023
     held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
     try:
-        Worker(app, 1).run(once=True)
+        Worker(app, 1)._wait(0.01)
     finally:
         for one in held:
             os.close(one)
