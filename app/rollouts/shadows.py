@@ -55,6 +55,7 @@ class Shadows:
         self._measures = measures
         self._waiting: deque[Copy] = deque()
         self._lock = threading.Lock()
+        self._computing = threading.Lock()
         self._background = WorkerThread("shadows", self.compute, _EVERY_S)
 
     def add(self, copy: Copy) -> None:
@@ -69,14 +70,15 @@ class Shadows:
             self._background.wake()
 
     def compute(self) -> None:
-        """Compute the copies that wait."""
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    return
-                copy = self._waiting.popleft()
-            with self._app.app_context():
-                self._compute(copy)
+        """Compute the copies that wait; at the end none waits and none is being computed by another thread."""
+        with self._computing:
+            while True:
+                with self._lock:
+                    if not self._waiting:
+                        return
+                    copy = self._waiting.popleft()
+                with self._app.app_context():
+                    self._compute(copy)
 
     def _compute(self, copy: Copy) -> None:
         rollout_id = copy.rollout.id

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Page, Response, expect
 
-from tests.browser.clipboard import open_empty_clipboard
+from tests.browser.clipboard import copied, open_empty_clipboard
 
 Visit = Callable[..., Page]
 WHEATEAR = "/?species=oenanthe-hispanica"
@@ -62,7 +62,7 @@ def test_copy_link_stores_the_answer_and_copies_its_permanent_link(visit: Visit)
     _type(page, "trees", "36")
     page.locator("#copy-link").click()
     expect(page.locator("#copy-link")).to_have_text("Link copied")
-    link = page.evaluate("navigator.clipboard.readText()")
+    link = copied(page)
     assert re.search(r"^http.*/predictions/[0-9a-f-]{36}$", link)
     assert link in page.get_by_role("status").inner_text()
     shown = page.locator("[data-number=suitability]").get_attribute("value")

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlparse
 
 from playwright.sync_api import Browser, Page, Response, Route, expect
 
-from tests.browser.clipboard import open_empty_clipboard
+from tests.browser.clipboard import copied, open_empty_clipboard
 
 Visit = Callable[..., Page]
 WHEATEAR = "/?species=oenanthe-hispanica"
@@ -38,7 +38,7 @@ def test_the_link_of_changed_values_is_not_that_of_the_answer_before(visit: Visi
     page.locator(TREES).fill("42")
     page.locator("#copy-link").click()
     expect(page.locator("#copy-link")).to_have_text("Link copied")
-    link = page.evaluate("navigator.clipboard.readText()")
+    link = copied(page)
     page.goto(urlparse(link).path)
     expect(page.locator(".values")).to_contain_text("42")
 
@@ -164,8 +164,8 @@ def test_values_typed_while_an_answer_is_stored_do_not_lose_its_link(visit: Visi
     page.wait_for_timeout(600)  # longer than the page waits for more keys
     assert len(held) == 1
     held[0].continue_()
-    page.wait_for_function("navigator.clipboard.readText().then((text) => text.includes('/predictions/'))")
-    link = page.evaluate("navigator.clipboard.readText()")
+    link = copied(page)
+    assert "/predictions/" in link
     # the values typed meanwhile are answered afterwards
     expect(page).to_have_url(re.compile("env.trees=47"))
     expect(page.locator("#answer")).to_contain_text("Preview: not stored")

@@ -7,11 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from app.catalogue import snapshot
 from app.components import components
 from app.predictions import arms
 from app.predictions import service as predictions
 from app.rollouts import shadows
-from app.rollouts.measures import Measures
+from app.rollouts.measures import Answered, Measures
 from app.rollouts.shadows import Shadows
 from tests.contract.conftest import WHEATEAR
 from tests.contract.rollouts.conftest import API, another
@@ -154,3 +155,28 @@ def test_a_shadow_without_its_file_is_stopped(trial):
     assert set(worker.asked(12)) == {trial.active}
     worker.store()
     assert worker.read()["state"] == "stopped"
+
+
+def test_a_shadow_is_complete_when_it_has_computed(trial):
+    started, go_on = threading.Event(), threading.Event()
+    answer = Answered(0.5, "suitable", True, 0.01)
+    trial.start(mode="shadow", percent=100)
+    with trial.app.app_context():
+        rollout = snapshot.current().by_slug[WHEATEAR].rollout
+
+    def compute():
+        started.set()
+        assert go_on.wait(30)
+        return answer
+
+    queue = components(trial.app).get(Shadows)
+    queue.add(shadows.Copy(rollout, answer, compute))
+    assert started.wait(30)
+    # the thread of the process computes the last copy
+    other = threading.Thread(target=queue.compute)
+    other.start()
+    other.join(0.3)
+    assert other.is_alive()
+    go_on.set()
+    other.join(30)
+    assert trial.read()["shadow"]["pairs"] == 1
