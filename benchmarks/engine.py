@@ -43,7 +43,7 @@ from benchmarks.methods import (
     Scored,
 )
 from ml.benchmark.nceas import RegionGroup, read_survey
-from ml.benchmark.run import SCORES, SIZES, fit_shared, read_regions, size_class, species_part
+from ml.benchmark.run import SCORES, SIZES, fit_shared, lend_places, read_regions, size_class, species_part
 from ml.evaluation import metrics
 from ml.predictors.levels import recode
 from ml.serving.arrays import ModelArrays, pack
@@ -234,7 +234,7 @@ def main() -> None:
     if not options.quick and importlib.util.find_spec("elapid") is None:
         left_out = frozenset({ELAPID})
         print("elapid is left out: .venv/bin/pip install -r benchmarks/requirements.txt", file=sys.stderr)
-    groups = read_regions(options.data, options.regions.split(","))
+    groups = lend_places(read_regions(options.data, options.regions.split(",")))
     settings = EngineSettings(seed=options.seed)
     with parallel_config(n_jobs=options.jobs):
         fitted = fit_shared(groups, settings)

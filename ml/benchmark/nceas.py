@@ -54,6 +54,8 @@ class RegionGroup:
     unseen : dict of str to int
         Number of test sites whose level of a categorical predictor is missing from the training data, by predictor.
         They get the most common level.
+    lender : str
+        Name of the group whose places `records` has as its last column; empty if there is none.
     """
 
     region: str
@@ -67,6 +69,7 @@ class RegionGroup:
     sites: list[str]
     test_rows: NDArray[np.float32]
     unseen: dict[str, int]
+    lender: str = ""
 
 
 def read_region(data: Path, region: str) -> list[RegionGroup]:
@@ -103,8 +106,14 @@ def read_region(data: Path, region: str) -> list[RegionGroup]:
     if not len(records) or not len(background):
         raise NceasError(f"{records_file.parent}: {region} has no records or no background points")
     group_of = _groups(records)
+    # all groups of a region code a level alike, because they may exchange places
+    everywhere = pd.concat([records[predictors], background[predictors]], ignore_index=True)
+    codes = {
+        predictor: {level: code for code, level in enumerate(sorted(_levels(everywhere[predictor]).unique()))}
+        for predictor in CATEGORICAL.intersection(predictors)
+    }
     return [
-        _group(data, region, name, records[group_of == name], background, predictors)
+        _group(data, region, name, records[group_of == name], background, predictors, codes)
         for name in sorted(group_of.unique())
     ]
 
@@ -143,7 +152,13 @@ def _groups(records: pd.DataFrame) -> pd.Series:
 
 
 def _group(
-    data: Path, region: str, name: str, records: pd.DataFrame, background: pd.DataFrame, predictors: list[str]
+    data: Path,
+    region: str,
+    name: str,
+    records: pd.DataFrame,
+    background: pd.DataFrame,
+    predictors: list[str],
+    codes: dict[str, dict[str, int]],
 ) -> RegionGroup:
     species = sorted(records["spid"].unique())
     # Records of several species at one place count as one visit.
@@ -166,13 +181,12 @@ def _group(
             test_rows[:, j] = _numbers(test[predictor], predictor, file.name)
             continue
         known, tested = _levels(table[predictor]), _levels(test[predictor])
-        levels = sorted(known.unique())
-        codes = {level: code for code, level in enumerate(levels)}
-        rows[:, j] = known.map(codes)
-        new = ~tested.isin(levels)
+        code = codes[predictor]
+        rows[:, j] = known.map(code)
+        new = ~tested.isin(known.unique())
         if new.any():
             unseen[predictor] = int(new.sum())
-        test_rows[:, j] = tested.map(codes).fillna(codes[known.mode().iloc[0]])
+        test_rows[:, j] = tested.where(~new, known.mode().iloc[0]).map(code)
     places = pd.concat([first[["x", "y"]], background[["x", "y"]]]).to_numpy(dtype=np.float64)
     return RegionGroup(
         region=region,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ml.benchmark.nceas import RegionGroup, read_region, read_survey
 from ml.evaluation import metrics
 from ml.kernels.logit import logistic
+from ml.training.borrowing import PlacedGroup, borrow_places
 from ml.training.cross_validation import largest_first
 from ml.training.default_model import EngineSettings, GroupModel, fit_species
 from ml.training.folds import choose_folds
@@ -70,6 +71,29 @@ def blocks_of(group: RegionGroup) -> NDArray[np.int64]:
     return fold
 
 
+def lend_places(groups: list[RegionGroup]) -> list[RegionGroup]:
+    """Let the groups of each region with few places borrow those of another group (`ml.training.borrowing`).
+
+    Parameters
+    ----------
+    groups : list of RegionGroup
+
+    Returns
+    -------
+    list of RegionGroup
+        In the same order.
+    """
+    out = list(groups)
+    for region in dict.fromkeys(group.region for group in groups):
+        numbers = [g for g, group in enumerate(groups) if group.region == region]
+        placed = [PlacedGroup(groups[g].records, groups[g].places, groups[g].geographic) for g in numbers]
+        for g, one in zip(numbers, borrow_places(placed, N_FOLDS), strict=True):
+            if one.lender is not None:
+                lender = groups[numbers[one.lender]].name
+                out[g] = replace(groups[g], records=one.group, places=one.places, lender=lender)
+    return out
+
+
 def predict_groups(
     groups: list[RegionGroup],
     settings: EngineSettings,
@@ -86,9 +110,9 @@ def predict_groups(
     groups : list of RegionGroup
     settings : EngineSettings
     target_group : bool
-        Whether a species may use the records of the other species of its group.
+        Whether a species may use the records of other species.
     on_shared : callable, optional
-        Called with each group and its shared model.
+        Called with each group, with the places that it borrows, and its shared model.
     on_step : callable, optional
         Called with a message for each group whose background is chosen and for each species with held-out scores.
 
@@ -97,6 +121,8 @@ def predict_groups(
     SpeciesPrediction
         In the order in which they end.
     """
+    if target_group:
+        groups = lend_places(groups)
     fitted = fit_shared(groups, settings, target_group, on_step)
     if on_shared:
         for group, one in zip(groups, fitted, strict=True):

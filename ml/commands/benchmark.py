@@ -74,6 +74,9 @@ def run(options: argparse.Namespace, started: float) -> int:
 
         def report_shared(group: RegionGroup, model: GroupModel) -> None:
             bias = "" if model.bias is None else f"bias strength {_strength(model.bias)}, "
+            if group.lender and group.records.borrowed:
+                across = group.records.borrowed.between_species
+                bias = f"borrows the places of {group.lender} (AUC across {across:.2f}), "
             bar.write(
                 f"{group.region} {group.name}: {len(group.species)} species, {bias}"
                 f"{model.share:.0%} of the background is target group; weights {_weights(model)}"

@@ -227,7 +227,7 @@ def largest_first(groups: Sequence[Group]) -> list[tuple[int, int]]:
 
     In this order no process is left with a large species at the end.
     """
-    tasks = [(g, species) for g, group in enumerate(groups) for species in range(group.recorded.shape[1])]
+    tasks = [(g, species) for g, group in enumerate(groups) for species in range(group.n_species)]
     counts = [group.recorded.sum(axis=0) for group in groups]
     return sorted(tasks, key=lambda task: -int(counts[task[0]][task[1]]))
 

@@ -86,21 +86,30 @@ class Group:
         Columns of level codes.
     absences : bool
         Whether 0 means that the species was looked for and not found.
+    borrowed : BiasStrength or None
+        How similar the bias of another group is, whose places are the last column of `recorded`
+        (`ml.training.borrowing`); None if no places are borrowed.
     """
 
     rows: Rows
     recorded: Labels
     categorical: tuple[int, ...] = ()
     absences: bool = False
+    borrowed: BiasStrength | None = None
+
+    @property
+    def n_species(self) -> int:
+        """The number of species; borrowed places are none."""
+        return int(self.recorded.shape[1]) - (self.borrowed is not None)
 
     @property
     def has_network(self) -> bool:
-        """Whether the group has several species and enough places for a shared network."""
+        """Whether the group has several species, or borrowed places, and enough places for a shared network."""
         return self.recorded.shape[1] > 1 and int(self.recorded.any(axis=1).sum()) >= FEWEST_PLACES
 
     @property
     def has_target_group(self) -> bool:
-        """Whether other species' records can serve as background."""
+        """Whether records of other species can serve as background."""
         return not self.absences and self.has_network and bool((~self.recorded.any(axis=1)).any())
 
 

@@ -60,7 +60,8 @@ def fit_group(group: Group, fold: Labels | None, settings: EngineSettings) -> Gr
     ----------
     group : Group
     fold : ndarray of int, shape (n,), or None
-        Folds in which the bias is measured; without them the share is one half.
+        Folds in which the bias is measured; without them the share is one half. The bias of a group with borrowed
+        places has been measured.
     settings : EngineSettings
 
     Returns
@@ -71,7 +72,9 @@ def fit_group(group: Group, fold: Labels | None, settings: EngineSettings) -> Gr
         return GroupModel()
     # With one thread of BLAS the model is the same to the last bit on every machine.
     with threadpool_limits(1):
-        bias = measure_bias(group, fold, settings.seed) if group.has_target_group and fold is not None else None
+        bias = group.borrowed
+        if bias is None and group.has_target_group and fold is not None:
+            bias = measure_bias(group, fold, settings.seed)
         share = share_for(bias) if group.has_target_group else 0.0
         weight = background_weight(group.recorded, share, absences=group.absences)
         network = settings.network(group.categorical).fit(group.rows, group.recorded, weight)
