@@ -5,7 +5,7 @@
 # replaces pods without an interruption, then asks URL for a prediction (tools/smoke.py). When that fails, the Deployments go back
 # to the pods from before, and it ends with 1. Migrations only add, so the version before works with the migrated database.
 #
-# KUBECTL names another kubectl, KUBE_CONTEXT a context. SETUP_SECONDS and ROLLOUT_SECONDS are time limits, SMOKE_SECONDS is the
+# KUBECTL names another kubectl, KUBE_CONTEXT a context, KUBECONFIG_TEXT is the content of a kubeconfig. SETUP_SECONDS and ROLLOUT_SECONDS are time limits, SMOKE_SECONDS is the
 # time until a failure of the smoke test counts.
 set -eu
 [ $# -eq 4 ] || { echo "usage: sh tools/deploy.sh ENVIRONMENT URL APPLICATION_IMAGE FRONT_IMAGE" >&2; exit 2; }
@@ -24,6 +24,12 @@ kube() { "${KUBECTL:-kubectl}" ${KUBE_CONTEXT:+--context "$KUBE_CONTEXT"} --name
 # kustomize reads what lies below the project only
 release=$(mktemp -d kubernetes/.release-XXXXXX)
 trap 'rm -rf "$release"' EXIT
+if [ -n "${KUBECONFIG_TEXT:-}" ]; then
+    KUBECONFIG=$PWD/$release/kubeconfig
+    (umask 077; printf '%s\n' "$KUBECONFIG_TEXT" >"$KUBECONFIG")
+    export KUBECONFIG
+    unset KUBECONFIG_TEXT
+fi
 cat >"$release/kustomization.yaml" <<YAML
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
