@@ -1,7 +1,7 @@
 """Check that a folder's file system locks files and folders: ``python -m tools.locks FOLDER``.
 
-Several machines share DATA_DIR in a cluster. Locks keep a web process from removing the model that a worker is writing, and
-two workers from taking the same job. NFS refuses an exclusive lock of a folder.
+Several machines share DATA_DIR in a cluster. Locks keep a web process from removing the model that a worker is writing,
+and two workers from changing the same files. NFS refuses an exclusive lock of a folder.
 """
 
 from __future__ import annotations

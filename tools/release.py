@@ -1,7 +1,7 @@
 """Versions of CHANGELOG.md: ``python tools/release.py notes 0.2.0`` prints the section of a version.
 
-``python tools/release.py cut 0.2.0 2026-12-01`` makes the unreleased section that of a version, begins a new one, and writes
-the version into pyproject.toml. The release is the tag ``v0.2.0`` of the commit that contains both.
+``python tools/release.py cut 0.2.0 2026-12-01`` makes the unreleased section that of a version, begins a new one, and
+writes the version into pyproject.toml. The release is the tag ``v0.2.0`` of the commit that contains both.
 """
 
 from __future__ import annotations

@@ -104,9 +104,7 @@ def check_prediction(base: str) -> str:
         raise Failure(f"{base}/api/v1/species: no species has a model")
     slug = species[0]["slug"]
     predictors = read(f"{base}/api/v1/species/{slug}")["predictors"]
-    middle = {
-        one["name"]: one["levels"][0] if one["type"] == "categorical" else one["median"] for one in predictors
-    }
+    middle = {one["name"]: one["levels"][0] if one["type"] == "categorical" else one["median"] for one in predictors}
     answer = read(f"{base}/api/v1/predictions", {"species": slug, "environment": middle})
     if not 0 <= answer["suitability"] <= 1:
         raise Failure(f"{slug}: suitability {answer['suitability']} is not from 0 to 1")
@@ -142,7 +140,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; 1 where a check fails."""
     parser = argparse.ArgumentParser(prog="tools/smoke.py", description="Ask a served EcoPredict for a prediction.")
     parser.add_argument("url", help="address of the site, such as https://eco.example.org")
-    parser.add_argument("--wait", type=float, default=60.0, help="seconds until a failure counts (default: %(default)s)")
+    parser.add_argument(
+        "--wait", type=float, default=60.0, help="seconds until a failure counts (default: %(default)s)"
+    )
     given = parser.parse_args(arguments)
     if not given.url.startswith(("http://", "https://")):
         parser.error("the address begins with https:// or http://")
