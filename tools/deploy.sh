@@ -15,8 +15,12 @@ namespace=ecopredict-$environment
 deployments="front web worker"
 [ -f "kubernetes/overlays/$environment/kustomization.yaml" ] || { echo "deploy: there is no overlay $environment" >&2; exit 2; }
 for image in "$application" "$front"; do
-    printf %s "$image" | grep -Eq '^[a-z0-9][a-z0-9./:_-]*@sha256:[0-9a-f]{64}$' \
-        || { echo "deploy: $image has no digest (name@sha256:…)" >&2; exit 2; }
+    # grep compares line by line, so a line break is refused before
+    case $image in
+        *[!a-z0-9./:_@-]*) valid=no ;;
+        *) printf %s "$image" | grep -Eq '^[a-z0-9][^@]*@sha256:[0-9a-f]{64}$' && valid=yes || valid=no ;;
+    esac
+    [ "$valid" = yes ] || { echo "deploy: $image has no digest (name@sha256:…)" >&2; exit 2; }
 done
 
 kube() { "${KUBECTL:-kubectl}" ${KUBE_CONTEXT:+--context "$KUBE_CONTEXT"} --namespace "$namespace" "$@"; }
