@@ -26,6 +26,7 @@ KUBECTL = r"""#!/bin/sh
 [ "$1" = kustomize ] && exec "$REAL" "$@"
 shift 2
 echo "$*" >>"$STATE/log"
+[ -z "${KUBECONFIG:-}" ] || { echo "$KUBECONFIG"; stat -c %a "$KUBECONFIG"; cat "$KUBECONFIG"; } >"$STATE/access"
 case "$*" in
     "get deployment"*) cat "$STATE/$3" 2>/dev/null || : ;;
     "get job"*) cat "$STATE/job" ;;
@@ -77,7 +78,7 @@ def cluster(tmp_path: Path) -> Cluster:
         (tmp_path / name).write_text("7\n")
     (tmp_path / "job").write_text("Complete")
     environ = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "KUBECONFIG"},
         "KUBECTL": str(program),
         "REAL": real,
         "STATE": str(tmp_path),
@@ -178,6 +179,15 @@ def test_a_first_release_has_nothing_to_go_back_to(cluster: Cluster) -> None:
     assert done.returncode == 1
     assert "web is new" in done.stderr
     assert "rollout undo" not in cluster.log
+
+
+def test_the_access_to_the_cluster_is_a_private_file_that_is_removed(cluster: Cluster) -> None:
+    (cluster.state / "job").write_text("Failed")
+    done = cluster.deploy("staging", "http://127.0.0.1:9", *IMAGES, KUBECONFIG_TEXT="kind: Config\nusers: []")
+    assert done.returncode == 1
+    path, *rest = (cluster.state / "access").read_text().splitlines()
+    assert rest == ["600", "kind: Config", "users: []"]
+    assert not Path(path).parent.exists()
 
 
 @pytest.mark.parametrize(
