@@ -7,6 +7,7 @@ set -eu
 : "${POSTGRES_IMAGE:=postgres:17-bookworm}" "${REDIS_IMAGE:=redis:7-alpine}"
 for name in PYTHON NGINX POSTGRES REDIS; do
     eval "image=\$${name}_IMAGE"
+    # shellcheck disable=SC2154 # eval assigns it
     docker pull --quiet "$image" >/dev/null
     digest=$(docker image inspect --format '{{index .RepoDigests 0}}' "$image")
     case $digest in

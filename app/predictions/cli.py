@@ -1,4 +1,4 @@
-"""``flask --app wsgi predictions``: prune stored predictions and fill the cache."""
+"""``flask --app wsgi predictions``: prune stored predictions, fill the cache, empty the spool."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from app.commands import OneLineCommand, UsageError
 from app.database.connections import remove_time_limits
 from app.database.db import db
 from app.errors import Unavailable
+from app.outbox.outbox import outbox
+from app.outbox.spool import SpoolError
 from app.predictions import cache_warming, tables
 from app.trail import recorder as trail
 
-group = AppGroup("predictions", help="Prune stored predictions and fill the cache of answers.")
+group = AppGroup("predictions", help="Prune stored predictions, fill the cache of answers, empty the spool.")
 
 _AGE = re.compile(r"([1-9]\d{0,6})([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -30,6 +32,8 @@ _MOST = 100_000
 _REPORT_EVERY_S = 2.0
 # Synchronised clocks differ by far less.
 _CLOCK_TOLERANCE = timedelta(hours=1)
+_LONGEST_WAIT_S = 86_400
+_LOOK_EVERY_S = 0.1
 
 
 @group.command("prune", cls=OneLineCommand)
@@ -105,6 +109,39 @@ def warm(study: str | None, limit: int) -> None:
     skipped = f", {done['skipped']} skipped" if done["skipped"] else ""
     seconds = time.monotonic() - began
     click.echo(f"{done['cached']} answers are kept for {seconds_kept} s{skipped}, in {seconds:.1f} s")
+
+
+@group.command("drain", cls=OneLineCommand)
+@click.option("--wait", default=60, show_default=True, metavar="S", help="Seconds to wait for PostgreSQL at most.")
+def drain(wait: int) -> None:
+    """Bring the answers that wait in the spool to PostgreSQL.
+
+    Used before the disk of the spool is removed, after the server has ended. While the server runs, it does so itself.
+    """
+    if not 0 <= wait <= _LONGEST_WAIT_S:
+        raise UsageError(f"--wait: give a number from 0 to {_LONGEST_WAIT_S}")
+    if outbox().spool is None:
+        click.echo("answers are written to the database at once; there is no spool")
+        return
+    until = time.monotonic() + wait
+    outbox().start()
+    try:
+        before = waiting = _waiting()
+        while waiting and time.monotonic() < until:
+            time.sleep(_LOOK_EVERY_S)
+            waiting = _waiting()
+    except SpoolError as error:
+        raise click.ClickException(f"the spool cannot be read: {error}") from None
+    finally:
+        outbox().stop()
+    if waiting:
+        raise click.ClickException(f"{waiting} answers still wait for the database after {wait} s")
+    click.echo(f"{before} answers waited; none waits now")
+
+
+def _waiting() -> int:
+    depth = outbox().depth()
+    return 0 if depth is None else depth.rows
 
 
 def _moment(age: str) -> datetime:

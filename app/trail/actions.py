@@ -154,6 +154,7 @@ COMMANDS: dict[str, Action | None] = {
     "users plan": Action("account.plan", "account"),
     "predictions prune": Action("predictions.prune"),
     "predictions warm": NONE,
+    "predictions drain": NONE,
     "studies list": NONE,
     "studies prune": Action("studies.prune"),
     # what a job does has the name of its kind

@@ -193,6 +193,31 @@ def test_postgresql_down_for_twenty_seconds(
     live.wait_until(lambda: call(f"{site.url}/health/ready").json["status"] == "ready", 20, "ready again")
 
 
+def test_a_command_empties_the_spool_of_a_server_that_has_ended(
+    start: Start, own: dict[str, str], server: live.Postgres
+) -> None:
+    """Where the disk of the spool ends with the server, as in a pod, its answers are stored first."""
+    site = start()
+    server.stop()
+    try:
+        given = [predict(site.url, trees=trees).json["id"] for trees in range(5)]
+        site.program.stop()
+        refused = live.flask(own, "predictions", "drain", "--wait", "0", fails=True)
+        assert "5 answers still wait for the database after 0 s" in refused
+        assert "Traceback" not in refused
+    finally:
+        server.start()
+    assert "none waits now" in live.flask(own, "predictions", "drain")
+    assert sorted(_rows(own)) == sorted(given)
+    assert "0 answers waited" in live.flask(own, "predictions", "drain")
+
+
+def test_drain_without_a_spool_says_so(prepared: Path, tmp_path: Path) -> None:
+    environ = live.copy_site(prepared, tmp_path / "sqlite")
+    assert "there is no spool" in live.flask(environ, "predictions", "drain")
+    assert "--wait: give a number" in live.flask(environ, "predictions", "drain", "--wait", "-1", fails=True)
+
+
 def test_a_full_spool_refuses_and_loses_nothing(
     start: Start, own: dict[str, str], server: live.Postgres, record_summary
 ) -> None:

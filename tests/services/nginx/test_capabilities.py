@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +59,19 @@ def test_nginx_serves_reloads_and_ends_with_its_capabilities(open_folder: Path, 
         live.wait_until(lambda: bool(workers()) and not workers() & before, 10, "new workers")
         assert ask(front.port, "/species", caller=caller).status == 503
         assert front.stop() == 0
+
+
+def test_nginx_serves_without_root_where_the_key_is_its_own(open_folder: Path, caller: str) -> None:
+    """As in a pod of kubernetes/: no process is root or has a capability, and the files belong to the user."""
+    as_nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all --no-new-privs"
+    script = f'chown -R 65534:65534 "{open_folder}" && exec {as_nobody} "$@"'
+    with live.nginx(open_folder, live.free_port(), start=["sh", "-c", script, "start"]) as front:
+        tree = [psutil.Process(front.process.pid), *psutil.Process(front.process.pid).children(recursive=True)]
+        assert {one.uids().effective for one in tree} == {65534}
+        assert len([one for one in tree if one.name() == "nginx"]) >= 2
+        assert ask(front.port, "/species", "POST", body=b"x" * 500_000, caller=caller).status == 503
+        assert "Permission denied" not in front.output()
+        assert front.stop(signal.SIGQUIT) == 0
 
 
 @pytest.mark.parametrize("missing", sorted(set(CAPABILITIES) - {"NET_BIND_SERVICE"}))

@@ -31,6 +31,27 @@ def test_callers_behind_nginx_are_counted_one_by_one(environ: dict[str, str], wo
         assert ask(front.port, "/api/v1/species", caller=other).status == 200
 
 
+def test_behind_a_load_balancer_the_last_address_that_is_not_its_own_counts(
+    environ: dict[str, str], workroom: Path
+) -> None:
+    """With the file of kubernetes/, where the balancer has an address of 127.0.0.0/8 here."""
+    trusted = (live.PROJECT / "kubernetes" / "overlays" / "production" / "trusted.conf").read_text()
+    changes = [((live.PROJECT / "nginx" / "trusted.conf").read_text(), trusted.replace("10.0.0.0/8", "127.0.0.0/8"))]
+    with (
+        live.serving(environ, RATE_LIMIT="4/hour", WEB_CONCURRENCY="1", TRUSTED_PROXIES="1") as site,
+        live.nginx(workroom / "nginx-balanced", site.program.port, changes=changes) as front,
+    ):
+
+        def status(forwarded: str) -> int:
+            headers = {"X-Forwarded-For": forwarded}
+            return ask(front.port, "/api/v1/species", headers=headers, caller=next(CALLERS)).status
+
+        assert [status("203.0.113.7") for _ in range(5)] == [200] * 4 + [429]
+        # what a client sends stands before what the balancer adds
+        assert status("198.51.100.1, 203.0.113.7") == 429
+        assert status("203.0.113.7, 198.51.100.1") == 200
+
+
 def test_no_header_of_a_caller_pretends_another_road(front: live.Front) -> None:
     for name, value in (
         ("X-Forwarded-Ssl", "on"),

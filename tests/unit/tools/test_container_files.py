@@ -77,7 +77,7 @@ def test_networks_are_separate() -> None:
     networks = {name: service.get("networks", service.get("network_mode")) for name, service in SERVICES.items()}
     assert networks == {
         "app": ["front", "back"],
-        "worker": ["back"],
+        "worker": ["back", "out"],
         "setup": ["back"],
         "certificate": "none",
         "nginx": ["front"],
@@ -85,6 +85,8 @@ def test_networks_are_separate() -> None:
         "redis": ["back"],
     }
     assert COMPOSE["networks"]["back"] == {"internal": True}
+    # fetches from GBIF need a way out, and no other service shares it
+    assert COMPOSE["networks"]["out"] is None
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
 
 

@@ -101,7 +101,7 @@ def test_gunicorn_takes_what_nginx_passes_on() -> None:
 
 def test_containers_meet_on_the_same_port() -> None:
     dockerfile = (PROJECT / "Dockerfile").read_text()
-    port = _number(r"server app:(\d+)", CONFIG["nginx.conf"])
+    port = _number(r"server app:(\d+)", CONFIG["upstream.conf"])
     assert f"--bind=0.0.0.0:{port}" in dockerfile
     # liveness has a port of its own, which answers while all threads are busy
     health_port = _number(r"HEALTH_PORT=(\d+)", dockerfile)

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Install the system programs that tests of `make test` use, on Debian 12 as root. .ci/run has the same list.
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+# the tests start servers of their own
+mkdir -p /etc/postgresql-common
+[ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends chromium openssl postgresql-15-postgis-3 prometheus >/dev/null
