@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import queue
 import random
@@ -17,7 +16,7 @@ from flask import Flask
 
 from app.components import components
 from app.config.mail_url import MailServer, parse
-from app.worker_thread import WorkerThread
+from app.worker_thread import WorkerThread, at_exit
 
 log = logging.getLogger(__name__)
 
@@ -133,4 +132,4 @@ def init_app(app: Flask) -> None:
     url = app.config["SETTINGS"].mail_url
     postbox = components(app).add(Postbox(app))
     components(app).add(Messenger(parse(url) if url else None))
-    atexit.register(postbox.wait, _PATIENCE_S)
+    at_exit(postbox.wait, _PATIENCE_S)

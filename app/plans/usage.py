@@ -7,7 +7,6 @@ since. A process that ends in order writes first.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import threading
 import time
@@ -24,7 +23,7 @@ from app.database.db import db
 from app.database.types import now
 from app.plans.tables import MonthlyUsage
 from app.throttled_log import ThrottledLog
-from app.worker_thread import WorkerThread
+from app.worker_thread import WorkerThread, at_exit
 
 log = logging.getLogger(__name__)
 _failure = ThrottledLog(log)
@@ -166,4 +165,4 @@ def total_of(user_id: str) -> int:
 def init_app(app: Flask) -> None:
     """Count in this process."""
     usage = components(app).add(Usage(app))
-    atexit.register(usage.write)
+    at_exit(usage.write)

@@ -6,7 +6,6 @@ before each scrape, so that a request does not pay for thirty counters.
 
 from __future__ import annotations
 
-import atexit
 import threading
 from collections import Counter as Count
 from collections import deque
@@ -22,7 +21,7 @@ from app.components import component, components
 from app.predictions.conditions import Canonical
 from app.predictions.schemas import Kind, Novelty
 from app.telemetry.metrics import Counters
-from app.worker_thread import WorkerThread
+from app.worker_thread import WorkerThread, at_exit
 from ml.serving.artifact import Artifact
 from ml.serving.drift import PARTS, TrainingQuarters
 from ml.serving.predictor import FastPredictor
@@ -111,7 +110,7 @@ def init_app(app: Flask) -> None:
             usage_counter.count()
 
     app.before_request(count_before_scrape)
-    atexit.register(usage_counter.count)
+    at_exit(usage_counter.count)
 
 
 def kind_of(kind: str | None, inside: bool | None) -> Kind:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import bisect
 import logging
 import threading
@@ -22,7 +21,7 @@ from app.database.types import now
 from app.request_log.tables import AnswerCount, RequestCount
 from app.telemetry.logs import QUIET
 from app.throttled_log import ThrottledLog
-from app.worker_thread import WorkerThread
+from app.worker_thread import WorkerThread, at_exit
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,8 @@ class RequestLog:
         self._requests: Counter[RequestKey] = Counter()
         self._answers: Counter[AnswerKey] = Counter()
         self._lock = threading.Lock()
-        self._thread = WorkerThread("request log", self._work)
+        # The wait is before the work, so that nothing is written beside the first requests of a process.
+        self._thread = WorkerThread("request log", self._work, delay=_EVERY_S)
         self._failure = ThrottledLog(log)
         self._tidied_at = float("-inf")
 
@@ -77,7 +77,7 @@ class RequestLog:
                 key = key[0], _OTHER, novelty, cached
             self._answers[key] += 1
 
-    def write(self, *, at_exit: bool = False) -> bool:
+    def write(self, at_end: bool = False) -> bool:
         """Add the counts to the database; return False where it does not take them, and they stay."""
         with self._lock:
             requests, answers = self._requests, self._answers
@@ -94,8 +94,8 @@ class RequestLog:
             with self._lock:
                 self._requests.update(requests)
                 self._answers.update(answers)
-            # at exit the streams of the log may be closed
-            if not at_exit:
+            # at the end the streams of the log may be closed
+            if not at_end:
                 self._failure.warning("counts of requests wait for the database: %s", type(error).__name__)
             return False
         return True
@@ -109,8 +109,6 @@ class RequestLog:
             db.session.commit()
 
     def _work(self) -> None:
-        # The wait is before the work, so that nothing is written beside the first requests of a process.
-        time.sleep(_EVERY_S)
         if self.write() and time.monotonic() - self._tidied_at > _TIDY_S:
             self._tidied_at = time.monotonic()
             self.tidy()
@@ -152,7 +150,7 @@ def init_app(app: Flask) -> None:
         return response
 
     app.after_request(count)
-    atexit.register(counts.write, at_exit=True)
+    at_exit(counts.write, True)
 
 
 def _study(response: Response) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import bisect
 import logging
 import math
@@ -22,7 +21,7 @@ from app.rollouts import ending
 from app.rollouts.stopping import FALSE_ALARMS_ALONE, MOST_IN_A_ROW, Counts, Evidence
 from app.telemetry.metrics import Counters
 from app.throttled_log import ThrottledLog
-from app.worker_thread import WorkerThread
+from app.worker_thread import WorkerThread, at_exit
 from ml.serving.verdict import Verdict
 
 log = logging.getLogger(__name__)
@@ -237,4 +236,4 @@ def init_app(app: Flask) -> None:
     """Create the measures; store what waits when the process ends."""
     parts = components(app)
     measures = parts.add(Measures(app, parts.get(Counters)))
-    atexit.register(measures.store)
+    at_exit(measures.store)

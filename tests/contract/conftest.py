@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
 import logging
 import shutil
+import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +16,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, make_url, select
 from werkzeug.test import TestResponse
 
 from app import create_app
@@ -21,10 +26,12 @@ from app.database.db import db
 from app.predictions.tables import Prediction
 from app.registry import changes
 from app.registry import service as registry
+from tests import compiled
 from tests.contract.lint import lint_page
 from tests.synthetic import synthetic_study
 
 WHEATEAR = "oenanthe-hispanica"
+compiled.share()
 
 
 def make_settings(data_dir: Path, **changes: Any) -> Settings:
@@ -40,9 +47,40 @@ def make_settings(data_dir: Path, **changes: Any) -> Settings:
     return Settings(**{**given, **changes})
 
 
-def upgrade(app: Flask) -> None:
+def migrate(app: Flask) -> None:
+    """Migrate the database by the command."""
     result = app.test_cli_runner().invoke(args=["db", "upgrade"])
     assert result.exit_code == 0, result.output
+
+
+def upgrade(app: Flask) -> None:
+    """Give an application a migrated database: a copy of one that the command has migrated, where there is none yet."""
+    url = make_url(app.config["SETTINGS"].database_url)
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        shutil.copyfile(_migrated(), url.database)
+    else:
+        migrate(app)
+
+
+@functools.cache
+def _migrated() -> Path:
+    """Return the file of a migrated database without rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app(make_settings(Path(folder)))
+        migrate(app)
+        with app.app_context():
+            db.engine.dispose()
+        return copy_database(Path(folder) / "test.db", "migrated")
+
+
+def copy_database(source: Path, name: str) -> Path:
+    """Copy a database of SQLite, with what is only in its log yet, to a file that remains until the tests end."""
+    folder = Path(tempfile.mkdtemp(prefix="ecopredict-database-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    target = folder / f"{name}.db"
+    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+    return target
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from app import create_app
 from app.catalogue import snapshot
 from app.config.settings import PROJECT
 from app.database.db import db
-from tests.contract.conftest import WHEATEAR, make_settings, upgrade
+from tests.contract.conftest import WHEATEAR, make_settings, migrate, upgrade
 
 
 def test_migrations_up_down_up(tmp_path):
@@ -26,12 +26,12 @@ def test_migrations_up_down_up(tmp_path):
         with app.app_context():
             return set(inspect(db.engine).get_table_names()) - {"alembic_version"}
 
-    upgrade(app)
+    migrate(app)
     assert tables() == set(db.metadata.tables)
     assert runner.invoke(args=["db", "check"]).exit_code == 0
     assert runner.invoke(args=["db", "downgrade", "base"]).exit_code == 0
     assert tables() == set()
-    upgrade(app)
+    migrate(app)
     assert tables() == set(db.metadata.tables)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +13,8 @@ from flask import Flask
 
 from app import create_app
 from app.accounts import keys, users
-from tests.contract.conftest import LintingClient, make_settings, upgrade
+from app.database.db import db
+from tests.contract.conftest import LintingClient, copy_database, make_settings, upgrade
 
 PASSWORD = "kestrel lamp forty oak"
 ROLES = ("viewer", "editor", "admin")
@@ -39,14 +44,29 @@ class Browser(LintingClient):
         return self.get("/account").status_code == 200
 
 
-def make_production(folder: Any, **changes: Any) -> Flask:
+def _production(folder: Path, **changes: Any) -> Flask:
     app = create_app(make_settings(folder, environment="production", allowed_hosts=("localhost",), **changes))
     app.test_client_class = Browser
-    upgrade(app)
-    with app.app_context():
-        for role in ROLES:
-            users.create(f"{role}@example.org", role, PASSWORD)
     return app
+
+
+def make_production(folder: Path, **changes: Any) -> Flask:
+    """Return an application with a database of its own, in which the same three people have an account."""
+    app = _production(folder, **changes)
+    shutil.copyfile(_with_people(), folder / "test.db")
+    return app
+
+
+@functools.cache
+def _with_people() -> Path:
+    with tempfile.TemporaryDirectory() as folder:
+        app = _production(Path(folder))
+        upgrade(app)
+        with app.app_context():
+            for role in ROLES:
+                users.create(f"{role}@example.org", role, PASSWORD)
+            db.engine.dispose()
+        return copy_database(Path(folder) / "test.db", "people")
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ def setup_of(page):
     return re.search(r'name="setup" value="([^"]+)"', page.text)[1]
 
 
-def code_of(secret, steps=0):
+def code_of(secret, steps=1):
+    """The next code: it is accepted already, and still is when its time has begun meanwhile."""
     totp = pyotp.TOTP(secret)
     return totp.at(__import__("time").time() + 30 * steps)
 
@@ -38,7 +39,7 @@ def protected(browser):
     secret = secret_of(page)
     assert 'src="data:image/svg+xml' in page.text
     done = browser.post(
-        "/account/second-factor/confirm", data={"setup": setup_of(page), "code": code_of(secret, steps=-1)}
+        "/account/second-factor/confirm", data={"setup": setup_of(page), "code": code_of(secret, steps=0)}
     )
     codes = re.findall(r"<li><code>([A-Z0-9-]+)</code>", done.text)
     assert len(codes) == second_factor.N_CODES
@@ -74,7 +75,7 @@ def test_a_code_is_accepted_once(production, protected):
     assert first.post("/login/code", data={"code": code}).status_code == 303
     assert second.post("/login/code", data={"code": code}).status_code == 422
     # an earlier one is not accepted after a later one either
-    assert second.post("/login/code", data={"code": code_of(secret, steps=-1)}).status_code == 422
+    assert second.post("/login/code", data={"code": code_of(secret, steps=0)}).status_code == 422
 
 
 def test_of_two_simultaneous_requests_with_one_code_one_is_accepted(production, protected):
@@ -163,14 +164,14 @@ def begin(browser):
     return secret_of(page), setup_of(page)
 
 
-def confirm(browser, secret, setup, steps=0):
+def confirm(browser, secret, setup, steps=1):
     return browser.post("/account/second-factor/confirm", data={"setup": setup, "code": code_of(secret, steps)})
 
 
 def test_a_setup_is_used_once(production, browser):
     browser.sign_in(EDITOR)
     first, second = begin(browser), begin(browser)
-    assert confirm(browser, *first, steps=-1).status_code == 200
+    assert confirm(browser, *first, steps=0).status_code == 200
     for setup in (first, second):
         again = confirm(browser, *setup)
         assert (again.status_code, "has expired" in again.text) == (422, True)

@@ -192,11 +192,11 @@ def test_unknown_accounts_take_as_long_as_known_ones(tmp_path, record_summary):
     times = {EDITOR: [], "nobody@example.org": []}
     for number in range(10):
         for email, found in times.items():
-            client, began = app.test_client(), time.perf_counter()
+            client, began = app.test_client(), time.thread_time()
             body = {"email": email, "password": "wrong wrong wrong"}
             where = {"REMOTE_ADDR": f"192.0.2.{number}"}
             assert client.post("/api/v1/auth/token", json=body, environ_base=where).status_code == 401
-            found.append(time.perf_counter() - began)
+            found.append(time.thread_time() - began)
     known, unknown = (statistics.median(found) for found in times.values())
     record_summary("tokens", f"median of a refusal: known {1000 * known:.1f} ms, unknown {1000 * unknown:.1f} ms")
     assert 0.6 < known / unknown < 1.6
@@ -215,11 +215,12 @@ def test_a_second_factor_is_needed_and_limited(production, auth):
     secret = pyotp.random_base32()
     totp = pyotp.TOTP(secret)
     with production.app_context():
-        second_factor.turn_on(users.get(EDITOR).id, 0, secret, totp.at(time.time() - 30))
+        second_factor.turn_on(users.get(EDITOR).id, 0, secret, totp.now())
     asked = auth.sign_in()
     assert (asked.status_code, asked.json["type"]) == (401, "urn:ecopredict:problem:code")
     assert auth.sign_in(password="wrong wrong wrong", code="000000").json["detail"] == sign_in.REFUSED
-    code = totp.now()
+    # the next code is accepted already, and still is when its time has begun meanwhile
+    code = totp.at(time.time() + 30)
     assert auth.sign_in(code=code).status_code == 200
     again = auth.sign_in(code=code)
     assert (again.status_code, again.json["detail"]) == (401, sign_in.WRONG_CODE)

@@ -51,11 +51,13 @@ def web(site: Flask) -> FlaskClient:
 
 def start_worker(app: Flask, *point: str) -> subprocess.Popen[str]:
     """Start a worker that ends when no job waits, or that kills itself at a point."""
+    # joblib trains in one process, as in tests of trainings
+    one_process = {} if point else {"JOBLIB_MULTIPROCESSING": "0"}
     own = {"GBIF_API": app.config["SETTINGS"].gbif_api, "MAX_UPLOAD": str(app.config["SETTINGS"].max_upload)}
     return subprocess.Popen(
         [sys.executable, "-m", "tests.contract.gbif.worker", *point],
         cwd=PROJECT,
-        env={**os.environ, **environment(app), **own},
+        env={**os.environ, **environment(app), **own, **one_process},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
+import subprocess
+import sys
 import threading
+import weakref
+
+import pytest
 
 from app.worker_thread import WorkerThread
 from tools import live
@@ -56,3 +62,55 @@ def test_it_works_after_a_fork_too():
         assert worked.wait(10)
     finally:
         process.join(10)
+
+
+class Owner:
+    """Something that works in the background, such as a component of an application."""
+
+    def __init__(self, pause=0.0, delay=0.0):
+        self.worked = threading.Event()
+        self.background = WorkerThread(f"thread of {id(self)}", self.work, pause, delay)
+
+    def work(self):
+        self.worked.set()
+
+    def threads(self):
+        return [one for one in threading.enumerate() if one.name == f"thread of {id(self)}"]
+
+
+@pytest.mark.parametrize("waits", [{}, {"delay": 60.0}, {"pause": 60.0}])
+def test_its_thread_ends_with_the_last_reference(waits):
+    owner = Owner(**waits)
+    owner.background.wake()
+    if "delay" not in waits:
+        assert owner.worked.wait(5)
+        owner.background.wake()
+    (thread,) = owner.threads()
+    reference = weakref.ref(owner)
+    del owner
+    gc.collect()
+    thread.join(5)
+    assert (reference(), thread.is_alive()) == (None, False)
+
+
+def test_it_works_after_a_delay():
+    owner = Owner(delay=0.05)
+    owner.background.wake()
+    owner.background.wake()
+    assert owner.worked.wait(5)
+
+
+def test_at_the_end_of_a_process_what_is_still_used_is_called():
+    code = (
+        "from worker_thread import at_exit\n"
+        "class Part:\n"
+        "    def __init__(self, name): self.name = name\n"
+        "    def end(self, word): print(word, self.name)\n"
+        "used, forgotten = Part('used'), Part('forgotten')\n"
+        "for part in (used, forgotten): at_exit(part.end, 'end of')\n"
+        "del forgotten, part\n"
+    )
+    # from its own folder the module is imported alone, in a tenth of a second
+    folder = live.PROJECT / "app"
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout == "end of used\n"

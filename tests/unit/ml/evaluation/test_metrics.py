@@ -177,9 +177,9 @@ def test_interval_is_quick_on_the_largest_demo():
     rng = np.random.default_rng(0)
     y = np.r_[np.ones(1595), np.zeros(4990)]
     s = rng.random(y.size) + 0.3 * y
-    started = time.perf_counter()
+    started = time.thread_time()
     bootstrap_interval(auc_roc, y, s, n=500)
-    assert time.perf_counter() - started < 1.0
+    assert time.thread_time() - started < 1.0
 
 
 def test_interval_of_an_undefined_metric():

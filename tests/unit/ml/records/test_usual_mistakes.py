@@ -179,10 +179,10 @@ def test_a_remark_that_denies_it_does_not_obscure(text, obscured):
 def test_a_zip_bomb_is_refused_before_it_is_read(tmp_path):
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.csv", b"species,lon,lat\n" + b"a,1,1\n" * 20_000_000)
-    begin = time.perf_counter()
+    begin = time.thread_time()
     with pytest.raises(OccurrenceError, match=r"bomb.zip: would be 120,000,016 bytes unpacked, more than 200 times"):
         read_records(tmp_path / "bomb.zip")
-    assert time.perf_counter() - begin < 2
+    assert time.thread_time() - begin < 2
 
 
 def test_choices_without_effect_are_named():
