@@ -73,6 +73,7 @@ from app.registry.model_cache import ModelCache
 from app.request_log import counting
 from app.rollouts import cli as rollouts_cli
 from app.rollouts import measures, shadows
+from app.rollouts import metrics as rollout_metrics
 from app.species import views as species
 from app.studies import cli as studies_cli
 from app.studies import own_views as own_studies
@@ -156,6 +157,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     shadows.init_app(app)
     jobs_metrics.init_app(app)
     confirmation_metrics.init_app(app)
+    rollout_metrics.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
     health.init_app(app)
     views.init_app(app)

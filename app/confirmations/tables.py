@@ -159,6 +159,32 @@ def outcomes_of(model_id: str, limit: int) -> list[Outcome]:
     return [Outcome(*row) for row in db.session.execute(query)]
 
 
+class Report(NamedTuple):
+    """One accepted observation with the conditions that the model had answered."""
+
+    outcome: Outcome
+    environment: dict[str, Any]
+
+
+def reports_on(model_id: str, since: datetime, until: datetime | None, limit: int) -> list[Report]:
+    """Return accepted observations of a model that were reported within a time, latest first."""
+    query = (
+        select(
+            Observation.present,
+            Observation.suitability,
+            Observation.inside,
+            Observation.prediction_id.is_not(None),
+            Observation.environment,
+        )
+        .where(Observation.model_id == model_id, Observation.state == "accepted", Observation.created_at >= since)
+        .order_by(Observation.id.desc())
+        .limit(limit)
+    )
+    if until is not None:
+        query = query.where(Observation.created_at <= until)
+    return [Report(Outcome(*row[:4]), row[4]) for row in db.session.execute(query)]
+
+
 def judged_models(limit: int, *, public: bool) -> list[ModelVersion]:
     """Return the models with accepted observations of public studies or of the others, those with most first."""
     counts = (
