@@ -20,6 +20,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    false,
     func,
     select,
     update,
@@ -83,6 +84,8 @@ class Observation(Base):
     reason: Mapped[str] = mapped_column(String(LONGEST_REASON), default="")
     moderator_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     moderated_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    #: Whether a training has used it, or was asked for because of it.
+    learned: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
     species: Mapped[Species] = relationship(lazy="joined", innerjoin=True)
     model: Mapped[ModelVersion] = relationship(lazy="joined", innerjoin=True)
