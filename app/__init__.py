@@ -45,7 +45,10 @@ from app.health import views as health
 from app.jobs import cli as jobs_cli
 from app.jobs import metrics as jobs_metrics
 from app.jobs import views as jobs
+from app.jobs.duties import register_duty
 from app.layers import views as layers
+from app.learning import metrics as learning_metrics
+from app.learning import trigger
 from app.limits import limiter
 from app.maps import downloads as map_downloads
 from app.maps import files as map_files
@@ -79,6 +82,7 @@ from app.registry.model_cache import ModelCache
 from app.request_log import counting
 from app.rollouts import cli as rollouts_cli
 from app.rollouts import measures, shadows
+from app.rollouts import metrics as rollout_metrics
 from app.species import views as species
 from app.studies import cli as studies_cli
 from app.studies import own_views as own_studies
@@ -87,7 +91,7 @@ from app.studies import sharing_views as sharing
 from app.studies import views as studies
 from app.telemetry import requests
 from app.trail import recorder
-from app.trainings import rollout_views
+from app.trainings import learning, learning_views, rollout_views
 from app.trainings import steps as training_steps
 from app.trainings import views as trainings
 from app.web import body_limits, input_validation, problems, security, templating
@@ -165,10 +169,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     shadows.init_app(app)
     jobs_metrics.init_app(app)
     confirmation_metrics.init_app(app)
+    rollout_metrics.init_app(app)
+    learning_metrics.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
     health.init_app(app)
     views.init_app(app)
     training_steps.register()
+    learning.register()
+    register_duty("trainings that observations ask for", trigger.ask_for_all)
+    learning_views.init_app(app)
     gbif_steps.register()
     batch_steps.register()
     map_steps.register()
@@ -219,6 +228,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         registry_changes.pages,
         trainings.api,
         trainings.pages,
+        learning_views.api,
+        learning_views.pages,
         rollout_views.api,
         rollout_views.pages,
         records.pages,

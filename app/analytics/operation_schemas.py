@@ -51,6 +51,40 @@ class JobCount(BaseModel):
     jobs: int
 
 
+class PlanUse(BaseModel):
+    """What the people of a plan have asked this month."""
+
+    plan: str
+    requests_a_month: int | None = Field(description="The quota of each person; null where there is none.")
+    people: int = Field(description="People with requests this month.")
+    requests: int = Field(description="By the cost of requests, as quotas count them.")
+    near: int = Field(description="People with 80 of 100 of the quota or more, but not all of it.")
+    over: int = Field(description="People who have used up the quota, and are refused until the next month.")
+    refused: int = Field(description="Requests that were refused, by the rate of the plan or the quota.")
+
+
+class PersonUse(BaseModel):
+    """A person near the quota of the month, over it, or refused."""
+
+    id: str
+    email: str
+    plan: str
+    requests: int
+    requests_a_month: int | None
+    share: float | None = Field(description="Of the quota; null without one.")
+    refused: int
+
+
+class Quotas(BaseModel):
+    """Quotas in the present month, whatever the period. Counts arrive some seconds late."""
+
+    month: str
+    plans: list[PlanUse] = Field(description="Plans of people, with and without requests.")
+    people: list[PersonUse] = Field(
+        description="At most 20 people with 80 of 100 of the quota or more, or with refused requests."
+    )
+
+
 class Operations(BaseModel):
     """What the service did in a period. Counts arrive up to a minute late."""
 
@@ -67,3 +101,4 @@ class Operations(BaseModel):
     studies: list[StudyRequests] = Field(description="The 20 studies with the most requests.")
     by_day: list[DayUse] = Field(description="Days with requests, latest first.")
     jobs: list[JobCount] = Field(description="Jobs that were added in the period.")
+    quotas: Quotas

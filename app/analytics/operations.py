@@ -10,6 +10,7 @@ from typing import get_args
 from flask import current_app
 from sqlalchemy import func, select
 
+from app.analytics import quotas
 from app.analytics.operation_schemas import DayUse, EndpointUse, JobCount, Operations, Outcomes, StudyRequests
 from app.analytics.schemas import KindCount
 from app.database.db import db
@@ -58,6 +59,7 @@ def look_back(days: int) -> Operations:
         studies=_studies(hour, answers),
         by_day=_days(hour),
         jobs=_jobs(since),
+        quotas=quotas.of_month(until),
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.catalogue.species import Species
+from app.catalogue.study_tables import Study
 from app.catalogue.versions import ModelVersion
 from app.database.db import Base, db
 from app.database.types import UtcDateTime, now
@@ -113,6 +114,19 @@ def latest_of_study(study_id: int) -> Rollout | None:
     query = select(Rollout).where(Rollout.study_id == study_id).order_by(Rollout.id.desc()).limit(1)
     # a thread or another process may have changed the row since this session read it
     return db.session.scalars(query, execution_options={"populate_existing": True}).first()
+
+
+def running_in_public(limit: int) -> list[Rollout]:
+    """Return the rollouts of public studies that run, latest first."""
+    query = (
+        select(Rollout)
+        .join(Species, Species.id == Rollout.species_id)
+        .join(Study, Study.id == Species.study_id)
+        .where(Rollout.state == "running", Study.visibility == "public")
+        .order_by(Rollout.id.desc())
+        .limit(limit)
+    )
+    return list(db.session.scalars(query))
 
 
 def end(rollout_id: int, state: State, reason: str, revision: int | None = None) -> bool:

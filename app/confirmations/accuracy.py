@@ -59,7 +59,7 @@ def of_model(version: ModelVersion) -> ModelAccuracy:
 def _of_version(version: ModelVersion, outcomes: Sequence[Outcome]) -> ModelAccuracy:
     species = version.species
     return ModelAccuracy(
-        **figures([outcomes], is_index=_is_index(version)),
+        **figures([outcomes], is_index=is_index(version)),
         model=ModelRef(id=version.id, version=version.version),
         species=SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
         study=StudyRef(slug=species.study.slug, title=species.study.title),
@@ -111,7 +111,7 @@ def _of_studies() -> AccuracyPage:
         study = rows[0][0].species.study
         items.append(
             StudyAccuracy(
-                **figures([outcomes for _, outcomes in rows], is_index=any(_is_index(version) for version, _ in rows)),
+                **figures([outcomes for _, outcomes in rows], is_index=any(is_index(version) for version, _ in rows)),
                 study=StudyRef(slug=study.slug, title=study.title),
                 versions=[_of_version(version, outcomes) for version, outcomes in rows],
             )
@@ -119,7 +119,8 @@ def _of_studies() -> AccuracyPage:
     return AccuracyPage(items=sorted(items, key=lambda item: item.study.title))
 
 
-def _is_index(version: ModelVersion) -> bool:
+def is_index(version: ModelVersion) -> bool:
+    """Return whether the suitability of a model is a relative index, because it was trained on presences only."""
     return bool(version.card["study"]["records"] == "presence-background")
 
 

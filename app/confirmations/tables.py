@@ -20,6 +20,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    false,
     func,
     select,
     update,
@@ -83,6 +84,8 @@ class Observation(Base):
     reason: Mapped[str] = mapped_column(String(LONGEST_REASON), default="")
     moderator_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     moderated_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    #: Whether a training has used it, or was asked for because of it.
+    learned: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
     species: Mapped[Species] = relationship(lazy="joined", innerjoin=True)
     model: Mapped[ModelVersion] = relationship(lazy="joined", innerjoin=True)
@@ -157,6 +160,32 @@ def outcomes_of(model_id: str, limit: int) -> list[Outcome]:
         .limit(limit)
     )
     return [Outcome(*row) for row in db.session.execute(query)]
+
+
+class Report(NamedTuple):
+    """One accepted observation with the conditions that the model had answered."""
+
+    outcome: Outcome
+    environment: dict[str, Any]
+
+
+def reports_on(model_id: str, since: datetime, until: datetime | None, limit: int) -> list[Report]:
+    """Return accepted observations of a model that were reported within a time, latest first."""
+    query = (
+        select(
+            Observation.present,
+            Observation.suitability,
+            Observation.inside,
+            Observation.prediction_id.is_not(None),
+            Observation.environment,
+        )
+        .where(Observation.model_id == model_id, Observation.state == "accepted", Observation.created_at >= since)
+        .order_by(Observation.id.desc())
+        .limit(limit)
+    )
+    if until is not None:
+        query = query.where(Observation.created_at <= until)
+    return [Report(Outcome(*row[:4]), row[4]) for row in db.session.execute(query)]
 
 
 def judged_models(limit: int, *, public: bool) -> list[ModelVersion]:

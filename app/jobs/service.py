@@ -13,7 +13,6 @@ from flask import current_app
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.accounts.allowance import jobs_at_once
 from app.accounts.identity import may
 from app.catalogue import access, studies
 from app.catalogue.study_tables import Study
@@ -24,6 +23,7 @@ from app.errors import Conflict, NotFound, NotPermitted, ValidationFailed
 from app.jobs import starters, tidying
 from app.jobs.folder import jobs_dir
 from app.jobs.schemas import JobDetail, JobPage, JobsQuery, StepDetail
+from app.jobs.starters import Starter
 from app.jobs.steps import JobRef, Kind, find_kind
 from app.jobs.tables import Job, State, StepRecord
 from app.trail import recorder as trail
@@ -38,6 +38,7 @@ def enqueue(
     parameters: Mapping[str, Any],
     idempotency_key: str | None = None,
     priority: int = 0,
+    starter: Starter | None = None,
 ) -> Job:
     """Add a job, and commit.
 
@@ -54,6 +55,8 @@ def enqueue(
         job.
     priority : int
         Larger ones are done first.
+    starter : Starter, optional
+        Who starts it; by default the person who sends the present request.
 
     Raises
     ------
@@ -65,6 +68,7 @@ def enqueue(
     registered = find_kind(kind)
     if registered is None:
         raise LookupError(f"no kind of job is named {kind}")
+    starter = starter or starters.of_request()
     canonical = json.loads(json.dumps(dict(parameters), allow_nan=False))
     values = {
         "id": str(uuid.uuid4()),
@@ -78,10 +82,9 @@ def enqueue(
         "message": _QUEUED,
         "steps": initial_steps(registered),
         "idempotency_key": idempotency_key,
-        "owner_id": access.owner_of_new(),
+        "owner_id": starter.owner_id,
         "created_at": now(),
     }
-    allowed = jobs_at_once()
     make = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
     # one statement, so that of two requests with one key exactly one inserts
     added = db.session.execute(
@@ -91,7 +94,7 @@ def enqueue(
         .returning(Job.id)
     ).scalar_one_or_none()
     if added is not None:
-        starters.admit(added, allowed)
+        starters.admit(added, starter.allowed)
         trail.add("job", added, f"{kind} {study}".strip())
     db.session.commit()
     if added is not None:

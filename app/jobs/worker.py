@@ -14,7 +14,7 @@ from flask import Flask
 
 from app.config.settings import Settings
 from app.database.db import db
-from app.jobs import claims, presence, tidying
+from app.jobs import claims, duties, presence, tidying
 from app.jobs.execution import JobRun
 from app.jobs.folder import jobs_dir, unfinished
 from app.jobs.presence import BEAT_S, LEASE_S, LOCKS, Observer, WorkerLock
@@ -199,6 +199,7 @@ class Worker:
             # the threads of this worker tidy by themselves
             if job_id not in self._runs:
                 tidying.tidy(job, self._jobs / job_id, is_success=is_success)
+        duties.do_all()
         self._swept_at = time.monotonic()
 
     def _give_up_jobs(self) -> None:

@@ -16,6 +16,7 @@ from app.confirmations.search import Filters
 from app.confirmations.tables import Observation, band_of
 from app.database.db import db
 from app.errors import Conflict, FieldErrors, NotFound, ValidationFailed
+from app.learning import trigger
 from app.observations.schemas import (
     Decision,
     Effort,
@@ -222,7 +223,7 @@ def decide(observation_id: str, decision: Decision) -> ObservationItem:
     reason = _reason(decision.state, decision.reason)
     if tables.find(observation_id) is None:
         raise NotFound("There is no such observation.")
-    changed = tables.decide([observation_id], decision.was, decision.state, reason, _moderator())
+    changed = _decide([observation_id], decision.was, decision.state, reason)
     row = tables.find(observation_id)
     if row is None:
         raise NotFound("There is no such observation.")
@@ -258,7 +259,14 @@ def decide_several(ids: Sequence[str], was: State, state: State, reason: str) ->
         raise ValidationFailed(errors)
     # PostgreSQL takes no text with a zero byte
     chosen = list(dict.fromkeys(one[:36] for one in ids if "\0" not in one))
-    return Decided(tables.decide(chosen, was, state, reason, _moderator()), len(chosen))
+    return Decided(_decide(chosen, was, state, reason), len(chosen))
+
+
+def _decide(ids: Sequence[str], was: State | None, state: State, reason: str) -> int:
+    changed = tables.decide(ids, was, state, reason, _moderator())
+    if changed and state == "accepted":
+        trigger.after_acceptance(ids)
+    return changed
 
 
 def _reason(state: State, reason: str) -> str:

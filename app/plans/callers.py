@@ -47,7 +47,8 @@ class Caller:
         return self.limits.items
 
     def refuse(self, item: RateLimitItem) -> OverPlan:
-        """Return the error of a request beyond a rate."""
+        """Return the error of a request beyond a rate, and count it."""
+        component(Usage).refuse(self.user_id)
         return OverPlan(
             f"Too many requests with this account. Its plan {self.limits.name} allows {item}, over all sessions, keys "
             "and tokens together. Wait a moment, then try again."

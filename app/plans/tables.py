@@ -44,3 +44,5 @@ class MonthlyUsage(Base):
     #: Such as "2026-11", in UTC.
     month: Mapped[str] = mapped_column(String(7), primary_key=True)
     requests: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    #: Requests that were refused, by the rate or because the month was used up.
+    refused: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")

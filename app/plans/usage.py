@@ -39,6 +39,7 @@ class _Count:
     stored: int
     added: int
     read_at: float
+    refused: int = 0
 
 
 class Usage:
@@ -69,11 +70,19 @@ class Usage:
         with self._lock:
             count = self._counts.setdefault(key, _Count(0, 0, 0.0))
             if limit is not None and count.stored + count.added >= limit:
+                count.refused += 1
+                self._background.wake()
                 return None
             count.added += cost
             total = count.stored + count.added
         self._background.wake()
         return total
+
+    def refuse(self, user_id: str) -> None:
+        """Count a request that was refused by the rate."""
+        with self._lock:
+            self._counts.setdefault((user_id, month_of(now())), _Count(0, 0, 0.0)).refused += 1
+        self._background.wake()
 
     def total(self, user_id: str) -> int:
         """Return the sum of a person's month."""
@@ -102,10 +111,14 @@ class Usage:
         """Add what was counted to the database."""
         with self._writing, self._app.app_context():
             with self._lock:
-                waiting = {key: count.added for key, count in self._counts.items() if count.added}
-            for key, added in waiting.items():
+                waiting = {
+                    key: (count.added, count.refused)
+                    for key, count in self._counts.items()
+                    if count.added or count.refused
+                }
+            for key, (added, refused) in waiting.items():
                 try:
-                    stored = _add(key, added)
+                    stored = _add(key, added, refused)
                 except IntegrityError:
                     # the person is gone
                     db.session.rollback()
@@ -117,13 +130,18 @@ class Usage:
                 with self._lock:
                     count = self._counts[key]
                     count.stored, count.added, count.read_at = stored, count.added - added, time.monotonic()
+                    count.refused -= refused
             self._forget_old()
 
     def _forget_old(self) -> None:
         oldest = time.monotonic() - _FRESH_S
         with self._lock:
-            kept = {key: count for key, count in self._counts.items() if count.added or count.read_at > oldest}
+            kept = {key: count for key, count in self._counts.items() if _is_kept(count, oldest)}
             self._counts = kept
+
+
+def _is_kept(count: _Count, oldest: float) -> bool:
+    return bool(count.added or count.refused) or count.read_at > oldest
 
 
 def _stored(key: tuple[str, str]) -> int:
@@ -133,12 +151,16 @@ def _stored(key: tuple[str, str]) -> int:
         return connection.scalar(select(MonthlyUsage.requests).where(*is_own)) or 0
 
 
-def _add(key: tuple[str, str], added: int) -> int:
+def _add(key: tuple[str, str], added: int, refused: int) -> int:
     make = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = make(MonthlyUsage).values(user_id=key[0], month=key[1], requests=added)
+    statement = make(MonthlyUsage).values(user_id=key[0], month=key[1], requests=added, refused=refused)
     total = db.session.scalar(
         statement.on_conflict_do_update(
-            index_elements=["user_id", "month"], set_={"requests": MonthlyUsage.requests + statement.excluded.requests}
+            index_elements=["user_id", "month"],
+            set_={
+                "requests": MonthlyUsage.requests + statement.excluded.requests,
+                "refused": MonthlyUsage.refused + statement.excluded.refused,
+            },
         ).returning(MonthlyUsage.requests)
     )
     db.session.commit()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from itertools import islice
 
 from app.confirmations import tables
 from app.confirmations.tables import Observation
@@ -21,6 +22,7 @@ from app.studies.own import OwnStudy
 #: The name of the file.
 FILE = "accepted-observations.csv"
 _MOST = 100_000
+_URN = "urn:uuid:"
 _DATASET = "Accepted observations of EcoPredict"
 _COLUMNS = (
     "occurrenceID",
@@ -47,6 +49,18 @@ def state_of(study: OwnStudy) -> AcceptedObservations:
         file=FILE,
         sentence=_sentence(len(rows), used, is_current),
     )
+
+
+def ids_in(study: OwnStudy) -> list[str]:
+    """Return the ids of the observations that are in the records of a study."""
+    if study.file(FILE) is None:
+        return []
+    with (study.folder / FILE).open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        # a file of this name that somebody uploaded has other columns
+        if next(rows, None) != list(_COLUMNS):
+            return []
+        return [row[0].removeprefix(_URN) for row in islice(rows, _MOST) if row and row[0].startswith(_URN)]
 
 
 def use(slug: str) -> AcceptedObservations:
@@ -94,7 +108,7 @@ def _content(rows: list[Observation]) -> bytes:
     writer.writerow(_COLUMNS)
     for row in rows:
         place = (repr(row.latitude), repr(row.longitude))
-        named = (f"urn:uuid:{row.id}", row.species.scientific_name)
+        named = (f"{_URN}{row.id}", row.species.scientific_name)
         writer.writerow((*named, *place, row.observed_on.isoformat(), "HumanObservation", "present", _DATASET))
     return out.getvalue().encode()
 

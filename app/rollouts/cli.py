@@ -6,9 +6,10 @@ import click
 from flask.cli import AppGroup
 
 from app.commands import OneLineCommand, UsageError
+from app.confirmations.accuracy_schemas import Interval as Figure
 from app.errors import AppError, ValidationFailed
 from app.rollouts import report, service
-from app.rollouts.schemas import Interval, RolloutDetail, RolloutStart
+from app.rollouts.schemas import Interval, RolloutAccuracy, RolloutDetail, RolloutStart
 from app.web.input_validation import validate
 from ml.numbers import rounded
 
@@ -76,6 +77,21 @@ def _print(rollout: RolloutDetail) -> None:
         novelty = f", novel {_percent(arm.novelty)}" if arm.novelty is not None else ""
         click.echo(f"{arm.arm}: {arm.requests} requests, {arm.failed} failed{rate}{novelty}{times}")
     click.echo(rollout.sentence)
+    _print_accuracy(rollout.accuracy)
+
+
+def _print_accuracy(accuracy: RolloutAccuracy) -> None:
+    for one in accuracy.arms:
+        if one.auc is not None and one.brier is not None:
+            click.echo(f"{one.arm}: AUC {_figure(one.auc)}, Brier score {_figure(one.brier)}")
+    if accuracy.auc is not None and accuracy.brier is not None:
+        click.echo(f"candidate minus active: AUC {_figure(accuracy.auc)}, Brier score {_figure(accuracy.brier)}")
+    for text in (accuracy.sentence, *accuracy.caveats):
+        click.echo(text)
+
+
+def _figure(figure: Interval | Figure) -> str:
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
 def _percent(share: Interval) -> str:

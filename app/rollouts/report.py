@@ -9,7 +9,9 @@ from app.catalogue import rollouts
 from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
 from app.catalogue.rollouts import Arm, Rollout
 from app.catalogue.versions import ModelVersion
+from app.components import component
 from app.rollouts import intervals
+from app.rollouts.accuracy import RolloutAccuracies
 from app.rollouts.intervals import Estimate, Moments
 from app.rollouts.measures import EDGES
 from app.rollouts.schemas import (
@@ -101,6 +103,7 @@ def detail(rollout: Rollout) -> RolloutDetail:
             "arms": [_arm("active", rollout.active, active), _arm("candidate", rollout.candidate, candidate)],
             "differences": differences,
             "shadow": shadow,
+            "accuracy": component(RolloutAccuracies).get(rollout),
             "rule": RolloutRule(
                 evidence=min(_MOST, math.exp(min(rollout.evidence, math.log(_MOST)))),
                 limit=1 / FALSE_ALARMS,

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
+from app.confirmations.accuracy_schemas import Figures
 
 #: Largest share of the clients that a candidate answers, in percent.
 MOST_PERCENT = 50
@@ -101,6 +102,27 @@ class ShadowComparison(BaseModel):
     other_verdict: Interval | None = Field(description="Share of answers with another verdict.")
 
 
+class ArmAccuracy(Figures):
+    """How right one version was, by accepted observations that were reported during the rollout."""
+
+    arm: Literal["active", "candidate"]
+    model: ModelRef
+
+
+class RolloutAccuracy(BaseModel):
+    """How right both versions were. It stops nothing and promotes nothing: it is shown before the decision."""
+
+    paired: bool = Field(
+        description="Whether both versions are judged by the same reports, as in the shadow. Otherwise each is judged "
+        "by the reports on its own answers."
+    )
+    arms: list[ArmAccuracy]
+    auc: Interval | None = Field(description="Candidate minus active version; null where there are too few reports.")
+    brier: Interval | None = Field(description="The same of the Brier score; below 0 where the candidate is better.")
+    sentence: str
+    caveats: list[str]
+
+
 class RolloutRule(BaseModel):
     """The rule that stops a rollout by itself."""
 
@@ -132,4 +154,5 @@ class RolloutDetail(BaseModel):
     arms: list[ArmMeasures]
     differences: ArmDifferences
     shadow: ShadowComparison | None
+    accuracy: RolloutAccuracy
     rule: RolloutRule

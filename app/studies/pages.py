@@ -259,6 +259,7 @@ def files_page(
     gbif: str = "",
     gbif_error: str = "",
     sharing: Mapping[str, str] | None = None,
+    learning: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the page of the files of a study.
 
@@ -266,7 +267,8 @@ def files_page(
     ``message``, ``done`` and ``title_error`` sentences or "", ``title`` as typed, ``gbif`` and ``gbif_error`` the same
     of the fetch from GBIF, ``fetches_from_gbif`` whether there is one, ``fetch`` the id of its job that is not finished
     or None, ``people`` StudyPeople for who may change them or None, ``sharing`` the refused form of them,
-    ``visibility``, ``is_offered`` whether the reader may take the study over.
+    ``typed_learning`` the refused form of learning, ``visibility``, ``is_offered`` whether the reader may take the
+    study over.
     """
     study = own.load(slug)
     row = study_tables.find(slug)
@@ -283,6 +285,7 @@ def files_page(
         "fetches_from_gbif": bool(settings().gbif_api) and access.edits(slug),
         "fetch": fetches.unfinished(slug),
         **sharing_context(row, sharing or {}),
+        "typed_learning": learning or {},
         "has_models": changes.n_models(study.id) > 0,
         "description": row.description["description"] if row is not None else "",
         "limit": storage.size_text(allowance.most_upload_bytes()),

@@ -42,6 +42,7 @@ _REMOVE = Action("study.delete", "study", _SLUG)
 _PUT, _POST = Action("file.put", "file", _FILE), Action("file.put", "file")
 _REMOVE_FILE, _REMOVE_FILES = Action("file.delete", "file", _FILE), Action("file.delete", "file")
 _RECORDS, _LAYERS = Action("records.change", "study", _SLUG), Action("layers.change", "study", _SLUG)
+_LEARN = Action("learning.change", "study", _SLUG)
 _FETCH, _BATCH, _CANCEL = Action("gbif.fetch", "job"), Action("batch.start", "job"), Action("job.cancel", "job")
 _MAP, _REMOVE_MAP = Action("map.start", "map"), Action("map.delete", "map", ("map_id",))
 _ACTIVATE, _ROLLBACK = Action("model.activate", "model", ("model_id",)), Action("study.rollback", "study", _SLUG)
@@ -81,6 +82,8 @@ ENDPOINTS: dict[str, Action | None] = {
     "accepted.submit": _RECORDS,
     "accepted_api.use": _RECORDS,
     "accepted_api.leave_out": _RECORDS,
+    "learning.change_form": _LEARN,
+    "learning_api.change": _LEARN,
     "layers.submit": _LAYERS,
     "layers_api.change": _LAYERS,
     "trainings_api.start": _TRAINING,
@@ -199,6 +202,7 @@ TABLES: dict[str, Watch] = {
     "monthly_usage": "none",
     "study_people": "watched",
     "observations": "watched",
+    "study_learning": "watched",
     "rollouts": "watched",
     "rollout_counts": "none",
     "audit_lines": "none",

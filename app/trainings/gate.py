@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.trainings.held_out import HeldOut, PairedScores, pair
 from app.trainings.schemas import Gate
 from ml.card import Metric, ModelCard, Validation
+from ml.evaluation.paired import placements
 from ml.numbers import rounded
 from ml.score_words import grade_auc
 
@@ -22,8 +20,6 @@ FEWEST_BACKGROUND = 20
 _LIKE_BLOCKS = 1.25
 # The 97.5 % quantile of the normal distribution.
 _Z = 1.959963984540054
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -58,36 +54,15 @@ def paired_difference(scores: PairedScores) -> Difference:
 
     Notes
     -----
-    The method of DeLong, DeLong & Clarke-Pearson (1988, doi 10.2307/2531595). The placement of a record among those of
-    the other label comes from its midrank, as in Sun & Xu (2014, doi 10.1109/LSP.2014.2337313): n log n instead of
-    m × n comparisons. Records are taken as independent; neighbouring cells are not, so the error is a lower bound.
+    The method of DeLong, DeLong & Clarke-Pearson (1988, doi 10.2307/2531595). Records are taken as independent;
+    neighbouring cells are not, so the error is a lower bound.
     """
     present = scores.y == 1
-    placements = [_placements(values[present], values[~present]) for values in (scores.first, scores.second)]
-    of_presences = placements[0][0] - placements[1][0]
-    of_background = placements[0][1] - placements[1][1]
+    first, second = (placements(values[present], values[~present]) for values in (scores.first, scores.second))
+    of_presences = first.of_presences - second.of_presences
+    of_background = first.of_absences - second.of_absences
     variance = of_presences.var(ddof=1) / len(of_presences) + of_background.var(ddof=1) / len(of_background)
     return Difference(float(of_presences.mean()), sqrt(float(variance)))
-
-
-def _placements(present: Floats, background: Floats) -> tuple[Floats, Floats]:
-    """Return for each presence the share of background below it, and for each background the share of presences above.
-
-    Ties count half.
-    """
-    m, n = len(present), len(background)
-    together = _midranks(np.concatenate([present, background]))
-    of_present = (together[:m] - _midranks(present)) / n
-    of_background = 1.0 - (together[m:] - _midranks(background)) / m
-    return of_present, of_background
-
-
-def _midranks(values: Floats) -> Floats:
-    """Return ranks from 1; equal values have the mean of their ranks."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(count)
-    midrank: Floats = (2 * last - count + 1) / 2.0
-    return midrank[place]
 
 
 def independent_difference(candidate: Metric, active: Metric) -> Difference | None:

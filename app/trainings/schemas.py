@@ -76,6 +76,53 @@ class StudyVersions(BaseModel):
     next: str | None
 
 
+TryState = Literal["preparing", "refused", "training", "failed", "cancelled", "done"]
+#: Least and most newly accepted presences that start a training, and the number that is offered.
+FEWEST_NEW, MOST_NEW, USUAL_NEW = 20, 10_000, 50
+
+
+class LearningChange(BaseModel):
+    """Body of a request that switches learning from observations on or off."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    on: bool
+    number: int | None = Field(
+        None,
+        ge=FEWEST_NEW,
+        le=MOST_NEW,
+        description=f"Newly accepted presences that start a training. By default as before, at first {USUAL_NEW}.",
+    )
+
+
+class LearningTry(BaseModel):
+    """The last training that was asked for because of observations."""
+
+    asked_at: datetime
+    new: int = Field(description="New presences that asked for it.")
+    job: str = Field(description="Id of the job that puts the observations into the records and starts the training.")
+    training: str | None = Field(description="Id of the training; null before it is started, and where it cannot be.")
+    state: TryState
+    passed: int | None = Field(
+        description="Candidates that pass the promotion gate: better than the active version, or the first of their "
+        "species; null before the training is done."
+    )
+    candidates: int | None
+    sentence: str
+
+
+class LearningState(BaseModel):
+    """Whether a study learns from observations, how many have come, and what became of the last training."""
+
+    on: bool
+    number: int
+    new: int = Field(description="Accepted presences at a place that no training has used or was asked for.")
+    waits_for: str = Field(description="What must happen before a training that is due is asked for; empty otherwise.")
+    sentence: str
+    caveat: str = Field(description="What observations are, and what a training takes from them.")
+    last: LearningTry | None
+
+
 class TrainingRequest(BaseModel):
     """Body of a request that starts a training."""
 

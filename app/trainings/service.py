@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue import species as species_tables
 from app.catalogue import versions
@@ -15,7 +17,10 @@ from app.catalogue.versions import ModelVersion
 from app.database.db import db
 from app.errors import Conflict, ValidationFailed
 from app.jobs import service as jobs
+from app.jobs.starters import Starter
 from app.jobs.tables import FINISHED, Job
+from app.learning import tables as learning
+from app.records import accepted
 from app.registry import activations
 from app.registry import service as registry
 from app.studies import own
@@ -41,6 +46,7 @@ from ml.numbers import rounded
 from ml.quality import quality_of
 from ml.recipes.reports import Preflight
 
+log = logging.getLogger(__name__)
 _MOST_GATES = 2_000
 
 
@@ -83,7 +89,13 @@ def preflight_of(slug: str) -> Preflight:
     return preflight(study, frozen.with_slug(study))
 
 
-def start(slug: str, request: TrainingRequest, key: str | None = None, revision: int | None = None) -> Job:
+def start(
+    slug: str,
+    request: TrainingRequest,
+    key: str | None = None,
+    revision: int | None = None,
+    starter: Starter | None = None,
+) -> Job:
     """Start a training, or return the job that the same request started.
 
     Parameters
@@ -94,6 +106,8 @@ def start(slug: str, request: TrainingRequest, key: str | None = None, revision:
         Idempotency key of the client. An unfinished training of the same recipe and files is returned for any key.
     revision : int, optional
         Revision of the study that is meant.
+    starter : Starter, optional
+        Who starts it; by default the person who sends the present request.
 
     Raises
     ------
@@ -135,7 +149,21 @@ def start(slug: str, request: TrainingRequest, key: str | None = None, revision:
             frozen.freeze(study, recipe, fingerprint)
         except FrozenFilesError as error:
             raise Conflict(str(error)) from None
-        return jobs.enqueue(KIND, slug, {"fingerprint": fingerprint}, name)
+        job = jobs.enqueue(KIND, slug, {"fingerprint": fingerprint}, name, starter=starter)
+    _count_as_learned(study)
+    return job
+
+
+def _count_as_learned(study: OwnStudy) -> None:
+    """Count the observations in the records no more: this training has them."""
+    try:
+        ids = accepted.ids_in(study)
+        if ids:
+            learning.mark(study.id, ids)
+    except (OSError, ValueError, SQLAlchemyError) as error:
+        # the training has begun; at worst the next one asks for itself too early
+        db.session.rollback()
+        log.warning("study %s: its observations still count as new: %s", study.slug, type(error).__name__)
 
 
 def _is_of(job: Job, fingerprint: str) -> bool:

@@ -15,6 +15,7 @@ from app.database.db import db
 from app.jobs.service import folder_of
 from app.jobs.steps import JobRef, Step, StepContext, StepError, register_kind
 from app.jobs.tables import FINISHED, Job
+from app.learning.trigger import TRAINING
 from app.registry import changes
 from app.registry import service as registry
 from app.registry.changes import RegistryError
@@ -27,7 +28,7 @@ from ml.layers.stored import list_stores
 from ml.layers.stored_index import layers_key
 from ml.serving.artifact import ArtifactError, load_artifact, verify_artifact
 
-KIND = "training"
+KIND = TRAINING
 _CHECKED = "checked.json"
 # Folders of a job.
 _FILES, _WORK, _MODELS, _LAYERS = "files", "work", "models", "layers"

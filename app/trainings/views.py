@@ -8,6 +8,7 @@ from app.catalogue import rollouts
 from app.errors import AppError, Conflict, Unavailable, ValidationFailed
 from app.jobs.replies import accepted
 from app.jobs.schemas import JobDetail
+from app.records import accepted as observations
 from app.registry import activations
 from app.studies import own
 from app.studies.own import OwnStudy
@@ -93,7 +94,7 @@ def start_page(slug: str) -> Reply:
     """Show what a training would take, with its settings.
 
     Template context: ``data`` Preflight or None, ``study`` OwnStudy, ``steps`` of the study, ``form`` StartForm,
-    ``fields`` of the form, ``problem`` a sentence.
+    ``fields`` of the form, ``problem`` a sentence, ``accepted`` AcceptedObservations.
     """
     study = own.load(slug)
     return _start_page(study, form.of(study.recipe.settings))
@@ -127,7 +128,14 @@ def _start_page(study: OwnStudy, filled: form.StartForm, status: int = 200, erro
     return Reply(
         report,
         status,
-        {"study": study, "form": filled, "problem": problem, "fields": form.FIELDS, "steps": steps_of(study)},
+        {
+            "study": study,
+            "form": filled,
+            "problem": problem,
+            "fields": form.FIELDS,
+            "steps": steps_of(study),
+            "accepted": observations.state_of(study),
+        },
     )
 
 

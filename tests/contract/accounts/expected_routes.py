@@ -88,6 +88,9 @@ viewer GET /api/v1/studies/<slug:slug>/records/observations
 editor PUT /api/v1/studies/<slug:slug>/records/observations
 editor DELETE /api/v1/studies/<slug:slug>/records/observations
 editor POST /studies/<slug:slug>/records/observations
+editor POST /studies/<slug:slug>/learning
+viewer GET /api/v1/studies/<slug:slug>/learning
+editor PUT /api/v1/studies/<slug:slug>/learning
 admin POST /api/v1/studies/<slug:slug>/rollback
 viewer GET /api/v1/studies/<slug:slug>/rollout
 admin PATCH /api/v1/studies/<slug:slug>/rollout

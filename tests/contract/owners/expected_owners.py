@@ -45,6 +45,8 @@ reader GET /api/v1/studies/<slug:slug>/records.csv
 helper DELETE /api/v1/studies/<slug:slug>/records/observations
 helper PUT /api/v1/studies/<slug:slug>/records/observations
 reader GET /api/v1/studies/<slug:slug>/records/observations
+helper PUT /api/v1/studies/<slug:slug>/learning
+reader GET /api/v1/studies/<slug:slug>/learning
 admin POST /api/v1/studies/<slug:slug>/rollback
 admin PATCH /api/v1/studies/<slug:slug>/rollout
 admin POST /api/v1/studies/<slug:slug>/rollout
@@ -87,6 +89,7 @@ reader GET /studies/<slug:slug>/recipe.json
 helper POST /studies/<slug:slug>/records
 reader GET /studies/<slug:slug>/records
 helper POST /studies/<slug:slug>/records/observations
+helper POST /studies/<slug:slug>/learning
 helper POST /studies/<slug:slug>/reset
 admin POST /studies/<slug:slug>/rollback
 admin POST /studies/<slug:slug>/rollout

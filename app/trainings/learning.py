@@ -1,0 +1,168 @@
+"""Learning from observations: the switch of a study, and what became of the trainings that it asked for."""
+
+from __future__ import annotations
+
+from app.catalogue import studies, versions
+from app.database.db import db
+from app.errors import AppError
+from app.jobs import service as jobs
+from app.jobs import starters
+from app.jobs.steps import Step, StepContext, StepError, register_kind
+from app.jobs.tables import Job
+from app.learning import tables, trigger
+from app.learning.tables import Due
+from app.records import accepted
+from app.studies import own
+from app.studies.own import OwnStudy
+from app.trainings import service
+from app.trainings.report import TrainingReport, read_report, report_path
+from app.trainings.schemas import USUAL_NEW, LearningChange, LearningState, LearningTry, TrainingRequest, TryState
+
+CAVEAT = (
+    "Observations are presences from where people look, along roads and near towns, and often where a model had said "
+    "“suitable”. A training takes them as further records, so its models may lean towards such places. Absences are "
+    "not used: they count in the live accuracy only."
+)
+_JOB_PAGE = "/jobs/"
+
+
+def state_of(study: OwnStudy) -> LearningState:
+    """Return whether a study learns, and what became of the last training that it asked for."""
+    chosen, new = tables.find(study.id), tables.n_new(study.id)
+    is_on, number = (chosen.is_on, chosen.number) if chosen is not None else (False, USUAL_NEW)
+    waits_for = trigger.why_not(_due(study)) if is_on and new >= number else ""
+    last = next(iter(jobs.find_by_study(study.slug, trigger.LEARNING, 1)), None)
+    return LearningState(
+        on=is_on,
+        number=number,
+        new=new,
+        waits_for=waits_for,
+        sentence=_sentence(new, number, waits_for, is_on=is_on),
+        caveat=CAVEAT,
+        last=_try(study, last) if last is not None else None,
+    )
+
+
+def change(slug: str, wanted: LearningChange) -> LearningState:
+    """Switch learning from observations on or off. What is due at once is asked for at once.
+
+    Raises
+    ------
+    NotFound
+        No study of own data has this slug.
+    """
+    study = own.load(slug)
+    chosen = tables.find(study.id)
+    number = wanted.number or (chosen.number if chosen is not None else USUAL_NEW)
+    tables.save(study.id, is_on=wanted.on, number=number)
+    if wanted.on:
+        trigger.ask(_due(study))
+    return state_of(study)
+
+
+def _due(study: OwnStudy) -> Due:
+    row = studies.find(study.slug)
+    return Due(study.id, study.slug, row.owner_id if row is not None else None)
+
+
+def _sentence(new: int, number: int, waits_for: str, *, is_on: bool) -> str:
+    if not is_on:
+        one = new == 1
+        counted = f"{new:,} accepted presence{'' if one else 's'} {'is' if one else 'are'} in no training yet"
+        return f"Off. {counted}."
+    if new < number:
+        return f"{new:,} of {number:,} newly accepted reports; then a training starts."
+    counted = f"{new:,} newly accepted reports, {number:,} are needed"
+    return f"{counted}. A training starts when {waits_for}." if waits_for else f"{counted}. A training starts soon."
+
+
+def _try(study: OwnStudy, job: Job) -> LearningTry:
+    training_id = job.result.removeprefix(_JOB_PAGE) if job.result is not None else None
+    training = db.session.get(Job, training_id, populate_existing=True) if training_id is not None else None
+    new = int(job.parameters["new"])
+    state, text = _became(job, training)
+    report = read_report(report_path(study.slug, training.id)) if state == "done" and training is not None else None
+    passed = _n_passed(study, report) if report is not None else None
+    candidates = len(report.trained) if report is not None else None
+    if passed is not None and candidates is not None:
+        text = (
+            f"gave {candidates:,} candidate{'' if candidates == 1 else 's'}, of which {passed:,} "
+            f"pass{'es' if passed == 1 else ''} the promotion gate. Nothing answers before an admin activates it"
+        )
+    return LearningTry(
+        asked_at=job.created_at,
+        new=new,
+        job=job.id,
+        training=training_id,
+        state=state,
+        passed=passed,
+        candidates=candidates,
+        sentence=f"The training of {job.created_at:%-d %B %Y}, asked for by {new:,} reports, {text}.",
+    )
+
+
+def _became(job: Job, training: Job | None) -> tuple[TryState, str]:
+    """Return the state of a training that was asked for, and how its sentence ends."""
+    again = "The next one takes as many new reports"
+    if training is None:
+        if not job.is_finished:
+            return "preparing", "is being prepared"
+        reason = (job.error or "it was cancelled").rstrip(".")
+        return "refused", f"could not be started: {reason}. {again}"
+    if not training.is_finished:
+        return "training", "waits or runs"
+    if training.state == "succeeded":
+        return "done", "is done"
+    if training.state == "cancelled":
+        return "cancelled", f"was cancelled. {again}"
+    return "failed", f"failed: {(training.error or '').rstrip('.')}. {again}"
+
+
+def _n_passed(study: OwnStudy, report: TrainingReport) -> int:
+    """Return how many candidates of a training are better than the active version, or the first of their species."""
+    passed = 0
+    for model in report.trained:
+        version = versions.find(model.model_id)
+        if version is None:
+            continue
+        earlier = versions.active_for(version.species_id)
+        # one that was activated since has passed, or somebody has decided otherwise
+        if earlier is None or earlier.id == version.id:
+            passed += 1
+        else:
+            passed += service.gate_of(study.slug, version, earlier).verdict == "better"
+    return passed
+
+
+def register() -> None:
+    """Register the kind of job, and the duty of workers to ask for trainings that are due."""
+    register_kind(
+        trigger.LEARNING,
+        "Learning from observations",
+        (
+            Step("use", "Put accepted observations into the records", _use),
+            Step("start", "Start the training", _start, weight=3),
+        ),
+    )
+
+
+def _use(context: StepContext) -> None:
+    try:
+        accepted.use(context.job.study)
+    except AppError as error:
+        raise StepError(error.detail) from None
+
+
+def _start(context: StepContext) -> None:
+    """Start the training for the owner; the key makes it one, where a worker dies after the start."""
+    slug = context.job.study
+    row = studies.find(slug)
+    starter = starters.of_owner(row.owner_id) if row is not None else None
+    if starter is None:
+        raise StepError("The study or the account of its owner is gone.")
+    try:
+        training = service.start(slug, TrainingRequest(), f"learning-{context.job.id}", starter=starter)
+    except AppError as error:
+        raise StepError(error.detail) from None
+    context.log(f"The training is the job {training.id}.")
+    context.result = f"{_JOB_PAGE}{training.id}"
