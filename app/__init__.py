@@ -47,7 +47,7 @@ from app.maps import pages as map_pages
 from app.maps import steps as map_steps
 from app.maps import views as maps
 from app.maps.rasters import Rasters
-from app.maps.rights import MapStudies
+from app.maps.studies import MapStudies
 from app.observations import accuracy_views
 from app.observations import views as observations
 from app.outbox import outbox

@@ -22,6 +22,7 @@ __all__ = [
     "coarsen",
     "coarsen_place",
     "grid_for",
+    "has_marks",
     "is_marked",
     "sentence",
     "shown_card",
@@ -33,6 +34,12 @@ __all__ = [
 def is_marked(study: str) -> bool:
     """Return whether a study has a sensitive species, whoever asks."""
     return snapshot_file().marks().of(study) is not None
+
+
+def has_marks() -> bool:
+    """Return whether any study may have a sensitive species."""
+    known = snapshot_file().marks().by_study
+    return known is None or bool(known)
 
 
 def grid_for(study: str) -> int | None:

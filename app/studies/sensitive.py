@@ -73,7 +73,7 @@ def mark(slug: str, species: str, grid_km: GridKm) -> None:
     Unavailable
         Processes that show places could not be told; the same request tells them again.
     """
-    study = _permitted(slug)
+    study = permitted(slug)
     name = _name_of(study, species)
     key = fold(name)[:200]
     if not key:
@@ -108,7 +108,7 @@ def unmark(slug: str, mark_id: str) -> None:
     Unavailable
         As `mark`.
     """
-    study = _permitted(slug)
+    study = permitted(slug)
     # PostgreSQL takes no text with a zero byte
     wanted = SensitiveSpecies.id == mark_id.replace("\0", "")[:36]
     row = db.session.scalar(select(SensitiveSpecies).where(SensitiveSpecies.study_id == study.id, wanted))
@@ -182,7 +182,14 @@ def _name_of(study: Study, species: str) -> str:
     return db.session.scalar(query) or text
 
 
-def _permitted(slug: str) -> Study:
+def permitted(slug: str) -> Study:
+    """Return a study whose sensitive species the present request decides.
+
+    Raises
+    ------
+    NotFound, NotPermitted
+        There is no such study, or somebody else decides it.
+    """
     study = _found(slug)
     if not access.may_mark(study):
         raise NotPermitted("Only the owner of this study and admins decide which of its species are sensitive.")

@@ -76,6 +76,7 @@ def mark_form(slug: str) -> Response:
     """Mark a species, or show the form with its message."""
     form = read_form()
     species = form.get("species", "")
+    sensitive.permitted(slug)
     try:
         wanted = SpeciesMark(species=species, grid_km=sensitive.grid_of(form.get("grid_km", "")))
         sensitive.mark(slug, wanted.species, wanted.grid_km)
