@@ -17,7 +17,7 @@ from ml.coarse_places import cells_of
 from tests.contract.conftest import WHEATEAR
 from tests.contract.owners.conftest import HIDDEN, OPEN, OPEN_SPECIES
 from tests.contract.owners.test_routes import address_of, rules
-from tests.contract.sensitive.conftest import API, COARSE, EXACT, GRID, PAGE
+from tests.contract.sensitive.conftest import API, COARSE, EXACT, GRID
 from tests.contract.sensitive.traces import OBSERVED, Detector, records_csv
 from tests.synthetic import synthetic_study
 
