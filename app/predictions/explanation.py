@@ -154,7 +154,8 @@ def present(data: ExplanationAnswer, answer: PredictionAnswer, card: ModelCard) 
         href = edit_url(answer, card, {change.predictor: change.value_needed}) if _answers(answer) else None
         note = _ANOTHER_LEVEL if predictor.type == "categorical" else _SMALLEST
     records = [_record_view(one, answer, predictors) for one in data.nearest]
-    coarse = sensitive.sentence(answer.study, answer.species.scientific_name)
+    is_coarse = data.places_grid_km is not None
+    coarse = sensitive.sentence(answer.study, answer.species.scientific_name) if is_coarse else ""
     return Explanation(data, sentence, href, note, records, _searched(card), coarse)
 
 

@@ -206,6 +206,7 @@ def test_in_development_everybody_sees_everything(client):
     assert client.put("/api/v1/studies/test-hills/sensitive-species", json={"species": NAME}).status_code == 200
     try:
         assert client.get("/api/v1/studies/test-hills").json["places_grid_km"] is None
+        assert "Mark as sensitive" in client.get("/studies/test-hills").text
     finally:
         found = client.get("/api/v1/studies/test-hills/sensitive-species").json["items"]
         for one in found:

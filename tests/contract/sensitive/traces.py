@@ -8,9 +8,10 @@ import re
 import numpy as np
 
 from ml.coarse_places import coarsen_place
-from tests.contract.sensitive.conftest import GRID
 from tests.synthetic import synthetic_study
 
+#: The grid of the tests, in km.
+GRID = 10
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d{1,3}\.\d{2,15}(?![\w.])|(?<![\w.])[-−]?\d{1,3}(?:\.\d)?(?![\w.])")
 #: Coordinates of uploaded records, beside those that the models were trained on.
 UPLOADED = [(2.31234 + 0.0711 * n, 41.47654 + 0.0617 * n) for n in range(20)]
