@@ -56,7 +56,7 @@ from app.maps import pages as map_pages
 from app.maps import steps as map_steps
 from app.maps import views as maps
 from app.maps.rasters import Rasters
-from app.maps.rights import MapStudies
+from app.maps.studies import MapStudies
 from app.observations import accuracy_views
 from app.observations import views as observations
 from app.outbox import outbox
@@ -87,6 +87,7 @@ from app.species import views as species
 from app.studies import cli as studies_cli
 from app.studies import own_views as own_studies
 from app.studies import pages as study_pages
+from app.studies import sensitive_views as sensitive
 from app.studies import sharing_views as sharing
 from app.studies import views as studies
 from app.telemetry import requests
@@ -224,6 +225,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         study_pages.pages,
         sharing.api,
         sharing.pages,
+        sensitive.api,
+        sensitive.pages,
         registry_changes.api,
         registry_changes.pages,
         trainings.api,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.batch.schemas import MOST_SPECIES
-from app.catalogue import snapshot
+from app.catalogue import sensitive, snapshot
 from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.errors import ValidationFailed
 from app.predictions.query_schemas import Extrapolation, RequestOptions
@@ -29,6 +29,11 @@ class Selection:
     threshold: float | str | None
     extrapolation: Extrapolation
     places: PlaceColumns | None = None
+
+    @property
+    def hides_index(self) -> bool:
+        """Whether the present request sees the places of the study on a grid; the index marks training records."""
+        return any(sensitive.grid_for(study) is not None for study in {one.study.slug for one in self.entries})
 
     @property
     def predictors(self) -> list[Predictor]:

@@ -106,6 +106,7 @@ def answer_now(selection: Selection, rows: Rows, place: str) -> Answers:
             decimal=overview.decimal,
             extrapolation=selection.extrapolation,
             places=selection.places,
+            with_index=not selection.hides_index,
         )
         try:
             chunks = [(chunk, answering.answer(chunk)) for chunk in rows.chunks()]
@@ -234,6 +235,7 @@ def start(selection: Selection, draft: Draft, key: str | None, *, is_rows: bool 
         selection.extrapolation,
         is_rows,
         _texts_of(selection.places),
+        selection.hides_index,
     )
     storage.adopt(draft, plan)
     parameters = {"batch": draft.id, "request": fingerprint, "models": [model.id for model in selection.models]}
@@ -279,6 +281,7 @@ def _earlier(key: str | None, fingerprint: str) -> Job | None:
 def _fingerprint(selection: Selection, draft: Draft) -> str:
     places = _texts_of(selection.places)
     request = [draft.sha256, selection.slugs, selection.threshold, selection.extrapolation, places]
+    request += [True] if selection.hides_index else []
     return hashlib.sha256(json.dumps(request).encode()).hexdigest()
 
 

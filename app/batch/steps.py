@@ -42,6 +42,7 @@ def _answer(context: StepContext) -> None:
         options = ["--extrapolation", plan.extrapolation, "--spreadsheet", "--resume", "--accept-errors"]
         options += ["--progress", "json"]
         options += ["--rows"] if plan.is_rows else []
+        options += ["--without-index"] if plan.hides_index else []
         try:
             context.run_command([sys.executable, "-m", "ml", "predict", *models, *files, *threshold, *places, *options])
         except StepError as error:

@@ -52,6 +52,8 @@ class Plan:
         Whether the file has rows of JSON instead of a table.
     places : dict or None
         Of a table of places: `latitude`, `longitude`, `scenario_column` and `scenario`.
+    hides_index : bool
+        Whether the person sees the places of the study on a grid, so that answers have no dissimilarity index.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Plan:
     extrapolation: str
     is_rows: bool = False
     places: dict[str, str | None] | None = None
+    hides_index: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.errors import OutsideArea
 from app.predictions import inference
+from app.predictions.answers import shown_novelty
 from app.predictions.conditions import Canonical
 from app.predictions.query_schemas import RequestOptions
 from app.predictions.schemas import ComputedPart, ThresholdUsed
@@ -47,9 +48,9 @@ class UnstoredAnswer:
 
 
 def answer_without_storing(
-    name: str, artifact: Artifact, environment: Canonical, options: RequestOptions
+    name: str, artifact: Artifact, environment: Canonical, options: RequestOptions, study: str
 ) -> UnstoredAnswer:
-    """Return the answer to validated conditions, from the cache or the model.
+    """Return the answer to validated conditions as the present request may see it, from the cache or the model.
 
     Raises
     ------
@@ -57,6 +58,9 @@ def answer_without_storing(
         The model has no threshold by the requested rule.
     """
     computed, _ = inference.cached_or_computed(artifact, environment)
+    novelty = shown_novelty(computed.novelty, study)
+    if novelty is not computed.novelty:
+        computed = computed.model_copy(update={"novelty": novelty})
     threshold = inference.threshold_of(artifact, options.threshold)
     verdict = verdict_for(computed, threshold, options.extrapolation, artifact.quality)
     return UnstoredAnswer(name, artifact, environment, computed, threshold, verdict)

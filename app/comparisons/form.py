@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from werkzeug.datastructures import MultiDict
 
+from app.catalogue import sensitive
 from app.catalogue.refs import PredictorRange
 from app.comparisons.schemas import MOST, MOST_COLUMNS
 from app.comparisons.subjects import Panel, Subject
@@ -104,7 +105,10 @@ def several_sets(one: Subject, args: FormArgs) -> tuple[CompareForm, dict[str, o
     """
     card = one.artifact.card
     form = CompareForm(one.species.slug, _ranges(card.predictors), options=predict_form.options_of(args))
-    start = [Column(point.label, value_texts(point.environment)) for point in card.starting_points]
+    start = [
+        Column(point.label, value_texts(point.environment))
+        for point in sensitive.shown_starts(card, one.species.study.slug)
+    ]
     form.columns = _add_or_remove(_columns(args) or start[:MOST_COLUMNS], args)
     if len(form.columns) < 2:
         # a link from a prediction contains one set, which is compared with typical conditions

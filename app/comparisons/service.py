@@ -45,7 +45,12 @@ def compare_species(panel: Panel, query: SpeciesComparisonQuery) -> SpeciesCompa
     environments = _read_for_each(panel.subjects, query.environment)
     charge_answers(len(environments))
     answers = [
-        (one, answer_without_storing(one.species.scientific_name, one.artifact, environment, query))
+        (
+            one,
+            answer_without_storing(
+                one.species.scientific_name, one.artifact, environment, query, one.species.study.slug
+            ),
+        )
         for one, environment in zip(panel.subjects, environments, strict=True)
     ]
     if query.extrapolation == "refuse":
@@ -75,7 +80,7 @@ def compare_conditions(one: Subject, query: ConditionsComparisonQuery) -> Condit
     charge_answers(len(environments))
     labels = [item.label or f"Conditions {at}" for at, item in enumerate(query.environments, 1)]
     answers = [
-        answer_without_storing(label, one.artifact, environment, query)
+        answer_without_storing(label, one.artifact, environment, query, one.species.study.slug)
         for label, environment in zip(labels, environments, strict=True)
     ]
     if query.extrapolation == "refuse":

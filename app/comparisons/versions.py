@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.catalogue import snapshot
+from app.catalogue import sensitive, snapshot
 from app.catalogue import versions as registry_tables
 from app.catalogue.entries import SpeciesEntry
 from app.catalogue.refs import PredictorRange, StudyRef
@@ -108,8 +108,9 @@ def compare_models(pair: Pair) -> ModelsComparison:
     names = {predictor.name for predictor in newer.predictors}
     predictors = newer.predictors + [predictor for predictor in older.predictors if predictor.name not in names]
     artifacts = _opened(pair[0]), _opened(pair[1])
-    charge_answers(len(artifacts) * len(newer.starting_points))
     species = pair[0].species
+    starts = sensitive.shown_starts(newer, species.study.slug)
+    charge_answers(len(artifacts) * len(starts))
     return ModelsComparison(
         species=name_of(species),
         study=StudyRef(slug=species.study.slug, title=species.study.title),
@@ -121,7 +122,7 @@ def compare_models(pair: Pair) -> ModelsComparison:
             _change(name, first.metrics.get(name), second.metrics.get(name))
             for name in _in_order({*first.metrics, *second.metrics})
         ],
-        answers=[_answers(point, pair, artifacts) for point in newer.starting_points],
+        answers=[_answers(point, pair, artifacts) for point in starts],
     )
 
 
@@ -226,7 +227,7 @@ def _says(
         texts = [f"{predictors.get(field, field)}: {text}" for field, text in fields]
         notes.append(f"{name} cannot answer: {_join(texts, '; ')}.")
         return None
-    answer = answer_without_storing(name, artifact, known, RequestOptions())
+    answer = answer_without_storing(name, artifact, known, RequestOptions(), version.species.study.slug)
     return ModelSays(
         suitability=answer.computed.suitability,
         interval=answer.computed.interval,

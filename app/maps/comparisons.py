@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.cartography import records_map
+from app.catalogue import sensitive
 from app.maps.change_schemas import ChangeContent
 from app.maps.change_step import find_finished
 from app.maps.schemas import MapDetail
@@ -61,6 +62,11 @@ def notes_of(content: ChangeContent | None) -> list[str]:
     return [note for note in content.notes if note not in NOTES_WITHOUT_RECORDS] if content is not None else []
 
 
-def records_size(card: ModelCard) -> RecordsSize | None:
-    """Return AOO and EOO of the presences of a model that may be shown, or None where there are none."""
+def records_size(card: ModelCard, study: str) -> RecordsSize | None:
+    """Return AOO and EOO of the presences of a model that may be shown, or None where there are none.
+
+    Cells of a grid have no AOO, and their hull would be that of other places.
+    """
+    if sensitive.grid_for(study) is not None:
+        return None
     return size_of_records(records_map.places_of(card))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import ValidationError
 
-from app.catalogue import versions
+from app.catalogue import sensitive, versions
 from app.catalogue.refs import ModelRef, SpeciesRef
 from app.jobs.tables import Job
 from app.maps import folders
@@ -18,6 +20,8 @@ from ml.layers.store import extent_of
 from ml.projection.shifts import shift_text
 from ml.recipes.reports import Grid
 
+#: The dissimilarity index is 0 in the cells of the training records, and so marks them.
+WITHHELD: Final = "index"
 _LOST = "The files of this map are not on this server."
 _DAMAGED = "The summary of this map is damaged."
 
@@ -26,6 +30,8 @@ def as_detail(row: Map, job: Job | None) -> MapDetail:
     """Return a map as the API shows it."""
     succeeded = job is not None and job.state == "succeeded"
     content, problem = content_of(row.id, row.kind) if succeeded else (None, None)
+    if isinstance(content, MapContent) and sensitive.grid_for(row.study) is not None:
+        content.quantities.pop(WITHHELD, None)
     files = folders.raster_folder(row.id)
     species = row.model.species
     parameters = job.parameters if job is not None else {}

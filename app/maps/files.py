@@ -12,7 +12,8 @@ from pydantic import Field, RootModel
 from app.cartography import coast_pieces, coastline
 from app.components import component
 from app.errors import NotFound
-from app.maps import drawing, file_responses, folders, records, rights, service, sheet, sheets
+from app.maps import drawing, file_responses, folders, records, rights, service, sheet, sheets, withheld
+from app.maps.details import WITHHELD
 from app.maps.mercator import DEEPEST, frame_of, tile
 from app.maps.rasters import Rasters
 from app.maps.schemas import PictureQuery, QuantityQuery
@@ -52,9 +53,10 @@ def file(map_id: UUID) -> Response:
     """Send the file of a quantity."""
     hidden = rights.is_hidden(str(map_id))
     quantity = _quantity(map_id)
+    withheld.refuse(str(map_id), quantity)
     name = f"{service.file_name(str(map_id))}-{quantity}.tif"
     response = file_responses.send(str(map_id), f"{quantity}.tif", "image/tiff", name)
-    return rights.keep_hidden(response, hidden=hidden)
+    return _kept(rights.keep_hidden(response, hidden=hidden), map_id, quantity)
 
 
 @api.get("/maps/<uuid:map_id>/tiles/<int:z>/<int:x>/<int:y>.png")
@@ -78,8 +80,9 @@ def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
         raise NotFound(f"There is no such tile: levels are 0 to {DEEPEST}.")
     hidden = rights.is_hidden(str(map_id))
     quantity = _quantity(map_id)
+    withheld.refuse(str(map_id), quantity)
     sent = _send(map_id, quantity, f"{z}-{x}-{y}", lambda folder: drawing.draw(folder, quantity, frame))
-    return rights.keep_hidden(sent, hidden=hidden)
+    return _kept(rights.keep_hidden(sent, hidden=hidden), map_id, quantity)
 
 
 @api.get("/maps/<uuid:map_id>.png")
@@ -89,7 +92,8 @@ def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
     summary="Read a map as one picture",
     description="The map in web mercator with the outline of the land, at most 900 pixels wide and high, with title, "
     "legend, citation, model and address; with `plain=1` the map alone, as always before it is finished. With "
-    "`points=1`, the presences that the model was trained on are points.",
+    "`points=1`, the presences that the model was trained on are points, or the centres of their cells where a species "
+    "of the study is sensitive. The quantity `index` is 404 then, because it marks the cells of records.",
     path=ID,
     query=PictureQuery,
     answer=FileContent,
@@ -101,6 +105,7 @@ def picture(map_id: UUID) -> Response:
     query = read_query(PictureQuery)
     hidden = rights.is_hidden(str(map_id))
     quantity = query.quantity or service.first_quantity(str(map_id))
+    withheld.refuse(str(map_id), quantity)
     text = None
     if not query.plain:
         labels = records.labels_of(records.card_of_map(str(map_id)))
@@ -117,8 +122,16 @@ def picture(map_id: UUID) -> Response:
         return sheet.draw(drawn, text) if text is not None else drawn
 
     part = "picture" if text is None else f"sheet-{sheets.digest(text)}"
-    sent = _send(map_id, quantity, f"{part}-points" if query.points else part, draw)
-    return rights.keep_hidden(sent, hidden=hidden)
+    if query.points:
+        # the owner and a stranger have different pictures under one address
+        grid_km = withheld.grid_of(str(map_id))
+        part += "-points" if grid_km is None else f"-points-{grid_km}km"
+    sent = rights.keep_hidden(_send(map_id, quantity, part, draw), hidden=hidden)
+    return withheld.keep(sent, str(map_id)) if query.points else _kept(sent, map_id, quantity)
+
+
+def _kept(response: Response, map_id: UUID, quantity: str) -> Response:
+    return withheld.keep(response, str(map_id)) if quantity == WITHHELD else response
 
 
 def _quantity(map_id: UUID) -> str:

@@ -9,12 +9,13 @@ from uuid import UUID
 from flask import Blueprint, Response, request, send_file
 
 from app.cartography import coast_pieces, coastline
+from app.catalogue import sensitive
 from app.errors import AppError, Conflict, NotFound, Unavailable, ValidationFailed
 from app.jobs import presence
 from app.jobs import service as jobs
 from app.jobs.folder import jobs_dir
 from app.jobs.schemas import JobDetail
-from app.maps import change_legends, comparisons, details, downloads, legends, records, service
+from app.maps import change_legends, comparisons, details, downloads, legends, records, service, withheld
 from app.maps.change_schemas import ChangeContent
 from app.maps.change_step import CHANGE
 from app.maps.form import MapForm, form_for
@@ -96,9 +97,11 @@ def detail(map_id: UUID) -> Reply:
     species, ``n_records``, ``n_presences``, ``has_points``, ``lacks_worker``, ``has_coasts``, ``has_suitable_area``,
     ``can_remove``, ``gdal_address``. A comparison has ``classes``, list of ClassRow, instead of ``areas``, ``percent``,
     the function that writes a share, ``lines``, list of ScenarioLine, ``notes``, ``agreement_note``, ``records_size``
-    RecordsSize or None, and ``others`` are the maps that it compares.
+    RecordsSize or None, and ``others`` are the maps that it compares. ``coarse`` is a sentence where
+    places are coarse, or "".
     """
     found, card = service.detail(str(map_id)), records.card_of_map(str(map_id))
+    places = records.places(str(map_id))
     first = CHANGE if found.kind == CHANGE else "suitability"
     quantity = request.args.get("quantity") or first
     job = _job_of(found)
@@ -114,7 +117,7 @@ def detail(map_id: UUID) -> Reply:
             "lines": comparisons.lines_of(comparison),
             "notes": comparisons.notes_of(comparison),
             "agreement_note": change_legends.NOTES["agreement"],
-            "records_size": comparisons.records_size(card),
+            "records_size": comparisons.records_size(card, found.study),
             "others": comparisons.maps_of(found),
         }
     else:
@@ -131,7 +134,8 @@ def detail(map_id: UUID) -> Reply:
             "job": job,
             "runs": runs,
             "quantity": quantity,
-            "n_records": len(card.places),
+            "n_records": len(places),
+            "coarse": sensitive.sentence(found.study, found.species.scientific_name),
             "n_presences": card.n_presences,
             "can_remove": service.may_remove(found.id),
             "has_points": request.args.get("points") == "1",
@@ -159,7 +163,9 @@ def _job_of(found: MapDetail) -> JobDetail | None:
 @pages.get("/maps/<uuid:map_id>/records.json")
 def points(map_id: UUID) -> Response:
     """Return the presences that the model of a map was trained on as GeoJSON; those that may be shown."""
-    content = {"type": "MultiPoint", "coordinates": [list(place) for place in records.places(str(map_id))]}
+    grid_km = withheld.grid_of(str(map_id))
+    content: dict[str, Any] = {"type": "MultiPoint", "places_grid_km": grid_km}
+    content["coordinates"] = [list(place) for place in records.places(str(map_id))]
     return Response(json.dumps(content, separators=(",", ":")), content_type="application/geo+json")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.cartography import records_map
+from app.catalogue import sensitive
 from app.maps import service
 from app.registry import service as registry
 from ml.card import ModelCard
@@ -26,11 +27,12 @@ def labels_of(card: ModelCard) -> dict[str, str]:
 
 
 def places(map_id: str) -> list[tuple[float, float]]:
-    """Return longitudes and latitudes of the presences of a map's model that may be shown.
+    """Return longitudes and latitudes of the presences of a map's model as the present request may see them.
 
     Raises
     ------
     NotFound
         There is no such map.
     """
-    return records_map.places_of(card_of_map(map_id))
+    row, _ = service.get(map_id)
+    return sensitive.shown_places(records_map.places_of(registry.card_of(row.model)), row.study)

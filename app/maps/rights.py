@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 from flask import Response
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue import access
 from app.catalogue.snapshot import snapshot_file
 from app.components import component
-from app.database.connections import reading_replica
 from app.database.db import db
 from app.errors import Unavailable
 from app.maps import service
-from app.maps.tables import Map
+from app.maps.studies import MapStudies
 from app.web.faces import keep_private
-
-_MOST_KNOWN = 10_000
-
-
-class MapStudies:
-    """The slugs of the studies of maps, which never change, by the ids of the maps."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def of(self, map_id: str) -> str | None:
-        """Return the slug of the study of a map, or None where there is no such map."""
-        study = self._known.get(map_id)
-        if study is None:
-            with reading_replica(False):
-                study = db.session.scalar(select(Map.study).where(Map.id == map_id))
-            if study is not None:
-                if len(self._known) >= _MOST_KNOWN:
-                    self._known.clear()
-                self._known[map_id] = study
-        return study
 
 
 def is_hidden(map_id: str) -> bool:

@@ -120,13 +120,20 @@ class ObservationItem(BaseModel):
     study: StudyRef
     outcome: Outcome
     date: date
-    location: Location | None = Field(description="Null for an answer to typed conditions.")
+    location: Location | None = Field(
+        description="Null for an answer to typed conditions. The centre of a cell where places are shown on a grid."
+    )
+    places_grid_km: int | None = Field(
+        None,
+        description="The grid on which this request sees the place, in km; null: exactly. With a grid, `photo`, "
+        "`note`, `prediction`, `environment` and `predicted` are left empty, because they may give the place away.",
+    )
     effort: Effort
     photo: str | None
     note: str
     prediction: str | None = Field(description="Id of the answer that it was reported for.")
     environment: dict[str, Any]
-    predicted: Predicted
+    predicted: Predicted | None
     state: State
     reason: str = Field(description="Of a refusal.")
     created_at: datetime

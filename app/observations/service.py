@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.identity import visitor
-from app.catalogue import snapshot
+from app.catalogue import access, sensitive, snapshot
 from app.confirmations import search, tables
 from app.confirmations.areas import FARTHEST_KM, Area, Circle, read_box, read_point, read_polygon
 from app.confirmations.search import Filters
@@ -128,10 +128,10 @@ def _same_key(person: str, answer: PredictionAnswer, new: NewObservation) -> str
 
 
 def item_of(row: Observation) -> ObservationItem:
-    """Return an observation as the API shows it."""
+    """Return an observation as the present request may see it."""
     species = row.species
     has_place = row.latitude is not None and row.longitude is not None
-    return ObservationItem.model_validate(
+    item = ObservationItem.model_validate(
         {
             "id": row.id,
             "species": {"slug": species.slug, "scientific_name": species.scientific_name},
@@ -158,6 +158,18 @@ def item_of(row: Observation) -> ObservationItem:
             "moderated_at": row.moderated_at,
         }
     )
+    is_own = row.observer_id is not None and row.observer_id == access.person_id()
+    grid_km = None if is_own else sensitive.grid_for(species.study.slug)
+    return item if grid_km is None else _coarse(item, grid_km)
+
+
+def _coarse(item: ObservationItem, grid_km: int) -> ObservationItem:
+    """Return an observation with the cell of its place, and without what may give the place away."""
+    changes: dict[str, object] = {"environment": {}, "prediction": None, "predicted": None, "photo": None, "note": ""}
+    if item.location is not None:
+        x, y = sensitive.coarsen_place(item.location.longitude, item.location.latitude, grid_km)
+        changes["location"] = Location(latitude=y, longitude=x)
+    return item.model_copy(update={**changes, "places_grid_km": grid_km})
 
 
 def browse(query: ObservationsQuery) -> ObservationPage:

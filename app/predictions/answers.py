@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.catalogue import sensitive
 from app.catalogue.entries import SpeciesEntry
 from app.catalogue.refs import ModelRef, SpeciesRef
 from app.catalogue.species import Species
 from app.predictions.conditions import Canonical
 from app.predictions.place_schemas import Location
 from app.predictions.query_schemas import Extrapolation
-from app.predictions.schemas import ComputedPart, PredictionAnswer, StoredPart, ThresholdUsed
+from app.predictions.schemas import ComputedPart, Novelty, PredictionAnswer, StoredPart, ThresholdUsed
 from app.predictions.verdict import reason_for, verdict_for
 from ml.card import ModelCard
 from ml.quality import Quality
@@ -70,6 +71,7 @@ def assemble_answer(
     return PredictionAnswer.model_validate(
         {
             **vars(stored),
+            "novelty": shown_novelty(stored.novelty, refs.study),
             "id": answer_id,
             "species": refs.species,
             "study": refs.study,
@@ -82,3 +84,14 @@ def assemble_answer(
             "quality": quality,
         }
     )
+
+
+def shown_novelty(novelty: Novelty, study: str) -> Novelty:
+    """Return the novelty of an answer as the present request may see it.
+
+    The dissimilarity index is 0 in the cells of the training records, so that it marks them on a map or in a table of
+    places. Whether conditions lie in the area of applicability marks no single record.
+    """
+    if novelty.dissimilarity_index is None or sensitive.grid_for(study) is None:
+        return novelty
+    return novelty.model_copy(update={"dissimilarity_index": None})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.catalogue import sensitive
 from app.catalogue.species import Species
 from app.errors import Unavailable, ValidationFailed
 from app.predictions import stored
@@ -16,6 +17,7 @@ from app.species.schemas import CurvesQuery, ResponseCurves
 from app.web.faces import API_PREFIX, Reply, face, faces, keep_private
 from app.web.input_validation import read_query
 from app.web.operations import Operation
+from ml.card import Conditions
 from ml.quality import quality_of
 
 api = Blueprint("curves_api", __name__, url_prefix=API_PREFIX)
@@ -62,7 +64,9 @@ def curves(slug: str) -> Reply:
     else:
         result, threshold = curves_at(query.prediction, row, query.points)
     drawings = draw_all(result.curves, threshold) if face() != "json" else []
-    starts = registry.card_of(version).starting_points if version is not None and query.prediction is None else []
+    starts: list[Conditions] = []
+    if version is not None and query.prediction is None:
+        starts = sensitive.shown_starts(registry.card_of(version), row.study.slug)
     model = stored.model_of(slug, result.model.id) if face() != "json" else None
     return Reply(
         result,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.catalogue import snapshot
+from app.catalogue import sensitive, snapshot
 from app.errors import NotFound, Unavailable
 from app.predictions import stored
 from app.predictions.addresses import edit_url
@@ -55,7 +55,7 @@ class NearRecordView:
 
     record: str
     n_records: int
-    index: float
+    index: float | None
     place: str
     differences: list[Difference]
     n_more: int
@@ -77,6 +77,8 @@ class Explanation:
     records : list of NearRecordView
     searched : str
         Which records were compared, where not all were.
+    coarse : str
+        On which grid places are shown; empty where they are exact.
     caveat : str
         How the change may be read.
     """
@@ -87,6 +89,7 @@ class Explanation:
     note: str
     records: list[NearRecordView]
     searched: str
+    coarse: str = ""
     caveat: str = CHANGE_CAVEAT
 
 
@@ -126,9 +129,11 @@ def explain(answer: PredictionAnswer) -> ExplanationAnswer:
     with stored.conditions_that_fit():
         row = [answer.environment[predictor.name] for predictor in artifact.card.predictors]
         nearest = artifact.predictor.nearest_records(row)
+    grid_km = sensitive.grid_for(answer.study)
     return ExplanationAnswer(
         change=_change(artifact, answer, row),
-        nearest=[_nearest(record, artifact.card) for record in nearest],
+        nearest=_shown([(record, _nearest(record, artifact.card)) for record in nearest], grid_km),
+        places_grid_km=grid_km,
         missing=[] if nearest else ["nearest records"],
     )
 
@@ -149,7 +154,9 @@ def present(data: ExplanationAnswer, answer: PredictionAnswer, card: ModelCard) 
         href = edit_url(answer, card, {change.predictor: change.value_needed}) if _answers(answer) else None
         note = _ANOTHER_LEVEL if predictor.type == "categorical" else _SMALLEST
     records = [_record_view(one, answer, predictors) for one in data.nearest]
-    return Explanation(data, sentence, href, note, records, _searched(card))
+    is_coarse = data.places_grid_km is not None
+    coarse = sensitive.sentence(answer.study, answer.species.scientific_name) if is_coarse else ""
+    return Explanation(data, sentence, href, note, records, _searched(card), coarse)
 
 
 def _searched(card: ModelCard) -> str:
@@ -197,6 +204,26 @@ def _nearest(record: NearRecord, card: ModelCard) -> NearestRecord:
     )
 
 
+def _shown(records: list[tuple[NearRecord, NearestRecord]], grid_km: int | None) -> list[NearestRecord]:
+    """Return records as the present request may see them: on a grid with neither conditions nor distances."""
+    if grid_km is None:
+        return [one for _, one in records]
+    cells: dict[tuple[str, tuple[float, float] | None], NearestRecord] = {}
+    for exact, one in records:
+        # of the place as it is stored, so that a record has the same cell everywhere
+        at = sensitive.coarsen_place(*exact.place, grid_km) if exact.place is not None else None
+        known = cells.get((one.record, at))
+        cells[one.record, at] = NearestRecord(
+            record=one.record,
+            dissimilarity_index=None,
+            place=RecordPlace(longitude=at[0], latitude=at[1]) if at is not None else None,
+            environment={},
+            differing=[],
+            n_records=one.n_records + (known.n_records if known is not None else 0),
+        )
+    return list(cells.values())
+
+
 def _record_view(record: NearestRecord, answer: PredictionAnswer, predictors: dict[str, Predictor]) -> NearRecordView:
     differences = []
     for name in record.differing:
@@ -210,17 +237,17 @@ def _record_view(record: NearestRecord, answer: PredictionAnswer, predictors: di
         record=record.record.capitalize(),
         n_records=record.n_records,
         index=record.dissimilarity_index,
-        place=_place_text(record.place),
+        place=_place_text(record.place, _DECIMALS if record.dissimilarity_index is not None else _DECIMALS + 1),
         differences=differences[:_MOST_DIFFERENCES],
         n_more=max(0, len(differences) - _MOST_DIFFERENCES),
     )
 
 
-def _place_text(place: RecordPlace | None) -> str:
+def _place_text(place: RecordPlace | None, decimals: int) -> str:
     if place is None:
         return ""
-    north = f"{abs(place.latitude):.{_DECIMALS}f}° {'S' if place.latitude < 0 else 'N'}"
-    return f"{north}, {abs(place.longitude):.{_DECIMALS}f}° {'W' if place.longitude < 0 else 'E'}"
+    north = f"{abs(place.latitude):.{decimals}f}° {'S' if place.latitude < 0 else 'N'}"
+    return f"{north}, {abs(place.longitude):.{decimals}f}° {'W' if place.longitude < 0 else 'E'}"
 
 
 def _of_record(value: float | str, predictor: Predictor) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
-from app.catalogue import snapshot
+from app.catalogue import sensitive, snapshot
 from app.catalogue.entries import SpeciesEntry
 from app.catalogue.refs import PredictorRange
 from app.errors import AppError, Unavailable, ValidationFailed
@@ -20,7 +20,7 @@ from app.registry import service as registry
 from app.registry.examples import FirstExample
 from app.species import service as species_service
 from app.web.input_validation import NUMBER, pointer, pointer_parts
-from ml.card import Conditions, ModelCard
+from ml.card import Conditions
 from ml.numbers import with_unit
 from ml.predictors.encoding import find_level
 from ml.serving.showcase import Showcase
@@ -50,9 +50,9 @@ def form_for(species: SpeciesEntry, start: str = "") -> tuple[PredictForm, Canon
     if species.model is None:
         return form, {}
     card = registry.card_of(species.model)
-    form.starting_points = card.starting_points
+    form.starting_points = sensitive.shown_starts(card, species.study.slug)
     form.meanings = {p.name: p.description for p in card.predictors if p.description}
-    point = _start(card, start)
+    point = _start(form.starting_points, start)
     form.start = point.label
     environment = dict(point.environment)
     form.values = value_texts(environment)
@@ -249,8 +249,7 @@ def _field_of(at: str) -> str:
     return parts[0] if parts[:1] in (["extrapolation"], ["preview"]) else ""
 
 
-def _start(card: ModelCard, start: str) -> Conditions:
-    points = card.starting_points
+def _start(points: list[Conditions], start: str) -> Conditions:
     if start.isdecimal() and len(start) < 4 and int(start) < len(points):
         return points[int(start)]
     return next((point for point in points if point.label == start), points[0])

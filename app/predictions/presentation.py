@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.predictions.addresses import compare_url, curl, edit_url, others_url
 from app.predictions.answer_place import place_of
 from app.predictions.schemas import PredictionAnswer
-from app.predictions.verdict import OutsideRange, distance_text, outside_ranges
+from app.predictions.verdict import OutsideRange, distance_of, outside_ranges
 from app.species.curve_drawing import Drawing
 from ml.card import Metric, ModelCard, Predictor
 from ml.numbers import with_unit
@@ -187,17 +187,17 @@ def line_of(answer: PredictionAnswer, card: ModelCard) -> str:
 def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
     """Return a sentence on the conditions and the training records."""
     novelty = answer.novelty
-    if novelty.dissimilarity_index is None or novelty.dissimilarity_threshold is None:
+    if novelty.dissimilarity_threshold is None:
         outside = outside_ranges(novelty, answer.environment, card)
         return "" if outside else "Every value lies within the range seen in training."
-    far = distance_text(novelty.dissimilarity_index, novelty.dissimilarity_threshold)
+    far = f" ({text})" if (text := distance_of(novelty)) else ""
     if novelty.kind == "inside":
-        return f"Inside the area of applicability: the model learnt from records like these conditions ({far})."
+        return f"Inside the area of applicability: the model learnt from records like these conditions{far}."
     if novelty.kind == "combination":
         labels = {predictor.name: predictor.label for predictor in card.predictors}
         part = labels.get(novelty.most_dissimilar or "", "")
-        return f"No record is like this combination ({far}); {part} has the largest part in that."
-    return f"Beyond the range of the records ({far})."
+        return f"No record is like this combination{far}; {part} has the largest part in that."
+    return f"Beyond the range of the records{far}."
 
 
 def meaning_of(answer: PredictionAnswer, card: ModelCard) -> str:

@@ -51,7 +51,9 @@ class Novelty(BaseModel):
         "is like all of them together. `unknown`: in range, by a model without an area of applicability.",
     )
     dissimilarity_index: float | None = Field(
-        None, description="Distance from the nearest training record, weighted by importance (Meyer & Pebesma 2021)."
+        None,
+        description="Distance from the nearest training record, weighted by importance (Meyer & Pebesma 2021). Null "
+        "for those who see the places of the study on a grid.",
     )
     dissimilarity_threshold: float | None = Field(None, description="The largest index that counts as inside.")
     mess: float = Field(description="Similarity to the training range, negative outside it (Elith et al. 2010).")

@@ -12,7 +12,7 @@ from app.outbox.outbox import outbox
 from app.outbox.row import QueuedRow
 from app.places.reading import conditions_at, scenario_label
 from app.predictions import tables, usage
-from app.predictions.answers import assemble_answer, refs_of, stored_part
+from app.predictions.answers import assemble_answer, refs_of, shown_novelty, stored_part
 from app.predictions.arms import answer_in_rollout
 from app.predictions.conditions import Canonical, read_environment
 from app.predictions.inference import cached_or_computed, compute, threshold_of
@@ -105,7 +105,7 @@ def predict(query: PredictionQuery) -> AnswerWithCard:
     artifact, environment, novelty = done.artifact, done.environment, done.computed.novelty
     if answer is None or stored is None:
         usage.count(artifact, environment, novelty, refused=True)
-        raise outside(novelty, environment, artifact.card)
+        raise outside(shown_novelty(novelty, species.study.slug), environment, artifact.card)
     outbox().keep(
         QueuedRow(
             id=answer.id,
@@ -138,7 +138,7 @@ def preview(query: PredictionQuery) -> AnswerWithCard:
     species = snapshot.current().resolve(query.species)
     done = _attempt(query, species, "")
     if done.answer is None:
-        raise outside(done.computed.novelty, done.environment, done.artifact.card)
+        raise outside(shown_novelty(done.computed.novelty, species.study.slug), done.environment, done.artifact.card)
     return AnswerWithCard(done.answer, species, done.artifact.card)
 
 

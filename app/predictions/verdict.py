@@ -110,6 +110,13 @@ def distance_text(index: float, limit: float) -> str:
     return "dissimilarity index {}, the limit is {}".format(*distances(index, limit))
 
 
+def distance_of(novelty: Novelty) -> str:
+    """Return the dissimilarity index of conditions with its limit; empty where it may not be shown."""
+    if novelty.dissimilarity_index is None or novelty.dissimilarity_threshold is None:
+        return ""
+    return distance_text(novelty.dissimilarity_index, novelty.dissimilarity_threshold)
+
+
 def refuse_outside(novelty: Novelty, environment: dict[str, float | str], card: ModelCard) -> None:
     """Raise OutsideArea, with a reason for each field, if conditions lie outside the area of applicability."""
     if not novelty.in_area_of_applicability:
@@ -125,14 +132,9 @@ def outside(novelty: Novelty, environment: dict[str, float | str], card: ModelCa
     ]
     if not problems:
         unlike = predictors[novelty.most_dissimilar].label if novelty.most_dissimilar else ""
-        problems = [
-            (
-                pointer("environment"),
-                "no training record is like this combination: "
-                f"{distance_text(novelty.dissimilarity_index or 0.0, novelty.dissimilarity_threshold or 0.0)}; "
-                f"{unlike} has the largest part in it",
-            )
-        ]
+        far = distance_of(novelty)
+        text = "no training record is like this combination" + (f": {far}" if far else "")
+        problems = [(pointer("environment"), f"{text}; {unlike} has the largest part in it")]
     return OutsideArea(
         "These conditions lie outside the training conditions, and the request asked for no extrapolation.", problems
     )

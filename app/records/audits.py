@@ -116,8 +116,10 @@ def saved_audit(study: OwnStudy, files: Sequence[FileReport]) -> Audit:
         return open_audit(audit_file(study, files))
 
 
-def rows_file(study: OwnStudy, files: Sequence[FileReport], audit: Path, status: str | None) -> Path:
-    """Return the CSV file of the rows of all files of records, each with its reason.
+def rows_file(
+    study: OwnStudy, files: Sequence[FileReport], audit: Path, status: str | None, grid_km: int | None
+) -> Path:
+    """Return the CSV file of the rows of all files of records, each with its reason; on a grid without their columns.
 
     Raises
     ------
@@ -126,11 +128,17 @@ def rows_file(study: OwnStudy, files: Sequence[FileReport], audit: Path, status:
     """
 
     def make(draft: Path) -> None:
-        request = {**payload(study, files), "audit": str(audit), "output": str(draft), "status": status}
+        request = {
+            **payload(study, files),
+            "audit": str(audit),
+            "output": str(draft),
+            "status": status,
+            "grid_km": grid_km,
+        }
         runner.run("records-csv", request, _TIMEOUT_S)
 
     recipe = study.recipe
-    key = [audit.name, recipe.rules.model_dump(mode="json"), recipe.species, recipe.merge, status]
+    key = [audit.name, recipe.rules.model_dump(mode="json"), recipe.species, recipe.merge, status, grid_km]
     return derived_file(study.cache, "rows", ".csv", key, make, _KEEP["rows"])
 
 

@@ -46,6 +46,9 @@ class RecordsAnswer(RecordsReport):
     chosen: list[str] | None = Field(description="species that are trained if they have enough cells; null: all")
     merge: dict[str, str]
     files: list[RecordsFileItem]
+    places_grid_km: int | None = Field(
+        None, description="the grid on which this request sees places, in km: the centres of cells; null: exactly"
+    )
 
 
 class RecordsChange(Part):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.catalogue import sensitive
 from app.errors import ValidationFailed
 from app.records import audits
 from app.records.changes import change_recipe, check_codes, check_species
@@ -13,12 +14,15 @@ from app.records.schemas import RecordsAnswer, RecordsChange, RecordsFileItem
 from app.studies import files, own
 from app.studies.counts import Counts, save_counts
 from app.studies.own import OwnStudy
+from app.studies.shown_files import shown_error, shown_problems, shown_report
 from app.web.input_validation import pointer
 from app.workbench import crs
 from app.workbench.runner import WorkbenchError
 from ml.recipes.recipe import RecordFile
 from ml.recipes.reports import FileReport, Problem, RecordsReport
 from ml.records.recount import recount
+
+RecordPlace = tuple[float, float, bool]
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def change(slug: str, change: RecordsChange) -> StudyRecords:
 
 
 def rows(slug: str, status: str | None) -> Path:
-    """Return the CSV file of every row with its reason.
+    """Return the CSV file of every row with its reason, with places as the present request may see them.
 
     Raises
     ------
@@ -93,9 +97,10 @@ def rows(slug: str, status: str | None) -> Path:
     try:
         if not any(report.records for report in reports):
             raise WorkbenchError("The study has no file of records that can be read.")
-        return audits.rows_file(study, reports, audits.audit_file(study, reports), status)
+        return audits.rows_file(study, reports, audits.audit_file(study, reports), status, sensitive.grid_for(slug))
     except WorkbenchError as error:
-        raise ValidationFailed([("", str(error))], str(error)) from None
+        text = shown_error(str(error), slug)
+        raise ValidationFailed([("", text)], text) from None
 
 
 def _at(counted: StudyRecords, revision: int) -> StudyRecords:
@@ -164,7 +169,10 @@ def _answer(
 ) -> RecordsAnswer:
     members = {name: getattr(report, name) for name in RecordsReport.model_fields}
     # what stands in the way comes first
-    members["problems"] = sorted([*problems, *report.problems], key=lambda problem: not problem.blocking)
+    found = shown_problems([*problems, *report.problems], study.slug)
+    members["problems"] = sorted(found, key=lambda problem: not problem.blocking)
+    members["places"], grid_km = _shown_places(report.places, study.slug)
+    shown = [(file, shown_report(item, study.slug)) for file, item in inspected]
     return RecordsAnswer(
         **members,
         revision=study.revision,
@@ -179,6 +187,20 @@ def _answer(
                 recognised=item.records,
                 problems=item.problems,
             )
-            for file, item in inspected
+            for file, item in shown
         ],
+        places_grid_km=grid_km,
     )
+
+
+def _shown_places(places: list[RecordPlace], study: str) -> tuple[list[RecordPlace], int | None]:
+    """Return places as the present request may see them, each cell once, and their grid."""
+    grid_km = sensitive.grid_for(study)
+    if grid_km is None or not places:
+        return places, grid_km
+    longitudes, latitudes, kept = zip(*places, strict=True)
+    x, y = sensitive.coarsen(longitudes, latitudes, grid_km)
+    cells: dict[tuple[float, float], bool] = {}
+    for at, is_kept in zip(zip(x.tolist(), y.tolist(), strict=True), kept, strict=True):
+        cells[at] = cells.get(at, False) or is_kept
+    return [(*at, is_kept) for at, is_kept in sorted(cells.items())], grid_km

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request, send_file, url_for
 from werkzeug.datastructures import MultiDict
 
 from app.cartography import coastline, records_map
+from app.catalogue import sensitive
 from app.errors import Conflict, ValidationFailed
 from app.records import accepted, form, service
 from app.records.schemas import RecordsAnswer, RecordsChange, Rows, RowsQuery
@@ -66,6 +67,8 @@ def change(slug: str) -> Reply:
     "downloadRecords",
     tag="studies",
     summary="Download every row with its reason",
+    description="Those who see places on a grid, because a species of the study is sensitive, get the centres of "
+    "cells, and not the columns of the files.",
     query=RowsQuery,
     answer=Rows,
     media_type="text/csv",
@@ -88,7 +91,8 @@ def page(slug: str) -> Reply:
 
     Template context: ``data`` RecordsAnswer, ``study`` OwnStudy, ``steps`` list of StudyStep, ``map`` MapDrawing or
     None, ``fields`` the fields of a refused form, ``errors`` FormErrors, ``wrong_file`` the file of a refused form or
-    "", ``terms`` names of terms, ``most_species``, ``accepted`` AcceptedObservations.
+    "", ``terms`` names of terms, ``most_species``, ``accepted`` AcceptedObservations, ``coarse`` a sentence
+    where places are coarse, or "".
     """
     return _reply(service.read(slug))
 
@@ -169,6 +173,7 @@ def _reply(
             "suggested_species": form.binomial_of(records.study.title),
             "most_species": MOST_SPECIES,
             "accepted": accepted.state_of(records.study),
+            "coarse": sensitive.sentence(records.study.slug),
         },
         headers=etag(records.answer.revision),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.catalogue import snapshot
+from app.catalogue import sensitive, snapshot
 from app.catalogue.entries import SpeciesEntry
 from app.components import component
 from app.errors import AppError, Unavailable
@@ -61,6 +61,9 @@ def first_example() -> FirstExample | None:
     most_steps = 0
     for entry in snapshot.current().by_score[:MOST_SPECIES]:
         if entry.model is None or component(ModelCache).failed_recently(entry.model.id):
+            continue
+        if sensitive.grid_for(entry.study.slug) is not None:
+            # a showcase has the conditions of a training record
             continue
         try:
             showcase = component(Showcases).of(service.opened(entry.model))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.catalogue import versions
+from app.catalogue import sensitive, versions
 from app.catalogue.refs import SpeciesRef
 from app.catalogue.versions import ModelVersion
 from app.registry import history, service
@@ -23,7 +23,8 @@ def odmap(model_id: str) -> OdmapReport:
         No model has this id.
     """
     version = service.find(model_id)
-    return build_report(service.card_of(version), version.id, version.version)
+    grid_km = sensitive.grid_for(version.species.study.slug)
+    return build_report(service.shown_card(version), version.id, version.version, grid_km)
 
 
 def other_versions(model_id: str) -> list[OtherVersion]:

@@ -37,6 +37,11 @@ class ModelDetail(ModelItem):
     """One model with its model card."""
 
     card: ModelCard
+    places_grid_km: int | None = Field(
+        None,
+        description="The grid on which this request sees places of records, in km; null: exactly. With a grid, the "
+        "places of the card are centres of cells, and its starting points those that are of no place.",
+    )
 
 
 class ModelPage(BaseModel):

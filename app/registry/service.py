@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.accounts.identity import may
-from app.catalogue import snapshot, versions
+from app.catalogue import sensitive, snapshot, versions
 from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.catalogue.refs import SpeciesRef, StudyRef
 from app.catalogue.species import Species
@@ -33,7 +33,8 @@ def detail(model_id: str) -> ModelDetail:
         No model has this id.
     """
     row = find(model_id)
-    return ModelDetail(**item_of(row), card=card_of(row))
+    study = row.species.study.slug
+    return ModelDetail(**item_of(row), card=shown_card(row), places_grid_km=sensitive.grid_for(study))
 
 
 def find(model_id: str) -> ModelVersion:
@@ -53,6 +54,11 @@ def find(model_id: str) -> ModelVersion:
 def card_of(version: ModelVersion | ModelEntry) -> ModelCard:
     """Return the card of a model; the card of a snapshot entry is read from the opened model."""
     return opened(version).card if isinstance(version, ModelEntry) else ModelCard.model_validate(version.card)
+
+
+def shown_card(version: ModelVersion) -> ModelCard:
+    """Return the card of a model as the present request may see it: what leaves the server has it."""
+    return sensitive.shown_card(card_of(version), version.species.study.slug)
 
 
 def predictors_of_study(study_id: int) -> list[Predictor]:

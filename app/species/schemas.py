@@ -56,6 +56,9 @@ class SpeciesDetail(BaseModel):
     layers: LayersRef | None = Field(
         description="The layers that the model was trained on; null where places cannot be asked."
     )
+    places_grid_km: int | None = Field(
+        None, description="The grid on which this request sees places of records, in km; null: exactly."
+    )
 
 
 SpeciesSort = Literal[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.catalogue import names, species, versions
+from app.catalogue import names, sensitive, species, versions
 from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
 from app.catalogue.species import Species
@@ -53,6 +53,7 @@ def describe(row: Species | SpeciesEntry, version: ModelVersion | ModelEntry | N
         predictors=[PredictorRange.of(predictor) for predictor in (card.predictors if card is not None else [])],
         model=registry.scores_of(version) if version is not None else None,
         layers=_layers(card) if card is not None else None,
+        places_grid_km=sensitive.grid_for(row.study.slug),
     )
 
 
@@ -88,7 +89,7 @@ def starting_curves(row: Species, version: ModelVersion, start: int = 0, points:
     ValidationFailed
         There is no such starting point.
     """
-    starting_points = registry.opened(version).card.starting_points
+    starting_points = sensitive.shown_starts(registry.opened(version).card, row.study.slug)
     if start >= len(starting_points):
         raise ValidationFailed([("/start", f"must be less than {len(starting_points)}")])
     conditions = starting_points[start]

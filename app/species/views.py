@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from app.cartography import coastline, records_map
 from app.cartography.records_map import MapDrawing
-from app.catalogue import scores, snapshot
+from app.catalogue import scores, sensitive, snapshot
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
 from app.errors import Unavailable
@@ -107,7 +107,8 @@ def detail(slug: str) -> Reply:
     """Show one species and the scores of its model.
 
     Template context: ``data`` SpeciesDetail, ``card`` ModelCard or None, ``scores`` list of ScoreRow, ``facts``
-    ModelFacts or None, ``map`` MapDrawing or None, ``most_places`` int, ``curves`` list of Drawing.
+    ModelFacts or None, ``map`` MapDrawing or None, ``most_places`` int, ``curves`` list of Drawing, ``coarse`` a
+    sentence where places are coarse, or "".
     """
     row, version = service.with_model(slug)
     described = service.describe(row, version)
@@ -119,7 +120,8 @@ def detail(slug: str) -> Reply:
         context={
             "card": card,
             "facts": facts.of_card(card) if card else None,
-            "map": _map(card) if card else None,
+            "map": _map(card, row.study.slug) if card else None,
+            "coarse": sensitive.sentence(row.study.slug, row.scientific_name),
             "most_places": MOST_PLACES,
             "curves": _drawings(row, version),
             "scores": scores.rows(card) if card else [],
@@ -127,9 +129,10 @@ def detail(slug: str) -> Reply:
     )
 
 
-def _map(card: ModelCard) -> MapDrawing | None:
+def _map(card: ModelCard, study: str) -> MapDrawing | None:
     """Return the map of a model's presences; None where the study has no coordinates."""
-    rings, places = coastline.read_rings(settings().data_dir / coastline.OUTLINE), records_map.places_of(card)
+    rings = coastline.read_rings(settings().data_dir / coastline.OUTLINE)
+    places = sensitive.shown_places(records_map.places_of(card), study)
     return records_map.draw([(longitude, latitude, True) for longitude, latitude in places], rings)
 
 

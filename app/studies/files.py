@@ -12,6 +12,7 @@ from app.errors import Conflict, NotFound, Unavailable
 from app.studies import changes, names, own, storage, tables
 from app.studies.own import OwnStudy
 from app.studies.schemas import StudyFileItem, StudyFiles
+from app.studies.shown_files import shown_report
 from app.studies.tables import StudyFile
 from app.workbench import runner
 from app.workbench.runner import WorkbenchError
@@ -119,7 +120,9 @@ def of_study(study: OwnStudy) -> StudyFiles:
     used = used_names(study)
     shared = tables.contents_with_twins({report.sha256 for report in study.files})
     items = [
-        StudyFileItem(**report.model_dump(), used=report.name in used, shared=report.sha256 in shared)
+        StudyFileItem(
+            **shown_report(report, study.slug).model_dump(), used=report.name in used, shared=report.sha256 in shared
+        )
         for report in study.files
     ]
     return StudyFiles(revision=study.revision, items=items)

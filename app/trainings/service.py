@@ -25,6 +25,7 @@ from app.registry import activations
 from app.registry import service as registry
 from app.studies import own
 from app.studies.own import OwnStudy
+from app.studies.shown_files import shown_error, shown_problems
 from app.trainings import activity, frozen, gate
 from app.trainings.differences import describe_differences
 from app.trainings.frozen import FrozenFilesError
@@ -86,7 +87,12 @@ def preflight_of(slug: str) -> Preflight:
         No study of own data has this slug.
     """
     study = own.load(slug)
-    return preflight(study, frozen.with_slug(study))
+    try:
+        report = preflight(study, frozen.with_slug(study))
+    except ValidationFailed as error:
+        text = shown_error(error.detail, slug)
+        raise ValidationFailed([("", text)], text) from None
+    return report.model_copy(update={"problems": shown_problems(report.problems, slug)})
 
 
 def start(

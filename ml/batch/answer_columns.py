@@ -45,7 +45,7 @@ def context_columns(header: Sequence[str], *, of_places: bool) -> tuple[str, ...
     return tuple(f"answer_{name}" if name in header else name for name in names)
 
 
-def answer_texts(answers: BulkAnswers, predictors: Sequence[str]) -> list[tuple[str, ...]]:
+def answer_texts(answers: BulkAnswers, predictors: Sequence[str], *, with_index: bool = True) -> list[tuple[str, ...]]:
     """Return the texts of answers.
 
     Parameters
@@ -53,6 +53,8 @@ def answer_texts(answers: BulkAnswers, predictors: Sequence[str]) -> list[tuple[
     answers : BulkAnswers
     predictors : sequence of str
         Names of the predictors, in the order of the card.
+    with_index : bool
+        Whether the dissimilarity index may be told; it marks the places of training records.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def answer_texts(answers: BulkAnswers, predictors: Sequence[str]) -> list[tuple[
             map(repr, answers.high.tolist()),
             [_SIDES[code] for code in verdicts],
             ["1" if inside else "0" for inside in answers.inside.tolist()],
-            [_number(value) for value in answers.index.tolist()],
+            [_number(value) for value in answers.index.tolist()] if with_index else [""] * len(answers),
             [_number(value) for value in answers.mess.tolist()],
             [names[column] for column in answers.most_dissimilar.tolist()],
             [""] * len(answers),

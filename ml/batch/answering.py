@@ -78,6 +78,8 @@ class Answering:
         Outside the area of applicability: a verdict, ``cannot_say``, or an error.
     places : PlaceColumns, optional
         For tables of places; the subjects have their layers then.
+    with_index : bool
+        Whether answers have a dissimilarity index.
 
     Raises
     ------
@@ -94,6 +96,7 @@ class Answering:
         decimal: str = ".",
         extrapolation: Extrapolation = "flag",
         places: PlaceColumns | None = None,
+        with_index: bool = True,
     ) -> None:
         check_header(subjects, header, name, places)
         self.summary = Summary(
@@ -105,6 +108,7 @@ class Answering:
         self._subjects = subjects
         self._decimal = decimal
         self._extrapolation = extrapolation
+        self._with_index = with_index
         self._places = places
         self._layers = names_of_layers(subject.predictors for subject in subjects) if places is not None else []
         # species of a study have the same predictors and layers, which are then read once
@@ -141,7 +145,8 @@ class Answering:
             threshold=subject.cutoff,
             extrapolation=self._extrapolation == "allow",
         )
-        texts = answer_texts(answers, [predictor.name for predictor in subject.predictors])
+        names = [predictor.name for predictor in subject.predictors]
+        texts = answer_texts(answers, names, with_index=self._with_index)
         if self._extrapolation == "refuse":
             texts = [one if one[_INSIDE] == "1" else error_texts(_REFUSED) for one in texts]
         errors = conditions.errors
@@ -150,7 +155,7 @@ class Answering:
             texts = [by_row[row] if row in by_row else error_texts(errors[row]) for row in range(n)]
         if not self._layers:
             return texts
-        names, nothing = [one.name for one in subject.predictors], ("",) * len(self._layers)
+        nothing = ("",) * len(self._layers)
         order = [names.index(name) if name in names else None for name in self._layers]
         if order == list(range(len(names))):
             return [(*conditions.layers.get(row, nothing), *one) for row, one in enumerate(texts)]

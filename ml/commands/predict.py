@@ -84,6 +84,11 @@ def add_parser(commands: Subparsers) -> None:
     command.add_argument(
         "--resume", action="store_true", help="go on after the last complete part of a killed run of the same command"
     )
+    command.add_argument(
+        "--without-index",
+        action="store_true",
+        help="leave the dissimilarity index out; it marks places of training records",
+    )
     command.add_argument("--accept-errors", action="store_true", help="end with status 0 although rows have an error")
     command.add_argument("--progress", choices=["bar", "json"], default="bar", help="how progress is shown")
     command.set_defaults(run=run)
@@ -107,6 +112,7 @@ def run(options: argparse.Namespace, started: float) -> int:
             decimal=overview.decimal,
             extrapolation=options.extrapolation,
             places=places,
+            with_index=not options.without_index,
         )
         progress = _Progress(options.progress, overview.n_rows)
         try:
@@ -226,7 +232,7 @@ def _token(options: argparse.Namespace, path: Path, subjects: list[Subject], col
     # a workbook is read from a copy, which has another time
     stamp = (options.input if options.input.is_file() else path).stat()
     models = [subject.artifact.model_id for subject in subjects]
-    kind = (options.threshold, options.extrapolation, options.spreadsheet, options.rows)
+    kind = (options.threshold, options.extrapolation, options.spreadsheet, options.rows, options.without_index)
     places = (options.layer_store, options.latitude, options.longitude, options.scenario_column, options.scenario)
     return token_of((stamp.st_size, stamp.st_mtime_ns, *models, *kind, *places, *columns))
 

@@ -144,7 +144,15 @@ def _records_csv(payload: Mapping[str, Any]) -> dict[str, Any]:
     from ml.own_data.cleaned import write_csv
 
     folder, recipe, files = _study(payload)
-    write_csv(folder, recipe, files, Path(payload["audit"]), Path(payload["output"]), payload.get("status"))
+    write_csv(
+        folder,
+        recipe,
+        files,
+        Path(payload["audit"]),
+        Path(payload["output"]),
+        payload.get("status"),
+        payload.get("grid_km"),
+    )
     return {"output": payload["output"]}
 
 

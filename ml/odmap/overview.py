@@ -71,6 +71,13 @@ def _presences(run: Run) -> ElementText:
     if not places:
         return ElementText("The card holds no coordinates.")
     longitudes, latitudes = zip(*places, strict=True)
+    if run.grid_km is not None:
+        return ElementText(
+            f"The records lie in {counted(len(places), 'cell')} that measure {run.grid_km} km at least, with centres "
+            f"between longitudes {degrees(min(longitudes))} and {degrees(max(longitudes))} and between latitudes "
+            f"{degrees(min(latitudes))} and {degrees(max(latitudes))}; exact places are not shown, because a species "
+            f"is sensitive. The extent of the {run.others} is not in the card."
+        )
     return ElementText(
         f"The {counted(len(places), 'place')} of presence that the card keeps, of "
         f"{counted(run.card.n_presences, 'presence')}, lie between longitudes {degrees(min(longitudes))} and "

@@ -63,7 +63,7 @@ class OdmapReport(Part):
     elements: list[OdmapElement] = Field(description="in the order of the protocol")
 
 
-def build_report(card: ModelCard, model_id: str, version: int | None = None) -> OdmapReport:
+def build_report(card: ModelCard, model_id: str, version: int | None = None, grid_km: int | None = None) -> OdmapReport:
     """Describe a model by the ODMAP protocol.
 
     Parameters
@@ -73,13 +73,15 @@ def build_report(card: ModelCard, model_id: str, version: int | None = None) -> 
     model_id : str
     version : int, optional
         Number of the version in a registry.
+    grid_km : int, optional
+        Width of the cells whose centres are the places of the card, because a species is sensitive.
 
     Returns
     -------
     OdmapReport
         The same arguments give the same report.
     """
-    run = Run(card, model_id, version)
+    run = Run(card, model_id, version, grid_km)
     elements = [_element(element, run) for element in PROTOCOL]
     return OdmapReport(
         protocol=CITATION,

@@ -68,11 +68,14 @@ class Run:
     model_id : str
     version : int or None
         None for a model that is not in a registry.
+    grid_km : int or None
+        Width of the cells whose centres are the places of the card; None where they are places.
     """
 
     card: ModelCard
     model_id: str
     version: int | None
+    grid_km: int | None = None
 
     @property
     def presence_only(self) -> bool:

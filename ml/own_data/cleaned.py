@@ -128,8 +128,9 @@ def write_csv(
     stored: Path,
     output: Path,
     status: Literal["kept", "dropped"] | None = None,
+    grid_km: int | None = None,
 ) -> int:
     """Write every record of a study with its status and reason; see `ml.records.rows.write_rows`."""
     result = Audit.load(stored)
     tables = (read_records(folder / choice.name, choice) for choice in records_files(recipe, files))
-    return write_rows(tables, result, decide(result, recipe), output, status)
+    return write_rows(tables, result, decide(result, recipe), output, status, grid_km)

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from ml.coarse_places import coarsen
 from ml.records.decision import Decision
 from ml.records.errors import OccurrenceError
 from ml.records.reasons import CODES
@@ -30,6 +31,7 @@ def write_rows(
     decision: Decision,
     output: Path,
     status: Literal["kept", "dropped"] | None = None,
+    grid_km: int | None = None,
 ) -> int:
     """Write records with their status, reason and flags.
 
@@ -45,6 +47,9 @@ def write_rows(
         they were read. A text that a spreadsheet would take for a formula begins with an apostrophe.
     status : {"kept", "dropped"}, optional
         Only these records; by default all.
+    grid_km : int, optional
+        Width of the cells whose centres are written in the place of coordinates. The columns of the files, which have
+        the place in many forms, are then left out.
 
     Returns
     -------
@@ -63,7 +68,7 @@ def write_rows(
             writer = csv.writer(stream, lineterminator="\n")
             # The header has the columns of all tables.
             tables = list(tables)
-            terms = sorted({str(term) for table in tables for term in table.frame})
+            terms = sorted({str(term) for table in tables for term in table.frame}) if grid_km is None else []
             writer.writerow([*COLUMNS, *(_safe(term) for term in terms)])
             begin = 0
             for number, table in enumerate(tables):
@@ -72,7 +77,7 @@ def write_rows(
                 end = begin + len(table.frame)
                 if not np.array_equal(audit.line[begin:end], table.lines):
                     raise OccurrenceError(f"{table.name} changed after its records were audited; audit them again")
-                for rows in _rows(table, terms, audit, decision, begin, status):
+                for rows in _rows(table, terms, audit, decision, begin, status, grid_km):
                     writer.writerows(rows)
                     n += len(rows)
                 begin = end
@@ -92,6 +97,7 @@ def _rows(
     decision: Decision,
     begin: int,
     status: Literal["kept", "dropped"] | None,
+    grid_km: int | None,
 ) -> Iterator[list[list[str]]]:
     for first in range(0, len(table.frame), _CHUNK):
         part = table.frame.iloc[first : first + _CHUNK]
@@ -99,6 +105,9 @@ def _rows(
         kept = decision.kept[rows]
         use = np.ones(len(part), dtype=bool) if status is None else kept == (status == "kept")
         part, rows, kept = part[use], rows[use], kept[use]
+        longitude, latitude = audit.longitude[rows], audit.latitude[rows]
+        if grid_km is not None:
+            longitude, latitude = coarsen(longitude, latitude, grid_km)
         flags = {code: mask[rows] for code, mask in decision.flags.items()}
         columns = [
             [_safe(table.name)] * len(rows),
@@ -107,8 +116,8 @@ def _rows(
             ["" if reason < 0 else CODES[reason] for reason in decision.reason[rows]],
             [";".join(code for code, mask in flags.items() if mask[i]) for i in range(len(rows))],
             ["" if code < 0 else _safe(decision.names[code]) for code in decision.species[rows]],
-            [_degrees(value) for value in audit.longitude[rows]],
-            [_degrees(value) for value in audit.latitude[rows]],
+            [_degrees(value) for value in longitude],
+            [_degrees(value) for value in latitude],
             *(_cells(part, term, table.unreadable.get(term, {})) for term in terms),
         ]
         yield [list(row) for row in zip(*columns, strict=True)]

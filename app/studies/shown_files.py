@@ -1,0 +1,37 @@
+"""Reports on files of records as the present request may see them: the first rows of a file have places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from app.catalogue import sensitive
+from ml.recipes.reports import FileReport, Problem
+
+Report = TypeVar("Report", bound=FileReport)
+_NOT_TOLD = "The file has a problem. Those who see exact places of this study see which."
+
+
+def shown_report(report: Report, study: str) -> Report:
+    """Return a report on a file; on a grid without first rows, and without texts that repeat cells."""
+    if report.role == "layers" or sensitive.grid_for(study) is None:
+        return report
+    records = report.records
+    changes: dict[str, object] = {"problems": shown_problems(report.problems, study)}
+    if records is not None:
+        changes["records"] = records.model_copy(update={"preview": [], "unsure": []})
+    elif report.problems:
+        changes["sentence"] = _NOT_TOLD
+    return report.model_copy(update=changes)
+
+
+def shown_problems(problems: Sequence[Problem], study: str) -> list[Problem]:
+    """Return problems of records; on a grid without what a reader of a file says about its cells."""
+    if sensitive.grid_for(study) is None:
+        return list(problems)
+    return [one.model_copy(update={"text": _NOT_TOLD}) if one.code == "unreadable" else one for one in problems]
+
+
+def shown_error(text: str, study: str) -> str:
+    """Return what a reader of a file says; on a grid without what it repeats of the file."""
+    return text if sensitive.grid_for(study) is None else _NOT_TOLD
