@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import urllib.error
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,13 @@ class Prometheus:
 
     program: live.Program
 
+    def is_ready(self) -> bool:
+        """Return whether it answers queries."""
+        try:
+            return bool(live.NO_PROXY.open(f"http://127.0.0.1:{self.program.port}/-/ready", timeout=20).status == 200)
+        except urllib.error.HTTPError:
+            return False
+
     def ask(self, query: str) -> list[dict[str, Any]]:
         """Return the samples of a query now: ``metric`` has the labels, ``value`` time and value."""
         address = f"http://127.0.0.1:{self.program.port}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
@@ -35,13 +43,14 @@ class Prometheus:
         return list(found)
 
     def wait_for_scrapes(self, number: int, seconds: float = 120.0) -> None:
-        """Wait until some more scrapes have ended."""
+        """Wait until some more scrapes have begun and succeeded."""
 
         def scrapes() -> float:
-            found = self.ask('sum(count_over_time((up{job="ecopredict"} == 1)[1h:1s]))')
+            found = self.ask('sum(sum_over_time(up{job="ecopredict"}[1h]))')
             return float(found[0]["value"][1]) if found else 0.0
 
-        until = scrapes() + number * 2 + 1
+        # one may have begun before
+        until = scrapes() + number + 1
         live.wait_until(lambda: scrapes() >= until, seconds, "Prometheus reads the metrics")
 
 
@@ -85,7 +94,9 @@ def prometheus(path: str, folder: Path, target: int, alertmanager: int | None = 
         "--rules.alert.resend-delay=1s",
     ]
     with live.running(command, folder / "prometheus.log", port) as program:
-        yield Prometheus(program)
+        server = Prometheus(program)
+        live.wait_until(server.is_ready, 60, "Prometheus is ready")
+        yield server
 
 
 @contextlib.contextmanager
