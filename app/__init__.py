@@ -41,6 +41,7 @@ from app.database.db import db, migrate
 from app.extensions import htmx
 from app.gbif import steps as gbif_steps
 from app.gbif import views as gbif
+from app.health import metrics as health_metrics
 from app.health import views as health
 from app.jobs import cli as jobs_cli
 from app.jobs import metrics as jobs_metrics
@@ -174,6 +175,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     learning_metrics.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
     health.init_app(app)
+    health_metrics.init_app(app)
     views.init_app(app)
     training_steps.register()
     learning.register()

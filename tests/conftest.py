@@ -21,8 +21,11 @@ from tools.live import PROJECT
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL", "") not in ("", "0")
 LAYERS = ("unit", "contract", "services", "browser")
 _INSTALL = {
+    "amtool": "amtool is not installed; get it with `apt-get install prometheus-alertmanager`",
     "chromium": "Chromium is not installed; get it with `apt-get install chromium`",
     "openssl": "openssl is not installed; get it with `apt-get install openssl`",
+    "prometheus": "Prometheus is not installed; get it with `apt-get install prometheus`",
+    "prometheus-alertmanager": "Alertmanager is not installed; get it with `apt-get install prometheus-alertmanager`",
     "promtool": "promtool is not installed; get it with `apt-get install prometheus`",
 }
 _times: dict[str, list[float]] = {}
@@ -121,6 +124,11 @@ def record_summary() -> Callable[[str, str], None]:
 @pytest.fixture(scope="session")
 def promtool() -> str:
     return system_program("promtool")
+
+
+@pytest.fixture(scope="session")
+def amtool() -> str:
+    return system_program("amtool")
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.components import component, components
 from app.database.db import db
+from app.database.types import now
 from app.jobs.tables import FINISHED, Job
 from app.throttled_log import ThrottledLog
 
@@ -31,6 +32,7 @@ class JobMetrics:
 
     queued: Gauge
     running: Gauge
+    oldest_queued: Gauge
     seconds: Histogram
     ended: Counter
 
@@ -48,6 +50,12 @@ def init_app(app: Flask) -> None:
             ),
             running=Gauge(
                 "ecopredict_jobs_running", "Jobs that run", registry=registry, multiprocess_mode="livemostrecent"
+            ),
+            oldest_queued=Gauge(
+                "ecopredict_jobs_oldest_queued_seconds",
+                "Seconds since the start of the oldest job that waits for a worker; 0 where none waits",
+                registry=registry,
+                multiprocess_mode="livemostrecent",
             ),
             seconds=Histogram(
                 "ecopredict_job_seconds",
@@ -76,10 +84,14 @@ def init_app(app: Flask) -> None:
 def count() -> None:
     """Set the gauges, and count the jobs that ended since the last time."""
     metrics = component(JobMetrics)
-    unfinished = select(Job.state, func.count()).where(Job.state.in_(("queued", "running"))).group_by(Job.state)
-    numbers: dict[str, int] = {row[0]: row[1] for row in db.session.execute(unfinished)}
+    unfinished = select(Job.state, func.count(), func.min(Job.created_at)).group_by(Job.state)
+    rows = db.session.execute(unfinished.where(Job.state.in_(("queued", "running")))).all()
+    numbers: dict[str, int] = {row[0]: row[1] for row in rows}
     metrics.queued.set(numbers.get("queued", 0))
     metrics.running.set(numbers.get("running", 0))
+    oldest = next((row[2] for row in rows if row[0] == "queued"), None)
+    # the clock that wrote the time may be ahead of this machine's
+    metrics.oldest_queued.set(max(0.0, (now() - oldest).total_seconds()) if oldest is not None else 0.0)
     while _count_ended(metrics) == _BATCH:
         pass
 

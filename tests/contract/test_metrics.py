@@ -124,6 +124,16 @@ def test_connections_in_use_are_shown_and_given_back(visitor):
     assert read(visitor)[name] == 0
 
 
+def test_the_free_space_of_the_data_directory_is_shown(visitor, tmp_path):
+    found = read(visitor)
+    usage = shutil.disk_usage(tmp_path)
+    assert found["ecopredict_disk_size_bytes"] == usage.total
+    assert 0 < found["ecopredict_disk_free_bytes"] < usage.total
+    # what cannot be measured keeps its last value, and the other metrics are served
+    shutil.rmtree(visitor.application.config["SETTINGS"].data_dir)
+    assert read(visitor)["ecopredict_disk_size_bytes"] == usage.total
+
+
 def test_a_method_of_the_callers_invention_makes_no_series(visitor):
     for number in range(20):
         visitor.open("/species", method=f"LOOK{number}")

@@ -1,28 +1,31 @@
-"""The shipped alert rules and dashboard: valid, about exported metrics, and raised when they should be."""
+"""The shipped rules, dashboards and routes: valid, about exported metrics, and raised and sent when they should be."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from app import create_app
+from tests.boards import queries
 from tests.contract.conftest import make_settings
 from tools.live import PROJECT
 
 MONITORING = PROJECT / "monitoring"
-BOARD = json.loads((MONITORING / "grafana" / "ecopredict.json").read_text())
-# what Grafana fills in
-STEP = ("$__rate_interval", "5m")
-
-
-def board_queries() -> list[str]:
-    return [target["expr"].replace(*STEP) for panel in BOARD["panels"] for target in panel["targets"]]
+RULES = (MONITORING / "alerts.yml", MONITORING / "slo.yml")
+CASES = sorted((MONITORING / "tests").glob("*.yml"))
+ALERTS: dict[str, dict[str, Any]] = {
+    rule["alert"]: rule
+    for file in RULES
+    for group in yaml.safe_load(file.read_text())["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+}
 
 
 def run(*command: str | Path) -> str:
@@ -33,11 +36,11 @@ def run(*command: str | Path) -> str:
 
 def test_prometheus_understands_its_files(promtool: str) -> None:
     assert "SUCCESS" in run(promtool, "check", "config", MONITORING / "prometheus.yml")
-    assert "SUCCESS: 12 rules" in run(promtool, "check", "rules", MONITORING / "alerts.yml")
+    assert run(promtool, "check", "rules", *RULES).count("SUCCESS") == len(RULES)
 
 
-def test_prometheus_understands_the_queries_of_the_dashboard(promtool: str, tmp_path: Path) -> None:
-    rules = [{"record": f"panel:{i}", "expr": query} for i, query in enumerate(board_queries())]
+def test_prometheus_understands_the_queries_of_the_dashboards(promtool: str, tmp_path: Path) -> None:
+    rules = [{"record": f"panel:{i}", "expr": query} for i, query in enumerate(queries())]
     file = tmp_path / "board.yml"
     # JSON is YAML
     file.write_text(json.dumps({"groups": [{"name": "board", "rules": rules}]}))
@@ -49,77 +52,74 @@ def test_every_metric_that_is_watched_exists(tmp_path: Path) -> None:
     exported = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
     histograms = [name for name, kind in exported.items() if kind == "histogram"]
     parts = {f"{name}_{part}" for name in histograms for part in ("bucket", "count", "sum")}
-    watched = "\n".join([(MONITORING / "alerts.yml").read_text(), *board_queries()])
+    watched = "\n".join([*(file.read_text() for file in RULES), *queries()])
     used = set(re.findall(r"(?<![:\w])(?:ecopredict|flask)_\w+", watched))
     assert used - set(exported) - parts == set()
-    # and what is exported is on the dashboard
-    shown = set(re.findall(r"\b(?:ecopredict|flask)_\w+", "\n".join(board_queries())))
+    # and what is exported is on a dashboard
+    shown = set(re.findall(r"(?<![:\w])(?:ecopredict|flask)_\w+", "\n".join(queries())))
     asked = {name for name in exported if not name.endswith("_created")}
-    assert {name for name in asked if not any(one.startswith(name) for one in shown)} == {"ecopredict_refused_total"}
+    assert {name for name in asked if not any(one.startswith(name) for one in shown)} == set()
 
 
-def test_panels_of_the_dashboard_do_not_cover_each_other() -> None:
-    cells = [
-        (x, y)
-        for place in (panel["gridPos"] for panel in BOARD["panels"])
-        for x in range(place["x"], place["x"] + place["w"])
-        for y in range(place["y"], place["y"] + place["h"])
-    ]
-    assert len(cells) == len(set(cells))
-    assert max(x for x, _ in cells) == 23
-    assert len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
+# alerts
 
 
-QUERY = 'flask_http_request_duration_seconds_bucket{method="POST",url_rule="/api/v1/predictions",status="200",le="%s"}'
-CONDITIONS = 'ecopredict_requested_conditions_total{study="hills",predictor="trees",part="%s"}'
+@pytest.mark.parametrize("cases", CASES, ids=lambda file: file.stem)
+def test_alerts_are_raised_when_they_should_be(promtool: str, cases: Path) -> None:
+    assert "SUCCESS" in run(promtool, "test", "rules", cases)
 
 
-ANSWERS = 'ecopredict_answers_total{study="hills",novelty="%s"}'
-TOTAL = 'flask_http_request_total{method="GET",status="%s"}'
-POOL = "ecopredict_database_pool_"
-SHIFTED = {
-    CONDITIONS % part: f"0+{step}x2500" for part, step in (("q1", 1), ("q2", 0), ("q3", 0), ("q4", 0), ("above", 3))
-}
+def test_every_alert_has_cases_for_both_sides_of_its_limit_and_for_no_traffic() -> None:
+    raised, quiet, idle = set(), set(), set()
+    for file in CASES:
+        for case in yaml.safe_load(file.read_text())["tests"]:
+            for test in case["alert_rule_test"]:
+                if test["exp_alerts"]:
+                    raised.add(test["alertname"])
+                elif re.search(r": no (traffic|jobs|figure)", case["name"]):
+                    idle.add(test["alertname"])
+                else:
+                    quiet.add(test["alertname"])
+    assert raised == quiet == idle == set(ALERTS)
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_has_a_severity_a_summary_and_a_runbook(name: str) -> None:
+    rule = ALERTS[name]
+    assert rule["labels"]["severity"] in {"page", "warn", "info"}
+    assert set(rule["annotations"]) == {"summary", "runbook"}
+    document, _, anchor = rule["annotations"]["runbook"].partition("#")
+    assert anchor == name.lower()
+    assert re.search(rf"^##+ {name}$", (PROJECT / document).read_text(), re.MULTILINE)
+
+
+# Alertmanager
 
 
 @pytest.mark.parametrize(
-    ("alert", "series", "at", "raised"),
+    ("labels", "receiver"),
     [
-        ("Down", {'up{job="ecopredict"}': "0x20"}, "10m", True),
-        ("Errors", {TOTAL % 200: "0+95x60", TOTAL % 500: "0+5x60"}, "30m", True),
-        ("Errors", {TOTAL % 200: "0+100x60", TOTAL % 404: "0+100x60"}, "30m", False),
-        # two failures of two requests are no alarm
-        ("Errors", {TOTAL % 500: "0 2 2x60"}, "6m", False),
-        ("Slow", {QUERY % "0.1": "0+50x60", QUERY % "0.25": "0+100x60", QUERY % "+Inf": "0+100x60"}, "30m", True),
-        ("Slow", {QUERY % "0.1": "0+99x60", QUERY % "0.25": "0+100x60", QUERY % "+Inf": "0+100x60"}, "30m", False),
-        ("FailsInside", {'ecopredict_errors_total{kind="model"}': "0x10 1x20"}, "15m", True),
-        ("PoolExhausted", {f"{POOL}size": "5x60", f"{POOL}checked_out": "5x60", f"{POOL}overflow": "0x60"}, "9m", True),
-        (
-            "PoolExhausted",
-            {f"{POOL}size": "5x60", f"{POOL}checked_out": "5x60", f"{POOL}overflow": "3x60"},
-            "9m",
-            False,
-        ),
-        ("AnswersWait", {"ecopredict_handover_oldest_seconds": "0+60x60"}, "20m", True),
-        ("AnswersPutAside", {"ecopredict_handover_rejected_rows": "0x5 1x20"}, "10m", True),
-        ("OutsideArea", {ANSWERS % "inside": "0+3x400", ANSWERS % "range": "0+2x400"}, "28h", True),
-        ("OutsideArea", {ANSWERS % "inside": "0+3x400", ANSWERS % "combination": "0+1x400"}, "28h", False),
-        ("Drift", SHIFTED, "180h", True),
-        ("Drift", {CONDITIONS % part: "0+1x2500" for part in ("q1", "q2", "q3", "q4")}, "180h", False),
+        ({"severity": "page"}, "webhook"),
+        ({"severity": "warn"}, "mail"),
+        ({"severity": "info"}, "digest"),
+        # a severity that nobody knows is not lost
+        ({"severity": "odd"}, "mail"),
+        ({}, "mail"),
     ],
 )
-def test_an_alert_is_raised_when_it_should_be(
-    promtool: str, tmp_path: Path, alert: str, series: dict[str, str], at: str, raised: bool
-) -> None:
-    shutil.copy(MONITORING / "alerts.yml", tmp_path)
-    file = tmp_path / "cases.yml"
-    interval = "5m" if at.endswith("h") else "1m"
-    query = f'count by (alertname) (ALERTS{{alertname="EcoPredict{alert}",alertstate="firing"}})'
-    expected = [{"labels": f'{{alertname="EcoPredict{alert}"}}', "value": 1}] if raised else []
-    case: dict[str, Any] = {
-        "interval": interval,
-        "input_series": [{"series": name, "values": values} for name, values in series.items()],
-        "promql_expr_test": [{"expr": query, "eval_time": at, "exp_samples": expected}],
-    }
-    file.write_text(json.dumps({"rule_files": ["alerts.yml"], "evaluation_interval": interval, "tests": [case]}))
-    run(promtool, "test", "rules", file)
+def test_alerts_go_to_the_receiver_of_their_severity(amtool: str, labels: dict[str, str], receiver: str) -> None:
+    pairs = [f"{key}={value}" for key, value in labels.items()]
+    file = MONITORING / "alertmanager.yml"
+    route = run(amtool, "config", "routes", "test", f"--config.file={file}", "alertname=EcoPredictSlow", *pairs)
+    assert route.strip() == receiver
+
+
+def test_alertmanager_understands_its_file_which_has_no_secret(amtool: str) -> None:
+    file = MONITORING / "alertmanager.yml"
+    assert "3 receivers" in run(amtool, "check-config", file)
+    text = file.read_text()
+    secrets = re.findall(r"\b(\w*(?:password|secret|token|credentials|key)\w*): ?(\S+)", text)
+    assert {name for name, _ in secrets} == {"smtp_auth_password_file", "credentials_file"}
+    assert all(value.startswith("/run/secrets/") for _, value in secrets)
+    # alerts that it names exist
+    assert set(re.findall(r"EcoPredict\w+", text)) <= set(ALERTS)

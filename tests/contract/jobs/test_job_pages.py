@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.catalogue.studies import Study
 from app.database.db import db
+from app.database.types import now
 from app.jobs import claims, presence, service
 from app.jobs.folder import JobLog
 from app.jobs.presence import WorkerLock
@@ -126,6 +128,25 @@ def test_each_ended_job_is_counted_once(web: FlaskClient) -> None:
         assert 'ecopredict_jobs_total{kind="test-kind",state="cancelled"} 1.0' in text
         assert 'ecopredict_job_seconds_count{kind="test-kind"} 1.0' in text
         assert re.search(r"^ecopredict_jobs_queued 2.0$", text, re.MULTILINE)
+
+
+def test_the_age_of_the_oldest_waiting_job_is_shown(web: FlaskClient) -> None:
+    def age() -> float:
+        found = re.search(r"^ecopredict_jobs_oldest_queued_seconds (\S+)$", web.get("/metrics").text, re.MULTILINE)
+        assert found is not None
+        return float(found[1])
+
+    assert age() == 0
+    old, future = add(), add()
+    old.created_at, future.created_at = now() - timedelta(hours=2), now() + timedelta(hours=1)
+    db.session.commit()
+    assert 7200 <= age() < 7500
+    # a job that runs does not wait
+    claimed = claims.claim("worker-1", ["test-kind"])
+    assert claimed is not None
+    assert claimed.job.id == old.id
+    # the clock that wrote the other one is ahead
+    assert age() == 0
 
 
 def test_waiting_jobs_without_a_worker_degrade_the_readiness(web: FlaskClient, site: Flask) -> None:

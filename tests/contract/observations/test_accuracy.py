@@ -158,7 +158,11 @@ def test_a_model_that_does_not_exist_is_404(visitor):
 def test_the_metrics_follow_the_decisions(site, visitor, entry):
     def scraped():
         lines = visitor.get("/metrics").get_data(as_text=True).splitlines()
-        return dict(line.rsplit(" ", 1) for line in lines if line.startswith(("ecopredict_live", "ecopredict_observ")))
+        return dict(
+            line.rsplit(" ", 1)
+            for line in lines
+            if line.startswith(("ecopredict_live", "ecopredict_observ", "ecopredict_held"))
+        )
 
     study = entry.study.slug
     with site.app_context():
@@ -170,11 +174,37 @@ def test_the_metrics_follow_the_decisions(site, visitor, entry):
     assert float(found['ecopredict_observations{state="refused"}']) == 0
     figures = accuracy_of(visitor, entry)
     assert float(found[f'ecopredict_live_auc{{study="{study}"}}']) == pytest.approx(figures["auc"]["value"])
+    assert float(found[f'ecopredict_live_auc_high{{study="{study}"}}']) == pytest.approx(figures["auc"]["high"])
     assert float(found[f'ecopredict_live_brier{{study="{study}"}}']) == pytest.approx(figures["brier"]["value"])
+    assert float(found[f'ecopredict_heldout_auc{{study="{study}"}}']) == pytest.approx(entry.model.auc)
     with site.app_context():
         db.session.execute(update(Observation).values(state="refused", reason="no", moderated_at=now()))
         db.session.commit()
-    assert scraped()[f'ecopredict_live_auc{{study="{study}"}}'] == "NaN"
+    gone = scraped()
+    for name in ("live_auc", "live_auc_high", "live_brier", "heldout_auc"):
+        assert gone[f'ecopredict_{name}{{study="{study}"}}'] == "NaN"
+
+
+def test_the_held_out_auc_beside_the_live_one_has_its_weights(site, visitor, entry):
+    def heldout():
+        lines = visitor.get("/metrics").get_data(as_text=True).splitlines()
+        (value,) = [line.rsplit(" ", 1)[1] for line in lines if line.startswith("ecopredict_heldout_auc{")]
+        return float(value)
+
+    with site.app_context():
+        other = snapshot.current().by_slug["parus-major"]
+        confirm(entry.id, entry.model.id, outcomes(10, 10), moderated_at=now())
+        confirm(other.id, other.model.id, outcomes(10, 30, 1), moderated_at=now())
+        # without a pair it has no weight
+        third = snapshot.current().by_slug["turdus-merula"]
+        confirm(third.id, third.model.id, outcomes(3, 0, 2), moderated_at=now())
+    assert heldout() == pytest.approx((100 * entry.model.auc + 300 * other.model.auc) / 400)
+    with site.app_context():
+        version = db.session.get(ModelVersion, other.model.id)
+        version.card = {**version.card, "metrics": {}}
+        confirm(entry.id, entry.model.id, outcomes(1, 0, 4), moderated_at=now())
+    # a comparison with a part of the versions would be wrong
+    assert np.isnan(heldout())
 
 
 def test_a_study_that_is_private_now_has_no_figure_on_the_metrics(own_site):

@@ -22,6 +22,8 @@ SCRIPTS = Path(sysconfig.get_paths()["scripts"])
 TEXT = (PROJECT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+#: What `docker compose up` starts.
+STANDARD = {name: service for name, service in SERVICES.items() if "profiles" not in service}
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 
 
@@ -69,6 +71,8 @@ def test_root_is_only_where_the_key_is_read() -> None:
         "certificate": "0",
         "postgres": "postgres",
         "redis": "redis",
+        # reads the log files of the engine
+        "filebeat": "0",
     }
     assert re.search(r"^USER 10001$", DOCKERFILE, re.MULTILINE)
 
@@ -83,11 +87,64 @@ def test_networks_are_separate() -> None:
         "nginx": ["front"],
         "postgres": ["back"],
         "redis": ["back"],
+        "prometheus": ["front", "watch"],
+        "alertmanager": ["watch"],
+        "grafana": ["watch"],
+        "elasticsearch": ["logs"],
+        "filebeat": ["logs"],
+        "kibana": ["logs", "watch"],
+        "jaeger": ["front"],
     }
     assert COMPOSE["networks"]["back"] == {"internal": True}
     # fetches from GBIF need a way out, and no other service shares it
     assert COMPOSE["networks"]["out"] is None
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
+    assert COMPOSE["networks"]["logs"] == {"internal": True}
+    assert [name for name, service in STANDARD.items() if "ports" in service] == ["nginx"]
+
+
+def test_what_watches_the_service_starts_with_its_profile_and_listens_on_the_loopback_address() -> None:
+    profiles = {name: service["profiles"] for name, service in SERVICES.items() if name not in STANDARD}
+    assert profiles == {
+        **{key: ["monitoring"] for key in ("prometheus", "alertmanager", "grafana")},
+        **{key: ["logs"] for key in ("elasticsearch", "filebeat", "kibana")},
+        "jaeger": ["tracing"],
+    }
+    for name in profiles:
+        service = SERVICES[name]
+        assert service["healthcheck"]["test"], name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+        # a container of the standard set-up cannot depend on it
+        assert not any(name in other.get("depends_on", {}) for other in STANDARD.values())
+
+
+def test_files_that_containers_mount_exist() -> None:
+    for name, service in SERVICES.items():
+        for mount in service.get("volumes", []):
+            if mount.startswith("./"):
+                assert (PROJECT / mount.split(":")[0]).exists(), f"{name}: {mount}"
+                assert mount.endswith(":ro"), mount
+    used = {secret for service in SERVICES.values() for secret in service.get("secrets", [])}
+    assert set(COMPOSE["secrets"]) == used
+    ignored = (PROJECT / ".gitignore").read_text().splitlines(), (PROJECT / ".dockerignore").read_text().splitlines()
+    assert "secrets/" in ignored[0]
+    assert "secrets" in ignored[1]
+    # as the routes of alerts name them
+    named = re.findall(r"/run/secrets/(\w+)", (PROJECT / "monitoring" / "alertmanager.yml").read_text())
+    assert set(named) == set(SERVICES["alertmanager"]["secrets"])
+
+
+def test_grafana_finds_its_data_and_its_dashboards() -> None:
+    folder = PROJECT / "monitoring" / "provisioning"
+    (source,) = yaml.safe_load((folder / "datasources" / "prometheus.yml").read_text())["datasources"]
+    host, port = re.fullmatch(r"http://(\w+):(\d+)", source["url"]).groups()  # type: ignore[union-attr]
+    assert f"127.0.0.1:{port}:{port}" in SERVICES[host]["ports"]
+    assert set(SERVICES[host]["networks"]) & set(SERVICES["grafana"]["networks"])
+    interval = yaml.safe_load((PROJECT / "monitoring" / "prometheus.yml").read_text())["global"]["scrape_interval"]
+    assert source["jsonData"]["timeInterval"] == interval
+    (provider,) = yaml.safe_load((folder / "dashboards" / "ecopredict.yml").read_text())["providers"]
+    mounts = dict(mount.split(":")[:2] for mount in SERVICES["grafana"]["volumes"])
+    assert mounts["./monitoring/grafana"] == provider["options"]["path"]
+    assert mounts["./monitoring/provisioning"] == "/etc/grafana/provisioning"
 
 
 def test_secrets_have_no_default_and_are_no_arguments() -> None:
@@ -201,6 +258,18 @@ def test_digests_are_printed_as_settings(tmp_path: Path) -> None:
         f"POSTGRES_IMAGE=postgres:17-bookworm@{digest}",
         f"REDIS_IMAGE=registry:5000/redis:7@{digest}",
     ]
+
+
+def test_digests_of_the_images_that_are_named(tmp_path: Path) -> None:
+    digest = "sha256:" + "0123456789abcdef" * 4
+    done = subprocess.run(
+        ["sh", PROJECT / "tools" / "digests.sh", "GRAFANA"],
+        env=_fake_docker(tmp_path, f"somewhere/else@{digest}"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"GRAFANA_IMAGE=grafana/grafana-oss:11.3.0@{digest}\n"
 
 
 def test_an_image_without_a_digest_is_an_error(tmp_path: Path) -> None:
