@@ -80,6 +80,7 @@ from app.species import views as species
 from app.studies import cli as studies_cli
 from app.studies import own_views as own_studies
 from app.studies import pages as study_pages
+from app.studies import sensitive_views as sensitive
 from app.studies import sharing_views as sharing
 from app.studies import views as studies
 from app.telemetry import requests
@@ -210,6 +211,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         study_pages.pages,
         sharing.api,
         sharing.pages,
+        sensitive.api,
+        sensitive.pages,
         registry_changes.api,
         registry_changes.pages,
         trainings.api,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from flask import current_app, g, has_request_context, request
-from sqlalchemy import ColumnElement, and_, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, or_, select, true
 
 from app.accounts import identity
 from app.accounts.identity import Visitor, load, visitor
@@ -39,11 +39,14 @@ class Access:
         Id of the person.
     levels : mapping of str to str
         Levels by the slugs of the studies of which the person is the owner, or that are shared with the person.
+    exact : frozenset of str
+        Slugs of studies whose places the person sees exactly without being an editor, because the owner says so.
     """
 
     everything: bool = False
     person: str | None = None
     levels: Mapping[str, Level] = field(default_factory=dict)
+    exact: frozenset[str] = frozenset()
 
 
 _ASKED_BEFORE_PREDICTING: Final = frozenset({"species_api.browse", "species_api.detail"})
@@ -62,7 +65,7 @@ def current() -> Access:
         return _EVERYTHING
     found: Access | None = g.get("study_access")
     if found is None:
-        found = g.study_access = Access(person=person.id, levels=_levels_of(person))
+        found = g.study_access = _granted_to(person)
     return found
 
 
@@ -79,6 +82,7 @@ def _reads(person: Visitor) -> bool:
 def forget() -> None:
     """Look up again what the present request may do, after a change."""
     g.pop("study_access", None)
+    g.pop("studies_without_owner", None)
 
 
 def person_id() -> str | None:
@@ -148,6 +152,27 @@ def edits(slug: str) -> bool:
     return identity.may("editor") and (granted.everything or granted.levels.get(slug) in ("edit", "own"))
 
 
+def sees_places(slug: str) -> bool:
+    """Return whether the present request sees the places of a study's records as they are.
+
+    Its owner and editors do, those whom the owner names, admins, and editors for a public study without an owner.
+    """
+    granted = current()
+    if granted.everything or granted.levels.get(slug) in ("edit", "own") or slug in granted.exact:
+        return True
+    return granted.person is not None and identity.may("editor") and _has_no_owner(slug)
+
+
+def may_mark(study: Study) -> bool:
+    """Return whether the present request decides which species of a study are sensitive.
+
+    Its owner and admins do, and for a study without an owner its editors, and editors where it is public.
+    """
+    if may(study, "own"):
+        return True
+    return study.owner_id is None and (may(study, "edit") or (study.visibility == "public" and identity.may("editor")))
+
+
 def hides_some() -> bool:
     """Return whether a list of the present request may lack studies."""
     return not current().everything
@@ -157,10 +182,19 @@ def _is_limited() -> bool:
     return has_request_context() and bool(current_app.config["SETTINGS"].needs_accounts)
 
 
-def _levels_of(person: Visitor) -> dict[str, Level]:
+def _has_no_owner(slug: str) -> bool:
+    """Return whether a study is public and nobody owns it, looked up once."""
+    known: dict[str, bool] = g.setdefault("studies_without_owner", {})
+    if slug not in known:
+        is_one = exists().where(Study.slug == slug, Study.owner_id.is_(None), Study.visibility == "public")
+        known[slug] = bool(db.session.scalar(select(is_one)))
+    return known[slug]
+
+
+def _granted_to(person: Visitor) -> Access:
     shared = and_(StudyPerson.study_id == Study.id, StudyPerson.email_key == person.email.lower())
     query = (
-        select(Study.slug, Study.owner_id, Study.visibility, StudyPerson.role)
+        select(Study.slug, Study.owner_id, Study.visibility, StudyPerson.role, StudyPerson.exact_places)
         .outerjoin(StudyPerson, shared)
         .where(or_(Study.owner_id == person.id, StudyPerson.role.is_not(None)))
     )
@@ -168,11 +202,12 @@ def _levels_of(person: Visitor) -> dict[str, Level]:
     with reading_replica(False):
         rows = db.session.execute(query).all()
     levels: dict[str, Level] = {}
-    for slug, owner, visibility, role in rows:
+    exact = {slug for slug, _, visibility, _, sees_exactly in rows if sees_exactly and visibility != "private"}
+    for slug, owner, visibility, role, _ in rows:
         if owner == person.id:
             levels[slug] = "own"
         elif role == "owner" or (role == "editor" and visibility != "private"):
             levels[slug] = "edit"
         elif visibility != "private":
             levels[slug] = "read"
-    return levels
+    return Access(person=person.id, levels=levels, exact=frozenset(exact))

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.catalogue import access, rollouts, rollouts_file, snapshot_format, versions
+from app.catalogue import access, marks, rollouts, rollouts_file, snapshot_format, versions
 from app.catalogue.entries import SpeciesEntry
+from app.catalogue.marks import Marks
 from app.catalogue.snapshot_content import Snapshot as Snapshot
 from app.components import component
 from app.database.connections import reading_replica
@@ -53,6 +54,7 @@ class SnapshotFile:
         self._names = folder / _NAMES
         self._hidden_file = folder / _HIDDEN
         self._stamp: snapshot_format.Stamp | None = None
+        self._marks = Marks(None)
         self._snapshot = Snapshot()
         # species of studies that not everybody may read, by the slug of the study
         self._hidden: dict[str, list[SpeciesEntry]] = {}
@@ -92,9 +94,21 @@ class SnapshotFile:
         self._refresh()
         return self._with(set(self._hidden))
 
+    def marks(self) -> Marks:
+        """Return the studies with sensitive species.
+
+        Raises
+        ------
+        SQLAlchemyError, OSError
+            As `current`.
+        """
+        self._refresh()
+        return self._marks
+
     def _refresh(self) -> None:
         stamp = snapshot_format.stamp_or_none(self._active)
-        if stamp is None or stamp != self._stamp:
+        lacks_marks = self._marks.by_study is None and time.monotonic() >= self._next_repair
+        if stamp is None or stamp != self._stamp or lacks_marks:
             with self._lock:
                 self._read_again(stamp)
 
@@ -129,6 +143,9 @@ class SnapshotFile:
     def _read_again(self, stamp: snapshot_format.Stamp | None) -> None:
         """Read the file, which may have to be written first. The caller holds the lock."""
         has_snapshot = self._stamp is not None
+        if stamp is not None and stamp == self._stamp:
+            self._find_marks()
+            return
         if has_snapshot and stamp == self._broken and time.monotonic() < self._next_repair:
             return
         try:
@@ -151,6 +168,20 @@ class SnapshotFile:
             _old.warning("the snapshot cannot be written, the previous one is used: %s", type(error).__name__)
             return
         self._stamp = stamp
+        self._find_marks()
+
+    def _find_marks(self) -> None:
+        """Write the marks again where they are lost; until that succeeds, every study is sensitive."""
+        if self._marks.by_study is not None:
+            return
+        self._next_repair = time.monotonic() + _REPAIR_S
+        try:
+            self.write()
+            self._read()
+            self._stamp = snapshot_format.stamp(self._active)
+        except (SQLAlchemyError, OSError) as error:
+            db.session.rollback()
+            _old.warning("sensitive species are not known, all places are coarse: %s", type(error).__name__)
 
     def with_all_names(self) -> Snapshot:
         """Return the snapshot for search, with the other names of species.
@@ -179,9 +210,9 @@ class SnapshotFile:
             fcntl.flock(lock, fcntl.LOCK_EX)
             # a replica may not have what was just committed
             with reading_replica(False):
-                rows, running = versions.species_and_models(), rollouts.running()
+                rows, running, sensitive = versions.species_and_models(), rollouts.running(), marks.from_database()
             trials = rollouts_file.of_rows(running, self.withheld())
-            snapshot_format.write(self._active, self._names, self._hidden_file, rows, trials)
+            snapshot_format.write(self._active, self._names, self._hidden_file, rows, trials, sensitive)
 
     def withhold(self, rollout_id: int, reason: str) -> None:
         """End a rollout in all workers, without the database.
@@ -222,6 +253,7 @@ class SnapshotFile:
         # a worker of a release that knows no visibility writes all species
         public = [entry for entry in species if entry.study.slug not in hidden]
         # in this order: a request that reads at the same time sees less, and never more
+        self._marks = marks.read(self._active.parent / marks.FILE)
         self._hidden = hidden
         self._snapshot = Snapshot.of(public, has_all_names=has_all_names)
         self._views.clear()

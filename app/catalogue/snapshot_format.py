@@ -10,6 +10,8 @@ Several files, because workers of the previous release run beside this one durin
     The entries of public studies, with scientific and vernacular names.
 ``names.json``
     The other names by slug, and the SHA-256 digest of the ``active.json`` that they were written with.
+``sensitive.json``
+    The studies with sensitive species; see :mod:`app.catalogue.marks`.
 ``rollouts.json``
     The rollouts that run; see :mod:`app.catalogue.rollouts_file`.
 """
@@ -25,8 +27,9 @@ from typing import Any
 
 import orjson
 
-from app.catalogue import rollouts_file, versions
+from app.catalogue import marks, rollouts_file, versions
 from app.catalogue.entries import ModelEntry, RolloutEntry, SpeciesEntry, StudyEntry
+from app.catalogue.marks import Marks
 from app.catalogue.rollouts_file import RolloutsFile
 
 Stamp = tuple[int, int, int]
@@ -38,13 +41,21 @@ BROKEN = (ValueError, TypeError, KeyError, AttributeError)
 ROLLOUTS = "rollouts.json"
 
 
-def write(active: Path, names: Path, hidden: Path, rows: Sequence[versions.SpeciesRow], rollouts: RolloutsFile) -> None:
+def write(
+    active: Path,
+    names: Path,
+    hidden: Path,
+    rows: Sequence[versions.SpeciesRow],
+    rollouts: RolloutsFile,
+    sensitive: Marks,
+) -> None:
     """Replace the files. Other writers must be excluded."""
     public = [row for row in rows if row.visibility == "public"]
     others_of_hidden = [_as_json(row) | {"other_names": row.other_names} for row in rows if row.visibility != "public"]
     content = orjson.dumps([_as_json(row) for row in public])
     others = {"active": _digest(content), "other_names": {row.slug: row.other_names for row in public}}
     # in this order: readers watch the stamp of active.json
+    _replace(active.parent / marks.FILE, sensitive.content)
     _replace(hidden, orjson.dumps(others_of_hidden))
     _replace(names, orjson.dumps(others))
     _replace(active.parent / ROLLOUTS, rollouts.content)

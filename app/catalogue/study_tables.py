@@ -1,4 +1,4 @@
-"""The tables of studies, and of the people that studies are shared with."""
+"""The tables of studies, of the people that studies are shared with, and of sensitive species."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.accounts.tables import LONGEST_EMAIL
@@ -54,3 +54,24 @@ class StudyPerson(Base):
     email_key: Mapped[str] = mapped_column(String(LONGEST_EMAIL), index=True)
     role: Mapped[PersonRole] = mapped_column(String(10))
     added_at: Mapped[datetime] = mapped_column(UtcDateTime(), default=now)
+    #: Whether a reader sees the exact places of a study with a sensitive species. Editors always do.
+    exact_places: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class SensitiveSpecies(Base):
+    """A species of a study whose places are shown on a grid.
+
+    The species is named and has no key of the table of species, so that it can be marked before a model is trained.
+    """
+
+    __tablename__ = "sensitive_species"
+    __table_args__ = (UniqueConstraint("study_id", "name_key"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=_new_id)
+    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"))
+    #: The scientific name.
+    name: Mapped[str] = mapped_column(String(200))
+    #: The name without regard to case, accents and spaces.
+    name_key: Mapped[str] = mapped_column(String(200))
+    grid_km: Mapped[int]
+    marked_at: Mapped[datetime] = mapped_column(UtcDateTime(), default=now)

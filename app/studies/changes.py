@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,10 @@ from pydantic import ValidationError
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
-from app.catalogue import access, studies
+from app.catalogue import access, sensitive, studies
+from app.catalogue.snapshot import snapshot_file
 from app.catalogue.species import Species
-from app.catalogue.study_tables import Study, StudyPerson
+from app.catalogue.study_tables import SensitiveSpecies, Study, StudyPerson
 from app.catalogue.versions import ModelVersion
 from app.database.db import db
 from app.errors import Conflict, NotFound, ValidationFailed
@@ -199,11 +201,15 @@ def remove(slug: str, revision: int | None = None) -> None:
             delete(StudyRecipe).where(StudyRecipe.study_id == study_id),
             delete(Species).where(Species.study_id == study_id),
             delete(StudyPerson).where(StudyPerson.study_id == study_id),
+            delete(SensitiveSpecies).where(SensitiveSpecies.study_id == study_id),
             delete(Study).where(Study.id == study_id),
         ):
             db.session.execute(statement.execution_options(synchronize_session=False))
         db.session.commit()
         storage.remove_study(slug)
+        if sensitive.is_marked(slug):
+            with contextlib.suppress(OSError):
+                snapshot_file().write()
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(settings().layers_dir / slug, ignore_errors=True)

@@ -12,8 +12,9 @@ from app.catalogue.studies import Study
 from app.commands import OneLineCommand
 from app.database.db import db
 from app.errors import AppError
-from app.studies import own, sharing, storage, tables
+from app.studies import own, sensitive, sharing, storage, tables
 from app.trail import recorder as trail
+from ml.coarse_places import GRIDS_KM
 
 group = AppGroup("studies", help="List studies of own data, their owners, and files that no study knows.")
 
@@ -42,6 +43,26 @@ def set_owner(slug: str, email: str) -> None:
     """Make the person EMAIL the owner of the study SLUG. The owner until then stays as an editor."""
     study = sharing.set_owner(slug, email)
     click.echo(f"{email} owns {study.slug}, which is {study.visibility}")
+
+
+@group.command("sensitive", cls=_StudiesCommand)
+@click.argument("slug", metavar="SLUG")
+@click.argument("species", metavar="[SPECIES]", default="")
+@click.option("--grid", type=click.Choice([str(one) for one in GRIDS_KM]), default="10", help="Kilometres; 10.")
+@click.option("--remove", "removes", is_flag=True, help="SPECIES is not sensitive any more.")
+def set_sensitive(slug: str, species: str, grid: str, removes: bool) -> None:
+    """Mark SPECIES of the study SLUG as sensitive, by slug or name, or list the sensitive species of the study."""
+    if species and removes:
+        sensitive.unmark(slug, sensitive.find_mark(slug, species))
+    elif species:
+        sensitive.mark(slug, species, sensitive.grid_of(grid))
+    elif removes:
+        raise click.UsageError("--remove needs SPECIES")
+    found = sensitive.read(slug)
+    if not found.items:
+        click.echo(f"{slug} has no sensitive species")
+    for one in found.items:
+        click.echo(f"{one.species}  {one.grid_km} km")
 
 
 @group.command("prune", cls=OneLineCommand)

@@ -15,7 +15,9 @@ from app.catalogue import studies as study_tables
 from app.errors import AppError, Conflict, NotFound, ValidationFailed
 from app.studies import changes, fetches, files, own, own_views, service, storage, tables
 from app.studies.multipart import FormField, FormFile
+from app.studies.other_page import other_page
 from app.studies.schemas import NewStudy, Refusal, StudyFiles, UploadedFiles
+from app.studies.sensitive import page_context as sensitive_context
 from app.studies.sharing import page_context as sharing_context
 from app.studies.steps import steps_of
 from app.studies.uploads import OutOfOrder
@@ -99,9 +101,7 @@ def _new_context(title: str = "", error: str = "") -> dict[str, object]:
 @pages.get("/studies/<slug:slug>")
 def detail(slug: str) -> Response:
     """Show a study: the files of one of own data, the sources of another."""
-    if tables.recipe_of(slug) is None:
-        return render(Reply(service.detail(slug)), "studies/other.html", "studies/other.html")
-    return files_page(slug)
+    return other_page(slug) if tables.recipe_of(slug) is None else files_page(slug)
 
 
 @pages.post("/studies/<slug:slug>/title")
@@ -259,6 +259,7 @@ def files_page(
     gbif: str = "",
     gbif_error: str = "",
     sharing: Mapping[str, str] | None = None,
+    marking: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the page of the files of a study.
 
@@ -266,7 +267,7 @@ def files_page(
     ``message``, ``done`` and ``title_error`` sentences or "", ``title`` as typed, ``gbif`` and ``gbif_error`` the same
     of the fetch from GBIF, ``fetches_from_gbif`` whether there is one, ``fetch`` the id of its job that is not finished
     or None, ``people`` StudyPeople for who may change them or None, ``sharing`` the refused form of them,
-    ``visibility``, ``is_offered`` whether the reader may take the study over.
+    ``visibility``, ``is_offered`` whether the reader may take the study over, ``sensitive`` and ``marking``.
     """
     study = own.load(slug)
     row = study_tables.find(slug)
@@ -283,6 +284,7 @@ def files_page(
         "fetches_from_gbif": bool(settings().gbif_api) and access.edits(slug),
         "fetch": fetches.unfinished(slug),
         **sharing_context(row, sharing or {}),
+        **sensitive_context(slug, marking),
         "has_models": changes.n_models(study.id) > 0,
         "description": row.description["description"] if row is not None else "",
         "limit": storage.size_text(allowance.most_upload_bytes()),

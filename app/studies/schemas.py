@@ -52,6 +52,9 @@ class StudyDetail(StudyItem):
     predictors: list[PredictorRange]
     sources: list[Source]
     limits: list[str]
+    places_grid_km: int | None = Field(
+        None, description="The grid on which this request sees places of records, in km; null: exactly."
+    )
 
 
 class StudyPage(BaseModel):

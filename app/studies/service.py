@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.catalogue import access, species, studies, versions
+from app.catalogue import access, sensitive, species, studies, versions
 from app.catalogue.refs import PredictorRange
 from app.errors import NotFound
 from app.registry import service as registry
@@ -69,4 +69,5 @@ def detail(slug: str) -> StudyDetail:
         predictors=[PredictorRange.of(predictor) for predictor in registry.predictors_of_study(row.id)],
         sources=description.sources,
         limits=description.limits,
+        places_grid_km=sensitive.grid_for(row.slug),
     )

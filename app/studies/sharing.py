@@ -42,7 +42,10 @@ def read(slug: str) -> StudyPeople:
     return StudyPeople(
         visibility=study.visibility,
         owner=_address_of(study.owner_id),
-        items=[NamedPerson(id=one.id, email=one.email, role=one.role) for one in _people_of(study.id)],
+        items=[
+            NamedPerson(id=one.id, email=one.email, role=one.role, exact_places=one.exact_places)
+            for one in _people_of(study.id)
+        ],
     )
 
 
@@ -74,8 +77,10 @@ def change_visibility(slug: str, visibility: Visibility) -> None:
         ) from error
 
 
-def put(slug: str, email: str, role: PersonRole) -> None:
+def put(slug: str, email: str, role: PersonRole, *, exact_places: bool = False) -> None:
     """Share a study with an address, or give the address another role.
+
+    With `exact_places` a reader sees places exactly although a species of the study is sensitive.
 
     Raises
     ------
@@ -95,9 +100,10 @@ def put(slug: str, email: str, role: PersonRole) -> None:
     if row is None and len(people) >= MOST_PEOPLE:
         raise Conflict(f"A study is shared with {MOST_PEOPLE} people at most. Remove somebody first.")
     if row is None:
-        db.session.add(StudyPerson(study_id=study.id, email=email, email_key=key, role=role))
+        named = StudyPerson(study_id=study.id, email=email, email_key=key, role=role, exact_places=exact_places)
+        db.session.add(named)
     else:
-        row.role = role
+        row.role, row.exact_places = role, exact_places
     try:
         db.session.commit()
     except IntegrityError:

@@ -11,6 +11,7 @@ _ROLE = Field(
     description="`reader`: reads everything of the study. `editor`: changes it too, where the role of the account is "
     "`editor`. `owner`: an editor who may take the study over."
 )
+_EXACT = "Whether a reader sees exact places although a species of the study is sensitive. Editors see them anyway."
 
 
 class NamedPerson(BaseModel):
@@ -19,6 +20,7 @@ class NamedPerson(BaseModel):
     id: str
     email: str = Field(description="As it was written. Nothing tells whether it has an account.")
     role: Annotated[Role, _ROLE]
+    exact_places: bool = Field(description=_EXACT)
 
 
 class StudyPeople(BaseModel):
@@ -36,3 +38,4 @@ class PersonChange(BaseModel):
 
     email: str = Field(min_length=1, max_length=254)
     role: Annotated[Role, _ROLE] = "reader"
+    exact_places: bool = Field(False, description=_EXACT)

@@ -51,7 +51,7 @@ def browse(slug: str) -> Reply:
 def put(slug: str) -> Reply:
     """Share a study with a person."""
     person = read_json(PersonChange)
-    sharing.put(slug, person.email, person.role)
+    sharing.put(slug, person.email, person.role, exact_places=person.exact_places)
     return Reply(sharing.read(slug))
 
 
@@ -105,8 +105,9 @@ def add_form(slug: str) -> Response:
     form = read_form()
     email, role = form.get("email", ""), form.get("role", "reader")
     try:
-        person = PersonChange.model_validate({"email": email, "role": role})
-        sharing.put(slug, person.email, person.role)
+        exact = form.get("exact_places", "") == "1"
+        person = PersonChange.model_validate({"email": email, "role": role, "exact_places": exact})
+        sharing.put(slug, person.email, person.role, exact_places=exact)
     except ValidationError:
         return files_page(
             slug, 422, sharing={"email": email[:254], "email_error": "Enter an address and choose a role."}

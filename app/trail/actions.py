@@ -46,6 +46,7 @@ _FETCH, _BATCH, _CANCEL = Action("gbif.fetch", "job"), Action("batch.start", "jo
 _MAP, _REMOVE_MAP = Action("map.start", "map"), Action("map.delete", "map", ("map_id",))
 _ACTIVATE, _ROLLBACK = Action("model.activate", "model", ("model_id",)), Action("study.rollback", "study", _SLUG)
 _SHARE, _TAKE_OVER = Action("study.share", "study", _SLUG), Action("study.take-over", "study", _SLUG)
+_MARK, _UNMARK = Action("species.sensitive", "study", _SLUG), Action("species.not-sensitive", "study", _SLUG)
 _REPORT = Action("observation.report", "observation")
 _TRY, _TRY_MORE = Action("rollout.start", "study", _SLUG), Action("rollout.change", "study", _SLUG)
 _PROMOTE, _END_TRIAL = Action("rollout.promote", "study", _SLUG), Action("rollout.stop", "study", _SLUG)
@@ -118,6 +119,10 @@ ENDPOINTS: dict[str, Action | None] = {
     "sharing.add_form": _SHARE,
     "sharing.remove_form": Action("study.share-no-more", "study", _SLUG),
     "sharing.take_over_form": _TAKE_OVER,
+    "sensitive.mark_form": _MARK,
+    "sensitive.unmark_form": _UNMARK,
+    "sensitive_api.put": _MARK,
+    "sensitive_api.remove": _UNMARK,
     "sharing_api.put": _SHARE,
     "sharing_api.remove": Action("study.share-no-more", "study", _SLUG),
     "sharing_api.take_over": _TAKE_OVER,
@@ -151,6 +156,7 @@ COMMANDS: dict[str, Action | None] = {
     "plans list": NONE,
     "plans set": Action("plan.change", "plan", ("name",)),
     "studies owner": Action("study.owner", "study", ("slug",)),
+    "studies sensitive": Action("species.sensitive", "study", ("slug",)),
     "users plan": Action("account.plan", "account"),
     "predictions prune": Action("predictions.prune"),
     "predictions warm": NONE,
@@ -201,6 +207,7 @@ TABLES: dict[str, Watch] = {
     "plans": "watched",
     "monthly_usage": "none",
     "study_people": "watched",
+    "sensitive_species": "watched",
     "observations": "watched",
     "rollouts": "watched",
     "rollout_counts": "none",

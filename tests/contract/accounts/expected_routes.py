@@ -99,6 +99,9 @@ admin POST /api/v1/studies/<slug:slug>/rollout
 admin POST /api/v1/studies/<slug:slug>/rollout/promote
 admin POST /api/v1/studies/<slug:slug>/rollout/stop
 viewer GET /api/v1/studies/<slug:slug>/scenarios
+viewer GET /api/v1/studies/<slug:slug>/sensitive-species
+editor PUT /api/v1/studies/<slug:slug>/sensitive-species
+editor DELETE /api/v1/studies/<slug:slug>/sensitive-species/<slug:mark_id>
 editor POST /api/v1/studies/<slug:slug>/trainings
 viewer GET /api/v1/studies/<slug:slug>/versions
 everybody GET /batch
@@ -176,6 +179,8 @@ viewer GET /studies/<slug:slug>/records
 editor POST /studies/<slug:slug>/records
 editor POST /studies/<slug:slug>/reset
 admin POST /studies/<slug:slug>/rollback
+editor POST /studies/<slug:slug>/sensitive-species
+editor POST /studies/<slug:slug>/sensitive-species/remove
 editor POST /studies/<slug:slug>/sharing
 viewer GET /studies/<slug:slug>/rollout
 admin POST /studies/<slug:slug>/rollout

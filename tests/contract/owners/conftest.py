@@ -108,6 +108,9 @@ def make_world(mapped: tuple[Path, str], folder: Path) -> World:
     world.ids["observation_id"] = reported.json["id"]
     world.ids["job_id"] = owner.get(f"/api/v1/maps/{world.ids['map_id']}").json["job"]
     _add_batch(world, owner)
+    marks = f"/api/v1/studies/{HIDDEN}/sensitive-species"
+    marked = owner.put(marks, json={"species": "Bubo scandiacus", "grid_km": 10})
+    world.ids["mark_id"] = marked.json["items"][0]["id"]
     world.ids["person_id"] = owner.get(f"/api/v1/studies/{HIDDEN}/people").json["items"][0]["id"]
     return world
 

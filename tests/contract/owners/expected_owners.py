@@ -56,6 +56,9 @@ reader GET /api/v1/studies/<slug:slug>/rollout
 admin POST /api/v1/studies/<slug:slug>/rollout/promote
 admin POST /api/v1/studies/<slug:slug>/rollout/stop
 reader GET /api/v1/studies/<slug:slug>/scenarios
+reader GET /api/v1/studies/<slug:slug>/sensitive-species
+owner PUT /api/v1/studies/<slug:slug>/sensitive-species
+owner DELETE /api/v1/studies/<slug:slug>/sensitive-species/<slug:mark_id>
 helper POST /api/v1/studies/<slug:slug>/trainings
 reader GET /api/v1/studies/<slug:slug>/versions
 owner GET /batch/<slug:batch_id>
@@ -98,6 +101,8 @@ reader GET /studies/<slug:slug>/rollout
 admin POST /studies/<slug:slug>/rollout/change
 admin POST /studies/<slug:slug>/rollout/promote
 admin POST /studies/<slug:slug>/rollout/stop
+owner POST /studies/<slug:slug>/sensitive-species
+owner POST /studies/<slug:slug>/sensitive-species/remove
 owner POST /studies/<slug:slug>/sharing
 helper GET /studies/<slug:slug>/start
 helper POST /studies/<slug:slug>/start

@@ -19,6 +19,7 @@ ORDER = ("reader", "helper", "owner", "admin")
 BODIES = {
     ("PATCH", "/api/v1/studies/<slug:slug>"): {"title": "Other hills"},
     ("PUT", "/api/v1/studies/<slug:slug>/people"): {"email": "somebody@example.org", "role": "reader"},
+    ("PUT", "/api/v1/studies/<slug:slug>/sensitive-species"): {"species": "Bubo bubo", "grid_km": 10},
     ("POST", "/api/v1/studies/<slug:slug>/gbif"): {"species": "Lacerta schreiberi"},
     ("PATCH", "/api/v1/studies/<slug:slug>/records"): {"revision": 1},
     ("PATCH", "/api/v1/observations/<slug:observation_id>"): {"state": "accepted"},

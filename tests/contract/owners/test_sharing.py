@@ -44,7 +44,7 @@ def test_an_address_with_an_account_and_one_without_get_the_same_answer(world):
         removed = owner.delete(f"{API}/people/{row['id']}")
         assert removed.status_code == 200
         assert email not in json.dumps(removed.json)
-    assert given[0] == given[1] == {"role": "reader"}
+    assert given[0] == given[1] == {"role": "reader", "exact_places": False}
 
 
 def test_somebody_who_gets_an_account_later_has_access_then(own_world):

@@ -1,0 +1,88 @@
+"""Places of records as the present request may see them: the one place that coarsens them.
+
+Whatever shows a place of a record, or conditions that identify one, asks :func:`grid_for` for the grid of the study and
+passes the places through :func:`coarsen`. The hot path of a prediction looks into memory, and into the database for
+nobody but a person who is signed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flask import has_app_context
+
+from app.catalogue import access
+from app.catalogue.names import fold
+from app.catalogue.snapshot import snapshot_file
+from ml.card import Conditions, ModelCard, Places
+from ml.coarse_places import cells_of, coarsen, coarsen_place
+
+__all__ = [
+    "cells_of",
+    "coarsen",
+    "coarsen_place",
+    "grid_for",
+    "is_marked",
+    "sentence",
+    "shown_card",
+    "shown_places",
+    "shown_starts",
+]
+
+
+def is_marked(study: str) -> bool:
+    """Return whether a study has a sensitive species, whoever asks."""
+    return snapshot_file().marks().of(study) is not None
+
+
+def grid_for(study: str) -> int | None:
+    """Return the grid on which the present request sees the places of a study's records, in km; None: as they are.
+
+    The response depends on the person from now on, where the study has a sensitive species.
+    """
+    mark = snapshot_file().marks().of(study) if has_app_context() else None
+    if mark is None or access.sees_places(study):
+        return None
+    return mark.grid_km
+
+
+def sentence(study: str, species: str = "") -> str:
+    """Return in words on which grid the present request sees places; empty where it sees them as they are.
+
+    Parameters
+    ----------
+    study : str
+        Slug.
+    species : str
+        Scientific name of the species that is shown; without one it is the study as a whole.
+    """
+    grid_km = grid_for(study)
+    if grid_km is None:
+        return ""
+    mark = snapshot_file().marks().of(study)
+    is_own = mark is not None and fold(species) in mark.names
+    why = "this species is sensitive" if is_own else "a species of this study is sensitive"
+    return f"Places are shown to {grid_km} km, because {why}."
+
+
+def shown_card(card: ModelCard, study: str) -> ModelCard:
+    """Return a model card as the present request may see it."""
+    grid_km = grid_for(study)
+    if grid_km is None:
+        return card
+    changes = {"places": Places(cells_of(card.places, grid_km)), "starting_points": shown_starts(card, study)}
+    return card.model_copy(update=changes)
+
+
+def shown_starts(card: ModelCard, study: str) -> list[Conditions]:
+    """Return the starting points of a model that the present request may see.
+
+    The conditions of a record identify its cell among the layers. Typical conditions are medians, and of no place.
+    """
+    return card.starting_points if grid_for(study) is None else card.starting_points[:1]
+
+
+def shown_places(places: Iterable[tuple[float, float]], study: str) -> list[tuple[float, float]]:
+    """Return longitudes and latitudes of records as the present request may see them, each cell once."""
+    grid_km = grid_for(study)
+    return list(places) if grid_km is None else cells_of(places, grid_km)
