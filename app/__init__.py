@@ -171,7 +171,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     registry_cli.group.add_command(rollouts_cli.group)
     app.cli.add_command(predictions_cli.group)
     app.cli.add_command(studies_cli.group)
-    app.cli.add_command(records_cli.group)
+    studies_cli.group.add_command(records_cli.index)
     app.cli.add_command(jobs_cli.group)
     # with the command of privacy
     app.cli.add_command(privacy_cli.group)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import or_, select
 
@@ -141,4 +141,5 @@ def accepted_places(
         statement = statement.where(within(bounds, PLACE))
     if after is not None:
         statement = statement.where(Observation.id < after)
-    return [PlaceRow(*row) for row in db.session.execute(statement.order_by(Observation.id.desc()).limit(limit))]
+    rows: Iterable[Any] = db.session.execute(statement.order_by(Observation.id.desc()).limit(limit))
+    return [PlaceRow(*row) for row in rows]

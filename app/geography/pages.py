@@ -49,7 +49,8 @@ def show(slug: str, kind: Literal["records", "observations"], look: Callable[[Pl
         found = look(validate(PlacesQuery, {**given, **({"cursor": cursor} if cursor else {})}))
     except ValidationFailed as error:
         status = error.status
-        errors = {"".join(pointer_parts(at)[:1]): f"{text[:1].upper()}{text[1:]}" for at, text in error.errors}
+        errors = {"".join(pointer_parts(at)[:1]): text for at, text in error.errors}
+    # what is wrong with a file begins with its name
     problem = " ".join(text for name, text in errors.items() if name not in _FILTERS)
     more = ""
     if found is not None and found.next is not None:
@@ -58,7 +59,7 @@ def show(slug: str, kind: Literal["records", "observations"], look: Callable[[Pl
         "study": study,
         "kind": kind,
         "query": filters,
-        "errors": {name: text if text.endswith(".") else f"{text}." for name, text in errors.items()},
+        "errors": {name: f"{text[:1].upper()}{text[1:]}." for name, text in errors.items()},
         "problem": problem,
         "more": more,
     }

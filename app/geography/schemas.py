@@ -63,6 +63,10 @@ class PlacesPage(BaseModel):
     total_is_complete: bool = Field(
         description="Whether `total` has all of them. Counting stops after 10,000 places that an index selects."
     )
+    grid_km: int | None = Field(
+        description="Width of the grid on which places are shown because a species of the study is sensitive, km; null "
+        "where they are shown as they are. Filters compare the places that are shown."
+    )
     next: str | None
 
 

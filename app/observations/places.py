@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.catalogue import studies
+from app.catalogue import sensitive, studies
 from app.confirmations import search
 from app.confirmations.search import PlaceRow
 from app.errors import NotFound
@@ -15,6 +15,7 @@ from app.geography.schemas import (
     PlacesQuery,
     Point,
 )
+from app.geography.viewers import as_seen, selected
 from app.web.paging import read_cursor, write_cursor
 
 
@@ -33,13 +34,16 @@ def browse(slug: str, query: PlacesQuery) -> ObservationPlaces:
     study = studies.find(slug)
     if study is None:
         raise NotFound(f"There is no study “{slug[:100]}”.")
-    bounds = area.bounds() if area is not None else None
-    rows = search.accepted_places(study.id, query.species, bounds, after, queries.MOST_LOOKED + 1)
+    grid_km = sensitive.grid_for(slug)
+    bounds = selected(area, grid_km)
+    stored = search.accepted_places(study.id, query.species, bounds, after, queries.MOST_LOOKED + 1)
+    rows = as_seen(stored, grid_km)
     page = scan(rows, lambda row: area is None or area.contains(row.latitude, row.longitude), query.limit)
     return ObservationPlaces(
         features=[_feature(row) for row in page.rows],
         total=page.total if after is None else None,
         total_is_complete=page.is_complete,
+        grid_km=grid_km,
         next=write_cursor(page.last.id) if page.last is not None else None,
     )
 

@@ -1,11 +1,11 @@
-"""The command ``flask --app wsgi records``: the places of records as they are looked up by area."""
+"""The command ``flask --app wsgi studies index``: the places of records as they are looked up by area."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import click
-from flask.cli import AppGroup
+from flask.cli import with_appcontext
 
 from app.commands import OneLineCommand
 from app.errors import AppError
@@ -13,15 +13,14 @@ from app.records import place_index
 from app.studies import place_tables
 from app.workbench.runner import WorkbenchError
 
-group = AppGroup("records", help="Make the records of studies of own data ready to be looked up by area.")
 
-
-class _RecordsCommand(OneLineCommand):
+class _IndexCommand(OneLineCommand):
     expected = (AppError, WorkbenchError)
 
 
-@group.command("index", cls=_RecordsCommand)
+@click.command("index", cls=_IndexCommand)
 @click.argument("slugs", metavar="[STUDY]...", nargs=-1)
+@with_appcontext
 def index(slugs: Sequence[str]) -> None:
     """Store the places of kept records of STUDY, or of all studies of own data, where they are not up to date.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from app.catalogue import snapshot
+from app.catalogue import sensitive, snapshot
 from app.errors import ValidationFailed
 from app.geography import queries
 from app.geography.queries import area_of, scan
 from app.geography.schemas import PlacesQuery, Point, RecordFeature, RecordPlaces, RecordProperties
+from app.geography.viewers import as_seen, selected
 from app.records import place_index
 from app.studies import place_tables
 from app.studies.place_tables import Row
@@ -30,14 +31,17 @@ def browse(slug: str, query: PlacesQuery) -> RecordPlaces:
         made_from = place_index.current(slug)
     except WorkbenchError as error:
         raise ValidationFailed([("", str(error))], str(error)) from None
-    bounds = area.bounds() if area is not None else None
+    grid_km = sensitive.grid_for(slug)
+    bounds = selected(area, grid_km)
     species = _name_of(slug, query.species)
-    rows = place_tables.select_rows(made_from.study_id, species, bounds, after, queries.MOST_LOOKED + 1)
+    stored = place_tables.select_rows(made_from.study_id, species, bounds, after, queries.MOST_LOOKED + 1)
+    rows = as_seen(stored, grid_km)
     page = scan(rows, lambda row: area is None or area.contains(row.latitude, row.longitude), query.limit)
     return RecordPlaces(
         features=[_feature(row) for row in page.rows],
         total=page.total if after < 0 else None,
         total_is_complete=page.is_complete,
+        grid_km=grid_km,
         left_out=made_from.left_out,
         next=write_cursor(page.last.position) if page.last is not None else None,
     )

@@ -161,7 +161,7 @@ COMMANDS: dict[str, Action | None] = {
     "predictions prune": Action("predictions.prune"),
     "predictions warm": NONE,
     "studies list": NONE,
-    "records index": NONE,
+    "studies index": NONE,
     "studies prune": Action("studies.prune"),
     # what a job does has the name of its kind
     "jobs work": NONE,

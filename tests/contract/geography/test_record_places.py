@@ -170,10 +170,10 @@ def test_a_file_that_cannot_be_read_is_said(world, client, new_study):
     assert page.status_code == 422
     assert "one.csv" in page.get_data(as_text=True)
     assert client.get(f"/studies/{new_study}/records").status_code == 200
-    run = world.test_cli_runner().invoke(args=["records", "index", new_study])
+    run = world.test_cli_runner().invoke(args=["studies", "index", new_study])
     assert run.exit_code == 2
     assert "one.csv" in run.output
-    everything = world.test_cli_runner().invoke(args=["records", "index"])
+    everything = world.test_cli_runner().invoke(args=["studies", "index"])
     assert everything.exit_code == 1
     client.delete(f"/api/v1/studies/{new_study}")
 
@@ -181,14 +181,14 @@ def test_a_file_that_cannot_be_read_is_said(world, client, new_study):
 def test_the_command_makes_what_is_missing(world, client, new_study):
     put(client, new_study, "one.csv", table([(50.1, 8.1), (50.2, 8.1)]))
     study_id = id_of(world, new_study)
-    run = world.test_cli_runner().invoke(args=["records", "index", new_study])
+    run = world.test_cli_runner().invoke(args=["studies", "index", new_study])
     assert (run.exit_code, run.output) == (0, f"{new_study}  2 places\n")
     assert stored(world, study_id) == (2, True)
-    again = world.test_cli_runner().invoke(args=["records", "index"])
+    again = world.test_cli_runner().invoke(args=["studies", "index"])
     assert again.exit_code == 0
     assert f"{new_study}  2 places\n" in again.output
     assert stored(world, study_id) == (2, True)
-    unknown = world.test_cli_runner().invoke(args=["records", "index", "nowhere"])
+    unknown = world.test_cli_runner().invoke(args=["studies", "index", "nowhere"])
     assert unknown.exit_code == 2
     assert "There is no study" in unknown.output
 
