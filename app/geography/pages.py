@@ -18,11 +18,17 @@ _FILTERS = ("species", *AREA_FIELDS)
 PAGE = ("places/page.html", "places/_list.html")
 
 
-def show(slug: str, kind: Literal["records", "observations"], look: Callable[[PlacesQuery], PlacesPage]) -> Reply:
+def show(
+    slug: str,
+    kind: Literal["records", "observations"],
+    look: Callable[[PlacesQuery], PlacesPage],
+    *,
+    has_other: bool = True,
+) -> Reply:
     """Return the page of the places of a study.
 
-    Template context: ``data`` PlacesPage or None, ``study`` Study, ``kind``, ``query`` dict of the filters, ``errors``
-    messages by filter, ``problem`` or "", ``more`` address of the next page or "".
+    Template context: ``data`` PlacesPage or None, ``study`` Study, ``kind``, ``has_other``, ``query`` dict of filters,
+    ``errors`` messages by filter, ``problem`` or "", ``more`` address of the next page or "".
 
     Parameters
     ----------
@@ -31,6 +37,8 @@ def show(slug: str, kind: Literal["records", "observations"], look: Callable[[Pl
         What the places are of; the address of the page has it.
     look : callable
         Returns a page of places.
+    has_other : bool
+        Whether the study has a list of the other kind.
 
     Raises
     ------
@@ -58,6 +66,7 @@ def show(slug: str, kind: Literal["records", "observations"], look: Callable[[Pl
     context = {
         "study": study,
         "kind": kind,
+        "has_other": has_other,
         "query": filters,
         "errors": {name: f"{text[:1].upper()}{text[1:]}." for name, text in errors.items()},
         "problem": problem,

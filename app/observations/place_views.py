@@ -8,6 +8,7 @@ from app.database.replica import from_replica
 from app.geography.pages import PAGE, show
 from app.geography.schemas import ObservationPlaces, PlacesQuery
 from app.observations import places
+from app.studies import tables
 from app.web.faces import API_PREFIX, Reply, faces, keep_all_private
 from app.web.input_validation import read_query
 from app.web.operations import Operation
@@ -42,4 +43,5 @@ def browse(slug: str) -> Reply:
 @from_replica
 def page(slug: str) -> Reply:
     """Show the places of accepted observations; the template context is that of `app.geography.pages.show`."""
-    return show(slug, "observations", lambda query: places.browse(slug, query))
+    is_own = tables.recipe_of(slug) is not None
+    return show(slug, "observations", lambda query: places.browse(slug, query), has_other=is_own)
