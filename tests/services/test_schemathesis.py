@@ -73,7 +73,7 @@ def test_the_api_keeps_to_its_document(
     assert_keeps(done, log)
 
 
-@pytest.mark.parametrize("credential", ["key"])
+@pytest.mark.parametrize("credential", ["key", "token"])
 def test_the_api_keeps_to_its_document_for_an_editor(
     credential: str, prepared: Path, workroom: Path, record_summary: Callable[[str, str], None]
 ) -> None:
