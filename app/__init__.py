@@ -59,6 +59,7 @@ from app.maps import views as maps
 from app.maps.rasters import Rasters
 from app.maps.studies import MapStudies
 from app.observations import accuracy_views
+from app.observations import place_views as observation_places
 from app.observations import views as observations
 from app.outbox import outbox
 from app.places.stores import LayerStores
@@ -74,6 +75,8 @@ from app.predictions import views as predictions
 from app.privacy import cli as privacy_cli
 from app.privacy import views as privacy
 from app.records import accepted_views
+from app.records import cli as records_cli
+from app.records import place_views as record_places
 from app.records import views as records
 from app.registry import change_views as registry_changes
 from app.registry import cli as registry_cli
@@ -188,6 +191,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     registry_cli.group.add_command(rollouts_cli.group)
     app.cli.add_command(predictions_cli.group)
     app.cli.add_command(studies_cli.group)
+    studies_cli.group.add_command(records_cli.index)
     app.cli.add_command(jobs_cli.group)
     # with the command of privacy
     app.cli.add_command(privacy_cli.group)
@@ -241,6 +245,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         records.api,
         accepted_views.pages,
         accepted_views.api,
+        record_places.pages,
+        record_places.api,
         layers.pages,
         layers.api,
         accounts.pages,
@@ -255,6 +261,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         analytics.for_admins,
         observations.pages,
         observations.api,
+        observation_places.pages,
+        observation_places.api,
         accuracy_views.pages,
         accuracy_views.api,
         health.pages,

@@ -7,9 +7,10 @@ from datetime import date
 
 import numpy as np
 
-from app.confirmations.areas import Area, Circle, read_box, read_polygon
-from app.confirmations.tables import Observation, band_of
+from app.confirmations.tables import Observation
 from app.database.db import db
+from app.geography.areas import Area, Circle, read_box, read_polygon
+from app.geography.index import band_of
 from app.predictions.tables import new_id
 
 DIAMOND = {"type": "Polygon", "coordinates": [[[170, 0], [-175, 20], [-160, 0], [-175, -20], [170, 0]]]}

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy import or_, select
 
 from app.catalogue import access
 from app.catalogue.species import Species
 from app.catalogue.studies import Study
-from app.confirmations.areas import Area, Bounds
-from app.confirmations.tables import Observation, State, band_of
+from app.confirmations.tables import PLACE, Observation, State
 from app.database.db import db
+from app.geography.areas import Area, Bounds
+from app.geography.index import within
 from app.web.paging import write_cursor
 
-#: The index that the migration makes where the database has PostGIS.
-POINT_INDEX = "ix_observations_point"
 #: Rows that are read at a time, and those that one page looks at where an area has few of them.
 _BLOCK, _MOST_READ = 500, 5_000
-# Each row of a degree is looked up by itself, unless there are many.
-_MOST_BANDS = 40
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def search(filters: Filters, after: str | None, limit: int) -> Found:
     if filters.state is not None:
         statement = statement.where(Observation.state == filters.state)
     if filters.area is not None:
-        statement = statement.where(within(filters.area.bounds()))
+        statement = statement.where(within(filters.area.bounds(), PLACE))
     statement = statement.order_by(Observation.id.desc())
     found: list[Observation] = []
     # the area decides; what the index selects is more than it
@@ -93,33 +92,54 @@ def _is_in(area: Area, row: Observation) -> bool:
     return row.latitude is not None and row.longitude is not None and area.contains(row.latitude, row.longitude)
 
 
-def within(bounds: Bounds) -> ColumnElement[bool]:
-    """Return the condition that an index can answer: by PostGIS where it exists, otherwise by rows of a degree.
+class PlaceRow(NamedTuple):
+    """An accepted observation at a place, without what concerns the observer."""
 
-    Both select all places within the bounds, and perhaps some beside them.
+    id: str
+    species: str
+    present: bool
+    observed_on: date
+    latitude: float
+    longitude: float
+
+
+def accepted_places(
+    study_id: int, species: str | None, bounds: Bounds | None, after: str | None, limit: int
+) -> list[PlaceRow]:
+    """Return the accepted observations of a study at places that an index selects, latest first.
+
+    Parameters
+    ----------
+    study_id : int
+    species : str or None
+        Slug or scientific name; None for all.
+    bounds : Bounds or None
+    after : str or None
+        Id of the last row of the previous page.
+    limit : int
     """
-    if _has_point_index():
-        boxes = [
-            text(f"{_POINT} && ST_MakeEnvelope(:w{i}, :s, :e{i}, :n, 4326)").bindparams(
-                **{f"w{i}": west, f"e{i}": east, "s": bounds.south, "n": bounds.north}
-            )
-            for i, (west, east) in enumerate(bounds.longitudes)
-        ]
-        return or_(*boxes)
-    first, last = band_of(max(bounds.south, -90.0)), band_of(min(bounds.north, 90.0))
-    bands = (
-        Observation.band.in_(range(first, last + 1))
-        if last - first < _MOST_BANDS
-        else Observation.band.between(first, last)
+    statement = (
+        select(
+            Observation.id,
+            Species.scientific_name,
+            Observation.present,
+            Observation.observed_on,
+            Observation.latitude,
+            Observation.longitude,
+        )
+        .join(Species, Species.id == Observation.species_id)
+        .where(
+            Species.study_id == study_id,
+            Observation.state == "accepted",
+            Observation.latitude.is_not(None),
+            Observation.longitude.is_not(None),
+        )
     )
-    longitudes = or_(*(Observation.longitude.between(west, east) for west, east in bounds.longitudes))
-    return and_(bands, longitudes, Observation.latitude.between(bounds.south, bounds.north))
-
-
-_POINT = "ST_SetSRID(ST_MakePoint(observations.longitude, observations.latitude), 4326)"
-
-
-def _has_point_index() -> bool:
-    if db.session.get_bind().dialect.name != "postgresql":
-        return False
-    return db.session.scalar(select(func.to_regclass(POINT_INDEX))) is not None
+    if species is not None:
+        statement = statement.where(or_(Species.slug == species, Species.scientific_name == species))
+    if bounds is not None:
+        statement = statement.where(within(bounds, PLACE))
+    if after is not None:
+        statement = statement.where(Observation.id < after)
+    rows: Iterable[Any] = db.session.execute(statement.order_by(Observation.id.desc()).limit(limit))
+    return [PlaceRow(*row) for row in rows]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
@@ -33,6 +32,7 @@ from app.catalogue.studies import Study
 from app.catalogue.versions import ModelVersion
 from app.database.db import Base, db
 from app.database.types import UtcDateTime, now
+from app.geography.index import PlaceColumns
 from app.trail import recorder as trail
 
 State = Literal["pending", "accepted", "refused"]
@@ -91,9 +91,8 @@ class Observation(Base):
     model: Mapped[ModelVersion] = relationship(lazy="joined", innerjoin=True)
 
 
-def band_of(latitude: float) -> int:
-    """Return the row of one degree that a latitude lies in; the north pole is in the row below it."""
-    return min(math.floor(latitude), 89)
+#: Where an observation is. `migrations/versions/0010_observations.py` makes the index of points.
+PLACE = PlaceColumns(Observation.latitude, Observation.longitude, Observation.band, "ix_observations_point")
 
 
 def find(observation_id: str) -> Observation | None:

@@ -201,6 +201,11 @@ COSTS: dict[str, int] = {
     "records_api.read": 1,
     "records_api.change": 2,
     "records_api.rows": 5,
+    # they look at up to 10,000 places
+    "record_places.page": 2,
+    "record_places_api.browse": 2,
+    "observation_places.page": 2,
+    "observation_places_api.browse": 2,
     "accepted.submit": 2,
     "learning.change_form": 2,
     "learning_api.read": 1,

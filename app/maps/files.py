@@ -70,7 +70,7 @@ def file(map_id: UUID) -> Response:
     query=QuantityQuery,
     answer=FileContent,
     media_type="image/png",
-    problems=(404, 422, 503),
+    problems=(404, 422, 429, 503),
     limited=False,
 )
 def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:

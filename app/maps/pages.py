@@ -94,7 +94,8 @@ def detail(map_id: UUID) -> Reply:
     Template context: ``data`` MapDetail, ``job`` JobDetail or None, ``runs`` whether it is not finished, ``quantity``,
     ``quantities`` list of Legend, ``areas`` list of AreaRow, ``extent`` west, south, east and north or None, ``others``
     ids and scenarios of maps of the model under other conditions, ``is_active`` whether the model answers for its
-    species, ``n_records``, ``n_presences``, ``has_points``, ``lacks_worker``, ``has_coasts``, ``has_suitable_area``,
+    species, ``n_records``, ``n_presences``, ``has_points``, ``points`` Points or
+    None, ``lacks_worker``, ``has_coasts``, ``has_suitable_area``,
     ``can_remove``, ``gdal_address``. A comparison has ``classes``, list of ClassRow, instead of ``areas``, ``percent``,
     the function that writes a share, ``lines``, list of ScenarioLine, ``notes``, ``agreement_note``, ``records_size``
     RecordsSize or None, and ``others`` are the maps that it compares. ``coarse`` is a sentence where
@@ -138,6 +139,7 @@ def detail(map_id: UUID) -> Reply:
             "coarse": sensitive.sentence(found.study, found.species.scientific_name),
             "n_presences": card.n_presences,
             "can_remove": service.may_remove(found.id),
+            "points": records.points_of(str(map_id)),
             "has_points": request.args.get("points") == "1",
             "extent": details.extent_of_map(found),
             "is_active": details.is_active(found.model.id),

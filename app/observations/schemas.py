@@ -10,14 +10,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
+from app.geography.schemas import AreaQuery
 from app.predictions.place_schemas import Location
-from app.web.fields import PageQuery, Text, blank_is_none, plain_text
+from app.web.fields import Text, blank_is_none, plain_text
 
 LONGEST_NOTE, LONGEST_REASON, LONGEST_ADDRESS = 1_000, 300, 500
 FIRST_YEAR = 1900
 FIRST_DAY = f"{FIRST_YEAR}-01-01"
-#: Longest text of a polygon: an address of a request has at most 8,190 bytes.
-LONGEST_POLYGON = 6_000
 #: Largest number of observations of one decision.
 MOST_DECIDED = 100
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -147,28 +146,12 @@ class ObservationPage(BaseModel):
     next: str | None
 
 
-class ObservationsQuery(PageQuery):
+class ObservationsQuery(AreaQuery):
     """Filter and page of the list of observations. At most one of `bbox`, `near` and `polygon` is given."""
 
     study: Annotated[Text | None, BeforeValidator(blank_is_none)] = Field(None, description="Slug of a study.")
     species: Annotated[Text | None, BeforeValidator(blank_is_none)] = Field(None, description="Slug of a species.")
     state: Annotated[State | None, BeforeValidator(blank_is_none)] = None
-    bbox: Annotated[Text | None, BeforeValidator(blank_is_none)] = Field(
-        None, description="`west,south,east,north` in degrees; west greater than east crosses 180°."
-    )
-    near: Annotated[Text | None, BeforeValidator(blank_is_none)] = Field(
-        None, description="`latitude,longitude`, with `radius_km`."
-    )
-    radius_km: Annotated[Text | None, BeforeValidator(blank_is_none)] = Field(
-        None, description="Distance on the sphere, kilometres."
-    )
-    polygon: Annotated[
-        Annotated[str, Field(max_length=LONGEST_POLYGON), AfterValidator(plain_text)] | None,
-        BeforeValidator(blank_is_none),
-    ] = Field(
-        None,
-        description="`latitude,longitude;latitude,longitude;…`, or a GeoJSON Polygon; at most 200 corners.",
-    )
 
 
 class Decision(BaseModel):

@@ -11,11 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from app.accounts.identity import visitor
 from app.catalogue import access, sensitive, snapshot
 from app.confirmations import search, tables
-from app.confirmations.areas import FARTHEST_KM, Area, Circle, read_box, read_point, read_polygon
 from app.confirmations.search import Filters
-from app.confirmations.tables import Observation, band_of
+from app.confirmations.tables import Observation
 from app.database.db import db
 from app.errors import Conflict, FieldErrors, NotFound, ValidationFailed
+from app.geography.index import band_of
+from app.geography.queries import area_of
 from app.learning import trigger
 from app.observations.schemas import (
     Decision,
@@ -33,12 +34,11 @@ from app.predictions.place_schemas import Location
 from app.predictions.query_schemas import PredictionQuery
 from app.predictions.schemas import PredictionAnswer
 from app.predictions.tables import new_id
-from app.web.input_validation import NUMBER, validate
+from app.web.input_validation import validate
 from app.web.paging import read_cursor
 
 #: Observations of one person that wait for an editor.
 MOST_PENDING = 500
-_ONE_AREA = "give one of bbox, near and polygon"
 
 
 def report(new: NewObservation) -> ObservationItem:
@@ -184,40 +184,6 @@ def browse(query: ObservationsQuery) -> ObservationPage:
     filters = Filters(study=query.study, species=query.species, state=query.state, area=area_of(query))
     found = search.search(filters, after, query.limit)
     return ObservationPage(items=[item_of(row) for row in found.rows], next=found.next)
-
-
-def area_of(query: ObservationsQuery) -> Area | None:
-    """Return the area that a list is restricted to.
-
-    Raises
-    ------
-    ValidationFailed
-        The pointer names the parameter.
-    """
-    given = [name for name in ("bbox", "near", "polygon") if getattr(query, name) is not None]
-    if len(given) > 1:
-        raise ValidationFailed([(f"/{given[1]}", _ONE_AREA)])
-    if query.radius_km is not None and query.near is None:
-        raise ValidationFailed([("/near", "a value is needed with radius_km")])
-    if not given:
-        return None
-    try:
-        if query.bbox is not None:
-            return read_box(query.bbox)
-        if query.polygon is not None:
-            return read_polygon(query.polygon)
-        latitude, longitude = read_point(query.near or "")
-    except ValueError as error:
-        raise ValidationFailed([(f"/{given[0]}", str(error))]) from None
-    return Circle(latitude, longitude, _radius(query.radius_km))
-
-
-def _radius(text: str | None) -> float:
-    if text is None:
-        raise ValidationFailed([("/radius_km", "a value is needed with near")])
-    if not NUMBER.fullmatch(text) or not 0.0 < float(text) <= FARTHEST_KM:
-        raise ValidationFailed([("/radius_km", f"must be a number above 0 and at most {FARTHEST_KM:,.0f}")])
-    return float(text)
 
 
 def decide(observation_id: str, decision: Decision) -> ObservationItem:

@@ -9,11 +9,11 @@ from flask import Blueprint, Response, request
 from app.catalogue import snapshot
 from app.database.replica import from_replica
 from app.errors import Conflict, Unavailable, ValidationFailed
+from app.geography.schemas import AREA_FIELDS, LONGEST_POLYGON
 from app.observations import form as forms
 from app.observations import service
 from app.observations.schemas import (
     FIRST_DAY,
-    LONGEST_POLYGON,
     MOST_DECIDED,
     Decision,
     NewObservation,
@@ -30,8 +30,8 @@ pages = Blueprint("observations", __name__)
 _ID = {"id": {"type": "string", "format": "uuid"}}
 _REPORT = ("observations/report.html", "observations/_report.html")
 #: The filters of the page beside its area.
-_FILTERS = ("study", "species", "state", "bbox", "near", "radius_km", "polygon")
-_BOXES = ("species", "bbox", "near", "radius_km", "polygon")
+_FILTERS = ("study", "species", "state", *AREA_FIELDS)
+_BOXES = ("species", *AREA_FIELDS)
 
 keep_all_private(api, pages)
 

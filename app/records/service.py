@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.catalogue import sensitive
 from app.errors import ValidationFailed
-from app.records import audits
+from app.records import audits, place_index
 from app.records.changes import change_recipe, check_codes, check_species
 from app.records.overlap import repeated_files
 from app.records.schemas import RecordsAnswer, RecordsChange, RecordsFileItem
@@ -47,7 +47,9 @@ def read(slug: str) -> StudyRecords:
     NotFound
         No study of own data has this slug.
     """
-    return _count(own.load(slug))
+    counted = _count(own.load(slug))
+    place_index.keep_up(slug)
+    return counted
 
 
 def change(slug: str, change: RecordsChange) -> StudyRecords:
@@ -79,6 +81,7 @@ def change(slug: str, change: RecordsChange) -> StudyRecords:
         for file, report in audits.choices(changed):
             if any(file.name == choice.name for choice in change.files):
                 revision = files.store_report(slug, report)
+    place_index.keep_up(slug)
     return _at(counted, revision)
 
 

@@ -13,7 +13,7 @@ from app.database.db import db
 from app.database.types import now
 from app.errors import Conflict as Conflict
 from app.errors import NotFound
-from app.studies import tables
+from app.studies import place_tables, tables
 from app.studies.stored_recipe import read_recipe
 from app.studies.tables import StudyFile, StudyRecipe
 from app.web.entity_tags import revision_of_change
@@ -161,6 +161,8 @@ def save_recipe(slug: str, recipe: Recipe, revision: int, members: Sequence[str]
     if not changed:
         db.session.rollback()
         raise stale()
+    # they are those of the earlier files and rules
+    place_tables.remove(row.study_id)
     if row.study.title != recipe.title:
         row.study.title = recipe.title
         row.study.description = {**row.study.description, "title": recipe.title}

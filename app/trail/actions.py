@@ -165,6 +165,7 @@ COMMANDS: dict[str, Action | None] = {
     "predictions warm": NONE,
     "predictions drain": NONE,
     "studies list": NONE,
+    "studies index": NONE,
     "studies prune": Action("studies.prune"),
     # what a job does has the name of its kind
     "jobs work": NONE,
@@ -196,6 +197,9 @@ TABLES: dict[str, Watch] = {
     "species_grams": "none",
     "study_recipes": "watched",
     "study_files": "watched",
+    # derived from recipe and files
+    "record_places": "none",
+    "record_place_sets": "none",
     "model_versions": "watched",
     "activations": "watched",
     "maps": "watched",

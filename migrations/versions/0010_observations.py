@@ -57,7 +57,7 @@ def upgrade():
         batch_op.create_index(batch_op.f('ix_observations_species_id'), ['species_id'], unique=False)
     bind = op.get_bind()
     if bind.dialect.name == 'postgresql':
-        # app/confirmations/search.py uses this index where it exists
+        # app/geography/index.py uses this index where it exists
         if bind.scalar(sa.text("SELECT count(*) FROM pg_extension WHERE extname = 'postgis'")):
             op.execute(
                 "CREATE INDEX ix_observations_point ON observations "

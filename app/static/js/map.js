@@ -26,6 +26,7 @@
   L.control.scale({ imperial: false }).addTo(map);
   map.setView([20, 0], 2);
   frame();
+  canvas.dispatchEvent(new CustomEvent("map:ready", { detail: map }));
 
   function frame() {
     if (!canvas.dataset.extent) return;

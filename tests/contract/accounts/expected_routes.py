@@ -84,6 +84,10 @@ viewer GET /api/v1/studies/<slug:slug>/preflight
 viewer GET /api/v1/studies/<slug:slug>/records
 editor PATCH /api/v1/studies/<slug:slug>/records
 viewer GET /api/v1/studies/<slug:slug>/records.csv
+viewer GET /api/v1/studies/<slug:slug>/records/places
+viewer GET /studies/<slug:slug>/records/places
+viewer GET /api/v1/studies/<slug:slug>/observations/places
+viewer GET /studies/<slug:slug>/observations/places
 viewer GET /api/v1/studies/<slug:slug>/records/observations
 editor PUT /api/v1/studies/<slug:slug>/records/observations
 editor DELETE /api/v1/studies/<slug:slug>/records/observations

@@ -96,3 +96,14 @@ def test_caches_keep_both_pictures_apart(mapped):
     assert len(etags) == 2
     assert client.get(f"{address}.png?points=maybe").status_code == 422
     assert client.get("/maps/00000000-0000-4000-8000-000000000000/records.json").status_code == 404
+
+
+def test_observations_of_the_view_have_a_switch_and_a_list(mapped):
+    page = page_of(mapped)
+    assert 'id="map-marks"' in page
+    assert 'id="map-observations"' in page
+    # the study is none of own data: its records are those of the card
+    assert 'id="map-records"' not in page
+    address = page.partition('data-list="observations" href="')[2].partition('"')[0]
+    client, _ = mapped
+    assert "no accepted observation" in " ".join(client.get(address).get_data(as_text=True).split())

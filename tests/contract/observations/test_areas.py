@@ -6,7 +6,7 @@ import pytest
 
 from app.catalogue import snapshot
 from app.confirmations import search
-from app.confirmations.areas import read_polygon
+from app.geography.areas import read_polygon
 from tests.contract.conftest import WHEATEAR
 from tests.contract.observations.conftest import listed
 from tests.scattered import AREAS, ids_within, scatter, store

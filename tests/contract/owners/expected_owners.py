@@ -47,6 +47,10 @@ helper PUT /api/v1/studies/<slug:slug>/records/observations
 reader GET /api/v1/studies/<slug:slug>/records/observations
 helper PUT /api/v1/studies/<slug:slug>/learning
 reader GET /api/v1/studies/<slug:slug>/learning
+reader GET /api/v1/studies/<slug:slug>/records/places
+reader GET /studies/<slug:slug>/records/places
+reader GET /api/v1/studies/<slug:slug>/observations/places
+reader GET /studies/<slug:slug>/observations/places
 admin POST /api/v1/studies/<slug:slug>/rollback
 admin PATCH /api/v1/studies/<slug:slug>/rollout
 admin POST /api/v1/studies/<slug:slug>/rollout

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.confirmations.areas import Box, Circle, distance_km, read_box, read_point, read_polygon
+from app.geography.areas import Box, Circle, distance_km, read_box, read_point, read_polygon
 
 latitudes = st.floats(-90, 90)
 longitudes = st.floats(-180, 180)
