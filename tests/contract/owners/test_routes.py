@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from tests.contract.conftest import WHEATEAR
-from tests.contract.owners.conftest import HIDDEN
+from tests.contract.owners.conftest import HIDDEN, OTHERS
 from tests.contract.owners.expected_owners import EXPECTED
 
 #: Variables of rules that name nothing of a study.
@@ -126,3 +126,32 @@ def test_each_route_answers_those_who_may_use_it(world, name):
         elif response.status_code not in (403, 404):
             wrong.append((method, rule, who, response.status_code))
     assert not wrong, "\n".join(map(str, wrong))
+
+
+@pytest.mark.parametrize("name", ["other", None])
+@pytest.mark.parametrize("slug", [HIDDEN, OTHERS])
+def test_a_body_or_a_query_tells_no_more_than_an_address(private, name, slug):
+    world = private()
+    missing_id = _other(world.ids["model_id"])
+    if name == "other" and slug != HIDDEN:
+        pytest.skip("it is their own study")
+    asked = [
+        ("POST", "/comparisons/species", [{"study": one, "environment": {}} for one in (slug, f"x{slug[1:]}")]),
+        ("POST", "/comparisons/conditions", [_sets(one, world.environment) for one in (WHEATEAR, f"x{WHEATEAR[1:]}")]),
+        ("POST", "/predictions", [{"species": one, "environment": {}} for one in (WHEATEAR, f"x{WHEATEAR[1:]}")]),
+        *[
+            ("GET", "/comparisons/models", [{member: one} for one in (world.ids["model_id"], missing_id)])
+            for member in ("first", "second")
+        ],
+        ("GET", "/observations", [{"study": one} for one in (slug, f"x{slug[1:]}")]),
+    ]
+    for method, path, pair in asked:
+        key = "query_string" if method == "GET" else "json"
+        given = [world.browser(name).open(f"/api/v1{path}", method=method, **{key: one}) for one in pair]
+        one, two = (shape(response, path) for response in given)
+        assert one == two, (method, path)
+        assert "Cookie" in one[3]["Vary"], (method, path)
+
+
+def _sets(species, environment):
+    return {"species": species, "environments": [{"environment": environment}]}
