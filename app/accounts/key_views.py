@@ -27,7 +27,7 @@ def create() -> Response:
     typed: dict[str, object] = {"name": field("name")[:200], "scopes": scopes[:10], "days": typed_days}
     days = int(typed_days) if typed_days.isascii() and typed_days.isdecimal() else _NO_DAYS
     try:
-        detail, text = service.create_key(field("confirm"), field("name"), scopes, days)
+        detail, text = service.create_key(field("confirm"), field("confirm-code"), field("name"), scopes, days)
     except Conflict as error:
         return account_page(error.status, error=error.detail, typed=typed)
     except ValidationFailed as error:
