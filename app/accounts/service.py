@@ -1,7 +1,7 @@
 """What people change about their own account.
 
-Each change needs the present password, and where there is a second factor a code of it too. Ending sessions and revoking
-keys needs neither.
+Each change needs the present password, and where there is a second factor a code of it too. Ending sessions and
+revoking keys needs neither.
 """
 
 from __future__ import annotations
