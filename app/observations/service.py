@@ -16,6 +16,7 @@ from app.confirmations.search import Filters
 from app.confirmations.tables import Observation, band_of
 from app.database.db import db
 from app.errors import Conflict, FieldErrors, NotFound, ValidationFailed
+from app.observations.own_reports import refuse_own
 from app.observations.schemas import (
     Decision,
     Effort,
@@ -214,14 +215,18 @@ def decide(observation_id: str, decision: Decision) -> ObservationItem:
     ------
     NotFound
         There is no such observation.
+    NotPermitted
+        The person has reported it, and may not change its study.
     ValidationFailed
         A refusal has no reason.
     Conflict
         Its state is another one than the decision was made on.
     """
     reason = _reason(decision.state, decision.reason)
-    if tables.find(observation_id) is None:
+    earlier = tables.find(observation_id)
+    if earlier is None:
         raise NotFound("There is no such observation.")
+    refuse_own([earlier])
     changed = tables.decide([observation_id], decision.was, decision.state, reason, _moderator())
     row = tables.find(observation_id)
     if row is None:
@@ -246,6 +251,10 @@ def decide_several(ids: Sequence[str], was: State, state: State, reason: str) ->
     ------
     ValidationFailed
         None was chosen, or a refusal has no reason.
+    NotFound
+        One of them does not exist. None is decided.
+    NotPermitted
+        The person has reported one of them, and may not change its study. None is decided.
     """
     errors: list[tuple[str, str]] = []
     if not ids:
@@ -256,8 +265,12 @@ def decide_several(ids: Sequence[str], was: State, state: State, reason: str) ->
         errors += error.errors
     if errors:
         raise ValidationFailed(errors)
+    chosen = list(dict.fromkeys(ids))
     # PostgreSQL takes no text with a zero byte
-    chosen = list(dict.fromkeys(one[:36] for one in ids if "\0" not in one))
+    found = tables.find_all([one for one in chosen if "\0" not in one])
+    if len(found) < len(chosen):
+        raise NotFound("There is no such observation.")
+    refuse_own(found)
     return Decided(tables.decide(chosen, was, state, reason, _moderator()), len(chosen))
 
 
