@@ -103,8 +103,6 @@ def test_a_recovery_code_replaces_the_code_once(production, protected):
     again = half_signed_in(production)
     assert again.post("/login/code", data={"code": codes[3]}).status_code == 422
     assert f"{second_factor.N_CODES - 1} recovery codes" in browser.get("/account").text
-    refused = browser.post("/account/recovery-codes", data={"renew": PASSWORD})
-    assert (refused.status_code, "This is not the code" in refused.text) == (422, True)
     renewed = browser.post("/account/recovery-codes", data={"renew": PASSWORD, "renew-code": codes[5]})
     assert renewed.status_code == 200
     assert again.post("/login/code", data={"code": codes[4]}).status_code == 422

@@ -132,7 +132,7 @@ def test_of_a_flood_two_hash_one_waits_and_the_others_are_refused_at_once(monkey
     assert answers == [False]
 
 
-def test_whoever_waits_is_refused_in_the_end(monkeypatch):
+def test_a_flood_waits_and_is_refused_in_the_end(monkeypatch):
     monkeypatch.setattr(passwords, "_WAIT_S", 0.05)
     with passwords._slot(), passwords._slot(), pytest.raises(Unavailable):
         passwords.matches(None, "x")
