@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
+from app.web.fields import Revision
 
 #: Largest share of the clients that a candidate answers, in percent.
 MOST_PERCENT = 50
@@ -43,7 +44,7 @@ class RolloutChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     percent: int = Field(strict=True, ge=1, le=100, description=_PERCENT)
-    revision: int | None = Field(None, ge=0, description="Revision of the rollout that is meant; 409 for another.")
+    revision: Revision | None = Field(None, description="Revision of the rollout that is meant; 409 for another.")
 
 
 class Interval(BaseModel):
