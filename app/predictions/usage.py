@@ -7,6 +7,7 @@ before each scrape, so that a request does not pay for thirty counters.
 from __future__ import annotations
 
 import atexit
+import re
 import threading
 from collections import Counter as Count
 from collections import deque
@@ -14,7 +15,7 @@ from typing import NamedTuple, get_args
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from flask import Flask, request
+from flask import Flask, Response, request
 from prometheus_client import Counter
 
 from app.catalogue.snapshot import snapshot_file
@@ -29,6 +30,7 @@ from ml.serving.predictor import FastPredictor
 
 #: The label of all studies that not everybody may read.
 HIDDEN = "not public"
+_STUDY = re.compile(r'[{,]study="([^"]*)"')
 # A study with hundreds of predictors must not become thousands of series.
 MOST_PREDICTORS = 30
 _EVERY_S = 0.5
@@ -111,7 +113,22 @@ def init_app(app: Flask) -> None:
             usage_counter.count()
 
     app.before_request(count_before_scrape)
+    app.after_request(_leave_out_hidden)
     atexit.register(usage_counter.count)
+
+
+def _leave_out_hidden(response: Response) -> Response:
+    """Leave out the series of studies that were public when they began, and are not now."""
+    models = snapshot_file()
+    if request.path == "/metrics" and response.status_code == 200 and models.hides_some():
+        lines = response.get_data(as_text=True).splitlines(keepends=True)
+        response.set_data("".join(line for line in lines if not models.hides(_study_of(line))))
+    return response
+
+
+def _study_of(line: str) -> str:
+    found = _STUDY.search(line)
+    return found[1] if found is not None else ""
 
 
 def kind_of(kind: str | None, inside: bool | None) -> Kind:
