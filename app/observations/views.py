@@ -155,7 +155,7 @@ def _page(filters: dict[str, str], cursor: str | None, status: int = 200, **cont
 @pages.post("/observations/decide")
 def decide_form() -> Response:
     """Accept or refuse the chosen observations, and return to the list with its filters."""
-    posted = read_form()
+    posted = read_form(["ids"])
     filters = {name: posted.get(f"filter.{name}", "")[:LONGEST_POLYGON] for name in _FILTERS}
     ids = posted.getlist("ids")[: MOST_DECIDED + 1]
     try:
