@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from flask import Flask, Response, request
 from prometheus_client import Counter
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue.snapshot import snapshot_file
 from app.components import component, components
@@ -119,11 +120,22 @@ def init_app(app: Flask) -> None:
 
 def _leave_out_hidden(response: Response) -> Response:
     """Leave out the series of studies that were public when they began, and are not now."""
-    models = snapshot_file()
-    if request.path == "/metrics" and response.status_code == 200 and models.hides_some():
+    if request.path == "/metrics" and response.status_code == 200:
         lines = response.get_data(as_text=True).splitlines(keepends=True)
-        response.set_data("".join(line for line in lines if not models.hides(_study_of(line))))
+        labels = {study for line in lines if (study := _study_of(line)) not in ("", HIDDEN)}
+        hidden = _hidden_of(labels) if labels else set()
+        if hidden:
+            response.set_data("".join(line for line in lines if _study_of(line) not in hidden))
     return response
+
+
+def _hidden_of(studies: set[str]) -> set[str]:
+    """Return those of some studies that are not public; all, where the list of models cannot be read."""
+    models = snapshot_file()
+    try:
+        return {study for study in studies if models.hides(study)} if models.hides_some() else set()
+    except SQLAlchemyError:
+        return studies
 
 
 def _study_of(line: str) -> str:
