@@ -85,7 +85,7 @@ def change_password() -> Response:
     if new != field("again"):
         return account_page(422, {"again": "The two passwords differ."})
     try:
-        service.change_password(field("present"), new)
+        service.change_password(field("present"), new, field("present-code"))
     except Conflict as error:
         return account_page(error.status, error=error.detail)
     except (ValidationFailed, TooManyRequests) as error:
@@ -132,7 +132,7 @@ def _setup(setup: str, status: int, error: str) -> Response:
 def remove_second_factor() -> Response:
     """Turn the second factor off."""
     try:
-        service.remove_second_factor(field("remove"))
+        service.remove_second_factor(field("remove"), field("remove-code"))
     except (ValidationFailed, TooManyRequests) as error:
         return refuse(error)
     return finish("removed")
@@ -142,7 +142,7 @@ def remove_second_factor() -> Response:
 def renew_recovery_codes() -> Response:
     """Show new recovery codes once."""
     try:
-        return page(_CODES, codes=service.renew_recovery_codes(field("renew")))
+        return page(_CODES, codes=service.renew_recovery_codes(field("renew"), field("renew-code")))
     except (ValidationFailed, TooManyRequests) as error:
         return refuse(error)
 

@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import TooManyRequests
 
 from app.accounts import credentials, ended
-from app.accounts.needs import is_for_browsers
 from app.accounts.next_page import page_of_request
+from app.accounts.quota import has_quota
 from app.accounts.roles import Role, includes
 from app.accounts.sessions import ID, Session
 from app.accounts.tables import EndedSession, User
@@ -154,8 +154,8 @@ def _caller() -> Caller | None:
         except (CredentialRefused, Unavailable):
             # counted by address; app.accounts.permissions refuses it
             person = None
-        has_quota = not is_for_browsers(request.endpoint or "")
-        g.caller = caller_of(person.id, person.plan, has_quota=has_quota) if person is not None else None
+        counts = has_quota(request.endpoint or "")
+        g.caller = caller_of(person.id, person.plan, has_quota=counts) if person is not None else None
     caller: Caller | None = g.caller
     return caller
 

@@ -7,7 +7,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from app.accounts import service
 from app.accounts.account_views import account_page, finish, refuse
-from app.accounts.forms import field, messages, page
+from app.accounts.forms import messages, page
 from app.errors import Conflict, NotFound, ValidationFailed
 from app.web.faces import keep_all_private
 from app.web.input_validation import read_form
@@ -23,11 +23,13 @@ keep_all_private(pages)
 @pages.post("/account/keys")
 def create() -> Response:
     """Make a key, and show it once. Template context: ``key`` KeyDetail, ``text`` the key itself."""
-    scopes, typed_days = read_form().getlist("scopes"), field("days")[:10]
-    typed: dict[str, object] = {"name": field("name")[:200], "scopes": scopes[:10], "days": typed_days}
+    form = read_form(["scopes"])
+    name, scopes, typed_days = form.get("name", ""), form.getlist("scopes"), form.get("days", "")[:10]
+    typed: dict[str, object] = {"name": name[:200], "scopes": scopes[:10], "days": typed_days}
     days = int(typed_days) if typed_days.isascii() and typed_days.isdecimal() else _NO_DAYS
     try:
-        detail, text = service.create_key(field("confirm"), field("name"), scopes, days)
+        confirmed = form.get("confirm", ""), form.get("confirm-code", "")
+        detail, text = service.create_key(*confirmed, name, scopes, days)
     except Conflict as error:
         return account_page(error.status, error=error.detail, typed=typed)
     except ValidationFailed as error:

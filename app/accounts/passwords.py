@@ -8,7 +8,7 @@ import secrets
 import string
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 
 from argon2 import PasswordHasher
@@ -21,14 +21,18 @@ SHORTEST, LONGEST = 12, 128
 _LONGEST_TYPED = 1_000
 # The parameters that OWASP states for Argon2id: 19 MiB, two passes, one lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-# A flood of sign-ins may occupy this many threads of a process; the others answer.
+# A flood of sign-ins occupies three of the four threads of a worker (gunicorn.conf.py) at most: two hash, and one waits
+# for a moment. The fourth answers predictions.
 _slots = threading.BoundedSemaphore(2)
-_WAIT_S = 5.0
+_place_to_wait = threading.BoundedSemaphore(1)
+_WAIT_S = 0.5
 # Fewer different characters than this are a pattern.
 _FEW_DIFFERENT = 5
+# A name of one letter is a part of everything.
+_SHORTEST_NAME = 2
 _LONGEST_PIECE = 6
 _ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop")
-_PRODUCT = "ecopredict"
+_PRODUCT = frozenset({"ecopredict", "eco", "predict"})
 _BETWEEN_WORDS = re.compile(r"[\W\d_]+")
 _NOT_WORDS = string.digits + string.punctuation + string.whitespace
 
@@ -53,10 +57,10 @@ def problem_of(password: str, email: str) -> str | None:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         return "must not contain control characters"
     lowered, address = text.casefold(), email.casefold()
-    words = set(_words(lowered))
-    if address and (address in lowered or (words and words <= _names_in(address))):
+    words, names = _words(lowered), _names_in(address)
+    if address and (address in lowered or _consist_of(words, names)):
         return "must not be your address"
-    if words == {_PRODUCT} or _is_common(lowered):
+    if _consist_of(words, names | _PRODUCT) or _is_common(lowered):
         return "is too easy to guess: it is on the list of common passwords, or a simple variation of one"
     return None
 
@@ -86,12 +90,22 @@ def is_outdated(stored: str) -> bool:
 
 @contextmanager
 def _slot() -> Iterator[None]:
-    if not _slots.acquire(timeout=_WAIT_S):
-        raise Unavailable("Too many people sign in right now. Try again in a moment.")
+    if not _slots.acquire(blocking=False):
+        _wait_for_slot()
     try:
         yield
     finally:
         _slots.release()
+
+
+def _wait_for_slot() -> None:
+    if _place_to_wait.acquire(blocking=False):
+        try:
+            if _slots.acquire(timeout=_WAIT_S):
+                return
+        finally:
+            _place_to_wait.release()
+    raise Unavailable("Too many people sign in right now. Try again in a moment.")
 
 
 @functools.cache
@@ -123,8 +137,8 @@ def _is_common(text: str) -> bool:
         return True
     if any(_begins_with_repetition(way) for way in (text, text[::-1])):
         return True
-    piece = _repeated_piece(text)
-    if piece is not None and (len(piece) <= _LONGEST_PIECE or piece in common):
+    # once, it would be too short
+    if any((piece := _repeated_piece(one)) is not None and len(piece) < SHORTEST for one in (text, core)):
         return True
     if any(text[:cut] in common and text[cut:] in common for cut in range(3, len(text) - 2)):
         return True
@@ -140,6 +154,20 @@ def _names_in(address: str) -> set[str]:
     """Return the words of an address, and those before and after the sign joined."""
     name, _, domain = address.partition("@")
     return {*_words(address), "".join(_words(name)), "".join(_words(domain))}
+
+
+def _consist_of(words: Sequence[str], names: Set[str]) -> bool:
+    """Return whether words are names, names joined, or repeated; False where there is no word."""
+    return bool(words) and all(word in names or _is_joined(word, names) for word in words)
+
+
+def _is_joined(word: str, names: Set[str]) -> bool:
+    # ends of the beginnings of the word that are names joined
+    ends = {0}
+    for end in range(1, len(word) + 1):
+        if any(end - start >= _SHORTEST_NAME and word[start:end] in names for start in ends):
+            ends.add(end)
+    return len(word) in ends
 
 
 def _begins_with_repetition(text: str) -> bool:

@@ -1,4 +1,8 @@
-"""What people change about their own account. Each change but the end of sessions needs the present password."""
+"""What people change about their own account.
+
+Each change needs the present password, and where there is a second factor a code of it too. Ending sessions and
+revoking keys needs neither.
+"""
 
 from __future__ import annotations
 
@@ -61,21 +65,20 @@ def detail() -> AccountDetail:
     )
 
 
-def change_password(present: str, new: str) -> None:
+def change_password(present: str, new: str, code: str = "") -> None:
     """Change the password. All other sessions end, and this one goes on with a new id.
 
     Raises
     ------
     ValidationFailed
-        The present password is wrong, or the new one is refused.
+        The present password or the code is wrong, or the new password is refused.
     TooManyRequests
         There were too many attempts.
     Conflict
         Another request has changed the password meanwhile.
     """
-    user, verified = _confirmed(present, "present")
-    users.check_password(new, user.email, "new")
-    user_id = user.id
+    user_id, verified = confirm(present, code, ("present", "present-code"))
+    users.check_password(new, _reload(user_id).email, "new")
     db.session.rollback()
     epoch = users.store_password(user_id, passwords.hash_of(new), verified)
     db.session.commit()
@@ -145,49 +148,53 @@ def confirm_second_factor(setup: str, code: str) -> list[str]:
     return codes
 
 
-def remove_second_factor(password: str) -> None:
+def remove_second_factor(password: str, code: str) -> None:
     """Turn the second factor off.
 
     Raises
     ------
     ValidationFailed
-        The password is wrong.
+        The password or the code is wrong.
+    TooManyRequests
+        There were too many attempts.
     """
-    user, _ = _confirmed(password, "remove")
-    second_factor.turn_off(user.id)
-    log.info("account %s: second factor turned off", user.id)
+    user_id, _ = confirm(password, code, ("remove", "remove-code"))
+    second_factor.turn_off(user_id)
+    log.info("account %s: second factor turned off", user_id)
 
 
-def renew_recovery_codes(password: str) -> list[str]:
+def renew_recovery_codes(password: str, code: str) -> list[str]:
     """Replace the recovery codes, and return the new ones.
 
     Raises
     ------
     ValidationFailed
-        The password is wrong, or there is no second factor.
+        The password or the code is wrong, or there is no second factor.
+    TooManyRequests
+        There were too many attempts.
     """
-    user, _ = _confirmed(password, "renew")
-    if user.totp_secret is None:
+    user_id, _ = confirm(password, code, ("renew", "renew-code"))
+    if _reload(user_id).totp_secret is None:
         raise ValidationFailed([("/renew", "belongs to an account with a second factor")])
-    log.info("account %s: new recovery codes", user.id)
-    return second_factor.renew_codes(user.id)
+    log.info("account %s: new recovery codes", user_id)
+    return second_factor.renew_codes(user_id)
 
 
-def create_key(password: str, name: str, scopes: Sequence[str], days: int) -> tuple[KeyDetail, str]:
+def create_key(password: str, code: str, name: str, scopes: Sequence[str], days: int) -> tuple[KeyDetail, str]:
     """Make a key for programs, and return it with its text, which nobody sees again.
 
     Raises
     ------
     ValidationFailed
-        The password is wrong, or what the key should be is refused.
+        The password or the code is wrong, or what the key should be is refused.
     TooManyRequests
         There were too many attempts.
     Conflict
         There are too many keys, or the sessions have ended meanwhile.
     """
     keys.check(_own().role, name, scopes, days)
-    user, _ = _confirmed(password, "confirm")
-    return keys.create(_reload(user.id), _person().epoch, name, scopes, days)
+    user_id, _ = confirm(password, code, ("confirm", "confirm-code"))
+    return keys.create(_reload(user_id), _person().epoch, name, scopes, days)
 
 
 def revoke_key(key_id: str) -> None:
@@ -206,13 +213,15 @@ def revoke_all_keys() -> None:
     keys.revoke_all(_person().id)
 
 
-def confirm(password: str, code: str) -> tuple[str, str]:
+def confirm(password: str, code: str, fields: tuple[str, str] = ("password", "code")) -> tuple[str, str]:
     """Return the id of the person who is signed in and the hash of the password, once all factors have confirmed it.
 
     Parameters
     ----------
     password, code : str
         The code counts where there is a second factor.
+    fields : tuple of str
+        Fields of the form that have the two.
 
     Raises
     ------
@@ -221,12 +230,12 @@ def confirm(password: str, code: str) -> tuple[str, str]:
     TooManyRequests
         There were too many attempts.
     """
-    user, verified = _confirmed(password, "password")
+    user, verified = _confirmed(password, fields[0])
     user_id = user.id
     if user.totp_secret is not None:
         attempts.count_code(user_id)
         if not second_factor.accept(user, code):
-            raise ValidationFailed([("/code", _WRONG_CODE)])
+            raise ValidationFailed([(f"/{fields[1]}", _WRONG_CODE)])
     return user_id, verified
 
 

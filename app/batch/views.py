@@ -20,7 +20,7 @@ from app.jobs import service as jobs
 from app.web.csv_download import csv_download
 from app.web.faces import API_PREFIX, Reply, faces, keep_all_private
 from app.web.idempotency import idempotency_key
-from app.web.input_validation import read_json, read_query, validate
+from app.web.input_validation import read_form, read_json, read_query, refuse_repeated, validate
 from app.web.operations import Operation
 from ml.batch.answering import check_header
 from ml.batch.chunks import Rows
@@ -34,6 +34,9 @@ results = Blueprint("batch_results", __name__)
 _ALSO_IN_ADDRESS = ("extrapolation", "threshold", "species")
 #: A thousand rows of two hundred predictors.
 _MOST_VALUES = 200_000
+
+# The fields that a form may have several times.
+_LISTS = ("species",)
 
 keep_all_private(api, pages, results)
 
@@ -112,6 +115,7 @@ def _from_fields(parameters: BatchParameters, fields: dict[str, list[str]]) -> B
     unknown = [(f"/{name[:100]}", "is not a known field") for name in fields if name not in known]
     if unknown:
         raise ValidationFailed(unknown)
+    refuse_repeated(fields.items(), _LISTS)
     values: dict[str, object] = {name: ",".join(texts) for name, texts in fields.items()}
     stated = parameters.model_dump(exclude_unset=True)
     if twice := sorted(set(values) & set(stated)):
@@ -155,10 +159,12 @@ def answers_csv() -> Response:
 
 def _form(stack: ExitStack) -> tuple[Draft | None, dict[str, list[str]]]:
     if request.mimetype == "multipart/form-data":
-        return uploads.form_table(stack)
+        stored, fields = uploads.form_table(stack)
+        refuse_repeated(fields.items(), _LISTS)
+        return stored, fields
     if request.mimetype not in ("", "application/x-www-form-urlencoded"):
         raise UnsupportedType("Send the form as multipart/form-data.")
-    return None, dict(request.form.lists())
+    return None, dict(read_form(_LISTS).lists())
 
 
 @pages.get("/batch/template.csv")

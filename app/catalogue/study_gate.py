@@ -11,8 +11,22 @@ from app.accounts.needs import STUDY_NEEDS
 from app.catalogue import access, studies
 from app.errors import NotPermitted
 
-# Tiles of public maps stay in the browser for longer than a cookie keeps its value; app/maps/rights.py does the others.
-_FILES = ("static", "docs.asset", "map_files.send_tile")
+# What is the same for everybody. Tiles of public maps stay in the browser for longer than a cookie keeps its value;
+# app/maps/rights.py does the others.
+_FOR_ALL = frozenset(
+    {
+        "static",
+        "docs.asset",
+        "docs.reference",
+        "docs.document",
+        "health.live",
+        "health.ready",
+        "prometheus_metrics",
+        "map_files.send_tile",
+        "maps.land",
+        "maps.coasts",
+    }
+)
 _WORDS = {
     "edit": "You can read this study. Its owner, and the people that it is shared with as editors, change it.",
     "own": "Only the owner of this study and admins do this.",
@@ -26,8 +40,9 @@ def init_app(app: Flask) -> None:
 
 
 def _check() -> None:
-    if request.view_args and request.endpoint not in _FILES:
-        # Whether something exists must not show in the headers: the answer depends on the person in both cases.
+    if request.endpoint not in _FOR_ALL:
+        # Whether something exists must not show in the headers: the answer depends on the person in both cases, also
+        # where the body or the query names a study, a species, a model or an answer.
         g.reads_identity = True
     level = STUDY_NEEDS.get(request.endpoint or "")
     if level is None or request.method == "OPTIONS" or access.current().everything:

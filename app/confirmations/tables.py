@@ -101,6 +101,11 @@ def find(observation_id: str) -> Observation | None:
     return db.session.scalars(query).one_or_none()
 
 
+def find_all(ids: Sequence[str]) -> list[Observation]:
+    """Return those of several observations that exist, and that the present request may decide."""
+    return list(db.session.scalars(select(Observation).where(Observation.id.in_(ids), _may_be_decided())))
+
+
 def _may_be_decided() -> ColumnElement[bool]:
     moderated = select(Species.id).join(Study, Study.id == Species.study_id).where(access.moderated())
     return Observation.species_id.in_(moderated)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from app.web.fields import Revision
 from ml.card_fields import Part
 from ml.recipes.recipe import FileName, LayerChoice
 from ml.recipes.reports import LayersReport, ScenarioReport
@@ -22,7 +23,7 @@ class LayersAnswer(LayersReport):
 class LayersChange(Part):
     """A change of roles, kinds, units or the grid. Members that are left out stay as they are."""
 
-    revision: int | None = Field(None, ge=0, description="in place of the header If-Match")
+    revision: Revision | None = Field(None, description="in place of the header If-Match")
     layers: Annotated[list[LayerChoice], Field(max_length=2_000)] | None = Field(
         None, description="changes of layers by file and band; members that are left out stay as they are"
     )

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request, send_file, url_for
 from werkzeug.datastructures import MultiDict
 
+from app.catalogue import studies
 from app.errors import Conflict, ValidationFailed
 from app.layers import form, presentation, service
 from app.layers.schemas import LayersAnswer, LayersChange, ScenarioList
@@ -81,8 +82,10 @@ def scenarios(slug: str) -> Reply:
 
 @pages.get("/<file>/<band>.png")
 def picture(slug: str, file: str, band: str) -> Response:
-    """Send the picture of a layer."""
-    return send_file(service.picture(slug, file, band), mimetype="image/png", max_age=_PICTURE_AGE)
+    """Send the picture of a layer. Browsers keep it only where everybody may read the study, as the files of maps."""
+    response = send_file(service.picture(slug, file, band), mimetype="image/png", max_age=_PICTURE_AGE)
+    study = studies.find(slug)
+    return response if study is not None and study.visibility == "public" else keep_private(response)
 
 
 @pages.get("")

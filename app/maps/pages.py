@@ -64,7 +64,7 @@ def _list(form: MapForm, status: int = 200) -> Reply:
 @changes.post("/map")
 def start_form() -> Response:
     """Start a map and show it, or the form with its messages."""
-    fields = read_form()
+    fields = read_form(["scenarios"])
     species, scenario = fields.get("species", "").strip(), fields.get("scenario", "").strip()
     compared = fields.getlist("scenarios")[: MOST_SCENARIOS + 1]
     try:

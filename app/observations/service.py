@@ -18,6 +18,7 @@ from app.errors import Conflict, FieldErrors, NotFound, ValidationFailed
 from app.geography.index import band_of
 from app.geography.queries import area_of
 from app.learning import trigger
+from app.observations.own_reports import refuse_own
 from app.observations.schemas import (
     Decision,
     Effort,
@@ -193,14 +194,18 @@ def decide(observation_id: str, decision: Decision) -> ObservationItem:
     ------
     NotFound
         There is no such observation.
+    NotPermitted
+        The person has reported it, and may not change its study.
     ValidationFailed
         A refusal has no reason.
     Conflict
         Its state is another one than the decision was made on.
     """
     reason = _reason(decision.state, decision.reason)
-    if tables.find(observation_id) is None:
+    earlier = tables.find(observation_id)
+    if earlier is None:
         raise NotFound("There is no such observation.")
+    refuse_own([earlier])
     changed = _decide([observation_id], decision.was, decision.state, reason)
     row = tables.find(observation_id)
     if row is None:
@@ -225,6 +230,10 @@ def decide_several(ids: Sequence[str], was: State, state: State, reason: str) ->
     ------
     ValidationFailed
         None was chosen, or a refusal has no reason.
+    NotFound
+        One of them does not exist. None is decided.
+    NotPermitted
+        The person has reported one of them, and may not change its study. None is decided.
     """
     errors: list[tuple[str, str]] = []
     if not ids:
@@ -235,8 +244,12 @@ def decide_several(ids: Sequence[str], was: State, state: State, reason: str) ->
         errors += error.errors
     if errors:
         raise ValidationFailed(errors)
+    chosen = list(dict.fromkeys(ids))
     # PostgreSQL takes no text with a zero byte
-    chosen = list(dict.fromkeys(one[:36] for one in ids if "\0" not in one))
+    found = tables.find_all([one for one in chosen if "\0" not in one])
+    if len(found) < len(chosen):
+        raise NotFound("There is no such observation.")
+    refuse_own(found)
     return Decided(_decide(chosen, was, state, reason), len(chosen))
 
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from app.catalogue import snapshot
 from app.database.replica import from_replica
-from app.errors import Conflict, Unavailable, ValidationFailed
+from app.errors import AppError, Conflict, NotPermitted, Unavailable, ValidationFailed
 from app.geography.schemas import AREA_FIELDS, LONGEST_POLYGON
 from app.observations import form as forms
 from app.observations import service
@@ -155,7 +155,7 @@ def _page(filters: dict[str, str], cursor: str | None, status: int = 200, **cont
 @pages.post("/observations/decide")
 def decide_form() -> Response:
     """Accept or refuse the chosen observations, and return to the list with its filters."""
-    posted = read_form()
+    posted = read_form(["ids"])
     filters = {name: posted.get(f"filter.{name}", "")[:LONGEST_POLYGON] for name in _FILTERS}
     ids = posted.getlist("ids")[: MOST_DECIDED + 1]
     try:
@@ -166,11 +166,18 @@ def decide_form() -> Response:
         result = service.decide_several(ids, decision.was or "pending", decision.state, decision.reason)
     except ValidationFailed as error:
         problem = " ".join(f"{text[:1].upper()}{text[1:]}." for _, text in error.errors)
-        reply = _page(filters, None, error.status, problem=problem, refusal=posted.get("reason", ""), chosen=ids)
-        return render(reply, "observations/page.html", "observations/_list.html")
+        return _refused(filters, error, problem, posted.get("reason", ""), ids)
+    except NotPermitted as error:
+        return _refused(filters, error, error.detail, posted.get("reason", ""), ids)
     given = {name: value for name, value in filters.items() if value or name == "state"}
     done = f"{decision.state}.{result.changed}.{result.chosen}"
     return Response(status=303, headers={"Location": f"/observations?{urlencode({**given, 'done': done})}"})
+
+
+def _refused(filters: dict[str, str], error: AppError, problem: str, reason: str, ids: list[str]) -> Response:
+    """Return the list with what is wrong with a decision."""
+    reply = _page(filters, None, error.status, problem=problem, refusal=reason, chosen=ids)
+    return render(reply, "observations/page.html", "observations/_list.html")
 
 
 def _done_of(text: str) -> str:

@@ -29,7 +29,7 @@ class Caller:
     limits : Limits
         Of their plan.
     has_quota : bool
-        Whether the request counts towards the quota of the month; pages of the account do not.
+        Whether the request counts towards the quota of the month (app/accounts/quota.py).
     """
 
     user_id: str

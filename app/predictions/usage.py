@@ -6,6 +6,7 @@ before each scrape, so that a request does not pay for thirty counters.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter as Count
 from collections import deque
@@ -13,8 +14,9 @@ from typing import NamedTuple, get_args
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from flask import Flask, request
+from flask import Flask, Response, request
 from prometheus_client import Counter
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue.snapshot import snapshot_file
 from app.components import component, components
@@ -28,6 +30,7 @@ from ml.serving.predictor import FastPredictor
 
 #: The label of all studies that not everybody may read.
 HIDDEN = "not public"
+_STUDY = re.compile(r'[{,]study="([^"]*)"')
 # A study with hundreds of predictors must not become thousands of series.
 MOST_PREDICTORS = 30
 _EVERY_S = 0.5
@@ -110,7 +113,33 @@ def init_app(app: Flask) -> None:
             usage_counter.count()
 
     app.before_request(count_before_scrape)
+    app.after_request(_leave_out_hidden)
     at_exit(usage_counter.count)
+
+
+def _leave_out_hidden(response: Response) -> Response:
+    """Leave out the series of studies that were public when they began, and are not now."""
+    if request.path == "/metrics" and response.status_code == 200:
+        lines = response.get_data(as_text=True).splitlines(keepends=True)
+        labels = {study for line in lines if (study := _study_of(line)) not in ("", HIDDEN)}
+        hidden = _hidden_of(labels) if labels else set()
+        if hidden:
+            response.set_data("".join(line for line in lines if _study_of(line) not in hidden))
+    return response
+
+
+def _hidden_of(studies: set[str]) -> set[str]:
+    """Return those of some studies that are not public; all, where the list of models cannot be read."""
+    models = snapshot_file()
+    try:
+        return {study for study in studies if models.hides(study)} if models.hides_some() else set()
+    except SQLAlchemyError:
+        return studies
+
+
+def _study_of(line: str) -> str:
+    found = _STUDY.search(line)
+    return found[1] if found is not None else ""
 
 
 def kind_of(kind: str | None, inside: bool | None) -> Kind:

@@ -91,7 +91,7 @@ def predict_form() -> Reply:
     With ``preview=1`` the answer has no id and is not stored.
     """
     try:
-        posted = read_form()
+        posted = read_form(lists=None)
         storing = not (forms.is_preview(posted) or posted.get("fill"))
         ask = service.predict if storing else service.preview
         name = posted.get("species", "").strip()

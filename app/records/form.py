@@ -34,6 +34,8 @@ TERMS = {
     "issue": "issues found by GBIF",
     "taxonKey": "taxon key",
 }
+#: Fields that the form has several times: boxes, and which of them were shown.
+LISTS = ("shown", "drop", "licence-shown", "licence", "species-shown", "species")
 #: Fields of the rules that are numbers.
 NUMBERS = ("first_year", "last_year", "max_uncertainty_m", "thin_km")
 #: Genus and species.

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from app.studies.schemas import SPECIES_TERMS
+from app.web.fields import Revision
 from ml.card_fields import Name, Part
 from ml.recipes.recipe import RecordFile, RecordRules
 from ml.recipes.reports import Problem, RecordFileReport, RecordsReport
@@ -54,7 +55,7 @@ class RecordsAnswer(RecordsReport):
 class RecordsChange(Part):
     """A change of the rules, files or species. Members that are left out stay as they are."""
 
-    revision: int | None = Field(None, ge=0, description="in place of the header If-Match")
+    revision: Revision | None = Field(None, description="in place of the header If-Match")
     rules: RecordRules | None = Field(None, description="members that are left out stay as they are")
     files: Annotated[list[RecordFile], Field(max_length=100)] | None = Field(
         None, description="changes of files by name; members that are left out stay as they are"

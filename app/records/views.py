@@ -100,7 +100,7 @@ def page(slug: str) -> Reply:
 @pages.post("")
 def submit(slug: str) -> Response:
     """Apply a form: the rules, the columns of a file, or a button that makes one change."""
-    fields, errors = read_form(), FormErrors()
+    fields, errors = read_form(form.LISTS), FormErrors()
     records = service.read(slug)
     try:
         body = _body(fields, records.answer, errors)

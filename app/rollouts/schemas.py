@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
 from app.confirmations.accuracy_schemas import Figures
+from app.web.fields import Revision
 
 #: Largest share of the clients that a candidate answers, in percent.
 MOST_PERCENT = 50
@@ -44,7 +45,7 @@ class RolloutChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     percent: int = Field(strict=True, ge=1, le=100, description=_PERCENT)
-    revision: int | None = Field(None, ge=0, description="Revision of the rollout that is meant; 409 for another.")
+    revision: Revision | None = Field(None, description="Revision of the rollout that is meant; 409 for another.")
 
 
 class Interval(BaseModel):

@@ -20,7 +20,7 @@ from app.database.db import db
 from app.errors import Conflict, NotFound, ValidationFailed
 from app.jobs.service import folder_of
 from app.jobs.tables import FINISHED, Job
-from app.studies import names, own, storage, tables
+from app.studies import names, own, room, storage, tables
 from app.studies.own import OwnStudy
 from app.studies.schemas import NewStudy
 from app.studies.stored_recipe import read_recipe
@@ -29,8 +29,8 @@ from app.web.faces import settings
 from ml.card import StudyDescription
 from ml.recipes.recipe import Recipe, RecordFile
 
-#: Studies of own data in one installation, and files in one study.
-MOST_STUDIES, MOST_FILES = 200, 500
+#: Files in one study.
+MOST_FILES = 500
 _ATTEMPTS = 20
 # Members of a recipe that depend on the files.
 _OF_FILES = ("records", "layers", "grid")
@@ -51,21 +51,19 @@ def create(request: NewStudy, key: str | None = None) -> OwnStudy:
     ValidationFailed
         The slug is taken.
     Conflict
-        There are too many studies, or the key was used for another request.
+        There are too many studies, in all or of the person, or the key was used for another request.
     """
     key = access.own_key(key)
     earlier = _created_by(key, request)
     if earlier is not None:
         return earlier
-    number = db.session.scalar(select(func.count()).select_from(StudyRecipe)) or 0
-    if number >= MOST_STUDIES:
-        raise Conflict(f"There are {number} studies of own data, and no more are possible. Delete one first.")
+    room.refuse_too_many()
     if request.slug is not None:
         if _is_taken(request.slug):
             raise _taken(request.slug)
         return _create(request.slug, request, key)
     base = names.slug_of(request.title)
-    for attempt in range(MOST_STUDIES + _ATTEMPTS):
+    for attempt in range(room.MOST_STUDIES + _ATTEMPTS):
         slug = base if attempt == 0 else names.numbered(base, attempt + 1)
         if not _is_taken(slug):
             try:

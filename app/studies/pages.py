@@ -24,7 +24,7 @@ from app.studies.uploads import OutOfOrder
 from app.web.entity_tags import revision_of_form
 from app.web.faces import Reply, faces, keep_all_private, render, settings
 from app.web.fields import PageQuery
-from app.web.input_validation import read_form, read_query
+from app.web.input_validation import read_form, read_query, refuse_repeated
 from ml.recipes.recipe import LONGEST_FILE_NAME
 
 pages = Blueprint("studies", __name__)
@@ -54,10 +54,13 @@ def create() -> Response:
     """Create a study and store the files of the form; without JavaScript they arrive together."""
     if request.mimetype != "multipart/form-data":
         return _create_without_files(read_form().get("title", ""))
+    titles: list[str] = []
     title, form = "", own_views.form_stream()
     for part in form:
         if isinstance(part, FormField) and part.name == "title":
             title = part.value
+            titles.append(title)
+            refuse_repeated([("title", titles)])
         if isinstance(part, FormFile) and part.file_name:
             # The browser cannot keep chosen files in a form that comes back, so no title keeps them out.
             slug = changes.create(NewStudy(title=_usable(title))).slug
@@ -179,7 +182,7 @@ def remove_files(slug: str) -> Response:
 
     A page with scripts has asked already; a browser without them gets a page that asks.
     """
-    form = read_form()
+    form = read_form(["name", "sha256"])
     names = form.getlist("name")
     hashes: Sequence[str | None] = form.getlist("sha256") or [None] * len(names)
     if "confirmed" not in form and not _is_htmx():

@@ -161,7 +161,9 @@ def is_offered(study: Study) -> bool:
 
 
 def take_over(slug: str) -> None:
-    """Make the person who asks the owner of a study that was offered; the owner until then stays as an editor.
+    """Make the person who asks the owner of a study that was offered. All other offers of it end.
+
+    The owner until then is named as an editor, who has access unless the study is private.
 
     Raises
     ------
@@ -210,6 +212,9 @@ def _pass_on(study: Study, user_id: str, email: str) -> None:
     keys = [one.lower() for one in (email, before_email) if one is not None]
     named = delete(StudyPerson).where(StudyPerson.study_id == study.id, StudyPerson.email_key.in_(keys))
     db.session.execute(named.execution_options(synchronize_session=False))
+    # whoever the earlier owner offered the study to may not take it from the new one
+    offers = update(StudyPerson).where(StudyPerson.study_id == study.id, StudyPerson.role == "owner")
+    db.session.execute(offers.values(role="editor").execution_options(synchronize_session=False))
     if before_email is not None:
         row = StudyPerson(study_id=study.id, email=before_email, email_key=before_email.lower(), role="editor")
         db.session.add(row)

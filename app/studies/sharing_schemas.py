@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Role = Literal["reader", "editor", "owner"]
 _ROLE = Field(
     description="`reader`: reads everything of the study. `editor`: changes it too, where the role of the account is "
-    "`editor`. `owner`: an editor who may take the study over."
+    "`editor`. `owner`: an editor who may take the study over, and who has access also while it is private. When "
+    "somebody takes it over, all others with this role become editors."
 )
 _EXACT = "Whether a reader sees exact places although a species of the study is sensitive. Editors see them anyway."
 
@@ -28,7 +29,9 @@ class StudyPeople(BaseModel):
 
     visibility: Literal["private", "shared", "public"]
     owner: str | None = Field(description="Address of the owner; null for a study that admins manage.")
-    items: list[NamedPerson] = Field(description="By address. While the study is private, they have no access.")
+    items: list[NamedPerson] = Field(
+        description="By address. While the study is private, only those with the role `owner` have access."
+    )
 
 
 class PersonChange(BaseModel):

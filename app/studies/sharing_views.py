@@ -76,7 +76,8 @@ def remove(slug: str, person_id: str) -> Reply:
     "takeOverStudy",
     tag="studies",
     summary="Become the owner of a study that was offered",
-    description="For a person that the study is shared with in the role `owner`. The owner until then stays as editor.",
+    description="For a person that the study is shared with in the role `owner`. The owner until then becomes an "
+    "editor, and has no access while the study is private. Other offers of the study end.",
     answer=StudyDetail,
     problems=(404, 409),
 )

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
+from app.web.fields import Revision
 from ml.card import Metric
 from ml.recipes.recipe import TrainingSettings
 
@@ -129,4 +130,4 @@ class TrainingRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     settings: TrainingSettings | None = Field(None, description="Stored in the recipe; by default as stored there.")
-    revision: int | None = Field(None, ge=0, description="Revision of the recipe that is meant; 409 for another.")
+    revision: Revision | None = Field(None, description="Revision of the recipe that is meant; 409 for another.")

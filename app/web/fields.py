@@ -22,6 +22,10 @@ def blank_is_none(value: object) -> object:
     return None if value == "" else value
 
 
+#: The largest whole number that a column of the database holds.
+MOST = 2**31 - 1
+#: The revision that a request was made on.
+Revision = Annotated[int, Field(ge=0, le=MOST)]
 Text = Annotated[str, Field(max_length=200), AfterValidator(plain_text)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar, get_args
 
 from flask import Flask, current_app, request
@@ -58,17 +58,33 @@ def _has_body() -> bool:
     return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
 
-def read_form() -> MultiDict[str, str]:
+def read_form(lists: Collection[str] | None = ()) -> MultiDict[str, str]:
     """Return the fields of a posted form.
+
+    Parameters
+    ----------
+    lists : collection of str, optional
+        Fields that the form may have several times. With None the caller refuses repeated fields, beside each of them.
 
     Raises
     ------
     UnsupportedType
         The body is not a form.
+    ValidationFailed
+        Another field is given more than once: which one counts would be a guess.
     """
     if request.mimetype not in ("application/x-www-form-urlencoded", "multipart/form-data") and _has_body():
         raise UnsupportedType("Send the form as application/x-www-form-urlencoded.")
+    if lists is not None:
+        refuse_repeated(request.form.lists(), lists)
     return request.form
+
+
+def refuse_repeated(fields: Iterable[tuple[str, Sequence[str]]], lists: Collection[str] = ()) -> None:
+    """Raise ValidationFailed if a form has a field more than once that is not one of `lists`."""
+    repeated = [name for name, values in fields if len(values) > 1 and name not in lists]
+    if repeated:
+        raise ValidationFailed([(pointer(name), _REPEATED) for name in repeated])
 
 
 def _refuse_unknown_parameters() -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event, select, text, update
 
 from app.accounts import keys, tokens, users
+from app.accounts.quota import _UNCOUNTED
 from app.components import components
 from app.database.db import db
 from app.errors import Conflict
@@ -111,6 +112,33 @@ def test_a_quota_of_a_month_is_used_up_and_says_so(production):
     assert browser.post("/logout").status_code == 303
     assert browser.get("/species").status_code == 200
     assert "X-Quota-Limit" not in browser.get("/species").headers
+
+
+def test_a_quota_stops_neither_admins_nor_what_protects(production):
+    alter(production, requests_a_month=1)
+    key = {"X-API-Key": key_of(production, ADMIN, ["predict"])}
+    assert [ask(production, key, "/api/v1/species").status_code for _ in range(2)] == [200, 429]
+    browser = production.test_client()
+    browser.sign_in(ADMIN)
+    assert browser.get("/species").status_code == 429
+    for path in ("/plans", "/audit", "/observations", "/api/v1/observations", "/api/v1/analytics/operations"):
+        answer = browser.get(path)
+        assert answer.status_code == 200, path
+        assert "X-Quota-Limit" not in answer.headers
+    for path in ("/studies/none/rollout/stop", "/studies/none/sharing"):
+        assert browser.post(path, data={"visibility": "private"}).status_code == 404, path
+    decided = {"ids": "none", "was": "pending", "decision": "accepted"}
+    assert browser.post("/observations/decide", data=decided).status_code != 429
+    page = browser.get("/plans").text
+    revision = page.split('action="/plans/free"')[1].split('name="revision" value="')[1].split('"')[0]
+    more = browser.post("/plans/free", data={"revision": revision, "requests_a_month": "100"})
+    assert more.status_code == 303
+    components(production).get(Plans).forget()
+    assert browser.get("/species").status_code == 200
+
+
+def test_all_that_is_uncounted_exists(production):
+    assert set(production.view_functions) >= _UNCOUNTED
 
 
 def test_the_count_survives_a_restart_and_adds_up_over_processes(production, tmp_path):

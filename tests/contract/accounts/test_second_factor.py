@@ -104,7 +104,7 @@ def test_a_recovery_code_replaces_the_code_once(production, protected):
     again = half_signed_in(production)
     assert again.post("/login/code", data={"code": codes[3]}).status_code == 422
     assert f"{second_factor.N_CODES - 1} recovery codes" in browser.get("/account").text
-    renewed = browser.post("/account/recovery-codes", data={"renew": PASSWORD})
+    renewed = browser.post("/account/recovery-codes", data={"renew": PASSWORD, "renew-code": codes[5]})
     assert renewed.status_code == 200
     assert again.post("/login/code", data={"code": codes[4]}).status_code == 422
 
@@ -133,14 +133,55 @@ def test_the_database_shows_neither_the_secret_nor_the_codes(production, protect
     assert not stored & {code.replace("-", "") for code in codes}
 
 
-def test_the_second_factor_is_turned_off_with_the_password(production, protected):
-    browser, _, _ = protected
-    wrong = browser.post("/account/second-factor/remove", data={"remove": "wrong wrong wrong"})
-    assert (wrong.status_code, "This is not your password" in wrong.text) == (422, True)
-    assert browser.post("/account/second-factor/remove", data={"remove": PASSWORD}).status_code == 303
+def test_the_second_factor_is_turned_off_with_the_password_and_a_code(production, protected):
+    browser, _, codes = protected
+    for sent, text in (
+        ({"remove": "wrong wrong wrong", "remove-code": codes[0]}, "This is not your password"),
+        ({"remove": PASSWORD}, "This is not the code"),
+        ({"remove": PASSWORD, "remove-code": "000000"}, "This is not the code"),
+    ):
+        wrong = browser.post("/account/second-factor/remove", data=sent)
+        assert (wrong.status_code, text in wrong.text) == (422, True)
+    right = {"remove": PASSWORD, "remove-code": codes[0]}
+    assert browser.post("/account/second-factor/remove", data=right).status_code == 303
     assert production.test_client().sign_in(EDITOR, next="/").location == "/"
     with production.app_context():
         assert db.session.scalars(select(RecoveryCode)).all() == []
+
+
+_NEW = "umbrella quartz seven lilac"
+CONFIRMED = [
+    ("second-factor/remove", "remove", {}),
+    ("recovery-codes", "renew", {}),
+    ("password", "present", {"new": _NEW, "again": _NEW}),
+    ("keys", "confirm", {"name": "nightly", "scopes": "predict", "days": "30"}),
+]
+
+
+@pytest.mark.parametrize(("path", "name", "more"), CONFIRMED)
+def test_every_change_needs_a_code_too(protected, path, name, more):
+    browser, _, codes = protected
+    assert f'name="{name}-code"' in browser.get("/account").text
+    sent = {name: PASSWORD, **more}
+    for code in ({}, {f"{name}-code": "000000"}):
+        refused = browser.post(f"/account/{path}", data={**sent, **code})
+        assert (refused.status_code, "This is not the code" in refused.text) == (422, True)
+    assert browser.post(f"/account/{path}", data={**sent, f"{name}-code": codes[0]}).status_code in (200, 303)
+
+
+@pytest.mark.parametrize(("path", "name"), [("second-factor/remove", "remove"), ("recovery-codes", "renew")])
+def test_while_codes_are_limited_the_second_factor_stays(production, protected, path, name):
+    browser, secret, codes = protected
+    sent = {"password": PASSWORD, "studies": "leave", "answers": "leave", "code": "000000"}
+    # one attempt was the confirmation of the setup
+    answers = [browser.post("/account/delete", data=sent).status_code for _ in range(5)]
+    assert answers == [422] * 4 + [429]
+    for code in ("", code_of(secret), codes[0]):
+        refused = browser.post(f"/account/{path}", data={name: PASSWORD, f"{name}-code": code})
+        assert refused.status_code == 429
+    with production.app_context():
+        assert users.get(EDITOR).totp_secret
+        assert len(db.session.scalars(select(RecoveryCode)).all()) == len(codes)
 
 
 def test_a_setup_belongs_to_one_person_and_ends(production, browser, monkeypatch):
@@ -176,7 +217,7 @@ def test_a_setup_is_used_once(production, browser):
         again = confirm(browser, *setup)
         assert (again.status_code, "has expired" in again.text) == (422, True)
     assert browser.post("/account/second-factor", data={"password": PASSWORD}).status_code == 422
-    browser.post("/account/second-factor/remove", data={"remove": PASSWORD})
+    browser.post("/account/second-factor/remove", data={"remove": PASSWORD, "remove-code": code_of(first[0])})
     assert confirm(browser, *second).status_code == 422
     with production.app_context():
         assert users.get(EDITOR).totp_secret is None

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from app.accounts import users
+from app.accounts import passwords, users
 from app.accounts.sign_in import REFUSED
 from tests.contract.accounts.conftest import PASSWORD, make_production
 
@@ -212,3 +212,13 @@ def test_without_https_the_page_says_that_no_session_is_kept(production):
     production.config["SETTINGS"] = production.config["SETTINGS"]
     assert "without HTTPS" not in browser.get("/login", base_url="http://localhost").text
     assert "without HTTPS" not in browser.get("/login").text
+
+
+def test_where_others_sign_in_a_sign_in_is_refused_and_the_rest_is_answered(browser, monkeypatch):
+    monkeypatch.setattr(passwords, "_WAIT_S", 0)
+    with passwords._slot(), passwords._slot():
+        for email in (EDITOR, "nobody@example.org"):
+            refused = browser.sign_in(email)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+        assert browser.get("/api/v1/species").status_code == 200
+    assert browser.sign_in(EDITOR).status_code == 303

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, update
 
 from app.accounts.tables import User
+from app.catalogue.study_tables import Study
 from app.confirmations.tables import Observation
 from app.database.db import db
 from app.trail.tables import AuditLine
@@ -15,10 +17,23 @@ def days(client, number):
     return [report(client, date=f"2026-05-{day:02}") for day in range(1, number + 1)]
 
 
+def people(app):
+    """The browsers of a viewer, an editor and an admin."""
+    browsers = [app.test_client() for _ in range(3)]
+    for browser, name in zip(browsers, ("viewer", "editor", "admin"), strict=True):
+        assert browser.sign_in(f"{name}@example.org").status_code == 303
+    return browsers
+
+
+def lines_of_decisions(app):
+    with app.app_context():
+        decided = select(AuditLine).where(AuditLine.action == "observation.decide").order_by(AuditLine.object_id)
+        return [(line.object_id, line.detail, line.result, line.status) for line in db.session.scalars(decided)]
+
+
 def test_an_observation_is_accepted_and_who_and_when_is_stored(production):
-    editor = production.test_client()
-    editor.sign_in("editor@example.org")
-    stored = report(editor)
+    viewer, editor, _ = people(production)
+    stored = report(viewer)
     done = editor.patch(f"/api/v1/observations/{stored['id']}", json={"state": "accepted"}).json
     assert (done["state"], done["reason"]) == ("accepted", "")
     assert done["moderated_at"] is not None
@@ -28,15 +43,56 @@ def test_an_observation_is_accepted_and_who_and_when_is_stored(production):
 
 
 def test_each_decision_has_a_line_of_its_observation(production):
-    editor = production.test_client()
-    editor.sign_in("editor@example.org")
-    stored = sorted(one["id"] for one in days(editor, 2))
-    form = {"ids": [*stored, "x", "nothing\0"], "decision": "accepted", "was": "pending"}
+    viewer, editor, _ = people(production)
+    stored = sorted(one["id"] for one in days(viewer, 2))
+    form = {"ids": stored, "decision": "accepted", "was": "pending"}
     assert editor.post("/observations/decide", data=form).status_code == 303
+    assert lines_of_decisions(production) == [(one, "accepted", "done", None) for one in stored]
+
+
+@pytest.mark.parametrize("wrong", ["of a study of others", "x", "nothing\0"])
+def test_the_form_refuses_what_the_person_may_not_decide(production, wrong):
+    viewer, editor, admin = people(production)
+    stored = sorted(one["id"] for one in days(viewer, 2))
+    chosen = [stored[0], wrong]
+    if wrong.startswith("of a study"):
+        with production.app_context():
+            owner = select(User.id).where(User.email_key == "admin@example.org").scalar_subquery()
+            db.session.execute(update(Study).values(owner_id=owner))
+            db.session.commit()
+        chosen = stored
+    refused = editor.post("/observations/decide", data={"ids": chosen, "decision": "accepted", "was": "pending"})
+    by_api = editor.patch("/api/v1/observations/none", json={"state": "accepted"})
+    assert refused.status_code == by_api.status_code == 404
+    assert by_api.json["detail"] in refused.text
+    assert {line[2:] for line in lines_of_decisions(production)} == {("refused", 404)}
+    assert sorted(listed(admin, state="pending")) == stored
+
+
+def test_somebody_else_decides_about_ones_own_observation_of_a_study_without_an_owner(production):
+    viewer, editor, admin = people(production)
+    own, of_viewer, of_admin = report(editor)["id"], report(viewer)["id"], report(admin)["id"]
+    address = f"/api/v1/observations/{own}"
+    for state in ("accepted", "refused", "pending"):
+        refused = editor.patch(address, json={"state": state, "reason": "no"})
+        assert (refused.status_code, "Somebody else" in refused.json["detail"]) == (403, True)
+    form = {"ids": [of_viewer, own], "decision": "accepted", "was": "pending", "filter.state": "pending"}
+    page = editor.post("/observations/decide", data=form)
+    assert (page.status_code, "Somebody else decides about your own" in page.text) == (403, True)
+    assert {line[2:] for line in lines_of_decisions(production)} == {("refused", 403)}
+    assert len(listed(admin, state="pending")) == 3
+    assert editor.post("/observations/decide", data={**form, "ids": [of_viewer, of_admin]}).status_code == 303
+    assert admin.patch(address, json={"state": "accepted"}).status_code == 200
+
+
+def test_whoever_may_change_a_study_decides_about_their_own_observations_of_it(production):
+    _, editor, _ = people(production)
+    own = report(editor)["id"]
     with production.app_context():
-        decided = select(AuditLine).where(AuditLine.action == "observation.decide").order_by(AuditLine.object_id)
-        lines = [(line.object_id, line.detail, line.result) for line in db.session.scalars(decided)]
-    assert lines == [(one, "accepted", "done") for one in stored]
+        owner = select(User.id).where(User.email_key == "editor@example.org").scalar_subquery()
+        db.session.execute(update(Study).values(owner_id=owner))
+        db.session.commit()
+    assert editor.patch(f"/api/v1/observations/{own}", json={"state": "accepted"}).status_code == 200
 
 
 def test_a_refusal_needs_a_reason(visitor):
@@ -118,6 +174,8 @@ def test_the_page_says_what_is_wrong_with_a_decision(visitor):
     many = {"ids": [f"x{number}" for number in range(101)], "decision": "accepted", "was": "pending"}
     assert "at most 100" in visitor.post("/observations/decide", data=many).get_data(as_text=True)
     assert visitor.post("/observations/decide", data={"ids": "x", "decision": "gone"}).status_code == 422
+    gone = visitor.post("/observations/decide", data={"ids": "x", "decision": "accepted", "was": "pending"})
+    assert gone.status_code == 404
 
 
 def test_the_page_shows_a_wrong_area_beside_its_field(visitor):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
+from app.catalogue.study_tables import Study
+from app.database.db import db
 from tests.contract.own_screens.conftest import create_study
 
 FUTURE = "wc2.1_10m_bio_1_MIROC6_ssp585_2081-2100.tif"
@@ -117,6 +120,18 @@ def test_a_picture(own_client, slug, layers):
     assert response.get_data()[:8] == b"\x89PNG\r\n\x1a\n"
     for path in ("bio1.tif/9.png", "bio9.tif/1.png", "..%2Fbio1.tif/1.png"):
         assert own_client.get(f"/studies/{slug}/layers/{path}").status_code == 404
+
+
+def test_a_picture_of_a_study_that_is_not_public_is_kept_by_no_cache(own_app, own_client, slug, layers):
+    address = f"/studies/{slug}/layers/bio1.tif/1.png"
+    assert "max-age" in own_client.get(address).headers["Cache-Control"]
+    # the others use the same study
+    for visibility, control in (("private", "no-store"), ("shared", "no-store"), ("public", "max-age")):
+        with own_app.app_context():
+            db.session.execute(update(Study).where(Study.slug == slug).values(visibility=visibility))
+            db.session.commit()
+        sent = own_client.get(address)
+        assert (sent.status_code, control in sent.headers["Cache-Control"]) == (200, True)
 
 
 def test_a_study_without_layers_says_what_to_do(own_client):

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from tests.contract.conftest import WHEATEAR
-from tests.contract.owners.conftest import HIDDEN
+from tests.contract.owners.conftest import HIDDEN, OTHERS
 from tests.contract.owners.expected_owners import EXPECTED
 
 #: Variables of rules that name nothing of a study.
@@ -127,3 +127,30 @@ def test_each_route_answers_those_who_may_use_it(world, name):
         elif response.status_code not in (403, 404):
             wrong.append((method, rule, who, response.status_code))
     assert not wrong, "\n".join(map(str, wrong))
+
+
+# the second study has no models
+@pytest.mark.parametrize(("name", "slug"), [("other", HIDDEN), (None, HIDDEN), (None, OTHERS)])
+def test_a_body_or_a_query_tells_no_more_than_an_address(private, name, slug):
+    ids, environment = private.ids, private.environment
+    slugs, species = (slug, f"x{slug[1:]}"), (WHEATEAR, f"x{WHEATEAR[1:]}")
+    models = (ids["model_id"], _other(ids["model_id"]))
+    asked = [
+        ("POST", "/comparisons/species", [{"study": one, "environment": {}} for one in slugs]),
+        ("POST", "/comparisons/conditions", [_sets(one, environment) for one in species]),
+        ("POST", "/predictions", [{"species": one, "environment": environment} for one in species]),
+        ("GET", "/comparisons/models", [{"first": one} for one in models]),
+        ("GET", "/comparisons/models", [{"second": one} for one in models]),
+        ("GET", "/maps", [{"species": one} for one in species]),
+        ("GET", "/observations", [{"study": one} for one in slugs]),
+    ]
+    for method, path, pair in asked:
+        key = "query_string" if method == "GET" else "json"
+        given = [private.browser(name).open(f"/api/v1{path}", method=method, **{key: one}) for one in pair]
+        one, two = (shape(response, path) for response in given)
+        assert one == two, (method, path)
+        assert "Cookie" in one[3]["Vary"], (method, path)
+
+
+def _sets(species, environment):
+    return {"species": species, "environments": [{"environment": environment}]}

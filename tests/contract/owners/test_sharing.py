@@ -129,6 +129,23 @@ def test_a_study_is_taken_over_by_whom_it_was_offered(own_world):
     assert owner.post(f"{API}/owner").status_code == 403
 
 
+def test_an_offer_of_an_earlier_owner_ends(own_world):
+    owner, helper, other = (own_world.browser(name) for name in ("owner", "helper", "other"))
+    for name in ("helper", "other"):
+        offered = owner.put(f"{API}/people", json={"email": f"{name}@example.org", "role": "owner"})
+        assert offered.status_code == 200
+    assert helper.post(f"{API}/owner").status_code == 200
+    roles = {item["email"]: item["role"] for item in helper.get(f"{API}/people").json["items"]}
+    assert roles["other@example.org"] == roles["owner@example.org"] == "editor"
+    assert other.post(f"{API}/owner").status_code == 403
+    assert "Take over the study" not in other.get(PAGE).text
+    assert helper.patch(API, json={"visibility": "private"}).status_code == 200
+    for former in (owner, other):
+        assert former.get(f"{API}/files").status_code == 404
+        assert former.post(f"{API}/owner").status_code == 404
+    assert helper.get(API).json["access"] == "own"
+
+
 def test_the_command_sets_the_owner(own_world):
     run = own_world.app.test_cli_runner().invoke
     done = run(args=["studies", "owner", HIDDEN, "other@example.org"])

@@ -110,6 +110,16 @@ def test_a_candidate_that_cannot_be_opened_is_refused(trial):
     assert response.json["errors"] == [{"pointer": "/model", "detail": "this version cannot be opened"}]
 
 
+def test_a_revision_that_no_database_holds_changes_nothing(trial):
+    first = trial.start(percent=10)["revision"]
+    for revision in (2**31, 2**63, 10**300):
+        refused = trial.client.patch(API, json={"percent": 20, "revision": revision})
+        assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/revision")
+        page = trial.client.post(f"{PAGE}/change", data={"percent": "20", "revision": str(revision)})
+        assert page.status_code == 409
+    assert trial.client.get(API).json["revision"] == first
+
+
 def test_an_old_revision_changes_nothing(trial):
     first = trial.start(percent=10)["revision"]
     assert trial.client.get(API).headers["ETag"] == f'"{first}"'

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from app import create_app
-from app.studies import changes, storage
+from app.studies import changes, room, storage
 from tests.contract.conftest import make_settings, upgrade
 
 
@@ -122,7 +122,7 @@ def test_too_many_files_and_studies(visitor, study, monkeypatch):
     refused = visitor.put(f"{study}/files/c.csv", data=b"x")
     assert (refused.status_code, "at most 2 files" in refused.json["detail"]) == (409, True)
     assert visitor.put(f"{study}/files/a.csv", data=b"y").status_code == 200
-    monkeypatch.setattr(changes, "MOST_STUDIES", 1)
+    monkeypatch.setattr(room, "MOST_STUDIES", 1)
     assert visitor.post("/api/v1/studies", json={"title": "One more"}).status_code == 409
 
 
