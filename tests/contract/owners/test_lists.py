@@ -272,22 +272,6 @@ def test_files_of_a_map_that_is_not_public_are_kept_by_no_cache(world):
     world.share("shared")
 
 
-def test_metrics_name_no_study_that_was_public_before(world):
-    def ask(name):
-        body = {"species": WHEATEAR, "environment": world.environment}
-        assert world.browser(name).post("/api/v1/predictions", json=body).status_code == 200
-        return world.browser(None).get("/metrics").text
-
-    world.share("public")
-    assert f'study="{HIDDEN}"' in ask(None)
-    world.share("private")
-    told = ask("owner")
-    world.share("shared")
-    assert HIDDEN not in told
-    assert 'study="not public"' in told
-    assert "ecopredict_build_info" in told
-
-
 def test_the_same_content_in_a_study_of_somebody_else_is_not_told(world):
     content = b"x,y\n7,8\n"
     assert world.browser("owner").put(f"/api/v1/studies/{HIDDEN}/files/secret.csv", data=content).status_code == 201
