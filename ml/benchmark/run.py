@@ -72,7 +72,7 @@ def blocks_of(group: RegionGroup) -> NDArray[np.int64]:
 
 
 def lend_places(groups: list[RegionGroup]) -> list[RegionGroup]:
-    """Let the groups of each region with few places borrow those of another group (`ml.training.borrowing`).
+    """Let the groups of a region without a target group borrow places of another one (`ml.training.borrowing`).
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""Places that a group with few places borrows from another group of its area.
+"""Places that a group without a target group of its own borrows from another group of its area.
 
-A group with few places shows badly where people looked. Where another group was recorded by the same people, its
-places show it too, and serve as target-group background (Phillips et al. 2009, doi 10.1890/07-2153.1). Whether the
+One species, or a few places, do not show where people looked. Where another group was recorded by the same people, its
+places show it, and serve as target-group background (Phillips et al. 2009, doi 10.1890/07-2153.1). Whether the
 groups share a bias is measured: the *AUC across* two groups is the held-out AUC with which the places of each group
-tell those of the other one from random background. On virtual species a group gains from `LEAST_ACROSS` on
-(`benchmarks.virtual.borrowing`; decision 004).
+tell those of the other one from random background. Virtual groups that had nothing to do with each other stayed below
+`LEAST_ACROSS` (`benchmarks.virtual.borrowing`; decision 004).
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ Floats = NDArray[np.float64]
 
 LEAST_ACROSS = 0.7
 """AUC across two groups from which one borrows the places of the other."""
-MOST_PLACES = 300
-"""A group with more places than this does not borrow: virtual groups with more were not tried."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +49,11 @@ class PlacedGroup:
 
 
 def borrow_places(groups: Sequence[PlacedGroup], n_folds: int, seed: int = 0) -> list[PlacedGroup]:
-    """Let each group with few places borrow those of the group to which its bias is most similar.
+    """Let each group without a target group of its own borrow the places of the group with the most similar bias.
 
-    A group borrows from groups with more places than its own, at least `FEWEST_PLACES`. Work goes to the joblib
-    backend in force (`ml.workers`); the numbers do not depend on it.
+    Such a group has one species, or fewer than `FEWEST_PLACES` places. It borrows from groups with more places than its
+    own, at least `FEWEST_PLACES`. Work goes to the joblib backend in force (`ml.workers`); the numbers do not depend on
+    it.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def borrow_places(groups: Sequence[PlacedGroup], n_folds: int, seed: int = 0) ->
     pairs = [
         (small, large)
         for small, large in np.ndindex(len(groups), len(groups))
-        if counts[small] <= MOST_PLACES
+        if not groups[small].group.has_target_group
         and counts[large] > counts[small]
         and counts[large] >= FEWEST_PLACES
         and not groups[small].group.absences

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ml.training.bias_strength import BiasStrength
-from ml.training.borrowing import LEAST_ACROSS, MOST_PLACES, PlacedGroup, borrow_places
+from ml.training.borrowing import LEAST_ACROSS, PlacedGroup, borrow_places
 from ml.training.default_model import EngineSettings, Group
 from ml.training.group import fit_groups
 from ml.training.target_group import share_for
@@ -70,8 +70,8 @@ def test_a_place_of_both_groups_is_one_row():
 @pytest.mark.parametrize(
     ("small", "large"),
     [
-        # both have many places
-        (_group(6, 0, [MOST_PLACES, 1]), _group(7, 0, [MOST_PLACES, 200])),
+        # it has a target group of its own
+        (_group(6, 0, [40, 20]), _group(7, 0, [150, 200])),
         # the other one has too few
         (_group(6, 0, [10, 10]), _group(7, 0, [20, 20])),
         # sites where species were looked for say where people went
