@@ -38,10 +38,11 @@ class Snapshot:
             by_name.setdefault(fold(entry.scientific_name), []).append(entry)
         return cls(species, {entry.slug: entry for entry in species}, by_name, has_all_names)
 
-    def resolve(self, name: str) -> SpeciesEntry:
+    def resolve(self, name: str, study: str | None = None) -> SpeciesEntry:
         """Return the species meant by a slug or a scientific name, with or without authorship.
 
-        A name means a species with a model that answers; one without is meant where no other has the name.
+        A name means a species with a model that answers; one without is meant where no other has the name. A scientific
+        name can be one of a study.
 
         Raises
         ------
@@ -55,7 +56,7 @@ class Snapshot:
         spellings = [spelling for spelling in (fold(stripped), fold(binomial(stripped))) if spelling]
         for answers in (True, False):
             for spelling in spellings:
-                named = self.by_name.get(spelling, [])
+                named = [one for one in self.by_name.get(spelling, []) if study in (None, one.study.slug)]
                 matches = [match for match in named if (match.model is not None) is answers]
                 if len(matches) > 1:
                     slugs = ", ".join(sorted(match.slug for match in matches)[:5])

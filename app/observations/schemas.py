@@ -150,7 +150,9 @@ class ObservationsQuery(AreaQuery):
     """Filter and page of the list of observations. At most one of `bbox`, `near` and `polygon` is given."""
 
     study: Annotated[Text | None, BeforeValidator(blank_is_none)] = Field(None, description="Slug of a study.")
-    species: Annotated[Text | None, BeforeValidator(blank_is_none)] = Field(None, description="Slug of a species.")
+    species: Annotated[Text | None, BeforeValidator(blank_is_none)] = Field(
+        None, description="Slug or scientific name of a species."
+    )
     state: Annotated[State | None, BeforeValidator(blank_is_none)] = None
 
 

@@ -179,10 +179,11 @@ def browse(query: ObservationsQuery) -> ObservationPage:
     Raises
     ------
     ValidationFailed
-        An area cannot be read, or the cursor is not one of this list.
+        No species has the name, an area cannot be read, or the cursor is not one of this list.
     """
     (after,) = read_cursor(query.cursor, str) or (None,)
-    filters = Filters(study=query.study, species=query.species, state=query.state, area=area_of(query))
+    species = None if query.species is None else snapshot.current().resolve(query.species, query.study).slug
+    filters = Filters(study=query.study, species=species, state=query.state, area=area_of(query))
     found = search.search(filters, after, query.limit)
     return ObservationPage(items=[item_of(row) for row in found.rows], next=found.next)
 

@@ -134,9 +134,11 @@ def test_the_list_is_filtered_and_paged(visitor):
     assert listed(visitor, state="pending", limit=1) == ids[:4]
     study = stored[0]["study"]["slug"]
     assert listed(visitor, study=study, species="oenanthe-hispanica") == ids
+    assert listed(visitor, study=study, species="Oenanthe hispanica") == ids
+    assert listed(visitor, species="oenanthe HISPANICA (Linnaeus, 1758)") == ids
     assert listed(visitor, study="another") == []
     assert listed(visitor, species="parus-major") == []
-    for query in ({"state": "new"}, {"unknown": "1"}, {"cursor": "x"}, {"limit": "0"}):
+    for query in ({"species": "nonsense"}, {"state": "new"}, {"unknown": "1"}, {"cursor": "x"}, {"limit": "0"}):
         assert visitor.get("/api/v1/observations", query_string=query).status_code == 422
 
 
