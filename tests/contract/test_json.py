@@ -73,7 +73,9 @@ def test_species_list_and_detail(client):
     assert set(page["items"][0]["study"]) == {"slug", "title"}
     assert set(page["items"][0]["model"]) == {"id", "version"}
     detail = client.get(f"/api/v1/species/{WHEATEAR}").json
-    assert {"slug", "scientific_name", "vernacular_name", "study", "predictors", "model", "layers"} == set(detail)
+    names = {"slug", "scientific_name", "vernacular_name", "study", "predictors", "model", "layers"}
+    assert set(detail) == {*names, "places_grid_km"}
+    assert detail["places_grid_km"] is None
     assert set(detail["predictors"][0]) == {"name", "label", "unit", "type", "minimum", "maximum", "median", "levels"}
     assert 0 <= detail["model"]["metrics"]["auc_roc"]["value"] <= 1
 

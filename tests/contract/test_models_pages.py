@@ -167,8 +167,9 @@ def test_the_page_of_a_model_as_a_fragment(client, model):
 
 def test_the_json_of_a_model_keeps_its_shape(client, model):
     detail = client.get(f"/api/v1/models/{model['id']}").json
-    assert set(detail) == {"id", "version", "species", "study", "active", "registered_at", "metrics", "card"}
-    assert set(model) == set(detail) - {"card"}
+    names = {"id", "version", "species", "study", "active", "registered_at", "metrics"}
+    assert set(detail) == {*names, "card", "places_grid_km"}
+    assert set(model) == names
 
 
 def test_the_report_as_json_is_the_report(client, model):

@@ -33,6 +33,8 @@ def test_a_study_is_listed_and_described(visitor, study):
         # nobody owns anything outside production
         "visibility": "public",
         "access": "own",
+        # no species is sensitive
+        "places_grid_km": None,
         "predictors": [],
         "sources": [],
         "limits": [],

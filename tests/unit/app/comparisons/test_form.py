@@ -4,6 +4,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from app.catalogue.species import Species
+from app.catalogue.study_tables import Study
 from app.comparisons.form import CompareForm, several_sets
 from app.comparisons.schemas import MOST_COLUMNS
 from app.comparisons.service import difference, overlap
@@ -20,8 +21,9 @@ def wheatear(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     path = train_species(
         synthetic_study(), "oenanthe-hispanica", tmp_path_factory.mktemp("m"), n_estimators=12, n_networks=1
     )
-    # only the slug and the opened model are looked at
-    return Subject(Species(slug="oenanthe-hispanica"), None, load_artifact(path))  # type: ignore[arg-type]  # no version is read
+    # only the slugs and the opened model are looked at
+    species = Species(slug="oenanthe-hispanica", study=Study(slug="test-hills"))
+    return Subject(species, None, load_artifact(path))  # type: ignore[arg-type]  # no version is read
 
 
 def sets(*columns: dict[str, str]) -> dict[str, str]:
