@@ -37,8 +37,10 @@ def test_a_file_system_without_locks_of_folders_is_refused(
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         real(handle, operation)
 
-    monkeypatch.setattr(fcntl, "flock", flock)
-    assert locks.main([str(tmp_path)]) == 1
+    # only here: the test runner locks files too
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", flock)
+        assert locks.main([str(tmp_path)]) == 1
     assert "cannot be locked: Bad file descriptor. Use a volume" in capsys.readouterr().err
 
 
@@ -46,6 +48,7 @@ def test_locks_that_are_no_locks_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As a volume that is mounted with local locks only, or none."""
-    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
-    assert locks.main([str(tmp_path)]) == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", lambda *_: None)
+        assert locks.main([str(tmp_path)]) == 1
     assert "locks of files do not exclude each other" in capsys.readouterr().err
