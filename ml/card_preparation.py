@@ -13,8 +13,8 @@ class UsedFile(Part):
     """A file that a study of a user's own data was made of."""
 
     name: Label
-    sha256: Label
-    size: Count
+    sha256: Label | None = Field(description="null for those who see the places of the study on a grid")
+    size: Count | None = Field(description="in bytes; null as the hash")
     content: Prose = Field(description="what the file was recognised as")
 
 

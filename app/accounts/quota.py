@@ -7,8 +7,8 @@ from typing import Final
 from app.accounts.needs import NEEDS, is_for_browsers
 
 # What nobody may be kept from, besides what is for admins and one's account: to decide about observations, to stop a
-# rollout or a job, and to choose who may read a study. Otherwise a small quota, or a key in the wrong hands, would stop
-# those who have to put it right.
+# rollout, a job or the learning of a study, to choose who may read a study and which of its species are sensitive, and
+# to delete files. Otherwise a small quota, or a key in the wrong hands, would stop those who have to put it right.
 _UNCOUNTED: Final = frozenset(
     {
         "observations.moderate",
@@ -27,6 +27,19 @@ _UNCOUNTED: Final = frozenset(
         "sharing.change_form",
         "sharing.add_form",
         "sharing.remove_form",
+        "sensitive_api.browse",
+        "sensitive_api.put",
+        "sensitive_api.remove",
+        "sensitive.mark_form",
+        "sensitive.unmark_form",
+        "learning_api.read",
+        "learning_api.change",
+        "learning.change_form",
+        "own_studies_api.browse_files",
+        "own_studies_api.remove_file",
+        "own_studies_api.remove",
+        "studies.remove_files",
+        "studies.remove",
     }
 )
 

@@ -143,7 +143,7 @@ class BatchItem(BaseModel):
     in_area_of_applicability: bool | None
     dissimilarity_index: float | None
     mess: float | None
-    most_dissimilar: str | None
+    most_dissimilar: str | None = Field(description="As in an answer: null where `mess` is withheld, unless outside.")
     environment: dict[str, float | str | None] | None = Field(
         None, description="For a place: the values that the layers have there, by predictor; null for conditions."
     )

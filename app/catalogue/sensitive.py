@@ -8,13 +8,17 @@ nobody but a person who is signed in.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from flask import has_app_context
+from sqlalchemy import ColumnElement, false, true
 
 from app.catalogue import access
 from app.catalogue.names import fold
 from app.catalogue.snapshot import snapshot_file
+from app.catalogue.study_tables import Study
 from ml.card import Conditions, ModelCard, Places
+from ml.card_preparation import Preparation
 from ml.coarse_places import cells_of, coarsen, coarsen_place
 
 __all__ = [
@@ -24,11 +28,16 @@ __all__ = [
     "grid_for",
     "has_marks",
     "is_marked",
+    "seen_exactly",
     "sentence",
     "shown_card",
+    "shown_fingerprint",
     "shown_places",
     "shown_starts",
 ]
+
+#: In the place of the hash of a training table, which can be compared with that of guessed records.
+_WITHHELD: Final = "withheld"
 
 
 def is_marked(study: str) -> bool:
@@ -51,6 +60,15 @@ def grid_for(study: str) -> int | None:
     if mark is None or access.sees_places(study):
         return None
     return mark.grid_km
+
+
+def seen_exactly() -> ColumnElement[bool]:
+    """Return the condition on `Study` that selects the studies whose places the present request sees as they are."""
+    known = snapshot_file().marks().by_study
+    if known is None:
+        return true() if access.current().everything else false()
+    coarse = [slug for slug in known if grid_for(slug) is not None]
+    return Study.slug.not_in(coarse) if coarse else true()
 
 
 def sentence(study: str, species: str = "") -> str:
@@ -77,8 +95,30 @@ def shown_card(card: ModelCard, study: str) -> ModelCard:
     grid_km = grid_for(study)
     if grid_km is None:
         return card
-    changes = {"places": Places(cells_of(card.places, grid_km)), "starting_points": shown_starts(card, study)}
+    changes = {
+        "places": Places(cells_of(card.places, grid_km)),
+        "starting_points": shown_starts(card, study),
+        "training": card.training.model_copy(update={"data_fingerprint": shown_fingerprint(card, study)}),
+        "preparation": _without_hashes(card.preparation) if card.preparation is not None else None,
+    }
     return card.model_copy(update=changes)
+
+
+def shown_fingerprint(card: ModelCard, study: str) -> str:
+    """Return the hash of a training table as the present request may see it."""
+    return card.training.data_fingerprint if grid_for(study) is None else _WITHHELD
+
+
+def _without_hashes(about: Preparation) -> Preparation:
+    """Return how a model was made without hashes and sizes of files but those of layers.
+
+    Whoever guesses the few records of a small file would know by its hash which guess is right.
+    """
+    layers = {layer.file for layer in about.layers}
+    files = [
+        file if file.name in layers else file.model_copy(update={"sha256": None, "size": None}) for file in about.files
+    ]
+    return about.model_copy(update={"files": files})
 
 
 def shown_starts(card: ModelCard, study: str) -> list[Conditions]:

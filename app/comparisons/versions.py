@@ -150,7 +150,7 @@ def _side(version: ModelVersion, card: ModelCard) -> ComparedModel:
         registered_at=version.registered_at,
         n_presences=card.n_presences,
         n_absences=card.n_absences,
-        data_fingerprint=card.training.data_fingerprint,
+        data_fingerprint=sensitive.shown_fingerprint(card, version.species.study.slug),
         estimator=card.training.estimator,
         members=card.members,
         validation=card.validation.method,

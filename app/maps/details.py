@@ -20,8 +20,9 @@ from ml.layers.store import extent_of
 from ml.projection.shifts import shift_text
 from ml.recipes.reports import Grid
 
-#: The dissimilarity index is 0 in the cells of the training records, and so marks them.
-WITHHELD: Final = "index"
+#: The dissimilarity index is 0 in the cells of the training records, and so marks them. MESS and the least familiar
+#: predictor change at the values of the training records.
+WITHHELD: Final = frozenset({"index", "mess", "most_dissimilar"})
 _LOST = "The files of this map are not on this server."
 _DAMAGED = "The summary of this map is damaged."
 
@@ -31,7 +32,8 @@ def as_detail(row: Map, job: Job | None) -> MapDetail:
     succeeded = job is not None and job.state == "succeeded"
     content, problem = content_of(row.id, row.kind) if succeeded else (None, None)
     if isinstance(content, MapContent) and sensitive.grid_for(row.study) is not None:
-        content.quantities.pop(WITHHELD, None)
+        for name in WITHHELD:
+            content.quantities.pop(name, None)
     files = folders.raster_folder(row.id)
     species = row.model.species
     parameters = job.parameters if job is not None else {}

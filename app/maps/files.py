@@ -93,7 +93,8 @@ def send_tile(map_id: UUID, z: int, x: int, y: int) -> Response:
     description="The map in web mercator with the outline of the land, at most 900 pixels wide and high, with title, "
     "legend, citation, model and address; with `plain=1` the map alone, as always before it is finished. With "
     "`points=1`, the presences that the model was trained on are points, or the centres of their cells where a species "
-    "of the study is sensitive. The quantity `index` is 404 then, because it marks the cells of records.",
+    "of the study is sensitive. The quantities `index`, `mess` and `most_dissimilar` are 404 then, because they mark "
+    "records.",
     path=ID,
     query=PictureQuery,
     answer=FileContent,
@@ -131,7 +132,7 @@ def picture(map_id: UUID) -> Response:
 
 
 def _kept(response: Response, map_id: UUID, quantity: str) -> Response:
-    return withheld.keep(response, str(map_id)) if quantity == WITHHELD else response
+    return withheld.keep(response, str(map_id)) if quantity in WITHHELD else response
 
 
 def _quantity(map_id: UUID) -> str:

@@ -14,8 +14,8 @@ from app.maps.studies import MapStudies
 from app.web.faces import keep_private
 
 _WHY = (
-    "This map shows no dissimilarity index, because a species of its study is sensitive and the index marks the "
-    "cells of its records."
+    "This map shows neither the dissimilarity index nor MESS, because a species of its study is sensitive and they "
+    "mark its records."
 )
 
 
@@ -41,7 +41,7 @@ def refuse(map_id: str, quantity: str) -> None:
     Unavailable
         As `grid_of`.
     """
-    if quantity == WITHHELD and grid_of(map_id) is not None:
+    if quantity in WITHHELD and grid_of(map_id) is not None:
         raise NotFound(_WHY)
 
 

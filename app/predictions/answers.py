@@ -90,8 +90,10 @@ def shown_novelty(novelty: Novelty, study: str) -> Novelty:
     """Return the novelty of an answer as the present request may see it.
 
     The dissimilarity index is 0 in the cells of the training records, so that it marks them on a map or in a table of
-    places. Whether conditions lie in the area of applicability marks no single record.
+    places. MESS counts training values, so that it steps at each of them, and the least familiar predictor changes at
+    such a step. Whether conditions lie in the area of applicability marks no single record.
     """
-    if novelty.dissimilarity_index is None or sensitive.grid_for(study) is None:
+    if sensitive.grid_for(study) is None:
         return novelty
-    return novelty.model_copy(update={"dissimilarity_index": None})
+    unlike = novelty.most_dissimilar if novelty.outside_range else None
+    return novelty.model_copy(update={"dissimilarity_index": None, "mess": None, "most_dissimilar": unlike})

@@ -105,7 +105,9 @@ def drawings(answer: PredictionAnswer) -> dict[str, Drawing]:
     try:
         model = stored.model_of(answer.species.slug, answer.model.id)
         with stored.conditions_that_fit():
-            curves = species_service.curves_of(model, answer.environment, _POINTS) if model is not None else []
+            curves = (
+                species_service.curves_of(model, answer.environment, answer.study, _POINTS) if model is not None else []
+            )
     except (Unavailable, SQLAlchemyError):
         return {}
     drawn = draw_all(curves, answer.threshold.value)

@@ -55,7 +55,7 @@ class NearRecordView:
 
     record: str
     n_records: int
-    index: float | None
+    index: float
     place: str
     differences: list[Difference]
     n_more: int
@@ -130,9 +130,11 @@ def explain(answer: PredictionAnswer) -> ExplanationAnswer:
         row = [answer.environment[predictor.name] for predictor in artifact.card.predictors]
         nearest = artifact.predictor.nearest_records(row)
     grid_km = sensitive.grid_for(answer.study)
+    # on a grid none: whoever tries conditions of many cells would learn which of them are those of a record
+    shown = nearest if grid_km is None else []
     return ExplanationAnswer(
         change=_change(artifact, answer, row),
-        nearest=_shown([(record, _nearest(record, artifact.card)) for record in nearest], grid_km),
+        nearest=[_nearest(record, artifact.card) for record in shown],
         places_grid_km=grid_km,
         missing=[] if nearest else ["nearest records"],
     )
@@ -204,26 +206,6 @@ def _nearest(record: NearRecord, card: ModelCard) -> NearestRecord:
     )
 
 
-def _shown(records: list[tuple[NearRecord, NearestRecord]], grid_km: int | None) -> list[NearestRecord]:
-    """Return records as the present request may see them: on a grid with neither conditions nor distances."""
-    if grid_km is None:
-        return [one for _, one in records]
-    cells: dict[tuple[str, tuple[float, float] | None], NearestRecord] = {}
-    for exact, one in records:
-        # of the place as it is stored, so that a record has the same cell everywhere
-        at = sensitive.coarsen_place(*exact.place, grid_km) if exact.place is not None else None
-        known = cells.get((one.record, at))
-        cells[one.record, at] = NearestRecord(
-            record=one.record,
-            dissimilarity_index=None,
-            place=RecordPlace(longitude=at[0], latitude=at[1]) if at is not None else None,
-            environment={},
-            differing=[],
-            n_records=one.n_records + (known.n_records if known is not None else 0),
-        )
-    return list(cells.values())
-
-
 def _record_view(record: NearestRecord, answer: PredictionAnswer, predictors: dict[str, Predictor]) -> NearRecordView:
     differences = []
     for name in record.differing:
@@ -237,17 +219,17 @@ def _record_view(record: NearestRecord, answer: PredictionAnswer, predictors: di
         record=record.record.capitalize(),
         n_records=record.n_records,
         index=record.dissimilarity_index,
-        place=_place_text(record.place, _DECIMALS if record.dissimilarity_index is not None else _DECIMALS + 1),
+        place=_place_text(record.place),
         differences=differences[:_MOST_DIFFERENCES],
         n_more=max(0, len(differences) - _MOST_DIFFERENCES),
     )
 
 
-def _place_text(place: RecordPlace | None, decimals: int) -> str:
+def _place_text(place: RecordPlace | None) -> str:
     if place is None:
         return ""
-    north = f"{abs(place.latitude):.{decimals}f}° {'S' if place.latitude < 0 else 'N'}"
-    return f"{north}, {abs(place.longitude):.{decimals}f}° {'W' if place.longitude < 0 else 'E'}"
+    north = f"{abs(place.latitude):.{_DECIMALS}f}° {'S' if place.latitude < 0 else 'N'}"
+    return f"{north}, {abs(place.longitude):.{_DECIMALS}f}° {'W' if place.longitude < 0 else 'E'}"
 
 
 def _of_record(value: float | str, predictor: Predictor) -> str:

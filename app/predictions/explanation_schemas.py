@@ -26,7 +26,7 @@ class ConditionChange(BaseModel):
 
 
 class RecordPlace(BaseModel):
-    """The place of a record in degrees, rounded to 0.01, or the centre of its cell."""
+    """The place of a record in degrees, rounded to 0.01."""
 
     latitude: float
     longitude: float
@@ -36,13 +36,10 @@ class NearestRecord(BaseModel):
     """A training record that is like the conditions."""
 
     record: Literal["presence", "absence", "background point"]
-    dissimilarity_index: float | None = Field(
-        description="Its distance from the conditions, weighted by importance. Null where places are shown on a grid."
-    )
+    dissimilarity_index: float = Field(description="Its distance from the conditions, weighted by importance.")
     place: RecordPlace | None = Field(description="Null where the study has no coordinates.")
     environment: dict[str, float | str] = Field(
-        description="Its conditions, without predictors that the model does not use. Empty where places are shown on a "
-        "grid, because conditions identify a cell of the layers."
+        description="Its conditions, without predictors that the model does not use."
     )
     n_records: int = Field(1, description="Number of records with these conditions at this place, listed once.")
     differing: list[str] = Field(
@@ -60,7 +57,8 @@ class ExplanationAnswer(BaseModel):
     )
     nearest: list[NearestRecord] = Field(
         description="The three nearest with different conditions or places, nearest first. Of a model with more "
-        "than 4,000 training records, those 4,000 that its area of applicability keeps are compared."
+        "than 4,000 training records, those 4,000 that its area of applicability keeps are compared. Empty where "
+        "places are shown on a grid: tried with many conditions, the nearest records would tell the cells of all."
     )
     places_grid_km: int | None = Field(
         None, description="The grid on which this request sees places of records, in km; null: exactly."

@@ -196,7 +196,8 @@ def trust_in(answer: PredictionAnswer, card: ModelCard) -> str:
     if novelty.kind == "combination":
         labels = {predictor.name: predictor.label for predictor in card.predictors}
         part = labels.get(novelty.most_dissimilar or "", "")
-        return f"No record is like this combination{far}; {part} has the largest part in that."
+        largest = f"; {part} has the largest part in that" if part else ""
+        return f"No record is like this combination{far}{largest}."
     return f"Beyond the range of the records{far}."
 
 

@@ -56,8 +56,14 @@ class Novelty(BaseModel):
         "for those who see the places of the study on a grid.",
     )
     dissimilarity_threshold: float | None = Field(None, description="The largest index that counts as inside.")
-    mess: float = Field(description="Similarity to the training range, negative outside it (Elith et al. 2010).")
-    most_dissimilar: str | None
+    mess: float | None = Field(
+        description="Similarity to the training range, negative outside it (Elith et al. 2010). Null for those who see "
+        "the places of the study on a grid."
+    )
+    most_dissimilar: str | None = Field(
+        description="The predictor with the largest part in the novelty. For those who see the places of the study on "
+        "a grid null unless a value lies outside its training range."
+    )
     outside_range: list[str] = Field(default_factory=list, description="Predictors outside their training range.")
 
 

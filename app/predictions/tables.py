@@ -15,7 +15,7 @@ from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.catalogue import access
+from app.catalogue import access, sensitive
 from app.catalogue.species import Species
 from app.catalogue.study_tables import Study
 from app.catalogue.versions import ModelVersion
@@ -118,10 +118,16 @@ def find(prediction_id: str) -> Prediction | None:
 
 
 def before(prediction_id: str | None, limit: int, species: str | None, user_id: str | None = None) -> list[Prediction]:
-    """Return predictions that may be read, latest first, from before one of them; of a person where an id is given."""
+    """Return predictions that may be read, latest first, from before one of them; of a person where an id is given.
+
+    Those of everybody are without studies whose places the request sees on a grid: people ask about places they found.
+    """
     statement = select(Prediction).order_by(Prediction.id.desc()).limit(limit)
     if user_id is not None:
         statement = statement.where(Prediction.user_id == user_id)
+    elif sensitive.has_marks():
+        exact = select(Species.id).join(Study, Study.id == Species.study_id).where(sensitive.seen_exactly())
+        statement = statement.where(Prediction.species_id.in_(exact))
     if access.hides_some():
         seen = select(Species.id).join(Study, Study.id == Species.study_id).where(access.readable())
         statement = statement.where(Prediction.species_id.in_(seen))

@@ -131,10 +131,11 @@ def outside(novelty: Novelty, environment: dict[str, float | str], card: ModelCa
         for value in outside_ranges(novelty, environment, card)
     ]
     if not problems:
-        unlike = predictors[novelty.most_dissimilar].label if novelty.most_dissimilar else ""
         far = distance_of(novelty)
         text = "no training record is like this combination" + (f": {far}" if far else "")
-        problems = [(pointer("environment"), f"{text}; {unlike} has the largest part in it")]
+        if novelty.most_dissimilar:
+            text += f"; {predictors[novelty.most_dissimilar].label} has the largest part in it"
+        problems = [(pointer("environment"), text)]
     return OutsideArea(
         "These conditions lie outside the training conditions, and the request asked for no extrapolation.", problems
     )

@@ -95,7 +95,8 @@ class CurveData(BaseModel):
         description="Whether each point lies in the area of applicability; elsewhere the curve is an extrapolation."
     )
     density: list[float] = Field(
-        description="Training values around each point, as a share of the most frequent; empty for levels."
+        description="Training values around each point, as a share of the most frequent; empty for levels, and for "
+        "those who see the places of the study on a grid."
     )
 
 

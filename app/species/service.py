@@ -67,9 +67,11 @@ def _layers(card: ModelCard) -> LayersRef | None:
 
 
 def curves_of(
-    version: ModelVersion | ModelEntry, environment: dict[str, float | str], points: int = 41
+    version: ModelVersion | ModelEntry, environment: dict[str, float | str], study: str, points: int = 41
 ) -> list[CurveData]:
     """Return the response curves of a model around some conditions, one for each predictor.
+
+    They have no density where the present request sees places on a grid: its kinks are at the training values.
 
     Raises
     ------
@@ -78,7 +80,10 @@ def curves_of(
     """
     model = registry.opened(version)
     row = [environment[predictor.name] for predictor in model.card.predictors]
-    return [as_data(curve) for curve in response_curves(model.predictor, row, points)]
+    curves = [as_data(curve) for curve in response_curves(model.predictor, row, points)]
+    if sensitive.grid_for(study) is None:
+        return curves
+    return [curve.model_copy(update={"density": []}) for curve in curves]
 
 
 def starting_curves(row: Species, version: ModelVersion, start: int = 0, points: int = 41) -> ResponseCurves:
@@ -105,5 +110,5 @@ def curves_around(
         model=ModelRef(id=version.id, version=version.version),
         at=at,
         environment=environment,
-        curves=curves_of(version, environment, points),
+        curves=curves_of(version, environment, row.study.slug, points),
     )

@@ -118,7 +118,7 @@ def detail(slug: str) -> Reply:
     return Reply(
         described,
         context={
-            "card": card,
+            "card": sensitive.shown_card(card, row.study.slug) if card else None,
             "facts": facts.of_card(card) if card else None,
             "map": _map(card, row.study.slug) if card else None,
             "coarse": sensitive.sentence(row.study.slug, row.scientific_name),

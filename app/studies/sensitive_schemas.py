@@ -5,12 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.web.fields import plain_text
 from ml.coarse_places import GridKm
 
 _GRID = "Places are shown as centres of cells that measure at least so many kilometres."
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be one of 1, 10, 50")  # true equals 1
+    return value
 
 
 class MarkedSpecies(BaseModel):
@@ -43,4 +49,4 @@ class SpeciesMark(BaseModel):
     species: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(plain_text)] = Field(
         description="Slug or scientific name. A name can be marked before there is a model or a record of it."
     )
-    grid_km: GridKm = Field(10, description=_GRID)
+    grid_km: Annotated[GridKm, BeforeValidator(_no_bool)] = Field(10, description=_GRID)

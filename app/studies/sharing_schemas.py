@@ -41,4 +41,4 @@ class PersonChange(BaseModel):
 
     email: str = Field(min_length=1, max_length=254)
     role: Annotated[Role, _ROLE] = "reader"
-    exact_places: bool = Field(False, description=_EXACT)
+    exact_places: bool = Field(False, strict=True, description=_EXACT)

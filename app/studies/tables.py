@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.catalogue import access
+from app.catalogue import access, sensitive
 from app.catalogue.study_tables import Study
 from app.database.db import Base, db
 from app.database.types import UtcDateTime, now
@@ -83,9 +83,12 @@ def with_content(sha256: str, size: int) -> list[tuple[str, StudyFile]]:
 
 
 def contents_with_twins(hashes: Iterable[str]) -> set[str]:
-    """Return those of some hashes of contents that two files or more have, of studies that may be read."""
+    """Return those of some hashes of contents that two files or more have, of studies that may be read.
+
+    Studies whose places the request sees on a grid do not count: an upload would tell whether a guess is right.
+    """
     query = select(StudyFile.sha256).join(Study, Study.id == StudyFile.study_id)
-    query = query.where(StudyFile.sha256.in_(list(hashes)), access.readable())
+    query = query.where(StudyFile.sha256.in_(list(hashes)), access.readable(), sensitive.seen_exactly())
     return set(db.session.scalars(query.group_by(StudyFile.sha256).having(func.count() > 1)))
 
 

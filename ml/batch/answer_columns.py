@@ -54,7 +54,8 @@ def answer_texts(answers: BulkAnswers, predictors: Sequence[str], *, with_index:
     predictors : sequence of str
         Names of the predictors, in the order of the card.
     with_index : bool
-        Whether the dissimilarity index may be told; it marks the places of training records.
+        Whether the dissimilarity index and MESS may be told; they mark training records. Without them the least
+        familiar predictor is told where a value lies outside its training range.
 
     Returns
     -------
@@ -72,8 +73,11 @@ def answer_texts(answers: BulkAnswers, predictors: Sequence[str], *, with_index:
             [_SIDES[code] for code in verdicts],
             ["1" if inside else "0" for inside in answers.inside.tolist()],
             [_number(value) for value in answers.index.tolist()] if with_index else [""] * len(answers),
-            [_number(value) for value in answers.mess.tolist()],
-            [names[column] for column in answers.most_dissimilar.tolist()],
+            [_number(value) for value in answers.mess.tolist()] if with_index else [""] * len(answers),
+            [
+                names[column] if with_index or mess < 0 else ""
+                for column, mess in zip(answers.most_dissimilar.tolist(), answers.mess.tolist(), strict=True)
+            ],
             [""] * len(answers),
             strict=True,
         )

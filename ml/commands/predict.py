@@ -87,7 +87,7 @@ def add_parser(commands: Subparsers) -> None:
     command.add_argument(
         "--without-index",
         action="store_true",
-        help="leave the dissimilarity index out; it marks places of training records",
+        help="leave the dissimilarity index and MESS out; they mark training records",
     )
     command.add_argument("--accept-errors", action="store_true", help="end with status 0 although rows have an error")
     command.add_argument("--progress", choices=["bar", "json"], default="bar", help="how progress is shown")

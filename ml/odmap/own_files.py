@@ -14,6 +14,7 @@ HASH_LENGTH = 12
 _AS_IN_FILE = "as in the file"
 _ALIGNED = "aligned to the grid"
 _SPAN = "The grid spans"
+_NOT_SHOWN = "not shown"
 #: Citation and licence of files that state neither.
 NOT_STATED = "not stated in the files"
 #: What the card of own data has in the place of a citation.
@@ -24,7 +25,10 @@ NO_TRANSFORM = "No predictor was transformed before the fit."
 
 def sources(about: Preparation) -> ElementText:
     """Return the files with their hashes, as the data sources."""
-    rows = [[file.name, file.content, f"{file.size:,}", file.sha256] for file in about.files]
+    rows = [
+        [file.name, file.content, f"{file.size:,}" if file.size is not None else _NOT_SHOWN, file.sha256 or _NOT_SHOWN]
+        for file in about.files
+    ]
     return ElementText(
         f"{counted(len(rows), 'file')} of the user's own data.",
         tables=(table("Files", ["File", "Content", "Bytes", "SHA-256"], rows, words=(0, 1, 3)),),

@@ -25,6 +25,31 @@ COLUMNS = ("file", "line", "status", "reason", "flags", "name", "longitude", "la
 _CHUNK = 10_000
 
 
+#: What tells nothing about where a record is.
+_PLACELESS = frozenset(
+    {
+        "coordinates_unreadable",
+        "coordinates_missing",
+        "datum_unknown",
+        "datum_assumed",
+        "fossil",
+        "captive",
+        "absent",
+        "no_species",
+        "species_not_chosen",
+        "licence",
+        "uncertainty_unreadable",
+        "uncertainty_above_limit",
+        "year_not_stated",
+        "outside_years",
+        "date_unreadable",
+        "coordinates_obscured",
+    }
+)
+#: Stands for all other reasons on a grid.
+OF_PLACE = "place"
+
+
 def write_rows(
     tables: Iterable[RecordTable],
     audit: Audit,
@@ -49,7 +74,8 @@ def write_rows(
         Only these records; by default all.
     grid_km : int, optional
         Width of the cells whose centres are written in the place of coordinates. The columns of the files, which have
-        the place in many forms, are then left out.
+        the place in many forms, are then left out, as are flags that come from the place, such as ``capital``, and
+        reasons that do are ``place``.
 
     Returns
     -------
@@ -108,12 +134,12 @@ def _rows(
         longitude, latitude = audit.longitude[rows], audit.latitude[rows]
         if grid_km is not None:
             longitude, latitude = coarsen(longitude, latitude, grid_km)
-        flags = {code: mask[rows] for code, mask in decision.flags.items()}
+        flags = {code: mask[rows] for code, mask in decision.flags.items() if grid_km is None or code in _PLACELESS}
         columns = [
             [_safe(table.name)] * len(rows),
             [str(line) for line in audit.line[rows]],
             ["kept" if one else "dropped" for one in kept],
-            ["" if reason < 0 else CODES[reason] for reason in decision.reason[rows]],
+            ["" if reason < 0 else _shown(CODES[reason], grid_km) for reason in decision.reason[rows]],
             [";".join(code for code, mask in flags.items() if mask[i]) for i in range(len(rows))],
             ["" if code < 0 else _safe(decision.names[code]) for code in decision.species[rows]],
             [_degrees(value) for value in longitude],
@@ -121,6 +147,11 @@ def _rows(
             *(_cells(part, term, table.unreadable.get(term, {})) for term in terms),
         ]
         yield [list(row) for row in zip(*columns, strict=True)]
+
+
+def _shown(reason: str, grid_km: int | None) -> str:
+    """Return a reason; on a grid without what it says about the place."""
+    return reason if grid_km is None or reason in _PLACELESS else OF_PLACE
 
 
 def _cells(part: pd.DataFrame, term: str, unreadable: dict[int, str]) -> list[str]:

@@ -120,7 +120,21 @@ def test_a_quota_stops_neither_admins_nor_what_protects(production):
     assert [ask(production, key, "/api/v1/species").status_code for _ in range(2)] == [200, 429]
     browser = production.test_client()
     browser.sign_in(ADMIN)
-    assert browser.get("/species").status_code == 429
+    editor = production.test_client()
+    editor.sign_in(EDITOR)
+    assert [editor.get("/api/v1/species").status_code for _ in range(2)] == [200, 429]
+    study = "/api/v1/studies/none"
+    for method, path, body in (
+        ("GET", "/sensitive-species", None),
+        ("PUT", "/sensitive-species", {"species": "Bubo bubo"}),
+        ("DELETE", "/sensitive-species/none", None),
+        ("GET", "/learning", None),
+        ("PUT", "/learning", {"on": False}),
+        ("DELETE", "/files/finds.csv", None),
+    ):
+        assert editor.open(study + path, method=method, json=body).status_code == 404, path
+    # an admin in a browser is never stopped
+    assert browser.get("/species").status_code == 200
     for path in ("/plans", "/audit", "/observations", "/api/v1/observations", "/api/v1/analytics/operations"):
         answer = browser.get(path)
         assert answer.status_code == 200, path

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+
 from app.accounts import keys, users
 from app.batch import storage
 from tests.contract.conftest import WHEATEAR
@@ -53,6 +55,48 @@ def test_nothing_locates_a_record_by_its_distance(filled):
         content = browser.get(address).json["content"]
         assert ("index" in content["quantities"]) == is_told
         assert ("index" in browser.get(f"{address}/item").json["assets"]) == is_told
+
+
+def test_training_values_are_not_found_by_asking_many_values(filled):
+    """MESS steps at each training value, the least familiar predictor changes there, and densities have kinks there."""
+    study = synthetic_study(n_species=4, categorical=True)
+    value = float(np.float32(study.environment["temperature"].iloc[7]))
+    row = {**filled.environment, "temperature": value}
+    rows = [row, {**row, "temperature": float(np.nextafter(np.float32(value), np.float32(np.inf)))}]
+    far = {**row, "temperature": 60.0}
+    table = [*rows, *({**row, "trees": float(trees)} for trees in range(5, 100, 5)), far]
+    for name, is_told in (("owner", True), ("reader", False), (None, False)):
+        browser = filled.browser(name)
+        items = browser.post("/api/v1/predictions/batch", json={"species": [WHEATEAR], "rows": table}).json["items"]
+        assert (items[0]["mess"] != items[1]["mess"]) == is_told
+        inside, outside = items[:-1], items[-1]
+        assert {one["mess"] is not None for one in items} == {is_told}
+        assert {one["most_dissimilar"] is not None for one in inside} == {is_told}
+        assert outside["most_dissimilar"] == "temperature"
+        for one, environment in zip((items[0], outside), (row, far), strict=True):
+            body = {"species": WHEATEAR, "environment": environment}
+            novelty = browser.post("/api/v1/predictions", json=body).json["novelty"]
+            assert (novelty["mess"], novelty["most_dissimilar"]) == (one["mess"], one["most_dissimilar"])
+        curves = browser.get(f"/api/v1/species/{WHEATEAR}/response-curves").json["curves"]
+        assert any(one["density"] for one in curves) == is_told
+        assert ("curve-density" in browser.get(f"/species/{WHEATEAR}/response-curves").text) == is_told
+        answer = browser.post("/api/v1/predictions", json={"species": WHEATEAR, "environment": row}).json["id"]
+        assert ("curve-density" in browser.get(f"/predictions/{answer}").text) == is_told
+        for quantity in ("mess", "most_dissimilar"):
+            picture = browser.get(f"/api/v1/maps/{filled.ids['map_id']}.png?plain=1&quantity={quantity}")
+            assert picture.status_code == (200 if is_told else 404)
+            content = browser.get(f"/api/v1/maps/{filled.ids['map_id']}").json["content"]
+            assert (quantity in content["quantities"]) == is_told
+
+
+def test_nearest_records_do_not_tell_which_cell_has_a_presence(filled):
+    address = f"/predictions/{filled.ids['answer_at_record']}/explanation"
+    assert filled.browser("owner").get(f"/api/v1{address}").json["nearest"][0]["record"]
+    for name in ("reader", None):
+        assert filled.browser(name).get(f"/api/v1{address}").json["nearest"] == []
+        page = filled.browser(name).get(address).text
+        assert "near-head" not in page
+        assert "older format" not in page
 
 
 def test_the_job_of_a_table_has_no_distances_for_somebody_without_the_right(filled):

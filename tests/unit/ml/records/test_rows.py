@@ -12,6 +12,7 @@ from ml.records.rows import write_rows
 from tests.unit.ml.records.own_records import GOOD, table
 
 RECIPE = Recipe(title="T", rules={"drop": []})
+CODES_IN_PLACE = {"low_precision", "sea_or_land", "country_centroid", "capital", "environmental_outlier"}
 NORTH = {**GOOD, "decimalLatitude": "78.2345", "decimalLongitude": "-15.4321"}
 ROWS = [
     NORTH,
@@ -52,6 +53,31 @@ def test_every_row_with_its_reason_flags_and_columns(audited, tmp_path):
     )
     assert (written[2]["longitude"], written[2]["decimalLongitude"]) == ("", "-15.4321")
     assert (written[4]["decimalLatitude"], written[4]["year"], written[0]["year"]) == ("", "2001", "")
+
+
+def test_on_a_grid_neither_flags_nor_reasons_tell_the_place(tmp_path):
+    paris = {**GOOD, "decimalLatitude": "48.8567", "decimalLongitude": "2.3522"}
+    listed = [
+        paris,
+        {**paris, "decimalLatitude": "48.8", "decimalLongitude": "2.3", "eventDate": "spring"},
+        {**paris, "decimalLatitude": "12.3456", "decimalLongitude": "12.3456"},
+        {**paris, "basisOfRecord": "FOSSIL_SPECIMEN"},
+    ]
+    tables = [table(listed, "a.csv")]
+    result = audit(tables, Recipe(title="T"), None)
+    decision = decide(result, Recipe(title="T"))
+    assert {*decision.flags} >= CODES_IN_PLACE
+    for grid_km in (None, 10):
+        write_rows(tables, result, decision, tmp_path / "records.csv", None, grid_km)
+        written = rows(tmp_path / "records.csv")
+        flags = {flag for row in written for flag in row["flags"].split(";") if flag}
+        reasons = [row["reason"] for row in written]
+        if grid_km is None:
+            assert {"low_precision", "date_unreadable"} <= flags
+            assert reasons[2:] == ["coordinates_equal", "fossil"]
+        else:
+            assert flags == {"date_unreadable"}
+            assert reasons[2:] == ["place", "fossil"]
 
 
 def test_no_cell_is_a_formula_and_numbers_stay(audited, tmp_path):
