@@ -68,12 +68,13 @@ def end_a_job(state: str) -> None:
     claims.save(job.id, "worker-1", {"state": state, "ended_at": now()})
 
 
-def confirm(at: int) -> Observation:
+def confirm(at: int, model: str = "") -> Observation:
+    """An accepted report on an answer of the active model, or of another one."""
     entry = snapshot.of_everybody().by_slug[WHEATEAR]
     assert entry.model is not None
     suitability = (at * 37 % 100) / 100
     return Observation(
-        id=new_id(), same_key=str(at), species_id=entry.id, model_id=entry.model.id, present=at % 3 > 0,
+        id=new_id(), same_key=str(at), species_id=entry.id, model_id=model or entry.model.id, present=at % 3 > 0,
         observed_on=date(2026, 5, 1) + timedelta(at), suitability=suitability, low=suitability, high=suitability,
         inside=True, environment={}, state="accepted", moderated_at=now(),
     )  # fmt: skip
@@ -102,6 +103,9 @@ def test_every_query_of_every_dashboard_has_a_value(
         changes.register(folder)
         started = call(site.url + ROLLOUT, {"model": folder.name, "mode": "share", "percent": 50})
         assert started.status == 201, started.body
+        # reports on answers of both versions
+        db.session.add_all(confirm(40 + at, folder.name if at % 2 else "") for at in range(80))
+        db.session.commit()
         ask_for(site, 1)
         server.wait_for_scrapes(2)
         end_a_job("failed")
