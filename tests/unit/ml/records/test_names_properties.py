@@ -80,7 +80,8 @@ def test_a_text_that_names_non_commercial_is_never_free(text, element):
     assert licence_class(f"{element} {text}") in ("CC BY-NC", "")
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12))
+# after # an address names a place within the page
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="#"), min_size=1, max_size=12))
 def test_text_within_an_address_is_not_part_of_the_address(text):
     licence = licence_class(f"https://creativecommons.org/licenses/by/4.0/{text}-nc/")
     assert licence in ("CC BY-NC", "")
