@@ -52,7 +52,9 @@ def test_two_people_who_take_over_at_once_leave_one_owner(own_world):
         owner.put(f"{API}/people", json={"email": f"{name}@example.org", "role": "owner"})
     browsers = [own_world.browser(name) for name in ("helper", "reader")]
     given = at_once(*[lambda browser=browser: browser.post(f"{API}/owner") for browser in browsers])
-    assert {answer.status_code for answer in given} <= {200, 409}
+    # the later one meets the other's change of the row, or asks after it, when the offer has ended
+    codes = sorted(answer.status_code for answer in given)
+    assert codes in ([200, 403], [200, 409])
     people = own_world.browser("admin").get(f"{API}/people").json
     assert people["owner"] in ("helper@example.org", "reader@example.org")
     assert people["owner"] not in [item["email"] for item in people["items"]]
