@@ -45,6 +45,8 @@ _metrics = _prefix.with_name(f"{_prefix.name}-{os.getpid()}")
 if os.environ.get("PROMETHEUS_MULTIPROC_DIR", "").rpartition("-")[0] in ("", str(_prefix)):
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
+from gunicorn.glogging import Logger  # noqa: E402
+
 from app.config.settings import SettingsError, load_settings  # noqa: E402
 from app.health import listener  # noqa: E402
 from app.telemetry.logs import formatter  # noqa: E402
@@ -54,6 +56,18 @@ try:
 except SettingsError as error:
     raise SystemExit(f"EcoPredict cannot start: {error}") from None
 
+
+class _Log(Logger):
+    """gunicorn's own lines in the form of all others."""
+
+    def setup(self, cfg: Any) -> None:
+        """Set the handlers up: at the start, and again at a reload, which makes new ones."""
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(formatter(_settings.environment))
+
+
+logger_class = _Log
 wsgi_app = "wsgi:app"
 bind = f"127.0.0.1:{_settings.port}"
 worker_class = "gthread"
@@ -84,7 +98,7 @@ proc_name = "ecopredict"
 
 
 def on_starting(server: Any) -> None:
-    """Delete the counters of an earlier run and format gunicorn's own log lines like all others."""
+    """Delete what an earlier run left, and listen for liveness."""
     directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     if directory == _metrics:
         _delete_metrics_of_ended_masters()
@@ -95,8 +109,6 @@ def on_starting(server: Any) -> None:
             # in /dev/shm another user may have created it
             raise SystemExit(f"EcoPredict cannot start: {directory} exists and cannot be removed") from None
     directory.mkdir(parents=True, exist_ok=True)
-    for handler in server.log.error_log.handlers:
-        handler.setFormatter(formatter(_settings.environment))
     _listen_for_liveness(server)
     _remove_drafts()
 

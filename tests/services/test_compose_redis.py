@@ -20,8 +20,11 @@ def test_redis_requires_its_password(tmp_path: Path) -> None:
     command = yaml.safe_load((live.PROJECT / "docker-compose.yml").read_text())["services"]["redis"]["command"]
     port = live.free_port()
     (tmp_path / "redis-server").symlink_to(valkey_server())
-    script = command[-1].replace("$$", "$").replace("/tmp/", f"{tmp_path}/").rstrip()
-    environ = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "REDISCLI_AUTH": PASSWORD}
+    (tmp_path / "redis_password").write_text(PASSWORD)
+    script = command[-1].replace("$$", "$").rstrip()
+    for folder in ("/tmp/", "/run/secrets/"):
+        script = script.replace(folder, f"{tmp_path}/")
+    environ = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     with live.running(
         [*command[:-1], f"{script} --bind 127.0.0.1 --port {port}"],
         tmp_path / "log",

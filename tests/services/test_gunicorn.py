@@ -60,6 +60,17 @@ def test_workers_share_the_cores_out_also_after_a_reload(site: live.Site) -> Non
     assert psutil.Process(site.program.process.pid).cpu_affinity() == allowed
 
 
+def test_lines_of_gunicorn_are_json_also_after_a_reload(environ: dict[str, str]) -> None:
+    with live.serving(environ) as site:
+        old = _workers(site)
+        site.program.process.send_signal(signal.SIGHUP)
+        live.wait_until(lambda: len(_workers(site)) == 2 and _workers(site).isdisjoint(old), 20, "new workers")
+        psutil.Process(min(_workers(site))).kill()
+        live.wait_until(lambda: "SIGKILL" in site.program.output(), 20, "a line about the worker")
+        lines = [line for line in site.program.output().splitlines() if "SIGKILL" in line]
+        assert [json.loads(line)["logger"] for line in lines] == ["gunicorn.error"]
+
+
 def _workers(site: live.Site) -> set[int]:
     return {child.pid for child in psutil.Process(site.program.process.pid).children()}
 

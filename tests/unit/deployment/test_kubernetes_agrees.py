@@ -150,7 +150,9 @@ def test_the_ingress_has_the_host_names_of_nginx(overlay: list[Manifest], name: 
 
 def test_the_job_does_what_the_set_up_of_compose_does(overlay: list[Manifest]) -> None:
     (setup,) = pod(named(overlay, "Job", "setup"))["containers"]
-    assert setup["command"] == COMPOSE["services"]["setup"]["command"]
+    shell, option, script = COMPOSE["services"]["setup"]["command"]
+    migrate = " ".join(COMPOSE["services"]["migrate"]["command"])
+    assert setup["command"] == [shell, option, f"{migrate}\n{script}"]
 
 
 def test_workers_run_the_command_of_compose(overlay: list[Manifest]) -> None:
@@ -159,12 +161,13 @@ def test_workers_run_the_command_of_compose(overlay: list[Manifest]) -> None:
 
 
 def test_the_user_is_that_of_the_image(overlay: list[Manifest]) -> None:
-    user = re.search(r"^USER (\d+)$", DOCKERFILE, re.MULTILINE)
+    user = re.search(r"^USER (\d+):(\d+)$", DOCKERFILE, re.MULTILINE)
     assert user
     for workload in workloads(overlay):
         for container in containers(workload):
             if container["image"].partition(":")[0] == "ecopredict":
-                assert pod(workload)["securityContext"]["runAsUser"] == int(user[1])
+                context = pod(workload)["securityContext"]
+                assert (context["runAsUser"], context["runAsGroup"]) == (int(user[1]), int(user[2]))
 
 
 def test_the_volume_has_room_for_uploads(production: list[Manifest]) -> None:

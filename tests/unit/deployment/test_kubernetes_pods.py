@@ -51,7 +51,7 @@ def test_every_container_has_requests_and_limits(overlay: list[Manifest]) -> Non
 def test_limits_are_those_of_compose(overlay: list[Manifest]) -> None:
     compose = (PROJECT / "docker-compose.yml").read_text()
     for kind, name, service in (
-        ("Deployment", "web", "app"),
+        ("Deployment", "web", "web"),
         ("Deployment", "worker", "worker"),
         ("Deployment", "front", "nginx"),
         ("Job", "setup", "setup"),

@@ -74,14 +74,17 @@ def test_root_is_only_where_the_key_is_read() -> None:
         # reads the log files of the engine
         "filebeat": "0",
     }
-    assert re.search(r"^USER 10001$", DOCKERFILE, re.MULTILINE)
+    assert re.search(r"^USER 10001:10001$", DOCKERFILE, re.MULTILINE)
+    assert re.search(r"groupadd --gid 10001 eco && useradd --uid 10001 --gid 10001 ", DOCKERFILE)
 
 
 def test_networks_are_separate() -> None:
     networks = {name: service.get("networks", service.get("network_mode")) for name, service in SERVICES.items()}
+    # nginx, Prometheus and Kubernetes know the application by this name
+    assert networks.pop("web") == {"front": {"aliases": ["app"]}, "back": None}
     assert networks == {
-        "app": ["front", "back"],
         "worker": ["back", "out"],
+        "migrate": ["back"],
         "setup": ["back"],
         "certificate": "none",
         "nginx": ["front"],
@@ -147,27 +150,80 @@ def test_grafana_finds_its_data_and_its_dashboards() -> None:
     assert mounts["./monitoring/provisioning"] == "/etc/grafana/provisioning"
 
 
-def test_secrets_have_no_default_and_are_no_arguments() -> None:
-    for name in ("SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD"):
-        uses = re.findall(rf"\$\{{{name}[^}}]*\}}", TEXT)
-        assert uses
-        assert set(uses) == {f"${{{name}:?set {name}}}"}
+def test_secrets_are_files_and_no_arguments() -> None:
     for name, service in SERVICES.items():
         assert "PASSWORD" not in str(service.get("command")), name
+        for key, value in service.get("environment", {}).items():
+            if re.search(r"PASSWORD|SECRET|DATABASE_URL|REDIS_URL|AUTH", key):
+                assert re.fullmatch(r"/run/secrets/\w+", value), f"{name}: {key}"
+                assert value.rpartition("/")[2] in service["secrets"], f"{name}: {key}"
     assert "requirepass" in SERVICES["redis"]["command"][-1]
+
+
+def test_every_long_running_container_has_a_health_check_and_starts_again() -> None:
+    stages = dict(re.findall(r"^FROM \S+ AS (\w+)$(.*?)(?=^FROM|\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL))
+    for name, service in SERVICES.items():
+        check = service.get("healthcheck", {})
+        if name in ("migrate", "setup", "certificate"):
+            assert check == {"disable": True}, name
+            assert "restart" not in service, name
+            continue
+        assert service["restart"] == "unless-stopped", name
+        assert check.get("test") or "HEALTHCHECK" in stages[service["build"]["target"]], name
+
+
+def test_nothing_leaves_an_anonymous_volume() -> None:
+    # the official images of these declare a volume
+    assert any(mount.startswith("/data:") for mount in SERVICES["redis"]["tmpfs"])
+    assert "postgres:/var/lib/postgresql/data" in SERVICES["postgres"]["volumes"]
+    assert "VOLUME" not in DOCKERFILE
+
+
+def test_the_check_of_the_application_comes_within_seconds() -> None:
+    """nginx starts after it, and Compose 1.29 and Docker 20.10 know no interval for the start alone."""
+    web = DOCKERFILE[DOCKERFILE.index("AS web") :]
+    assert int(re.search(r"--interval=(\d+)s", web)[1]) <= 3  # type: ignore[index]
+    assert '"bash", "-c"' in web
+
+
+def test_secrets_are_made_once_and_taken_over_from_before(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    command = ["sh", str(PROJECT / "tools" / "secrets.sh"), str(folder)]
+    environ = {"PATH": os.environ["PATH"], "POSTGRES_PASSWORD": "from-before"}
+    subprocess.run(command, env=environ, capture_output=True, check=True)
+    made = {path.name: path.read_text() for path in folder.iterdir()}
+    assert made["postgres_password"] == "from-before"
+    assert made["database_url"] == "postgresql://eco:from-before@postgres:5432/eco"
+    assert made["redis_url"] == f"redis://:{made['redis_password']}@redis:6379/0"
+    assert len(made["secret_key"]) == 64
+    assert set(COMPOSE["secrets"]) - set(made) == {"alert_webhook_token", "alert_smtp_password"}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o444}
+    subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, check=True)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == made
+
+
+def test_a_password_that_breaks_a_url_is_refused(tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "REDIS_PASSWORD": "a/b"}
+    command = ["sh", str(PROJECT / "tools" / "secrets.sh"), str(tmp_path / "secrets")]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "redis_password has characters other than" in done.stderr
+    assert not (tmp_path / "secrets" / "redis_url").exists()
 
 
 # host names
 
 
-def _environment(name: str, **variables: str) -> dict[str, str]:
-    """Return the environment of a service as Compose fills it in."""
+def _environment(name: str, secrets: Path, **variables: str) -> dict[str, str]:
+    """Return the environment of a service as Compose fills it in, with its files of secrets in a folder."""
 
     def value(match: re.Match[str]) -> str:
         return variables.get(match[1], match[3] if match[2] == ":-" else "x")
 
     return {
-        key: re.sub(r"\$\{(\w+)(:[-?])([^}]*)\}", value, text) for key, text in SERVICES[name]["environment"].items()
+        key: re.sub(r"\$\{(\w+)(:[-?])([^}]*)\}", value, text).replace("/run/secrets", str(secrets))
+        for key, text in SERVICES[name]["environment"].items()
     }
 
 
@@ -178,12 +234,15 @@ def _environment(name: str, **variables: str) -> dict[str, str]:
         ("Eco.example.org,www.example.org", {"eco.example.org", "www.example.org", "app"}),
     ],
 )
-def test_nginx_and_the_application_have_the_same_host_names(host_name: str | None, hosts: set[str]) -> None:
-    variables = {"SECRET_KEY": "x" * 32} | ({} if host_name is None else {"HOST_NAME": host_name})
-    settings = load_settings(_environment("app", **variables))
+def test_nginx_and_the_application_have_the_same_host_names(
+    host_name: str | None, hosts: set[str], tmp_path: Path
+) -> None:
+    variables = {} if host_name is None else {"HOST_NAME": host_name}
+    subprocess.run(["sh", PROJECT / "tools" / "secrets.sh", tmp_path], capture_output=True, check=True)
+    settings = load_settings(_environment("web", tmp_path, **variables))
     # the last one is the name by which Prometheus reads the metrics
     assert set(settings.allowed_hosts) == hosts
-    nginx = _environment("nginx", **variables)["HOST_NAME"]
+    nginx = _environment("nginx", tmp_path, **variables)["HOST_NAME"]
     assert set(nginx.lower().split(",")) == hosts - {"app"}
 
 
@@ -227,7 +286,8 @@ def test_the_requirements_are_complete_for_every_patch_version_of_python(python:
 def test_every_image_can_be_pinned_by_a_setting() -> None:
     args = dict(re.findall(r"^ARG (\w+_IMAGE)=(\S+)$", DOCKERFILE, re.MULTILINE))
     assert set(args) == {"PYTHON_IMAGE", "NGINX_IMAGE"}
-    stages = {"install"}
+    stages = set(re.findall(r" AS (\w+)$", DOCKERFILE, re.MULTILINE))
+    assert stages >= {"web", "worker", "front"}
     for image in re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE):
         assert image in stages or image in {f"${{{name}}}" for name in args}, image
     defaults = dict(re.findall(r"\$\{(\w+_IMAGE):-([^}]+)\}", TEXT))
