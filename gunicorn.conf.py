@@ -46,6 +46,7 @@ if os.environ.get("PROMETHEUS_MULTIPROC_DIR", "").rpartition("-")[0] in ("", str
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
 from gunicorn.glogging import Logger  # noqa: E402
+from gunicorn.workers.gthread import ThreadWorker  # noqa: E402
 
 from app.config.settings import SettingsError, load_settings  # noqa: E402
 from app.health import listener  # noqa: E402
@@ -67,10 +68,30 @@ class _Log(Logger):
             handler.setFormatter(formatter(_settings.environment))
 
 
+class _Worker(ThreadWorker):
+    """A worker that answers the connections that wait when it stops, and listens no longer.
+
+    gunicorn's own worker keeps its listening socket until its last connection has ended. For two seconds the system would
+    accept connections that nobody answers; nginx would not try another server, because it had sent its request.
+    """
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept connections, or accept none for the moment; in a worker that stops, take those that wait and close."""
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listening in self.sockets:
+            n_before = -1
+            while self.nr_conns != n_before:
+                n_before = self.nr_conns
+                self.accept(listening)
+            listening.close()
+
+
 logger_class = _Log
 wsgi_app = "wsgi:app"
 bind = f"127.0.0.1:{_settings.port}"
-worker_class = "gthread"
+worker_class = _Worker
 workers = _settings.web_concurrency
 threads = 4
 # A worker whose main loop is stuck is replaced after this time.

@@ -88,7 +88,7 @@ def slim(environment: Path) -> None:
     (packages,) = environment.glob("lib/python3.*/site-packages")
     print(f"slim: {size_of(environment) / 1e6:.0f} MB as installed")
     for path in [*packages.glob("pip"), *packages.glob("pip-*"), *packages.rglob("__pycache__")]:
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)  # one may be within another
     for path in environment.glob("bin/pip*"):
         path.unlink()
     for path in test_folders(packages):

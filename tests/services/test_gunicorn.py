@@ -61,7 +61,7 @@ def test_workers_share_the_cores_out_also_after_a_reload(site: live.Site) -> Non
 
 
 def test_lines_of_gunicorn_are_json_also_after_a_reload(environ: dict[str, str]) -> None:
-    with live.serving(environ) as site:
+    with live.serving(environ, ENVIRONMENT="production", SECRET_KEY="k" * 32) as site:
         old = _workers(site)
         site.program.process.send_signal(signal.SIGHUP)
         live.wait_until(lambda: len(_workers(site)) == 2 and _workers(site).isdisjoint(old), 20, "new workers")

@@ -120,7 +120,7 @@ def test_nginx_asks_the_name_server_of_the_cluster_for_the_service(overlay: list
 
 def test_ports_are_those_of_compose(overlay: list[Manifest]) -> None:
     (front,) = pod(named(overlay, "Deployment", "front"))["containers"]
-    published = {int(port.split(":")[1]) for port in COMPOSE["services"]["nginx"]["ports"]}
+    published = {int(port.rpartition(":")[2]) for port in COMPOSE["services"]["nginx"]["ports"]}
     assert {port["containerPort"] for port in front["ports"]} == published
     names = {port["name"] for port in front["ports"]}
     assert {port["targetPort"] for port in named(overlay, "Service", "front")["spec"]["ports"]} == names
@@ -132,7 +132,7 @@ def test_ports_are_those_of_compose(overlay: list[Manifest]) -> None:
 
 def test_nginx_needs_no_capability_for_its_port(overlay: list[Manifest]) -> None:
     context = pod(named(overlay, "Deployment", "front"))["securityContext"]
-    lowest = min(int(port.split(":")[1]) for port in COMPOSE["services"]["nginx"]["ports"])
+    lowest = min(int(port.rpartition(":")[2]) for port in COMPOSE["services"]["nginx"]["ports"])
     assert context["sysctls"] == [{"name": "net.ipv4.ip_unprivileged_port_start", "value": str(lowest)}]
 
 

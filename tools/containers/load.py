@@ -1,0 +1,141 @@
+"""Requests through nginx: single ones, and threads that send predictions until they are stopped."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from tools.containers.engine import WalkError
+
+ENVIRONMENT = {
+    "bare_rock": 15,
+    "cover_0_25cm": 75,
+    "cover_25_50cm": 10,
+    "cover_50_100cm": 5,
+    "cover_1_2m": 0,
+    "cover_2_4m": 0,
+    "cover_4_8m": 0,
+    "cover_8_16m": 0,
+}
+SPECIES = "oenanthe-hispanica"
+
+
+class Client:
+    """Requests to the pages' port, with a key or without.
+
+    Parameters
+    ----------
+    port : int
+    key : str, optional
+        API key.
+    """
+
+    def __init__(self, port: int, key: str | None = None) -> None:
+        self.port = port
+        self.key = key
+
+    def ask(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None) -> tuple[int, Any]:
+        """Send one request on a connection of its own; return the status and the JSON."""
+        data = raw if raw is not None else (b"" if body is None else json.dumps(body).encode())
+        headers = {"Content-Type": "application/octet-stream" if raw is not None else "application/json"}
+        if self.key:
+            headers["X-API-Key"] = self.key
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, data, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        return answer.status, json.loads(text) if text[:1] in (b"{", b"[") else None
+
+    def read(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None) -> Any:
+        """Return the JSON of an answer that succeeded.
+
+        Raises
+        ------
+        WalkError
+            The status is not 2xx.
+        """
+        status, answer = self.ask(method, path, body, raw=raw)
+        if not 200 <= status < 300:
+            raise WalkError(f"{method} {path}: {status} {answer}")
+        return answer
+
+    def predict(self, **changes: float) -> Any:
+        """Request a prediction of a demo species."""
+        query = {"species": SPECIES, "environment": {**ENVIRONMENT, **changes}}
+        return self.read("POST", "/api/v1/predictions", query)
+
+    def answers(self) -> bool:
+        """Return whether a prediction is answered."""
+        try:
+            self.predict()
+        except (OSError, http.client.HTTPException, WalkError):
+            return False
+        return True
+
+
+class Load:
+    """Threads that send predictions; each request has other conditions and a connection of its own.
+
+    Attributes
+    ----------
+    ids : list of str
+        Ids of the answers with status 200.
+    failures : Counter
+        Statuses and broken connections, counted.
+    longest : float
+        Seconds of the slowest request.
+    """
+
+    def __init__(self, port: int, threads: int = 4) -> None:
+        self.ids: list[str] = []
+        self.failures: Counter[str] = Counter()
+        self.longest = 0.0
+        self._client = Client(port)
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._send, args=(number,), daemon=True) for number in range(threads)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(90)
+
+    def _send(self, number: int) -> None:
+        count = 0
+        while not self._stop.is_set():
+            count += 1
+            environment = {**ENVIRONMENT, "bare_rock": round((number * 25 + count * 0.001) % 100, 3)}
+            start = time.monotonic()
+            failure, answer = None, None
+            try:
+                query = {"species": SPECIES, "environment": environment}
+                status, answer = self._client.ask("POST", "/api/v1/predictions", query)
+                failure = None if status == 200 else str(status)
+            except (OSError, http.client.HTTPException) as error:
+                failure = type(error).__name__
+            with self._lock:
+                self.longest = max(self.longest, time.monotonic() - start)
+                if failure is None:
+                    self.ids.append(answer["id"])
+                else:
+                    self.failures[failure] += 1
+            # the load leaves the machine some of its cores
+            time.sleep(0.05)
+
+    def line(self) -> str:
+        """Return the counts in words."""
+        n_failed = sum(self.failures.values())
+        kinds = f" {dict(self.failures)}" if n_failed else ""
+        return f"{len(self.ids) + n_failed} requests, {n_failed} failed{kinds}, slowest {self.longest:.2f} s"
