@@ -15,7 +15,7 @@ RUN python -m venv /venv \
 
 # demo data, and front-end files
 FROM install AS fetched
-COPY tools tools
+COPY tools/fetch.py tools/fetched.toml tools/compress.py tools/
 RUN mkdir -p app/static && /venv/bin/python tools/fetch.py --data-dir /fetched
 
 # the static files, plain and compressed
