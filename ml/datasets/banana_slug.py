@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyogrio.raw
 import pyproj
 import shapely
+from numpy.typing import NDArray
 
 from ml.card import Predictor, Source, SpeciesDescription, StudyDescription
 from ml.study import StudyData
@@ -111,14 +113,10 @@ def load_banana_slug(raw: Path) -> StudyData:
     path = raw / "ariolimax.gpkg"
     if not path.is_file():
         raise FileNotFoundError(path)
-    meta, _, geometry, columns = pyogrio.raw.read(path)
-    if meta["crs"] != _UTM_10N:
-        raise ValueError(f"{path.name} is in {meta['crs']}, not {_UTM_10N}")
-    fields = dict(zip(meta["fields"], columns, strict=True))
-    projected = np.asarray(shapely.get_coordinates(shapely.from_wkb(geometry)), dtype=np.float64)
+    fields, projected = _read_points(path)
     to_degrees = pyproj.Transformer.from_crs(_UTM_10N, "EPSG:4326", always_xy=True)
     coordinates = np.column_stack(to_degrees.transform(projected[:, 0], projected[:, 1]))
-    environment = pd.DataFrame({p.name: np.asarray(fields[c], dtype=np.float64) for c, p in _PREDICTORS.items()})
+    environment = pd.DataFrame({p.name: fields[column].astype(np.float64) for column, p in _PREDICTORS.items()})
     slug = "ariolimax-buttoni"
     return StudyData(
         description=_DESCRIPTION,
@@ -132,7 +130,25 @@ def load_banana_slug(raw: Path) -> StudyData:
                 other_names=["Banana slug"],
             )
         ],
-        presence=pd.DataFrame({slug: np.asarray(fields["presence"], dtype=np.int64)}),
+        presence=pd.DataFrame({slug: fields["presence"].astype(np.int64)}),
         coordinates=coordinates,
         projected=projected,
     )
+
+
+def _read_points(path: Path) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """Read the columns and the points of a GeoPackage, which is a database of SQLite."""
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        table, organization, number = database.execute(
+            "SELECT c.table_name, s.organization, s.organization_coordsys_id FROM gpkg_contents c "
+            "JOIN gpkg_spatial_ref_sys s ON s.srs_id = c.srs_id WHERE c.data_type = 'features'"
+        ).fetchone()
+        if f"{organization}:{number}".upper() != _UTM_10N:
+            raise ValueError(f"{path.name} is in {organization}:{number}, not {_UTM_10N}")
+        fields = pd.read_sql_query(f'SELECT * FROM "{table}" ORDER BY fid', database)  # noqa: S608 (a pinned file)
+    # WKB follows a header of 8 bytes, and an envelope whose size is in the flags: points have none
+    headers = {bytes(blob[:2]) + bytes([blob[3] & 0b1110]) for blob in fields["geom"]}
+    if headers != {b"GP\0"}:
+        raise ValueError(f"{path.name} has geometries of another form than points without an envelope")
+    points = shapely.from_wkb([bytes(blob[8:]) for blob in fields["geom"]])
+    return fields, np.asarray(shapely.get_coordinates(points), dtype=np.float64)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pyogrio.raw
 import shapely
 from numpy.typing import ArrayLike, NDArray
+
+from ml.layers.shapefile import read_polygons
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +49,7 @@ def read_land(path: Path) -> shapely.Geometry:
     Parameters
     ----------
     path : Path
-        A shapefile or another format that GDAL reads.
+        The ``.shp`` file of a shapefile.
 
     Returns
     -------
@@ -61,10 +62,10 @@ def read_land(path: Path) -> shapely.Geometry:
         The file cannot be read.
     """
     try:
-        _, _, geometry, _ = pyogrio.raw.read(path, columns=[])
-    except pyogrio.errors.DataSourceError as error:
+        polygons = read_polygons(path)
+    except (OSError, ValueError) as error:
         raise BackgroundError(f"{path.name} cannot be read as a map: {error}") from error
-    land = shapely.union_all(shapely.make_valid(shapely.from_wkb(geometry)))
+    land = shapely.union_all(shapely.make_valid(polygons))
     shapely.prepare(land)
     return land
 
