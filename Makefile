@@ -8,7 +8,7 @@ END_WITH_MAKE = $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpri
 export PYTHON PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint docs fetch clean
+.PHONY: help run test check lint docs containers sbom fetch clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
@@ -35,6 +35,12 @@ docs: ## build the documentation into docs/_build/html; a warning is an error
 	@sh tools/venv.sh dev
 	$(VENV)/python -m sphinx --builder html --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "The documentation is in docs/_build/html/index.html"
+
+containers: ## build the images, start Compose from nothing, and walk: train, kill, restart, upgrade, restore (WALK=--help)
+	@exec $(PYTHON) -m tools.containers $(WALK)
+
+sbom: ## write sbom.json: the packages of the images, as CycloneDX
+	@sh tools/sbom.sh sbom.json
 
 fetch:
 	@sh tools/venv.sh runtime

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import sys
 import tempfile
 import time
@@ -80,6 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = list(given.step or STEPS)
     if "worker" in chosen and "train" not in chosen:
         parser.error("the step worker needs the step train")
+    # so that everything is removed then, too
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ecopredict-walk-") as text:
         stack = Stack(Path(text))
