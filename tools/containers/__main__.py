@@ -91,6 +91,8 @@ def main(arguments: list[str] | None = None) -> int:
             walk(stack, Path(text), given.previous, chosen)
         except WalkError as error:
             print(f"containers: {error}", file=sys.stderr)
+            with contextlib.suppress(WalkError):
+                print(stack.compose("ps"), stack.compose("logs", "--tail", "8", "--no-color"), file=sys.stderr)
             return 1
         finally:
             _clean(stack, given.keep)
