@@ -81,9 +81,6 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = list(given.step or STEPS)
     if "worker" in chosen and "train" not in chosen:
         parser.error("the step worker needs the step train")
-    # so that everything is removed then, too
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ecopredict-walk-") as text:
         stack = Stack(Path(text))
@@ -101,4 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # so that everything is removed then, too
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda number, _: sys.exit(128 + number))
     sys.exit(main())

@@ -26,7 +26,7 @@ def start(stack: Stack) -> str:
         one = time.monotonic()
         client.predict(bare_rock=20.0 + number)
         times.append(f"{time.monotonic() - one:.3f}")
-    models = int(stack.sql("select count(*) from model_versions where is_active"))
+    models = int(stack.sql("select count(*) from model_versions where active"))
     return f"first prediction {first:.0f} s after up, the next five in {', '.join(times)} s; {models} models"
 
 
