@@ -71,8 +71,8 @@ class _Log(Logger):
 class _Worker(ThreadWorker):
     """A worker that answers the connections that wait when it stops, and listens no longer.
 
-    gunicorn's own worker keeps its listening socket until its last connection has ended. For two seconds the system would
-    accept connections that nobody answers; nginx would not try another server, because it had sent its request.
+    gunicorn's own worker keeps its listening socket until its last connection has ended. For two seconds the system
+    would accept connections that nobody answers; nginx would not try another server, because it had sent its request.
     """
 
     def set_accept_enabled(self, enabled: bool) -> None:
