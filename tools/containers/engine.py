@@ -140,7 +140,8 @@ def build_commit(commit: str, tag: str) -> None:
     """Build the images of a commit under a tag."""
     with tempfile.TemporaryDirectory() as text:
         archive = Path(text) / "source.tar"
-        run(["git", "archive", "--output", archive, commit])
+        # the modes of files are those of a checkout: an image whose files are the same is then the same image
+        run(["git", "-c", "tar.umask=0022", "archive", "--output", archive, commit])
         source = Path(text) / "source"
         source.mkdir()
         run(["tar", "-xf", archive, "-C", source])
