@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from ml.card import MOST_PLACES, CalibrationReport, Conditions, Predictor
 from ml.evaluation.calibration import Calibration, reliability
+from ml.odmap.purpose import FEW_PRESENCES
 from ml.serving.nearest_records import PointRecords
 from ml.serving.threshold import thinned
 from ml.study import StudyData
 from ml.training.preparation import PreparedStudy
 
 _MOST_REFERENCE = 2000
-_FEW = 15
 
 
 def starting_points(
@@ -189,7 +189,7 @@ def remarks(prepared: PreparedStudy, species: int, network: bool) -> list[str]:
     """
     n = int(prepared.group.recorded[:, species].sum())
     notes = list(prepared.notes)
-    if n < _FEW:
+    if n < FEW_PRESENCES:
         help_text = " The network lends it what it learned from the other species." if network else ""
         notes.append(
             f"Only {n} presences: scores and thresholds may change much with one more record, and sensitivity and "
