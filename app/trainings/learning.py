@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from app.catalogue import studies, versions
+from app.catalogue import access, studies, versions
 from app.database.db import db
-from app.errors import AppError
+from app.errors import AppError, OverPlan
 from app.jobs import service as jobs
 from app.jobs import starters
+from app.jobs.starters import NoRoom
 from app.jobs.steps import Step, StepContext, StepError, register_kind
 from app.jobs.tables import Job
 from app.learning import tables, trigger
@@ -24,20 +25,22 @@ CAVEAT = (
     "not used: they count in the live accuracy only."
 )
 _JOB_PAGE = "/jobs/"
+_NOT_STARTED = "It could not be started for the owner of the study"
 
 
 def state_of(study: OwnStudy) -> LearningState:
     """Return whether a study learns, and what became of the last training that it asked for."""
     chosen, new = tables.find(study.id), tables.n_new(study.id)
     is_on, number = (chosen.is_on, chosen.number) if chosen is not None else (False, USUAL_NEW)
-    waits_for = trigger.why_not(_due(study)) if is_on and new >= number else ""
+    knows_all = access.edits(study.slug)
+    waits_for = _waits_for(study, knows_all=knows_all) if is_on and new >= number else ""
     last = next(iter(jobs.find_by_study(study.slug, trigger.LEARNING, 1)), None)
     return LearningState(
         on=is_on,
         number=number,
         new=new,
         waits_for=waits_for,
-        sentence=_sentence(new, number, waits_for, is_on=is_on),
+        sentence=_sentence(new, number, waits_for or ("" if knows_all else "it can"), is_on=is_on),
         caveat=CAVEAT,
         last=_try(study, last) if last is not None else None,
     )
@@ -63,6 +66,11 @@ def change(slug: str, wanted: LearningChange) -> LearningState:
 def _due(study: OwnStudy) -> Due:
     row = studies.find(study.slug)
     return Due(study.id, study.slug, row.owner_id if row is not None else None)
+
+
+def _waits_for(study: OwnStudy, *, knows_all: bool) -> str:
+    """Return what a training that is due waits for; only those who may change the study know all of it."""
+    return trigger.why_not(_due(study)) if knows_all else trigger.why_not_for_all(study.slug)
 
 
 def _sentence(new: int, number: int, waits_for: str, *, is_on: bool) -> str:
@@ -159,9 +167,12 @@ def _start(context: StepContext) -> None:
     row = studies.find(slug)
     starter = starters.of_owner(row.owner_id) if row is not None else None
     if starter is None:
-        raise StepError("The study or the account of its owner is gone.")
+        # whoever reads the study reads the job, and must not learn that an account is disabled
+        raise StepError(_NOT_STARTED)
     try:
         training = service.start(slug, TrainingRequest(), f"learning-{context.job.id}", starter=starter)
+    except (OverPlan, NoRoom):
+        raise StepError(_NOT_STARTED) from None
     except AppError as error:
         raise StepError(error.detail) from None
     context.log(f"The training is the job {training.id}.")

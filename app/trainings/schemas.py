@@ -118,7 +118,10 @@ class LearningState(BaseModel):
     on: bool
     number: int
     new: int = Field(description="Accepted presences at a place that no training has used or was asked for.")
-    waits_for: str = Field(description="What must happen before a training that is due is asked for; empty otherwise.")
+    waits_for: str = Field(
+        description="What must happen before a training that is due is asked for; empty otherwise. What concerns the "
+        "account of the owner is told to those who may change the study."
+    )
     sentence: str
     caveat: str = Field(description="What observations are, and what a training takes from them.")
     last: LearningTry | None
