@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import re
+import shutil
 from datetime import date
 
 import numpy as np
@@ -14,20 +16,19 @@ import pytest
 from app import create_app
 from app.accounts import users
 from app.cartography import coastline, records_map
-from app.catalogue import sensitive
 from app.catalogue.snapshot import snapshot_file
 from app.catalogue.species import Species
 from app.catalogue.studies import Study
-from app.catalogue.versions import ModelVersion
 from app.confirmations.tables import Observation
 from app.database.db import db
 from app.geography.index import band_of
 from app.predictions.tables import new_id
-from app.registry import service as registry
+from app.registry import changes
 from tests import own_study
 from tests.contract.accounts.conftest import PASSWORD, Browser
 from tests.contract.conftest import make_settings, upgrade
 from tests.contract.trainings.conftest import open_app, work
+from tests.older import resign
 
 SLUG, SPECIES = "rare-lizards", "lacerta-rara-rare-lizards"
 API = f"/api/v1/studies/{SLUG}"
@@ -162,16 +163,40 @@ def test_the_owner_sees_the_places_of_the_records_themselves(world):
     )
 
 
-def test_a_model_of_an_earlier_version_has_no_places_on_a_grid(world):
-    """Its card has the centres of the cells of the layers."""
+@pytest.fixture
+def older(world, tmp_path):
+    """The id of the model as an earlier version of the program has written it, while that answers."""
     app, _, model, _ = world
     with app.app_context():
-        card = registry.card_of(db.session.get(ModelVersion, model))
-    assert card.preparation is not None and card.preparation.places == "records"
-    old = card.model_copy(update={"preparation": card.preparation.model_copy(update={"places": None})})
-    assert "places" not in old.preparation.model_dump()
-    with app.test_request_context("/"):
-        assert sensitive.shown_places(old, SLUG) == list(sensitive.shown_card(old, SLUG).places) == []
-        assert len(sensitive.shown_places(card, SLUG)) == len({cell_of(*place) for place in records()})
-    # without accounts, or before a mark, nothing is left out
-    assert len(old.places) == len(card.places)
+        path = tmp_path / "older"
+        shutil.copytree(next(app.config["SETTINGS"].models_dir.rglob(f"{model}/card.json")).parent, path)
+        card = json.loads((path / "card.json").read_text())
+        assert card["preparation"].pop("places") == "records"
+        # the centres of the cells of the layers
+        card["places"] = [[math.floor(axis / 0.25) * 0.25 + 0.12 for axis in place] for place in card["places"]]
+        (path / "card.json").write_text(json.dumps(card))
+        resign(path)
+        name = json.loads((path / "manifest.json").read_text())["model_id"]
+        shutil.copytree(path, app.config["SETTINGS"].models_dir / SLUG / SPECIES / name)
+        version, is_new = changes.register(app.config["SETTINGS"].models_dir / SLUG / SPECIES / name)
+        assert is_new
+        assert changes.activate(version.id).id == name
+    yield name
+    with app.app_context():
+        changes.activate(model)
+
+
+def test_a_model_of_an_earlier_version_has_no_places_on_a_grid(world, older):
+    """Its cells would tell, together with those of the lists, in which part of its cell a record is."""
+    _, browsers, _, _ = world
+    stranger, owner = browsers["other"], browsers["owner"]
+    assert stranger.get(f"/api/v1/models/{older}").json["card"]["places"] == []
+    page = " ".join(stranger.get(f"/species/{SPECIES}").text.split())
+    assert "The model has no places of single records, so none are drawn." in page
+    assert "places with a record" not in page
+    report = " ".join(stranger.get(f"/models/{older}/odmap.md").text.split())
+    assert "No places are shown: a species is sensitive, and the card has no places of single records." in report
+    # who sees exact places sees what the card has
+    assert len(owner.get(f"/api/v1/models/{older}").json["card"]["places"]) > 10
+    assert "places with a record" in owner.get(f"/species/{SPECIES}").text
+    assert "of presence that the card keeps, of" in " ".join(owner.get(f"/models/{older}/odmap.md").text.split())
