@@ -144,7 +144,7 @@ def print_scores(cards: list[ModelCard]) -> None:
 
 def print_backgrounds(cards: list[ModelCard]) -> None:
     """Print what presences were compared with and the measured bias, one line for each kind of background."""
-    lines = {}
+    lines: dict[tuple[str, str], None] = {}
     for card in cards:
         about = card.background
         if about is None or about.kind == "absences":

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ml.card import BackgroundReport
+from ml.commands.tables import print_scores
 from ml.serving.artifact import load_artifact
 from ml.training.background_weight import BiasStrength
 from ml.training.card_parts import remarks
@@ -103,3 +105,16 @@ def test_the_network_is_no_help_where_it_has_no_weight(tmp_path):
     few = list(presence).index(SLUG)
     assert "The network lends it" in remarks(prepared, few, network=True)[-1]
     assert "network" not in remarks(prepared, few, network=False)[-1]
+
+
+def test_scores_are_printed_with_the_background_and_the_bias(tmp_path, capsys):
+    card = _note(_two_halves(second_upper=True), tmp_path)
+    print_scores([card, card])
+    about = card.background
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"background of test-records: {100 * about.target_group_share:.0f} % at places of other species; bias strength "
+        f"{about.bias_strength:.2f}, between species {about.bias_between_species:.2f}"
+    )
+    alone = card.model_copy(update={"background": BackgroundReport(kind="random", note="Random points.")})
+    print_scores([alone])
+    assert capsys.readouterr().out.endswith("background of test-records: random points\n")
