@@ -82,10 +82,11 @@ def _presences(run: Run) -> ElementText:
         )
     about, n = run.card.preparation, run.card.n_presences
     is_of_records = about is not None and about.places == "records"
-    what = f"in {counted(n, 'cell')} of the layers" if is_of_records else f"of {counted(n, 'presence')}"
+    # a presence is a cell of the layers there, which can have several records
+    what, of = ("records", "for") if is_of_records else ("presence", "of")
     return ElementText(
-        f"The {counted(len(places), 'place')} of presence that the card keeps, {what}, lie between longitudes "
-        f"{degrees(min(longitudes))} and {degrees(max(longitudes))} and between latitudes "
+        f"The {counted(len(places), 'place')} of {what} that the card keeps, {of} {counted(n, 'presence')}, "
+        f"lie between longitudes {degrees(min(longitudes))} and {degrees(max(longitudes))} and between latitudes "
         f"{degrees(min(latitudes))} and {degrees(max(latitudes))}, rounded to 0.01°. "
         f"The extent of the {run.others} is not in the card."
     )

@@ -158,9 +158,7 @@ def test_the_owner_sees_the_places_of_the_records_themselves(world):
     assert shown["records.csv"] == shown["records"] == shown["records/places"] == set(records())
     assert shown["card"] == shown["points of the map"] == rounded
     report = " ".join(browsers["owner"].get(f"/models/{model}/odmap.md").text.split())
-    assert (
-        f"The {len(rounded)} places of presence that the card keeps, in {len(records())} cells of the layers" in report
-    )
+    assert f"The {len(rounded)} places of records that the card keeps, for {len(records())} presences" in report
 
 
 @pytest.fixture
