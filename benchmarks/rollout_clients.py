@@ -79,7 +79,7 @@ class Run:
 def main() -> None:
     """Print how often and after how many requests rollouts are stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=200, help="Rollouts simulated for each row.")
+    parser.add_argument("--runs", type=int, default=100, help="Rollouts simulated for each row.")
     parser.add_argument("--blocks", type=int, default=400, help="Blocks of a rollout.")
     parser.add_argument("--block", type=int, default=50, help="Requests of a block, of clients who mean well.")
     parser.add_argument("--seed", type=int, default=0)
