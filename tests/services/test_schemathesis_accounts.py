@@ -145,5 +145,5 @@ def test_wrong_credentials_are_refused(
     done = examine(served.site, workroom, CONFIG, 1, headers, options)
     record_summary(f"schemathesis with wrong credentials: {request.node.callspec.id}", done.summary)
     done.assert_keeps(15)
-    assert done.statuses[401] >= 10
+    assert done.statuses[401] >= 5
     assert done.throttled <= MOST_THROTTLED / 100, done.summary
