@@ -72,7 +72,8 @@ def examine(
     """
     command = [Path(sysconfig.get_paths()["scripts"]) / "schemathesis", "--config-file", config]
     command += ["run", f"{site.url}/openapi.json", "--max-examples", examples * TIMES]
-    command += ["--seed", "1", "--generation-database", "none", "--request-timeout", "30", "--no-color"]
+    command += ["--seed", "1", "--generation-database", "none", "--request-timeout", "30", "--max-response-time", "30"]
+    command += ["--no-color"]
     report = workroom / "schemathesis.har"
     command += ["--report", "har", "--report-har-path", report, *options]
     for header in headers:
