@@ -13,6 +13,7 @@ from app.database.replica import from_replica
 from app.errors import OutsideArea, ValidationFailed
 from app.predictions import curves, form_place, service, stored
 from app.predictions import form as forms
+from app.predictions.arms import model_for_client
 from app.predictions.explanation import explain_answer
 from app.predictions.field_groups import FieldGroup, group_fields
 from app.predictions.presentation import present, start_word, value_text
@@ -107,6 +108,7 @@ def predict_form() -> Reply:
         return _refused(form, error)
     form, _ = forms.form_for(result.species)
     forms.restore(form, request.form)
+    forms.show_answering(form, result.species, result.answer.model.id)
     form_place.show_answered(form, result.answer, place, edited=edited)
     reply = _answered(result.answer, result.card, form=form)
     if place is not None and posted.get("filled", "") != place.key:
@@ -121,7 +123,8 @@ def _place(posted: MultiDict[str, str], name: str, units: dict[str, str]) -> tup
     place = form_place.place_of(posted)
     if place is None:
         return None, False
-    model = snapshot.current().resolve(validate(PredictionQuery, {"species": name, "environment": {}}).species).model
+    species = snapshot.current().resolve(validate(PredictionQuery, {"species": name, "environment": {}}).species)
+    model = model_for_client(species)
     typed = forms.environment_of(posted, units)
     if model is not None and form_place.is_edited(place, posted, typed, registry.card_of(model)):
         return None, True
@@ -213,6 +216,7 @@ def _example(species: SpeciesEntry, first: FirstExample | None = None) -> Reply:
         return _invalid(forms.form_with_errors(request.args, error, form.values))
     except OutsideArea as error:
         return _refused(form, error)
+    forms.show_answering(form, result.species, result.answer.model.id)
     form_place.show_answered(form, result.answer, place, edited=False)
     return _answered(result.answer, result.card, form=form)
 
