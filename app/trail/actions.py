@@ -183,6 +183,9 @@ COMMANDS: dict[str, Action | None] = {
     "audit prune": Action("audit.prune"),
 }
 
+#: The names of all actions, in order.
+NAMES: Final = sorted({action.name for action in (*ENDPOINTS.values(), *COMMANDS.values()) if action is not None})
+
 #: "watched": each commit that changes a row has a line. "by service": rows change all the time, such as the progress of
 #: a job, and the service adds the line of what a person does. "none": says nothing about what a person changes.
 Watch = Literal["watched", "by service", "none"]
