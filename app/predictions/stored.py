@@ -53,7 +53,12 @@ def find(prediction_id: str) -> tuple[PredictionAnswer, ModelCard]:
 
 
 def browse(query: PredictionsQuery) -> PredictionPage:
-    """Return a page of predictions, latest first, without rows that are damaged.
+    """Return a page of predictions, as `browse_with_cards`."""
+    return browse_with_cards(query)[0]
+
+
+def browse_with_cards(query: PredictionsQuery) -> tuple[PredictionPage, dict[str, ModelCard]]:
+    """Return a page of predictions, latest first, without rows that are damaged, and the cards of their models by id.
 
     With an account the list has the person's own answers. Without one it is public where PUBLIC_PREDICTIONS is set.
 
@@ -82,7 +87,7 @@ def browse(query: PredictionsQuery) -> PredictionPage:
             items.append(stored_answer(row, cards[row.model.id]))
         except Unavailable:
             log.warning("prediction %s is damaged and is left out of a list", row.id)
-    return PredictionPage(items=items, next=cursor)
+    return PredictionPage(items=items, next=cursor), cards
 
 
 def count_by_species(since: datetime, until: datetime) -> list[tuple[Species, int]]:
