@@ -48,8 +48,18 @@ def find(prediction_id: str) -> tuple[PredictionAnswer, ModelCard]:
     """
     match = find_or_none(prediction_id)
     if match is None:
-        raise NotFound("There is no such prediction.")
+        raise NotFound(_gone())
     return match.answer, match.card
+
+
+def _gone() -> str:
+    """Return why an answer may not be found. It is the same for all ids, so that nobody learns which exist."""
+    days = settings().predictions_retention_days
+    old = f"after {days:,} days" if days else "when the operator deletes old ones"
+    return (
+        f"There is no such prediction, or not any more. Answers are deleted {old}, and with the account that asked for "
+        "them where its person chose that. Answers for a private study are for those who may read the study."
+    )
 
 
 def browse(query: PredictionsQuery) -> PredictionPage:
