@@ -11,7 +11,7 @@ from app.catalogue.rollouts import Rollout
 from app.errors import AppError, Conflict, ValidationFailed
 from app.rollouts import report, service
 from app.rollouts.schemas import MOST_PERCENT, RolloutChange, RolloutDetail, RolloutStart
-from app.trainings.service import gate_of
+from app.trainings.gates import gate_of
 from app.web.entity_tags import etag, if_match, revision_of_change, revision_of_form
 from app.web.faces import API_PREFIX, Reply, faces, keep_all_private, render
 from app.web.input_validation import read_form, read_json, validate
