@@ -60,6 +60,7 @@ from app.maps.rasters import Rasters
 from app.maps.studies import MapStudies
 from app.observations import accuracy_views
 from app.observations import place_views as observation_places
+from app.observations import own_views as own_observations
 from app.observations import views as observations
 from app.outbox import outbox
 from app.places.stores import LayerStores
@@ -264,6 +265,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         observation_places.pages,
         observation_places.api,
         accuracy_views.pages,
+        own_observations.pages,
+        own_observations.api,
         accuracy_views.api,
         health.pages,
         views.pages,
