@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from app.accounts import users
 from app.accounts.identity import visitor
 from app.catalogue import access, sensitive, snapshot
-from app.confirmations import search, tables
+from app.confirmations import newer, search, tables
 from app.confirmations.search import Filters
 from app.confirmations.tables import Observation
 from app.database.db import db
@@ -266,6 +266,8 @@ def decide_several(ids: Sequence[str], was: State, state: State, reason: str) ->
 
 def _decide(ids: Sequence[str], was: State | None, state: State, reason: str) -> int:
     changed = tables.decide(ids, was, state, reason, _moderator())
+    if changed:
+        newer.publish()
     if changed and state == "accepted":
         trigger.after_acceptance(ids)
     return changed

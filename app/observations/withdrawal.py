@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.accounts.identity import visitor
-from app.confirmations import own
+from app.confirmations import newer, own
 from app.errors import Conflict, NotFound
 from app.observations.schemas import ObservationPage, OwnObservationsQuery, Withdrawn
 from app.observations.service import item_of
@@ -48,6 +48,7 @@ def withdraw(observation_id: str) -> Withdrawn:
     if own.delete_pending(observation_id, person):
         return Withdrawn(id=observation_id, deleted=True)
     if own.take_back_accepted(observation_id, person):
+        newer.publish()
         return Withdrawn(id=observation_id, deleted=False)
     row = own.find(observation_id, person)
     if row is None:

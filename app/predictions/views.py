@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry
+from app.confirmations import newer
 from app.database.replica import from_replica
 from app.errors import OutsideArea, ValidationFailed
 from app.predictions import curves, form_place, service, stored
@@ -234,7 +235,8 @@ def _groups(form: PredictForm | None) -> list[FieldGroup]:
 def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | None = None) -> Reply:
     view = present(answer, card, site_root(), curves.drawings(answer)) if face() != "json" else None
     explanation = explain_answer(answer, card) if view is not None else None
-    context = {**_context(form), "view": view, "card": card, "explanation": explanation}
+    unseen = newer.number_for(answer.model.id) if view is not None else 0
+    context = {**_context(form), "view": view, "card": card, "explanation": explanation, "newer": unseen}
     return Reply(answer, context=context)
 
 
