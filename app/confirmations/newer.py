@@ -22,7 +22,7 @@ from app.database.db import db
 from app.throttled_log import ThrottledLog
 
 log = logging.getLogger(__name__)
-_failure = ThrottledLog(log)
+_unread, _uncounted, _unwritten = ThrottledLog(log), ThrottledLog(log), ThrottledLog(log)
 FILE = "newer.json"
 
 
@@ -58,7 +58,7 @@ class NewerPresences:
             content = orjson.loads(self._file.read_bytes())
             return {str(model_id): max(0, int(number)) for model_id, number in content.items()}
         except (OSError, ValueError, TypeError, AttributeError):
-            _failure.warning("%s cannot be read, so no page says how many presences are newer than a model", self._file)
+            _unread.warning("%s cannot be read, so no page says how many presences are newer than a model", self._file)
             return {}
 
     def write(self, numbers: dict[str, int]) -> None:
@@ -95,6 +95,6 @@ def publish() -> None:
         component(NewerPresences).write(numbers)
     except SQLAlchemyError as error:
         db.session.rollback()
-        _failure.warning("newer presences cannot be counted: %s", type(error).__name__)
+        _uncounted.warning("newer presences cannot be counted: %s", type(error).__name__)
     except OSError as error:
-        _failure.warning("the number of newer presences cannot be written: %s", error.strerror)
+        _unwritten.warning("the number of newer presences cannot be written: %s", error.strerror)
