@@ -6,9 +6,13 @@ import pytest
 from sqlalchemy import select
 
 from app.database.db import db
+from app.jobs.tables import Job
 from app.plans.tables import MonthlyUsage
+from app.registry import changes
+from app.registry import service as registry
 from tests.contract.accounts.conftest import make_production
 from tests.contract.accounts.test_plans import EDITOR, alter, ask, key_of, write_usage
+from tests.contract.conftest import WHEATEAR
 
 
 def test_beyond_the_quota_a_browser_is_answered_as_if_nobody_had_signed_in(tmp_path):
@@ -46,3 +50,25 @@ def test_what_was_typed_is_spoken_of_where_something_was_sent(tmp_path, headers,
     assert (read.status_code, sent.status_code) == (429, 429)
     assert "typed" not in read.text
     assert words in " ".join(sent.text.split())
+
+
+def test_a_table_that_becomes_a_job_needs_the_account(tmp_path, artifacts):
+    app = make_production(tmp_path)
+    with app.app_context():
+        version, _ = changes.register(artifacts[WHEATEAR])
+        changes.activate(version.id)
+        conditions = dict(registry.card_of(version).starting_points[0].environment)
+    alter(app, requests_a_month=1)
+    browser = app.test_client()
+    browser.sign_in(EDITOR)
+    browser.get("/species")
+
+    def ask_for(rows):
+        body = {"species": WHEATEAR, "rows": [conditions] * rows}
+        return browser.post("/api/v1/predictions/batch", json=body)
+
+    assert ask_for(2).status_code == 200
+    refused = ask_for(1001)
+    assert (refused.status_code, refused.json["type"]) == (429, "urn:ecopredict:problem:plan")
+    with app.app_context():
+        assert db.session.scalars(select(Job)).all() == []
