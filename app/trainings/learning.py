@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from app.catalogue import access, studies, versions
 from app.database.db import db
 from app.errors import AppError, OverPlan
@@ -16,6 +18,7 @@ from app.records import accepted
 from app.studies import own
 from app.studies.own import OwnStudy
 from app.trainings import service
+from app.trainings.gates import ACTIVE, PASSES, verdict_now
 from app.trainings.report import TrainingReport, read_report, report_path
 from app.trainings.schemas import USUAL_NEW, LearningChange, LearningState, LearningTry, TrainingRequest, TryState
 
@@ -90,21 +93,19 @@ def _try(study: OwnStudy, job: Job) -> LearningTry:
     new = int(job.parameters["new"])
     state, text = _became(job, training)
     report = read_report(report_path(study.slug, training.id)) if state == "done" and training is not None else None
-    passed = _n_passed(study, report) if report is not None else None
-    candidates = len(report.trained) if report is not None else None
-    if passed is not None and candidates is not None:
-        text = (
-            f"gave {candidates:,} candidate{'' if candidates == 1 else 's'}, of which {passed:,} "
-            f"pass{'es' if passed == 1 else ''} the promotion gate. Nothing answers before an admin activates it"
-        )
+    outcome = _outcome(study.slug, report) if report is not None else None
+    if outcome is not None:
+        text = outcome.sentence
     return LearningTry(
         asked_at=job.created_at,
         new=new,
         job=job.id,
         training=training_id,
         state=state,
-        passed=passed,
-        candidates=candidates,
+        passed=outcome.passed if outcome is not None else None,
+        candidates=outcome.candidates if outcome is not None else None,
+        answering=outcome.answering if outcome is not None else None,
+        passing_now=outcome.passing_now if outcome is not None else None,
         sentence=f"The training of {job.created_at:%-d %B %Y}, asked for by {new:,} reports, {text}.",
     )
 
@@ -126,20 +127,53 @@ def _became(job: Job, training: Job | None) -> tuple[TryState, str]:
     return "failed", f"failed: {(training.error or '').rstrip('.')}. {again}"
 
 
-def _n_passed(study: OwnStudy, report: TrainingReport) -> int:
-    """Return how many candidates of a training are better than the active version, or the first of their species."""
-    passed = 0
-    for model in report.trained:
-        version = versions.find(model.model_id)
-        if version is None:
-            continue
-        earlier = versions.active_for(version.species_id)
-        # one that was activated since has passed, or somebody has decided otherwise
-        if earlier is None or earlier.id == version.id:
-            passed += 1
-        else:
-            passed += service.gate_of(study.slug, version, earlier).verdict == "better"
-    return passed
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of the candidates of a training.
+
+    Attributes
+    ----------
+    candidates : int
+    passed : int
+        As the promotion gate found it when the training ended.
+    answering : int
+        Active now.
+    passing_now : int
+        Not active, and passing beside the versions that are active now.
+    """
+
+    candidates: int
+    passed: int
+    answering: int
+    passing_now: int
+
+    @property
+    def sentence(self) -> str:
+        """How the sentence about the training ends."""
+        candidates = f"{self.candidates:,} candidate{'' if self.candidates == 1 else 's'}"
+        gave = f"gave {candidates}, of which {self.passed:,} passed the promotion gate then"
+        if self.answering == 0 and self.passing_now == self.passed:
+            return f"{gave}. Nothing answers before an admin activates it"
+        now = f"Now {self.answering:,} answer{'s' if self.answering == 1 else ''}"
+        others = self.candidates - self.answering
+        if not others:
+            return f"{gave}. {now}"
+        return f"{gave}. {now}, and {self.passing_now:,} of the other {others:,} would pass beside what answers now"
+
+
+def _outcome(slug: str, report: TrainingReport) -> _Outcome:
+    found = ((model.model_id, versions.find(model.model_id)) for model in report.trained)
+    now = {model_id: verdict_now(slug, version) for model_id, version in found if version is not None}
+    verdicts = list(now.values())
+    # older reports do not say what was found then; of those candidates the ones that answer had passed
+    then = verdicts if report.found is None else list(report.found.values())
+    passes = PASSES if report.found is not None else (*PASSES, ACTIVE)
+    return _Outcome(
+        candidates=len(report.trained),
+        passed=sum(verdict in passes for verdict in then),
+        answering=verdicts.count(ACTIVE),
+        passing_now=sum(verdict in PASSES for verdict in verdicts),
+    )
 
 
 def register() -> None:

@@ -105,10 +105,14 @@ class LearningTry(BaseModel):
     training: str | None = Field(description="Id of the training; null before it is started, and where it cannot be.")
     state: TryState
     passed: int | None = Field(
-        description="Candidates that pass the promotion gate: better than the active version, or the first of their "
-        "species; null before the training is done."
+        description="Candidates that passed the promotion gate when the training ended: better than the active "
+        "version, or the first of their species; null before the training is done."
     )
     candidates: int | None
+    answering: int | None = Field(description="Candidates that answer now.")
+    passing_now: int | None = Field(
+        description="Candidates that do not answer, and pass beside the versions that answer now."
+    )
     sentence: str
 
 
