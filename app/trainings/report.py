@@ -27,6 +27,8 @@ class TrainingReport(BaseModel):
 
     trained: list[TrainedModel]
     failed: list[FailedSpecies]
+    #: What the promotion gate found when the training ended, by the ids of the models; None in older reports.
+    found: dict[str, str] | None = None
 
     @property
     def sentence(self) -> str:
