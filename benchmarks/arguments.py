@@ -3,18 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from ml.benchmark.nceas import REGIONS as ALL_REGIONS
+from ml.benchmark.nceas import NceasError
+from ml.commands.options import output_file, output_folder
+
+__all__ = [
+    "REGIONS",
+    "at_least_one",
+    "check_files",
+    "ends_in_one_line",
+    "folder",
+    "names_of",
+    "not_negative",
+    "numbers",
+    "output_file",
+    "output_folder",
+    "portion",
+]
 
 
 def at_least_one(text: str) -> int:
     """Read a whole number of at least 1."""
+    return _at_least(text, 1)
+
+
+def not_negative(text: str) -> int:
+    """Read a whole number of at least 0."""
+    return _at_least(text, 0)
+
+
+def _at_least(text: str, lowest: int) -> int:
     try:
         value = int(text)
     except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text}")
+        value = lowest - 1
+    if not lowest <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least {lowest}, not {text}")
     return value
 
 
@@ -63,7 +92,7 @@ def names_of(known: tuple[str, ...]) -> Callable[[str], list[str]]:
     return read
 
 
-REGIONS = names_of(("AWT", "CAN", "NSW", "NZ", "SA", "SWI"))
+REGIONS = names_of(ALL_REGIONS)
 
 
 def check_files(parser: argparse.ArgumentParser, data: Path, regions: list[str]) -> None:
@@ -72,3 +101,28 @@ def check_files(parser: argparse.ArgumentParser, data: Path, regions: list[str])
         name = f"{region}train_po.rds"
         if not (data / name).is_file():
             parser.error(f"argument --data: {data} has no {name}")
+
+
+def ends_in_one_line(program: Callable[[], int | None]) -> Callable[[], int | None]:
+    """Let a program end with status 2 and one line where a file of the benchmark is damaged.
+
+    Surveys are read last, so a damaged one is found after all models are fitted.
+
+    Parameters
+    ----------
+    program : callable
+
+    Returns
+    -------
+    callable
+    """
+
+    @functools.wraps(program)
+    def run() -> int | None:
+        try:
+            return program()
+        except NceasError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+
+    return run
