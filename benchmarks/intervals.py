@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed, parallel_backend
 
+from benchmarks.arguments import REGIONS, at_least_one, check_files, ends_in_one_line, folder, not_negative
 from ml.benchmark.run import blocks_of, read_regions
 from ml.datasets import DEMO_STUDIES, load_study
 from ml.evaluation.interval_calibration import bin_coverage, join
@@ -88,17 +89,20 @@ def row(name: str, summaries: list[HeldOutSummary]) -> str:
     )
 
 
+@ends_in_one_line
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.intervals", description="Coverage of the intervals on held-out folds."
     )
     parser.add_argument("--raw", type=Path, default=Path("instance/raw"), help="fetched demo data (%(default)s)")
-    parser.add_argument("--data", type=Path, help="NCEAS data (without it, demo studies only)")
-    parser.add_argument("--regions", default="AWT", help="regions, separated by commas (default: AWT)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
+    parser.add_argument("--data", type=folder, help="NCEAS data (without it, demo studies only)")
+    parser.add_argument("--regions", type=REGIONS, default="AWT", help="regions, separated by commas (default: AWT)")
+    parser.add_argument("--seed", type=not_negative, default=0)
+    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
     options = parser.parse_args()
+    if options.data:
+        check_files(parser, options.data, options.regions)
     settings = EngineSettings(seed=options.seed)
     print("90 % should hold; ± is the standard error of a share, groups taken as independent")
     print(
@@ -108,7 +112,7 @@ def main() -> None:
         for name, summaries in demo_studies(options.raw, settings):
             print(row(name, summaries), flush=True)
         if options.data:
-            for name, summaries in regions(options.data, options.regions.split(","), settings):
+            for name, summaries in regions(options.data, options.regions, settings):
                 print(row(name, summaries), flush=True)
 
 

@@ -30,7 +30,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from benchmarks.arguments import ELAPID_HELP, elapid_folder, portion
+from benchmarks.arguments import ELAPID_HELP, elapid_folder, ends_in_one_line, portion
 from benchmarks.methods import Problem, down_sampled, elapid_maxent, maxent
 from benchmarks.virtual.options import add_bias_options, add_options, biases, read_worlds
 from benchmarks.virtual.species import KINDS, World, expected_auc, make_group
@@ -128,6 +128,7 @@ def gains(table: pd.DataFrame, by: list[str]) -> str:
     return "\n".join(lines)
 
 
+@ends_in_one_line
 def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(

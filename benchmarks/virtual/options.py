@@ -6,7 +6,6 @@ import argparse
 
 from benchmarks.arguments import REGIONS, at_least_one, check_files, folder, names_of, numbers, output_file
 from benchmarks.virtual.species import KINDS, World
-from ml.benchmark.nceas import NceasError
 from ml.benchmark.run import read_regions
 
 
@@ -43,9 +42,6 @@ def biases(options: argparse.Namespace) -> list[tuple[str, float]]:
 
 
 def read_worlds(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list[World]:
-    """Return the worlds of the regions, or end the program with one line where files are missing or damaged."""
+    """Return the worlds of the regions, or end the program with one line where files are missing."""
     check_files(parser, options.data, options.regions)
-    try:
-        return [World.of(read_regions(options.data, [region])[0]) for region in options.regions]
-    except NceasError as error:
-        parser.error(f"argument --data: {error}")
+    return [World.of(read_regions(options.data, [region])[0]) for region in options.regions]

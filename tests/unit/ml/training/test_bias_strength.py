@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,14 @@ def test_the_strength_is_the_auc_that_follows_from_the_density(power):
     if power:
         assert bias.predictor == 1
     assert measure_bias(group, fold) == bias
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e-9, 1e6])
+def test_the_strength_does_not_depend_on_the_unit(factor):
+    group, fold = biased_group(3)
+    bias = measure_bias(group, fold)
+    rows = (group.rows * [factor, factor, 1]).astype(np.float32)
+    assert measure_bias(replace(group, rows=rows), fold).auc == pytest.approx(bias.auc, abs=0.005)
 
 
 def test_the_strength_between_species_is_that_of_what_species_share():
