@@ -97,6 +97,7 @@ from app.studies import views as studies
 from app.telemetry import requests
 from app.trail import recorder
 from app.trainings import learning, learning_views, rollout_views
+from app.trainings import metrics as training_metrics
 from app.trainings import steps as training_steps
 from app.trainings import views as trainings
 from app.web import body_limits, input_validation, problems, security, templating
@@ -176,6 +177,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     confirmation_metrics.init_app(app)
     rollout_metrics.init_app(app)
     learning_metrics.init_app(app)
+    training_metrics.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
     health.init_app(app)
     health_metrics.init_app(app)
