@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,9 +16,9 @@ from app import create_app
 from app.accounts import users
 from app.config.settings import load_settings
 from app.web.shared_caches import FRESH_S, STALE_S
-from ml.serving.artifact import _model_id, verify_artifact
 from tests.contract.accounts.conftest import PASSWORD
 from tests.services.conftest import WHEATEAR, Answer, call
+from tests.services.versions import retrained
 from tools import live
 from tools.live import PROJECT
 from tools.live.front import nginx_binary
@@ -127,19 +124,3 @@ def test_an_activation_is_seen_within_the_stated_time(cached: Cached) -> None:
             pytest.fail(f"the earlier model is still shown; seen {seen}")
         time.sleep(0.5)
     assert "HIT" in seen
-
-
-def retrained(model: Path) -> Path:
-    """A version of a model that differs in a note of its card."""
-    copy = shutil.copytree(model, model.parent / "draft-copy")
-    card = json.loads((copy / "card.json").read_bytes())
-    card["notes"].append("Trained again.")
-    content = json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False).encode()
-    (copy / "card.json").write_bytes(content)
-    manifest = json.loads((copy / "manifest.json").read_bytes())
-    manifest["sha256"]["card.json"] = hashlib.sha256(content).hexdigest()
-    manifest["model_id"] = _model_id(card["species"]["slug"], manifest["sha256"])
-    (copy / "manifest.json").write_text(json.dumps(manifest))
-    final = copy.rename(model.parent / manifest["model_id"])
-    verify_artifact(final)
-    return final

@@ -40,7 +40,8 @@ def test_postgres_urls(tmp_path, scheme):
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:p@h"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h/?a=b"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a b"), ("SENTRY_DSN", "x@h/1"), ("SENTRY_DSN", "https://h/1"),
         ("SENTRY_DSN", "https://x@h/"), ("SENTRY_DSN", "https://x@h:99999/1"), ("SECRET_KEY_FILE", "/none"),
-        ("MAIL_URL", "h:25"), ("MLFLOW_TRACKING_URI", "mlruns"), ("MLFLOW_TRACKING_URI", "http://u@h"), ("MAIL_URL", "smtp://h"), ("MODEL_MEMORY", "1GB"), ("MODEL_MEMORY", "1000"),
+        ("MLFLOW_TRACKING_URI", "mlruns"), ("MLFLOW_TRACKING_URI", "http://u@h"),
+        ("MAIL_URL", "h:25"), ("MAIL_URL", "smtp://h"), ("MODEL_MEMORY", "1GB"), ("MODEL_MEMORY", "1000"),
     ],
 )  # fmt: skip
 def test_refused(tmp_path, name, value):
