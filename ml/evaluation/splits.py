@@ -18,6 +18,9 @@ BLOCKS_PER_FOLD = 4
 SMALLEST_BLOCK_M = 100.0
 """Least side of a block on the ground, metres. Positions are often wrong by tens of metres, so smaller blocks separate
 nothing."""
+PLACES_PER_BLOCK = 3
+"""Least mean number of presence places in a block, unless that gives fewer blocks than folds. With a block for each
+place, folds are as good as random."""
 _SHARE_OF_PRESENCES = 0.9
 """Share of the presences at which blocks have the least side. One record near a pole, where the map is stretched
 without limit, does not decide."""
@@ -163,7 +166,8 @@ def _choose_size(metres: NDArray[np.float64], labels: Labels, n_folds: int, stre
         typical = float(np.median(stretch))
         ground = float((np.ptp(present, axis=0) * (1.0 / typical, typical)).max())
         raise TooCloseError(f"all presences lie within {ground:.3g} m: spatial blocks cannot be made")
-    n_blocks = min(BLOCKS_PER_FOLD * n_folds, int(np.unique(present, axis=0).shape[0]))
+    n_places = int(np.unique(present, axis=0).shape[0])
+    n_blocks = min(BLOCKS_PER_FOLD * n_folds, max(n_folds, n_places // PLACES_PER_BLOCK), n_places)
     size = extent
     while size >= 2.0 * least:
         size /= 2.0
@@ -205,9 +209,10 @@ def spatial_blocks(
     """Make folds of blocks of equal area on the ground, squares on the map of `equal_area_metres`.
 
     Without `block_size`, the side starts at half the longer side of the presences' extent and is halved until at least
-    four blocks for each fold hold presences, but neither side on the ground is below 100 m at nine tenths of the
-    presences. Blocks are assigned to folds from the fullest to the emptiest, each to the fold whose presences and
-    background it evens out best.
+    four blocks for each fold hold presences (with fewer than 60 places of presences: one block for three of them, and
+    one for each fold), but neither side on the ground is below 100 m at nine tenths of the presences. Blocks are
+    assigned to folds from the fullest to the emptiest, each to the fold whose presences and background it evens out
+    best.
 
     Parameters
     ----------

@@ -181,7 +181,7 @@ def remarks(prepared: PreparedStudy, species: int, network: bool) -> list[str]:
     species : int
         Column of the group.
     network : bool
-        Whether the network is a member of the species' model.
+        Whether the network has a weight in the species' model.
 
     Returns
     -------

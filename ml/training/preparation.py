@@ -244,7 +244,7 @@ def _one_record_a_place(study: StudyData) -> tuple[StudyData, list[str]]:
     n = int((~used).sum())
     if not n:
         return study, []
-    dropped = {**study.dropped, SAME_PLACE: n}
+    dropped = {**study.dropped, SAME_PLACE: study.dropped.get(SAME_PLACE, 0) + n}
     return (
         replace(
             study,

@@ -189,7 +189,7 @@ def _train_prepared(
             summary, prepared.intervals, assessed is prepared.blocks, None if group.absences else n_presences
         ),
         collinear=prepared.collinear,
-        notes=remarks(prepared, species, "network" in stacking.weights),
+        notes=remarks(prepared, species, round(stacking.weights.get("network", 0.0), 2) > 0.0),
         preparation=study.preparation,
     )
     records = point_records(study, y, np.flatnonzero(used)[kept_rows(y[used], settings.seed)])
