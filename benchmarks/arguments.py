@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 
@@ -15,6 +18,17 @@ def at_least_one(text: str) -> int:
         value = 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text}")
+    return value
+
+
+def at_least_zero(text: str) -> int:
+    """Read a whole number of at least 0."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, not {text}")
     return value
 
 
@@ -34,6 +48,51 @@ def folder(text: str) -> Path:
     path = Path(text)
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"there is no directory {text}")
+    return path
+
+
+def output_file(text: str) -> Path:
+    """Read the path of a file that can be written, which is tried because a run of hours ends with writing it.
+
+    An existing file keeps its content, and a new one is removed again.
+    """
+    path = Path(text)
+    new = not path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if new:
+            path.unlink()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be written: {error.strerror}") from error
+    return path
+
+
+ELAPID_HELP = (
+    "directory that has the packages of benchmarks/requirements.txt, made by `pip install --target DIR`; without it "
+    "elapid is left out where it is not installed"
+)
+
+
+def elapid_folder(text: str) -> Path:
+    """Read the path of a directory that has elapid, and make it importable.
+
+    Returns
+    -------
+    Path
+        The directory is the last in ``sys.path``, so that other packages in it do not replace installed ones.
+    """
+    path = folder(text)
+    if PathFinder.find_spec("elapid", [str(path)]) is None:
+        raise argparse.ArgumentTypeError(
+            f"{text} has no elapid; pip install --target {text} puts the packages of benchmarks/requirements.txt there"
+        )
+    sys.path.append(str(path))
+    try:
+        importlib.import_module("elapid").MaxentModel  # noqa: B018
+    except (ImportError, AttributeError) as error:
+        sys.path.remove(str(path))
+        raise argparse.ArgumentTypeError(f"elapid in {text} cannot be used: {error}") from error
     return path
 
 

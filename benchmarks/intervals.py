@@ -18,6 +18,7 @@ from ml.benchmark.run import blocks_of, read_regions
 from ml.datasets import DEMO_STUDIES, load_study
 from ml.evaluation.interval_calibration import bin_coverage, join
 from ml.kernels.logit import logistic
+from ml.odmap.intervals import standard_error
 from ml.serving.interval import IntervalModel, Z
 from ml.training.cross_validation import held_out_members, held_out_network
 from ml.training.default_model import EngineSettings, equal_weights
@@ -80,7 +81,7 @@ def row(name: str, summaries: list[HeldOutSummary]) -> str:
     margin = Z * found.model.deviation(bins.spread)
     width = logistic(bins.logit + margin) - logistic(bins.logit - margin)
     low, middle, high = np.quantile(width, [0.1, 0.5, 0.9])
-    error = np.sqrt(found.coverage * (1 - found.coverage) / found.n_bins)
+    error = standard_error(found.coverage, found.n_bins)
     return (
         f"{name:<22} {len(summaries):>7} {found.n_bins:>6}   {found.coverage:.3f} ± {error:.3f}   {plain:.3f}   "
         f"{found.model.scale:>5.2f} {found.model.between_place_sd:>6.2f}   {middle:.2f} ({low:.2f} to {high:.2f})"

@@ -61,7 +61,8 @@ def kept(settings: Settings) -> list[Kept]:
             "Observations: species, place, conditions, day, presence or absence, effort, note, address of a photo, and "
             "the accounts that sent and decided them.",
             "To measure how right the models are, and to train the next ones.",
-            "until their species is deleted; without your account from the moment when you delete it",
+            "until you withdraw them (an accepted one stays and counts no more) or their species is deleted; without "
+            "your account from the moment when you delete it",
             database,
         ),
         Kept(

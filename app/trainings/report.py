@@ -34,6 +34,8 @@ class TrainingReport(BaseModel):
     trained: list[TrainedModel]
     failed: list[FailedSpecies]
     tracked: tuple[int, int] = (0, 0)
+    #: What the promotion gate found when the training ended, by the ids of the models; None in older reports.
+    found: dict[str, str] | None = None
 
     @property
     def sentence(self) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from app.catalogue import snapshot
+from app.catalogue import snapshot, versions
 from app.database.db import db
 from app.jobs.service import folder_of
 from app.jobs.steps import JobRef, Step, StepContext, StepError, register_kind
@@ -20,6 +20,7 @@ from app.registry import changes
 from app.registry import service as registry
 from app.registry.changes import RegistryError
 from app.trainings import frozen
+from app.trainings.gates import verdict_now
 from app.trainings.placing import draft_of, place_file, place_folder
 from app.trainings.report import TrainedModel, TrainingReport, read_report, report_path
 from app.trainings.schemas import FailedSpecies
@@ -135,10 +136,20 @@ def _register(context: StepContext) -> None:
         _place_layers(context)
         done = _register_all(report, slug, models)
         changes.publish_snapshot()
-        frozen.write_json(report_path(slug, context.job.id), done.model_dump(mode="json"))
+        path = report_path(slug, context.job.id)
+        earlier = read_report(path)
+        # a step that runs again finds what it found the first time, whatever was activated since
+        done.found = earlier.found if earlier is not None and earlier.found is not None else _found(done, slug)
+        frozen.write_json(path, done.model_dump(mode="json"))
         _release(context.job)
     context.progress(1.0, done.sentence)
     context.result = f"/studies/{slug}/versions"
+
+
+def _found(report: TrainingReport, slug: str) -> dict[str, str]:
+    """Return what the promotion gate says about each model, beside the versions that are active now."""
+    found = ((model.model_id, versions.find(model.model_id)) for model in report.trained)
+    return {model_id: verdict_now(slug, version) for model_id, version in found if version is not None}
 
 
 def _place(context: StepContext, model: TrainedModel, models: Path) -> None:

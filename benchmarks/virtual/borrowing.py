@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from benchmarks.arguments import at_least_one
+from benchmarks.arguments import at_least_one, at_least_zero
 from benchmarks.virtual.options import add_options, read_worlds
 from benchmarks.virtual.species import KINDS, VirtualGroup, World, expected_auc, make_group
 from ml.benchmark.nceas import are_degrees
@@ -137,7 +137,7 @@ def main() -> int:
     )
     add_options(parser, "small group")
     parser.add_argument("--repeats", type=at_least_one, default=1, help="pairs of each kind and strength (%(default)s)")
-    parser.add_argument("--start", type=int, default=0, help="number of the first pair (%(default)s)")
+    parser.add_argument("--start", type=at_least_zero, default=0, help="number of the first pair (%(default)s)")
     options = parser.parse_args()
     worlds = read_worlds(parser, options)
     calls = [

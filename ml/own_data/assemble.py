@@ -131,6 +131,7 @@ def _assemble(
         species=species,
         presence=pd.DataFrame(rows.presence, columns=[one.slug for one in species]),
         coordinates=longitude_latitude,
+        recorded={one.slug: cleaned.places_of[one.scientific_name] for one in species},
         projected=projected,
         dropped=cleaned.dropped,
         cells=rows.cell,
@@ -180,4 +181,5 @@ def _preparation(
         rules=texts.describe_rules(recipe, cleaned.report.reasons),
         recipe=recipe.model_dump_json(),
         command=COMMAND,
+        places="records",
     )

@@ -98,6 +98,7 @@ def assemble_samples(folder: Path, recipe: Recipe, files: Sequence[FileReport]) 
             rules=[f"{reason}: {n:,} records left out." for reason, n in samples.dropped.items()],
             recipe=recipe.model_dump_json(),
             command=COMMAND,
+            places="records" if samples.have_places else None,
         ),
     )
     return study, untrained

@@ -178,7 +178,7 @@ def _train_prepared(
         thresholds=assessment.thresholds,
         importance={p.name: float(v) for p, v in zip(predictors, importance, strict=True)},
         starting_points=starting_points(study, predictors, y, suitability),
-        places=recorded_places(study, y),
+        places=recorded_places(study, slug, y),
         training=training_of(prepared.encoded.source, slug, group.has_network, options),
         background=describe_background(prepared),
         calibration=calibration_report(y, cross_calibrated, calibration, group.absences),

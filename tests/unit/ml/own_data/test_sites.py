@@ -42,6 +42,7 @@ def test_a_site_of_two_species_is_one_row_and_noise_has_no_bias(tmp_path, places
     assert study.presence.shape == (680, 2)
     assert study.presence.sum().tolist() == [80, 80]
     assert study.presence.all(axis=1).sum() == 80
+    assert study.preparation is not None and study.preparation.places == ("records" if places else None)
     assert not study.dropped
     group = encode_study(study).group
     fold, validation = study_folds(study, group.recorded.any(axis=1).astype(int), 5, 0)
