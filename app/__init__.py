@@ -99,9 +99,10 @@ from app.studies import views as studies
 from app.telemetry import requests
 from app.trail import recorder
 from app.trainings import learning, learning_views, rollout_views
+from app.trainings import metrics as training_metrics
 from app.trainings import steps as training_steps
 from app.trainings import views as trainings
-from app.web import body_limits, input_validation, problems, security, templating
+from app.web import body_limits, input_validation, problems, security, shared_caches, templating
 
 if _collects:
     gc.enable()
@@ -146,6 +147,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     htmx.init_app(app)
     requests.init_app(app)
     counting.init_app(app)
+    shared_caches.init_app(app)
     redis_client.init_app(app)
     answers.init_app(app)
     limiter.init_app(app)
@@ -178,6 +180,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     confirmation_metrics.init_app(app)
     rollout_metrics.init_app(app)
     learning_metrics.init_app(app)
+    training_metrics.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
     parts.add(newer.NewerPresences(settings.data_dir.resolve() / "registry"))
     health.init_app(app)

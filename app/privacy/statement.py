@@ -106,6 +106,8 @@ def receivers(settings: Settings) -> list[str]:
         found.append("An error tracker (Sentry) receives reports of faults, without addresses, conditions and secrets.")
     if settings.otel_exporter_otlp_endpoint:
         found.append("A collector of traces receives route, status and times of requests.")
+    if settings.mlflow_tracking_uri:
+        found.append("An MLflow server receives the models that are trained here.")
     if settings.gbif_api:
         found.append("GBIF receives the names of species that an editor fetches records of, from the server.")
     return found

@@ -28,6 +28,7 @@ from app.web.faces import settings
 from ml.layers.stored import list_stores
 from ml.layers.stored_index import layers_key
 from ml.serving.artifact import ArtifactError, load_artifact, verify_artifact
+from ml.tracking.address import SETTING
 
 KIND = TRAINING
 _CHECKED = "checked.json"
@@ -79,8 +80,11 @@ def _run(context: StepContext, *more: str) -> None:
     options += ["--layer-store", folder / _LAYERS]
     if settings().dask_scheduler:
         options += ["--scheduler", settings().dask_scheduler or ""]
+    if snapshot.snapshot_file().marks().of(context.job.study) is not None:
+        # People who read MLflow need not be those who may see the places of a sensitive species.
+        options += ["--without-places"]
     try:
-        context.run_command([sys.executable, "-m", "ml", "train", *options, *more])
+        context.run_command([sys.executable, "-m", "ml", "train", *options, *more], _tracking())
     except StepError as error:
         text = str(error)
         if _EXCEPTION.match(text):
@@ -88,12 +92,18 @@ def _run(context: StepContext, *more: str) -> None:
         raise StepError(re.sub(r"^python -m ml( train)?: (error: )?", "", text)) from error
 
 
+def _tracking() -> dict[str, str]:
+    """Return the environment variable that the command needs to log models; commands of jobs get no other secret."""
+    uri = settings().mlflow_tracking_uri
+    return {SETTING: uri} if uri else {}
+
+
 def _check(context: StepContext) -> None:
     """Open every model. One that cannot be opened fails its species, not the study."""
     result = read_report(context.folder / _WORK / "result.json")
     if result is None:
         raise StepError("The training ended without a result. Start it again.")
-    report = TrainingReport(trained=[], failed=result.failed)
+    report = TrainingReport(trained=[], failed=result.failed, tracked=result.tracked)
     for number, model in enumerate(result.trained):
         context.check_cancelled()
         context.progress(number / len(result.trained), f"Opening {model.species}")
@@ -180,7 +190,7 @@ def _place_layers(context: StepContext) -> None:
 def _register_all(report: TrainingReport, slug: str, models: Path) -> TrainingReport:
     """Register the models in one transaction, so that a cancelled job leaves none or all."""
     for attempt in range(1, _TRIES + 1):
-        done = TrainingReport(trained=[], failed=list(report.failed))
+        done = TrainingReport(trained=[], failed=list(report.failed), tracked=report.tracked)
         try:
             for model in report.trained:
                 try:
