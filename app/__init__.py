@@ -36,6 +36,7 @@ from app.catalogue.snapshot import SnapshotFile
 from app.comparisons import views as comparisons
 from app.config.settings import PROJECT, Settings, SettingsError, load_settings
 from app.confirmations import metrics as confirmation_metrics
+from app.confirmations import newer
 from app.database import connections
 from app.database.db import db, migrate
 from app.extensions import htmx
@@ -59,6 +60,7 @@ from app.maps import views as maps
 from app.maps.rasters import Rasters
 from app.maps.studies import MapStudies
 from app.observations import accuracy_views
+from app.observations import own_views as own_observations
 from app.observations import place_views as observation_places
 from app.observations import views as observations
 from app.outbox import outbox
@@ -97,9 +99,10 @@ from app.studies import views as studies
 from app.telemetry import requests
 from app.trail import recorder
 from app.trainings import learning, learning_views, rollout_views
+from app.trainings import metrics as training_metrics
 from app.trainings import steps as training_steps
 from app.trainings import views as trainings
-from app.web import body_limits, input_validation, problems, security, templating
+from app.web import body_limits, input_validation, problems, security, shared_caches, templating
 
 if _collects:
     gc.enable()
@@ -144,6 +147,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     htmx.init_app(app)
     requests.init_app(app)
     counting.init_app(app)
+    shared_caches.init_app(app)
     redis_client.init_app(app)
     answers.init_app(app)
     limiter.init_app(app)
@@ -176,13 +180,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     confirmation_metrics.init_app(app)
     rollout_metrics.init_app(app)
     learning_metrics.init_app(app)
+    training_metrics.init_app(app)
     parts.add(SnapshotFile(settings.data_dir.resolve() / "registry"))
+    parts.add(newer.NewerPresences(settings.data_dir.resolve() / "registry"))
     health.init_app(app)
     health_metrics.init_app(app)
     views.init_app(app)
     training_steps.register()
     learning.register()
     register_duty("trainings that observations ask for", trigger.ask_for_all)
+    register_duty("numbers of presences that models have not seen", newer.publish)
     learning_views.init_app(app)
     gbif_steps.register()
     batch_steps.register()
@@ -261,6 +268,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         analytics.for_admins,
         observations.pages,
         observations.api,
+        own_observations.pages,
+        own_observations.api,
         observation_places.pages,
         observation_places.api,
         accuracy_views.pages,

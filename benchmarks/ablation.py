@@ -13,7 +13,6 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from benchmarks.arguments import REGIONS, at_least_one, check_files, ends_in_one_line, folder, portion
 from benchmarks.block_scores import block_scores
 from ml.benchmark.run import blocks_of, read_regions
 from ml.datasets import load_study
@@ -113,21 +113,23 @@ def _print(title: str, figures: dict[str, Floats], against: str) -> None:
         print(f"  {name:<28} {values.mean():.4f}  {difference.mean():+.4f} ± {error:.4f}")
 
 
+@ends_in_one_line
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.ablation",
         description="The contribution of each part of the default model, on held-out blocks of the training data.",
     )
-    parser.add_argument("--data", type=Path, required=True, help="directory of the NCEAS .rds files")
-    parser.add_argument("--regions", default="AWT,NZ,SA", help="separated by commas (%(default)s)")
-    parser.add_argument("--raw", type=Path, help="fetched demo data; adds its birds")
+    parser.add_argument("--data", type=folder, required=True, help="directory of the NCEAS .rds files")
+    parser.add_argument("--regions", type=REGIONS, default="AWT,NZ,SA", help="separated by commas (%(default)s)")
+    parser.add_argument("--raw", type=folder, help="fetched demo data; adds its birds")
     parser.add_argument(
-        "--share", type=float, default=0.5, help="share of the background that is target group (%(default)s)"
+        "--share", type=portion, default=0.5, help="share of the background that is target group (%(default)s)"
     )
-    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
+    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
     options = parser.parse_args()
-    groups = read_regions(options.data, options.regions.split(","))
+    check_files(parser, options.data, options.regions)
+    groups = read_regions(options.data, options.regions)
     for share, title in ((0.0, "random background"), (options.share, f"{options.share:.0%} target group")):
         parts: dict[str, list[Floats]] = {}
         for group in groups:

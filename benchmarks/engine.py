@@ -25,6 +25,15 @@ from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from benchmarks.arguments import (
+    REGIONS,
+    at_least_one,
+    check_files,
+    ends_in_one_line,
+    folder,
+    not_negative,
+    output_file,
+)
 from benchmarks.methods import (
     ALONE,
     BLEND,
@@ -217,24 +226,26 @@ def report(table: pd.DataFrame, memory: dict[str, float]) -> None:
     )
 
 
+@ends_in_one_line
 def main() -> None:
     """Run every method and print the tables."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.engine", description="The default model beside the field's methods on NCEAS."
     )
-    parser.add_argument("--data", type=Path, required=True, help="directory of the benchmark's .rds files")
-    parser.add_argument("--regions", default="AWT,NZ,SA", help="separated by commas (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
+    parser.add_argument("--data", type=folder, required=True, help="directory of the benchmark's .rds files")
+    parser.add_argument("--regions", type=REGIONS, default="AWT,NZ,SA", help="separated by commas (%(default)s)")
+    parser.add_argument("--seed", type=not_negative, default=0)
+    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="without the default forest and elapid, which are slow")
-    parser.add_argument("--output", type=Path, help="write every score to a CSV file")
+    parser.add_argument("--output", type=output_file, help="write every score to a CSV file")
     options = parser.parse_args()
+    check_files(parser, options.data, options.regions)
 
     left_out = frozenset({DEFAULT, ELAPID} if options.quick else ())
     if not options.quick and importlib.util.find_spec("elapid") is None:
         left_out = frozenset({ELAPID})
         print("elapid is left out: .venv/bin/pip install -r benchmarks/requirements.txt", file=sys.stderr)
-    groups = lend_places(read_regions(options.data, options.regions.split(",")))
+    groups = lend_places(read_regions(options.data, options.regions))
     settings = EngineSettings(seed=options.seed)
     with parallel_config(n_jobs=options.jobs):
         fitted = fit_shared(groups, settings)

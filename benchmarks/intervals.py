@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed, parallel_backend
 
+from benchmarks.arguments import REGIONS, at_least_one, check_files, ends_in_one_line, folder, not_negative
 from ml.benchmark.run import blocks_of, read_regions
 from ml.datasets import DEMO_STUDIES, load_study
 from ml.evaluation.interval_calibration import bin_coverage, join
 from ml.kernels.logit import logistic
+from ml.odmap.intervals import standard_error
 from ml.serving.interval import IntervalModel, Z
 from ml.training.cross_validation import held_out_members, held_out_network
 from ml.training.default_model import EngineSettings, equal_weights
@@ -80,24 +82,27 @@ def row(name: str, summaries: list[HeldOutSummary]) -> str:
     margin = Z * found.model.deviation(bins.spread)
     width = logistic(bins.logit + margin) - logistic(bins.logit - margin)
     low, middle, high = np.quantile(width, [0.1, 0.5, 0.9])
-    error = np.sqrt(found.coverage * (1 - found.coverage) / found.n_bins)
+    error = standard_error(found.coverage, found.n_bins)
     return (
         f"{name:<22} {len(summaries):>7} {found.n_bins:>6}   {found.coverage:.3f} ± {error:.3f}   {plain:.3f}   "
         f"{found.model.scale:>5.2f} {found.model.between_place_sd:>6.2f}   {middle:.2f} ({low:.2f} to {high:.2f})"
     )
 
 
+@ends_in_one_line
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.intervals", description="Coverage of the intervals on held-out folds."
     )
     parser.add_argument("--raw", type=Path, default=Path("instance/raw"), help="fetched demo data (%(default)s)")
-    parser.add_argument("--data", type=Path, help="NCEAS data (without it, demo studies only)")
-    parser.add_argument("--regions", default="AWT", help="regions, separated by commas (default: AWT)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=2, help="processes (%(default)s)")
+    parser.add_argument("--data", type=folder, help="NCEAS data (without it, demo studies only)")
+    parser.add_argument("--regions", type=REGIONS, default="AWT", help="regions, separated by commas (default: AWT)")
+    parser.add_argument("--seed", type=not_negative, default=0)
+    parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
     options = parser.parse_args()
+    if options.data:
+        check_files(parser, options.data, options.regions)
     settings = EngineSettings(seed=options.seed)
     print("90 % should hold; ± is the standard error of a share, groups taken as independent")
     print(
@@ -107,7 +112,7 @@ def main() -> None:
         for name, summaries in demo_studies(options.raw, settings):
             print(row(name, summaries), flush=True)
         if options.data:
-            for name, summaries in regions(options.data, options.regions.split(","), settings):
+            for name, summaries in regions(options.data, options.regions, settings):
                 print(row(name, summaries), flush=True)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.arguments import at_least_one, folder
+from benchmarks.arguments import REGIONS, at_least_one, check_files, ends_in_one_line, folder, not_negative
 from ml.benchmark.nceas import read_region, read_survey
 from ml.evaluation.live import Z, auc_interval
 from ml.evaluation.metrics import auc_roc, bootstrap_interval, brier
@@ -161,6 +161,7 @@ def row(species: list[Surveyed], visit: Visit, n: int, repeats: int, seed: int) 
     )
 
 
+@ends_in_one_line
 def main() -> None:
     """Simulate and print the table."""
     parser = argparse.ArgumentParser(
@@ -168,11 +169,14 @@ def main() -> None:
     )
     parser.add_argument("--data", type=folder, required=True, help="NCEAS data")
     parser.add_argument("--predictions", type=Path, required=True, help="predictions.csv of python -m ml benchmark")
-    parser.add_argument("--regions", default="AWT", help="regions, separated by commas (default: AWT)")
+    parser.add_argument("--regions", type=REGIONS, default="AWT", help="regions, separated by commas (default: AWT)")
     parser.add_argument("--repeats", type=at_least_one, default=40, help="simulations of a species (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=not_negative, default=0)
     options = parser.parse_args()
-    species = list(surveyed(options.data, options.predictions, options.regions.split(",")))
+    check_files(parser, options.data, options.regions)
+    if not options.predictions.is_file():
+        parser.error(f"argument --predictions: there is no file {options.predictions}")
+    species = list(surveyed(options.data, options.predictions, options.regions))
     if not species:
         parser.error("no species has enough presences and absences")
     print(f"{len(species)} species; 95 % of the intervals should hold the truth; in brackets their mean width")

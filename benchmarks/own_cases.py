@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.arguments import folder
+
 Floats = NDArray[np.float64]
 
 
@@ -112,15 +114,15 @@ def within_folds(y: NDArray[np.int64], score: Floats, fold: NDArray[np.int64]) -
 def main() -> None:
     """Run the cases."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=folder, required=True)
     options = parser.parse_args()
     from ml.own_data.checkpoint import load_assembly
     from ml.serving.artifact import read_card
 
     for case in CASES:
-        folder = options.data / case.name
+        files = options.data / case.name
         with tempfile.TemporaryDirectory() as temporary:
-            result, seconds, peak, work = train(folder, case, Path(temporary))
+            result, seconds, peak, work = train(files, case, Path(temporary))
             assembly = load_assembly(work)
             assert assembly is not None
             [one] = result["trained"]

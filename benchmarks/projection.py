@@ -13,7 +13,7 @@ in an order that is shuffled in each round:
 Ratios are medians over the rounds of ours to theirs within one round, with the lowest and the highest. CPU time is that
 of all processes, as is the peak memory. Then the map is made at each of the sides and with 1 and 2 processes. elapid
 is left out where it is not installed (`pip install -r benchmarks/requirements.txt`, or into a directory of its own that
-``--elapid`` names).
+``--elapid`` names; `python -m benchmarks.virtual --help` says how it is filled).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import ELAPID_HELP, elapid_folder
 from benchmarks.made_landscape import train, write_landscape
 
 Run = dict[str, Any]
@@ -127,7 +128,7 @@ def main() -> int:
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--trees", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the comparison; 0 leaves it out")
-    parser.add_argument("--elapid", type=Path, help="directory in which elapid is installed")
+    parser.add_argument("--elapid", type=elapid_folder, metavar="DIR", help=ELAPID_HELP)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ecopredict-projection-") as temporary:
         bench = Bench(Path(temporary), options)

@@ -4,7 +4,8 @@ Run it with ``.venv/bin/python -m benchmarks.rollout_traffic``; it takes two to 
 one made-up species, serves the application with gunicorn (two workers, SQLite), and sends predictions of some hundred
 clients, of which the candidate answers a share. Four candidates are rolled out after each other:
 
-- one that was trained without one of the soils, and therefore refuses the requests that name it;
+- one that raises an error for temperatures of -1 °C and less, because it takes their logarithm: first only one hostile
+  client asks for them, again and again, then 5 % of the requests of everybody do;
 - one whose files are deleted before one of the workers has opened it;
 - one with many times as many trees, which an operator stops when the interval of the ratio of times lies above 1.25;
 - a good one with more records: first in the shadow, then for 10 % and 50 %, then promoted.
@@ -27,18 +28,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from ml.card import Predictor, Source, SpeciesDescription, StudyDescription
-from ml.study import StudyData
-from ml.training.train import train_species
+from benchmarks.rollout_models import SOILS, SPECIES, STUDY, train
 from tools import live
 
-_SPECIES = "lacerta-ficta"
-_STUDY = "rollout-hills"
-_SOILS = ("chalk", "clay", "sand", "peat")
-_ROLLOUT = f"/api/v1/studies/{_STUDY}/rollout"
+_ROLLOUT = f"/api/v1/studies/{STUDY}/rollout"
 _THREADS = 4
 _TOO_SLOW = 1.25
 
@@ -53,7 +46,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="ecopredict-rollout-"))
     try:
         began = time.monotonic()
-        models = _train(folder)
+        models = train(folder)
         environ = live.app_environ(folder / "data", TRUSTED_PROXIES="1")
         live.flask(environ, "db", "upgrade")
         live.flask(environ, "models", "register", models["active"], "--activate")
@@ -61,7 +54,8 @@ def main() -> None:
         print(f"five models trained and registered in {time.monotonic() - began:.0f} s")
         with live.serving(environ) as site:
             traffic = Traffic(site.url, options.clients, options.seed)
-            _refuses(traffic, models["refuses"], options.seconds)
+            _stands_one_client(traffic, models["raises"], options.seconds / 2)
+            _raises(traffic, models["raises"], options.seconds)
             _loses_its_files(traffic, models["gone"], options.seconds)
             _is_slow(traffic, models["slow"], options.seconds)
             _is_good(traffic, models["good"], options.seconds)
@@ -84,6 +78,8 @@ class Traffic:
         self._clients = [f"203.0.{n // 250}.{n % 250 + 1}" for n in range(clients)]
         self._seed = seed
         self._lock = threading.Lock()
+        #: Share of the requests with a temperature below -1 °C, and the client who sends nothing else.
+        self.cold, self.hostile = 0.0, ""
         self.forget()
 
     def forget(self) -> None:
@@ -97,6 +93,8 @@ class Traffic:
         stop, began = threading.Event(), time.monotonic()
         self._seed += 1
         threads = [threading.Thread(target=self._ask, args=(stop, 100 * self._seed + n)) for n in range(_THREADS)]
+        if self.hostile:
+            threads.append(threading.Thread(target=self._ask, args=(stop, 100 * self._seed + _THREADS, self.hostile)))
         for thread in threads:
             thread.start()
         rollout = self.call("GET")
@@ -121,78 +119,48 @@ class Traffic:
             raise SystemExit(f"{method} {path}: {response.status} {answer}")
         return answer
 
-    def _ask(self, stop: threading.Event, seed: int) -> None:
+    def client_of(self, model: str) -> str:
+        """Return a client whom a model answers."""
+        connection, draw = http.client.HTTPConnection(self._address, timeout=30), random.Random(self._seed)
+        found = (client for client in self._clients if _predict(connection, client, draw, 0.0)[1] == model)
+        client = next(found)
+        connection.close()
+        return client
+
+    def _ask(self, stop: threading.Event, seed: int, hostile: str = "") -> None:
         draw = random.Random(seed)
         connection = http.client.HTTPConnection(self._address, timeout=30)
         while not stop.is_set():
             if draw.random() < 0.1:
                 # a connection stays with its worker, and the traffic is to reach both
                 connection.close()
-            client = draw.choice(self._clients)
-            body = json.dumps({"species": _SPECIES, "environment": _conditions(draw)})
-            headers = {"Content-Type": "application/json", "X-Forwarded-For": client}
-            connection.request("POST", "/api/v1/predictions", body, headers)
-            response = connection.getresponse()
-            answer = json.loads(response.read())
+            client = hostile or draw.choice(self._clients)
+            status, model = _predict(connection, client, draw, 1.0 if hostile else self.cold)
             with self._lock:
-                self.statuses[response.status] += 1
-                if response.status == 200:
-                    self.models[answer["model"]["id"]] += 1
-                    self.of_client.setdefault(client, set()).add(answer["model"]["id"])
+                self.statuses[status] += 1
+                if status == 200:
+                    self.models[model] += 1
+                    self.of_client.setdefault(client, set()).add(model)
         connection.close()
 
 
-def _conditions(draw: random.Random) -> dict[str, float | str]:
-    soil = draw.choices(_SOILS, (40, 30, 22, 8))[0]
+def _predict(connection: http.client.HTTPConnection, client: str, draw: random.Random, cold: float) -> tuple[int, str]:
+    """Ask for a prediction; return the status and the model."""
+    body = json.dumps({"species": SPECIES, "environment": _conditions(draw, cold)})
+    headers = {"Content-Type": "application/json", "X-Forwarded-For": client}
+    connection.request("POST", "/api/v1/predictions", body, headers)
+    response = connection.getresponse()
+    answer = json.loads(response.read())
+    return response.status, answer["model"]["id"] if response.status == 200 else ""
+
+
+def _conditions(draw: random.Random, cold: float) -> dict[str, float | str]:
+    soil = draw.choices(SOILS, (40, 30, 22, 8))[0]
     return {
         "rock": round(draw.uniform(0, 90), 2),
         "trees": round(draw.uniform(0, 100), 2),
-        "temperature": round(draw.gauss(14, 4), 3),
+        "temperature": round(draw.uniform(-9, -1) if draw.random() < cold else max(0.0, draw.gauss(14, 4)), 3),
         "soil": soil,
-    }
-
-
-def _study(n_sites: int, seed: int, soils: tuple[str, ...] = _SOILS) -> StudyData:
-    draw = np.random.default_rng(seed)
-    rock, trees = draw.uniform(0, 90, n_sites).round(1), draw.uniform(0, 100, n_sites).round(1)
-    temperature = draw.normal(14, 4, n_sites).round(2)
-    score = (rock - trees) / 40 + (temperature - 14) / 6 + draw.normal(0, 0.7, n_sites)
-    other = (trees - rock) / 40 + draw.normal(0, 0.7, n_sites)
-    slugs = (_SPECIES, "lacerta-altera")
-    return StudyData(
-        StudyDescription(
-            slug=_STUDY,
-            title="Hills of a rollout",
-            description="Made up.",
-            records="presence-absence",
-            sources=[Source(title="Made up", citation="none", licence="CC0-1.0")],
-        ),
-        [
-            Predictor(name="rock", label="Bare rock", unit="%"),
-            Predictor(name="trees", label="Trees", unit="%"),
-            Predictor(name="temperature", label="Temperature", unit="°C"),
-            Predictor(name="soil", label="Soil", type="categorical"),
-        ],
-        pd.DataFrame({"rock": rock, "trees": trees, "temperature": temperature, "soil": draw.choice(soils, n_sites)}),
-        [SpeciesDescription(slug=slug, scientific_name=slug.replace("-", " ").capitalize()) for slug in slugs],
-        pd.DataFrame({slugs[0]: (score > np.quantile(score, 0.6)).astype(int), slugs[1]: (other > 0).astype(int)}),
-        coordinates=np.column_stack([draw.uniform(2, 4, n_sites), draw.uniform(41, 43, n_sites)]),
-    )
-
-
-def _train(folder: Path) -> dict[str, Path]:
-    """Return the folders of the models, in the order of their versions."""
-    root = folder / "data" / "models"
-    studies = {
-        "active": (_study(150, 1), 20),
-        "refuses": (_study(150, 2, _SOILS[:3]), 20),
-        "gone": (_study(150, 3), 20),
-        "slow": (_study(1_500, 4), 1_500),
-        "good": (_study(400, 5), 20),
-    }
-    return {
-        name: train_species(study, _SPECIES, root / name, n_estimators=trees, n_folds=3, n_networks=1)
-        for name, (study, trees) in studies.items()
     }
 
 
@@ -201,11 +169,23 @@ def _start(traffic: Traffic, path: Path, percent: int, mode: str = "share") -> d
     return traffic.call("POST", "", {"model": path.name, "percent": percent, "mode": mode})
 
 
-def _refuses(traffic: Traffic, path: Path, seconds: float) -> None:
+def _stands_one_client(traffic: Traffic, path: Path, seconds: float) -> None:
     _start(traffic, path, 10)
+    traffic.hostile = traffic.client_of(path.name)
     rollout, taken = traffic.run(seconds, _has_ended)
-    _print("refuses a soil, 10 %", traffic, rollout, taken)
+    _print("one hostile client, 10 %", traffic, rollout, taken)
+    traffic.hostile = ""
+    if not _has_ended(rollout):
+        traffic.call("POST", "/stop")
+
+
+def _raises(traffic: Traffic, path: Path, seconds: float) -> None:
+    _start(traffic, path, 10)
+    traffic.cold = 0.05
+    rollout, taken = traffic.run(seconds, _has_ended)
+    _print("raises an error for 5 % of the requests, 10 %", traffic, rollout, taken)
     _print_afterwards(traffic, path)
+    traffic.cold = 0.0
 
 
 def _loses_its_files(traffic: Traffic, path: Path, seconds: float) -> None:

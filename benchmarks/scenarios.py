@@ -24,8 +24,10 @@ from typing import Any
 
 import rasterio
 
+from benchmarks.arguments import at_least_one, folder, output_folder
 from ml.change.compare import compare
 from ml.change.sentences import percent
+from ml.commands.options import folds
 
 
 @dataclass(frozen=True)
@@ -174,10 +176,10 @@ def agreement_table(summary: dict[str, Any]) -> str:
 def main() -> None:
     """Run the cases."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--trees", type=int, default=200)
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--output", type=Path, help="keep the models and the maps there")
+    parser.add_argument("--data", type=folder, required=True)
+    parser.add_argument("--trees", type=at_least_one, default=200)
+    parser.add_argument("--folds", type=folds, default=5)
+    parser.add_argument("--output", type=output_folder, help="keep the models and the maps there")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         for case in CASES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -36,4 +36,8 @@ class Preparation(Part):
     grid: Prose
     rules: list[Prose] = Field(max_length=200, description="the cleaning rules, each a sentence")
     recipe: Annotated[str, Field(max_length=1_000_000)] = Field(description="the recipe as JSON")
+    # Absent in models of earlier versions, whose card has the centres of the cells of layers that records lie in.
+    places: Literal["records"] | None = Field(
+        None, exclude_if=lambda value: value is None, description="what the places of the card are those of"
+    )
     command: Prose = Field(description="the command that trains the same model from the files and the recipe")

@@ -1,9 +1,9 @@
 """Places of records on a coarse grid, for those who may not see them exactly. One place always gives the same cell.
 
-Latitudes and longitudes are first rounded to 0.01°, as model cards store them, so that a record gives the same cell
-whichever source it is read from. The rows of the grid are 0.01°, 0.1° or 0.5° high, and the cells of a row so wide that
-they measure as much on the ground; at the ends, cells are larger and never smaller. Places are generalised and not
-moved at random: random shifts average out.
+Latitudes and longitudes are first rounded to 0.01° (`rounded`), as model cards store them, so that a record gives the
+same cell whichever source it is read from. The rows of the grid are 0.01°, 0.1° or 0.5° high, and the cells of a row so
+wide that they measure as much on the ground; at the ends, cells are larger and never smaller. Places are generalised
+and not moved at random: random shifts average out.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ GRIDS_KM: Final[tuple[GridKm, ...]] = get_args(GridKm)
 #: Height of the rows, in hundredths of a degree.
 _HEIGHTS: Final[dict[int, int]] = {1: 1, 10: 10, 50: 50}
 _TURN, _HALF_TURN = 36_000, 18_000
-#: Digits that numbers of single precision share with those of double precision.
-_SHARED_DIGITS, _DIGITS = 4, 2
+#: Decimals of degrees in lists of records, of numbers of single precision, and of model cards.
+_STEPS: Final = (6, 4, 2)
 
 
 def coarsen(longitude: ArrayLike, latitude: ArrayLike, grid_km: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -62,6 +62,18 @@ def coarsen_place(longitude: float, latitude: float, grid_km: int) -> tuple[floa
     return float(x[0]), float(y[0])
 
 
+def rounded(degrees: ArrayLike) -> NDArray[np.float64]:
+    """Return degrees to 0.01°, as model cards have them and as cells are found.
+
+    They are rounded in steps: to 6 decimals, which lists of records have, to those of single precision, then to two. So
+    the result is the same whichever of them is rounded.
+    """
+    result: NDArray[np.float64] = np.asarray(degrees, dtype=np.float64)
+    for digits in _STEPS:
+        result = np.round(result, digits)
+    return result
+
+
 def cells_of(places: Iterable[tuple[float, float]], grid_km: int) -> list[tuple[float, float]]:
     """Return the centres of the cells that have places, each once, ordered by longitude and latitude."""
     listed = list(places)
@@ -72,9 +84,7 @@ def cells_of(places: Iterable[tuple[float, float]], grid_km: int) -> list[tuple[
 
 
 def _hundredths(degrees: NDArray[np.float64]) -> NDArray[np.int64]:
-    # the rounding of model cards, after that of single precision
-    rounded = np.round(np.round(degrees, _SHARED_DIGITS), _DIGITS)
-    return np.rint(rounded * 100.0).astype(np.int64)
+    return np.rint(rounded(degrees) * 100.0).astype(np.int64)
 
 
 def _widths(row: NDArray[np.int64], height: int) -> NDArray[np.int64]:

@@ -30,6 +30,9 @@ class StudyData:
         1 present, 0 absent or background; columns are species slugs.
     coordinates : ndarray, shape (n_sites, 2), or None
         Longitude and latitude in decimal degrees.
+    recorded : dict of str to ndarray, or None
+        Longitudes and latitudes of the records of each species, shape (n_places, 2), by slug; None where `coordinates`
+        are those of the records. Rows of users' own data are cells of the layers, and a cell has several records.
     projected : ndarray, shape (n_sites, 2), or None
         Easting and northing in metres where the source has them; spatial blocks prefer them to `coordinates`.
     dropped : dict
@@ -46,6 +49,7 @@ class StudyData:
     species: list[SpeciesDescription]
     presence: pd.DataFrame
     coordinates: NDArray[np.float64] | None = None
+    recorded: dict[str, NDArray[np.float64]] | None = None
     projected: NDArray[np.float64] | None = None
     dropped: dict[str, int] = field(default_factory=dict)
     cells: NDArray[np.int64] | None = None

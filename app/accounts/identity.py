@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import TooManyRequests
 
 from app.accounts import credentials, ended
+from app.accounts.needs import NEEDS
 from app.accounts.next_page import page_of_request
 from app.accounts.quota import has_quota
 from app.accounts.roles import Role, includes
@@ -160,9 +161,14 @@ def _caller() -> Caller | None:
             # an admin in a browser is never stopped; a key of an admin may be in the wrong hands
             is_admin = person.role == "admin" and person.scopes is None
             counts = has_quota(request.endpoint or "") and not is_admin
-            g.caller = caller_of(person.id, person.plan, has_quota=counts)
+            g.caller = caller_of(person.id, person.plan, has_quota=counts, is_open=_is_open())
     caller: Caller | None = g.caller
     return caller
+
+
+def _is_open() -> bool:
+    """Return whether the person could send the present request without a session; keys and tokens ask for a plan."""
+    return not by_program() and NEEDS.get(request.endpoint or "", "admin") is None
 
 
 @_manager.user_loader  # type: ignore[untyped-decorator, unused-ignore]  # Flask-Login has no types

@@ -163,6 +163,10 @@ NEEDS: dict[str, Needed] = {
     # What people found.
     "observations.report_form": "viewer",
     "observations_api.report": "viewer",
+    "own_observations.page": "viewer",
+    "own_observations.withdraw_form": "viewer",
+    "own_observations_api.browse": "viewer",
+    "own_observations_api.withdraw": "viewer",
     "observations.moderate": "editor",
     "observations.decide_form": "editor",
     "observations_api.browse": "editor",

@@ -6,15 +6,20 @@ from typing import Final
 
 from app.accounts.needs import NEEDS, is_for_browsers
 
-# What nobody may be kept from, besides what is for admins and one's account: to decide about observations, to stop a
-# rollout, a job or the learning of a study, to choose who may read a study and which of its species are sensitive, and
-# to delete files. Otherwise a small quota, or a key in the wrong hands, would stop those who have to put it right.
+# What nobody may be kept from, besides what is for admins and one's account: to decide about observations and to
+# withdraw one's own, to stop a rollout, a job or the learning of a study, to choose who may read a study and which of
+# its species are sensitive, and to delete files. Otherwise a small quota, or a key in the wrong hands, would stop those
+# who have to put it right.
 _UNCOUNTED: Final = frozenset(
     {
         "observations.moderate",
         "observations.decide_form",
         "observations_api.browse",
         "observations_api.decide",
+        "own_observations.page",
+        "own_observations.withdraw_form",
+        "own_observations_api.browse",
+        "own_observations_api.withdraw",
         "rollouts.page",
         "rollouts_api.read",
         "jobs_changes.cancel_form",

@@ -26,7 +26,7 @@ group = AppGroup("audit", help="List and export the audit trail, and delete its 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _FILTERS = (
     click.option("--person", metavar="EMAIL", help="Address or id of an account."),
-    click.option("--action", metavar="NAME", help="Name of an action, or its beginning with a point: model."),
+    click.option("--action", metavar="NAME", help="Name of an action, or the beginning of names: model."),
     click.option("--object", metavar="ID", help="Id of what was changed."),
     click.option("--since", metavar="DAY", help="First day, or first moment."),
     click.option("--until", metavar="DAY", help="Last day, or the moment after the last one."),

@@ -18,7 +18,9 @@ class AuditFilters(BaseModel):
     """Which lines of the audit trail are meant."""
 
     person: Filter = Field(None, description="Address or id of an account; ids of deleted accounts too.")
-    action: Filter = Field(None, description="Name of an action, such as `model.activate`, or its beginning: `model.`")
+    action: Filter = Field(
+        None, description="Name of an action, such as `model.activate`, or the beginning of names, such as `model`."
+    )
     object: Filter = Field(None, description="Id of an object: of a study its slug, of a file `study/name`.")
     since: Filter = Field(None, description="First day, or first moment." + _OFFSET_HINT)
     until: Filter = Field(None, description="Last day, or the moment after the last one." + _OFFSET_HINT)

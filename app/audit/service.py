@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Select, delete, func, select
+from sqlalchemy import ColumnElement, CursorResult, Select, delete, func, select
 from sqlalchemy.orm import aliased
 
 from app.accounts import users
@@ -16,6 +16,7 @@ from app.database.db import db
 from app.database.types import now
 from app.errors import ValidationFailed
 from app.trail import recorder as trail
+from app.trail.actions import NAMES
 from app.trail.tables import AuditDeletion, AuditLine
 from app.web.paging import cut_page, read_cursor
 
@@ -127,11 +128,7 @@ def _statement(filters: AuditFilters) -> _Lines:
     if filters.person is not None:
         statement = statement.where(AuditLine.person_id == _id_of(filters.person, "person"))
     if filters.action is not None:
-        statement = statement.where(
-            AuditLine.action.startswith(filters.action, autoescape=True)
-            if filters.action.endswith(".")
-            else AuditLine.action == filters.action
-        )
+        statement = statement.where(_is_action(filters.action))
     if filters.object is not None:
         statement = statement.where(AuditLine.object_id == _id_of(filters.object, "object"))
     problems = []
@@ -145,6 +142,13 @@ def _statement(filters: AuditFilters) -> _Lines:
     if problems:
         raise ValidationFailed(problems)
     return statement
+
+
+def _is_action(text: str) -> ColumnElement[bool]:
+    """Return the condition for an action with this name, or for all whose names begin with a text that is no name."""
+    name = text.strip().lower()
+    # study.share is also the beginning of study.share-no-more
+    return AuditLine.action == name if name in NAMES else AuditLine.action.startswith(name, autoescape=True)
 
 
 def _id_of(text: str, field: str) -> str:

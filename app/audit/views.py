@@ -10,7 +10,7 @@ from app.accounts.forms import messages
 from app.audit import service
 from app.audit.schemas import AuditFilters, AuditPage, AuditQuery
 from app.errors import ValidationFailed
-from app.trail.actions import COMMANDS, ENDPOINTS
+from app.trail.actions import NAMES
 from app.web.csv_download import csv_download
 from app.web.faces import API_PREFIX, Reply, faces, keep_all_private, settings
 from app.web.input_validation import read_query
@@ -68,11 +68,10 @@ def page() -> Reply:
 
 
 def _context(typed: dict[str, str], **more: object) -> dict[str, object]:
-    known = {action.name for action in (*ENDPOINTS.values(), *COMMANDS.values()) if action is not None}
     return {
         "filters": typed,
         "errors": {},
-        "actions": sorted(known),
+        "actions": NAMES,
         "next": "",
         "csv": "",
         "later": False,

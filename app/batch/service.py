@@ -33,6 +33,7 @@ from app.errors import Conflict, ValidationFailed
 from app.jobs import service as jobs
 from app.jobs.tables import FINISHED, Job
 from app.limits.limiter import charge_answers
+from app.plans.callers import refuse_beyond_quota
 from app.telemetry.logs import note
 from ml.batch.answer_columns import LAYER, context_columns
 from ml.batch.answering import Answering, Subject, check_header, columns_of_numbers
@@ -216,11 +217,12 @@ def start(selection: Selection, draft: Draft, key: str | None, *, is_rows: bool 
     ------
     Conflict
         The key was used for another batch.
-    ValidationFailed
-        This server answers at once only.
+    ValidationFailed, OverPlan
+        This server answers at once only; the quota of the month is used up.
     """
     if not may("editor"):
         raise ValidationFailed([("/rows", _too_many())])
+    refuse_beyond_quota()
     key = access.own_key(key)
     fingerprint = _fingerprint(selection, draft)
     if (earlier := _earlier(key, fingerprint)) is not None:

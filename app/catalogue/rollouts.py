@@ -208,9 +208,11 @@ class Judgement(NamedTuple):
     judged: dict[str, int]
     mode: str
     state: str
+    started_at: datetime
 
 
 def judgement_of(rollout_id: int) -> Judgement:
     """Return the state of the rule of a rollout that exists."""
-    query = select(Rollout.evidence, Rollout.judged, Rollout.mode, Rollout.state).where(Rollout.id == rollout_id)
+    columns = (Rollout.evidence, Rollout.judged, Rollout.mode, Rollout.state, Rollout.started_at)
+    query = select(*columns).where(Rollout.id == rollout_id)
     return Judgement(*db.session.execute(query).one())

@@ -7,7 +7,6 @@ nobody but a person who is signed in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from flask import has_app_context
@@ -96,7 +95,7 @@ def shown_card(card: ModelCard, study: str) -> ModelCard:
     if grid_km is None:
         return card
     changes = {
-        "places": Places(cells_of(card.places, grid_km)),
+        "places": Places(shown_places(card, study)),
         "starting_points": shown_starts(card, study),
         "training": card.training.model_copy(update={"data_fingerprint": shown_fingerprint(card, study)}),
         "preparation": _without_hashes(card.preparation) if card.preparation is not None else None,
@@ -129,7 +128,15 @@ def shown_starts(card: ModelCard, study: str) -> list[Conditions]:
     return card.starting_points if grid_for(study) is None else card.starting_points[:1]
 
 
-def shown_places(places: Iterable[tuple[float, float]], study: str) -> list[tuple[float, float]]:
-    """Return longitudes and latitudes of records as the present request may see them, each cell once."""
+def shown_places(card: ModelCard, study: str) -> list[tuple[float, float]]:
+    """Return longitudes and latitudes of the presences of a model as the present request may see them.
+
+    On a grid each cell is listed once, and it is the cell of the record itself, as in lists of records. Models of own
+    data of earlier versions have the centres of layer cells instead: whoever compared their cells with those of the
+    lists would learn in which part of its cell a record lies. Such a model has no places on a grid.
+    """
     grid_km = grid_for(study)
-    return list(places) if grid_km is None else cells_of(places, grid_km)
+    if grid_km is None:
+        return list(card.places)
+    is_of_records = card.preparation is None or card.preparation.places == "records"
+    return cells_of(card.places, grid_km) if is_of_records else []

@@ -63,7 +63,20 @@ class Snapshot:
                     raise ValidationFailed([("/species", f"more than one study has this species; name one of {slugs}")])
                 if matches:
                     return matches[0]
-        raise ValidationFailed([("/species", f"no species is called “{shorten(stripped)}”")])
+        raise _unknown(stripped)
+
+    def resolve_in(self, name: str, study: str) -> SpeciesEntry:
+        """Return the species of a study that is meant by a slug or a scientific name.
+
+        Raises
+        ------
+        ValidationFailed
+            The study has no such species; the pointer is ``/species``.
+        """
+        entry = self.resolve(name, study)
+        if entry.study.slug != study:
+            raise _unknown(name.strip())
+        return entry
 
     def resolve_study(self, slug: str) -> str:
         """Return the slug of a study, which may be written in capitals.
@@ -106,6 +119,10 @@ class Snapshot:
     def index(self) -> SearchIndex:
         """The names, prepared for search."""
         return SearchIndex(self.species)
+
+
+def _unknown(name: str) -> ValidationFailed:
+    return ValidationFailed([("/species", f"no species is called “{shorten(name)}”")])
 
 
 def _rank(entry: SpeciesEntry) -> tuple[bool, float, str]:

@@ -196,7 +196,9 @@ class ComparedModel(ModelRef):
     importance: dict[str, float]
     area_threshold: float | None = Field(description="The largest dissimilarity index inside its area.")
     interval_level: float | None = Field(description="Share of its intervals that should contain the observed share.")
-    interval_coverage: float | None = Field(description="Share that held on held-out records.")
+    interval_coverage: float | None = Field(description="Estimated share of held-out groups that agreed with them.")
+    interval_groups: int | None = Field(description="Number of those groups.")
+    interval_standard_error: float | None = Field(description="Standard error of the share; null without groups.")
     optimism: float | None = Field(description="How much higher its AUC is with random folds than with spatial ones.")
 
 

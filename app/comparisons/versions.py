@@ -28,6 +28,7 @@ from app.predictions.conditions import Canonical, read_environment
 from app.predictions.query_schemas import RequestOptions
 from app.registry import service as registry
 from ml.card import Conditions, Metric, ModelCard
+from ml.odmap.intervals import standard_error
 from ml.quality import quality_of
 from ml.serving.artifact import Artifact
 
@@ -143,6 +144,7 @@ def _opened(version: ModelVersion) -> Artifact | None:
 
 def _side(version: ModelVersion, card: ModelCard) -> ComparedModel:
     gap = card.optimism.auc_roc_random - card.optimism.auc_roc_spatial if card.optimism is not None else None
+    checked = card.interval
     return ComparedModel(
         id=version.id,
         version=version.version,
@@ -160,8 +162,12 @@ def _side(version: ModelVersion, card: ModelCard) -> ComparedModel:
         threshold_rule=card.threshold_rule,
         importance=card.importance,
         area_threshold=card.area.threshold if card.area is not None else None,
-        interval_level=card.interval.level if card.interval is not None else None,
-        interval_coverage=card.interval.coverage if card.interval is not None else None,
+        interval_level=checked.level if checked is not None else None,
+        interval_coverage=checked.coverage if checked is not None else None,
+        interval_groups=checked.groups if checked is not None else None,
+        interval_standard_error=standard_error(checked.coverage, checked.groups)
+        if checked is not None and checked.groups
+        else None,
         optimism=gap,
     )
 

@@ -19,9 +19,18 @@ from app.config.addresses import http_url, is_ipv6
 from app.config.folders import Folders
 from app.config.mail_url import parse as parse_mail_url
 from app.config.redis_url import parse as parse_redis_url
+from ml.tracking import address as tracking_address
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-SECRETS = ("SECRET_KEY", "DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "MAIL_URL", "SENTRY_DSN")
+SECRETS = (
+    "SECRET_KEY",
+    "DATABASE_URL",
+    "DATABASE_REPLICA_URL",
+    "REDIS_URL",
+    "MAIL_URL",
+    "MLFLOW_TRACKING_URI",
+    "SENTRY_DSN",
+)
 # Settings that an empty value switches off.
 _CAN_BE_EMPTY = ("GBIF_API",)
 FEATURES: frozenset[str] = frozenset()
@@ -72,6 +81,7 @@ class Settings(Folders, BaseModel):
     predictions_retention_days: int | None = Field(None, ge=1, le=18250)
     audit_retention_days: int = Field(730, ge=30, le=36500)
     request_log_retention_days: int = Field(400, ge=1, le=36500)
+    mlflow_tracking_uri: str | None = Field(None, repr=False)
     otel_exporter_otlp_endpoint: str | None = None
     sentry_dsn: str | None = Field(None, repr=False)
 
@@ -115,6 +125,13 @@ class Settings(Folders, BaseModel):
     def _mail(cls, value: str | None) -> str | None:
         if value:
             parse_mail_url(value)
+        return value or None
+
+    @field_validator("mlflow_tracking_uri")
+    @classmethod
+    def _tracking(cls, value: str | None) -> str | None:
+        if value:
+            tracking_address.parse(value)
         return value or None
 
     @field_validator("log_level")

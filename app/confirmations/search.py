@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from app.catalogue import access
 from app.catalogue.species import Species
@@ -112,7 +112,7 @@ def accepted_places(
     ----------
     study_id : int
     species : str or None
-        Slug or scientific name; None for all.
+        Slug; None for all.
     bounds : Bounds or None
     after : str or None
         Id of the last row of the previous page.
@@ -136,7 +136,7 @@ def accepted_places(
         )
     )
     if species is not None:
-        statement = statement.where(or_(Species.slug == species, Species.scientific_name == species))
+        statement = statement.where(Species.slug == species)
     if bounds is not None:
         statement = statement.where(within(bounds, PLACE))
     if after is not None:

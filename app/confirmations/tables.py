@@ -84,6 +84,8 @@ class Observation(Base):
     reason: Mapped[str] = mapped_column(String(LONGEST_REASON), default="")
     moderator_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     moderated_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    #: When its observer took back an accepted one. It is refused then, and cannot be accepted again.
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     #: Whether a training has used it, or was asked for because of it.
     learned: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
@@ -134,7 +136,9 @@ def decide(ids: Sequence[str], was: State | None, state: State, reason: str, mod
         Number of changed observations. Those that somebody else has decided in the meantime are not among them, nor
         are those that the present request may not decide.
     """
-    statement = update(Observation).where(Observation.id.in_(ids), _may_be_decided())
+    statement = update(Observation).where(
+        Observation.id.in_(ids), _may_be_decided(), Observation.withdrawn_at.is_(None)
+    )
     if was is not None:
         statement = statement.where(Observation.state == was)
     values = {"state": state, "reason": reason, "moderator_id": moderator_id, "moderated_at": now()}

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+from app.errors import ValidationFailed
+from app.web import json_text
 from app.web.input_validation import NUMBER
+from app.web.pointers import pointer_parts
 from ml.predictors.places import one_turn
 
 #: Mean radius of the Earth, km (IUGG).
@@ -116,8 +118,9 @@ class Polygon:
     Attributes
     ----------
     rings : tuple of tuple of (float, float)
-        Longitude and latitude of corners, without the repeated last one. Longitudes go on beyond 180 degrees. A place
-        within an even number of rings is outside.
+        Longitude and latitude of corners, without the repeated last one. Longitudes go on beyond 180 degrees. The first
+        ring is the outer one, the others are holes. A ring has the places that it goes round, however often and in
+        whichever direction, and its edge. The edge of a hole is no part of the hole.
     """
 
     rings: tuple[tuple[tuple[float, float], ...], ...]
@@ -138,20 +141,27 @@ class Polygon:
         )
 
     def _has(self, x: float, y: float) -> bool:
-        inside = False
-        for ring in self.rings:
-            for (x1, y1), (x2, y2) in zip(ring, (*ring[1:], ring[0]), strict=True):
-                cross = (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)
-                if cross == 0.0 and min(x1, x2) <= x <= max(x1, x2) and min(y1, y2) <= y <= max(y1, y2):
-                    return True
-                if (y1 > y) != (y2 > y) and (cross > 0.0) == (y2 > y1):
-                    inside = not inside
-        return inside
+        outer, *holes = self.rings
+        return _winding(outer, x, y) != 0 and all(_winding(hole, x, y) in (0, None) for hole in holes)
 
     def bounds(self) -> Bounds:
         """Return the bounds of the outer ring."""
         latitudes = [y for _, y in self.rings[0]]
         return _bounds(min(latitudes), max(latitudes), self._west, self._east - self._west)
+
+
+def _winding(ring: tuple[tuple[float, float], ...], x: float, y: float) -> int | None:
+    """Return how often a ring goes round a place, against the clock; None on its edge."""
+    turns = 0
+    for (x1, y1), (x2, y2) in zip(ring, (*ring[1:], ring[0]), strict=True):
+        cross = (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)
+        if cross == 0.0 and min(x1, x2) <= x <= max(x1, x2) and min(y1, y2) <= y <= max(y1, y2):
+            return None
+        if y1 <= y < y2 and cross > 0.0:
+            turns += 1
+        elif y2 <= y < y1 and cross < 0.0:
+            turns -= 1
+    return turns
 
 
 def distance_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
@@ -217,9 +227,15 @@ def read_polygon(text: str) -> Polygon:
 
 def _geojson_rings(text: str) -> list[list[tuple[float, float]]]:
     try:
-        shape = json.loads(text)
+        shape = json_text.parse(text)
     except (ValueError, RecursionError):
         raise ValueError("is not valid GeoJSON") from None
+    except ValidationFailed as error:
+        at, message = error.errors[0]
+        name = "".join(pointer_parts(at)[-1:])
+        raise ValueError(f"has “{name}” {message}" if name else message) from None
+    if not isinstance(shape, dict):
+        raise ValueError("is not valid GeoJSON")
     rings = shape.get("coordinates")
     if shape.get("type") != "Polygon" or not isinstance(rings, list) or not rings:
         raise ValueError('must be a GeoJSON object of type "Polygon" with its coordinates')
@@ -271,5 +287,5 @@ def _place(latitude: float, longitude: float) -> tuple[float, float]:
     if not -90.0 <= latitude <= 90.0:
         raise ValueError("a latitude must be from -90 to 90")
     if not -180.0 <= longitude <= 360.0:
-        raise ValueError("a longitude must be from -180 to 180")
+        raise ValueError("a longitude must be from -180 to 360")
     return latitude, one_turn(longitude)

@@ -7,7 +7,8 @@ job is marked as measured by one statement and so is counted once, by whichever 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from flask import Flask, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -35,6 +36,8 @@ class JobMetrics:
     oldest_queued: Gauge
     seconds: Histogram
     ended: Counter
+    #: By kind: called with the id and the study of each job that ended.
+    listeners: dict[str, Callable[[str, str], None]] = field(default_factory=dict)
 
 
 def init_app(app: Flask) -> None:
@@ -81,6 +84,11 @@ def init_app(app: Flask) -> None:
     app.before_request(count_before_scrape)
 
 
+def when_ended(app: Flask, kind: str, listener: Callable[[str, str], None]) -> None:
+    """Call a function with the id and the study of each job of a kind, once, when its end is counted."""
+    components(app).get(JobMetrics).listeners[kind] = listener
+
+
 def count() -> None:
     """Set the gauges, and count the jobs that ended since the last time."""
     metrics = component(JobMetrics)
@@ -106,12 +114,14 @@ def _count_ended(metrics: JobMetrics) -> int:
         update(Job)
         .where(Job.id.in_(ids), Job.measured.is_(False))
         .values(measured=True)
-        .returning(Job.kind, Job.state, Job.started_at, Job.ended_at)
+        .returning(Job.kind, Job.state, Job.started_at, Job.ended_at, Job.id, Job.study)
     )
     rows = db.session.execute(statement, execution_options={"synchronize_session": False}).all()
     db.session.commit()
-    for kind, state, started_at, ended_at in rows:
+    for kind, state, started_at, ended_at, job_id, study in rows:
         metrics.ended.labels(kind, state).inc()
+        if kind in metrics.listeners:
+            metrics.listeners[kind](job_id, study)
         if state != "cancelled" and started_at is not None and ended_at is not None:
             metrics.seconds.labels(kind).observe(max(0.0, (ended_at - started_at).total_seconds()))
     return len(ids)

@@ -33,6 +33,10 @@ class Starter:
     allowed: tuple[str, int] | None = None
 
 
+class NoRoom(Conflict):
+    """The plan of a person allows no more jobs at once."""
+
+
 #: The program itself: the job is nobody's, and counts for nobody.
 PROGRAM = Starter()
 
@@ -91,7 +95,7 @@ def admit(job_id: str, allowed: tuple[str, int] | None) -> None:
 
     Raises
     ------
-    Conflict
+    NoRoom
         The person has as many jobs as their plan allows; the transaction is undone.
     """
     if allowed is None:
@@ -104,7 +108,7 @@ def admit(job_id: str, allowed: tuple[str, int] | None) -> None:
     waiting = _n_unfinished(user_id, besides=job_id)
     if waiting >= most:
         db.session.rollback()
-        raise Conflict(
+        raise NoRoom(
             f"The plan of your account allows {most} job{'s' if most != 1 else ''} at once, and {waiting} of yours "
             "wait or run. Start this one when one of them has ended."
         )

@@ -57,14 +57,23 @@ def why_not(study: Due) -> str:
         return "the account of the owner is enabled"
     if not starters.has_quota(starter):
         return "the owner has requests left; those of this month are used up"
-    unfinished = select(func.count()).where(
-        Job.study == study.slug, Job.kind.in_((LEARNING, TRAINING)), Job.state.not_in(FINISHED)
-    )
-    if db.session.scalar(unfinished):
-        return "the training that waits or runs has ended"
+    unfinished = why_not_for_all(study.slug)
+    if unfinished:
+        return unfinished
     if not starters.has_room(starter):
         return "a job of the owner has ended; more at once are not in the owner's plan"
     return ""
+
+
+def why_not_for_all(slug: str) -> str:
+    """Return why a study cannot ask for a training now, as far as everybody who reads the study may know it.
+
+    The account of the owner, and what is left in the owner's plan, are no part of it.
+    """
+    unfinished = select(func.count()).where(
+        Job.study == slug, Job.kind.in_((LEARNING, TRAINING)), Job.state.not_in(FINISHED)
+    )
+    return "the training that waits or runs has ended" if db.session.scalar(unfinished) else ""
 
 
 def ask(study: Due) -> str | None:

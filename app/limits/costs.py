@@ -141,6 +141,10 @@ COSTS: dict[str, int] = {
     # Observations. An area can make a list look at 5,000 rows; the accuracy resamples those of each model.
     "observations.report_form": 2,
     "observations_api.report": 2,
+    "own_observations.page": 2,
+    "own_observations.withdraw_form": 2,
+    "own_observations_api.browse": 2,
+    "own_observations_api.withdraw": 2,
     "observations.moderate": 2,
     "observations.decide_form": 2,
     "observations_api.browse": 2,

@@ -66,8 +66,8 @@ class Account(Protocol):
         """Return the error of a request beyond a limit."""
         ...
 
-    def count(self, cost: int) -> None:
-        """Count a request that is within the limits towards further ones."""
+    def count(self, cost: int) -> bool:
+        """Count a request within the limits towards further ones; return False where it counts as a stranger's."""
         ...
 
 
@@ -130,6 +130,16 @@ class OneLimit(Limiter):
     def _count(self, cost: int, counted: int) -> None:
         """Count a cost; the request goes on where any of the limit was left before it."""
         account = self._account()
+        if account is None:
+            self._hit(None, cost, counted)
+        else:
+            self._hit(account, cost, counted)
+            if not account.count(cost):
+                # what is open to everybody stays open, by the limit of everybody
+                self._hit(None, cost, counted)
+
+    def _hit(self, account: Account | None, cost: int, counted: int) -> None:
+        """Count a cost towards the limits of a person, or of the client's address."""
         items: Sequence[RateLimitItem] = self._items
         if account is None:
             client = client_of(request_ctx.request.remote_addr or "127.0.0.1")
@@ -143,8 +153,6 @@ class OneLimit(Limiter):
                 g.rate_limit = Usage(item.amount, max(0, item.amount - window.count), window.ends)
             if exceeded:
                 raise account.refuse(item) if account is not None else TooManyRequests
-        if account is not None:
-            account.count(cost)
 
 
 def charge_answers(number: int) -> None:

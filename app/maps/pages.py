@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request, send_file
 
 from app.cartography import coast_pieces, coastline
-from app.catalogue import sensitive
+from app.catalogue import sensitive, snapshot
 from app.errors import AppError, Conflict, NotFound, Unavailable, ValidationFailed
 from app.jobs import presence
 from app.jobs import service as jobs
@@ -49,16 +49,21 @@ def _keep_private(response: Response) -> Response:
 @pages.get("/map")
 @faces(*_LIST)
 def browse() -> Reply:
-    """Show the form that starts a map, and the maps that there are.
+    """Show the form that starts a map, and the maps that there are, or those of the study in ``?study=``.
 
-    Template context: ``form`` MapForm, ``maps`` list of MapDetail.
+    Template context: ``form`` MapForm, ``maps`` list of MapDetail, ``study`` slug or "", ``study_title`` or "".
     """
-    return _list(form_for(request.args.get("species", ""), request.args.get("scenario", "")))
+    species, study = request.args.get("species", ""), request.args.get("study", "")
+    scenario = request.args.get("scenario", "")
+    form = form_for(species, scenario)
+    own = [one.slug for _, entries in form.species for one in entries if one.study.slug == study]
+    return _list(form_for(own[0], scenario) if own and not species else form, study=study)
 
 
-def _list(form: MapForm, status: int = 200) -> Reply:
-    maps = service.browse(MapsQuery(limit=_SHOWN)).items
-    return Reply(None, status, {"form": form, "maps": maps})
+def _list(form: MapForm, status: int = 200, study: str = "") -> Reply:
+    maps = service.browse(validate(MapsQuery, {"limit": _SHOWN, "study": study or None})).items
+    named = next((one.title for one in snapshot.current().studies if one.slug == study), study[:100])
+    return Reply(None, status, {"form": form, "maps": maps, "study": study, "study_title": named})
 
 
 @changes.post("/map")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.accounts.identity import may
-from app.cartography import records_map
 from app.catalogue import sensitive
 from app.maps import service
 from app.registry import service as registry
@@ -70,4 +69,4 @@ def places(map_id: str) -> list[tuple[float, float]]:
         There is no such map.
     """
     row, _ = service.get(map_id)
-    return sensitive.shown_places(records_map.places_of(registry.card_of(row.model)), row.study)
+    return sensitive.shown_places(registry.card_of(row.model), row.study)

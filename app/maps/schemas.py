@@ -201,6 +201,7 @@ class MapsQuery(PageQuery):
     """The parameters of the list of maps."""
 
     species: Text | None = Field(None, description="Slug or scientific name of a species.")
+    study: Text | None = Field(None, description="Slug of a study.")
 
 
 class QuantityQuery(BaseModel):

@@ -215,6 +215,8 @@ def browse(query: MapsQuery) -> MapPage:
         slug = snapshot.current().resolve(query.species).slug
         chosen = select(versions.ModelVersion.id).join(Species).where(Species.slug == slug)
         statement = statement.where(Map.model_id.in_(chosen))
+    if query.study is not None:
+        statement = statement.where(Map.study == query.study)
     position = read_cursor(query.cursor, str, 2)
     if position is not None:
         moment = jobs.moment_of(position[0])

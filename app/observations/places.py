@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.catalogue import sensitive, studies
+from app.catalogue import sensitive, snapshot, studies
 from app.confirmations import search
 from app.confirmations.search import PlaceRow
 from app.errors import NotFound
@@ -27,16 +27,17 @@ def browse(slug: str, query: PlacesQuery) -> ObservationPlaces:
     NotFound
         No study has this slug.
     ValidationFailed
-        An area cannot be read, or the cursor is not one of this list.
+        The study has no such species, an area cannot be read, or the cursor is not one of this list.
     """
     (after,) = read_cursor(query.cursor, str) or (None,)
     area = area_of(query)
     study = studies.find(slug)
     if study is None:
         raise NotFound(f"There is no study “{slug[:100]}”.")
+    species = None if query.species is None else snapshot.current().resolve_in(query.species, slug).slug
     grid_km = sensitive.grid_for(slug)
     bounds = selected(area, grid_km)
-    stored = search.accepted_places(study.id, query.species, bounds, after, queries.MOST_LOOKED + 1)
+    stored = search.accepted_places(study.id, species, bounds, after, queries.MOST_LOOKED + 1)
     rows = as_seen(stored, grid_km)
     page = scan(rows, lambda row: area is None or area.contains(row.latitude, row.longitude), query.limit)
     return ObservationPlaces(

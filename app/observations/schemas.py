@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from app.catalogue.refs import ModelRef, SpeciesRef, StudyRef
 from app.geography.schemas import AreaQuery
 from app.predictions.place_schemas import Location
-from app.web.fields import Text, blank_is_none, plain_text
+from app.web.fields import PageQuery, Text, blank_is_none, plain_text
 
 LONGEST_NOTE, LONGEST_REASON, LONGEST_ADDRESS = 1_000, 300, 500
 FIRST_YEAR = 1900
@@ -137,6 +137,14 @@ class ObservationItem(BaseModel):
     reason: str = Field(description="Of a refusal.")
     created_at: datetime
     moderated_at: datetime | None
+    moderated_by: str | None = Field(
+        None,
+        description="Address of the account that decided, for those who may decide about it too; null where the "
+        "account is deleted.",
+    )
+    withdrawn_at: datetime | None = Field(
+        None, description="When whoever reported it took it back after it was accepted: it is refused for good."
+    )
 
 
 class ObservationPage(BaseModel):
@@ -154,6 +162,21 @@ class ObservationsQuery(AreaQuery):
         None, description="Slug or scientific name of a species."
     )
     state: Annotated[State | None, BeforeValidator(blank_is_none)] = None
+
+
+class OwnObservationsQuery(PageQuery):
+    """Filter and page of the list of one's own reports."""
+
+    state: Annotated[State | None, BeforeValidator(blank_is_none)] = Field(
+        None, description="Only those in this state."
+    )
+
+
+class Withdrawn(BaseModel):
+    """What became of a report that was withdrawn."""
+
+    id: str
+    deleted: bool = Field(description="False where it had been accepted: it counts no more, and the row stays.")
 
 
 class Decision(BaseModel):

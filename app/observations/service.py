@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
+from app.accounts import users
 from app.accounts.identity import visitor
 from app.catalogue import access, sensitive, snapshot
-from app.confirmations import search, tables
+from app.confirmations import newer, search, tables
 from app.confirmations.search import Filters
 from app.confirmations.tables import Observation
 from app.database.db import db
@@ -157,6 +158,7 @@ def item_of(row: Observation) -> ObservationItem:
             "reason": row.reason,
             "created_at": row.created_at,
             "moderated_at": row.moderated_at,
+            "withdrawn_at": row.withdrawn_at,
         }
     )
     is_own = row.observer_id is not None and row.observer_id == access.person_id()
@@ -185,7 +187,13 @@ def browse(query: ObservationsQuery) -> ObservationPage:
     species = None if query.species is None else snapshot.current().resolve(query.species, query.study).slug
     filters = Filters(study=query.study, species=species, state=query.state, area=area_of(query))
     found = search.search(filters, after, query.limit)
-    return ObservationPage(items=[item_of(row) for row in found.rows], next=found.next)
+    return ObservationPage(items=_with_deciders(found.rows), next=found.next)
+
+
+def _with_deciders(rows: Sequence[Observation]) -> list[ObservationItem]:
+    """Return observations with the addresses of those who decided, for people who may decide too."""
+    people = users.addresses_of({row.moderator_id for row in rows if row.moderator_id is not None})
+    return [item_of(row).model_copy(update={"moderated_by": people.get(row.moderator_id or "")}) for row in rows]
 
 
 def decide(observation_id: str, decision: Decision) -> ObservationItem:
@@ -211,9 +219,11 @@ def decide(observation_id: str, decision: Decision) -> ObservationItem:
     row = tables.find(observation_id)
     if row is None:
         raise NotFound("There is no such observation.")
+    if not changed and row.withdrawn_at is not None:
+        raise Conflict("Whoever reported it has withdrawn it.")
     if not changed:
         raise Conflict(f"Somebody else has decided it in the meantime: it is {row.state}.")
-    return item_of(row)
+    return _with_deciders([row])[0]
 
 
 @dataclass(frozen=True)
@@ -256,6 +266,8 @@ def decide_several(ids: Sequence[str], was: State, state: State, reason: str) ->
 
 def _decide(ids: Sequence[str], was: State | None, state: State, reason: str) -> int:
     changed = tables.decide(ids, was, state, reason, _moderator())
+    if changed:
+        newer.publish()
     if changed and state == "accepted":
         trigger.after_acceptance(ids)
     return changed

@@ -119,12 +119,16 @@ def moderate() -> Reply:
 
     Template context: ``data`` ObservationPage, ``query`` dict of the filters, ``studies`` list of StudyEntry,
     ``errors`` messages by filter, ``done`` what was decided a moment ago or "", ``problem`` of a decision or "",
-    ``more`` address of the next page or "", ``refusal`` the typed reason, ``chosen`` ids.
+    ``more`` address of the next page or "", ``refusal`` the typed reason, ``chosen`` ids,
+    ``choose_all`` and ``choose_none`` addresses of this page with all or no boxes ticked.
     """
     filters = {name: request.args.get(name, "")[:LONGEST_POLYGON] for name in _FILTERS}
     if "state" not in request.args:
         filters["state"] = "pending"
-    return _page(filters, request.args.get("cursor"), done=_done_of(request.args.get("done", "")))
+    reply = _page(filters, request.args.get("cursor"), done=_done_of(request.args.get("done", "")))
+    if request.args.get("choose") == "all" and isinstance(reply.data, ObservationPage):
+        reply.context["chosen"] = [one.id for one in reply.data.items if one.withdrawn_at is None]
+    return reply
 
 
 def _page(filters: dict[str, str], cursor: str | None, status: int = 200, **context: object) -> Reply:
@@ -139,6 +143,7 @@ def _page(filters: dict[str, str], cursor: str | None, status: int = 200, **cont
     problem = " ".join(text for name, text in errors.items() if name not in _BOXES)
     given = {name: value for name, value in filters.items() if value or name == "state"}
     more = f"/observations?{urlencode({**given, 'cursor': found.next})}" if found.next else ""
+    here = {**given, **({"cursor": cursor} if cursor else {})}
     shown = {
         "query": filters,
         "studies": snapshot.current().studies,
@@ -148,6 +153,8 @@ def _page(filters: dict[str, str], cursor: str | None, status: int = 200, **cont
         "more": more,
         "refusal": "",
         "chosen": [],
+        "choose_all": f"/observations?{urlencode({**here, 'choose': 'all'})}#observations",
+        "choose_none": f"/observations?{urlencode(here)}#observations",
     }
     return Reply(found, status, {**shown, **context})
 

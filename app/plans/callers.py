@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, has_request_context
 from limits import RateLimitItem
 
 from app.components import component
@@ -30,11 +30,15 @@ class Caller:
         Of their plan.
     has_quota : bool
         Whether the request counts towards the quota of the month (app/accounts/quota.py).
+    is_open : bool
+        Whether the person could send the request without signing in. It counts as a stranger's then, where the quota is
+        used up.
     """
 
     user_id: str
     limits: Limits
     has_quota: bool
+    is_open: bool = False
 
     @property
     def key(self) -> str:
@@ -54,34 +58,55 @@ class Caller:
             "and tokens together. Wait a moment, then try again."
         )
 
-    def count(self, cost: int) -> None:
+    def count(self, cost: int) -> bool:
         """Count the cost of a request towards the quota of the month.
+
+        Returns
+        -------
+        bool
+            False where the quota was used up before, and the request counts as a stranger's.
 
         Raises
         ------
         OverPlan
-            The quota was used up before.
+            The quota was used up before, and the request needs an account, or comes with a key or a token.
         """
         quota = self.limits.requests_a_month
         if not self.has_quota:
-            return
-        total = component(Usage).count(self.user_id, cost, quota)
+            return True
+        total = component(Usage).count(self.user_id, cost, quota, refuses=not self.is_open)
         if quota is None:
-            return
+            return True
         end = end_of_month(now())
         seconds = max(1, math.ceil((end - now()).total_seconds()))
         g.quota = (quota, max(0, quota - total) if total is not None else 0, seconds)
-        if total is None:
+        if total is not None:
+            return True
+        g.beyond_quota = OverPlan(
+            f"The plan {self.limits.name} allows {quota:,} requests a month, and they are used up. The next month "
+            f"begins on {end:%Y-%m-%d} at 00:00 UTC. What needs no account goes on in a browser. Usage is on /account."
+        )
+        if not self.is_open:
             g.rate_limit = Shown(quota, 0, time.monotonic() + seconds)
-            raise OverPlan(
-                f"The plan {self.limits.name} allows {quota:,} requests a month, and they are used up. The next month "
-                f"begins on {end:%Y-%m-%d} at 00:00 UTC. Usage is on /account."
-            )
+            raise g.beyond_quota
+        return False
 
 
-def caller_of(user_id: str, plan: str, *, has_quota: bool) -> Caller:
+def refuse_beyond_quota() -> None:
+    """Refuse what needs an account within a request that a stranger could send, where the quota is used up.
+
+    Raises
+    ------
+    OverPlan
+    """
+    error: OverPlan | None = g.get("beyond_quota") if has_request_context() else None
+    if error is not None:
+        raise error
+
+
+def caller_of(user_id: str, plan: str, *, has_quota: bool, is_open: bool) -> Caller:
     """Return a person as the limits see them."""
-    return Caller(user_id, component(Plans).get(plan), has_quota)
+    return Caller(user_id, component(Plans).get(plan), has_quota, is_open)
 
 
 def init_app(app: Flask) -> None:

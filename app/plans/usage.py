@@ -57,8 +57,16 @@ class Usage:
         self._counts: dict[tuple[str, str], _Count] = {}
         self._background = WorkerThread("monthly usage", self.write, EVERY_S)
 
-    def count(self, user_id: str, cost: int, limit: int | None) -> int | None:
+    def count(self, user_id: str, cost: int, limit: int | None, *, refuses: bool = True) -> int | None:
         """Count the cost of a request.
+
+        Parameters
+        ----------
+        user_id : str
+        cost : int
+        limit : int or None
+        refuses : bool
+            Whether a request beyond the limit is refused, and counted as such.
 
         Returns
         -------
@@ -70,7 +78,7 @@ class Usage:
         with self._lock:
             count = self._counts.setdefault(key, _Count(0, 0, 0.0))
             if limit is not None and count.stored + count.added >= limit:
-                count.refused += 1
+                count.refused += refuses
                 self._background.wake()
                 return None
             count.added += cost

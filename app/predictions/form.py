@@ -12,6 +12,7 @@ from app.catalogue.entries import SpeciesEntry
 from app.catalogue.refs import PredictorRange
 from app.errors import AppError, Unavailable, ValidationFailed
 from app.predictions import form_place
+from app.predictions.arms import model_for_client
 from app.predictions.conditions import Canonical, value_texts
 from app.predictions.place_schemas import PlaceInForm
 from app.predictions.query_schemas import NAMES_OF_RULES, RULES
@@ -44,12 +45,13 @@ def form_for(species: SpeciesEntry, start: str = "") -> tuple[PredictForm, Canon
     start : str
         Number or label of a starting point; otherwise the first one is used.
     """
-    form = PredictForm(species=species_service.describe(species, species.model), query=_display_name(species))
+    model = model_for_client(species)
+    form = PredictForm(species=species_service.describe(species, model), query=_display_name(species))
     form.reset = "/?" + urlencode({"species": species.slug})
     form.place = PlaceInForm() if form.species and form.species.layers else None
-    if species.model is None:
+    if model is None:
         return form, {}
-    card = registry.card_of(species.model)
+    card = registry.card_of(model)
     form.starting_points = sensitive.shown_starts(card, species.study.slug)
     form.meanings = {p.name: p.description for p in card.predictors if p.description}
     point = _start(form.starting_points, start)
@@ -57,6 +59,12 @@ def form_for(species: SpeciesEntry, start: str = "") -> tuple[PredictForm, Canon
     environment = dict(point.environment)
     form.values = value_texts(environment)
     return form, environment
+
+
+def show_answering(form: PredictForm, species: SpeciesEntry, model_id: str) -> None:
+    """Show the ranges of the model that has answered, where the candidate of a rollout could not."""
+    if form.species is not None and form.species.model is not None and form.species.model.id != model_id:
+        form.species = species_service.describe(species, species.answering(model_id))
 
 
 def show_first(form: PredictForm, first: FirstExample, typical: Canonical) -> Canonical:

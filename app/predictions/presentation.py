@@ -11,8 +11,10 @@ from app.predictions.verdict import OutsideRange, distance_of, outside_ranges
 from app.species.curve_drawing import Drawing
 from ml.card import Metric, ModelCard, Predictor
 from ml.numbers import with_unit
+from ml.odmap.intervals import interval_words
 from ml.odmap.own_files import UNCITED
 from ml.odmap.purpose import limits_of
+from ml.odmap.wording import percent
 from ml.quality import Quality
 from ml.serving.threshold import OWN
 from ml.serving.verdict import WORDS
@@ -127,7 +129,7 @@ def present(
         validation_note=card.validation.note,
         trust=trust_in(answer, card),
         meaning=meaning_of(answer, card),
-        width=width_of(answer),
+        width=width_of(answer, card),
         curves_url=f"/species/{answer.species.slug}/response-curves"
         + (f"?prediction={answer.id}" if answer.id else ""),
         compare_url=compare_url(answer, card),
@@ -217,31 +219,20 @@ def meaning_of(answer: PredictionAnswer, card: ModelCard) -> str:
     )
 
 
-def width_of(answer: PredictionAnswer) -> str:
-    """Return a sentence on the coverage of intervals and the largest source of this interval's width."""
-    uncertainty = answer.uncertainty
-    if uncertainty is None or uncertainty.coverage is None:
-        return "This model's intervals were never checked against held-out records."
+def width_of(answer: PredictionAnswer, card: ModelCard) -> str:
+    """Return sentences on the intervals of the model, and on the largest source of this interval's width."""
+    uncertainty, text = answer.uncertainty, interval_words(card)
+    if card.interval is None or uncertainty is None:
+        return text
     sources = {
         "records": "the records are a limited sample",
         "members": "the parts of the model disagree",
         "places": "places differ in ways that the predictors do not describe",
     }
-    coverage, groups, scope = uncertainty.coverage, uncertainty.groups, ""
-    if uncertainty.study_coverage is not None:
-        # one species has few groups, and the interval was fitted on all species of the study
-        coverage, groups, scope = uncertainty.study_coverage, uncertainty.study_groups, " of this study"
-    text = (
-        "Nine in ten such intervals should contain the observed share of a group of similar places; "
-        f"on {groups} groups of held-out records{scope} {coverage:.0%} did. "
-    )
-    if uncertainty.few_records > 0:
-        text += "This one is wider, because single places differ more than groups do where there are few records."
-    else:
-        text += "For a single place they can be too narrow."
     if uncertainty.sources and max(uncertainty.sources.values()) > 0:
         most = max(uncertainty.sources, key=lambda name: uncertainty.sources[name])
-        text += f" The largest part of its width ({uncertainty.sources[most]:.0%}) is there because {sources[most]}."
+        share = percent(round(uncertainty.sources[most], 2))
+        text += f" The largest part of the width of this interval ({share}) is there because {sources[most]}."
     return text
 
 

@@ -72,10 +72,10 @@ class Uncertainty(BaseModel):
 
     level: float = Field(description="Nominal coverage: the share of intervals that should contain the true value.")
     coverage: float | None = Field(
-        None, description="Measured coverage on held-out records of this species; null if not measured."
+        None, description="Estimated coverage on held-out records of this species; null if not measured."
     )
     groups: int | None = Field(
-        None, description="Number of groups of held-out records on which the coverage was measured."
+        None, description="Number of groups of held-out records from which the coverage was estimated."
     )
     study_coverage: float | None = Field(
         None, description="The same over all species of the study, where intervals were fitted on them together."

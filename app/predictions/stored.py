@@ -48,12 +48,27 @@ def find(prediction_id: str) -> tuple[PredictionAnswer, ModelCard]:
     """
     match = find_or_none(prediction_id)
     if match is None:
-        raise NotFound("There is no such prediction.")
+        raise NotFound(_gone())
     return match.answer, match.card
 
 
+def _gone() -> str:
+    """Return why an answer may not be found. It is the same for all ids, so that nobody learns which exist."""
+    days = settings().predictions_retention_days
+    old = f"after {days:,} days" if days else "when the operator deletes old ones"
+    return (
+        f"There is no such prediction, or not any more. Answers are deleted {old}, and with the account that asked for "
+        "them where its person chose that. Answers for a private study are for those who may read the study."
+    )
+
+
 def browse(query: PredictionsQuery) -> PredictionPage:
-    """Return a page of predictions, latest first, without rows that are damaged.
+    """Return a page of predictions, as `browse_with_cards`."""
+    return browse_with_cards(query)[0]
+
+
+def browse_with_cards(query: PredictionsQuery) -> tuple[PredictionPage, dict[str, ModelCard]]:
+    """Return a page of predictions, latest first, without rows that are damaged, and the cards of their models by id.
 
     With an account the list has the person's own answers. Without one it is public where PUBLIC_PREDICTIONS is set.
 
@@ -82,7 +97,7 @@ def browse(query: PredictionsQuery) -> PredictionPage:
             items.append(stored_answer(row, cards[row.model.id]))
         except Unavailable:
             log.warning("prediction %s is damaged and is left out of a list", row.id)
-    return PredictionPage(items=items, next=cursor)
+    return PredictionPage(items=items, next=cursor), cards
 
 
 def count_by_species(since: datetime, until: datetime) -> list[tuple[Species, int]]:

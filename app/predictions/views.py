@@ -9,10 +9,13 @@ from werkzeug.datastructures import MultiDict
 
 from app.catalogue import snapshot
 from app.catalogue.entries import SpeciesEntry
+from app.confirmations import newer
 from app.database.replica import from_replica
 from app.errors import OutsideArea, ValidationFailed
 from app.predictions import curves, form_place, service, stored
 from app.predictions import form as forms
+from app.predictions.arms import model_for_client
+from app.predictions.asked import asked_of
 from app.predictions.explanation import explain_answer
 from app.predictions.field_groups import FieldGroup, group_fields
 from app.predictions.presentation import present, start_word, value_text
@@ -107,6 +110,7 @@ def predict_form() -> Reply:
         return _refused(form, error)
     form, _ = forms.form_for(result.species)
     forms.restore(form, request.form)
+    forms.show_answering(form, result.species, result.answer.model.id)
     form_place.show_answered(form, result.answer, place, edited=edited)
     reply = _answered(result.answer, result.card, form=form)
     if place is not None and posted.get("filled", "") != place.key:
@@ -121,7 +125,8 @@ def _place(posted: MultiDict[str, str], name: str, units: dict[str, str]) -> tup
     place = form_place.place_of(posted)
     if place is None:
         return None, False
-    model = snapshot.current().resolve(validate(PredictionQuery, {"species": name, "environment": {}}).species).model
+    species = snapshot.current().resolve(validate(PredictionQuery, {"species": name, "environment": {}}).species)
+    model = model_for_client(species)
     typed = forms.environment_of(posted, units)
     if model is not None and form_place.is_edited(place, posted, typed, registry.card_of(model)):
         return None, True
@@ -185,9 +190,14 @@ def browse() -> Reply:
 @faces(page="predictions/own.html", fragment="predictions/own.html")
 @from_replica
 def own_answers() -> Reply:
-    """Show the own answers of a person. Template context: ``data`` PredictionPage, ``later`` not the first page."""
+    """Show the own answers of a person.
+
+    Template context: ``data`` PredictionPage, ``asked`` Asked of each answer, ``later`` not the first page.
+    """
     query = read_query(PredictionsQuery)
-    return Reply(stored.browse(query), context={"later": query.cursor is not None})
+    page, cards = stored.browse_with_cards(query)
+    asked = [asked_of(answer, cards[answer.model.id]) for answer in page.items]
+    return Reply(page, context={"asked": asked, "later": query.cursor is not None})
 
 
 def _example(species: SpeciesEntry, first: FirstExample | None = None) -> Reply:
@@ -213,6 +223,7 @@ def _example(species: SpeciesEntry, first: FirstExample | None = None) -> Reply:
         return _invalid(forms.form_with_errors(request.args, error, form.values))
     except OutsideArea as error:
         return _refused(form, error)
+    forms.show_answering(form, result.species, result.answer.model.id)
     form_place.show_answered(form, result.answer, place, edited=False)
     return _answered(result.answer, result.card, form=form)
 
@@ -228,7 +239,8 @@ def _groups(form: PredictForm | None) -> list[FieldGroup]:
 def _answered(answer: PredictionAnswer, card: ModelCard, form: PredictForm | None = None) -> Reply:
     view = present(answer, card, site_root(), curves.drawings(answer)) if face() != "json" else None
     explanation = explain_answer(answer, card) if view is not None else None
-    context = {**_context(form), "view": view, "card": card, "explanation": explanation}
+    unseen = newer.number_for(answer.model.id) if view is not None else 0
+    context = {**_context(form), "view": view, "card": card, "explanation": explanation, "newer": unseen}
     return Reply(answer, context=context)
 
 

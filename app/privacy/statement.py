@@ -61,7 +61,8 @@ def kept(settings: Settings) -> list[Kept]:
             "Observations: species, place, conditions, day, presence or absence, effort, note, address of a photo, and "
             "the accounts that sent and decided them.",
             "To measure how right the models are, and to train the next ones.",
-            "until their species is deleted; without your account from the moment when you delete it",
+            "until you withdraw them (an accepted one stays and counts no more) or their species is deleted; without "
+            "your account from the moment when you delete it",
             database,
         ),
         Kept(
@@ -105,6 +106,8 @@ def receivers(settings: Settings) -> list[str]:
         found.append("An error tracker (Sentry) receives reports of faults, without addresses, conditions and secrets.")
     if settings.otel_exporter_otlp_endpoint:
         found.append("A collector of traces receives route, status and times of requests.")
+    if settings.mlflow_tracking_uri:
+        found.append("An MLflow server receives the models that are trained here.")
     if settings.gbif_api:
         found.append("GBIF receives the names of species that an editor fetches records of, from the server.")
     return found

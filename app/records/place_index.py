@@ -97,12 +97,12 @@ def places_of(audit: Audit, recipe: Recipe) -> list[dict[str, Any]]:
     places = []
     for key in np.argsort(first):
         row = rows[first[key]]
-        latitude = round(float(audit.latitude[row]), _DIGITS)
+        latitude = float(np.round(audit.latitude[row], _DIGITS))
         places.append(
             {
                 "species": decision.names[decision.species[row]][:LONGEST_SPECIES],
                 "latitude": latitude,
-                "longitude": round(float(audit.longitude[row]), _DIGITS),
+                "longitude": float(np.round(audit.longitude[row], _DIGITS)),
                 "band": band_of(latitude),
                 "records": int(counts[key]),
                 "year": int(years[key]) or None,

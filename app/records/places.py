@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from app.catalogue import sensitive, snapshot
-from app.errors import ValidationFailed
+import hashlib
+
+from flask import current_app
+
+from app.catalogue import sensitive, snapshot, studies
+from app.catalogue.names import binomial, fold
+from app.errors import Unavailable, ValidationFailed
 from app.geography import queries
 from app.geography.queries import area_of, scan
 from app.geography.schemas import PlacesQuery, Point, RecordFeature, RecordPlaces, RecordProperties
 from app.geography.viewers import as_seen, selected
 from app.records import place_index
 from app.studies import place_tables
+from app.studies.known_names import names_in
 from app.studies.place_tables import Row
-from app.web.paging import read_cursor, write_cursor
+from app.web.paging import read_bound_cursor, write_cursor
 from app.workbench.runner import WorkbenchError
+
+_ATTEMPTS = 3
 
 
 def browse(slug: str, query: PlacesQuery) -> RecordPlaces:
@@ -22,19 +30,32 @@ def browse(slug: str, query: PlacesQuery) -> RecordPlaces:
     ------
     NotFound
         No study of own data has this slug.
+    Unavailable
+        The study changes all the time.
     ValidationFailed
-        An area cannot be read, the cursor is not one of this list, or a file of records cannot be read.
+        The study knows no such species, an area cannot be read, the cursor is not one of this list as it is now, or a
+        file of records cannot be read.
     """
-    (after,) = read_cursor(query.cursor, int) or (-1,)
     area = area_of(query)
-    try:
-        made_from = place_index.current(slug)
-    except WorkbenchError as error:
-        raise ValidationFailed([("", str(error))], str(error)) from None
-    grid_km = sensitive.grid_for(slug)
-    bounds = selected(area, grid_km)
-    species = _name_of(slug, query.species)
-    stored = place_tables.select_rows(made_from.study_id, species, bounds, after, queries.MOST_LOOKED + 1)
+    for _ in range(_ATTEMPTS):
+        try:
+            made_from = place_index.current(slug)
+        except WorkbenchError as error:
+            raise ValidationFailed([("", str(error))], str(error)) from None
+        study_id, source, left_out = made_from.study_id, made_from.source, made_from.left_out
+        tag = _tag_of(study_id, source)
+        found = read_bound_cursor(query.cursor, int, tag)
+        after = -1 if found is None else found
+        grid_km = sensitive.grid_for(slug)
+        bounds = selected(area, grid_km)
+        species = _name_of(slug, study_id, query.species)
+        stored = place_tables.select_rows(study_id, species, bounds, after, queries.MOST_LOOKED + 1)
+        # other records may have taken their place meanwhile
+        now = place_tables.set_of(study_id)
+        if now is not None and now.source == source:
+            break
+    else:
+        raise Unavailable("The study is being changed. Ask again in a moment.")
     rows = as_seen(stored, grid_km)
     page = scan(rows, lambda row: area is None or area.contains(row.latitude, row.longitude), query.limit)
     return RecordPlaces(
@@ -42,15 +63,48 @@ def browse(slug: str, query: PlacesQuery) -> RecordPlaces:
         total=page.total if after < 0 else None,
         total_is_complete=page.is_complete,
         grid_km=grid_km,
-        left_out=made_from.left_out,
-        next=write_cursor(page.last.position) if page.last is not None else None,
+        left_out=left_out,
+        next=write_cursor(page.last.position, tag) if page.last is not None else None,
     )
 
 
-def _name_of(slug: str, species: str | None) -> str | None:
-    """Return the name of a species that is given by its slug; other texts are names."""
-    entry = snapshot.current().by_slug.get(species or "")
-    return entry.scientific_name if entry is not None and entry.study.slug == slug else species
+def _tag_of(study_id: int, source: str) -> str:
+    """Return the mark of a set of places in a cursor.
+
+    It is keyed, and that of one study: whoever guesses a file of few records could compare it with that of the guess.
+    """
+    key = hashlib.sha256(b"record places " + str(current_app.config["SECRET_KEY"]).encode()).digest()
+    return hashlib.blake2b(f"{study_id} {source}".encode(), key=key, digest_size=9).hexdigest()
+
+
+def _name_of(slug: str, study_id: int, species: str | None) -> str | None:
+    """Return the name that kept records have of a species, which is given by slug or name.
+
+    Raises
+    ------
+    ValidationFailed
+        The study has neither records nor a model of the species.
+    """
+    if species is None:
+        return None
+    entry = snapshot.current().by_slug.get(species)
+    if entry is not None and entry.study.slug == slug:
+        return entry.scientific_name
+    if place_tables.has_name(study_id, species):
+        return species
+    by_key = {fold(name): name for name in place_tables.names_of(study_id)}
+    found = by_key.get(fold(species)) or by_key.get(fold(binomial(species)))
+    if found is not None:
+        return found
+    try:
+        entry = snapshot.current().resolve_in(species, slug)
+    except ValidationFailed:
+        study = studies.find(slug)
+        if study is not None and names_in(study).has(species):
+            # it has records, and none is kept
+            return species
+        raise
+    return by_key.get(fold(entry.scientific_name), entry.scientific_name)
 
 
 def _feature(row: Row) -> RecordFeature:

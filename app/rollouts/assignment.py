@@ -1,4 +1,7 @@
-"""Who gets the candidate: a keyed hash of the rollout and the client, so that nothing is stored about anybody."""
+"""Who gets the candidate: a keyed hash of the rollout and the client, so that nothing is stored about anybody.
+
+Another hash tells the clients of a rollout apart, as far as the rule that stops it needs that.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from flask import current_app, has_request_context, request
 from app.accounts.identity import named_user_id
 from app.catalogue.entries import RolloutEntry
 from app.limits.limiter import client_of
+from app.rollouts.by_client import GROUPS
 
 _SPAN = 1 << 64
 
@@ -41,6 +45,11 @@ def place_of(key: bytes, rollout_id: int, who: str) -> float:
     """Return the place of a client in a rollout, from 0 to 1."""
     digest = hashlib.blake2b(f"{rollout_id} {who}".encode(), key=key, digest_size=8).digest()
     return int.from_bytes(digest) / _SPAN
+
+
+def group_of(rollout: RolloutEntry, who: str) -> int:
+    """Return the group in which the requests of a client are counted; it says nothing about the arm."""
+    return int(place_of(_key(current_app.config["SECRET_KEY"]), rollout.id, f"in a group: {who}") * GROUPS)
 
 
 @lru_cache(maxsize=8)

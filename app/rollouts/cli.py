@@ -75,7 +75,8 @@ def _print(rollout: RolloutDetail) -> None:
         times = f", median {rounded(arm.median_ms, 2)} ms" if arm.median_ms is not None else ""
         rate = f", error rate {_percent(arm.error_rate)}" if arm.error_rate is not None else ""
         novelty = f", novel {_percent(arm.novelty)}" if arm.novelty is not None else ""
-        click.echo(f"{arm.arm}: {arm.requests} requests, {arm.failed} failed{rate}{novelty}{times}")
+        refused = f", {arm.refused} refused" if arm.refused else ""
+        click.echo(f"{arm.arm}: {arm.requests} requests, {arm.failed} failed{refused}{rate}{novelty}{times}")
     click.echo(rollout.sentence)
     _print_accuracy(rollout.accuracy)
 

@@ -15,16 +15,18 @@ log = logging.getLogger(__name__)
 _BY_RULE = Action("rollout.stop-by-rule", "rollout")
 
 
-def in_a_row(number: int) -> str:
+def in_a_row(number: int, *, unopened: bool) -> str:
     """Return the reason of a stop after failures one after another."""
-    return f"The candidate failed {number} times in a row, each time where the active version answered."
+    what = "could not be opened" if unopened else "failed"
+    return f"The candidate {what} {number} times in a row, each time where the active version answered."
 
 
-def more_often(counts: Counts) -> str:
-    """Return the reason of a stop by the rule."""
+def more_often(counts: Counts, clients: int) -> str:
+    """Return the reason of a stop by the rule: all requests, and how many clients had one that failed."""
+    whom = "one client" if clients == 1 else f"{clients:,} clients"
     return (
-        f"The candidate failed {counts.candidate_failed:,} of {counts.candidate:,} requests, the active version "
-        f"{counts.active_failed:,} of {counts.active:,}: more often, beyond chance."
+        f"The candidate failed {counts.candidate_failed:,} of {counts.candidate:,} requests, of {whom}; the active "
+        f"version {counts.active_failed:,} of {counts.active:,}: more often, beyond chance."
     )
 
 

@@ -17,8 +17,11 @@ from app.catalogue import rollouts, snapshot
 from app.catalogue.rollouts import Arm
 from app.components import components
 from app.database.db import db
+from app.database.types import now
 from app.rollouts import ending
-from app.rollouts.stopping import FALSE_ALARMS_ALONE, MOST_IN_A_ROW, Counts, Evidence
+from app.rollouts.by_client import FEWEST, clients_of, fewest_of, judged_counts, name_of
+from app.rollouts.stopping import FALSE_ALARMS_ALONE, Counts, Evidence
+from app.rollouts.streaks import Streak
 from app.telemetry.metrics import Counters
 from app.throttled_log import ThrottledLog
 from app.worker_thread import WorkerThread, at_exit
@@ -55,7 +58,7 @@ class Answered:
 class Measures:
     """Adds up what the arms of rollouts do.
 
-    Memory is bounded: a rollout has about a hundred numbers, and only rollouts that run are counted. What waits is lost
+    Memory is bounded: a rollout has some hundred numbers, and only rollouts that run are counted. What waits is lost
     if the process is killed, at most a second of it while the database answers.
 
     Parameters
@@ -69,7 +72,7 @@ class Measures:
         self._counters = counters
         self._lock = threading.Lock()
         self._waiting: dict[int, Amounts] = {}
-        self._in_a_row: Counter[int] = Counter()
+        self._streaks: dict[int, Streak] = {}
         # reasons by rollout: none of them is used in this process any more
         self._stopped: dict[int, str] = {}
         # of rollouts that this process judges alone, because the database does not answer
@@ -82,25 +85,41 @@ class Measures:
         """Return whether this process stopped a rollout that its snapshot may still have."""
         return rollout_id in self._stopped
 
-    def answered(self, rollout_id: int, arm: Arm, answer: Answered) -> None:
-        """Count an answer."""
-        self._add(rollout_id, arm, amounts_of(answer))
+    def answered(self, rollout_id: int, arm: Arm, answer: Answered, group: int) -> None:
+        """Count an answer to a client of a group."""
+        self._add(rollout_id, arm, amounts_of(answer) | {name_of("ok", group): 1.0})
         self._counters.rollout_requests.labels(arm, "answered").inc()
         if arm == "candidate":
-            self._in_a_row.pop(rollout_id, None)
+            self._streaks.pop(rollout_id, None)
 
-    def failed(self, rollout_id: int, arm: Arm) -> None:
-        """Count a failure: of the active model, or of the candidate where the active model answered instead."""
-        self._add(rollout_id, arm, {"requests": 1, "failed": 1})
+    def failed(self, rollout_id: int, arm: Arm, group: int, *, unopened: bool = False) -> None:
+        """Count a failure: of the active model, or of the candidate where the active model answered instead.
+
+        Parameters
+        ----------
+        rollout_id : int
+        arm : str
+        group : int
+            Of the client.
+        unopened : bool
+            Whether the candidate cannot be opened, which no request causes.
+        """
+        self._add(rollout_id, arm, {"requests": 1, "failed": 1, name_of("failed", group): 1})
         self._counters.rollout_requests.labels(arm, "failed").inc()
         if arm == "candidate":
             with self._lock:
-                self._in_a_row[rollout_id] += 1
-                in_a_row = self._in_a_row[rollout_id]
-            if in_a_row >= MOST_IN_A_ROW:
+                streak = self._streaks.setdefault(rollout_id, Streak())
+                streak.add(group, unopened=unopened)
+                reason = streak.reason
+            if reason:
                 # at once in this process, in the others when the thread has changed the snapshot
-                self._stopped.setdefault(rollout_id, ending.in_a_row(in_a_row))
+                self._stopped.setdefault(rollout_id, reason)
                 self._background.wake()
+
+    def refused(self, rollout_id: int) -> None:
+        """Count a request that the candidate refuses and the active model answered: it is shown and stops nothing."""
+        self._add(rollout_id, "candidate", {"requests": 1, "refused": 1})
+        self._counters.rollout_requests.labels("candidate", "refused").inc()
 
     def failed_both(self, rollout_id: int) -> None:
         """Count a request of the candidate that the active model could not answer either: it says nothing."""
@@ -143,23 +162,24 @@ class Measures:
             with self._lock:
                 waiting = self._waiting.setdefault(rollout_id, Counter())
                 waiting.update(amounts)
-                totals = counts_of(waiting)
+                totals = Counter(waiting)
             stops = self._judge_alone(rollout_id, totals)
             self._background.wake()
         else:
             self._alone.pop(rollout_id, None)
         if stops is not None:
-            self._stopped.setdefault(rollout_id, ending.more_often(stops))
+            clients = clients_of(stops, "candidate").failed
+            self._stopped.setdefault(rollout_id, ending.more_often(counts_of(stops), clients))
 
-    def _judge_alone(self, rollout_id: int, totals: Counts) -> Counts | None:
-        """Return the counts of this process since the database is away, if they stop a rollout.
+    def _judge_alone(self, rollout_id: int, totals: Amounts) -> Mapping[tuple[Arm, str], float] | None:
+        """Return the numbers of this process since the database is away, if they stop a rollout.
 
         A shadow is in no hurry, because nobody gets its answers.
         """
         trials = (species.rollout for species in snapshot.current().species)
         if not any(one is not None and one.id == rollout_id and not one.shadow for one in trials):
             return None
-        evidence = self._alone.get(rollout_id, Evidence()).after(totals)
+        evidence = self._alone.get(rollout_id, Evidence()).after(judged_counts(totals, FEWEST))
         self._alone[rollout_id] = evidence
         return totals if evidence.stops(FALSE_ALARMS_ALONE) else None
 
@@ -204,7 +224,7 @@ def amounts_of(answer: Answered) -> dict[str, float]:
 
 
 def counts_of(amounts: Mapping[tuple[Arm, str], float]) -> Counts:
-    """Return what the rule looks at. Requests that no model could answer say nothing about the candidate."""
+    """Return the requests of both arms. Those that the candidate refused, or no model could answer, are not in it."""
 
     def of(arm: Arm, name: str) -> int:
         return int(amounts.get((arm, name), 0))
@@ -212,21 +232,21 @@ def counts_of(amounts: Mapping[tuple[Arm, str], float]) -> Counts:
     return Counts(
         of("active", "requests"),
         of("active", "failed"),
-        of("candidate", "requests") - of("candidate", "failed_both"),
+        of("candidate", "requests") - of("candidate", "failed_both") - of("candidate", "refused"),
         of("candidate", "failed"),
     )
 
 
-def _store(rollout_id: int, amounts: Amounts) -> Counts | None:
-    """Add to the numbers of a rollout and judge it; return its counts if it must be stopped."""
+def _store(rollout_id: int, amounts: Amounts) -> Mapping[tuple[Arm, str], float] | None:
+    """Add to the numbers of a rollout and judge it; return its numbers if it must be stopped."""
     if not rollouts.lock(rollout_id):
         db.session.rollback()
         return None
     rollouts.add_counts(rollout_id, amounts)
     rollout = rollouts.judgement_of(rollout_id)
-    totals = counts_of(rollouts.counts_of(rollout_id))
-    evidence = Evidence(rollout.evidence, Counts.of_json(rollout.judged))
-    evidence = evidence.after(totals, shadow=rollout.mode == "shadow")
+    totals = rollouts.counts_of(rollout_id)
+    counts = judged_counts(totals, fewest_of(totals, (now() - rollout.started_at).total_seconds()))
+    evidence = Evidence(rollout.evidence, Counts.of_json(rollout.judged)).after(counts, shadow=rollout.mode == "shadow")
     rollouts.save_evidence(rollout_id, evidence.log, evidence.judged.as_json())
     db.session.commit()
     return totals if rollout.state == "running" and evidence.stops() else None

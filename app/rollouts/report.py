@@ -12,6 +12,7 @@ from app.catalogue.versions import ModelVersion
 from app.components import component
 from app.rollouts import intervals
 from app.rollouts.accuracy import RolloutAccuracies
+from app.rollouts.by_client import FEWEST, clients_of
 from app.rollouts.intervals import Estimate, Moments
 from app.rollouts.measures import EDGES
 from app.rollouts.schemas import (
@@ -42,12 +43,20 @@ class _Numbers:
     @property
     def answered(self) -> float:
         """Requests with an answer of this arm."""
-        return self["requests"] - self["failed"] - self["failed_both"]
+        return self["requests"] - self["failed"] - self["failed_both"] - self["refused"]
+
+    @property
+    def judged(self) -> float:
+        """Requests that say whether this arm fails: not those that it refused, or that no model could answer."""
+        return self.answered + self["failed"]
+
+    @property
+    def clients_failed(self) -> int:
+        return clients_of(self._amounts, self._arm).failed
 
     @property
     def error_rate(self) -> Estimate | None:
-        # a request that no model could answer says nothing about the candidate
-        return intervals.share(self["failed"], self["requests"] - self["failed_both"])
+        return intervals.share(self["failed"], self.judged)
 
     @property
     def novelty(self) -> Estimate | None:
@@ -109,6 +118,7 @@ def detail(rollout: Rollout) -> RolloutDetail:
                 limit=1 / FALSE_ALARMS,
                 false_alarms=FALSE_ALARMS,
                 in_a_row=MOST_IN_A_ROW,
+                clients=FEWEST,
             ),
         }
     )
@@ -121,6 +131,8 @@ def _arm(arm: Arm, version: ModelVersion, numbers: _Numbers) -> ArmMeasures:
         requests=int(numbers["requests"]),
         failed=int(numbers["failed"]),
         failed_both=int(numbers["failed_both"]),
+        refused=int(numbers["refused"]),
+        clients_failed=numbers.clients_failed,
         error_rate=_of(numbers.error_rate),
         novelty=_of(numbers.novelty),
         verdicts=VerdictShares(**{name: _of(numbers.verdict(name)) for name in VERDICTS}),
@@ -147,10 +159,18 @@ def _sentence(
     if not candidate["requests"] or not active["requests"]:
         return "One of the versions has had no request yet, so there is nothing to compare."
     sentences = [
-        f"The candidate failed {candidate['failed']:,.0f} of {candidate['requests'] - candidate['failed_both']:,.0f} "
-        f"requests, the active version {active['failed']:,.0f} of {active['requests']:,.0f}"
+        f"The candidate failed {candidate['failed']:,.0f} of {candidate.judged:,.0f} "
+        f"requests, the active version {active['failed']:,.0f} of {active.judged:,.0f}"
         f"{_beyond_chance(differences.error_rate)}.",
     ]
+    if candidate["failed"] and candidate.clients_failed < FEWEST:
+        whom = "one client" if candidate.clients_failed == 1 else f"{candidate.clients_failed} clients"
+        sentences.append(f"All of these failures were for {whom}.")
+    if candidate["refused"]:
+        sentences.append(
+            f"It refused {candidate['refused']:,.0f} requests that the active version answered: they ask for what it "
+            "does not know."
+        )
     ratio = differences.latency_ratio
     if ratio is None:
         sentences.append("Too few answers were computed to compare their times.")

@@ -74,6 +74,11 @@ class ArmMeasures(BaseModel):
     requests: int
     failed: int = Field(description="Of the candidate: requests that the active model answered instead.")
     failed_both: int = Field(description="Requests of the candidate that the active model could not answer either.")
+    refused: int = Field(
+        description="Requests that the candidate refused with an error below 500 and the active model answered. They "
+        "are in no rate and stop nothing."
+    )
+    clients_failed: int = Field(description="Clients with a request of `failed`, at least; of more than 64 not all.")
     error_rate: Interval | None = Field(description="Share of `failed`; null without a request.")
     novelty: Interval | None = Field(description="Share of answers outside the area of applicability.")
     verdicts: VerdictShares
@@ -133,6 +138,10 @@ class RolloutRule(BaseModel):
         description="Probability that a candidate which fails no more often than the active version is ever stopped."
     )
     in_a_row: int = Field(description="Failures one after another, in one process, that stop it at once.")
+    clients: int = Field(
+        description="Clients whose requests must have failed, unless the candidate cannot be opened or an hour has "
+        "passed and fewer have asked it. Nobody counts with more than the client at this place."
+    )
 
 
 class RolloutDetail(BaseModel):

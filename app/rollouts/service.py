@@ -16,7 +16,8 @@ from app.registry.changes import RegistryError
 from app.rollouts import ending
 from app.rollouts.schemas import MOST_PERCENT, RolloutStart
 from app.telemetry.metrics import counters
-from ml.card import Predictor
+from ml.card import ModelCard
+from ml.predictors.encoding import limits_of
 
 _STALE = "This rollout was changed or ended in the meantime, so nothing was done. Look at it again first."
 _BY_A_PERSON = "It was stopped by a person."
@@ -107,7 +108,7 @@ def start(slug: str, wanted: RolloutStart) -> Rollout:
         opened = registry.opened(candidate)
     except Unavailable:
         raise ValidationFailed([("/model", "this version cannot be opened")]) from None
-    _refuse_others(opened.card.predictors, registry.card_of(active).predictors)
+    _refuse_others(opened.card, registry.card_of(active))
     started = Rollout(
         study_id=study.id,
         species_id=candidate.species_id,
@@ -223,12 +224,32 @@ def _is_in_snapshot(rollout: Rollout) -> bool:
     return known is not None and (known.id, known.percent) == (rollout.id, rollout.percent)
 
 
-def _refuse_others(candidate: list[Predictor], active: list[Predictor]) -> None:
-    """Raise ValidationFailed unless both models ask for the same conditions: a client does not know who answers."""
+def _refuse_others(candidate: ModelCard, active: ModelCard) -> None:
+    """Raise ValidationFailed unless the candidate takes what the active model takes.
+
+    A client does not know who answers. Both ask for the same conditions, the candidate takes every value that is
+    possible for the active model, and it has the same rules of thresholds.
+    """
     one, two = (
-        {p.name: (p.type, p.unit, frozenset(p.levels or ())) for p in predictors} for predictors in (candidate, active)
+        {p.name: (p.type, p.unit, frozenset(p.levels or ())) for p in card.predictors} for card in (candidate, active)
     )
     if one != two:
         differing = sorted(name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
-        names = ", ".join(differing[:5]) + (" and others" if len(differing) > 5 else "")
-        raise ValidationFailed([("/model", f"it asks for other conditions than the active version: {names}")])
+        text = f"it asks for other conditions than the active version: {_some(differing)}"
+        raise ValidationFailed([("/model", text)])
+    limits = {p.name: limits_of(p) for p in active.predictors if p.type == "continuous"}
+    narrower = sorted(
+        p.name
+        for p in candidate.predictors
+        if p.name in limits and (limits_of(p)[0] > limits[p.name][0] or limits_of(p)[1] < limits[p.name][1])
+    )
+    if narrower:
+        text = f"it refuses values that the active version takes: {_some(narrower)}"
+        raise ValidationFailed([("/model", text)])
+    missing = sorted(active.thresholds.keys() - candidate.thresholds.keys())
+    if missing:
+        raise ValidationFailed([("/model", f"it has no threshold by rules of the active version: {_some(missing)}")])
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")

@@ -12,6 +12,7 @@ from flask import Flask
 
 from app.catalogue.entries import RolloutEntry
 from app.components import components
+from app.rollouts.failures import cannot_be_opened, is_about_the_request
 from app.rollouts.measures import Answered, Measures
 from app.throttled_log import ThrottledLog
 from app.worker_thread import WorkerThread
@@ -32,12 +33,15 @@ class Copy:
     rollout : RolloutEntry
     answered : Answered
         By the active model.
+    group : int
+        Of the client.
     compute : callable
         Computes the answer of the candidate.
     """
 
     rollout: RolloutEntry
     answered: Answered
+    group: int
     compute: Callable[[], Answered]
 
 
@@ -84,15 +88,19 @@ class Shadows:
         rollout_id = copy.rollout.id
         if self._measures.is_stopped(rollout_id):
             return
-        self._measures.answered(rollout_id, "active", copy.answered)
+        self._measures.answered(rollout_id, "active", copy.answered, copy.group)
         try:
             candidate = copy.compute()
         except Exception as error:
             # whatever the candidate does concerns nobody's answer
+            if is_about_the_request(error):
+                self._measures.refused(rollout_id)
+                return
             _failure.warning("the candidate of rollout %d fails in the shadow: %s", rollout_id, type(error).__name__)
-            self._measures.failed(rollout_id, "candidate")
+            unopened = cannot_be_opened(copy.rollout.candidate)
+            self._measures.failed(rollout_id, "candidate", copy.group, unopened=unopened)
             return
-        self._measures.answered(rollout_id, "candidate", candidate)
+        self._measures.answered(rollout_id, "candidate", candidate, copy.group)
         self._measures.compared(rollout_id, copy.answered, candidate)
 
 

@@ -94,9 +94,13 @@ class Evidence:
     def after(self, totals: Counts, *, shadow: bool = False) -> Evidence:
         """Return the evidence after everything that was counted so far.
 
-        What is new is one block. A block without a request of one of the arms says nothing and waits for more.
+        What is new is one block. A block without a request of one of the arms says nothing and waits for more. Where
+        there is less than before, the evidence begins anew.
         """
         block = totals - self.judged
+        if min(block.active, block.active_failed, block.candidate, block.candidate_failed) < 0:
+            # what an earlier release counted was counted otherwise
+            return Evidence(0.0, totals)
         if shadow:
             return Evidence(self.log + _gain_of_pairs(self.judged, block), totals)
         if block.active < 1 or block.candidate < 1:

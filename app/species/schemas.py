@@ -59,6 +59,9 @@ class SpeciesDetail(BaseModel):
     places_grid_km: int | None = Field(
         None, description="The grid on which this request sees places of records, in km; null: exactly."
     )
+    newer_presences: int = Field(
+        0, description="Presences that editors accepted since the active model was registered: it has not seen them."
+    )
 
 
 SpeciesSort = Literal[

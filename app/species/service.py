@@ -7,6 +7,7 @@ from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
+from app.confirmations import newer
 from app.errors import NotFound, ValidationFailed
 from app.places.stores import store_or_none
 from app.registry import service as registry
@@ -54,6 +55,7 @@ def describe(row: Species | SpeciesEntry, version: ModelVersion | ModelEntry | N
         model=registry.scores_of(version) if version is not None else None,
         layers=_layers(card) if card is not None else None,
         places_grid_km=sensitive.grid_for(row.study.slug),
+        newer_presences=newer.number_for(version.id) if version is not None else 0,
     )
 
 

@@ -132,7 +132,7 @@ def detail(slug: str) -> Reply:
 def _map(card: ModelCard, study: str) -> MapDrawing | None:
     """Return the map of a model's presences; None where the study has no coordinates."""
     rings = coastline.read_rings(settings().data_dir / coastline.OUTLINE)
-    places = sensitive.shown_places(records_map.places_of(card), study)
+    places = sensitive.shown_places(card, study)
     return records_map.draw([(longitude, latitude, True) for longitude, latitude in places], rings)
 
 

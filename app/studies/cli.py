@@ -62,7 +62,8 @@ def set_sensitive(slug: str, species: str, grid: str, removes: bool) -> None:
     if not found.items:
         click.echo(f"{slug} has no sensitive species")
     for one in found.items:
-        click.echo(f"{one.species}  {one.grid_km} km")
+        note = "  (no record or model has this name yet)" if one.known is False else ""
+        click.echo(f"{one.species}  {one.grid_km} km{note}")
 
 
 @group.command("prune", cls=OneLineCommand)

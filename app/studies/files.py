@@ -12,7 +12,7 @@ from app.errors import Conflict, NotFound, Unavailable
 from app.studies import changes, names, own, storage, tables
 from app.studies.own import OwnStudy
 from app.studies.schemas import StudyFileItem, StudyFiles
-from app.studies.shown_files import shown_report
+from app.studies.shown_files import hidden_facts, shown_report
 from app.studies.tables import StudyFile
 from app.workbench import runner
 from app.workbench.runner import WorkbenchError
@@ -121,7 +121,9 @@ def of_study(study: OwnStudy) -> StudyFiles:
     shared = tables.contents_with_twins({report.sha256 for report in study.files})
     items = [
         StudyFileItem(
-            **shown_report(report, study.slug).model_dump(), used=report.name in used, shared=report.sha256 in shared
+            **shown_report(report, study.slug).model_dump() | hidden_facts(report, study.slug),
+            used=report.name in used,
+            shared=report.sha256 in shared,
         )
         for report in study.files
     ]

@@ -81,6 +81,18 @@ def set_of(study_id: int) -> RecordPlaceSet | None:
     return db.session.scalar(query.execution_options(populate_existing=True))
 
 
+def has_name(study_id: int, species: str) -> bool:
+    """Return whether a study has places of a species by its name, as records have it."""
+    query = select(RecordPlace.position).where(RecordPlace.study_id == study_id, RecordPlace.species == species)
+    return db.session.scalar(query.limit(1)) is not None
+
+
+def names_of(study_id: int) -> list[str]:
+    """Return the names of the species that have places in a study."""
+    query = select(RecordPlace.species).where(RecordPlace.study_id == study_id).distinct()
+    return list(db.session.scalars(query.order_by(RecordPlace.species)))
+
+
 def select_rows(study_id: int, species: str | None, bounds: Bounds | None, after: int, limit: int) -> list[Row]:
     """Return the places of a study that an index selects, in the order of their positions.
 

@@ -15,6 +15,7 @@ Visibility = Literal["private", "shared", "public"]
 Level = Literal["read", "edit", "own"]
 #: Terms whose columns name the species of a record.
 SPECIES_TERMS = ("scientificName", "species", "taxonKey")
+_NOT_ON_A_GRID = "Null for a file of records where the request sees the places of the study on a grid."
 #: Longest slug of a study of own data.
 _SLUG = Field(max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
 
@@ -31,7 +32,9 @@ class OwnPart(BaseModel):
 
     revision: int = Field(description="Increases with every change; the ETag of the study.")
     files: int
-    bytes: int
+    bytes: int | None = Field(
+        description="Of the files; null where the request sees the places of the study on a grid."
+    )
 
 
 class StudyItem(StudyRef):
@@ -85,6 +88,8 @@ class StudyChange(BaseModel):
 class StudyFileItem(FileReport):
     """A file of a study, and what it was recognised as."""
 
+    size: int | None = Field(ge=0, description=_NOT_ON_A_GRID)  # type: ignore[assignment]  # wider than of a report
+    sha256: str | None = Field(description=_NOT_ON_A_GRID)  # type: ignore[assignment]
     used: bool = Field(description="Whether the study uses the file; others can be deleted.")
     shared: bool = Field(description="Whether other files have the same content, which is stored once.")
 

@@ -15,6 +15,7 @@ from app.catalogue.species import Species
 from app.catalogue.study_tables import SensitiveSpecies, Study
 from app.database.db import db
 from app.errors import Conflict, NotFound, NotPermitted, Unavailable, ValidationFailed
+from app.studies.known_names import names_in
 from app.studies.sensitive_schemas import MarkedSpecies, SensitivePlaces
 from app.trail import recorder as trail
 from ml.coarse_places import GRIDS_KM, GridKm
@@ -34,11 +35,19 @@ def read(slug: str) -> SensitivePlaces:
     """
     study = _found(slug)
     query = select(SensitiveSpecies).where(SensitiveSpecies.study_id == study.id).order_by(SensitiveSpecies.name_key)
+    rows = list(db.session.scalars(query))
+    known = names_in(study) if rows else None
     items = [
         MarkedSpecies.model_validate(
-            {"id": one.id, "species": one.name, "grid_km": one.grid_km, "marked_at": one.marked_at}
+            {
+                "id": one.id,
+                "species": one.name,
+                "grid_km": one.grid_km,
+                "marked_at": one.marked_at,
+                "known": known.has(one.name) if known is not None else None,
+            }
         )
-        for one in db.session.scalars(query)
+        for one in rows
     ]
     return SensitivePlaces.model_validate(
         {

@@ -26,6 +26,10 @@ class MarkedSpecies(BaseModel):
     species: str = Field(description="Scientific name.")
     grid_km: GridKm = Field(description=_GRID)
     marked_at: datetime
+    known: bool | None = Field(
+        description="Whether the study has a record or a model of this name. A species can be marked before its "
+        "records are there, so a name without is stored; it may be misspelled. Null where there are too many names."
+    )
 
 
 class SensitivePlaces(BaseModel):

@@ -27,7 +27,7 @@ def browse(query: PageQuery) -> StudyPage:
             records=row.description["records"],
             n_species=counts.get(row.id, 0),
             n_models=models.get(row.id, 0),
-            own=own.get(row.id),
+            own=_shown(own.get(row.id), row.slug),
             visibility=row.visibility,
             access=access.level_of(row) or "read",
         )
@@ -42,6 +42,13 @@ def own_parts() -> dict[int, OwnPart]:
         study_id: OwnPart(revision=revision, files=number, bytes=size)
         for study_id, (revision, number, size) in tables.totals().items()
     }
+
+
+def _shown(own: OwnPart | None, slug: str) -> OwnPart | None:
+    """Return the figures of a study as the present request may see them: the size of a small file tells its content."""
+    if own is None or sensitive.grid_for(slug) is None:
+        return own
+    return own.model_copy(update={"bytes": None})
 
 
 def detail(slug: str) -> StudyDetail:
@@ -63,7 +70,7 @@ def detail(slug: str) -> StudyDetail:
         records=description.records,
         n_species=species.species_counts().get(row.id, 0),
         n_models=versions.active_counts().get(row.id, 0),
-        own=own_parts().get(row.id),
+        own=_shown(own_parts().get(row.id), row.slug),
         visibility=row.visibility,
         access=access.level_of(row) or "read",
         predictors=[PredictorRange.of(predictor) for predictor in registry.predictors_of_study(row.id)],

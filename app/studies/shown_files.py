@@ -25,6 +25,13 @@ def shown_report(report: Report, study: str) -> Report:
     return report.model_copy(update=changes)
 
 
+def hidden_facts(report: FileReport, study: str) -> dict[str, None]:
+    """Return the members of a file that are null on a grid: they tell which guess of a small file is right."""
+    if report.role == "layers" or sensitive.grid_for(study) is None:
+        return {}
+    return {"sha256": None, "size": None}
+
+
 def shown_problems(problems: Sequence[Problem], study: str) -> list[Problem]:
     """Return problems of records; on a grid without what a reader of a file says about its cells."""
     if sensitive.grid_for(study) is None:

@@ -161,7 +161,8 @@ def _counters(registry: CollectorRegistry) -> Counters:
         rollout_requests=counter(
             "rollout_requests",
             "Requests of species that have a rollout, by arm (active, candidate) and outcome: answered; failed (by the "
-            "candidate: the active model answered instead); failed_both",
+            "candidate: the active model answered instead); refused (the same, where the candidate only refuses the "
+            "input); failed_both",
             "arm",
             "outcome",
         ),

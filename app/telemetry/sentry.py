@@ -1,7 +1,7 @@
 """Error reports to Sentry. The package sentry_sdk is imported only where SENTRY_DSN is set.
 
 Every log record of level ERROR is reported with the type of the error, its place in the code and the route. A report
-contains no address, header, body or variable, and no number from a message.
+contains no address, header, body or variable, and no number, quoted text, URL or mail address from a message.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Seconds between two reports of the same error: without a database every request fails.
 _EVERY = 1.0
 # A message may quote input, an address or a row of the database.
-_PRIVATE = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\d[\w.,:+-]*")
+_PRIVATE = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\S+://\S*|\S+@\S+|\d[\w.,:+-]*")
 
 
 class ErrorReports(logging.Handler):

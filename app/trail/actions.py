@@ -49,6 +49,7 @@ _ACTIVATE, _ROLLBACK = Action("model.activate", "model", ("model_id",)), Action(
 _SHARE, _TAKE_OVER = Action("study.share", "study", _SLUG), Action("study.take-over", "study", _SLUG)
 _MARK, _UNMARK = Action("species.sensitive", "study", _SLUG), Action("species.not-sensitive", "study", _SLUG)
 _REPORT = Action("observation.report", "observation")
+_WITHDRAW = "observation.withdraw"
 _TRY, _TRY_MORE = Action("rollout.start", "study", _SLUG), Action("rollout.change", "study", _SLUG)
 _PROMOTE, _END_TRIAL = Action("rollout.promote", "study", _SLUG), Action("rollout.stop", "study", _SLUG)
 
@@ -131,6 +132,8 @@ ENDPOINTS: dict[str, Action | None] = {
     "sharing_api.take_over": _TAKE_OVER,
     "observations.report_form": _REPORT,
     "observations_api.report": _REPORT,
+    "own_observations.withdraw_form": Action(_WITHDRAW, "observation"),
+    "own_observations_api.withdraw": Action(_WITHDRAW, "observation", ("observation_id",)),
     "observations.decide_form": Action("observation.decide", "observation"),
     "observations_api.decide": Action("observation.decide", "observation", ("observation_id",)),
     "rollouts.start_form": _TRY,
@@ -182,6 +185,9 @@ COMMANDS: dict[str, Action | None] = {
     "audit export": NONE,
     "audit prune": Action("audit.prune"),
 }
+
+#: The names of all actions, in order.
+NAMES: Final = sorted({action.name for action in (*ENDPOINTS.values(), *COMMANDS.values()) if action is not None})
 
 #: "watched": each commit that changes a row has a line. "by service": rows change all the time, such as the progress of
 #: a job, and the service adds the line of what a person does. "none": says nothing about what a person changes.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from app.catalogue import studies, versions
+from dataclasses import dataclass
+
+from app.catalogue import access, studies, versions
 from app.database.db import db
-from app.errors import AppError
+from app.errors import AppError, OverPlan
 from app.jobs import service as jobs
 from app.jobs import starters
+from app.jobs.starters import NoRoom
 from app.jobs.steps import Step, StepContext, StepError, register_kind
 from app.jobs.tables import Job
 from app.learning import tables, trigger
@@ -15,6 +18,7 @@ from app.records import accepted
 from app.studies import own
 from app.studies.own import OwnStudy
 from app.trainings import service
+from app.trainings.gates import ACTIVE, PASSES, verdict_now
 from app.trainings.report import TrainingReport, read_report, report_path
 from app.trainings.schemas import USUAL_NEW, LearningChange, LearningState, LearningTry, TrainingRequest, TryState
 
@@ -24,20 +28,22 @@ CAVEAT = (
     "not used: they count in the live accuracy only."
 )
 _JOB_PAGE = "/jobs/"
+_NOT_STARTED = "It could not be started for the owner of the study"
 
 
 def state_of(study: OwnStudy) -> LearningState:
     """Return whether a study learns, and what became of the last training that it asked for."""
     chosen, new = tables.find(study.id), tables.n_new(study.id)
     is_on, number = (chosen.is_on, chosen.number) if chosen is not None else (False, USUAL_NEW)
-    waits_for = trigger.why_not(_due(study)) if is_on and new >= number else ""
+    knows_all = access.edits(study.slug)
+    waits_for = _waits_for(study, knows_all=knows_all) if is_on and new >= number else ""
     last = next(iter(jobs.find_by_study(study.slug, trigger.LEARNING, 1)), None)
     return LearningState(
         on=is_on,
         number=number,
         new=new,
         waits_for=waits_for,
-        sentence=_sentence(new, number, waits_for, is_on=is_on),
+        sentence=_sentence(new, number, waits_for or ("" if knows_all else "it can"), is_on=is_on),
         caveat=CAVEAT,
         last=_try(study, last) if last is not None else None,
     )
@@ -65,6 +71,11 @@ def _due(study: OwnStudy) -> Due:
     return Due(study.id, study.slug, row.owner_id if row is not None else None)
 
 
+def _waits_for(study: OwnStudy, *, knows_all: bool) -> str:
+    """Return what a training that is due waits for; only those who may change the study know all of it."""
+    return trigger.why_not(_due(study)) if knows_all else trigger.why_not_for_all(study.slug)
+
+
 def _sentence(new: int, number: int, waits_for: str, *, is_on: bool) -> str:
     if not is_on:
         one = new == 1
@@ -82,21 +93,19 @@ def _try(study: OwnStudy, job: Job) -> LearningTry:
     new = int(job.parameters["new"])
     state, text = _became(job, training)
     report = read_report(report_path(study.slug, training.id)) if state == "done" and training is not None else None
-    passed = _n_passed(study, report) if report is not None else None
-    candidates = len(report.trained) if report is not None else None
-    if passed is not None and candidates is not None:
-        text = (
-            f"gave {candidates:,} candidate{'' if candidates == 1 else 's'}, of which {passed:,} "
-            f"pass{'es' if passed == 1 else ''} the promotion gate. Nothing answers before an admin activates it"
-        )
+    outcome = _outcome(study.slug, report) if report is not None else None
+    if outcome is not None:
+        text = outcome.sentence
     return LearningTry(
         asked_at=job.created_at,
         new=new,
         job=job.id,
         training=training_id,
         state=state,
-        passed=passed,
-        candidates=candidates,
+        passed=outcome.passed if outcome is not None else None,
+        candidates=outcome.candidates if outcome is not None else None,
+        answering=outcome.answering if outcome is not None else None,
+        passing_now=outcome.passing_now if outcome is not None else None,
         sentence=f"The training of {job.created_at:%-d %B %Y}, asked for by {new:,} reports, {text}.",
     )
 
@@ -118,20 +127,53 @@ def _became(job: Job, training: Job | None) -> tuple[TryState, str]:
     return "failed", f"failed: {(training.error or '').rstrip('.')}. {again}"
 
 
-def _n_passed(study: OwnStudy, report: TrainingReport) -> int:
-    """Return how many candidates of a training are better than the active version, or the first of their species."""
-    passed = 0
-    for model in report.trained:
-        version = versions.find(model.model_id)
-        if version is None:
-            continue
-        earlier = versions.active_for(version.species_id)
-        # one that was activated since has passed, or somebody has decided otherwise
-        if earlier is None or earlier.id == version.id:
-            passed += 1
-        else:
-            passed += service.gate_of(study.slug, version, earlier).verdict == "better"
-    return passed
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of the candidates of a training.
+
+    Attributes
+    ----------
+    candidates : int
+    passed : int
+        As the promotion gate found it when the training ended.
+    answering : int
+        Active now.
+    passing_now : int
+        Not active, and passing beside the versions that are active now.
+    """
+
+    candidates: int
+    passed: int
+    answering: int
+    passing_now: int
+
+    @property
+    def sentence(self) -> str:
+        """How the sentence about the training ends."""
+        candidates = f"{self.candidates:,} candidate{'' if self.candidates == 1 else 's'}"
+        gave = f"gave {candidates}, of which {self.passed:,} passed the promotion gate then"
+        if self.answering == 0 and self.passing_now == self.passed:
+            return f"{gave}. Nothing answers before an admin activates it"
+        now = f"Now {self.answering:,} answer{'s' if self.answering == 1 else ''}"
+        others = self.candidates - self.answering
+        if not others:
+            return f"{gave}. {now}"
+        return f"{gave}. {now}, and {self.passing_now:,} of the other {others:,} would pass beside what answers now"
+
+
+def _outcome(slug: str, report: TrainingReport) -> _Outcome:
+    found = ((model.model_id, versions.find(model.model_id)) for model in report.trained)
+    now = {model_id: verdict_now(slug, version) for model_id, version in found if version is not None}
+    verdicts = list(now.values())
+    # older reports do not say what was found then; of those candidates the ones that answer had passed
+    then = verdicts if report.found is None else list(report.found.values())
+    passes = PASSES if report.found is not None else (*PASSES, ACTIVE)
+    return _Outcome(
+        candidates=len(report.trained),
+        passed=sum(verdict in passes for verdict in then),
+        answering=verdicts.count(ACTIVE),
+        passing_now=sum(verdict in PASSES for verdict in verdicts),
+    )
 
 
 def register() -> None:
@@ -159,9 +201,12 @@ def _start(context: StepContext) -> None:
     row = studies.find(slug)
     starter = starters.of_owner(row.owner_id) if row is not None else None
     if starter is None:
-        raise StepError("The study or the account of its owner is gone.")
+        # whoever reads the study reads the job, and must not learn that an account is disabled
+        raise StepError(_NOT_STARTED)
     try:
         training = service.start(slug, TrainingRequest(), f"learning-{context.job.id}", starter=starter)
+    except (OverPlan, NoRoom):
+        raise StepError(_NOT_STARTED) from None
     except AppError as error:
         raise StepError(error.detail) from None
     context.log(f"The training is the job {training.id}.")

@@ -23,10 +23,19 @@ class TrainedModel(BaseModel):
 
 
 class TrainingReport(BaseModel):
-    """The models and the failures of one training."""
+    """The models and the failures of one training.
+
+    Attributes
+    ----------
+    tracked : tuple of int
+        How many models were logged to MLflow, and how many could not be.
+    """
 
     trained: list[TrainedModel]
     failed: list[FailedSpecies]
+    tracked: tuple[int, int] = (0, 0)
+    #: What the promotion gate found when the training ended, by the ids of the models; None in older reports.
+    found: dict[str, str] | None = None
 
     @property
     def sentence(self) -> str:

@@ -11,7 +11,7 @@ from app.catalogue.rollouts import Rollout
 from app.errors import AppError, Conflict, ValidationFailed
 from app.rollouts import report, service
 from app.rollouts.schemas import MOST_PERCENT, RolloutChange, RolloutDetail, RolloutStart
-from app.trainings.service import gate_of
+from app.trainings.gates import gate_of
 from app.web.entity_tags import etag, if_match, revision_of_change, revision_of_form
 from app.web.faces import API_PREFIX, Reply, faces, keep_all_private, render
 from app.web.input_validation import read_form, read_json, validate
@@ -20,6 +20,7 @@ from app.web.operations import Operation
 api = Blueprint("rollouts_api", __name__, url_prefix=API_PREFIX)
 pages = Blueprint("rollouts", __name__)
 _PAGE = ("trainings/rollout.html", "trainings/_rollout.html")
+_OF = "the rollout"
 _ETAG = "The ETag is the revision of the rollout."
 
 keep_all_private(api, pages)
@@ -73,7 +74,7 @@ def start(slug: str) -> Reply:
 def change(slug: str) -> Reply:
     """Change the share of a rollout."""
     wanted = read_json(RolloutChange)
-    revision = revision_of_change(wanted.revision, service.known(slug).revision)
+    revision = revision_of_change(wanted.revision, service.known(slug).revision, _OF)
     return _reply(service.change(slug, wanted.percent, revision))
 
 
@@ -90,7 +91,7 @@ def change(slug: str) -> Reply:
 @faces()
 def promote(slug: str) -> Reply:
     """Activate the candidate of a rollout."""
-    return _reply(service.promote(slug, if_match()))
+    return _reply(service.promote(slug, if_match(_OF)))
 
 
 @api.post("/studies/<slug:slug>/rollout/stop")
@@ -105,7 +106,7 @@ def promote(slug: str) -> Reply:
 @faces()
 def stop(slug: str) -> Reply:
     """End a rollout."""
-    return _reply(service.stop(slug, if_match()))
+    return _reply(service.stop(slug, if_match(_OF)))
 
 
 @pages.get("/studies/<slug:slug>/rollout")

@@ -105,10 +105,14 @@ class LearningTry(BaseModel):
     training: str | None = Field(description="Id of the training; null before it is started, and where it cannot be.")
     state: TryState
     passed: int | None = Field(
-        description="Candidates that pass the promotion gate: better than the active version, or the first of their "
-        "species; null before the training is done."
+        description="Candidates that passed the promotion gate when the training ended: better than the active "
+        "version, or the first of their species; null before the training is done."
     )
     candidates: int | None
+    answering: int | None = Field(description="Candidates that answer now.")
+    passing_now: int | None = Field(
+        description="Candidates that do not answer, and pass beside the versions that answer now."
+    )
     sentence: str
 
 
@@ -118,7 +122,10 @@ class LearningState(BaseModel):
     on: bool
     number: int
     new: int = Field(description="Accepted presences at a place that no training has used or was asked for.")
-    waits_for: str = Field(description="What must happen before a training that is due is asked for; empty otherwise.")
+    waits_for: str = Field(
+        description="What must happen before a training that is due is asked for; empty otherwise. What concerns the "
+        "account of the owner is told to those who may change the study."
+    )
     sentence: str
     caveat: str = Field(description="What observations are, and what a training takes from them.")
     last: LearningTry | None

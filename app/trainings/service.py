@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from collections.abc import Sequence
 
 from sqlalchemy import select
@@ -26,14 +25,13 @@ from app.registry import service as registry
 from app.studies import own
 from app.studies.own import OwnStudy
 from app.studies.shown_files import shown_error, shown_problems
-from app.trainings import activity, frozen, gate
+from app.trainings import activity, frozen
 from app.trainings.differences import describe_differences
 from app.trainings.frozen import FrozenFilesError
-from app.trainings.held_out import read_held_out
+from app.trainings.gates import gate_of
 from app.trainings.preflight import preflight
 from app.trainings.report import TrainingReport, read_report, report_path
 from app.trainings.schemas import (
-    Gate,
     SpeciesVersions,
     StudyVersions,
     TrainingRequest,
@@ -48,34 +46,6 @@ from ml.quality import quality_of
 from ml.recipes.reports import Preflight
 
 log = logging.getLogger(__name__)
-_MOST_GATES = 2_000
-
-
-class GateCache:
-    """Comparisons of two models, which never change, by the ids of the models."""
-
-    def __init__(self) -> None:
-        self._gates: OrderedDict[tuple[str, str], Gate] = OrderedDict()
-
-    def get(self, slug: str, candidate: ModelVersion, active: ModelVersion | None) -> Gate:
-        """Return the comparison of a candidate with the active version."""
-        key = candidate.id, active.id if active is not None else ""
-        if key not in self._gates:
-            folder = frozen.held_out_dir(slug)
-            files = [read_held_out(folder / f"{one.id}.npz") if one and active else None for one in (candidate, active)]
-            card_of_active = registry.card_of(active) if active is not None else None
-            self._gates[key] = gate.compare(registry.card_of(candidate), card_of_active, *files)
-            while len(self._gates) > _MOST_GATES:
-                self._gates.popitem(last=False)
-        return self._gates[key]
-
-
-_gates = GateCache()
-
-
-def gate_of(slug: str, candidate: ModelVersion, active: ModelVersion) -> Gate:
-    """Return the comparison of a candidate with the active version of its species."""
-    return _gates.get(slug, candidate, active)
 
 
 def preflight_of(slug: str) -> Preflight:
@@ -253,7 +223,7 @@ def _versions(slug: str, species: Species, again: set[str]) -> SpeciesVersions |
         active=_scores(active) if active is not None else None,
         earlier=_scores(earlier, active) if earlier is not None else None,
         trained_again=not again.isdisjoint({one.id for one in (latest, active) if one is not None}),
-        gate=_gates.get(slug, candidate, active) if candidate is not None else None,
+        gate=gate_of(slug, candidate, active) if candidate is not None else None,
     )
 
 

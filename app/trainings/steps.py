@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from app.catalogue import snapshot
+from app.catalogue import snapshot, versions
 from app.database.db import db
 from app.jobs.service import folder_of
 from app.jobs.steps import JobRef, Step, StepContext, StepError, register_kind
@@ -20,6 +20,7 @@ from app.registry import changes
 from app.registry import service as registry
 from app.registry.changes import RegistryError
 from app.trainings import frozen
+from app.trainings.gates import verdict_now
 from app.trainings.placing import draft_of, place_file, place_folder
 from app.trainings.report import TrainedModel, TrainingReport, read_report, report_path
 from app.trainings.schemas import FailedSpecies
@@ -27,6 +28,7 @@ from app.web.faces import settings
 from ml.layers.stored import list_stores
 from ml.layers.stored_index import layers_key
 from ml.serving.artifact import ArtifactError, load_artifact, verify_artifact
+from ml.tracking.address import SETTING
 
 KIND = TRAINING
 _CHECKED = "checked.json"
@@ -78,8 +80,11 @@ def _run(context: StepContext, *more: str) -> None:
     options += ["--layer-store", folder / _LAYERS]
     if settings().dask_scheduler:
         options += ["--scheduler", settings().dask_scheduler or ""]
+    if snapshot.snapshot_file().marks().of(context.job.study) is not None:
+        # People who read MLflow need not be those who may see the places of a sensitive species.
+        options += ["--without-places"]
     try:
-        context.run_command([sys.executable, "-m", "ml", "train", *options, *more])
+        context.run_command([sys.executable, "-m", "ml", "train", *options, *more], _tracking())
     except StepError as error:
         text = str(error)
         if _EXCEPTION.match(text):
@@ -87,12 +92,18 @@ def _run(context: StepContext, *more: str) -> None:
         raise StepError(re.sub(r"^python -m ml( train)?: (error: )?", "", text)) from error
 
 
+def _tracking() -> dict[str, str]:
+    """Return the environment variable that the command needs to log models; commands of jobs get no other secret."""
+    uri = settings().mlflow_tracking_uri
+    return {SETTING: uri} if uri else {}
+
+
 def _check(context: StepContext) -> None:
     """Open every model. One that cannot be opened fails its species, not the study."""
     result = read_report(context.folder / _WORK / "result.json")
     if result is None:
         raise StepError("The training ended without a result. Start it again.")
-    report = TrainingReport(trained=[], failed=result.failed)
+    report = TrainingReport(trained=[], failed=result.failed, tracked=result.tracked)
     for number, model in enumerate(result.trained):
         context.check_cancelled()
         context.progress(number / len(result.trained), f"Opening {model.species}")
@@ -125,10 +136,20 @@ def _register(context: StepContext) -> None:
         _place_layers(context)
         done = _register_all(report, slug, models)
         changes.publish_snapshot()
-        frozen.write_json(report_path(slug, context.job.id), done.model_dump(mode="json"))
+        path = report_path(slug, context.job.id)
+        earlier = read_report(path)
+        # a step that runs again finds what it found the first time, whatever was activated since
+        done.found = earlier.found if earlier is not None and earlier.found is not None else _found(done, slug)
+        frozen.write_json(path, done.model_dump(mode="json"))
         _release(context.job)
     context.progress(1.0, done.sentence)
     context.result = f"/studies/{slug}/versions"
+
+
+def _found(report: TrainingReport, slug: str) -> dict[str, str]:
+    """Return what the promotion gate says about each model, beside the versions that are active now."""
+    found = ((model.model_id, versions.find(model.model_id)) for model in report.trained)
+    return {model_id: verdict_now(slug, version) for model_id, version in found if version is not None}
 
 
 def _place(context: StepContext, model: TrainedModel, models: Path) -> None:
@@ -169,7 +190,7 @@ def _place_layers(context: StepContext) -> None:
 def _register_all(report: TrainingReport, slug: str, models: Path) -> TrainingReport:
     """Register the models in one transaction, so that a cancelled job leaves none or all."""
     for attempt in range(1, _TRIES + 1):
-        done = TrainingReport(trained=[], failed=list(report.failed))
+        done = TrainingReport(trained=[], failed=list(report.failed), tracked=report.tracked)
         try:
             for model in report.trained:
                 try:

@@ -13,8 +13,13 @@ _TAG = re.compile(r'(?:W/)?"(\d{1,9})"')
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
-def if_match() -> int | None:
+def if_match(of: str = "the study") -> int | None:
     """Return the revision that a request was made on, or None where it states none.
+
+    Parameters
+    ----------
+    of : str
+        What has the revision, for the message.
 
     Raises
     ------
@@ -26,7 +31,7 @@ def if_match() -> int | None:
         return None
     match = _TAG.fullmatch(text)
     if match is None:
-        raise ValidationFailed([("/If-Match", 'must be the ETag of the study, such as "3"')])
+        raise ValidationFailed([("/If-Match", f'must be the ETag of {of}, such as "3"')])
     return int(match[1])
 
 
@@ -41,7 +46,7 @@ def etag(revision: int) -> dict[str, str]:
     return {"ETag": f'"{revision}"'}
 
 
-def revision_of_change(member: int | None, current: int) -> int:
+def revision_of_change(member: int | None, current: int, of: str = "the study") -> int:
     """Return the revision that a change is made on, which a request must state.
 
     Parameters
@@ -50,17 +55,19 @@ def revision_of_change(member: int | None, current: int) -> int:
         The `revision` of the body.
     current : int
         Stands for the header ``If-Match: *``.
+    of : str
+        What has the revision, for the messages.
 
     Raises
     ------
     ValidationFailed
         The request states no revision, or two different ones.
     """
-    tag = if_match()
+    tag = if_match(of)
     if tag is None and request.headers.get("If-Match", "").strip() == "*":
         tag = current
     if tag is None and member is None:
-        raise ValidationFailed([("/revision", "a value is needed, or the header If-Match with the ETag")])
+        raise ValidationFailed([("/revision", f"a value is needed, or the header If-Match with the ETag of {of}")])
     if tag is not None and member is not None and tag != member:
         raise ValidationFailed([("/revision", "must be the same as in If-Match")])
     return member if tag is None else tag  # type: ignore[return-value]  # one of them is a number

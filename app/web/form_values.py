@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.errors import FieldErrors
+from app.errors import FieldErrors, ValidationFailed
+from app.web import json_text
 from app.web.field_messages import WHOLE_NUMBER
 from app.web.input_validation import NUMBER, pointer_parts
 
@@ -97,8 +97,8 @@ def change_of_button(fields: Mapping[str, str], errors: FormErrors) -> dict[str,
     if not text:
         return {}
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
+        body = json_text.parse(text)
+    except (ValueError, RecursionError, ValidationFailed):
         body = None
     if not isinstance(body, dict):
         errors.add("", "The change of the button is not valid. Reload the page.")

@@ -7,7 +7,7 @@ GLOSSARY: dict[str, str] = {
     "presences were surveyed it ranks places and is not a chance of finding the species.",
     "interval": "A range that should contain the observed share of a group of similar places in nine cases of ten. It "
     "is computed from models of half samples of the records and from the members of the model, and checked on groups "
-    "of held-out records. For single places it is wider by an amount that follows from the number of presences.",
+    "of held-out records.",
     "threshold": "The suitability from which conditions are called suitable.",
     "maxSSS": "The threshold that maximises the sum of sensitivity and specificity on held-out records.",
     "P10": "The threshold that leaves out the tenth of the held-out presences with the lowest suitability.",

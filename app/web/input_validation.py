@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar, get_args
 
@@ -13,20 +12,18 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 
 from app.errors import MalformedBody, UnsupportedType, ValidationFailed
+from app.web import json_text
 from app.web.faces import API_PREFIX
 from app.web.field_messages import WHOLE_NUMBER, field_errors
+from app.web.json_text import REPEATED
 from app.web.operations import operation_of
+from app.web.pointers import pointer as pointer
+from app.web.pointers import pointer_parts as pointer_parts
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
-#: The largest number of members of an object in a body.
-MOST_MEMBERS = 500
 #: The largest number of values in a body: a hundred sets of two hundred conditions.
 MOST_VALUES = 20_000
-_REPEATED = "given more than once"
-# Names and numbers of a JSON pointer, and characters of each.
-_MOST_PARTS, _LONGEST_NAME = 12, 100
-_MOST_DIGITS = 400
 #: A number in a form or an address, written as in JSON or with a sign.
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
@@ -84,7 +81,7 @@ def refuse_repeated(fields: Iterable[tuple[str, Sequence[str]]], lists: Collecti
     """Raise ValidationFailed if a form has a field more than once that is not one of `lists`."""
     repeated = [name for name, values in fields if len(values) > 1 and name not in lists]
     if repeated:
-        raise ValidationFailed([(pointer(name), _REPEATED) for name in repeated])
+        raise ValidationFailed([(pointer(name), REPEATED) for name in repeated])
 
 
 def _refuse_unknown_parameters() -> None:
@@ -98,17 +95,6 @@ def _refuse_unknown_parameters() -> None:
     unknown = [name for name in request.args if name not in known]
     if unknown:
         raise ValidationFailed([(pointer(name), "is not a known parameter") for name in unknown])
-
-
-def pointer(*parts: object) -> str:
-    """Join names into a JSON pointer (RFC 6901). Names of a request are shortened, and so are long ways."""
-    names = (str(part)[:_LONGEST_NAME] for part in parts[:_MOST_PARTS])
-    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
-
-
-def pointer_parts(text: str) -> list[str]:
-    """Return the names in a JSON pointer (RFC 6901)."""
-    return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
 
 
 def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = (), most_values: int = MOST_VALUES) -> Schema:
@@ -125,7 +111,7 @@ def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = (), most_
     Raises
     ------
     UnsupportedType, MalformedBody, ValidationFailed
-        Also where an object has a member twice, or more than `MOST_MEMBERS` members.
+        Also where an object has a member twice, or more than `json_text.MOST_MEMBERS` members.
     """
     mimetype = request.mimetype
     if not (mimetype == "application/json" or mimetype.endswith("+json")):
@@ -140,66 +126,17 @@ def read_json(schema: type[Schema], also_in_address: tuple[str, ...] = (), most_
     for name in also_in_address if request.query_string else ():
         values = request.args.getlist(name)
         if len(values) > 1 or (values and name in body):
-            raise ValidationFailed([(pointer(name), _REPEATED)])
+            raise ValidationFailed([(pointer(name), REPEATED)])
         if values:
             body[name] = _number_or_text(values[0])
     return validate(schema, body)
 
 
 def _parse(body: bytes, most_values: int) -> object:
-    """Parse JSON.
-
-    NaN and Infinity are accepted here, because the validation of the schema names their fields.
-    """
     # Commas are counted before the body is parsed: parsing takes much longer and much more memory.
     if body.count(b",") >= most_values:
         raise ValidationFailed([("", f"must contain at most {most_values:,} values")])
-    wrong: list[tuple[dict[str, object], str | None, str]] = []
-
-    def to_object(members: list[tuple[str, object]]) -> dict[str, object]:
-        parsed = dict(members)
-        # Only the first problem is reported.
-        if wrong:
-            return parsed
-        if len(members) > MOST_MEMBERS:
-            wrong.append((parsed, None, f"must have at most {MOST_MEMBERS} members"))
-        elif len(parsed) < len(members):
-            repeated = next(name for name, number in Counter(name for name, _ in members).items() if number > 1)
-            wrong.append((parsed, repeated, _REPEATED))
-        return parsed
-
-    content = body.decode("utf-8")
-    parsed: object = json.loads(content, object_pairs_hook=to_object, parse_int=_to_number)
-    if "\\u" in content:
-        # An unpaired surrogate is not text: no database and no response can contain it.
-        json.dumps(parsed, ensure_ascii=False).encode("utf-8")
-    if wrong:
-        part, name, text = wrong[0]
-        place = () if part is parsed else _place_of(part, parsed)
-        raise ValidationFailed([(pointer(*place, *([] if name is None else [name])), text)])
-    return parsed
-
-
-def _place_of(part: object, whole: object) -> tuple[object, ...]:
-    """Return the names and numbers on the way to an object within another; none where it is not there."""
-    if isinstance(whole, dict):
-        items: list[tuple[object, object]] = list(whole.items())
-    elif isinstance(whole, list):
-        items = list(enumerate(whole))
-    else:
-        return ()
-    for name, value in items:
-        if value is part:
-            return (name,)
-        place = _place_of(part, value)
-        if place:
-            return (name, *place)
-    return ()
-
-
-def _to_number(digits: str) -> int | float:
-    """Return a whole number of JSON. Python reads at most 4,300 digits; longer ones are infinite, and refused later."""
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+    return json_text.parse(body.decode("utf-8"))
 
 
 def _number_or_text(text: str) -> float | str:
@@ -215,7 +152,7 @@ def read_query(schema: type[Schema]) -> Schema:
     for name in schema.model_fields:
         values = request.args.getlist(name)
         if len(values) > 1:
-            problems.append((pointer(name), _REPEATED))
+            problems.append((pointer(name), REPEATED))
         elif values:
             query[name] = values[0]
             # Pydantic also reads "1_0" and "5.0" as whole numbers

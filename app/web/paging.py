@@ -51,6 +51,32 @@ def read_cursor(cursor: str | None, kind: type[Part], length: int = 1) -> tuple[
     return tuple(position)  # type: ignore[arg-type]  # the types were compared above
 
 
+def read_bound_cursor(cursor: str | None, kind: type[Part], bound_to: str) -> Part | None:
+    """Return the position that a cursor marks in a list that is replaced as a whole, or None for the beginning.
+
+    Parameters
+    ----------
+    cursor : str or None
+        From the request.
+    kind : type
+        The type of the position.
+    bound_to : str
+        What the list is at present; :func:`write_cursor` had it after the position.
+
+    Raises
+    ------
+    ValidationFailed
+        The cursor is not one of this list, or the list was replaced since it was given out.
+    """
+    if cursor is None:
+        return None
+    position = decode_cursor(cursor)
+    if position[1:] != [bound_to]:
+        raise ValidationFailed(NOT_A_CURSOR)
+    (at,) = read_cursor(write_cursor(*position[:1]), kind) or (None,)
+    return at
+
+
 def decode_cursor(cursor: str) -> list[str | float | None]:
     """Return the parts of a cursor: texts without a null character, finite numbers and null.
 

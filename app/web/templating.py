@@ -12,6 +12,7 @@ from werkzeug.routing import BaseConverter
 from app.config.settings import app_version
 from app.web.glossary import GLOSSARY
 from ml.numbers import distances, range_seen, rounded, with_unit
+from ml.odmap.intervals import fitted_on, interval_words
 from ml.odmap.purpose import limits_of
 from ml.odmap.wording import numeric_order
 from ml.serving.verdict import WORDS
@@ -33,6 +34,8 @@ def init_app(app: Flask) -> None:
     """Add the glossary, the version and ``asset`` to the globals of the templates, and filters."""
     app.jinja_env.filters["numeric_order"] = numeric_order
     app.jinja_env.filters["limits_of"] = limits_of
+    app.jinja_env.filters["interval_words"] = interval_words
+    app.jinja_env.filters["fitted_on"] = fitted_on
     app.jinja_env.filters["minus"] = minus
     app.jinja_env.filters["exact"] = with_unit
     app.jinja_env.filters["rounded"] = rounded

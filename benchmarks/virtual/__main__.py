@@ -10,7 +10,10 @@ Gains are mean differences over species with their standard errors, by kind and 
 number of records, and by number of records. Species of a group share its bias, so the errors are somewhat too small.
 MaxEnt, the forest and elapid get the better of their backgrounds: in each row of a table, the one of the higher mean.
 "one half" is the default model with that share of target-group background whatever the bias. The species of a group
-have a quarter of the variance of their niches in common (`--common`).
+have a quarter of the variance of their niches in common (`--common`). elapid is left out without `--elapid DIR`. It
+need not be installed beside this project's packages; this fills a directory of its own:
+
+    sed '/^-r/d' benchmarks/requirements.txt | .venv/bin/pip install --no-deps --target DIR -r /dev/stdin
 """
 
 from __future__ import annotations
@@ -19,7 +22,6 @@ import argparse
 import sys
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from benchmarks.arguments import portion
+from benchmarks.arguments import ELAPID_HELP, elapid_folder, ends_in_one_line, portion
 from benchmarks.methods import Problem, down_sampled, elapid_maxent, maxent
 from benchmarks.virtual.options import add_bias_options, add_options, biases, read_worlds
 from benchmarks.virtual.species import KINDS, World, expected_auc, make_group
@@ -126,6 +128,7 @@ def gains(table: pd.DataFrame, by: list[str]) -> str:
     return "\n".join(lines)
 
 
+@ends_in_one_line
 def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(
@@ -134,11 +137,9 @@ def main() -> int:
     add_options(parser, "species and method", trees=200)
     add_bias_options(parser, "1,2")
     parser.add_argument("--common", type=portion, default=0.25, help="share of the niches in common (%(default)s)")
-    parser.add_argument("--elapid", type=Path, help="directory in which elapid is installed; left out without")
+    parser.add_argument("--elapid", type=elapid_folder, metavar="DIR", help=ELAPID_HELP)
     options = parser.parse_args()
     worlds = read_worlds(parser, options)
-    if options.elapid:
-        sys.path.append(str(options.elapid))
     settings = EngineSettings(n_estimators=options.trees)
     calls = [
         (world, number, kind, strength, options.common, settings, bool(options.elapid))

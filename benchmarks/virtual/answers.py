@@ -29,7 +29,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from benchmarks.arguments import at_least_one
+from benchmarks.arguments import at_least_one, ends_in_one_line
 from benchmarks.virtual.checks import run_group
 from benchmarks.virtual.options import add_bias_options, add_options, biases, read_worlds
 from benchmarks.virtual.scores import BANDS, ONE_RECORD
@@ -189,6 +189,7 @@ def report(table: pd.DataFrame) -> str:
     return "\n\n".join(parts)
 
 
+@ends_in_one_line
 def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(

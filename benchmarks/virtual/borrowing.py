@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from benchmarks.arguments import at_least_one
+from benchmarks.arguments import at_least_one, ends_in_one_line, not_negative
 from benchmarks.virtual.options import add_options, read_worlds
 from benchmarks.virtual.species import KINDS, VirtualGroup, World, expected_auc, make_group
 from ml.benchmark.nceas import are_degrees
@@ -128,6 +128,7 @@ def _mean_auc(fitted: list[SpeciesModel], made: VirtualGroup, species: tuple[int
     return float(np.mean([expected_auc(one.score(cells), truth) for one, truth in zip(fitted, truths, strict=True)]))
 
 
+@ends_in_one_line
 def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(
@@ -137,7 +138,7 @@ def main() -> int:
     )
     add_options(parser, "small group")
     parser.add_argument("--repeats", type=at_least_one, default=1, help="pairs of each kind and strength (%(default)s)")
-    parser.add_argument("--start", type=int, default=0, help="number of the first pair (%(default)s)")
+    parser.add_argument("--start", type=not_negative, default=0, help="number of the first pair (%(default)s)")
     options = parser.parse_args()
     worlds = read_worlds(parser, options)
     calls = [

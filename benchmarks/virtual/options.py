@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from benchmarks.arguments import REGIONS, at_least_one, check_files, folder, names_of, numbers
+from benchmarks.arguments import REGIONS, at_least_one, check_files, folder, names_of, numbers, output_file
 from benchmarks.virtual.species import KINDS, World
 from ml.benchmark.run import read_regions
 
@@ -27,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser, row: str, trees: int = 100, nee
     parser.add_argument("--regions", type=REGIONS, default="AWT,NZ,SA", help="(%(default)s)")
     parser.add_argument("--trees", type=at_least_one, default=trees, help="of each forest (%(default)s)")
     parser.add_argument("--jobs", type=at_least_one, default=2, help="processes (%(default)s)")
-    parser.add_argument("--output", type=Path, help=f"CSV with a row for each {row}")
+    parser.add_argument("--output", type=output_file, help=f"CSV with a row for each {row}")
 
 
 def add_bias_options(parser: argparse.ArgumentParser, strengths: str) -> None:

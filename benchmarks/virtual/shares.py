@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from benchmarks.arguments import at_least_one
+from benchmarks.arguments import at_least_one, ends_in_one_line
 from benchmarks.virtual.options import add_options, read_worlds
 from benchmarks.virtual.species import World, expected_auc, make_group
 from ml.benchmark.run import blocks_of
@@ -126,6 +126,7 @@ def _read(parser: argparse.ArgumentParser, path: Path) -> pd.DataFrame:
     return table
 
 
+@ends_in_one_line
 def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(

@@ -7,6 +7,7 @@ after all predictions are made.
 
 from __future__ import annotations
 
+import lzma
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -25,6 +26,22 @@ _NOT_PREDICTORS = frozenset({"siteid", "spid", "x", "y", "occ", "group"})
 # nsw30 has two training records; published results leave it out (Valavi et al. 2022).
 _LEFT_OUT = frozenset({"nsw30"})
 _NEEDED_RECORDS = ("spid", "x", "y")
+# What gzip, bzip2, xz and the parser of R's format raise on cut files and changed bytes.
+_DAMAGED = (
+    EOFError,
+    OSError,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    LookupError,
+    ArithmeticError,
+    NotImplementedError,
+    RecursionError,
+    MemoryError,
+)
 
 
 class NceasError(ValueError):
@@ -233,7 +250,7 @@ def _read(file: Path) -> pd.DataFrame:
             # Factors and row names have no Python class, of which rdata warns; it reads their values correctly.
             warnings.simplefilter("ignore")
             table = rdata.read_rds(file)
-    except (EOFError, OSError, ValueError, NotImplementedError, LookupError, ArithmeticError, zlib.error) as error:
+    except _DAMAGED as error:
         raise NceasError(f"{file} is damaged or not an R data file ({type(error).__name__})") from error
     if not isinstance(table, pd.DataFrame):
         raise NceasError(f"{file} does not hold a data frame")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ml.commands.options import Subparsers, add_workers, seed
+from ml.commands.options import Subparsers, add_workers, output_folder, seed
 from ml.commands.tables import write_csv
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_parser(commands: Subparsers) -> None:
     command.add_argument(
         "--regions", default="AWT,NZ,SA", help="regions, with commas: AWT, CAN, NSW, NZ, SA, SWI (default: %(default)s)"
     )
-    command.add_argument("--output", type=Path, required=True, help="directory to write to; made if needed")
+    command.add_argument("--output", type=output_folder, required=True, help="directory to write to; made if needed")
     command.add_argument(
         "--background",
         choices=("target-group", "random"),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 
@@ -37,6 +40,45 @@ def folds(text: str) -> int:
 def seed(text: str) -> int:
     """Read a seed, at least 0."""
     return _at_least(text, 0)
+
+
+def output_file(text: str) -> Path:
+    """Read the path of a file that can be written; nothing is left behind where there is no file yet."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a directory")
+    if not path.resolve().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} cannot be written: there is no directory {path.parent}")
+    try:
+        if path.exists():
+            path.open("ab").close()
+        else:
+            _try_directory(path.resolve().parent)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be written: {error.strerror}") from error
+    return path
+
+
+def output_folder(text: str) -> Path:
+    """Read the path of a directory that can be written to, or made; it is not made here."""
+    path = Path(text)
+    existing = path.absolute()
+    # a link to nothing is in the way too
+    while not os.path.lexists(existing):
+        existing = existing.parent
+    if not existing.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} cannot be made: {existing} is not a directory")
+    try:
+        _try_directory(existing)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be written to: {error.strerror}") from error
+    return path
+
+
+def _try_directory(path: Path) -> None:
+    """Raise OSError where no file can be made in a directory. Permissions do not tell it: root passes them all."""
+    with tempfile.TemporaryFile(dir=path):
+        pass
 
 
 def shift_option(text: str) -> tuple[str, float]:

@@ -139,3 +139,23 @@ def print_scores(cards: list[ModelCard]) -> None:
             f"({auc.low:.3f}–{auc.high:.3f}) {m['tss'].value:>6.3f} {m['auc_prg'].value:>8.3f} {m['cbi'].value:>6.3f} "
             f"{f'{card.optimism.auc_roc_random:.3f}' if card.optimism else '':>7}  {card.validation.method}"
         )
+    print_backgrounds(cards)
+
+
+def print_backgrounds(cards: list[ModelCard]) -> None:
+    """Print what presences were compared with and the measured bias, one line for each kind of background."""
+    lines: dict[tuple[str, str], None] = {}
+    for card in cards:
+        about = card.background
+        if about is None or about.kind == "absences":
+            continue
+        line = "random points"
+        if about.kind == "target group":
+            line = f"{100 * about.target_group_share:.0f} % at places of other species"
+            if about.bias_strength is not None:
+                line += f"; bias strength {about.bias_strength:.2f}"
+            if about.bias_between_species is not None:
+                line += f", between species {about.bias_between_species:.2f}"
+        lines.setdefault((card.study.slug, line), None)
+    for study, line in lines:
+        print(f"background of {study}: {line}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,8 @@ from ml.datasets import DEMO_LAYERS, DEMO_STUDIES, load_study
 from ml.records.species_encoder import SpeciesEncoder
 from ml.serving.artifact import read_card
 from ml.study import StudyData
+from ml.tracking.address import from_environment
+from ml.tracking.tracker import Tracker
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -51,23 +54,34 @@ def add_parser(commands: Subparsers) -> None:
     command.add_argument("--trees", type=positive, default=500, help="trees in a forest (default: %(default)s)")
     command.add_argument("--folds", type=folds, default=5, help="cross-validation folds (default: %(default)s)")
     command.add_argument("--seed", type=seed, default=0, help="seed of every random draw (default: %(default)s)")
+    command.add_argument(
+        "--without-places",
+        action="store_true",
+        help="log neither cards nor model files to MLflow, which contain places of records (see MLFLOW_TRACKING_URI)",
+    )
     add_workers(command)
     train_own.add_options(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, started: float) -> int:
-    """Train the chosen studies; return 1 when a species could not be trained."""
+    """Train, and log new models where a server is set; return 1 when a species could not be trained."""
+    if options.list:
+        print("\n".join(DEMO_STUDIES))
+        return 0
+    with Tracker(from_environment(os.environ), not options.without_places) as tracker:
+        if train_own.is_own(options):
+            return train_own.run(options, tracker)
+        return _train_demo(options, started, tracker)
+
+
+def _train_demo(options: argparse.Namespace, started: float, tracker: Tracker) -> int:
+    """Train the chosen demo studies."""
     # Training imports joblib and scikit-learn, which the other commands do not need.
     from ml.training.provenance import TrainingOptions
     from ml.training.train import TrainingResult, train_study
     from ml.workers import workers
 
-    if train_own.is_own(options):
-        return train_own.run(options, started)
-    if options.list:
-        print("\n".join(DEMO_STUDIES))
-        return 0
     slugs = list(DEMO_STUDIES) if options.all else options.studies
     if not slugs:
         raise ValueError("name a study, or --all; --list shows them")
@@ -90,6 +104,8 @@ def run(options: argparse.Namespace, started: float) -> int:
         for slug, study in zip(slugs, studies, strict=True):
             for result in train_study(study, options.models, settings, species[slug]):
                 results.append(result)
+                if result.fresh and result.path is not None:
+                    tracker.add(result.path)
                 bar.set_postfix_str(result.species)
                 bar.update()
                 if not terminal:
@@ -102,6 +118,8 @@ def run(options: argparse.Namespace, started: float) -> int:
             _store_layers(options, slug, study)
     for result in failed:
         print(f"not trained: {result.problem}", file=sys.stderr)
+    if sentence := tracker.close().sentence:
+        print(sentence)
     fresh = sum(r.fresh and r.path is not None for r in results)
     print(f"{fresh} models trained, {total - fresh - len(failed)} already there, in {time.monotonic() - started:.1f} s")
     return 1 if failed else 0

@@ -20,6 +20,7 @@ from ml.recipes.recipe import Recipe
 from ml.recipes.reports import FileReport
 from ml.serving.artifact import read_card
 from ml.study import StudyData
+from ml.tracking.tracker import Tracker
 
 _PREPARED = 0.3
 """Share of the progress at which a study is prepared."""
@@ -46,7 +47,7 @@ def is_own(options: argparse.Namespace) -> bool:
     return bool(options.records or options.layers or options.files or options.recipe)
 
 
-def run(options: argparse.Namespace, started: float) -> int:
+def run(options: argparse.Namespace, tracker: Tracker) -> int:
     """Train models from own files; return 1 when a species could not be trained."""
     if options.studies or options.all:
         raise ValueError("name demo studies, or files with --records and --layers, not both")
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace, started: float) -> int:
     try:
         with open_folder(options) as (folder, names), contextlib.ExitStack() as stack:
             work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecopredict-train-")))
-            return _train(options, folder, names, work, progress, started)
+            return _train(options, folder, names, work, progress, tracker)
     finally:
         progress.close()
 
@@ -70,7 +71,7 @@ def _check_output(folder: Path) -> None:
 
 
 def _train(
-    options: argparse.Namespace, folder: Path, names: list[str], work: Path, progress: Progress, started: float
+    options: argparse.Namespace, folder: Path, names: list[str], work: Path, progress: Progress, tracker: Tracker
 ) -> int:
     """Prepare the study, or go on from a checkpoint, and train its species."""
     # Training imports joblib and scikit-learn, which the other commands do not need.
@@ -115,6 +116,8 @@ def _train(
             if result.path is None:
                 failed.append({"species": name, "problem": result.problem})
             else:
+                if result.fresh:
+                    tracker.add(result.path)
                 trained.append(
                     {
                         "species": name,
@@ -125,9 +128,14 @@ def _train(
                 )
             progress(_PREPARED + (1 - _PREPARED) * number / total, f"{number} of {total} trained: {name}", "train")
     trained.sort(key=lambda one: one["slug"])
+    tracked = tracker.close()
+    if tracked.sentence:
+        progress.close()
+        print(tracked.sentence, flush=True)
+    outcome = {"trained": trained, "failed": failed, "tracked": [tracked.logged, tracked.not_logged]}
     # A job of the web application reads it: a line of output may be cut.
     draft = work / ".result.json.part"
-    draft.write_text(json.dumps({"trained": trained, "failed": failed}), encoding="utf-8")
+    draft.write_text(json.dumps(outcome), encoding="utf-8")
     draft.replace(work / "result.json")
     if options.progress == "json":
         print(json.dumps({"trained": trained, "failed": failed}), flush=True)

@@ -13,6 +13,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ml.estimators.presence import PresenceClassifier
 
+# Part of the values whose span says how close they are: not that of a few far ones.
+_MIDDLE = (0.05, 0.95)
+# 100,000 times what scikit-learn tells apart.
+_LEAST_SPAN = 0.01
+_LARGEST_EXPONENT = 100
+
 
 class DownSampledForest(PresenceClassifier):
     """Random forest in which every tree is grown on as many absences (or background points) as presences.
@@ -98,6 +104,9 @@ class DownSampledForest(PresenceClassifier):
         n_draw = min(len(presences), len(absences), self.max_draw or len(presences))
         n_half_samples = min(self.n_half_samples, self.n_estimators)
         self.half_sample_ = np.sort(np.arange(self.n_estimators) % n_half_samples)
+        factor = column_factors(rows_in)
+        if (factor != 1).any():
+            rows_in = (rows_in * factor).astype(np.float32)
         target = present.astype(np.float64)
         even = bool(np.ptp(weight[absences]) == 0)
         halves = [(_half(presences, draw), _half(absences, draw)) for _ in range(n_half_samples)]
@@ -117,7 +126,11 @@ class DownSampledForest(PresenceClassifier):
                     min_samples_leaf=self.min_samples_leaf,
                     random_state=int(draw.integers(np.iinfo(np.int32).max)),
                 )
-                self.estimators_.append(tree.fit(rows_in[rows], target[rows], check_input=False))
+                tree.fit(rows_in[rows], target[rows], check_input=False)
+                if (factor != 1).any():
+                    split = tree.tree_.feature >= 0
+                    tree.tree_.threshold[split] /= factor[tree.tree_.feature[split]]
+                self.estimators_.append(tree)
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -147,6 +160,34 @@ class DownSampledForest(PresenceClassifier):
         check_is_fitted(self)
         total = np.sum([tree.tree_.compute_feature_importances(normalize=True) for tree in self.estimators_], axis=0)
         return np.asarray(total / total.sum() if total.sum() > 0 else total)
+
+
+def column_factors(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the powers of two by which columns of small numbers are multiplied before trees are grown on them.
+
+    A tree of scikit-learn does not split between values that are closer than 1e-7, whatever their unit is. Powers of
+    two change no digit, so that the trees are those of larger numbers, and their thresholds divided by the power are
+    exact.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of float64, shape (n_features,)
+        1 where most values span `_LEAST_SPAN` or more, or are equal.
+    """
+    wide = rows.astype(np.float64)
+    low, high = np.quantile(wide, _MIDDLE, axis=0)
+    # Where nearly all values are equal, the others are told apart.
+    span = np.where(high > low, high - low, np.ptp(wide, axis=0))
+    small = (span > 0) & (span < _LEAST_SPAN)
+    _, exponent = np.frexp(np.where(small, span, 0.5))
+    _, largest = np.frexp(np.abs(wide).max(axis=0))
+    # One value that is far from the others stays finite.
+    power = np.clip(_LARGEST_EXPONENT - largest, 0, -exponent)
+    return np.asarray(np.exp2(np.where(small, power, 0)))
 
 
 def _half(rows: NDArray[np.int64], draw: np.random.Generator) -> NDArray[np.int64]:

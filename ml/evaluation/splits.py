@@ -11,13 +11,16 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-EARTH_RADIUS_M = 6_371_007.2
-"""Radius of the sphere with the surface of the WGS 84 ellipsoid, metres."""
+from ml.evaluation.block_map import equal_area_metres, map_stretch
+
 BLOCKS_PER_FOLD = 4
 """Least number of blocks with presences for each fold, unless the records lie too close together."""
 SMALLEST_BLOCK_M = 100.0
 """Least side of a block on the ground, metres. Positions are often wrong by tens of metres, so smaller blocks separate
 nothing."""
+PLACES_PER_BLOCK = 3
+"""Least mean number of presence places in a block, unless that gives fewer blocks than folds. With a block for each
+place, folds are as good as random."""
 _SHARE_OF_PRESENCES = 0.9
 """Share of the presences at which blocks have the least side. One record near a pole, where the map is stretched
 without limit, does not decide."""
@@ -78,54 +81,6 @@ def stratified_folds(y: ArrayLike, n_folds: int = 5, seed: int = 0) -> Labels:
     return fold
 
 
-def equal_area_metres(lonlat: ArrayLike) -> NDArray[np.float64]:
-    """Project degrees to metres by a cylindrical equal-area projection with its true parallel at the records.
-
-    The map is cut at the widest gap in the records' longitudes, so that records on both sides of the antimeridian stay
-    neighbours.
-
-    Parameters
-    ----------
-    lonlat : array-like, shape (n, 2)
-        Longitude (any turn) and latitude in degrees.
-
-    Returns
-    -------
-    ndarray, shape (n, 2)
-        Easting and northing in metres.
-
-    Raises
-    ------
-    ValueError
-        A latitude is beyond 90°.
-    """
-    degrees = np.asarray(lonlat, dtype=np.float64)
-    longitude, latitude = degrees[:, 0] % 360.0, degrees[:, 1]
-    if np.abs(latitude).max() > 90.0:
-        raise ValueError("latitude beyond 90°: are these projected coordinates?")
-    distinct = np.unique(longitude)
-    gaps = np.diff(np.append(distinct, distinct[0] + 360.0))
-    east_of_gap = distinct[(int(np.argmax(gaps)) + 1) % distinct.size]
-    parallel = _cosine_of_true_parallel(latitude)
-    x = EARTH_RADIUS_M * np.radians((longitude - east_of_gap) % 360.0) * parallel
-    y = EARTH_RADIUS_M * np.sin(np.radians(latitude)) / parallel
-    return np.column_stack([x, y])
-
-
-def _cosine_of_true_parallel(latitude: NDArray[np.float64]) -> float:
-    """Return the cosine of the parallel on which the map is true to scale: that of the mean distance to the equator."""
-    # Near the poles a true parallel would stretch the map beyond use.
-    return float(np.cos(np.radians(min(float(np.abs(latitude).mean()), 75.0))))
-
-
-def _eastward_stretch(latitude: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return map metres for each ground metre from west to east at the presences, shape (n_presences,).
-
-    The map keeps areas, so from south to north it is the inverse.
-    """
-    return _cosine_of_true_parallel(latitude) / np.cos(np.radians(latitude[present])).clip(min=1e-9)
-
-
 def block_ids(metres: NDArray[np.float64], size: float) -> Labels:
     """Number the squares of a grid that starts at the records' lower left corner, and return the square of each record.
 
@@ -163,7 +118,8 @@ def _choose_size(metres: NDArray[np.float64], labels: Labels, n_folds: int, stre
         typical = float(np.median(stretch))
         ground = float((np.ptp(present, axis=0) * (1.0 / typical, typical)).max())
         raise TooCloseError(f"all presences lie within {ground:.3g} m: spatial blocks cannot be made")
-    n_blocks = min(BLOCKS_PER_FOLD * n_folds, int(np.unique(present, axis=0).shape[0]))
+    n_places = int(np.unique(present, axis=0).shape[0])
+    n_blocks = min(BLOCKS_PER_FOLD * n_folds, max(n_folds, n_places // PLACES_PER_BLOCK), n_places)
     size = extent
     while size >= 2.0 * least:
         size /= 2.0
@@ -205,9 +161,10 @@ def spatial_blocks(
     """Make folds of blocks of equal area on the ground, squares on the map of `equal_area_metres`.
 
     Without `block_size`, the side starts at half the longer side of the presences' extent and is halved until at least
-    four blocks for each fold hold presences, but neither side on the ground is below 100 m at nine tenths of the
-    presences. Blocks are assigned to folds from the fullest to the emptiest, each to the fold whose presences and
-    background it evens out best.
+    four blocks for each fold hold presences (with fewer than 60 places of presences: one block for three of them, and
+    one for each fold), but neither side on the ground is below 100 m at nine tenths of the presences. Blocks are
+    assigned to folds from the fullest to the emptiest, each to the fold whose presences and background it evens out
+    best.
 
     Parameters
     ----------
@@ -250,7 +207,7 @@ def spatial_blocks(
     if n_folds < 2:
         raise ValueError("at least 2 folds are needed")
     metres = equal_area_metres(points) if geographic else points
-    stretch = _eastward_stretch(points[:, 1], labels == 1) if geographic else np.ones(int(labels.sum()))
+    stretch = map_stretch(points, labels == 1) if geographic else np.ones(int(labels.sum()))
     if block_size is not None and not block_size >= (least := _least_size(stretch)):
         raise ValueError(f"block_size must be at least {least:.3g} m here, to be {SMALLEST_BLOCK_M:g} m on the ground")
     size = block_size if block_size is not None else _choose_size(metres, labels, n_folds, stretch)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ml.odmap.wording import ElementText, OdmapTable, Run, counted, interval, joined, percent, score, table
+from ml.odmap.intervals import check_words, fitted_on, hidden_bias, single_places
+from ml.odmap.wording import ElementText, OdmapTable, Run, counted, interval, joined, number, percent, score, table
 
 _SCORES = {
     "auc_roc": ("AUC-ROC", "0.5 is chance, 1 is perfect"),
@@ -114,11 +115,19 @@ def _algorithms(run: Run) -> ElementText:
 
 
 def _input_data(run: Run) -> ElementText:
-    if run.card.interval is None:
+    report = run.card.interval
+    if report is None:
         return ElementText("Not in the card, which is of an older format.")
     return ElementText(
-        "Every interval includes the uncertainty from the sample of records. "
-        "It does not include errors in the predictors."
+        joined(
+            "Every interval includes the uncertainty from the sample of records",
+            "For single places it has a part for few records, whose standard deviation on the logit scale is "
+            f"{number(report.few_records)} with {counted(run.card.n_presences, 'presence')}"
+            if report.few_records > 0
+            else "It has no part for few records, so it can be too narrow for single places",
+            "It does not include errors in the records or the predictors",
+            hidden_bias(run.card),
+        )
     )
 
 
@@ -128,22 +137,7 @@ def _intervals(run: Run) -> ElementText:
         return ElementText(
             "Intervals were never checked against held-out records: the card, of an older format, has no check."
         )
-    pooled = (
-        f"Over all species of the study ({report.pooled_groups:,} groups) it is {percent(report.pooled_coverage)}"
-        if report.pooled_coverage is not None and report.pooled_groups is not None
-        else ""
-    )
-    return ElementText(
-        joined(
-            "Every answer has an interval that should contain the observed share of a group of similar places in "
-            f"{percent(report.level)} of cases",
-            f"Intervals fitted without the fold were checked on {counted(report.groups, 'held-out group')} of "
-            "this species",
-            f"The estimated coverage, which allows for the chance of small numbers, is {percent(report.coverage)}",
-            pooled,
-            report.note,
-        )
-    )
+    return ElementText(joined(check_words(report), single_places(run.card), fitted_on(report)))
 
 
 def _scenarios(run: Run) -> ElementText:

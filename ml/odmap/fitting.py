@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ml.odmap.intervals import fitted_on
 from ml.odmap.wording import MEMBERS, SETTINGS, ElementText, Run, counted, joined, listed, number, percent, score, table
 
 _SHARE_BY_BIAS = (
@@ -91,6 +92,7 @@ def _parameter_uncertainty(run: Run) -> ElementText:
     interval = run.card.interval
     if interval is None:
         return ElementText("Not in the card, which is of an older format.")
+    few = f", and for single places to that of few records, whose standard deviation is {number(interval.few_records)}"
     return ElementText(
         joined(
             "From how answers differ between half samples of the records"
@@ -98,8 +100,8 @@ def _parameter_uncertainty(run: Run) -> ElementText:
             + f". That spread is multiplied by {number(interval.scale)}. The variance of the product is added to that "
             "of differences between places that the predictors do not describe, whose standard deviation on the logit "
             "scale is "
-            f"{number(interval.place)}",
-            interval.note,
+            f"{number(interval.place)}{few if interval.few_records > 0 else ''}",
+            fitted_on(interval),
         )
     )
 

@@ -68,6 +68,8 @@ def _resolution(run: Run) -> ElementText:
 
 def _presences(run: Run) -> ElementText:
     places = run.card.places
+    if not places and run.grid_km is not None:
+        return ElementText("No places are shown: a species is sensitive, and the card has no places of single records.")
     if not places:
         return ElementText("The card holds no coordinates.")
     longitudes, latitudes = zip(*places, strict=True)
@@ -78,11 +80,15 @@ def _presences(run: Run) -> ElementText:
             f"{degrees(min(latitudes))} and {degrees(max(latitudes))}; exact places are not shown, because a species "
             f"is sensitive. The extent of the {run.others} is not in the card."
         )
+    about, n = run.card.preparation, run.card.n_presences
+    is_of_records = about is not None and about.places == "records"
+    # a presence is a cell of the layers there, which can have several records
+    what, of = ("records", "for") if is_of_records else ("presence", "of")
     return ElementText(
-        f"The {counted(len(places), 'place')} of presence that the card keeps, of "
-        f"{counted(run.card.n_presences, 'presence')}, lie between longitudes {degrees(min(longitudes))} and "
-        f"{degrees(max(longitudes))} and between latitudes {degrees(min(latitudes))} and {degrees(max(latitudes))}, "
-        f"rounded to 0.01°. The extent of the {run.others} is not in the card."
+        f"The {counted(len(places), 'place')} of {what} that the card keeps, {of} {counted(n, 'presence')}, "
+        f"lie between longitudes {degrees(min(longitudes))} and {degrees(max(longitudes))} and between latitudes "
+        f"{degrees(min(latitudes))} and {degrees(max(latitudes))}, rounded to 0.01°. "
+        f"The extent of the {run.others} is not in the card."
     )
 
 

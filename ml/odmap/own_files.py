@@ -170,9 +170,10 @@ def scaling(about: Preparation, dropped: Mapping[str, int]) -> ElementText:
 
 def grid(about: Preparation) -> ElementText:
     """Return the grid of the layers, with its coordinate reference system."""
-    return ElementText(
-        f"{sentence(about.grid)} Coordinates of records were transformed to WGS 84 and then to this grid.", to_write=""
-    )
+    text = sentence(about.grid)
+    if has_grid(about):
+        text += " Coordinates of records were transformed to WGS 84 and then to this grid."
+    return ElementText(text, to_write="")
 
 
 def processing(about: Preparation, transforms: str) -> ElementText:

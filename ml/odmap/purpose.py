@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ml.card import Metric, ModelCard
+from ml.odmap.intervals import standard_error, too_narrow
 from ml.odmap.wording import Run, counted, interval, joined, listed, percent, score, sentence
 from ml.score_words import AucGrade, grade_auc, shows_no_skill
 
-#: Models with fewer presences get a warning.
+#: Models with fewer presences get a warning, on the card and wherever limits are listed.
 FEW_PRESENCES = 30
-# A coverage this far below the level is a limit, and so are fewer held-out groups than this.
-_SHORT, _FEW_GROUPS = 0.05, 20
+# Fewer held-out groups than this are a limit.
+_FEW_GROUPS = 20
 # An optimism gap from which the effect of random folds is a limit.
 _GAP = 0.05
 
@@ -176,10 +177,14 @@ def _folds(run: Run) -> list[str]:
 
 def _few(run: Run) -> list[str]:
     n = run.card.n_presences
-    noted = any(note.startswith(f"Only {n} presences") for note in run.card.notes)
-    if n >= FEW_PRESENCES or noted:
+    presences = f"Only {counted(n, 'presence')}"
+    # cards have it among their notes; those of versions with a lower limit may not
+    if n >= FEW_PRESENCES or any(note.startswith(presences) for note in run.card.notes):
         return []
-    return [f"Only {counted(n, 'presence')}: every score, threshold and interval rests on few records."]
+    return [
+        f"{presences}: scores and thresholds may change much with one more record, and sensitivity and specificity "
+        "are too good."
+    ]
 
 
 def _intervals(run: Run) -> list[str]:
@@ -187,10 +192,11 @@ def _intervals(run: Run) -> list[str]:
     if report is None:
         return []
     out = []
-    if report.coverage < report.level - _SHORT:
+    if too_narrow(report):
         out.append(
-            f"Intervals are too narrow for this species: the estimated coverage of its held-out "
-            f"groups is {percent(report.coverage)} instead of {percent(report.level)}."
+            f"Intervals are too narrow for this species: by estimate {percent(report.coverage)} of its "
+            f"{counted(report.groups, 'held-out group')} agreed with them instead of {percent(report.level)}, fewer "
+            f"than chance explains (standard error {percent(standard_error(report.coverage, report.groups))})."
         )
     if report.groups < _FEW_GROUPS:
         out.append(f"Intervals were checked on only {counted(report.groups, 'held-out group')} of this species.")

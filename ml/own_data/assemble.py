@@ -19,7 +19,8 @@ from ml.own_data.cleaned import CleanedRecords
 from ml.own_data.landscape import Landscape, open_landscape
 from ml.own_data.predictors import as_column, as_predictor
 from ml.own_data.problems import COMMAND, refuse
-from ml.own_data.samples import are_samples, assemble_samples
+from ml.own_data.sample_study import assemble_samples
+from ml.own_data.samples import are_samples
 from ml.recipes.companions import companion_names
 from ml.recipes.recipe import Recipe
 from ml.recipes.reports import FileReport, LayersReport
@@ -130,6 +131,7 @@ def _assemble(
         species=species,
         presence=pd.DataFrame(rows.presence, columns=[one.slug for one in species]),
         coordinates=longitude_latitude,
+        recorded={one.slug: cleaned.places_of[one.scientific_name] for one in species},
         projected=projected,
         dropped=cleaned.dropped,
         cells=rows.cell,
@@ -179,4 +181,5 @@ def _preparation(
         rules=texts.describe_rules(recipe, cleaned.report.reasons),
         recipe=recipe.model_dump_json(),
         command=COMMAND,
+        places="records",
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ml.card import Predictor, SpeciesDescription, StudyDescription
 from ml.card_preparation import Preparation
@@ -23,7 +24,7 @@ from ml.study import StudyData
 
 _NAME = "study.npz"
 #: Of the code that assembles a study; it rises when the same files give another one.
-_VERSION = 1
+_VERSION = 2
 _ARRAYS = ("coordinates", "projected", "cells")
 #: Largest size of the file after decompression, bytes.
 _MOST_BYTES = 8 * 1024**3
@@ -59,6 +60,8 @@ def save_assembly(assembly: Assembly, folder: Path, key: str) -> None:
     for name in _ARRAYS:
         if getattr(study, name) is not None:
             arrays[name] = getattr(study, name)
+    for number, one in enumerate(study.species if study.recorded is not None else ()):
+        arrays[f"recorded_{number}"] = (study.recorded or {})[one.slug]
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,9 +97,18 @@ def load_assembly(folder: Path, key: str | None = None) -> Assembly | None:
             presence=pd.DataFrame(arrays["presence"].astype(np.int64), columns=[one.slug for one in species]),
             dropped=about["dropped"],
             preparation=Preparation(**about["preparation"]) if about["preparation"] else None,
+            recorded=_recorded(arrays, species),
             **{name: arrays.get(name) for name in _ARRAYS},
         )
         return Assembly(study, Recipe.model_validate(about["recipe"]), about["untrained"])
     except (OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile, ValueError, KeyError, TypeError):
         # There is none, or one of another release, or a damaged one: the study is prepared again.
         return None
+
+
+def _recorded(
+    arrays: Mapping[str, NDArray[Any]], species: Sequence[SpeciesDescription]
+) -> dict[str, NDArray[np.float64]] | None:
+    if "recorded_0" not in arrays:
+        return None
+    return {one.slug: arrays[f"recorded_{number}"] for number, one in enumerate(species)}

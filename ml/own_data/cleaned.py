@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.coarse_places import rounded
 from ml.recipes.recipe import LICENCES, Recipe, RecordFile
 from ml.recipes.reports import FileReport, RecordsReport
 from ml.records.audit import audit
@@ -52,6 +53,15 @@ class CleanedRecords:
         species, cell = self.decision.species[kept], self.audit.cell[kept]
         names = self.decision.names
         return {names[code]: np.unique(cell[species == code]) for code in np.unique(species) if code >= 0}
+
+    @cached_property
+    def places_of(self) -> dict[str, NDArray[np.float64]]:
+        """Longitudes and latitudes of the kept records in a cell, to 0.01° and each once, by species."""
+        kept = self.decision.kept & (self.audit.cell >= 0)
+        species = self.decision.species[kept]
+        places = rounded(np.column_stack([self.audit.longitude[kept], self.audit.latitude[kept]]))
+        names = self.decision.names
+        return {names[code]: np.unique(places[species == code], axis=0) for code in np.unique(species) if code >= 0}
 
     @property
     def dropped(self) -> dict[str, int]:

@@ -1,7 +1,7 @@
-"""Studies of samples with data: records that bring their conditions with them and need no layers.
+"""Samples with data: records that bring their conditions with them and need no layers.
 
 Such tables are input of the program Maxent. They may have no coordinates. Rows with the species "background", or with 0
-in the column of presence, are the background.
+in the column of presence, are the background. Rows of one place are one site (`ml.own_data.sites`).
 """
 
 from __future__ import annotations
@@ -15,19 +15,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml.card import Predictor, SpeciesDescription
-from ml.card_preparation import Preparation, UsedLayer
-from ml.own_data import texts
 from ml.own_data.cleaned import records_files
-from ml.own_data.problems import COMMAND, UnusableDataError, rarity, too_few
+from ml.own_data.problems import UnusableDataError, rarity, too_few
+from ml.own_data.sites import number_sites, places_of
 from ml.recipes.recipe import Recipe
 from ml.recipes.reports import FileReport, Problem, ReasonCount, RecordsReport, SpeciesCount
-from ml.recipes.slugs import species_slug_in, study_slug
 from ml.records.absence import is_zero, says_absent
-from ml.records.names import canonical_name, species_slug
+from ml.records.duplicates import SAME_PLACE, duplicates
+from ml.records.names import canonical_name
 from ml.records.reading import read_records
 from ml.records.table import RecordTable
-from ml.study import StudyData
 
 _BACKGROUND = "background"
 _INCOMPLETE = "a condition is missing"
@@ -44,9 +41,13 @@ class Samples:
     Attributes
     ----------
     environment : DataFrame, shape (n, n_predictors)
-        Complete rows.
+        Complete rows; of several records of one species at one site the first.
     species : ndarray of str, shape (n,)
         Name of the species; "" for background.
+    places : ndarray, shape (n, 2)
+        Longitude and latitude in degrees, WGS 84; NaN where a row has none.
+    site : ndarray of int, shape (n,)
+        Equal for rows of one site.
     dropped : dict of str to int
         Rows that are left out, by reason.
     n : int
@@ -56,9 +57,16 @@ class Samples:
 
     environment: pd.DataFrame
     species: NDArray[np.str_]
+    places: NDArray[np.float64]
+    site: NDArray[np.int64]
     dropped: dict[str, int]
     n: int
     files: list[str]
+
+    @property
+    def have_places(self) -> bool:
+        """Whether every row has a place."""
+        return bool(np.isfinite(self.places).all())
 
     @property
     def categories(self) -> list[str]:
@@ -117,9 +125,18 @@ def read_samples(folder: Path, recipe: Recipe, files: Sequence[FileReport]) -> S
     complete = environment.notna().all(axis=1).to_numpy(dtype=bool)
     kept = complete & ~nameless
     dropped = {_NAMELESS: int(nameless.sum()), _INCOMPLETE: int((~complete & ~nameless).sum())}
+    places = places_of(tables, recipe)
+    site = np.full(len(species), -1, dtype=np.int64)
+    site[kept] = number_sites(environment[kept], places[kept], species[kept] == "")
+    _, codes = np.unique(species, return_inverse=True)
+    repeated = kept & duplicates(np.column_stack([np.where(kept, site, -1 - np.arange(len(site))), codes]))
+    dropped[SAME_PLACE] = int(repeated.sum())
+    kept &= ~repeated
     return Samples(
         environment[kept].reset_index(drop=True),
         species[kept],
+        places[kept],
+        site[kept],
         {reason: n for reason, n in dropped.items() if n},
         len(species),
         [table.name for table in tables],
@@ -150,78 +167,6 @@ def _name(text: str, recipe: Recipe) -> str:
         return ""
     name = canonical_name(text)
     return recipe.merge.get(name, name) or "?"
-
-
-def assemble_samples(folder: Path, recipe: Recipe, files: Sequence[FileReport]) -> tuple[StudyData, dict[str, str]]:
-    """Make a study of samples with data.
-
-    Parameters
-    ----------
-    folder, recipe, files
-        As for `read_samples`.
-
-    Returns
-    -------
-    study : StudyData
-        Without coordinates, so that folds are random.
-    untrained : dict of str to str
-        Species with too few rows, and the reason.
-
-    Raises
-    ------
-    UnusableDataError
-        There is no background, or no species with enough rows.
-    """
-    samples = read_samples(folder, recipe, files)
-    chosen, untrained = choose_samples(samples, recipe)
-    used = np.isin(samples.species, ["", *chosen])
-    names = samples.species[used]
-    environment = samples.environment[used].reset_index(drop=True)
-    categories = set(samples.categories)
-    for column in categories:
-        environment[column] = environment[column].map(lambda code: str(int(code))).astype(object)
-    columns: list[str] = [str(column) for column in environment]
-    name = recipe.slug or study_slug(recipe.title)
-    species = [SpeciesDescription(slug=species_slug_in(name, species_slug(one)), scientific_name=one) for one in chosen]
-    licences: Counter[str] = Counter()
-    kept = int((names != "").sum())
-    study = StudyData(
-        description=texts.describe_study(
-            recipe.title, name, chosen, kept, 0, columns, texts.record_sources(files, licences)
-        ),
-        predictors=[
-            Predictor(
-                name=_predictor_name(column),
-                label=column[:200],
-                type="categorical" if column in categories else "continuous",
-            )
-            for column in columns
-        ],
-        environment=environment.rename(columns=_predictor_name),
-        species=species,
-        presence=pd.DataFrame(
-            {about.slug: (names == one).astype(np.int64) for about, one in zip(species, chosen, strict=True)}
-        ),
-        dropped=samples.dropped,
-        preparation=Preparation(
-            files=texts.used_files(files, set(samples.files)),
-            layers=[
-                UsedLayer(
-                    predictor=_predictor_name(column),
-                    file=samples.files[0],
-                    band=column[:200],
-                    sha256="",
-                    treatment="as in the table of records" + (", as categories" if column in categories else ""),
-                )
-                for column in columns
-            ],
-            grid="None: the records bring their conditions.",
-            rules=[f"{reason}: {n:,} records left out." for reason, n in samples.dropped.items()],
-            recipe=recipe.model_dump_json(),
-            command=COMMAND,
-        ),
-    )
-    return study, untrained
 
 
 def choose_samples(samples: Samples, recipe: Recipe) -> tuple[list[str], dict[str, str]]:
@@ -289,8 +234,3 @@ def report_samples(samples: Samples, recipe: Recipe) -> RecordsReport:
             for column in samples.categories
         ],
     )
-
-
-def _predictor_name(column: str) -> str:
-    """Return the name of a predictor, which is part of addresses and forms: one line without surrounding blanks."""
-    return " ".join(column.split())[:200]

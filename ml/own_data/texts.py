@@ -40,8 +40,9 @@ def describe_study(
     n_cells: int,
     layers: Sequence[str],
     sources: list[Source],
+    have_places: bool = True,
 ) -> StudyDescription:
-    """Return the description of a study."""
+    """Return the description of a study; `n_cells` is 0 without layers."""
     who = species[0] if len(species) == 1 else f"{len(species)} species"
     where = f"in {n_cells:,} cells " if n_cells else ""
     return StudyDescription(
@@ -53,7 +54,7 @@ def describe_study(
         ),
         records="presence-background",
         sources=sources,
-        limits=_LIMITS if n_cells else [_LIMITS[0], _LIMITS[1], _NO_PLACES],
+        limits=_LIMITS if n_cells else [_LIMITS[0], _LIMITS[1], *([] if have_places else [_NO_PLACES])],
     )
 
 

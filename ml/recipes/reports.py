@@ -9,6 +9,8 @@ from pydantic import Field
 from ml.card_fields import Count, Number, Part
 
 Text = Annotated[str, Field(max_length=4_000)]
+#: Names of species in the report on a file.
+MOST_NAMES = 20
 
 
 class Remedy(Part):

@@ -146,10 +146,8 @@ def _places(audit: Audit, kept: NDArray[np.bool_]) -> list[tuple[float, float, b
     is_kept = np.zeros(n_places, dtype=bool)
     is_kept[audit.place[rows[kept[rows]]]] = True
     sample = np.unique(np.linspace(0, n_places - 1, min(n_places, MOST_PLACES)).astype(np.int64))
-    return [
-        (round(float(audit.longitude[first[i]]), 6), round(float(audit.latitude[first[i]]), 6), bool(is_kept[i]))
-        for i in sample
-    ]
+    longitude, latitude = (np.round(degrees[first[sample]], 6) for degrees in (audit.longitude, audit.latitude))
+    return list(zip(longitude.tolist(), latitude.tolist(), is_kept[sample].tolist(), strict=True))
 
 
 def _problems(audit: Audit, recipe: Recipe, decision: Decision, species: list[SpeciesCount]) -> list[Problem]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-#: Names in a report.
-_MOST_SPECIES = 20
+from ml.recipes.reports import MOST_NAMES
+
 _TERMS = ("species", "scientificName")
 
 
@@ -26,5 +26,5 @@ def frequent_names(frame: pd.DataFrame) -> list[tuple[str, int]]:
             names = [(str(name), int(n)) for name, n in counts.items() if name and n]
             if names:
                 # Equal counts in the order of the names, so that reports are equal too.
-                return sorted(names, key=lambda item: (-item[1], item[0]))[:_MOST_SPECIES]
+                return sorted(names, key=lambda item: (-item[1], item[0]))[:MOST_NAMES]
     return []

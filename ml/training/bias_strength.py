@@ -33,6 +33,8 @@ Labels = NDArray[np.int64]
 _TREES = 100
 _MOST_DRAWN = 400
 _SPECIES_SETS = 5
+# Species with fewer places are not trained, and do not count in the AUC of species left out while others do.
+_FEWEST_PLACES = 4
 
 
 def measure_bias(group: Group, fold: Labels, seed: int = 0) -> BiasStrength | None:
@@ -70,6 +72,10 @@ def measure_bias(group: Group, fold: Labels, seed: int = 0) -> BiasStrength | No
         tested = {int(s): recorded[:, s] for s in np.flatnonzero(set_of == left_out)}
         parts += [_Part(fold == k, others, tested) for k in np.unique(fold)]
     by_species = _mean_scores(group, parts, visited, n_species, seed)
+    # a species of two places says hardly anything, and would count as much as one of hundreds
+    counted = recorded.sum(axis=0) >= _FEWEST_PLACES
+    if np.isfinite(by_species[counted]).any():
+        by_species = by_species[counted]
     between = None if np.isnan(by_species).all() else round(float(np.nanmean(by_species)), 6)
     return BiasStrength(round(float(all_places[0]), 6), _most_different(group, visited), between)
 
@@ -115,4 +121,6 @@ def _most_different(group: Group, visited: Labels) -> int | None:
     columns = [j for j in range(group.rows.shape[1]) if j not in group.categorical]
     there, elsewhere = group.rows[visited == 1], group.rows[visited == 0]
     # Places in the middle of a range differ from random points too, without higher or lower values.
-    return max(columns, key=lambda j: float(ks_2samp(there[:, j], elsewhere[:, j]).statistic), default=None)
+    difference = {j: float(ks_2samp(there[:, j], elsewhere[:, j]).statistic) for j in columns}
+    most = max(difference, key=difference.__getitem__, default=None)
+    return most if most is not None and difference[most] > 0.0 else None

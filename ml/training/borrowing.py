@@ -52,8 +52,9 @@ def borrow_places(groups: Sequence[PlacedGroup], n_folds: int, seed: int = 0) ->
     """Let each group without a target group of its own borrow the places of the group with the most similar bias.
 
     Such a group has one species, or fewer than `FEWEST_PLACES` places. It borrows from groups with more places than its
-    own, at least `FEWEST_PLACES`. Work goes to the joblib backend in force (`ml.workers`); the numbers do not depend on
-    it.
+    own, at least `FEWEST_PLACES`, whose coordinates are of the same kind. Groups with absences neither borrow nor lend:
+    their places are those of surveys. Work goes to the joblib backend in force (`ml.workers`); the numbers do not
+    depend on it.
 
     Parameters
     ----------
@@ -77,6 +78,8 @@ def borrow_places(groups: Sequence[PlacedGroup], n_folds: int, seed: int = 0) ->
         and counts[large] > counts[small]
         and counts[large] >= FEWEST_PLACES
         and not groups[small].group.absences
+        and not groups[large].group.absences
+        and groups[small].geographic == groups[large].geographic
     ]
     merged = Parallel()(delayed(_lend)(groups[small], groups[large], large, n_folds, seed) for small, large in pairs)
     best = list(groups)

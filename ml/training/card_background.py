@@ -11,8 +11,8 @@ from ml.training.preparation import PreparedStudy
 from ml.training.target_group import STRONG, WEAK
 
 #: From which AUC on a word applies.
-_WEAK = "weakly"
-_STRENGTHS = ((0.75, "strongly"), (0.6, "moderately"), (0.0, _WEAK))
+_STRENGTHS = ((0.75, "strongly"), (0.6, "moderately"), (0.0, "weakly"))
+_NO_BIAS = 0.5
 
 
 def describe_background(prepared: PreparedStudy) -> BackgroundReport:
@@ -27,9 +27,7 @@ def describe_background(prepared: PreparedStudy) -> BackgroundReport:
         return BackgroundReport(kind="random", note=f"{note}.")
     sentences = [] if bias is None else _describe_bias(prepared, bias)
     sentences += [
-        f"To correct this, places of other species have {100 * share:.0f} % of the weight of the background, and "
-        "random points the rest: such places share the bias of where people looked (Phillips et al. 2009).",
-        _reason_of_share(bias),
+        *_describe_share(share, bias),
         "Held-out scores count each background point once, and most points are random. So a score does not show "
         "whether the correction is right.",
     ]
@@ -43,23 +41,51 @@ def describe_background(prepared: PreparedStudy) -> BackgroundReport:
 
 
 def _describe_bias(prepared: PreparedStudy, bias: BiasStrength) -> list[str]:
-    """Return in sentences how strong the bias of a group's records is, and where they lie."""
+    """Return in sentences how strong the bias of a group's records may be, and where they lie."""
     alone = f"conditions alone tell all places with records from random points with an AUC of {fixed(bias.auc, 2)}"
-    if bias.between_species is None:
-        word = _word(bias.auc)
-        sentences = [f"The records are {word} biased: on held-out blocks, {alone} (bias strength)."]
-    else:
-        word = _word(bias.between_species)
+    between = bias.between_species
+    if between is None:
         sentences = [
-            f"The records are {word} biased: on held-out blocks, conditions at places of other species tell a species' "
-            f"own places from random points with an AUC of {fixed(bias.between_species, 2)} (bias between species; at "
-            "0.5 or less, species share no bias).",
-            f"For comparison, {alone} (bias strength), which is above 0.5 without any bias too.",
+            f"The conditions of places with records differ {_word(bias.auc)} from those of random points: on held-out "
+            f"blocks, {alone} (bias strength)."
         ]
+    else:
+        measured = (
+            "on held-out blocks, conditions at places of other species tell a species' own places from random points "
+            f"with an AUC of {fixed(between, 2)} (bias between species; 0.5 or less without a shared bias)."
+        )
+        if between <= _NO_BIAS:
+            sentences = [f"The species have no bias in common that the predictors show: {measured}"]
+        else:
+            sentences = [f"What the species have in common differs {_word(between)} from random points: {measured}"]
+        sentences.append(f"For comparison, {alone} (bias strength), which is above 0.5 without any bias too.")
     sentences += _describe_places(prepared, bias)
-    if word != _WEAK:
-        sentences.append("The cause may be where people looked, or that all species of the study like such places.")
+    if between is None or between > _NO_BIAS:
+        sentences.append(
+            "The cause may be where people looked, or that the species like such places. Records cannot tell these "
+            "apart."
+        )
+    sentences.append("A bias that no predictor shows, such as one towards roads without a layer of roads, is not seen.")
     return sentences
+
+
+def _describe_share(share: float, bias: BiasStrength | None) -> list[str]:
+    """Return in sentences how much of the background is target group, and why."""
+    weights = (
+        f"places of other species have {100 * share:.0f} % of the weight of the background, and random points the rest"
+    )
+    if bias is None or bias.between_species is None:
+        return [
+            f"As a correction, {weights}: such places share the bias of where people looked (Phillips et al. 2009).",
+            "The bias could not be measured, so the share is one half.",
+        ]
+    if bias.between_species <= _NO_BIAS:
+        return [f"Even so, {weights}. One half is the least share, whatever was measured."]
+    return [
+        f"As a correction, {weights}: such places share the bias of where people looked (Phillips et al. 2009).",
+        f"This share follows from the bias between species: one half up to {fixed(WEAK, 2)}, all from "
+        f"{fixed(STRONG, 2)} on.",
+    ]
 
 
 def _word(auc: float) -> str:
@@ -81,12 +107,3 @@ def _describe_places(prepared: PreparedStudy, bias: BiasStrength) -> list[str]:
         f"They differ most in {predictor.label}: half of the places lie between {there}, half of the random points "
         f"between {elsewhere}."
     ]
-
-
-def _reason_of_share(bias: BiasStrength | None) -> str:
-    if bias is None or bias.between_species is None:
-        return "The bias could not be measured, so the share is one half."
-    return (
-        f"This share follows from the bias between species: one half up to {fixed(WEAK, 2)}, all from "
-        f"{fixed(STRONG, 2)} on."
-    )

@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.card import MOST_PLACES, CalibrationReport, Conditions, Predictor
+from ml.coarse_places import rounded
 from ml.evaluation.calibration import Calibration, reliability
+from ml.odmap.purpose import FEW_PRESENCES
 from ml.serving.nearest_records import PointRecords
 from ml.serving.threshold import thinned
 from ml.study import StudyData
 from ml.training.preparation import PreparedStudy
 
 _MOST_REFERENCE = 2000
-_FEW = 15
 
 
 def starting_points(
@@ -152,12 +153,17 @@ def with_levels_in_order(predictors: list[Predictor], order: dict[int, NDArray[n
     return reordered
 
 
-def recorded_places(study: StudyData, y: NDArray[np.int64]) -> list[tuple[float, float]]:
-    """List presences as (longitude, latitude) rounded to 0.01°, thinned evenly to at most 800.
+def recorded_places(study: StudyData, slug: str, y: NDArray[np.int64]) -> list[tuple[float, float]]:
+    """List places of records as (longitude, latitude) rounded to 0.01°, thinned evenly to at most 800.
+
+    They are the places of the records themselves, and not those of the cells of layers that the records lie in: on a
+    coarse grid, the two may lie in different cells, which together would tell more than one of them.
 
     Parameters
     ----------
     study : StudyData
+    slug : str
+        Of the species.
     y : ndarray of 0/1, shape (n,)
 
     Returns
@@ -167,7 +173,8 @@ def recorded_places(study: StudyData, y: NDArray[np.int64]) -> list[tuple[float,
     """
     if study.coordinates is None:
         return []
-    places = np.unique(np.round(study.coordinates[y == 1], 2), axis=0)
+    own = study.coordinates[y == 1] if study.recorded is None else study.recorded[slug]
+    places = np.unique(rounded(own), axis=0)
     ranks = np.linspace(0, len(places) - 1, min(len(places), MOST_PLACES)).astype(int)
     return [(float(lon), float(lat)) for lon, lat in places[ranks]]
 
@@ -181,7 +188,7 @@ def remarks(prepared: PreparedStudy, species: int, network: bool) -> list[str]:
     species : int
         Column of the group.
     network : bool
-        Whether the network is a member of the species' model.
+        Whether the network has a weight in the species' model.
 
     Returns
     -------
@@ -189,7 +196,7 @@ def remarks(prepared: PreparedStudy, species: int, network: bool) -> list[str]:
     """
     n = int(prepared.group.recorded[:, species].sum())
     notes = list(prepared.notes)
-    if n < _FEW:
+    if n < FEW_PRESENCES:
         help_text = " The network lends it what it learned from the other species." if network else ""
         notes.append(
             f"Only {n} presences: scores and thresholds may change much with one more record, and sensitivity and "

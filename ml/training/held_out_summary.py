@@ -17,6 +17,7 @@ from ml.evaluation.interval_calibration import (
     fit_without_each_fold,
     join,
 )
+from ml.odmap.intervals import note_for
 from ml.serving.interval import INTERVAL_LEVEL, IntervalModel, member_spread
 from ml.training.cross_validation import HeldOutScores
 from ml.training.default_model import Stacking
@@ -166,5 +167,5 @@ def interval_report(
         groups=len(bins),
         pooled_coverage=study.coverage if study else None,
         pooled_groups=study.n_bins if study else None,
-        note=_POOLED if study else _ALONE,
+        note=note_for(_POOLED if study else _ALONE, absences=n_presences is None),
     )

@@ -11,6 +11,7 @@ from ml.card import Collinear, Predictor
 from ml.evaluation.splits import stratified_folds
 from ml.predictors.collinearity import find_collinear
 from ml.predictors.pipeline import FeaturePipeline
+from ml.predictors.precision import lost_differences
 from ml.records.duplicates import SAME_PLACE, duplicates
 from ml.study import StudyData
 from ml.training.cross_validation import (
@@ -127,6 +128,11 @@ def encode_study(study: StudyData) -> EncodedStudy:
         categorical=tuple(j for j, p in enumerate(predictors) if p.type == "categorical"),
         absences=used.description.records == "presence-absence",
     )
+    for j, predictor in enumerate(predictors):
+        if predictor.type == "continuous":
+            notes += lost_differences(
+                predictor, used.environment[predictor.name].to_numpy(np.float64), group.rows[:, j]
+            )
     return EncodedStudy(study, used, predictors, group, notes)
 
 
@@ -244,7 +250,7 @@ def _one_record_a_place(study: StudyData) -> tuple[StudyData, list[str]]:
     n = int((~used).sum())
     if not n:
         return study, []
-    dropped = {**study.dropped, SAME_PLACE: n}
+    dropped = {**study.dropped, SAME_PLACE: study.dropped.get(SAME_PLACE, 0) + n}
     return (
         replace(
             study,

@@ -16,7 +16,7 @@ from ml.serving.artifact import FORMAT_VERSION, ArtifactError, find_artifacts, r
 from ml.study import StudyData
 from ml.training.default_model import EngineSettings, describe
 
-ENGINE = "5"
+ENGINE = "6"
 """Version of the training code; it rises whenever a change would train another model from the same data."""
 
 

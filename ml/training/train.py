@@ -178,7 +178,7 @@ def _train_prepared(
         thresholds=assessment.thresholds,
         importance={p.name: float(v) for p, v in zip(predictors, importance, strict=True)},
         starting_points=starting_points(study, predictors, y, suitability),
-        places=recorded_places(study, y),
+        places=recorded_places(study, slug, y),
         training=training_of(prepared.encoded.source, slug, group.has_network, options),
         background=describe_background(prepared),
         calibration=calibration_report(y, cross_calibrated, calibration, group.absences),
@@ -189,7 +189,7 @@ def _train_prepared(
             summary, prepared.intervals, assessed is prepared.blocks, None if group.absences else n_presences
         ),
         collinear=prepared.collinear,
-        notes=remarks(prepared, species, "network" in stacking.weights),
+        notes=remarks(prepared, species, round(stacking.weights.get("network", 0.0), 2) > 0.0),
         preparation=study.preparation,
     )
     records = point_records(study, y, np.flatnonzero(used)[kept_rows(y[used], settings.seed)])

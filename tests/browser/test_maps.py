@@ -84,6 +84,8 @@ def test_from_the_form_to_the_answer_for_a_place(site: str, browser: Browser) ->
     # a click, and the same place by its coordinates
     page.locator("#map").click()
     expect(page.locator("#map-answer .verdict-word")).to_be_visible()
+    expect(page.locator("#map-answer [data-store-note]")).to_contain_text("“This answer on the Predict page”")
+    expect(page.locator("#map-answer [data-copy-link]")).to_have_count(0)
     clicked = page.locator("#map-place-text").input_value()
     page.locator("#map-place-text").fill("41.95, 2.55")
     page.locator("#map-place button").click()

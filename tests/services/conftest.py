@@ -42,9 +42,15 @@ class Answer:
         return json.loads(self.body)
 
 
-def call(url: str, body: Any = None, headers: dict[str, str] | None = None, raw: bytes | None = None) -> Answer:
+def call(
+    url: str,
+    body: Any = None,
+    headers: dict[str, str] | None = None,
+    raw: bytes | None = None,
+    method: str | None = None,
+) -> Answer:
     data = raw if raw is not None else (None if body is None else json.dumps(body).encode())
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})})
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}, method=method)
     try:
         with live.NO_PROXY.open(request, timeout=20) as response:
             return Answer(response.status, response.read(), {k.lower(): v for k, v in response.headers.items()})

@@ -70,6 +70,6 @@ def test_two_workers_agree_add_up_and_stop_without_the_database(
         server.start()
         live.wait_until(lambda: call(site.url + ROLLOUT).status == 200, 30, "the database is back")
         stopped = read(site)
-        assert (stopped["state"], "5 times in a row" in stopped["reason"]) == ("stopped", True)
+        assert (stopped["state"], "could not be opened 5 times in a row" in stopped["reason"]) == ("stopped", True)
         assert json.loads(kept.read_bytes()) == {"rollouts": [], "withheld": {}}
         assert folder.name not in models_of(site, 40)

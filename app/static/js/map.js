@@ -207,6 +207,10 @@
     const line = document.createElement("p");
     line.append(link);
     answer.querySelector(".answer-bar").after(line);
+    // the buttons of the predict page are not here
+    answer.querySelector("[data-copy-link]")?.remove();
+    const note = answer.querySelector("[data-store-note]");
+    if (note) note.textContent = `This answer is not stored. Follow “${link.textContent}” and press Predict there to store it.`;
     return answer;
   }
   function refused(page) {

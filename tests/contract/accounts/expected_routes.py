@@ -55,6 +55,8 @@ everybody GET /api/v1/models/<slug:model_id>/odmap
 editor GET /api/v1/observations
 viewer POST /api/v1/observations
 editor PATCH /api/v1/observations/<slug:observation_id>
+viewer DELETE /api/v1/observations/<slug:observation_id>
+viewer GET /api/v1/observations/mine
 everybody GET /api/v1/predictions
 everybody POST /api/v1/predictions
 everybody GET /api/v1/predictions/<prediction:prediction_id>
@@ -153,6 +155,8 @@ admin GET /plans
 admin POST /plans/<slug:name>
 editor GET /observations
 viewer POST /observations
+viewer GET /observations/mine
+viewer POST /observations/mine/withdraw
 editor POST /observations/decide
 everybody GET /predictions/<slug:prediction_id>
 everybody GET /predictions/<slug:prediction_id>/explanation

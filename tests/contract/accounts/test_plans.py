@@ -105,7 +105,9 @@ def test_a_quota_of_a_month_is_used_up_and_says_so(production):
     assert refused.headers["Retry-After"] == refused.headers["X-Quota-Reset"]
     browser = production.test_client()
     browser.sign_in(EDITOR)
-    assert browser.get("/species").status_code == 429
+    refused = browser.get("/predictions")
+    assert refused.status_code == 429
+    assert "Reload the page then." in refused.text
     page = browser.get("/account")
     assert page.status_code == 200
     assert "6 of 4" in page.text
@@ -122,7 +124,7 @@ def test_a_quota_stops_neither_admins_nor_what_protects(production):
     browser.sign_in(ADMIN)
     editor = production.test_client()
     editor.sign_in(EDITOR)
-    assert [editor.get("/api/v1/species").status_code for _ in range(2)] == [200, 429]
+    assert [editor.get("/api/v1/jobs").status_code for _ in range(2)] == [200, 429]
     study = "/api/v1/studies/none"
     for method, path, body in (
         ("GET", "/sensitive-species", None),

@@ -47,6 +47,23 @@ def test_an_admin_filters_lines(production, admin, editor, id_of):
     assert read(admin, action="%.") == []
 
 
+@pytest.mark.parametrize("typed", ["study", "study.", "Study.cr", " study.create "])
+def test_the_beginning_of_actions_is_typed_as_people_type_it(production, admin, editor, typed):
+    editor.post("/api/v1/studies", json={"title": "Lizards"})
+    add_lines(production, {"at": now(), "action": "study"}, {"at": now(), "action": "studied"})
+    assert "study.create" in {item["action"] for item in read(admin, action=typed)}
+    assert "studied" not in {item["action"] for item in read(admin, action=typed)}
+    assert "study.create" in admin.get("/audit", query_string={"action": typed}).text
+    listed = production.test_cli_runner().invoke(args=["audit", "list", "--action", typed.strip()])
+    assert "study.create" in listed.output
+
+
+def test_a_whole_name_is_that_action_only(production, admin):
+    add_lines(production, *({"at": now(), "action": name} for name in ("study.share", "study.share-no-more")))
+    assert [item["action"] for item in read(admin, action="study.share")] == ["study.share"]
+    assert len(read(admin, action="study.shar")) == 2
+
+
 def test_days_and_moments_bound_the_list(production, admin):
     moments = [now() - days * DAY for days in (3, 2, 1)]
     add_lines(production, *({"at": moment, "action": f"at.{n}"} for n, moment in enumerate(moments)))

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.registry import changes
+from ml.odmap.intervals import standard_error
 from ml.training.train import train_species
 from tests.contract.comparisons.conftest import API, HTMX, SMALL, STUDY
 from tests.contract.conftest import WHEATEAR, make_settings, upgrade
@@ -76,10 +77,17 @@ def test_a_version_of_an_older_format(versioned, ids):
     answer = compare(versioned, first=ids["old"], second=ids["latest"]).json
     old = answer["first"]
     assert [old[name] for name in ("area_threshold", "interval_coverage", "interval_level", "optimism")] == [None] * 4
+    assert old["interval_groups"] is old["interval_standard_error"] is None
+    new = answer["second"]
+    coverage, groups, error = (new[f"interval_{name}"] for name in ("coverage", "groups", "standard_error"))
+    assert error == standard_error(coverage, groups)
     assert old["members"] == {}
     assert answer["answers"][0]["first"]["suitability"] >= 0
     page = versioned.get("/compare/models", query_string={"first": ids["old"], "second": ids["latest"]})
-    assert page.get_data(as_text=True).count("not reported") >= 3
+    text = page.get_data(as_text=True)
+    assert text.count("not reported") >= 3
+    assert f"{100 * coverage:.0f}&nbsp;% ± {100 * error:.0f}</span>" in text
+    assert f">of {groups}; 90&nbsp;% should" in text
 
 
 def test_an_older_format_in_the_other_comparisons(versioned, ids, versions, environment):

@@ -13,6 +13,7 @@ from app.geography import queries
 from app.records import place_index
 from app.studies import own, place_tables
 from app.studies.place_tables import RecordPlace
+from app.web.paging import decode_cursor, write_cursor
 from tests.contract.geography.conftest import PLACES, listed, places_of, put, table
 from tests.scattered import AREAS
 
@@ -64,7 +65,29 @@ def test_a_species_has_its_own_records_and_latest_year(client, scattered):
     assert len(features) == 20
     assert sorted(one["properties"]["records"] for one in features) == [1] * 10 + [2] * 10
     assert {one["properties"]["year"] for one in features} == {2015}
-    assert listed(client, scattered, species="Nemo nemo") == []
+
+
+@pytest.mark.parametrize("kind", ["records", "observations"])
+def test_an_unknown_species_is_an_error_as_elsewhere(client, scattered, kind):
+    for name in ("Nemo nemo", "oenanthe-hispanica", "x" * 200):
+        refused = client.get(f"/api/v1/studies/{scattered}/{kind}/places", query_string={"species": name})
+        assert refused.status_code == 422, refused.json
+        told = name if len(name) <= 60 else name[:60] + "…"
+        assert refused.json["errors"] == [{"pointer": "/species", "detail": f"no species is called “{told}”"}]
+    page = client.get(f"/studies/{scattered}/{kind}/places?species=Nemo+nemo")
+    assert page.status_code == 422
+    assert "No species is called “Nemo nemo”." in page.get_data(as_text=True)
+
+
+def test_a_species_is_found_however_its_name_is_written(client, scattered):
+    for name in (TOAD, "bufo BUFO", "Bufo bufo (Linnaeus, 1758)"):
+        assert len(listed(client, scattered, species=name)) == 20
+
+
+def test_a_species_whose_records_are_all_dropped_has_no_places(client, new_study):
+    put(client, new_study, "one.csv", table([(50.1, 8.1)]) + b"Bufo bufo,0,0,2001,HUMAN_OBSERVATION\n")
+    assert len(listed(client, new_study)) == 1
+    assert listed(client, new_study, species=TOAD) == []
 
 
 def test_the_total_counts_the_area_and_not_the_page(client, scattered, monkeypatch):
@@ -124,6 +147,67 @@ def test_the_places_follow_files_and_rules(world, client, new_study):
     assert places_of(listed(client, new_study)) == [(50.1, 8.1), (50.2, 8.2)]
     put(client, new_study, "one.csv", table([(40.5, 8.1)]))
     assert places_of(listed(client, new_study)) == [(40.5, 8.1)]
+
+
+def test_a_cursor_is_of_the_records_that_it_was_given_out_for(client, new_study):
+    address = f"/api/v1/studies/{new_study}/records/places"
+
+    def page(cursor=None):
+        query = {"limit": 2, **({"cursor": cursor} if cursor else {})}
+        return client.get(address, query_string=query)
+
+    content = table([(50.1, 8.1), (50.2, 8.2), (50.3, 8.3)])
+    put(client, new_study, "one.csv", content)
+    cursor = page().json["next"]
+    assert places_of(page(cursor).json["features"]) == [(50.3, 8.3)]
+    put(client, new_study, "one.csv", table([(40.1, 8.1), (40.2, 8.2), (40.3, 8.3)]))
+    refused = page(cursor)
+    assert (refused.status_code, refused.json["errors"]) == (
+        422,
+        [{"pointer": "/cursor", "detail": "not a cursor this list has given out"}],
+    )
+    shown = client.get(f"/studies/{new_study}/records/places?cursor={cursor}")
+    assert shown.status_code == 422
+    assert places_of(page(page().json["next"]).json["features"]) == [(40.3, 8.3)]
+    # the same records again are the same list
+    put(client, new_study, "one.csv", content)
+    assert places_of(page(cursor).json["features"]) == [(50.3, 8.3)]
+
+
+def test_cursors_of_equal_files_of_two_studies_are_not_alike(client, new_study):
+    """Else whoever guesses a file learnt from a cursor of a study of his own that the guess is right."""
+    other = client.post("/api/v1/studies", json={"title": "A guess"}).json["slug"]
+    cursors = []
+    for slug in (new_study, other):
+        put(client, slug, "one.csv", table([(50.1, 8.1), (50.2, 8.2)]))
+        cursors.append(client.get(f"/api/v1/studies/{slug}/records/places?limit=1").json["next"])
+    first, second = (decode_cursor(one) for one in cursors)
+    assert first[0] == second[0]
+    assert first[1] != second[1]
+    tag = first[1]
+    for parts in ((0,), (0, "x"), (tag, 0), ("0", tag), (-1, tag), (0, tag, 1), (None, tag), ()):
+        tampered = write_cursor(*parts)
+        given = client.get(f"/api/v1/studies/{new_study}/records/places", query_string={"cursor": tampered})
+        assert (given.status_code, given.json["errors"][0]["pointer"]) == (422, "/cursor")
+
+
+def test_records_that_are_replaced_during_the_look_are_looked_up_again(world, client, new_study, monkeypatch):
+    put(client, new_study, "one.csv", table([(50.1, 8.1)]))
+    select_rows, calls = place_tables.select_rows, []
+
+    def replaced(*arguments):
+        rows = select_rows(*arguments)
+        calls.append(len(rows))
+        if len(calls) == 1:
+            put(world.test_client(), new_study, "one.csv", table([(40.1, 8.1), (40.2, 8.2)]))
+        return rows
+
+    monkeypatch.setattr(place_tables, "select_rows", replaced)
+    assert places_of(client.get(f"/api/v1/studies/{new_study}/records/places").json["features"]) == [
+        (40.1, 8.1),
+        (40.2, 8.2),
+    ]
+    assert calls == [1, 2]
 
 
 def test_deleted_files_and_studies_leave_no_places(world, client, new_study):

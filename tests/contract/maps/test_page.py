@@ -107,3 +107,18 @@ def test_observations_of_the_view_have_a_switch_and_a_list(mapped):
     address = page.partition('data-list="observations" href="')[2].partition('"')[0]
     client, _ = mapped
     assert "no accepted observation" in " ".join(client.get(address).get_data(as_text=True).split())
+
+
+def test_maps_are_listed_by_study(mapped):
+    client, address = mapped
+    study = client.get(f"/api/v1/species/{WHEATEAR}").json["study"]
+    listed = client.get("/api/v1/maps", query_string={"study": study["slug"]}).json["items"]
+    assert [f"/api/v1/maps/{one['id']}" for one in listed] == [address]
+    assert client.get("/api/v1/maps?study=none").json["items"] == []
+    page = html.unescape(client.get("/map", query_string={"study": study["slug"]}).text)
+    assert f"Maps of {study['title']}" in page
+    assert address.removeprefix("/api/v1") in page
+    other = client.get("/map?study=none").text
+    assert "There is no map of none yet" in other
+    assert address.removeprefix("/api/v1") not in other
+    assert client.get("/map", query_string={"study": "x" * 201}).status_code == 422

@@ -149,6 +149,9 @@ def test_each_person_lists_the_own_answers(world):
     page = world.browser("other").get("/predictions")
     assert page.status_code == 200
     assert asked["other"] in page.text
+    first = next(iter(environment.values()))
+    assert "Place or conditions" in page.text
+    assert str(first) in page.text
     assert asked["owner"] not in page.text
     world.share("private")
     assert asked["reader"] not in [

@@ -83,6 +83,13 @@ def test_answers_are_in_the_data_and_stay_or_go(with_model, fate):
     status = 404 if fate == "delete" else 200
     assert [nobody.get(f"/api/v1/predictions/{one}").status_code for one in own] == [status] * 3
     assert nobody.get(f"/api/v1/predictions/{other}").status_code == 200
+    if fate == "delete":
+        # the link says what may have happened, in the words for an id that never was
+        pages = [nobody.get(f"/predictions/{one}") for one in (own[0], "0190a0c0-0000-7000-8000-000000000000")]
+        assert [page.status_code for page in pages] == [404, 404]
+        assert all("with the account that asked for them" in " ".join(page.text.split()) for page in pages)
+        by_api = nobody.get(f"/api/v1/predictions/{own[0]}/explanation").json["detail"]
+        assert by_api == nobody.get("/api/v1/predictions/none/explanation").json["detail"]
 
 
 def test_the_command_deletes_along_what_it_is_told(with_model):

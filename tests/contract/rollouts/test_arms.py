@@ -97,7 +97,7 @@ def test_a_candidate_whose_file_is_gone_costs_nobody_an_answer_and_is_stopped(tr
     rollout = trial.read()
     assert (rollout["state"], rollout["reason"]) == (
         "stopped",
-        "The candidate failed 5 times in a row, each time where the active version answered.",
+        "The candidate could not be opened 5 times in a row, each time where the active version answered.",
     )
     assert set(late.asked(20)) == {trial.active}
     assert late.client.get("/metrics").status_code == 200

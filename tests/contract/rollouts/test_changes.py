@@ -129,7 +129,14 @@ def test_an_old_revision_changes_nothing(trial):
     assert trial.client.patch(API, json={"percent": 30}, headers=old).status_code == 409
     assert trial.client.post(f"{API}/promote", headers=old).status_code == 409
     assert trial.client.post(f"{API}/stop", headers=old).status_code == 409
-    assert trial.client.patch(API, json={"percent": 30}).status_code == 422
+    missing = trial.client.patch(API, json={"percent": 30})
+    assert (missing.status_code, "the ETag of the rollout" in missing.json["errors"][0]["detail"]) == (422, True)
+    for path, body in (("", {"percent": 30}), ("/promote", None), ("/stop", None)):
+        method = "PATCH" if body else "POST"
+        wrong = trial.client.open(API + path, method=method, json=body, headers={"If-Match": '"new"'})
+        assert wrong.json["errors"] == [
+            {"pointer": "/If-Match", "detail": 'must be the ETag of the rollout, such as "3"'}
+        ]
     now = trial.client.get(API).json
     assert (now["percent"], now["state"], now["revision"]) == (20, "running", first + 1)
 

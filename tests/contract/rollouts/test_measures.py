@@ -84,7 +84,7 @@ def test_a_candidate_that_fails_sometimes_is_stopped_by_the_rule(trial, monkeypa
     trial.start()
     failing(monkeypatch, trial.candidate, every=2)
     for _ in range(40):
-        assert len(trial.asked(10)) == 10
+        assert len(trial.asked(25)) == 25
         trial.store()
         if trial.read()["state"] == "stopped":
             break
@@ -110,7 +110,7 @@ def test_a_worker_without_the_database_judges_alone(trial, monkeypatch):
     worker = another(trial, database_url=AWAY)
     failing(monkeypatch, trial.candidate, every=2)
     for _ in range(40):
-        worker.asked(10)
+        worker.asked(25)
         worker.store()
         if components(worker.app).get(Measures).is_stopped(1):
             break
@@ -170,7 +170,7 @@ def test_a_shadow_is_complete_when_it_has_computed(trial):
         return answer
 
     queue = components(trial.app).get(Shadows)
-    queue.add(shadows.Copy(rollout, answer, compute))
+    queue.add(shadows.Copy(rollout, answer, 5, compute))
     assert started.wait(30)
     # the thread of the process computes the last copy
     other = threading.Thread(target=queue.compute)

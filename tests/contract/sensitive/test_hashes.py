@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+
+import pytest
+
 from app.catalogue import sensitive
 from app.registry import service as registry
+from app.studies import storage
+from app.studies.shown_files import hidden_facts
 from ml.card_preparation import Preparation, UsedFile, UsedLayer
 from ml.odmap import build_report
+from ml.recipes.reports import FileReport
 from tests.contract.conftest import WHEATEAR
 from tests.contract.owners.conftest import HIDDEN, OPEN
-from tests.contract.sensitive.conftest import API, MARKS, NAME
+from tests.contract.sensitive.conftest import API, MARKS, NAME, PAGE
 from tests.contract.sensitive.traces import OBSERVED, records_csv
 
 HASH = "c0ffee" * 10 + "c0de"
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("owner", True), ("viewer", True), ("reader", False), ("other", False)])
+def test_files_of_records_have_neither_hash_nor_size(filled, name, is_told):
+    content = records_csv()
+    traces = (hashlib.sha256(content).hexdigest(), hashlib.sha256(content).hexdigest()[:12], str(len(content)))
+    browser = filled.browser(name)
+    listed = browser.get(f"{API}/files")
+    item = next(one for one in listed.json["items"] if one["name"] == "finds.csv")
+    assert (item["sha256"], item["size"]) == ((traces[0], len(content)) if is_told else (None, None))
+    detail = browser.get(API)
+    items = browser.get("/api/v1/studies").json["items"]
+    for own in (detail.json["own"], next(one for one in items if one["slug"] == HIDDEN)["own"]):
+        assert (own["bytes"] is not None) == is_told
+        assert own["files"] >= 1
+    # tags of entities are numbers of revisions
+    assert listed.headers["ETag"] == detail.headers["ETag"] == f'"{listed.json["revision"]}"'
+    for answer in (listed, detail, browser.get(PAGE), browser.get(f"{API}/records"), browser.get(f"{API}/preflight")):
+        found = [one for one in traces if re.search(rf"(?<![0-9a-z]){one}(?![0-9a-z])", answer.text)]
+        assert is_told or not found, (answer.request.path, found)
+    page, table = (" ".join(browser.get(address).text.split()) for address in (PAGE, "/studies"))
+    size = storage.size_text(len(content))
+    assert (size in page) == is_told
+    assert (re.search(r"<span>\d+ \(", table) is not None) == is_told or name == "other"
+
+
+def test_layers_keep_their_hash_on_a_grid(filled):
+    """They are no records, and a card names them so that a model can be made again."""
+    report = FileReport(name="bio1.tif", size=3, sha256=HASH, role="layers", sentence="")
+    with filled.app.test_request_context("/"):
+        assert hidden_facts(report, HIDDEN) == {}
+        for role in ("records", "companion", "unknown"):
+            hidden = hidden_facts(report.model_copy(update={"role": role}), HIDDEN)
+            assert hidden == {"sha256": None, "size": None}
 
 
 def test_whoever_uploads_a_guess_does_not_learn_that_it_is_right(filled):

@@ -162,6 +162,10 @@ def test_the_list_tells_own_and_other_studies_apart(client):
     slug = client.get("/api/v1/studies").json["items"][0]["slug"]
     other = text_of(client.get(f"/studies/{slug}"))
     assert "Models in use" in other
+    leads = ("/observations/places", "/rollout")
+    for lead in (*(f"/studies/{slug}{lead}" for lead in leads), f"/map?study={slug}", f"/accuracy#study-{slug}"):
+        assert f'href="{lead}"' in other
+        assert client.get(lead.partition("#")[0]).status_code == 200
     assert "Upload" not in other
     assert client.get("/studies/none").status_code == 404
     fragment = text_of(client.get("/studies", headers=HTMX)).strip()
@@ -174,7 +178,12 @@ def test_steps_say_what_is_done(visitor, study, reader):
         return re.findall(r'study-step study-step-(\w+)"', page)
 
     assert states() == ["next", "later", "later", "later", "later"]
+    places = "/studies/lizards-of-spain/records/places"
+    assert places not in text_of(visitor.get("/studies/lizards-of-spain"))
     visitor.put(f"{study}/files/a.csv", data=b"A")
+    page = text_of(visitor.get("/studies/lizards-of-spain"))
+    # there are records to list, and no model whose answers could be confirmed
+    assert (places in page, "Live accuracy" in page) == (True, False)
     visitor.put(f"{study}/files/bio1.tif", data=b"A")
     # no column of the table names the species
     assert states()[:2] + states()[3:] == ["done", "attention", "next", "later"]

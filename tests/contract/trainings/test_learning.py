@@ -115,7 +115,9 @@ def test_enough_accepted_presences_start_a_training_whose_candidates_wait(traine
     last = state(trained)["last"]
     assert (last["training"], last["state"], last["new"], last["candidates"]) == (trainings[1].id, "done", 20, 2)
     # one of the two species has an active version, the other has none
-    assert last["passed"] in (1, 2)
+    passed = last["passed"]
+    assert passed in (1, 2)
+    assert (last["answering"], last["passing_now"]) == (0, passed)
     assert "Nothing answers before an admin activates it." in last["sentence"]
     assert last["sentence"] in page(trained)
     items = client.get(f"/api/v1/studies/{SLUG}/versions").json["items"]
@@ -123,6 +125,14 @@ def test_enough_accepted_presences_start_a_training_whose_candidates_wait(traine
     assert ficta["active"]["id"] == model
     assert ficta["gate"]["verdict"] in ("better", "equal", "worse", "unknown")
     assert "with accepted-observations.csv" in ficta["candidate"]["differences"]
+    # what was found then stays when the candidate answers; what holds now is said beside it
+    assert client.post(f"/api/v1/models/{ficta['candidate']['id']}/activate").status_code == 200
+    after = state(trained)["last"]
+    assert (after["passed"], after["candidates"], after["answering"]) == (passed, 2, 1)
+    # the other species has no active version
+    assert after["passing_now"] == 1
+    assert f"of which {passed} passed the promotion gate then. Now 1 answers, and 1 of the other 1" in after["sentence"]
+    assert after["sentence"] in page(trained)
     with trained.app_context():
         lines = db.session.execute(select(AuditLine.action, AuditLine.source, AuditLine.object_id)).all()
     assert ("learning.ask", "program", asked.id) in lines

@@ -77,7 +77,7 @@ def test_a_flood_is_answered_429_and_others_are_not(alone: live.Front, caller: s
     assert refused.json["detail"] == "Too many requests from this address. Wait a moment, then try again."
     page = _refused(alone, "/", headers={"Accept": "text/html"}, caller=caller)
     assert (page.status, page.headers["retry-after"]) == (429, "1")
-    assert b"Nothing you typed is lost" in page.body
+    assert b"Reload the page then" in page.body
     # neither health, nor static files, nor other callers are counted
     assert ask(alone.port, "/health/live", caller=caller).status == 503
     assert ask(alone.port, "/static/css/base.css", caller=caller).status == 200

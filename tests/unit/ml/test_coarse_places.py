@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ml.coarse_places import GRIDS_KM, cells_of, coarsen, coarsen_place
+from ml.coarse_places import GRIDS_KM, cells_of, coarsen, coarsen_place, rounded
 
 EARTH_KM = 111.195
 
@@ -61,3 +61,15 @@ def test_cells_are_listed_once():
     assert cells_of([(7.123, 46.501), (7.124, 46.502), (8.9, 46.5)], 10) == cells_of([(8.9, 46.5), (7.12, 46.5)], 10)
     assert len(cells_of([(7.123, 46.501), (7.124, 46.502), (8.9, 46.5)], 10)) == 2
     assert cells_of([], 10) == []
+
+
+@pytest.mark.parametrize("grid", GRIDS_KM)
+def test_the_steps_of_rounding_do_not_move_a_record_at_a_border(grid):
+    """Files have a place as it is, lists to 6 decimals, cards to 0.01°."""
+    borders = (np.arange(-8_000, 8_000, 7) + 0.5) / 100
+    aside = np.array([0, 1e-9, 4e-7, 5e-7, 6e-7, 4.9e-5, 4.95e-5, 5e-5, 5.05e-5, 1e-4])
+    near = (borders[:, None] + np.concatenate([aside, -aside])).ravel()
+    other = np.roll(near, 1_001)
+    exact = np.stack(coarsen(other, near, grid))
+    for shown in (lambda one: np.round(one, 6), rounded, lambda one: np.round(rounded(one), 2)):
+        assert np.array_equal(np.stack(coarsen(shown(other), shown(near), grid)), exact)

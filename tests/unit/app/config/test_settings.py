@@ -40,6 +40,7 @@ def test_postgres_urls(tmp_path, scheme):
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:p@h"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h/?a=b"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a b"), ("SENTRY_DSN", "x@h/1"), ("SENTRY_DSN", "https://h/1"),
         ("SENTRY_DSN", "https://x@h/"), ("SENTRY_DSN", "https://x@h:99999/1"), ("SECRET_KEY_FILE", "/none"),
+        ("MLFLOW_TRACKING_URI", "mlruns"), ("MLFLOW_TRACKING_URI", "http://u@h"),
         ("MAIL_URL", "h:25"), ("MAIL_URL", "smtp://h"), ("MODEL_MEMORY", "1GB"), ("MODEL_MEMORY", "1000"),
     ],
 )  # fmt: skip
@@ -82,6 +83,7 @@ def test_secrets_from_files(tmp_path, name):
         "DATABASE_REPLICA_URL": "postgresql+psycopg2://r/x",
         "REDIS_URL": "redis://h:1/0",
         "MAIL_URL": "smtp://eco:secret@h?from=eco@example.org",
+        "MLFLOW_TRACKING_URI": "https://eco:secret@h",
         "SENTRY_DSN": "https://x@h/1",
     }[name]
     others = {"DATABASE_URL": "postgresql://h/x"} if name == "DATABASE_REPLICA_URL" else {}
@@ -95,7 +97,9 @@ def test_secrets_from_files(tmp_path, name):
         load(tmp_path, **{f"{name}_FILE": str(file)})
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_REPLICA_URL", "MAIL_URL", "SENTRY_DSN"])
+@pytest.mark.parametrize(
+    "name", ["DATABASE_URL", "DATABASE_REPLICA_URL", "MAIL_URL", "MLFLOW_TRACKING_URI", "SENTRY_DSN"]
+)
 def test_refusals_do_not_repeat_passwords(tmp_path, name):
     with pytest.raises(SettingsError) as caught:
         load(tmp_path, **{name: "mysql://u:hunter2@h/d"})

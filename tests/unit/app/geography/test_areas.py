@@ -79,6 +79,54 @@ def test_a_polygon_and_its_hole():
     assert read_polygon("0,0;0,10;10,10;10,0;").contains(2, 2)
 
 
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_ring_has_what_it_goes_round_however_often_and_in_whichever_direction(times):
+    corners = ["0,0", "0,10", "10,10", "10,0"]
+    for ring in (corners, corners[::-1]):
+        polygon = read_polygon(";".join(ring * times))
+        assert [polygon.contains(*place) for place in ((5, 5), (0, 5), (10, 10), (5, 10.1), (-1, 5))] == [
+            True, True, True, False, False,
+        ]  # fmt: skip
+    east = read_polygon(";".join(["-10,170", "-10,-170", "-20,-170", "-20,170"] * times))
+    assert [east.contains(-15, x) for x in (175, -175, 180, 165, 0)] == [True] * 3 + [False] * 2
+
+
+def test_both_loops_of_an_eight_are_in_it_and_a_hole_outside_is_nothing():
+    eight = read_polygon("0,0;10,10;10,0;0,10")
+    assert [eight.contains(5, x) for x in (1, 9, 5, 11)] == [False, False, True, False]
+    assert (eight.contains(1, 5), eight.contains(9, 5)) == (True, True)
+    ring, outside = [[0, 0], [10, 0], [10, 10], [0, 10]], [[20, 0], [30, 0], [30, 10], [20, 10]]
+    polygon = read_polygon(json.dumps({"type": "Polygon", "coordinates": [ring, outside]}))
+    assert (polygon.contains(5, 5), polygon.contains(5, 25), polygon.contains(5, 20)) == (True, False, False)
+    # a hole that goes round twice is as much of a hole
+    hole = [[4, 4], [6, 4], [6, 6], [4, 6]] * 2
+    polygon = read_polygon(json.dumps({"type": "Polygon", "coordinates": [ring, hole]}))
+    assert (polygon.contains(2, 2), polygon.contains(5, 5), polygon.contains(4, 5)) == (True, False, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{"type": "Polygon", "coordinates": [], "coordinates": [[[0,0],[1,0],[1,1]]]}',
+            "“coordinates” given more",
+        ),
+        ('{"type": "Point", "type": "Polygon", "coordinates": [[[0,0],[1,0],[1,1]]]}', "“type” given more than once"),
+        ('{"type": "Polygon", "crs": {"a": 1, "a": 2}, "coordinates": [[[0,0],[1,0],[1,1]]]}', "“a” given more than"),
+        ("{" + ",".join(f'"{n}":1' for n in range(501)) + "}", "at most 500 members"),
+    ],
+)
+def test_a_member_that_is_given_twice_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        read_polygon(text)
+
+
+def test_the_message_on_a_longitude_has_its_limits():
+    assert read_point("46,360") == (46, 0)
+    with pytest.raises(ValueError, match="a longitude must be from -180 to 360"):
+        read_point("46,368")
+
+
 def test_a_polygon_across_180_degrees():
     polygon = read_polygon("-10,170;-10,-170;-20,-170;-20,170")
     assert [polygon.contains(-15, x) for x in (175, -175, 180, -180, 165, 0)] == [True] * 4 + [False] * 2

@@ -16,7 +16,8 @@ from app.predictions.presentation import citations_of, in_100, number_meaning, v
 from app.predictions.schemas import ComputedPart, Novelty, PredictionAnswer, ThresholdUsed, Uncertainty
 from app.predictions.verdict import OutsideRange, outside_ranges
 from app.web.paging import read_cursor, write_cursor
-from ml.card import Metric, Predictor, Source
+from ml.card import IntervalReport, Metric, Predictor, Source
+from ml.odmap.intervals import interval_words
 from ml.quality import Quality
 
 RANGE = Novelty(in_area_of_applicability=False, kind="range", mess=-1, most_dissimilar="trees", outside_range=["trees"])
@@ -186,25 +187,19 @@ def test_an_answer_kept_by_an_older_version_is_looked_at_again():
 
 
 def test_an_interval_that_was_never_checked_says_so():
-    assert "never checked" in width_of(answer())
+    assert "never checked" in width_of(answer(), SimpleNamespace(interval=None))
 
 
 def test_the_width_names_its_largest_source():
-    one = answer()
-    one.uncertainty = Uncertainty(
-        level=0.9,
-        coverage=0.8,
-        groups=10,
-        study_coverage=0.93,
-        study_groups=300,
-        sources={"records": 0.7, "members": 0.3},
+    card = SimpleNamespace(
+        interval=IntervalReport(level=0.9, scale=1, place=0, coverage=0.8, groups=10, note=""),
+        study=SimpleNamespace(records="presence-absence"),
+        n_presences=40,
     )
-    assert "on 300 groups of held-out records of this study 93% did" in width_of(one)
-    assert "the records are a limited sample" in width_of(one)
-    assert "For a single place they can be too narrow." in width_of(one)
-    one.uncertainty.few_records = 0.8
-    assert "This one is wider" in width_of(one)
-    assert "too narrow" not in width_of(one)
+    one = answer()
+    one.uncertainty = Uncertainty(level=0.9, sources={"records": 0.7, "members": 0.3})
+    assert width_of(one, card).startswith(interval_words(card))
+    assert "(70 %) is there because the records are a limited sample" in width_of(one, card)
 
 
 def test_curl_survives_any_name():

@@ -1,5 +1,7 @@
 """Groups of a region that lend their places to a smaller one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,12 @@ def test_groups_of_other_regions_lend_nothing(published, tmp_path):
     small = read_region(tmp_path, "SA")[0]
     groups = [read_region(published, "AWT")[0], small]
     assert lend_places(groups) == groups
+
+
+def test_a_group_in_degrees_borrows_nothing_from_one_in_metres(published):
+    bird, plant = read_region(published, "AWT")
+    degrees = replace(plant, places=plant.places / 1e4, geographic=True)
+    assert lend_places([bird, degrees]) == [bird, degrees]
 
 
 def test_every_species_of_a_group_that_borrows_is_predicted(published):

@@ -1,5 +1,8 @@
 """The NCEAS benchmark's files: read as published, and every way of being spoilt named."""
 
+import bz2
+import gzip
+import lzma
 import shutil
 from pathlib import Path
 
@@ -169,10 +172,21 @@ def test_a_file_of_another_kind_is_named(data, tmp_path, capsys, content):
     assert "NZtrain_bg.rds is damaged or not an R data file" in _refused(data, tmp_path / "out", capsys)
 
 
-def test_a_file_with_a_byte_turned_is_read_or_named(data):
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_cut_file_of_every_compression_is_named(data, tmp_path, capsys, compress):
+    file = data / "NZtrain_bg.rds"
+    content = compress(gzip.decompress(file.read_bytes()))
+    file.write_bytes(content)
+    assert len(read_region(data, "NZ")) == 1
+    file.write_bytes(content[: len(content) // 2])
+    assert f"{file} is damaged or not an R data file" in _refused(data, tmp_path / "out", capsys)
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_file_with_a_byte_turned_is_read_or_named(data, compress):
     """Wherever it is: in the compressed stream or in its check sums."""
     file = data / "NZtrain_bg.rds"
-    content = file.read_bytes()
+    content = compress(gzip.decompress(file.read_bytes()))
     refused = 0
     for at in np.linspace(0, len(content) - 1, 25).astype(int):
         file.write_bytes(content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1 :])

@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ml.estimators.forest import DownSampledForest
+from ml.training.export import flatten_forest
 
 
 @parametrize_with_checks(
@@ -93,3 +94,48 @@ def test_a_predictor_that_never_varies_leaves_no_importance_and_one_half():
     forest = DownSampledForest(n_estimators=10).fit(np.zeros((20, 1)), [0, 1] * 10)
     assert forest.feature_importances_.tolist() == [0.0]
     assert forest.predict_proba([[0.0]])[0].tolist() == [0.5, 0.5]
+
+
+def _in_unit(factor):
+    """Presences in the upper half of a predictor: scores of 600 new places, and the AUC that follows from the half."""
+    draw = np.random.default_rng(3)
+    x = np.concatenate([draw.uniform(0.5, 1, 300), draw.uniform(0, 1, 900)])
+    y = np.repeat([1, 0], [300, 900])
+    noise = draw.normal(size=len(x))
+    forest = DownSampledForest(n_estimators=60, random_state=2).fit(np.column_stack([x * factor, noise]), y)
+    new = np.random.default_rng(4).uniform(0, 1, (600, 2))
+    return forest, forest.predict_proba(new * [factor, 1])[:, 1], (new[:, 0] > 0.5).astype(int)
+
+
+@pytest.mark.parametrize("power", [-10, -20, -40, -100, 20])
+def test_a_forest_is_the_same_to_the_last_bit_in_a_unit_of_a_power_of_two(power):
+    forest, scores, _ = _in_unit(1.0)
+    other, same, _ = _in_unit(2.0**power)
+    np.testing.assert_array_equal(scores, same)
+    for one, two in zip(forest.estimators_, other.estimators_, strict=True):
+        of_x = one.tree_.feature == 0
+        np.testing.assert_array_equal(one.tree_.threshold[of_x] * 2.0**power, two.tree_.threshold[of_x])
+        np.testing.assert_array_equal(one.tree_.threshold[~of_x], two.tree_.threshold[~of_x])
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e-6, 1e-8, 1e-12, 1e6])
+def test_a_forest_does_not_depend_on_the_unit(factor):
+    """Chlorophyll in kg/m3 has differences of 1e-7, below which a tree of scikit-learn does not split."""
+    _, scores, upper = _in_unit(1.0)
+    forest, same, _ = _in_unit(factor)
+    # rounding to single precision moves single values across a threshold
+    assert np.quantile(np.abs(scores - same), 0.99) < 0.02
+    assert roc_auc_score(upper, same) > 0.99
+    # as it is served
+    flat = flatten_forest(forest).shares_of(
+        (np.random.default_rng(4).uniform(0, 1, (600, 2)) * [factor, 1]).astype(np.float32)
+    )
+    np.testing.assert_allclose(flat, same, atol=1e-6)
+
+
+def test_a_far_value_and_a_column_of_zeros_stay_finite():
+    draw = np.random.default_rng(5)
+    X = np.column_stack([draw.normal(size=200) * 1e-30, np.zeros(200), np.where(np.arange(200) < 199, 0, 1e-9)])
+    X[7, 0] = 1e30
+    forest = DownSampledForest(n_estimators=10, random_state=0).fit(X, np.arange(200) % 2)
+    assert all(np.isfinite(tree.tree_.threshold).all() for tree in forest.estimators_)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from ml.evaluation.splits import (
     SMALLEST_BLOCK_M,
@@ -198,3 +199,16 @@ def test_a_block_size_below_the_limit_is_refused(size):
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="block_size must be at least 100 m"):
         spatial_blocks(rng.uniform(0, 100_000, (40, 2)), np.tile([0, 1], 20), block_size=size, geographic=False)
+
+
+@pytest.mark.parametrize("n", [15, 20, 30, 50])
+def test_neighbours_of_few_presences_are_mostly_in_one_fold(n):
+    together = []
+    for seed in range(10):
+        draw = np.random.default_rng(seed)
+        xy = np.vstack([draw.uniform(0, 5, (n, 2)), draw.uniform(0, 5, (500, 2))]) + np.array([8.0, 45.0])
+        fold, _ = spatial_blocks(xy, np.repeat([1, 0], [n, 500]), 5, seed)
+        nearest = cKDTree(xy[:n]).query(xy[:n], 2)[1][:, 1]
+        together.append((fold[:n][nearest] == fold[:n]).mean())
+    # random folds have a fifth of them together
+    assert np.mean(together) > 0.55

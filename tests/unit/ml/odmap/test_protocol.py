@@ -185,11 +185,12 @@ def test_a_model_without_scores_is_no_basis_for_anything(card):
 
 
 def test_limits_name_few_presences_narrow_intervals_and_flattering_folds(card):
-    narrow = IntervalReport(level=0.9, scale=1, place=0, coverage=0.7, groups=9, note="")
+    narrow = IntervalReport(level=0.9, scale=1, place=0, coverage=0.5, groups=9, note="")
     gap = Optimism(auc_roc_spatial=0.7, auc_roc_random=0.85)
     limits = "\n".join(_report(card, n_presences=12, interval=narrow, optimism=gap, notes=[]).known_limits)
     assert "Only 12 presences" in limits
-    assert "held-out groups is 70 %" in limits and "only 9 held-out groups" in limits
+    assert "by estimate 50 % of its 9 held-out groups" in limits and "(standard error 16.7 %)" in limits
+    assert "only 9 held-out groups" in limits
     assert "0.700 with whole areas held out, 0.850 with random folds" in limits
     noted = _report(card, n_presences=12, notes=["Only 12 presences: so it is."]).known_limits
     assert sum("Only 12 presences" in text for text in noted) == 1

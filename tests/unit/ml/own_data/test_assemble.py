@@ -13,6 +13,7 @@ from ml.own_data.files import inspect_file
 from ml.own_data.problems import UnusableDataError
 from ml.recipes.recipe import LayerChoice, Recipe, RecordFile, RecordRules
 from ml.recipes.reports import FileReport
+from ml.training.card_parts import recorded_places
 from ml.training.provenance import fingerprint
 from tests.own_files import CELL, NORTH, WEST, WIDTH, layer_values, write_layer, write_records, write_study
 
@@ -51,6 +52,29 @@ def test_presences_are_unique_cells_and_background_is_every_valid_cell(folder: P
     assert study.dropped == {"another record in the same cell": 6} or sum(study.dropped.values()) == 6
     # two of sixty columns are without bio1
     assert (~present).sum() == 40 * 58
+
+
+def test_the_places_of_records_are_their_own_and_not_those_of_cells(folder: Path) -> None:
+    lines = (folder / "records.csv").read_text().splitlines()
+    header = lines[0].split(",")
+    x, y = header.index("decimalLongitude"), header.index("decimalLatitude")
+    moved, expected = [lines[0]], set()
+    for line in lines[1:]:
+        parts = line.split(",")
+        # within the cell, and off its middle
+        parts[x], parts[y] = f"{float(parts[x]) + 0.0613:.4f}", f"{float(parts[y]) - 0.0387:.4f}"
+        expected.add((round(float(parts[x]), 2), round(float(parts[y]), 2)))
+        moved.append(",".join(parts))
+    before = assemble(folder, RECIPE, inspect(folder)).study
+    (folder / "records.csv").write_text("\n".join(moved))
+    study = assemble(folder, RECIPE, inspect(folder)).study
+    assert study.recorded is not None and study.preparation is not None and before.cells is not None
+    (slug,) = study.recorded
+    assert {tuple(place) for place in study.recorded[slug].tolist()} == expected
+    np.testing.assert_array_equal(study.cells, before.cells)
+    assert study.preparation.places == "records"
+    assert study.preparation.model_dump()["places"] == "records"
+    assert set(recorded_places(study, slug, study.presence[slug].to_numpy())) == expected
 
 
 def test_numbers_are_written_as_single_precision_needs(folder: Path) -> None:
@@ -175,6 +199,8 @@ def test_a_checkpoint_is_the_same_study(folder: Path, tmp_path: Path) -> None:
     slug = next(iter(assembly.study.presence))
     assert fingerprint(loaded.study, slug) == fingerprint(assembly.study, slug)
     np.testing.assert_array_equal(loaded.study.cells, assembly.study.cells)
+    assert loaded.study.recorded is not None and assembly.study.recorded is not None
+    np.testing.assert_array_equal(loaded.study.recorded[slug], assembly.study.recorded[slug])
     assert loaded.recipe == assembly.recipe
     assert load_assembly(tmp_path / "work", "another key") is None
 

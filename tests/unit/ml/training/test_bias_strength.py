@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,14 @@ def test_the_strength_is_the_auc_that_follows_from_the_density(power):
     if power:
         assert bias.predictor == 1
     assert measure_bias(group, fold) == bias
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e-9, 1e6])
+def test_the_strength_does_not_depend_on_the_unit(factor):
+    group, fold = biased_group(3)
+    bias = measure_bias(group, fold)
+    rows = (group.rows * [factor, factor, 1]).astype(np.float32)
+    assert measure_bias(replace(group, rows=rows), fold).auc == pytest.approx(bias.auc, abs=0.005)
 
 
 def test_the_strength_between_species_is_that_of_what_species_share():
@@ -90,3 +100,22 @@ def test_only_a_group_with_other_species_records_has_a_strength():
     assert fit_group(group, None, quick).bias is None
     absences = Group(group.rows, group.recorded, group.categorical, absences=True)
     assert fit_group(absences, fold, quick).bias is None
+
+
+def test_a_species_of_two_places_does_not_count_as_much_as_one_of_hundreds():
+    draw = np.random.default_rng(3)
+    x = np.concatenate([draw.uniform(0.5, 1, 400), draw.uniform(0, 0.5, 2), draw.random(1200)])
+    recorded = np.zeros((len(x), 3), np.int64)
+    recorded[np.arange(400), np.arange(400) % 2] = 1
+    recorded[400:402, 2] = 1
+    bias = measure_bias(Group(x[:, None].astype(np.float32), recorded, ()), draw.integers(0, 5, len(x)))
+    # Places in the upper half against uniform points: .5 + .5 * .5 on average; the two places are at .25 of it.
+    assert bias.between_species == pytest.approx(0.75, abs=0.03)
+
+
+def test_constant_predictors_differ_nowhere():
+    group, fold = biased_group(1)
+    constant = Group(np.ones_like(group.rows[:, :1]), group.recorded, ())
+    bias = measure_bias(constant, fold)
+    assert bias.predictor is None
+    assert bias.auc == 0.5

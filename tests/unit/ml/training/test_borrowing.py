@@ -76,6 +76,11 @@ def test_a_place_of_both_groups_is_one_row():
         (_group(6, 0, [10, 10]), _group(7, 0, [20, 20])),
         # sites where species were looked for say where people went
         (_group(6, 0, [15, 20], absences=True), _group(7, 0, [150, 200])),
+        # sites of a survey say where the survey went
+        (SMALL, replace(RELATED, group=replace(RELATED.group, absences=True))),
+        # degrees and metres
+        (replace(SMALL, places=SMALL.places / 1e4, geographic=True), RELATED),
+        (SMALL, replace(RELATED, places=RELATED.places / 1e4, geographic=True)),
     ],
 )
 def test_who_does_not_borrow(small, large):

@@ -1,0 +1,1 @@
+"""Trained models logged to an MLflow server, by its REST API."""
