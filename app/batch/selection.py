@@ -19,6 +19,17 @@ from ml.serving.artifact import Artifact
 from ml.serving.threshold import Cutoff
 
 
+def shows_distances(slugs: Sequence[str]) -> bool:
+    """Return whether the present request may see the dissimilarity index of answers for species.
+
+    Where a study has a sensitive species, it may not for species that are gone or private to others by now.
+    """
+    if not sensitive.has_marks():
+        return True
+    known = snapshot.current().by_slug
+    return all(slug in known and sensitive.grid_for(known[slug].study.slug) is None for slug in slugs)
+
+
 @dataclass(frozen=True)
 class Selection:
     """The species of a batch with their opened models, the options, and the columns of places, if it has places."""

@@ -13,7 +13,7 @@ from app.batch.places import HOW_BY_API, at_places, check_places_of_rows, with_p
 from app.batch.problems import readable
 from app.batch.rows import LATITUDE, LONGITUDE, SCENARIO, listed_rows
 from app.batch.schemas import BatchParameters, BatchQuery, BatchReply, VerdictCounts
-from app.batch.selection import Selection, choose
+from app.batch.selection import Selection, choose, shows_distances
 from app.batch.storage import Draft
 from app.errors import NotFound, UnsupportedType, ValidationFailed
 from app.jobs import service as jobs
@@ -220,6 +220,11 @@ def download(batch_id: str) -> Response:
     plan = storage.plan_of(batch_id)
     if plan is None or not path.is_file():
         raise NotFound("There are no answers at this address: they are removed after a week.")
+    if not plan.hides_index and not shows_distances(plan.species):
+        raise NotFound(
+            "These answers have values that mark records, and you see the places of a study on a grid now. Answer the "
+            "table again."
+        )
     summary = storage.read_json(storage.folder_of(batch_id) / storage.SUMMARY) or {}
     name = service.download_name(plan.name, summary.get("scenarios", {}))
     return send_file(path.resolve(), mimetype="text/csv", as_attachment=True, download_name=name, max_age=0)

@@ -74,9 +74,13 @@ def _reads(person: Visitor) -> bool:
 
     A key without the scope for reading predicts for private species, and looks up what they ask for, nothing else.
     """
-    if person.scopes is None or covers(person.scopes, "read"):
+    if _has_scope_to_read(person):
         return True
     return request.endpoint in PREDICTING or request.endpoint in _ASKED_BEFORE_PREDICTING
+
+
+def _has_scope_to_read(person: Visitor) -> bool:
+    return person.scopes is None or covers(person.scopes, "read")
 
 
 def forget() -> None:
@@ -155,9 +159,13 @@ def edits(slug: str) -> bool:
 def sees_places(slug: str) -> bool:
     """Return whether the present request sees the places of a study's records as they are.
 
-    Its owner and editors do, those whom the owner names, admins, and editors for a public study without an owner.
+    Its owner and editors do, those whom the owner names, admins, and editors for a public study that never had an
+    owner. A key without the scope for reading sees none of them, also where it predicts for a private species.
     """
     granted = current()
+    person = visitor() if _is_limited() else None
+    if person is not None and not _has_scope_to_read(person):
+        return False
     if granted.everything or granted.levels.get(slug) in ("edit", "own") or slug in granted.exact:
         return True
     return granted.person is not None and identity.may("editor") and _has_no_owner(slug)

@@ -24,6 +24,7 @@ from app.confirmations.accuracy_schemas import (
     ReliabilityPart,
     StudyAccuracy,
 )
+from app.confirmations.shown_figures import shown
 from app.confirmations.tables import Outcome
 from app.database.db import db
 from ml.evaluation.live import Estimate, auc_interval, calibration_line
@@ -53,7 +54,8 @@ INDEX = (
 
 def of_model(version: ModelVersion) -> ModelAccuracy:
     """Return the accuracy of one version of a model."""
-    return _of_version(version, tables.outcomes_of(version.id, MOST_OUTCOMES))
+    found = _of_version(version, tables.outcomes_of(version.id, MOST_OUTCOMES))
+    return shown(found, found.study.slug)
 
 
 def _of_version(version: ModelVersion, outcomes: Sequence[Outcome]) -> ModelAccuracy:
@@ -74,12 +76,14 @@ class AccuracyCache:
         self._lock = threading.Lock()
 
     def get(self) -> AccuracyPage:
-        """Return the accuracy by the observations that are accepted now."""
+        """Return the accuracy by the observations that are accepted now, with the digits that are shown."""
         mark = tables.change_mark()
         with self._lock:
             if self._kept is None or self._kept[0] != mark:
                 self._kept = mark, _of_studies()
-            return self._kept[1]
+            page = self._kept[1]
+        # a species may have become sensitive since
+        return AccuracyPage(items=[shown(item, item.study.slug) for item in page.items])
 
 
 def of_studies(*, public: bool = False) -> AccuracyPage:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from app.catalogue import sensitive
+from pydantic import ValidationError
+
+from app.catalogue import access, sensitive
 from app.catalogue.entries import SpeciesEntry
 from app.catalogue.refs import ModelRef, SpeciesRef
 from app.catalogue.species import Species
@@ -93,7 +96,32 @@ def shown_novelty(novelty: Novelty, study: str) -> Novelty:
     places. MESS counts training values, so that it steps at each of them, and the least familiar predictor changes at
     such a step. Whether conditions lie in the area of applicability marks no single record.
     """
-    if sensitive.grid_for(study) is None:
-        return novelty
+    return novelty if sensitive.grid_for(study) is None else _without_distances(novelty)
+
+
+def shown_stored(answer: dict[str, Any], study: str, *, is_readable: bool) -> dict[str, Any]:
+    """Return an answer as the database has it, with the novelty that the present request may see.
+
+    Parameters
+    ----------
+    answer : dict
+        The stored part of an answer as JSON.
+    study : str
+        Slug.
+    is_readable : bool
+        Whether the present request may read the study. Where it may not any more, the novelty is that of a study
+        with a sensitive species, because nobody can see whether its places became sensitive since.
+    """
+    if sensitive.grid_for(study) is None and (is_readable or access.sees_places(study)):
+        return answer
+    try:
+        novelty = _without_distances(Novelty.model_validate(answer["novelty"])).model_dump(mode="json")
+    except (KeyError, ValidationError):
+        # a damaged row is not shown either way, and the rest of the answer is the person's
+        novelty = None
+    return {**answer, "novelty": novelty}
+
+
+def _without_distances(novelty: Novelty) -> Novelty:
     unlike = novelty.most_dissimilar if novelty.outside_range else None
     return novelty.model_copy(update={"dissimilarity_index": None, "mess": None, "most_dissimilar": unlike})

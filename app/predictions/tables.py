@@ -139,10 +139,15 @@ def before(prediction_id: str | None, limit: int, species: str | None, user_id: 
 
 
 def of_person(user_id: str, before: str | None, limit: int) -> Sequence[Row[Any]]:
-    """Return the predictions of a person from before one of them, latest first, each with the slug of its species."""
+    """Return the predictions of a person from before one of them, latest first, each with slugs.
+
+    A row has the slug of its species, the slug of its study as `study`, and whether the present request may read the
+    study as `is_readable`.
+    """
     columns = (Prediction.id, Prediction.created_at, Prediction.model_id, Prediction.environment, Prediction.answer)
-    statement = select(*columns, Species.slug).join(Species, Species.id == Prediction.species_id)
-    statement = statement.where(Prediction.user_id == user_id)
+    of_study = (Study.slug.label("study"), access.readable().label("is_readable"))
+    statement = select(*columns, Species.slug, *of_study).join(Species, Species.id == Prediction.species_id)
+    statement = statement.join(Study, Study.id == Species.study_id).where(Prediction.user_id == user_id)
     if before is not None:
         statement = statement.where(Prediction.id < before)
     return db.session.execute(statement.order_by(Prediction.id.desc()).limit(limit)).all()

@@ -16,6 +16,7 @@ from app.confirmations.tables import Observation
 from app.database.db import db
 from app.database.types import now
 from app.predictions import tables as predictions
+from app.predictions.answers import shown_stored
 
 FORMAT = 1
 _BATCH = 500
@@ -60,12 +61,13 @@ def _keys(person_id: str) -> Iterator[bytes]:
 
 
 def _answers(person_id: str) -> Iterator[bytes]:
-    """Yield the stored answers of the person, latest first, as the database has them."""
+    """Yield the stored answers of the person, latest first, with what the person may see now of where records are."""
     before = None
     while rows := predictions.of_person(person_id, before, _BATCH):
         for row in rows:
             about = {"id": row.id, "created_at": row.created_at, "species": row.slug, "model": row.model_id}
-            yield orjson.dumps({**about, "environment": row.environment, "answer": row.answer})
+            answer = shown_stored(row.answer, row.study, is_readable=row.is_readable)
+            yield orjson.dumps({**about, "environment": row.environment, "answer": answer})
         before = rows[-1].id
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from flask import current_app
 
@@ -49,14 +50,18 @@ def browse(slug: str, query: PlacesQuery) -> RecordPlaces:
         grid_km = sensitive.grid_for(slug)
         bounds = selected(area, grid_km)
         species = _name_of(slug, study_id, query.species)
-        stored = place_tables.select_rows(study_id, species, bounds, after, queries.MOST_LOOKED + 1)
+        # a cell is shown once, so that a page has to know the cells of those before it
+        first, most = (after, queries.MOST_LOOKED + 1) if grid_km is None else (-1, place_index.MOST_PLACES)
+        stored = place_tables.select_rows(study_id, species, bounds, first, most)
         # other records may have taken their place meanwhile
         now = place_tables.set_of(study_id)
         if now is not None and now.source == source:
             break
     else:
         raise Unavailable("The study is being changed. Ask again in a moment.")
-    rows = as_seen(stored, grid_km)
+    rows: Sequence[Row] = as_seen(stored, grid_km)
+    if grid_km is not None:
+        rows = [row for row in _cells(rows) if row.position > after]
     page = scan(rows, lambda row: area is None or area.contains(row.latitude, row.longitude), query.limit)
     return RecordPlaces(
         features=[_feature(row) for row in page.rows],
@@ -105,6 +110,22 @@ def _name_of(slug: str, study_id: int, species: str | None) -> str | None:
             return species
         raise
     return by_key.get(fold(entry.scientific_name), entry.scientific_name)
+
+
+def _cells(rows: Sequence[Row]) -> list[Row]:
+    """Return each species and cell once, in the order of their first places, with the records of all its places.
+
+    Two places of one cell would tell that it has two, and how many records lie exactly together.
+    """
+    found: dict[tuple[str, float, float], Row] = {}
+    for row in rows:
+        cell = row.species, row.latitude, row.longitude
+        first = found.get(cell)
+        if first is not None:
+            years = [year for year in (first.year, row.year) if year is not None]
+            row = first._replace(records=first.records + row.records, year=max(years, default=None))
+        found[cell] = row
+    return list(found.values())
 
 
 def _feature(row: Row) -> RecordFeature:

@@ -16,6 +16,7 @@ from app.catalogue.versions import ModelVersion
 from app.confirmations import accuracy, tables
 from app.confirmations.accuracy import FEWEST
 from app.confirmations.accuracy_schemas import Interval as Figure
+from app.confirmations.shown_figures import shown
 from app.confirmations.tables import Outcome, Report
 from app.errors import Unavailable
 from app.registry import service as registry
@@ -52,7 +53,10 @@ class RolloutAccuracies:
         self._lock = threading.Lock()
 
     def get(self, rollout: Rollout) -> RolloutAccuracy:
-        """Return the accuracy of both versions by the observations that are accepted now."""
+        """Return the accuracy of both versions by the observations that are accepted now, with the digits shown."""
+        return shown(self._current(rollout), rollout.species.study.slug)
+
+    def _current(self, rollout: Rollout) -> RolloutAccuracy:
         mark = tables.change_mark(), rollout.ended_at
         with self._lock:
             kept = self._kept.get(rollout.id)

@@ -58,3 +58,31 @@ def test_nobody_without_an_account_looks_them_up(people):
     slug, owner, _ = people
     for kind in ("records", "observations"):
         assert owner.application.test_client().get(f"/api/v1/studies/{slug}/{kind}/places").status_code == 401
+
+
+def test_a_cell_is_listed_once_with_all_its_records(people):
+    _, owner, viewer = people
+    slug = owner.post("/api/v1/studies", json={"title": "Rarer frogs"}).json["slug"]
+    # in three cells of 10 km, and those of each apart from each other in the file
+    places = [(50.12 + step % 3, 8.43 + step / 1000) for step in range(12)]
+    put(owner, slug, "frogs.csv", table([*places, places[0]]))
+    put(owner, slug, "later.csv", table([(50.121, 8.431)], year=2019))
+    put(owner, slug, "toads.csv", table([places[0]], species="Bufo bufo"))
+    assert owner.patch(f"/api/v1/studies/{slug}", json={"visibility": "public"}).status_code == 200
+    marked = {"species": "Rana temporaria", "grid_km": 10}
+    assert owner.put(f"/api/v1/studies/{slug}/sensitive-species", json=marked).status_code == 200
+    exact = listed(owner, slug)
+    kept = {name: sum(one["properties"]["records"] for one in exact if one["properties"]["species"] == name)
+            for name in ("Rana temporaria", "Bufo bufo")}  # fmt: skip
+    assert len(exact) == 14
+    for limit in (1, 2, 500):
+        shown = listed(viewer, slug, limit=limit)
+        frogs = [one for one in shown if one["properties"]["species"] == "Rana temporaria"]
+        assert len(set(places_of(frogs))) == len(frogs) == 3, limit
+        assert len(shown) == 4
+        assert sum(one["properties"]["records"] for one in frogs) == kept["Rana temporaria"]
+        assert max(one["properties"]["year"] for one in frogs) == 2019
+        first = viewer.get(f"/api/v1/studies/{slug}/records/places?limit={limit}").json
+        assert (first["total"], first["total_is_complete"]) == (4, True)
+    cell = places_of(frogs)[0]
+    assert len(listed(viewer, slug, bbox=box(cell, 0.001), species="Rana temporaria")) == 1

@@ -77,6 +77,15 @@ def test_cards_and_reports_have_no_hashes_of_records(filled):
     assert [(one.sha256, one.size) for one in shown.preparation.files] == [(None, None), (HASH, 4711)]
     sources = [table for element in build_report(shown, "a").elements for table in element.tables]
     assert ["finds.csv", "a file", "not shown", "not shown"] in [row for table in sources for row in table.rows]
+    # the predictors of samples that bring their conditions are columns of the table of records
+    column = UsedLayer(predictor="temperature", file="finds.csv", band="temperature", sha256="", treatment="none")
+    of_samples = made.model_copy(update={"preparation": about.model_copy(update={"layers": [column]})})
+    with filled.app.test_request_context("/"):
+        shown = sensitive.shown_card(of_samples, HIDDEN)
+    assert [(one.sha256, one.size) for one in shown.preparation.files] == [(None, None)] * 2
+    assert HASH not in shown.model_dump_json()
+    sources = [table for element in build_report(shown, "a").elements for table in element.tables]
+    assert ["finds.csv", "a file", "not shown", "not shown"] in [row for table in sources for row in table.rows]
     fingerprint = card.training.data_fingerprint
     pair = f"first={filled.ids['model_id']}&second={filled.ids['model_id']}"
     for name, is_told in (("owner", True), ("reader", False), (None, False)):
