@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, delete, select, update
+from sqlalchemy import ColumnElement, CursorResult, delete, literal, select, update
 
 from app.catalogue import access
 from app.catalogue.species import Species
@@ -65,6 +65,14 @@ def take_back_accepted(observation_id: str, person_id: str | None) -> bool:
     counts = (Observation.id == observation_id, _is_of(person_id), Observation.state == "accepted")
     values = {"state": "refused", "reason": WITHDRAWN, "moderated_at": moment, "withdrawn_at": moment}
     return _execute(update(Observation).where(*counts).values(**values, moderator_id=None))
+
+
+def free_key(same_key: str) -> None:
+    """Let the same be reported again where it was withdrawn after it was accepted. The caller commits."""
+    withdrawn = (Observation.same_key == same_key, Observation.withdrawn_at.is_not(None))
+    # an id is unique, and no hash
+    freed = update(Observation).where(*withdrawn).values(same_key=literal("withdrawn ") + Observation.id)
+    db.session.execute(freed, execution_options={**_OPTIONS, "unwatched": True})
 
 
 def _is_of(person_id: str | None) -> ColumnElement[bool]:

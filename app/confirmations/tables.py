@@ -53,7 +53,7 @@ class Observation(Base):
 
     #: Sorts by the time of creation.
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    #: A hash of person, species, place and date: nobody reports the same twice.
+    #: A hash of person, species, place and date: nobody reports the same twice. Another text where it was withdrawn.
     same_key: Mapped[str] = mapped_column(String(64), unique=True)
     species_id: Mapped[int] = mapped_column(ForeignKey("species.id", ondelete="CASCADE"), index=True)
     #: The model that predicted.

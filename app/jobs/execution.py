@@ -209,7 +209,7 @@ class JobRun:
             raise reason
 
     def _fail(self, error: str) -> None:
-        error = plain(error) or "The step failed without a message."
+        error = plain(self.context.without_paths(error)) or "The step failed without a message."
         record = self._records[self._number]
         _close(record, "failed", error)
         self.context.log(error)

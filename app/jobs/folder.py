@@ -87,11 +87,15 @@ class JobLog:
         except OSError:
             self._size = 0
 
-    def write(self, line: str) -> None:
-        """Append a line."""
-        text = "".join(one if one.isprintable() or one == "\t" else " " for one in line)
+    def without_paths(self, text: str) -> str:
+        """Return a text without the beginnings of paths that say where the server stores its files."""
         for prefix in self._prefixes:
             text = text.replace(prefix, "")
+        return text
+
+    def write(self, line: str) -> None:
+        """Append a line."""
+        text = self.without_paths("".join(one if one.isprintable() or one == "\t" else " " for one in line))
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         data = f"{stamp} {text[:LONGEST_LINE].rstrip()}\n".encode("utf-8", "replace")
         with self._lock:

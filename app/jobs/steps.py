@@ -71,6 +71,10 @@ class StepContext:
         """Write a line to the log of the job."""
         self._log.write(line)
 
+    def without_paths(self, text: str) -> str:
+        """Return a text for everybody: without the beginnings of paths that say where the server stores its files."""
+        return self._log.without_paths(text)
+
     def progress(self, share: float, message: str = "") -> None:
         """Report the progress of this step; the worker stores it twice a second at most.
 
@@ -84,7 +88,7 @@ class StepContext:
         # a number that is not finite becomes 0
         share = min(1.0, share) if share > 0.0 else 0.0
         with self._lock:
-            self._progress = share, plain(message, 500)
+            self._progress = share, plain(self.without_paths(message), 500)
 
     def check_cancelled(self) -> None:
         """Raise `Interrupted` when the step must end. Long work in Python calls it once a second or more."""

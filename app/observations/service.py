@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from app.accounts import users
 from app.accounts.identity import visitor
 from app.catalogue import access, sensitive, snapshot
-from app.confirmations import newer, search, tables
+from app.confirmations import newer, own, search, tables
 from app.confirmations.search import Filters
 from app.confirmations.tables import Observation
 from app.database.db import db
@@ -87,8 +87,9 @@ def report(new: NewObservation) -> ObservationItem:
         note=new.note,
         observer_id=person.id if person is not None else None,
     )
-    db.session.add(row)
     try:
+        own.free_key(row.same_key)
+        db.session.add(row)
         db.session.commit()
     except IntegrityError as error:
         db.session.rollback()

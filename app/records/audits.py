@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from app.errors import Conflict
 from app.studies.own import OwnStudy
 from app.workbench import runner
 from app.workbench.derived import derived_file
 from app.workbench.runner import WorkbenchError
 from ml.recipes.recipe import RecordFile
-from ml.recipes.reports import FileReport, Problem
+from ml.recipes.reports import FileReport, Problem, RecordsReport, are_samples
 from ml.records.errors import OccurrenceError
 from ml.records.recount import Audit
 
 #: Derived files of a kind that a study keeps.
-_KEEP = {"inspect": 60, "audit": 4, "rows": 6}
+_KEEP = {"inspect": 60, "audit": 4, "rows": 6, "samples": 4}
 _TIMEOUT_S = 900.0
 
 
@@ -77,6 +78,45 @@ def audit_key(study: OwnStudy) -> list[Any]:
         [choice.model_dump(mode="json") for choice in recipe.layers],
         recipe.grid,
     ]
+
+
+def have_samples(study: OwnStudy, files: Sequence[FileReport]) -> bool:
+    """Return whether the records of a study bring their conditions; they have a report then, and no audit."""
+    return are_samples(_as_read(study, files))
+
+
+def refuse_samples(study: OwnStudy, files: Sequence[FileReport]) -> None:
+    """Refuse what needs an audit.
+
+    Raises
+    ------
+    Conflict
+        The records bring their conditions.
+    """
+    if have_samples(study, files):
+        raise Conflict(
+            "The records of this study bring their conditions (samples with data), so there is no list of their rows "
+            "and places. Read the files of the study instead."
+        )
+
+
+def samples_report(study: OwnStudy, files: Sequence[FileReport]) -> RecordsReport:
+    """Return the report on the records of a study that bring their conditions.
+
+    Raises
+    ------
+    WorkbenchError
+        A file cannot be read, or the files do not have the same conditions.
+    """
+
+    def make(draft: Path) -> None:
+        report = RecordsReport.model_validate(runner.run("records", payload(study, files), _TIMEOUT_S))
+        draft.write_text(report.model_dump_json(), encoding="utf-8")
+
+    recipe = study.recipe
+    key = [audit_key(study), recipe.species, recipe.merge, recipe.settings.fewest]
+    path = derived_file(study.cache, "samples", ".json", key, make, _KEEP["samples"])
+    return RecordsReport.model_validate_json(path.read_bytes())
 
 
 def audit_file(study: OwnStudy, files: Sequence[FileReport]) -> Path:
@@ -144,11 +184,14 @@ def rows_file(
 
 def payload(study: OwnStudy, files: Sequence[FileReport]) -> dict[str, Any]:
     """Return what every operation of the workbench on a study needs."""
-    inspected = {report.name: report for report in files}
-    reports = [inspected.get(report.name, report) for report in study.files]
     return {
         "folder": str(study.folder),
         "recipe": study.recipe.model_dump(mode="json"),
-        "files": [report.model_dump(mode="json") for report in reports],
+        "files": [report.model_dump(mode="json") for report in _as_read(study, files)],
         "cache": str(study.cache),
     }
+
+
+def _as_read(study: OwnStudy, files: Sequence[FileReport]) -> list[FileReport]:
+    inspected = {report.name: report for report in files}
+    return [inspected.get(report.name, report) for report in study.files]

@@ -8,7 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from app.commands import OneLineCommand
-from app.errors import AppError
+from app.errors import AppError, Conflict
 from app.records import place_index
 from app.studies import place_tables
 from app.workbench.runner import WorkbenchError
@@ -30,6 +30,9 @@ def index(slugs: Sequence[str]) -> None:
     for slug in slugs or place_tables.own_slugs():
         try:
             found = place_index.current(slug)
+        except Conflict as error:
+            click.echo(f"{slug}  {error.detail}")
+            continue
         except WorkbenchError as error:
             if slugs:
                 raise

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database.db import db
-from app.errors import Unavailable
+from app.errors import Conflict, Unavailable
 from app.geography.index import band_of
 from app.records import audits
 from app.studies import own, place_tables
@@ -38,6 +38,8 @@ def current(slug: str) -> RecordPlaceSet:
     ------
     NotFound
         No study of own data has this slug.
+    Conflict
+        The records bring their conditions, so that their places are not listed.
     WorkbenchError
         A file of records cannot be read.
     Unavailable
@@ -49,6 +51,7 @@ def current(slug: str) -> RecordPlaceSet:
         if found is not None:
             return found
         reports = [report for _, report in audits.choices(study)]
+        audits.refuse_samples(study, reports)
         audit = audits.saved_audit(study, reports) if any(report.records for report in reports) else None
         # processes that look up the same places at the same time make them once
         with one_at_a_time(study.cache, "places"):
@@ -64,6 +67,9 @@ def keep_up(slug: str) -> None:
     """
     try:
         current(slug)
+    except Conflict:
+        # samples with data have no list of places
+        return
     except (WorkbenchError, Unavailable, SQLAlchemyError) as error:
         db.session.rollback()
         log.warning("the places of the records of %s are not up to date: %s", slug, error)

@@ -27,7 +27,7 @@ keep_all_private(api, pages)
     "degrees of WGS 84, whatever the files have.",
     query=PlacesQuery,
     answer=RecordPlaces,
-    problems=(404, 422, 503),
+    problems=(404, 409, 422, 503),
 )
 @faces()
 def browse(slug: str) -> Reply:

@@ -31,6 +31,8 @@ def browse(slug: str, query: PlacesQuery) -> RecordPlaces:
     ------
     NotFound
         No study of own data has this slug.
+    Conflict
+        The records are samples with data.
     Unavailable
         The study changes all the time.
     ValidationFailed

@@ -33,10 +33,13 @@ class StudyRecords:
     ----------
     study : OwnStudy
     answer : RecordsAnswer
+    have_list : bool
+        Whether their rows and places can be listed; those of samples with data cannot.
     """
 
     study: OwnStudy
     answer: RecordsAnswer
+    have_list: bool = True
 
 
 def read(slug: str) -> StudyRecords:
@@ -92,11 +95,14 @@ def rows(slug: str, status: str | None) -> Path:
     ------
     NotFound
         No study of own data has this slug.
+    Conflict
+        The records are samples with data.
     ValidationFailed
         The study has no file of records, or one cannot be read.
     """
     study = own.load(slug)
     reports = [report for _, report in audits.choices(study)]
+    audits.refuse_samples(study, reports)
     try:
         if not any(report.records for report in reports):
             raise WorkbenchError("The study has no file of records that can be read.")
@@ -108,7 +114,7 @@ def rows(slug: str, status: str | None) -> Path:
 
 def _at(counted: StudyRecords, revision: int) -> StudyRecords:
     answer = counted.answer.model_copy(update={"revision": revision})
-    return StudyRecords(replace(counted.study, revision=revision), answer)
+    return replace(counted, study=replace(counted.study, revision=revision), answer=answer)
 
 
 def _check_files(study: OwnStudy, changes: list[RecordFile]) -> None:
@@ -141,9 +147,12 @@ def _count(study: OwnStudy) -> StudyRecords:
     report = RecordsReport(n=0, kept=0, reasons=[], licences=[], species=[])
     if any(item.records is not None for item in reports):
         try:
-            audit = audits.saved_audit(study, reports)
-            report = recount(audit, study.recipe)
-            problems += repeated_files(audit)
+            if audits.have_samples(study, reports):
+                report = audits.samples_report(study, reports)
+            else:
+                audit = audits.saved_audit(study, reports)
+                report = recount(audit, study.recipe)
+                problems += repeated_files(audit)
         except WorkbenchError as error:
             problems.append(Problem(code="unreadable", text=str(error)))
     elif not inspected:
@@ -155,7 +164,8 @@ def _count(study: OwnStudy) -> StudyRecords:
     save_counts(study, Counts(n=answer.n, kept=answer.kept, cells=answer.cells, is_blocked=is_blocked))
     # The steps of the page follow the files as the user wants them read.
     as_read = {item.name: item for item in reports}
-    return StudyRecords(replace(study, files=[as_read.get(item.name, item) for item in study.files]), answer)
+    as_read_study = replace(study, files=[as_read.get(item.name, item) for item in study.files])
+    return StudyRecords(as_read_study, answer, not audits.have_samples(study, reports))
 
 
 def _missing(study: OwnStudy, reports: list[FileReport]) -> list[Problem]:

@@ -72,7 +72,7 @@ def change(slug: str) -> Reply:
     query=RowsQuery,
     answer=Rows,
     media_type="text/csv",
-    problems=(404, 422, 503),
+    problems=(404, 409, 422, 503),
 )
 def rows(slug: str) -> Response:
     """Send the rows of all files of records, each with the reason for which it is dropped."""
@@ -89,10 +89,10 @@ def rows(slug: str) -> Response:
 def page(slug: str) -> Reply:
     """Show the records of a study.
 
-    Template context: ``data`` RecordsAnswer, ``study`` OwnStudy, ``steps`` list of StudyStep, ``map`` MapDrawing or
-    None, ``fields`` the fields of a refused form, ``errors`` FormErrors, ``wrong_file`` the file of a refused form or
-    "", ``terms`` names of terms, ``most_species``, ``accepted`` AcceptedObservations, ``coarse`` a sentence
-    where places are coarse, or "".
+    Template context: ``data`` RecordsAnswer, ``study`` OwnStudy, ``have_list`` whether rows can be listed, ``steps``
+    list of StudyStep, ``map`` MapDrawing or None, ``fields`` the fields of a refused form, ``errors`` FormErrors,
+    ``wrong_file`` the file of a refused form or "", ``terms`` names of terms, ``most_species``, ``accepted``
+    AcceptedObservations, ``coarse`` a sentence where places are coarse, or "".
     """
     return _reply(service.read(slug))
 
@@ -165,6 +165,7 @@ def _reply(
         context={
             "steps": steps_of(records.study),
             "study": records.study,
+            "have_list": records.have_list,
             "map": records_map.draw(records.answer.places, rings),
             "fields": fields if errors and fields is not None else MultiDict(),
             "errors": errors,

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from ml.commands.options import Subparsers
 from ml.recipes.recipe import Recipe, RecordFile, check_file_name
-from ml.recipes.reports import FileReport
+from ml.recipes.reports import FileReport, are_samples
 
 #: Largest request, bytes: the reports of 500 files with 500 layers each.
 _MOST_INPUT = 256 * 1024 * 1024
@@ -130,7 +130,7 @@ def _table(payload: Mapping[str, Any]) -> dict[str, Any]:
 def _records(payload: Mapping[str, Any]) -> BaseModel:
     from ml.own_data.cleaned import clean_files
     from ml.own_data.landscape import open_landscape
-    from ml.own_data.samples import are_samples, read_samples, report_samples
+    from ml.own_data.samples import read_samples, report_samples
 
     folder, recipe, files = _study(payload)
     if are_samples(files):

@@ -20,10 +20,9 @@ from ml.own_data.landscape import Landscape, open_landscape
 from ml.own_data.predictors import as_column, as_predictor
 from ml.own_data.problems import COMMAND, refuse
 from ml.own_data.sample_study import assemble_samples
-from ml.own_data.samples import are_samples
 from ml.recipes.companions import companion_names
 from ml.recipes.recipe import Recipe
-from ml.recipes.reports import FileReport, LayersReport
+from ml.recipes.reports import FileReport, LayersReport, are_samples
 from ml.recipes.slugs import species_slug_in, study_slug
 from ml.records.names import species_slug
 from ml.study import StudyData

@@ -90,11 +90,12 @@ def keep_layers(
     A study whose layers cannot be stored is trained all the same; its places cannot be asked then.
     """
     study = assembly.study
-    if study.preparation is None or not study.preparation.layers:
+    if study.preparation is None or not _has_layers(study):
         return ""
     try:
         store_layers(home, folder, assembly.recipe, files, study.preparation, study.description.slug, advance)
     except (LayerError, OSError) as error:
+        work.mkdir(parents=True, exist_ok=True)
         work.joinpath(_PROBLEM).write_text(str(error), encoding="utf-8")
         return f"Places of this study cannot be asked: {error}"
     work.joinpath(_PROBLEM).unlink(missing_ok=True)
@@ -103,10 +104,15 @@ def keep_layers(
 
 def layers_are_missing(home: Path | None, work: Path, study: StudyData) -> bool:
     """Return whether the layers of a study are to be stored, are not there, and were not refused before."""
-    if home is None or study.preparation is None or not study.preparation.layers:
+    if home is None or study.preparation is None or not _has_layers(study):
         return False
     stored = home / study.description.slug / layers_key(study.preparation) / INDEX
     return not stored.is_file() and not (work / _PROBLEM).is_file()
+
+
+def _has_layers(study: StudyData) -> bool:
+    """Return whether the conditions of a study come from layers; those of samples come from the table itself."""
+    return study.preparation is not None and any(layer.sha256 for layer in study.preparation.layers)
 
 
 def _source(folder: Path, report: LayersReport, recipe: Recipe, scenario: str | None, file: str) -> SetSource:

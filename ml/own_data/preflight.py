@@ -11,9 +11,9 @@ from ml.own_data.canonical import canonical_recipe
 from ml.own_data.check import check_files
 from ml.own_data.landscape import Landscape, open_landscape
 from ml.own_data.problems import COMMAND, UnusableDataError
-from ml.own_data.samples import are_samples, choose_samples, read_samples
+from ml.own_data.samples import choose_samples, read_samples
 from ml.recipes.recipe import Recipe
-from ml.recipes.reports import FileReport, Preflight, Problem
+from ml.recipes.reports import FileReport, Preflight, Problem, are_samples
 
 _MOST_NOTES = 50
 

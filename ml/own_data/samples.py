@@ -84,13 +84,6 @@ class Samples:
         return int((self.species == "").sum())
 
 
-def are_samples(files: Sequence[FileReport]) -> bool:
-    """Return whether the records of a study bring their conditions, and there are no layers."""
-    records = [file.records for file in files if file.role == "records" and file.records is not None]
-    layers = any(file.role == "layers" for file in files)
-    return bool(records) and not layers and all(report.environment for report in records)
-
-
 def read_samples(folder: Path, recipe: Recipe, files: Sequence[FileReport]) -> Samples:
     """Read samples with data.
 

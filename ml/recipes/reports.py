@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -132,6 +133,13 @@ class FileReport(Part):
     records: RecordFileReport | None = None
     layers: list[LayerReport] = Field(default_factory=list)
     problems: list[Problem] = Field(default_factory=list)
+
+
+def are_samples(files: Sequence[FileReport]) -> bool:
+    """Return whether the records of a study bring their conditions, and there are no layers."""
+    records = [file.records for file in files if file.role == "records" and file.records is not None]
+    layers = any(file.role == "layers" for file in files)
+    return bool(records) and not layers and all(report.environment for report in records)
 
 
 class ReasonCount(Part):

@@ -19,6 +19,7 @@ from ml.records.errors import OccurrenceError
 from ml.records.gbif_keys import CITATIONS
 from ml.records.mapping import NO_NAMES, ColumnMap, map_columns
 from ml.records.meta import FileDescription
+from ml.records.sample_columns import may_be_samples, plan_table
 from ml.records.sources import Member, open_container
 from ml.records.stream import Progress
 from ml.records.synonyms import METRES, plain_label
@@ -127,26 +128,12 @@ def _read(path: Path, file: RecordFile | None, progress: Progress | None) -> tup
     return _table(path.name, draft, file, problems), problems
 
 
-def _plan(labels: list[str], columns: ColumnMap) -> Plan:
-    """Return what is collected of a table. Samples with data have conditions beside coordinates, or without them."""
-    used = set(columns.columns.values())
-    rest = {label: i for i, label in enumerate(labels) if label and i not in used}
-    environment = {}
-    if not any(term in columns.columns for term in COORDINATES):
-        environment = rest
-    elif used == {0, 1, 2} and rest and not any(plain_label(label) == "id" for label in rest):
-        # Maxent's layout: species, longitude, latitude, then the conditions.
-        environment = rest
-    unnamed = [i for i, label in enumerate(labels) if not label]
-    return Plan(columns.columns, environment=environment, unnamed=unnamed, preview=range(len(labels)))
-
-
 def _plain(member: Member, file: RecordFile, reading: Reading) -> _Draft:
     maps: list[ColumnMap] = []
 
     def plan_for(labels: list[str]) -> Plan:
         maps.append(map_columns(labels, member.name, file.columns))
-        return _plan(labels, maps[-1])
+        return plan_table(labels, maps[-1])
 
     table = read_plain(member, reading, plan_for)
     names = {plain_label(label) for label in table.labels}
@@ -165,6 +152,8 @@ def _draft(kind: str, labels: list[str], columns: ColumnMap, collected: Collecte
             kind, problems = "swd-table", []
         else:
             environment = {}
+    elif environment and not may_be_samples(columns, collected.texts):
+        environment = {}
     for label in environment:
         if n := collected.nodata.get(label):
             unsure.append(f"column {label[:40]}: -9999 is read as a missing value in {n:,} row{'s' * (n > 1)}")
@@ -182,7 +171,7 @@ def _draft(kind: str, labels: list[str], columns: ColumnMap, collected: Collecte
 
 
 def _workbook(path: Path, file: RecordFile) -> _Draft:
-    book = read_workbook(path, file.sheet, lambda labels, name: map_columns(labels, name, file.columns), _plan)
+    book = read_workbook(path, file.sheet, lambda labels, name: map_columns(labels, name, file.columns), plan_table)
     draft = _draft("workbook", book.labels, book.columns, book.collected)
     draft.unsure = book.unsure + draft.unsure
     return draft

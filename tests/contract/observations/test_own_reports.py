@@ -111,6 +111,19 @@ def test_an_accepted_one_counts_no_more_and_cannot_be_accepted_again(production)
     assert "taken-back" in viewer.post(WITHDRAW, data={"id": kept["id"]}).headers["Location"]
 
 
+def test_an_accepted_one_that_was_withdrawn_can_be_reported_again(production):
+    viewer, editor, _ = people(production)
+    mistaken = report(viewer)
+    accept(editor, mistaken)
+    viewer.delete(f"/api/v1/observations/{mistaken['id']}")
+    corrected = report(viewer, outcome="absent")
+    assert (corrected["outcome"], corrected["state"]) == ("absent", "pending")
+    accept(editor, corrected)
+    viewer.delete(f"/api/v1/observations/{corrected['id']}")
+    third = report(viewer)
+    assert [one["id"] for one in own(viewer)] == [third["id"], corrected["id"], mistaken["id"]]
+
+
 def test_a_refused_one_stays(production):
     viewer, editor, _ = people(production)
     stored = report(viewer)

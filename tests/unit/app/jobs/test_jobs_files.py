@@ -37,6 +37,18 @@ def test_a_line_of_a_log_is_bounded_and_printable(tmp_path: Path) -> None:
     assert plain(" a\x00b\n c ") == "a b c"
 
 
+def test_paths_of_the_server_are_in_neither_the_log_nor_messages(tmp_path: Path) -> None:
+    folder = tmp_path / "jobs" / "id"
+    context = StepContext(JobRef("id", "kind", "", {}), folder, JobLog(folder))
+    text = f"[Errno 2] No such file: '{folder}/work/a.txt', '{tmp_path}/b.txt'"
+    shown = "[Errno 2] No such file: 'work/a.txt', 'b.txt'"
+    context.progress(0.5, text)
+    assert context.take_progress() == (0.5, shown)
+    assert context.without_paths(text) == shown
+    context.log(text)
+    assert (read_log(folder, 0) or b"").decode().rstrip().endswith(shown)
+
+
 def test_a_log_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "job").write_text("a file where the folder should be")
     JobLog(tmp_path / "job").write("a line")

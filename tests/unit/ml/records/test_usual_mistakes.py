@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from ml.own_data.files import inspect_file
-from ml.own_data.samples import are_samples, read_samples, report_samples
+from ml.own_data.samples import read_samples, report_samples
 from ml.recipes.recipe import Recipe, RecordFile
+from ml.recipes.reports import are_samples
 from ml.records.audit import audit
 from ml.records.checks import dates, has_unreadable_date, is_obscured, uncertainties, years
 from ml.records.columns import TextColumn
@@ -79,6 +80,31 @@ def test_no_value_of_maxent_is_missing_and_few_whole_numbers_are_categories(tmp_
     problem = report_samples(samples, Recipe(title="t")).problems[0]
     assert not problem.blocking and "biome has only 3 different values" in problem.text
     assert read_records(path).frame["bio1"].isna().sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "conditions"),
+    [
+        ("species,longitude,latitude,presence,bio1,bio12", "Aa bb,1.5,40,{},12.5,800", ["bio1", "bio12"]),
+        ("bio1,presence,lat,lon", "12.5,{},40,1.5", ["bio1"]),
+        ("species,longitude,latitude,presence,date,bio1", "Aa bb,1.5,40,{},2020-01-01,12.5", []),
+        ("id,species,longitude,latitude,presence,bio1", "7,Aa bb,1.5,40,{},12.5", []),
+    ],
+)
+def test_a_column_of_presence_beside_coordinates_and_numbers_means_samples(tmp_path, header, rows, conditions):
+    path = written(tmp_path, "\n".join([header, rows.format(1), rows.format(0)]) + "\n", "samples.csv")
+    assert read_records(path).report.environment == conditions
+    words = written(tmp_path, "\n".join([header, rows.format("present"), rows.format("absent")]) + "\n", "words.csv")
+    assert read_records(words).report.environment == []
+
+
+def test_absences_of_samples_are_background(tmp_path):
+    rows = [f"Aa bb,{i / 10},40,{i % 2},{i / 7:.2f}" for i in range(40)]
+    written(tmp_path, "species,longitude,latitude,presence,bio1\n" + "\n".join(rows) + "\n", "samples.csv")
+    report = inspect_file(tmp_path, "samples.csv")
+    samples = read_samples(tmp_path, Recipe(title="t"), [report])
+    assert are_samples([report]) and samples.have_places
+    assert (samples.counts, samples.n_background) == ({"Aa bb": 20}, 20)
 
 
 def test_a_table_without_coordinates_and_background_is_no_samples(tmp_path):
