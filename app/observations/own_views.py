@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from urllib.parse import urlencode
+from uuid import UUID
 
 from flask import Blueprint, Response, request
 
@@ -42,7 +43,7 @@ def browse() -> Reply:
     return Reply(withdrawal.browse(read_query(OwnObservationsQuery)))
 
 
-@api.delete("/observations/<slug:observation_id>")
+@api.delete("/observations/<uuid:observation_id>")
 @Operation(
     "withdrawObservation",
     tag="observations",
@@ -54,9 +55,9 @@ def browse() -> Reply:
     problems=(404, 409),
 )
 @faces()
-def withdraw(observation_id: str) -> Reply:
+def withdraw(observation_id: UUID) -> Reply:
     """Withdraw a report."""
-    return Reply(withdrawal.withdraw(observation_id))
+    return Reply(withdrawal.withdraw(str(observation_id)))
 
 
 @pages.get("/observations/mine")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from urllib.parse import urlencode
+from uuid import UUID
 
 from flask import Blueprint, Response, request
 
@@ -96,7 +97,7 @@ def browse() -> Reply:
     return Reply(service.browse(read_query(ObservationsQuery)))
 
 
-@api.patch("/observations/<slug:observation_id>")
+@api.patch("/observations/<uuid:observation_id>")
 @Operation(
     "decideObservation",
     tag="observations",
@@ -107,9 +108,9 @@ def browse() -> Reply:
     problems=(400, 404, 409, 413, 415, 422, 503),
 )
 @faces()
-def decide(observation_id: str) -> Reply:
+def decide(observation_id: UUID) -> Reply:
     """Accept or refuse an observation, or let it wait again."""
-    return Reply(service.decide(observation_id, read_json(Decision)))
+    return Reply(service.decide(str(observation_id), read_json(Decision)))
 
 
 @pages.get("/observations")

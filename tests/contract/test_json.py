@@ -74,7 +74,7 @@ def test_species_list_and_detail(client):
     assert set(page["items"][0]["model"]) == {"id", "version"}
     detail = client.get(f"/api/v1/species/{WHEATEAR}").json
     names = {"slug", "scientific_name", "vernacular_name", "study", "predictors", "model", "layers"}
-    assert set(detail) == {*names, "places_grid_km"}
+    assert set(detail) == {*names, "places_grid_km", "newer_presences"}
     assert detail["places_grid_km"] is None
     assert set(detail["predictors"][0]) == {"name", "label", "unit", "type", "minimum", "maximum", "median", "levels"}
     assert 0 <= detail["model"]["metrics"]["auc_roc"]["value"] <= 1

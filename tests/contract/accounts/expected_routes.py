@@ -54,8 +54,8 @@ admin POST /api/v1/models/<slug:model_id>/activate
 everybody GET /api/v1/models/<slug:model_id>/odmap
 editor GET /api/v1/observations
 viewer POST /api/v1/observations
-editor PATCH /api/v1/observations/<slug:observation_id>
-viewer DELETE /api/v1/observations/<slug:observation_id>
+editor PATCH /api/v1/observations/<uuid:observation_id>
+viewer DELETE /api/v1/observations/<uuid:observation_id>
 viewer GET /api/v1/observations/mine
 everybody GET /api/v1/predictions
 everybody POST /api/v1/predictions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from sqlalchemy import select, update
 
@@ -137,7 +139,7 @@ def test_strangers_have_no_list(production):
     stranger = production.test_client()
     assert stranger.get(MINE).status_code == 401
     assert stranger.get(PAGE).status_code == 303
-    assert stranger.delete("/api/v1/observations/none").status_code == 401
+    assert stranger.delete(f"/api/v1/observations/{uuid4()}").status_code == 401
 
 
 def test_reports_for_a_study_that_is_private_now_are_not_listed_and_can_be_withdrawn(production):

@@ -19,8 +19,8 @@ reader GET /api/v1/models/<slug:model_id>
 reader GET /api/v1/models/<slug:model_id>/accuracy
 admin POST /api/v1/models/<slug:model_id>/activate
 reader GET /api/v1/models/<slug:model_id>/odmap
-helper PATCH /api/v1/observations/<slug:observation_id>
-owner DELETE /api/v1/observations/<slug:observation_id>
+helper PATCH /api/v1/observations/<uuid:observation_id>
+owner DELETE /api/v1/observations/<uuid:observation_id>
 reader GET /api/v1/predictions/<prediction:prediction_id>
 reader GET /api/v1/predictions/<slug:prediction_id>/explanation
 reader GET /api/v1/species/<slug:slug>

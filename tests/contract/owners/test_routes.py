@@ -22,7 +22,7 @@ BODIES = {
     ("PUT", "/api/v1/studies/<slug:slug>/sensitive-species"): {"species": "Bubo bubo", "grid_km": 10},
     ("POST", "/api/v1/studies/<slug:slug>/gbif"): {"species": "Lacerta schreiberi"},
     ("PATCH", "/api/v1/studies/<slug:slug>/records"): {"revision": 1},
-    ("PATCH", "/api/v1/observations/<slug:observation_id>"): {"state": "accepted"},
+    ("PATCH", "/api/v1/observations/<uuid:observation_id>"): {"state": "accepted"},
     ("PATCH", "/api/v1/studies/<slug:slug>/layers"): {"revision": 1},
 }
 

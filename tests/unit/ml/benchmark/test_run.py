@@ -259,8 +259,10 @@ def test_data_and_output_that_are_no_directories_are_named(published, tmp_path, 
     file.write_text("")
     assert _run(file, tmp_path) == 2
     assert f"{file} is not a directory" in _one_line(capsys)
-    assert _nz(published, file) == 2
-    assert str(file) in _one_line(capsys)
+    with pytest.raises(SystemExit) as stop:
+        _nz(published, file)
+    assert stop.value.code == 2
+    assert f"{file} is not a directory" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("argument", [("--jobs", "0"), ("--seed", "-1"), ("--background", "none")])
