@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from sqlalchemy import select, update
 
@@ -62,7 +64,7 @@ def test_the_form_refuses_what_the_person_may_not_decide(production, wrong):
             db.session.commit()
         chosen = stored
     refused = editor.post("/observations/decide", data={"ids": chosen, "decision": "accepted", "was": "pending"})
-    by_api = editor.patch("/api/v1/observations/none", json={"state": "accepted"})
+    by_api = editor.patch(f"/api/v1/observations/{uuid4()}", json={"state": "accepted"})
     assert refused.status_code == by_api.status_code == 404
     assert by_api.json["detail"] in refused.text
     assert {line[2:] for line in lines_of_decisions(production)} == {("refused", 404)}
