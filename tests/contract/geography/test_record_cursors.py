@@ -5,8 +5,6 @@ from __future__ import annotations
 from app.web.paging import decode_cursor, write_cursor
 from tests.contract.geography.conftest import places_of, put, table
 
-FROG, TOAD = "Rana temporaria", "Bufo bufo"
-
 
 def test_a_cursor_is_of_the_records_that_it_was_given_out_for(client, new_study):
     address = f"/api/v1/studies/{new_study}/records/places"
