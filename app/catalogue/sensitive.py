@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import has_app_context
 from sqlalchemy import ColumnElement, false, true
 
 from app.catalogue import access
@@ -54,8 +53,13 @@ def grid_for(study: str) -> int | None:
     """Return the grid on which the present request sees the places of a study's records, in km; None: as they are.
 
     The response depends on the person from now on, where the study has a sensitive species.
+
+    Raises
+    ------
+    RuntimeError
+        There is no application, and so nobody knows what is sensitive: places are never exact by mistake.
     """
-    mark = snapshot_file().marks().of(study) if has_app_context() else None
+    mark = snapshot_file().marks().of(study)
     if mark is None or access.sees_places(study):
         return None
     return mark.grid_km

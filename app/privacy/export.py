@@ -41,6 +41,7 @@ def _account() -> dict[str, object]:
         "role": found.role,
         "created_at": found.created_at.isoformat(),
         "verified_at": found.verified_at.isoformat() if found.verified_at is not None else None,
+        "last_sign_in_at": found.last_sign_in_at.isoformat() if found.last_sign_in_at is not None else None,
         "has_second_factor": found.has_second_factor,
     }
 
