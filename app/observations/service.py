@@ -30,6 +30,7 @@ from app.observations.schemas import (
     Predicted,
     State,
 )
+from app.observations.training_places import at_training_place
 from app.predictions import service as predictions
 from app.predictions import stored
 from app.predictions.place_schemas import Location
@@ -81,6 +82,7 @@ def report(new: NewObservation) -> ObservationItem:
         low=answer.interval[0],
         high=answer.interval[1],
         inside=answer.novelty.in_area_of_applicability,
+        at_training_place=at_training_place(answer),
         minutes=new.effort.minutes,
         people=new.effort.people,
         photo=new.photo,
