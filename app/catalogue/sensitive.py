@@ -11,13 +11,14 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, false, true
 
-from app.catalogue import access
+from app.catalogue import access, place_checks
 from app.catalogue.names import fold
 from app.catalogue.snapshot import snapshot_file
 from app.catalogue.study_tables import Study
 from ml.card import Conditions, ModelCard, Places
 from ml.card_preparation import Preparation
 from ml.coarse_places import cells_of, coarsen, coarsen_place
+from ml.recipes.reports import RecordsReport
 
 __all__ = [
     "cells_of",
@@ -25,6 +26,7 @@ __all__ = [
     "coarsen_place",
     "grid_for",
     "has_marks",
+    "hides_checks",
     "is_marked",
     "seen_exactly",
     "sentence",
@@ -98,13 +100,21 @@ def shown_card(card: ModelCard, study: str) -> ModelCard:
     grid_km = grid_for(study)
     if grid_km is None:
         return card
+    dropped, about = place_checks.without_counts(card)
     changes = {
+        "dropped": dropped,
         "places": Places(shown_places(card, study)),
         "starting_points": shown_starts(card, study),
         "training": card.training.model_copy(update={"data_fingerprint": shown_fingerprint(card, study)}),
-        "preparation": _without_hashes(card.preparation) if card.preparation is not None else None,
+        "preparation": _without_hashes(about) if about is not None else None,
     }
     return card.model_copy(update=changes)
+
+
+def hides_checks(report: RecordsReport, study: str) -> bool:
+    """Return whether the counts of the checks of places are left out: on a grid, where there are few records."""
+    mark = snapshot_file().marks().of(study)
+    return mark is not None and grid_for(study) is not None and place_checks.are_few(report, mark.names)
 
 
 def shown_fingerprint(card: ModelCard, study: str) -> str:

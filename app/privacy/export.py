@@ -74,7 +74,9 @@ def _answers(person_id: str) -> Iterator[bytes]:
 
 def _observations(person_id: str) -> Iterator[bytes]:
     """Yield the observations of the person."""
-    columns = [column for column in Observation.__table__.columns if column.name not in ("same_key", "moderator_id")]
+    # where a model was trained is the place of a record, which may be that of a sensitive species
+    hidden = ("same_key", "moderator_id", "at_training_place")
+    columns = [column for column in Observation.__table__.columns if column.name not in hidden]
     statement = select(*columns).where(Observation.observer_id == person_id).order_by(Observation.created_at)
     for row in db.session.execute(statement).all():
         yield orjson.dumps(dict(row._mapping))
