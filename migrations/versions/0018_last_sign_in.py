@@ -1,7 +1,7 @@
 """The moment of the last sign-in of each account.
 
 Revision ID: 0018
-Revises: 0016
+Revises: 0017
 Create Date: 2026-11-30
 """
 from alembic import op
