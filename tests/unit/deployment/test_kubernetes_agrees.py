@@ -165,7 +165,7 @@ def test_the_user_is_that_of_the_image(overlay: list[Manifest]) -> None:
     assert user
     for workload in workloads(overlay):
         for container in containers(workload):
-            if container["image"].partition(":")[0] == "ecopredict":
+            if container["image"].partition(":")[0] in ("ecopredict", "ecopredict-setup"):
                 context = pod(workload)["securityContext"]
                 assert (context["runAsUser"], context["runAsGroup"]) == (int(user[1]), int(user[2]))
 
