@@ -58,3 +58,18 @@ def test_a_later_version_replaces_and_removes_files(image: Path, tmp_path: Path)
         "etc/nginx/tls/key",
         "srv/plain/static/c.css",
     }
+
+
+def test_nginx_reads_what_front_has_copied() -> None:
+    """So a new version of EcoPredict needs no new container of nginx, which alone can have the ports."""
+    nginx, front = _SERVICES["nginx"], _SERVICES["front"]
+    copied = dict(mount.split(":") for mount in front["volumes"] if "/volumes/" in mount)
+    read = {source: f"/volumes{target}" for source, target, _ in (mount.rsplit(":", 2) for mount in nginx["volumes"])}
+    assert copied.items() <= read.items()
+    assert all(mount.endswith(":ro") for mount in nginx["volumes"])
+    assert "build" not in nginx
+    assert nginx["image"] == "${NGINX_IMAGE:-nginx:1.28-alpine}"
+    # the script that the image starts with elsewhere
+    entry = re.findall(r"^ENTRYPOINT (.*)$", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+    assert nginx["entrypoint"] == yaml.safe_load(entry[0])
+    assert nginx["stop_signal"] == "SIGQUIT"
