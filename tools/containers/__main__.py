@@ -17,8 +17,8 @@ from tools.containers.engine import PROJECT, TAG, WalkError
 from tools.containers.load import Client
 from tools.containers.stack import Stack
 
-#: The steps by name, in their order.
-STEPS = ("train", "worker", "postgres", "scale", "tls", "upgrade", "nginx", "restore")
+#: The steps by name, in their order. Those from the upgrade on walk the configuration of this version.
+STEPS = ("train", "worker", "postgres", "upgrade", "scale", "tls", "nginx", "restore")
 _OLD, _NEW = f"{TAG}-old", f"{TAG}-new"
 
 
