@@ -42,7 +42,7 @@ def _build(previous: str | None) -> None:
     engine.together(*others, lambda: engine.build(PROJECT, _NEW, "web"))
     _say("build", f"web, while other bases came; stand-ins: {', '.join(sorted(standins)) or 'none'}", begin)
     begin = time.monotonic()
-    rest = [lambda: engine.build(PROJECT, _NEW, "worker", "front")]
+    rest = [lambda: engine.build(PROJECT, _NEW, *(stage for stage in engine.IMAGES if stage != "web"))]
     if previous is not None:
         rest.append(lambda: engine.build_earlier(previous, _OLD))
     engine.together(*rest)

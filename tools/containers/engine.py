@@ -26,7 +26,7 @@ BASES = {
 #: A base image of nginx with other content.
 OTHER_NGINX = "ecopredict-walk-nginx:other"
 #: Images of the project by the stage of the Dockerfile.
-IMAGES = {"web": "ecopredict", "worker": "ecopredict-worker", "front": "ecopredict-front"}
+IMAGES = {"web": "ecopredict", "worker": "ecopredict-worker", "setup": "ecopredict-setup", "front": "ecopredict-front"}
 
 
 class WalkError(Exception):
@@ -160,7 +160,7 @@ def build(source: Path, tag: str, *stages: str) -> None:
     """Build images of a source tree under a tag: those of some stages, or all of them."""
     known = set((source / "Dockerfile").read_text().split())
     for stage in stages or IMAGES:
-        # versions before the stage `worker` have one image for both
+        # earlier versions have no stages `worker` and `setup`: their last image does that, too
         target = ["--target", stage] if stage in known else []
         docker("build", "--quiet", "--network", "host", *target, "--tag", f"{IMAGES[stage]}:{tag}", ".", folder=source)
 
