@@ -2,9 +2,11 @@
 # Upgrade the composed set-up without a failed request: `sh tools/upgrade.sh [--no-build]`.
 #
 # It builds the images, migrates (migrations only add, so the version that runs keeps working), registers new demo models,
-# starts a new container of `web` beside each old one, waits until it is healthy, and ends the old ones. nginx finds the
-# new ones by itself. Then it replaces the worker, whose jobs go on. nginx is replaced only when its image has changed:
-# connections are then refused for about a second.
+# and copies the static files and the configuration of nginx (service `front`, which checks it first). The static files
+# come first: pages of the new version name them by their content, and browsers keep them. Then it starts a new container
+# of `web` beside each old one, waits until it is healthy, lets nginx read its configuration, and ends the old ones. nginx
+# finds the new ones by itself. Then it replaces the worker, whose jobs go on. The container of nginx stays, unless
+# NGINX_IMAGE or its settings have changed: connections are then refused for about a second.
 # COMPOSE is the command (default: docker compose; also docker-compose). ENGINE is the engine (default: docker).
 set -eu
 cd "$(dirname "$0")/.."
@@ -18,13 +20,17 @@ esac
 compose() { ${COMPOSE:-docker compose} "$@"; }
 engine() { "${ENGINE:-docker}" "$@"; }
 
-[ "$build" = no ] || compose build
-compose run --rm --no-deps migrate
-compose run --rm --no-deps setup
-
 old=$(compose ps --quiet web)
 n_old=$(printf '%s\n' "$old" | grep -c . || :)
 [ "$n_old" -gt 0 ] || { echo "upgrade: no container of web runs; start with: docker compose up --detach" >&2; exit 1; }
+# the ended container that copied the files of the version that runs; versions before had none
+front=$(compose ps --all --quiet front)
+
+[ "$build" = no ] || compose build
+compose run --rm --no-deps migrate
+compose run --rm --no-deps setup
+compose run --rm --no-deps front
+
 compose up --detach --no-deps --no-recreate --scale "web=$((2 * n_old))" web
 new=$(compose ps --quiet web | grep -Fvx "$old")
 for container in $new; do
@@ -34,6 +40,7 @@ for container in $new; do
             engine logs --tail 20 "$container" >&2 || :
             # shellcheck disable=SC2086
             engine rm --force $new >/dev/null
+            [ -z "$front" ] || engine start --attach "$front" >/dev/null
             echo "upgrade: the new version is not healthy; the old one goes on" >&2
             exit 1
         fi
@@ -41,6 +48,7 @@ for container in $new; do
         waited=$((waited + 1))
     done
 done
+compose exec -T nginx nginx -s reload
 # nginx asks for the addresses every two seconds
 sleep 5
 for container in $old; do
@@ -48,8 +56,7 @@ for container in $old; do
     engine rm "$container" >/dev/null
 done
 compose up --detach --no-deps worker
-
-runs=$(engine inspect --format '{{.Image}}' "$(compose ps --quiet nginx)")
-built=$(engine image inspect --format '{{.Id}}' "$(engine inspect --format '{{.Config.Image}}' "$(compose ps --quiet nginx)")")
-[ "$runs" = "$built" ] || compose up --detach --no-deps nginx
+# each does nothing where nothing has changed
+compose up --detach --no-deps front
+compose up --detach --no-deps nginx
 echo "upgrade: $n_old of $n_old containers of web replaced"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import signal
 import sys
 import tempfile
@@ -11,49 +12,67 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.containers import engine, steps
+from tools.containers import engine, loaded, steps
 from tools.containers.engine import PROJECT, TAG, WalkError
 from tools.containers.load import Client
 from tools.containers.stack import Stack
 
-#: The steps by name, in their order.
-STEPS = ("train", "worker", "postgres", "upgrade", "restore")
+#: The steps by name, in their order. Those from the upgrade on walk the configuration of this version.
+STEPS = ("train", "worker", "postgres", "upgrade", "scale", "tls", "nginx", "restore")
 _OLD, _NEW = f"{TAG}-old", f"{TAG}-new"
 
 
-def _say(name: str, line: str) -> None:
-    print(f"{name:10} {line}", flush=True)
+def _say(name: str, line: str, begin: float | None = None) -> None:
+    seconds = "" if begin is None else f"{time.monotonic() - begin:4.0f} s"
+    print(f"{name:9}{seconds:8}{line}", flush=True)
 
 
-def _timed(name: str, action: Callable[[], object]) -> None:
-    start = time.monotonic()
-    action()
-    _say(name, f"{time.monotonic() - start:.0f} s")
+def _build(previous: str | None) -> None:
+    """Get the base images, and build those of the project."""
+    begin = time.monotonic()
+    standins: list[str] = []
+
+    def get(kind: str) -> None:
+        standins.extend(filter(None, [engine.get_base(kind)]))
+
+    get("python")
+    _say("python", "the base image", begin)
+    begin = time.monotonic()
+    others = [functools.partial(get, kind) for kind in engine.BASES if kind != "python"]
+    engine.together(*others, lambda: engine.build(PROJECT, _NEW, "web"))
+    _say("build", f"web, while other bases came; stand-ins: {', '.join(sorted(standins)) or 'none'}", begin)
+    begin = time.monotonic()
+    rest = [lambda: engine.build(PROJECT, _NEW, *(stage for stage in engine.IMAGES if stage != "web"))]
+    if previous is not None:
+        rest.append(lambda: engine.build_earlier(previous, _OLD))
+    engine.together(*rest)
+    sizes = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in engine.sizes(_NEW).items())
+    _say("build", f"{sizes}{'' if previous is None else '; the version before'}", begin)
 
 
 def walk(stack: Stack, folder: Path, previous: str, chosen: list[str]) -> None:
     """Build the images, start the stack and take the steps."""
-    standins = engine.get_bases()
-    _say("bases", f"stand-ins of {', '.join(standins)}" if standins else "those of the engine")
-    _timed("build", lambda: engine.build(PROJECT, _NEW))
-    for name, size in engine.sizes(_NEW).items():
-        _say("image", f"{name} {size / 1e6:.0f} MB")
-    if "upgrade" in chosen:
-        _timed("previous", lambda: engine.build_commit(previous, _OLD))
-    engine.use(_OLD if "upgrade" in chosen else _NEW)
+    upgrades = "upgrade" in chosen
+    _build(previous if upgrades else None)
+    engine.use(_OLD if upgrades else _NEW)
     stack.make_secrets()
-    _say("start", steps.start(stack))
+    begin = time.monotonic()
+    _say("start", steps.start(stack), begin)
     client = steps.sign_up(stack)
     taken: dict[str, Callable[[], str]] = {
         "train": lambda: steps.train(client),
         "worker": lambda: steps.kill_worker(stack, client),
-        "postgres": lambda: steps.restart_postgres(stack),
-        "upgrade": lambda: steps.upgrade(stack, _NEW),
+        "postgres": lambda: loaded.restart_postgres(stack),
+        "scale": lambda: loaded.scale(stack),
+        "tls": lambda: loaded.renew_certificate(stack),
+        "upgrade": lambda: loaded.upgrade(stack, _NEW),
+        "nginx": lambda: loaded.replace_nginx(stack),
         "restore": lambda: steps.restore(stack, Client(stack.pages), folder),
     }
     for name in STEPS:
         if name in chosen:
-            _say(name, taken[name]())
+            begin = time.monotonic()
+            _say(name, taken[name](), begin)
 
 
 def _clean(stack: Stack, keep: bool) -> None:
@@ -61,6 +80,7 @@ def _clean(stack: Stack, keep: bool) -> None:
         stack.down()
     if not keep:
         names = [f"{name}:{tag}" for name in engine.IMAGES.values() for tag in (TAG, _OLD, _NEW)]
+        names.append(engine.OTHER_NGINX)
         with contextlib.suppress(WalkError):
             engine.remove(names)
 
@@ -74,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
         epilog="DOCKER and COMPOSE name other commands, such as COMPOSE=docker-compose. Without a registry, stand-ins "
         "of base images are made from Debian packages, which needs root and debootstrap.",
     )
-    parser.add_argument("--previous", default="HEAD^", metavar="COMMIT", help="version to upgrade from (%(default)s)")
+    parser.add_argument("--previous", metavar="COMMIT", help="version to upgrade from (HEAD^)")
     parser.add_argument("--step", action="append", choices=STEPS, help="take this step only; may be repeated")
     parser.add_argument("--keep", action="store_true", help="keep the images, so that the next walk is faster")
     given = parser.parse_args(arguments)
@@ -85,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="ecopredict-walk-") as text:
         stack = Stack(Path(text))
         try:
-            walk(stack, Path(text), given.previous, chosen)
+            walk(stack, Path(text), given.previous or engine.find_previous(), chosen)
         except WalkError as error:
             print(f"containers: {error}", file=sys.stderr)
             with contextlib.suppress(WalkError):
@@ -93,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         finally:
             _clean(stack, given.keep)
-    _say("all", f"{time.monotonic() - begin:.0f} s")
+    _say("all", "everything is removed", begin)
     return 0
 
 

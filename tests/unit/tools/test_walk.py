@@ -42,7 +42,7 @@ class _Half(BaseHTTPRequestHandler):
 @pytest.fixture
 def port() -> Iterator[int]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Half) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server.server_address[1]
         server.shutdown()
@@ -57,10 +57,44 @@ def test_the_load_counts_every_failure(port: int) -> None:
     assert f"{load.failures['503']} failed {{'503'" in load.line()
 
 
-def test_the_load_counts_refused_connections() -> None:
+def test_the_load_counts_requests_that_were_not_sent() -> None:
     with Load(1, threads=2) as load:
-        wait_for("failures", lambda: load.failures["ConnectionRefusedError"] >= 2, 30)
+        wait_for("failures", lambda: load.failures["not sent"] >= 2, 30)
     assert not load.ids
+
+
+class _Closing(_Half):
+    """Ends every second connection without an answer."""
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        if code == 503:
+            raise ConnectionAbortedError
+        super().send_response(code, message)
+
+
+@pytest.fixture
+def closing() -> Iterator[int]:
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            pass
+
+    with Server(("127.0.0.1", 0), _Closing) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+def test_the_load_repeats_requests_without_an_answer_where_it_should(closing: int, repeats: bool) -> None:
+    with Load(closing, threads=1, repeats=repeats) as load:
+        wait_for("answers", lambda: len(load.ids) >= 3, 30)
+    (counted, other) = (load.repeated, load.failures) if repeats else (load.failures, load.repeated)
+    assert set(counted) == {"no answer"}
+    assert not other
+    assert counted["no answer"] >= 3
+    assert f"{'repetitions' if repeats else 'failed'} {{'no answer'" in load.line()
 
 
 def test_an_answer_that_is_no_success_ends_the_walk(port: int) -> None:
@@ -99,7 +133,53 @@ def test_images_that_cannot_be_pulled_have_stand_ins(tmp_path: Path, monkeypatch
     monkeypatch.setenv("DOCKER", str(_fake(tmp_path, "docker", script)))
     made_of: list[str] = []
     monkeypatch.setattr(engine, "_make_standin", lambda kind, name: made_of.append(name))
-    assert engine.get_bases() == made_of == [engine.BASES[kind] for kind in ("python", "redis", "nginx")]
+    for kind, name in engine.BASES.items():
+        assert engine.get_base(kind) == (None if kind == "postgres" else name)
+    assert made_of == [engine.BASES[kind] for kind in ("python", "redis", "nginx")]
+
+
+def test_a_failure_ends_the_commands_beside_it() -> None:
+    def fail() -> None:
+        wait_for("the other command", lambda: bool(engine._RUNNING), 10)
+        raise WalkError("first")
+
+    with pytest.raises(WalkError, match=r"^first$"):
+        engine.together(lambda: engine.run(["sleep", "60"]), fail)
+    assert not engine._RUNNING
+
+
+def test_the_version_before_differs_in_its_static_files_and_in_nginx(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees: list[dict[str, str]] = []
+
+    def build(source: Path, tag: str) -> None:
+        names = ("nginx/site.conf", "nginx/install.sh", "app/static/walk.txt")
+        trees.append({name: (source / name).read_text() for name in names})
+
+    monkeypatch.setattr(engine, "build", build)
+    engine.build_earlier("HEAD", "old")
+    (tree,) = trees
+    address, file = engine.MARKS
+    assert f"location = {address} {{" in tree["nginx/site.conf"]
+    assert f"app{file}" in tree
+
+
+@pytest.mark.parametrize(("status", "commit"), [(0, "HEAD^"), (1, "HEAD")])
+def test_a_shallow_clone_is_upgraded_from_itself(
+    status: int, commit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fake(tmp_path, "git", f"exit {status}")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert engine.find_previous() == commit
+
+
+def test_a_certificate_is_there_before_the_start_and_can_be_renewed(tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    stack.make_certificate()
+    first = (tmp_path / "tls" / "fullchain.pem").read_text()
+    stack.make_certificate()
+    assert (tmp_path / "tls" / "fullchain.pem").read_text() != first
 
 
 def test_the_names_of_bases_are_those_of_compose() -> None:
