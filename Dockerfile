@@ -1,4 +1,5 @@
-# Images: `web` (pages and API), `worker` (jobs; the same files), `front` (nginx with the static files).
+# Images: `web` (pages and API), `worker` (jobs; the same files), `setup` (the same files and the demo data), `front` (nginx
+# with the static files).
 # docker-compose.yml runs them with PostgreSQL and Redis.
 # Linted by tests/unit/tools, and built with a container engine on stand-in base images (docs/how-to/deploy.md).
 # tools/digests.sh pins the base images by digest.
@@ -35,7 +36,7 @@ RUN python tools/slim.py /venv
 # Compiles what the service imports, and fails where something is missing that it needs.
 FROM slim AS checked
 COPY . .
-RUN /venv/bin/python tools/slim.py --check
+RUN /venv/bin/python tools/slim.py --compile && /venv/bin/python tools/slim.py --check
 
 FROM ${NGINX_IMAGE} AS front
 ARG VERSION=0.1.0
@@ -64,21 +65,27 @@ LABEL org.opencontainers.image.title="EcoPredict" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}"
 # fixed numbers: files of a volume keep their owner when the image is built again
-RUN groupadd --gid 10001 eco && useradd --uid 10001 --gid 10001 --create-home eco
+RUN groupadd --gid 10001 eco && useradd --uid 10001 --gid 10001 --create-home eco \
+    # a new volume there takes over the owner
+    && install --directory --owner=eco --group=eco /data
 WORKDIR /srv
 COPY --from=checked /venv /venv
 COPY --from=checked /srv /srv
 COPY --from=fetched /srv/app/static/vendor app/static/vendor
-COPY --from=fetched --chown=10001:10001 /fetched /data
 USER 10001:10001
 ENV PATH=/venv/bin:$PATH DATA_DIR=/data ENVIRONMENT=production PYTHONUNBUFFERED=1 NUMBA_CACHE_DIR=/tmp/numba
-RUN ["python", "-m", "tools.coast"]
 
 FROM application AS worker
 # It listens on no port. It holds a lock file that has the name of its container, until it ends.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
     CMD ["sh", "-c", "ls /data/jobs/workers/$(hostname)-*.lock"]
 CMD ["flask", "--app", "wsgi", "jobs", "work"]
+
+FROM application AS setup
+# What serves and trains reads the demo data from the volume, so that only this image has a copy.
+COPY --from=fetched --chown=10001:10001 /fetched /demo
+RUN ["python", "-m", "tools.coast", "--data-dir", "/demo"]
+CMD ["cp", "-R", "--no-clobber", "/demo/.", "/data/"]
 
 FROM application AS web
 ENV GUNICORN_CMD_ARGS="--bind=0.0.0.0:8080" HEALTH_PORT=8081

@@ -117,6 +117,14 @@ class CredentialRefused(AppError):
     title = "Key or token not accepted"
 
 
+class TooManyRefused(AppError):
+    """The key or the token of a request is not accepted, nor were many others from the same address."""
+
+    status = 429
+    kind = "urn:ecopredict:problem:credential"
+    title = "Too many keys or tokens not accepted"
+
+
 class OverPlan(AppError):
     """The plan of the person does not allow so many requests."""
 

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Build the two images of a release: `sh tools/build_images.sh NAME TAG`. They are NAME:TAG and NAME-front:TAG.
+# Build the images of a release: `sh tools/build_images.sh NAME TAG`. They are NAME:TAG, NAME-setup:TAG and NAME-front:TAG.
 set -eu
 [ $# -eq 2 ] || { echo "usage: sh tools/build_images.sh NAME TAG" >&2; exit 2; }
 cd "$(dirname "$0")/.."
 docker build --pull --tag "$1:$2" .
+docker build --target setup --tag "$1-setup:$2" .
 docker build --target front --tag "$1-front:$2" .

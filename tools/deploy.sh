@@ -1,5 +1,5 @@
 #!/bin/sh
-# Deploy a release to a cluster: `sh tools/deploy.sh ENVIRONMENT URL APPLICATION_IMAGE FRONT_IMAGE`.
+# Deploy a release to a cluster: `sh tools/deploy.sh ENVIRONMENT URL APPLICATION_IMAGE SETUP_IMAGE FRONT_IMAGE`.
 #
 # ENVIRONMENT is an overlay of kubernetes/. Images have a digest (name@sha256:…). It runs the job `setup` (migrations) first, then
 # replaces pods without an interruption, then asks URL for a prediction (tools/smoke.py). When that fails, the Deployments go back
@@ -8,13 +8,13 @@
 # KUBECTL names another kubectl, KUBE_CONTEXT a context, KUBECONFIG_TEXT is the content of a kubeconfig. SETUP_SECONDS and ROLLOUT_SECONDS are time limits, SMOKE_SECONDS is the
 # time until a failure of the smoke test counts.
 set -eu
-[ $# -eq 4 ] || { echo "usage: sh tools/deploy.sh ENVIRONMENT URL APPLICATION_IMAGE FRONT_IMAGE" >&2; exit 2; }
-environment=$1 url=$2 application=$3 front=$4
+[ $# -eq 5 ] || { echo "usage: sh tools/deploy.sh ENVIRONMENT URL APPLICATION_IMAGE SETUP_IMAGE FRONT_IMAGE" >&2; exit 2; }
+environment=$1 url=$2 application=$3 setup=$4 front=$5
 cd "$(dirname "$0")/.."
 namespace=ecopredict-$environment
 deployments="front web worker"
 [ -f "kubernetes/overlays/$environment/kustomization.yaml" ] || { echo "deploy: there is no overlay $environment" >&2; exit 2; }
-for image in "$application" "$front"; do
+for image in "$application" "$setup" "$front"; do
     # grep compares line by line, so a line break is refused before
     case $image in
         *[!a-z0-9./:_@-]*) valid=no ;;
@@ -40,6 +40,7 @@ kind: Kustomization
 resources: [../overlays/$environment]
 images:
   - { name: ecopredict, newName: "${application%@*}", digest: "${application#*@}" }
+  - { name: ecopredict-setup, newName: "${setup%@*}", digest: "${setup#*@}" }
   - { name: ecopredict-front, newName: "${front%@*}", digest: "${front#*@}" }
 YAML
 "${KUBECTL:-kubectl}" kustomize "$release" >"$release/all.yaml"

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Send images that were built and scanned to a registry: `sh tools/push_images.sh LOCAL NAME TAG`. LOCAL:TAG becomes NAME:TAG and
-# LOCAL-front:TAG becomes NAME-front:TAG. The file images.env gets name, application_digest and front_digest.
+# Send images that were built and scanned to a registry: `sh tools/push_images.sh LOCAL NAME TAG`. LOCAL:TAG becomes NAME:TAG,
+# LOCAL-setup:TAG becomes NAME-setup:TAG, and LOCAL-front:TAG becomes NAME-front:TAG. The file images.env gets name, application_digest,
+# setup_digest and front_digest.
 set -eu
 [ $# -eq 3 ] || { echo "usage: sh tools/push_images.sh LOCAL NAME TAG" >&2; exit 2; }
 local=$1 tag=$3
@@ -16,6 +17,8 @@ send() {
     printf %s "${found#*@}"
 }
 application=$(send "")
+setup=$(send -setup)
 front=$(send -front)
-printf 'name=%s\napplication_digest=%s\nfront_digest=%s\n' "$name" "$application" "$front" >images.env
+printf 'name=%s\napplication_digest=%s\nsetup_digest=%s\nfront_digest=%s\n' \
+    "$name" "$application" "$setup" "$front" >images.env
 cat images.env

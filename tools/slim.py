@@ -1,8 +1,10 @@
 """Remove from a virtual environment what the service never opens, for the container image.
 
-``python tools/slim.py /venv`` removes the packages' own tests, sources of their compiled parts, pip, and the symbols
-of shared libraries that only a debugger reads. ``/venv/bin/python tools/slim.py --check`` imports every module that the
-service can import, so that a build fails where too much was removed. It also compiles them: the image is read-only.
+``python tools/slim.py /venv`` removes the packages' own tests, sources of their compiled parts, installers, what the
+service never asks for (``_UNUSED``), and the symbols of shared libraries that only a debugger reads. ``--compile``, run
+by the Python of the environment, compiles what the service imports when it starts or trains, because the image
+cannot be written; of such a module of a package the compiled file alone stays. ``--check`` imports every module that
+the service can import, so that a build fails where too much was removed.
 
 Standard library only, and no module of the project: the first command runs in the Python of the base image.
 """
@@ -11,17 +13,83 @@ from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
 import importlib
 import os
 import pkgutil
+import py_compile
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-_SOURCES = {".pyx", ".pxd", ".pxi", ".pyi", ".c", ".cc", ".cpp", ".h", ".hpp", ".a", ".f", ".f90"}
+_SOURCES = {".pyx", ".pxd", ".pxi", ".pyi", ".c", ".cc", ".cpp", ".h", ".hpp", ".a", ".f", ".f90", ".tp", ".proto"}
+#: Files and folders of packages, as patterns below ``site-packages``. No module that `check` imports names one of them
+#: in an import, except in functions for what is said beside it.
+_UNUSED = (
+    # installers; the image installs nothing
+    "pip",
+    "pip-*",
+    "setuptools",
+    "setuptools-*",
+    "pkg_resources",
+    "_distutils_hack",
+    "distutils-precedence.pth",
+    # tests and builders that only commands for developers of the package import
+    "alembic/testing",
+    "joblib/test",
+    "numba/pycc",
+    "numba/tests",
+    "numpy/distutils",
+    "numpy/_core/_simd.*",
+    "h5py/tests",
+    "rasterio/_example.*",
+    "scipy/special/tests",
+    "sqlalchemy/testing",
+    "tornado/test",
+    # methods and examples that the service does not use; KBinsDiscretizer would look for clusters by k-means
+    "scipy/cluster",
+    "scipy/datasets",
+    "scipy/fftpack",
+    "scipy/odr",
+    "scipy/signal",
+    "scipy/stats/_unuran",
+    "sklearn/cluster",
+    "sklearn/cross_decomposition",
+    "sklearn/datasets",
+    "sklearn/feature_extraction",
+    "sklearn/feature_selection",
+    "sklearn/impute",
+    "sklearn/manifold",
+    "sklearn/mixture",
+    "sklearn/semi_supervised",
+    # Training on a Dask cluster sends functions. It uses no collections and opens no dashboard.
+    "dask/array",
+    "dask/bag",
+    "dask/dataframe",
+    "distributed/http/static",
+    # Formats that the service neither reads nor writes: ECW and NITF, Matrix Market, AVIF and WebP, and profiles of
+    # colours. SciPy and Pillow look for the modules when they meet such a file.
+    "rasterio/gdal_data/ecw_cs.wkt",
+    "rasterio/gdal_data/nitf_spec.*",
+    "scipy/io/_fast_matrix_market/_fmm_core.*",
+    "PIL/_avif.*",
+    "PIL/_webp.*",
+    "PIL/_imagingcms.*",
+    "pillow.libs/libavif-*",
+    "pillow.libs/liblcms2-*",
+    "pillow.libs/libsharpyuv-*",
+    "pillow.libs/libwebp*",
+    # the page of the API loads the bundle alone
+    "flask_swagger_ui/dist/swagger-ui.js",
+    # The same functions for processors with AVX2. Without them RapidFuzz takes the ones for all processors; the results
+    # are the same.
+    "rapidfuzz/*_avx2.*",
+    "rapidfuzz/distance/*_avx2.*",
+)
 _TESTS = re.compile(r"^\s*(?:from|import)\s+([\w.]*)\.tests\b", re.MULTILINE)
 #: Packages of the project, and what gunicorn and Flask import by name.
 _PROJECT = ("app", "ml", "tools.coast", "tools.smoke")
@@ -78,6 +146,19 @@ def strip_libraries(packages: Path) -> None:
             print(f"slim: {path.relative_to(packages)} stays whole")
 
 
+def join_libraries(packages: Path) -> None:
+    """Put links in the place of libraries that another package has with the same name and content."""
+    known: dict[tuple[str, bytes], Path] = {}
+    for path in sorted(packages.glob("*.libs/*.so*")):
+        if path.is_symlink():
+            continue
+        with path.open("rb") as stream:
+            first = known.setdefault((path.name, hashlib.file_digest(stream, "sha256").digest()), path)
+        if first != path:
+            path.unlink()
+            path.symlink_to(Path("..", first.parent.name, first.name))
+
+
 def _loads(path: Path) -> bool:
     command = [sys.executable, "-c", _LOAD, path]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603
@@ -87,8 +168,13 @@ def slim(environment: Path) -> None:
     """Remove what the service never opens, and print how much that was."""
     (packages,) = environment.glob("lib/python3.*/site-packages")
     print(f"slim: {size_of(environment) / 1e6:.0f} MB as installed")
-    for path in [*packages.glob("pip"), *packages.glob("pip-*"), *packages.rglob("__pycache__")]:
+    for path in packages.rglob("__pycache__"):
         shutil.rmtree(path, ignore_errors=True)  # one may be within another
+    for path in [each for pattern in _UNUSED for each in packages.glob(pattern)]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     for path in environment.glob("bin/pip*"):
         path.unlink()
     for path in test_folders(packages):
@@ -96,7 +182,8 @@ def slim(environment: Path) -> None:
     for path in packages.rglob("*"):
         if path.suffix in _SOURCES and path.is_file():
             path.unlink()
-    print(f"slim: {size_of(environment) / 1e6:.0f} MB without pip, tests and sources of compiled parts")
+    print(f"slim: {size_of(environment) / 1e6:.0f} MB without installers, tests and sources of compiled parts")
+    join_libraries(packages)
     strip_libraries(packages)
     print(f"slim: {size_of(environment) / 1e6:.0f} MB without symbols")
 
@@ -115,16 +202,55 @@ def imported(root: Path) -> Iterator[str]:
                 waiting += ast.iter_child_nodes(node)
 
 
-def check(project: Path) -> None:
-    """Import all that the service can import."""
+def _import_own(project: Path) -> set[str]:
+    """Import the modules of the project, and what gunicorn and Flask import by name; return their names."""
+    # the bytecode that stays is written by `compile_modules` alone
+    sys.dont_write_bytecode = True
     sys.path.insert(0, str(project))
     os.environ.setdefault("ENVIRONMENT", "development")
-    names = {name for folder in ("app", "ml", "migrations") for name in imported(project / folder)} | set(_BY_NAME)
+    names = set(_BY_NAME)
     for name in _PROJECT:
         module = importlib.import_module(name)
         if hasattr(module, "__path__"):
             names |= {each.name for each in pkgutil.walk_packages(module.__path__, f"{name}.")}
     names = {name for name in names if not name.endswith("__main__")}
+    for name in sorted(names):
+        importlib.import_module(name)
+    return names
+
+
+def _start_compiler() -> None:
+    """Import what Numba imports when it compiles its first function."""
+    numba = sys.modules.get("numba")
+    if numba:
+        numba.njit(lambda number: number + 1)(1)
+
+
+def compile_modules(project: Path, packages: Path) -> None:
+    """Compile what the modules of the project import as soon as they are imported.
+
+    A compiled module of a package takes the place of its source: tracebacks still name its lines, but cannot show them.
+    The project keeps its sources, because Numba looks at them for its cache.
+    """
+    _import_own(project)
+    _start_compiler()
+    sources = {Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
+    size = 0
+    for source in sorted(path for path in sources if path.suffix == ".py"):
+        own = source.is_relative_to(project) and not source.is_relative_to(packages)
+        if not own and not source.is_relative_to(packages):
+            continue  # the standard library
+        target = None if own else str(source.with_suffix(".pyc"))
+        size += Path(str(py_compile.compile(str(source), target, doraise=True))).stat().st_size
+        if not own:
+            source.unlink()
+    print(f"slim: {size / 1e6:.0f} MB of compiled modules; {size_of(packages) / 1e6:.0f} MB of packages with theirs")
+
+
+def check(project: Path) -> None:
+    """Import all that the service can import."""
+    names = _import_own(project)
+    names |= {name for folder in ("app", "ml", "migrations") for name in imported(project / folder)}
     for name in sorted(names):
         importlib.import_module(name)
     print(f"slim: {len(names)} modules of the service import, {len(sys.modules)} in all")
@@ -136,9 +262,13 @@ def main(arguments: list[str] | None = None) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("environment", type=Path, nargs="?", help="folder of the virtual environment")
     what.add_argument("--check", action="store_true", help="import what the service imports, in this environment")
+    what.add_argument("--compile", action="store_true", help="compile what the service imports, in this environment")
     given = parser.parse_args(arguments)
+    project = Path(__file__).resolve().parent.parent
     if given.check:
-        check(Path(__file__).resolve().parent.parent)
+        check(project)
+    elif given.compile:
+        compile_modules(project, Path(sysconfig.get_path("purelib")))
     else:
         slim(given.environment)
 

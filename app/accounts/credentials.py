@@ -7,13 +7,12 @@ from typing import Final
 
 from flask import g, request
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import TooManyRequests
 
 from app.accounts import keys, tokens
 from app.accounts.visitors import Visitor
 from app.components import component
 from app.database.db import db
-from app.errors import CredentialRefused, Unavailable
+from app.errors import CredentialRefused, TooManyRefused, Unavailable
 from app.limits.counts import LocalCounts
 from app.limits.limiter import Usage, client_of
 from app.throttled_log import ThrottledLog
@@ -24,32 +23,33 @@ _failure = ThrottledLog(log)
 _BOTH = "Send either a key or a token, not both."
 _KEY = "This key is unknown, was revoked or has expired, or its account is disabled."
 _TOKEN = "This access token is not valid, was revoked or has expired. Refresh it, or sign in again."  # noqa: S105
-#: Credentials of a client that were not accepted, in a minute and in one process. More are not looked up.
+_TOO_MANY = (
+    "This key or token is not accepted, as {most} others from this address within a minute. Wait a moment. Keys and "
+    "tokens that are valid, and requests without one, go on."
+)
+#: Credentials of a client that were not accepted, in a minute and in one process, until the answer is 429.
 MOST: Final = 60
 _WINDOW_S = 60
 
 
 class Refusals:
-    """Counts what was not accepted, so that a flood of invalid keys does not reach the database."""
+    """Counts what was not accepted, by client."""
 
     def __init__(self) -> None:
         self._counts = LocalCounts()
 
-    def check(self, client: str) -> None:
-        """Refuse a client with too many.
+    def add(self, client: str) -> None:
+        """Count one.
 
         Raises
         ------
-        TooManyRequests
+        TooManyRefused
+            The client has sent too many before it.
         """
-        window = self._counts.find(client)
-        if window.count >= MOST:
+        window = self._counts.hit(client, _WINDOW_S)
+        if window.count > MOST:
             g.rate_limit = Usage(MOST, 0, window.ends)
-            raise TooManyRequests
-
-    def add(self, client: str) -> None:
-        """Count one."""
-        self._counts.hit(client, _WINDOW_S)
+            raise TooManyRefused(_TOO_MANY.format(most=MOST))
 
 
 def find() -> Visitor:
@@ -61,15 +61,14 @@ def find() -> Visitor:
         It is not accepted.
     Unavailable
         The database does not answer.
-    TooManyRequests
-        The client has sent too many that were not accepted.
+    TooManyRefused
+        It is not accepted, nor were too many others of the client.
     """
-    refusals, client = component(Refusals), client_of(request.remote_addr or "")
-    refusals.check(client)
     try:
         return _find(sent_key(), sent_token())
     except CredentialRefused:
-        refusals.add(client)
+        # Only now: many people can share an address, and none of them waits for the mistakes of another.
+        component(Refusals).add(client_of(request.remote_addr or ""))
         raise
     except SQLAlchemyError as error:
         _failure.warning("the database does not answer, no key is accepted: %s", type(error).__name__)

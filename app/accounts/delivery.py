@@ -88,6 +88,11 @@ class Messenger:
     def __init__(self, server: MailServer | None) -> None:
         self._server = server
 
+    @property
+    def sends_mail(self) -> bool:
+        """Whether messages are mailed."""
+        return self._server is not None
+
     def send(self, address: str, subject: str, text: str) -> None:
         """Send a message.
 

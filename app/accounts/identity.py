@@ -9,7 +9,6 @@ from flask import Flask, current_app, g, has_request_context, request, session
 from flask_login import LoginManager, current_user, login_user
 from sqlalchemy import exists, select
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import TooManyRequests
 
 from app.accounts import credentials, ended
 from app.accounts.needs import NEEDS
@@ -21,7 +20,7 @@ from app.accounts.tables import EndedSession, User
 from app.accounts.visitors import Visitor
 from app.components import components
 from app.database.db import db
-from app.errors import AppError, CredentialRefused, Unavailable
+from app.errors import AppError, Unavailable
 from app.limits.limiter import OneLimit, client_of
 from app.plans.callers import Caller, caller_of
 from app.throttled_log import ThrottledLog
@@ -50,7 +49,7 @@ def load() -> Visitor | None:
 
     Raises
     ------
-    CredentialRefused, Unavailable, TooManyRequests
+    CredentialRefused, TooManyRefused, Unavailable
         There is a key or a token, and it is not accepted or cannot be checked.
     """
     if by_program():
@@ -64,7 +63,7 @@ def _load_by_program() -> Visitor:
     if outcome is None:
         try:
             outcome = credentials.find()
-        except (AppError, TooManyRequests) as error:
+        except AppError as error:
             outcome = error
         g.by_program = outcome
     if isinstance(outcome, Visitor):
@@ -151,8 +150,9 @@ def _caller() -> Caller | None:
         return None
     if "caller" not in g:
         try:
+            # What is not accepted ends here. It has a limit of its own, and takes nothing from others at its address.
             person = load()
-        except (CredentialRefused, Unavailable):
+        except Unavailable:
             # counted by address; app.accounts.permissions refuses it
             person = None
         if person is None:

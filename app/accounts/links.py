@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, select, update
 
 from app.accounts import passwords, users
-from app.accounts.delivery import Messenger
+from app.accounts.delivery import Messenger, Postbox
 from app.accounts.sealing import hash_of_token, new_token
 from app.accounts.tables import OneTimeLink, Origin, User
 from app.components import component
@@ -85,6 +85,18 @@ def send_reset(email: str, site: str) -> None:
         f"choose a password:\n{address}\n\nIf it was not you, do nothing: your password stays as it is.\n",
     )
     _replace_earlier(token, user_id, "visitor")
+
+
+def send_invitation(email: str, address: str) -> None:
+    """Send the link of an invitation soon, by mail."""
+    component(Postbox).add(
+        lambda: component(Messenger).send(
+            email,
+            "Your EcoPredict account",
+            "Somebody who runs EcoPredict has made an account for this address.\n\nOpen this link within "
+            f"{INVITATION.days} days and choose a password:\n{address}\n\nIf you did not expect this, do nothing.\n",
+        )
+    )
 
 
 def owner_of(token: str) -> User:

@@ -15,7 +15,7 @@ from app.accounts.next_page import page_of_request
 from app.accounts.roles import includes
 from app.accounts.scopes import covers, scope_for
 from app.accounts.sessions import keep_to_browser
-from app.errors import CredentialRefused, NotPermitted, SignInNeeded, Unavailable
+from app.errors import CredentialRefused, NotFound, NotPermitted, SignInNeeded, Unavailable
 from app.limits.costs import COSTS, DEFAULT
 from app.telemetry.logs import QUIET
 from app.web.credentials import IDENTIFYING, by_program
@@ -39,6 +39,8 @@ def init_app(app: Flask) -> None:
     app.after_request(_keep_apart)
     app.register_error_handler(SignInNeeded, _ask_to_sign_in)
     app.register_error_handler(CredentialRefused, _refuse_credential)
+    app.register_error_handler(NotFound, _not_found)
+    app.jinja_env.globals["may_be_private"] = _may_be_private
 
 
 def _check() -> None:
@@ -103,3 +105,18 @@ def _refuse_credential(error: CredentialRefused) -> Response:
     response = respond(error.status, error.detail, kind=error.kind, title=error.title)
     response.headers["WWW-Authenticate"] = 'Bearer realm="EcoPredict", error="invalid_token"'
     return response
+
+
+def _not_found(error: NotFound) -> Response:
+    """Answer the same for what does not exist and for what somebody else may read."""
+    detail = error.detail
+    if face(for_error=True) == "json" and _may_be_private():
+        detail = f"{detail.rstrip('.')}, or it is not visible without signing in."
+    return respond(error.status, detail, kind=error.kind, title=error.title)
+
+
+def _may_be_private() -> bool:
+    """Return whether signing in could show what the present request does not find."""
+    if by_program() or is_for_browsers(request.endpoint or "") or not current_app.config["SETTINGS"].needs_accounts:
+        return False
+    return visitor() is None and not is_uncertain()

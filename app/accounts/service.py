@@ -36,6 +36,7 @@ class AccountDetail:
     role: str
     created_at: datetime
     verified_at: datetime | None
+    last_sign_in_at: datetime | None
     has_second_factor: bool
     n_codes_left: int
     keys: list[KeyDetail]
@@ -56,6 +57,7 @@ def detail() -> AccountDetail:
         user.role,
         user.created_at,
         user.verified_at,
+        user.last_sign_in_at,
         has_second_factor,
         n_left,
         own,

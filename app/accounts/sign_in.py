@@ -166,6 +166,7 @@ def _finish(user: User, epoch: int) -> None:
     identity.sign_in(user, epoch)
     try:
         trail.add("account", user_id)
+        users.note_sign_in(user_id)
         db.session.commit()
     except SQLAlchemyError:
         # nobody is signed in without a line

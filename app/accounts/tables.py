@@ -52,6 +52,8 @@ class User(Base):
     totp_step: Mapped[int | None] = mapped_column(Integer)
     #: Name of the plan, which limits how much the person asks.
     plan: Mapped[str] = mapped_column(String(20), default="free", server_default="free")
+    #: When a password was accepted, with a code where one is needed.
+    last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
 
 class RecoveryCode(Base):

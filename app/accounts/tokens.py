@@ -19,6 +19,7 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import PyJWTError
 from sqlalchemy import Select, delete, select, update
 
+from app.accounts import users
 from app.accounts.sealing import key_for
 from app.accounts.tables import TokenFamily, User
 from app.accounts.visitors import Visitor
@@ -70,6 +71,7 @@ def begin(user_id: str, epoch: int) -> Tokens:
     db.session.execute(ended.execution_options(synchronize_session=False))
     family = TokenFamily(user_id=user_id, epoch=epoch, current=_new_id(), expires_at=moment + FAMILY)
     db.session.add(family)
+    users.note_sign_in(user_id)
     db.session.commit()
     log.info("account %s: tokens given, family %s", user_id, family.id)
     return _pair(family.id, user_id, family.current, FAMILY)

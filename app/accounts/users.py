@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from sqlalchemy import delete, func, select, true, update
+from sqlalchemy import delete, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import passwords, second_factor
 from app.accounts.roles import Role
 from app.accounts.tables import LONGEST_EMAIL, OneTimeLink, User
 from app.database.db import db
-from app.errors import Conflict, NotFound, ValidationFailed
+from app.database.types import now
+from app.errors import AppError, Conflict, NotFound, ValidationFailed
 from app.trail import recorder as trail
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def browse() -> Sequence[User]:
     return db.session.scalars(select(User).order_by(User.email_key)).all()
 
 
-def create(email: str, role: Role, password: str | None = None) -> User:
+def create(email: str, role: Role, password: str | None = None, plan: str = "free") -> User:
     """Create a person.
 
     Raises
@@ -86,7 +87,7 @@ def create(email: str, role: Role, password: str | None = None) -> User:
     email = read_email(email)
     if password is not None:
         check_password(password, email)
-    user = User(email=email, email_key=_key(email), role=role)
+    user = User(email=email, email_key=_key(email), role=role, plan=plan)
     user.password_hash = passwords.hash_of(password) if password is not None else None
     db.session.add(user)
     try:
@@ -120,11 +121,7 @@ def set_role(email: str, role: Role) -> User:
     NotFound, Conflict
         Nobody has this address, or they are the last admin.
     """
-    user = get(email)
-    trail.about("account", user.id, f"role {role}, before {user.role}")
-    _change(user, role, user.disabled)
-    log.info("account %s has the role %s", user.id, role)
-    return user
+    return change(get(email), role=role)
 
 
 def set_disabled(email: str, disabled: bool) -> User:
@@ -135,10 +132,7 @@ def set_disabled(email: str, disabled: bool) -> User:
     NotFound, Conflict
         Nobody has this address, or they are the last admin.
     """
-    user = get(email)
-    _change(user, user.role, disabled)
-    log.info("account %s is %s", user.id, "disabled" if disabled else "enabled")
-    return user
+    return change(get(email), disabled=disabled)
 
 
 def set_plan(email: str, plan: str) -> User:
@@ -149,11 +143,65 @@ def set_plan(email: str, plan: str) -> User:
     NotFound
         Nobody has this address.
     """
-    user = get(email)
-    user.plan = plan
+    return change(get(email), plan=plan)
+
+
+def change(
+    user: User,
+    role: Role | None = None,
+    disabled: bool | None = None,
+    plan: str | None = None,
+    *,
+    check: Callable[[User], None] | None = None,
+) -> User:
+    """Give a person another role or plan, disable them, which ends their sessions, or enable them again.
+
+    Parameters
+    ----------
+    user : User
+    role, disabled, plan : optional
+        None where it stays.
+    check : callable, optional
+        Raises what speaks against the change; it sees the person as nobody else can change them any more.
+
+    Raises
+    ------
+    Conflict
+        They are the last admin.
+    """
+    take_turns(user.id)
+    db.session.refresh(user)
+    if check is not None:
+        try:
+            check(user)
+        except AppError:
+            db.session.rollback()
+            raise
+    if role not in (None, "admin") or disabled:
+        keep_last_admin(user)
+    said = []
+    if role is not None:
+        said.append(f"role {role}, before {user.role}")
+        user.role = role
+    if plan is not None:
+        said.append(f"plan {plan}, before {user.plan}")
+        user.plan = plan
+    if disabled is not None:
+        said.append("disabled" if disabled else "enabled")
+        if disabled:
+            user.epoch += 1
+            _revoke_links(user.id)
+        user.disabled = disabled
+    trail.about("account", user.id, "; ".join(said))
     db.session.commit()
-    log.info("account %s has the plan %s", user.id, plan)
+    log.info("account %s changed: %s", user.id, "; ".join(said))
     return user
+
+
+def note_sign_in(user_id: str) -> None:
+    """Store that a person signs in. The caller commits, and writes a line of the audit trail."""
+    statement = update(User).where(User.id == user_id).values(last_sign_in_at=now())
+    db.session.execute(statement.execution_options(synchronize_session=False, unwatched=True))
 
 
 def remove_second_factor(user: User) -> None:
@@ -161,48 +209,6 @@ def remove_second_factor(user: User) -> None:
     trail.about("account", user.id, "second factor turned off")
     second_factor.turn_off(user.id)
     end_sessions(user.id)
-
-
-def check_removal(user_id: str, verified: str | None = None) -> None:
-    """Raise what `remove` would raise at present; nothing is changed."""
-    _for_removal(user_id, verified)
-    db.session.rollback()
-
-
-def remove(user_id: str, verified: str | None = None) -> None:
-    """Delete an account with its codes and links, which ends its sessions. The audit trail keeps its id.
-
-    Parameters
-    ----------
-    user_id : str
-    verified : str, optional
-        Hash of the present password, where that has confirmed the deletion.
-
-    Raises
-    ------
-    NotFound
-        Somebody has deleted it.
-    Conflict
-        It is the last admin, or the password is another one by now.
-    """
-    user = _for_removal(user_id, verified)
-    # the database deletes codes and links with their person
-    db.session.delete(user)
-    db.session.commit()
-    log.info("account %s deleted", user_id)
-
-
-def _for_removal(user_id: str, verified: str | None) -> User:
-    _take_turns()
-    user = db.session.get(User, user_id, populate_existing=True)
-    if user is None:
-        db.session.rollback()
-        raise NotFound("This account does not exist any more.")
-    if verified is not None and user.password_hash != verified:
-        db.session.rollback()
-        raise Conflict("The password was changed at the same time. Sign in again.")
-    _keep_last_admin(user)
-    return user
 
 
 def end_sessions(user_id: str) -> int:
@@ -253,26 +259,19 @@ def _revoke_links(user_id: str) -> None:
     db.session.execute(statement.execution_options(synchronize_session=False))
 
 
-def _change(user: User, role: Role, disabled: bool) -> None:
-    _take_turns()
-    db.session.refresh(user)
-    if role != "admin" or disabled:
-        _keep_last_admin(user)
-    user.role, user.disabled = role, disabled
-    if disabled:
-        user.epoch += 1
-        _revoke_links(user.id)
-    db.session.commit()
+def take_turns(user_id: str = "") -> None:
+    """Make two changes of admins follow each other, on SQLite and on PostgreSQL, by a statement that writes to all.
 
-
-def _take_turns() -> None:
-    """Make two changes of admins follow each other, on SQLite and on PostgreSQL, by a statement that writes to all."""
+    Two changes of the same person follow each other too.
+    """
+    concerned = or_(User.role == "admin", User.id == user_id)
     db.session.execute(
-        update(User).where(User.role == "admin").values(epoch=User.epoch).execution_options(synchronize_session=False)
+        update(User).where(concerned).values(epoch=User.epoch).execution_options(synchronize_session=False)
     )
 
 
-def _keep_last_admin(user: User) -> None:
+def keep_last_admin(user: User) -> None:
+    """Raise Conflict where a person is the last admin who can sign in; ends the transaction then."""
     active = select(func.count()).select_from(User).where(User.role == "admin", User.disabled.is_(False))
     if user.role == "admin" and not user.disabled and (db.session.scalar(active) or 0) < 2:
         email = user.email

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import has_app_context
 from sqlalchemy import ColumnElement, false, true
 
-from app.catalogue import access
+from app.catalogue import access, place_checks
 from app.catalogue.names import fold
 from app.catalogue.snapshot import snapshot_file
 from app.catalogue.study_tables import Study
 from ml.card import Conditions, ModelCard, Places
 from ml.card_preparation import Preparation
 from ml.coarse_places import cells_of, coarsen, coarsen_place
+from ml.recipes.reports import RecordsReport
 
 __all__ = [
     "cells_of",
@@ -26,6 +26,7 @@ __all__ = [
     "coarsen_place",
     "grid_for",
     "has_marks",
+    "hides_checks",
     "is_marked",
     "seen_exactly",
     "sentence",
@@ -54,8 +55,13 @@ def grid_for(study: str) -> int | None:
     """Return the grid on which the present request sees the places of a study's records, in km; None: as they are.
 
     The response depends on the person from now on, where the study has a sensitive species.
+
+    Raises
+    ------
+    RuntimeError
+        There is no application, and so nobody knows what is sensitive: places are never exact by mistake.
     """
-    mark = snapshot_file().marks().of(study) if has_app_context() else None
+    mark = snapshot_file().marks().of(study)
     if mark is None or access.sees_places(study):
         return None
     return mark.grid_km
@@ -94,13 +100,21 @@ def shown_card(card: ModelCard, study: str) -> ModelCard:
     grid_km = grid_for(study)
     if grid_km is None:
         return card
+    dropped, about = place_checks.without_counts(card)
     changes = {
+        "dropped": dropped,
         "places": Places(shown_places(card, study)),
         "starting_points": shown_starts(card, study),
         "training": card.training.model_copy(update={"data_fingerprint": shown_fingerprint(card, study)}),
-        "preparation": _without_hashes(card.preparation) if card.preparation is not None else None,
+        "preparation": _without_hashes(about) if about is not None else None,
     }
     return card.model_copy(update=changes)
+
+
+def hides_checks(report: RecordsReport, study: str) -> bool:
+    """Return whether the counts of the checks of places are left out: on a grid, where there are few records."""
+    mark = snapshot_file().marks().of(study)
+    return mark is not None and grid_for(study) is not None and place_checks.are_few(report, mark.names)
 
 
 def shown_fingerprint(card: ModelCard, study: str) -> str:

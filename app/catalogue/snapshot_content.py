@@ -49,21 +49,28 @@ class Snapshot:
         ValidationFailed
             None is meant, or more than one; the pointer is ``/species``.
         """
+        matches = self.meant_by(name, study)
+        if len(matches) > 1:
+            slugs = ", ".join(match.slug for match in matches[:5])
+            raise ValidationFailed([("/species", f"more than one study has this species; name one of {slugs}")])
+        if not matches:
+            raise _unknown(name.strip())
+        return matches[0]
+
+    def meant_by(self, name: str, study: str | None = None) -> list[SpeciesEntry]:
+        """Return the species that a slug or a scientific name can mean, by slug; several studies may have it."""
         stripped = name.strip()
         entry = self.by_slug.get(stripped.lower())
         if entry is not None:
-            return entry
+            return [entry]
         spellings = [spelling for spelling in (fold(stripped), fold(binomial(stripped))) if spelling]
         for answers in (True, False):
             for spelling in spellings:
                 named = [one for one in self.by_name.get(spelling, []) if study in (None, one.study.slug)]
                 matches = [match for match in named if (match.model is not None) is answers]
-                if len(matches) > 1:
-                    slugs = ", ".join(sorted(match.slug for match in matches)[:5])
-                    raise ValidationFailed([("/species", f"more than one study has this species; name one of {slugs}")])
                 if matches:
-                    return matches[0]
-        raise _unknown(stripped)
+                    return sorted(matches, key=lambda match: match.slug)
+        return []
 
     def resolve_in(self, name: str, study: str) -> SpeciesEntry:
         """Return the species of a study that is meant by a slug or a scientific name.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from app.components import component
 from app.confirmations import tables
 from app.confirmations.accuracy_schemas import (
     AccuracyPage,
+    AwayFigures,
     CalibrationFigures,
     Interval,
     ModelAccuracy,
@@ -50,6 +52,10 @@ INDEX = (
     "The model was trained on presences only. Its suitability is a relative index, so Brier score and calibration also "
     "depend on how many absences were reported."
 )
+TRAINED = (
+    "A model knows the places of its records. A report within 1 km of one, or in its cell of the layers, is no "
+    "independent evidence, and mostly makes the model look better than it is."
+)
 
 
 def of_model(version: ModelVersion) -> ModelAccuracy:
@@ -61,7 +67,7 @@ def of_model(version: ModelVersion) -> ModelAccuracy:
 def _of_version(version: ModelVersion, outcomes: Sequence[Outcome]) -> ModelAccuracy:
     species = version.species
     return ModelAccuracy(
-        **figures([outcomes], is_index=is_index(version)),
+        **live_figures([outcomes], is_index=is_index(version)),
         model=ModelRef(id=version.id, version=version.version),
         species=SpeciesRef(slug=species.slug, scientific_name=species.scientific_name),
         study=StudyRef(slug=species.study.slug, title=species.study.title),
@@ -115,7 +121,7 @@ def _of_studies() -> AccuracyPage:
         study = rows[0][0].species.study
         items.append(
             StudyAccuracy(
-                **figures([outcomes for _, outcomes in rows], is_index=any(is_index(version) for version, _ in rows)),
+                **live_figures([found for _, found in rows], is_index=any(is_index(version) for version, _ in rows)),
                 study=StudyRef(slug=study.slug, title=study.title),
                 versions=[_of_version(version, outcomes) for version, outcomes in rows],
             )
@@ -126,6 +132,13 @@ def _of_studies() -> AccuracyPage:
 def is_index(version: ModelVersion) -> bool:
     """Return whether the suitability of a model is a relative index, because it was trained on presences only."""
     return bool(version.card["study"]["records"] == "presence-background")
+
+
+def live_figures(groups: Sequence[Sequence[Outcome]], *, is_index: bool) -> dict[str, object]:
+    """Return the members of `LiveFigures`; parameters as for `figures`."""
+    found = figures(groups, is_index=is_index)
+    caveats = cast("list[str]", found["caveats"])
+    return {**found, "caveats": [*caveats, TRAINED] if caveats else [], "away": _away(groups)}
 
 
 def figures(groups: Sequence[Sequence[Outcome]], *, is_index: bool) -> dict[str, object]:
@@ -166,6 +179,42 @@ def figures(groups: Sequence[Sequence[Outcome]], *, is_index: bool) -> dict[str,
         "sentence": _sentence(auc, n1, n0, n_outside),
         "caveats": caveats if counted else [],
     }
+
+
+def _away(groups: Sequence[Sequence[Outcome]]) -> AwayFigures:
+    """Return the figures by the observations that are known to be at no training place."""
+    judged = [[one for one in group if one.inside] for group in groups]
+    counted = [one for group in judged for one in group]
+    found = figures(
+        [[one for one in group if one.at_training_place is False] for group in judged],
+        is_index=False,
+    )
+    n_at = sum(one.at_training_place is True for one in counted)
+    n_unknown = sum(one.at_training_place is None for one in counted)
+    away = AwayFigures.model_validate(
+        {
+            **{name: found[name] for name in ("n_presences", "n_absences", "auc", "brier", "brier_reference")},
+            "n_at_training_places": n_at,
+            "n_unknown": n_unknown,
+            "sentence": "",
+        }
+    )
+    return away.model_copy(update={"sentence": _away_sentence(away, len(counted))})
+
+
+def _away_sentence(away: AwayFigures, n: int) -> str:
+    where = "a place that its model was trained on"
+    if n == 0:
+        return ""
+    if away.n_unknown == n:
+        return f"Whether a report lies at {where} is not known."
+    unknown = f"; of {away.n_unknown:,} it is not known" if away.n_unknown else ""
+    text = f"{away.n_at_training_places:,} of {n:,} lie at {where}{unknown}. "
+    n1, n0 = away.n_presences, away.n_absences
+    rest = f"{_number(n1, 'presence')} and {_number(n0, 'absence')} away from such places"
+    if away.auc is None:
+        return f"{text}By {rest} there is no figure: it takes {FEWEST} of each."
+    return f"{text}By {rest} the model ranks a presence first {_in_100(away.auc)}."
 
 
 def _auc(groups: Sequence[Sequence[Outcome]]) -> Interval | None:
@@ -209,9 +258,12 @@ def _sentence(auc: Interval | None, n1: int, n0: int, n_outside: int) -> str:
     if auc is None:
         return f"{counted}. That is too few for a figure: it takes {FEWEST} of each."
     return (
-        f"{counted}. Of a confirmed presence and a confirmed absence the model ranks the presence first "
-        f"{auc.value * 100:.0f} times in 100 ({auc.low * 100:.0f} to {auc.high * 100:.0f})."
+        f"{counted}. Of a confirmed presence and a confirmed absence the model ranks the presence first {_in_100(auc)}."
     )
+
+
+def _in_100(auc: Interval) -> str:
+    return f"{auc.value * 100:.0f} times in 100 ({auc.low * 100:.0f} to {auc.high * 100:.0f})"
 
 
 def _number(number: int, name: str) -> str:

@@ -48,7 +48,33 @@ class Figures(BaseModel):
     caveats: list[str]
 
 
-class ModelAccuracy(Figures):
+class AwayFigures(BaseModel):
+    """The same figures by the observations that are not at training places, and the numbers of the others."""
+
+    n_presences: int
+    n_absences: int
+    n_at_training_places: int = Field(
+        description="Left out: within 1 km of a record that the model was trained on, or in its cell of the layers."
+    )
+    n_unknown: int = Field(
+        description="Left out: reported without a place, or for a model whose records are not all known by their place."
+    )
+    auc: Interval | None
+    brier: Interval | None
+    brier_reference: float | None
+    sentence: str
+
+
+class LiveFigures(Figures):
+    """Accuracy by all accepted observations, and by those away from the training places."""
+
+    away: AwayFigures | None = Field(
+        description="By the observations away from training places. Null where a species of the study is sensitive: "
+        "the numbers would tell where its records are."
+    )
+
+
+class ModelAccuracy(LiveFigures):
     """Accuracy of one version of a model."""
 
     model: ModelRef
@@ -56,7 +82,7 @@ class ModelAccuracy(Figures):
     study: StudyRef
 
 
-class StudyAccuracy(Figures):
+class StudyAccuracy(LiveFigures):
     """Accuracy of the versions of a study together; the AUC compares observations of the same version only."""
 
     study: StudyRef

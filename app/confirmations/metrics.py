@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.catalogue import versions
 from app.components import component, components
 from app.confirmations import accuracy, tables
-from app.confirmations.accuracy_schemas import Interval, StudyAccuracy
+from app.confirmations.accuracy_schemas import StudyAccuracy
 from app.confirmations.tables import State
 from app.database.db import db
 from app.throttled_log import ThrottledLog
@@ -39,6 +39,11 @@ class ObservationMetrics:
 
         self._observations = gauge("observations", "Observations, by state", "state")
         self._auc = gauge("live_auc", "AUC by accepted observations, of studies with enough of them", "study")
+        self._auc_away = gauge(
+            "live_auc_away",
+            "AUC by accepted observations away from training places, of the same studies without sensitive species",
+            "study",
+        )
         self._auc_high = gauge("live_auc_high", "Upper limit of the 95 % interval of that AUC", "study")
         self._heldout = gauge(
             "heldout_auc",
@@ -63,14 +68,18 @@ class ObservationMetrics:
         heldout = _heldout_auc(judged)
         # with several processes a series cannot be removed
         for slug in self._studies - {study.study.slug for study in judged}:
-            self._set(slug, None, None, None)
+            self._set(slug, None, None)
         for study in judged:
             slug = study.study.slug
-            self._set(slug, study.auc, study.brier, heldout[slug])
+            self._set(slug, study, heldout[slug])
             self._studies.add(slug)
 
-    def _set(self, slug: str, auc: Interval | None, brier: Interval | None, heldout: float | None) -> None:
+    def _set(self, slug: str, study: StudyAccuracy | None, heldout: float | None) -> None:
+        auc = study.auc if study is not None else None
+        away = study.away.auc if study is not None and study.away is not None else None
+        brier = study.brier if study is not None else None
         self._auc.labels(slug).set(auc.value if auc is not None else math.nan)
+        self._auc_away.labels(slug).set(away.value if away is not None else math.nan)
         self._auc_high.labels(slug).set(auc.high if auc is not None else math.nan)
         self._brier.labels(slug).set(brier.value if brier is not None else math.nan)
         self._heldout.labels(slug).set(heldout if heldout is not None else math.nan)

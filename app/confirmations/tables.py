@@ -73,6 +73,8 @@ class Observation(Base):
     high: Mapped[float] = mapped_column(Float)
     #: Whether the conditions lay in the model's area of applicability.
     inside: Mapped[bool] = mapped_column(Boolean)
+    #: Whether the model was trained on a record there. None where it is not known; nobody is shown it of one report.
+    at_training_place: Mapped[bool | None] = mapped_column(Boolean)
     minutes: Mapped[int | None] = mapped_column(Integer)
     people: Mapped[int | None] = mapped_column(Integer)
     photo: Mapped[str | None] = mapped_column(String(LONGEST_ADDRESS))
@@ -157,12 +159,23 @@ class Outcome(NamedTuple):
     suitability: float
     inside: bool
     after_prediction: bool
+    at_training_place: bool | None
+
+
+#: The columns of an `Outcome`.
+_OUTCOME = (
+    Observation.present,
+    Observation.suitability,
+    Observation.inside,
+    Observation.prediction_id.is_not(None),
+    Observation.at_training_place,
+)
 
 
 def outcomes_of(model_id: str, limit: int) -> list[Outcome]:
     """Return accepted observations of a model, latest first."""
     query = (
-        select(Observation.present, Observation.suitability, Observation.inside, Observation.prediction_id.is_not(None))
+        select(*_OUTCOME)
         .where(Observation.model_id == model_id, Observation.state == "accepted")
         .order_by(Observation.id.desc())
         .limit(limit)
@@ -180,20 +193,14 @@ class Report(NamedTuple):
 def reports_on(model_id: str, since: datetime, until: datetime | None, limit: int) -> list[Report]:
     """Return accepted observations of a model that were reported within a time, latest first."""
     query = (
-        select(
-            Observation.present,
-            Observation.suitability,
-            Observation.inside,
-            Observation.prediction_id.is_not(None),
-            Observation.environment,
-        )
+        select(*_OUTCOME, Observation.environment)
         .where(Observation.model_id == model_id, Observation.state == "accepted", Observation.created_at >= since)
         .order_by(Observation.id.desc())
         .limit(limit)
     )
     if until is not None:
         query = query.where(Observation.created_at <= until)
-    return [Report(Outcome(*row[:4]), row[4]) for row in db.session.execute(query)]
+    return [Report(Outcome(*row[:-1]), row[-1]) for row in db.session.execute(query)]
 
 
 def judged_models(limit: int, *, public: bool) -> list[ModelVersion]:

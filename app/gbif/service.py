@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from app.catalogue import access
 from app.database.db import db
 from app.errors import Conflict
 from app.gbif.schemas import GbifRequest
@@ -49,6 +50,7 @@ def start(slug: str, request: GbifRequest, key: str | None = None) -> Job:
     Conflict
         A fetch of the study is not finished, or the key was used for another one.
     """
+    key = access.own_key(key)
     own.load(slug)
     storage.create_folders(slug)
     # two simultaneous requests do not start two fetches

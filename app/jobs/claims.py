@@ -18,6 +18,9 @@ from app.database.db import db
 from app.database.types import now
 from app.jobs.steps import JobRef
 from app.jobs.tables import FINISHED, Job, StepRecord, Worker
+from app.trail import recorder as trail
+from app.trail.actions import JOB_END
+from app.trail.recorder import Origin, acting
 
 #: Errors after which the database may answer again.
 TRANSIENT = (OperationalError, InterfaceError, PoolTimeoutError)
@@ -146,24 +149,37 @@ def put_back(job_id: str, worker: str, *, message: str, counts: bool) -> bool:
     return _execute(_owned(job_id, worker).values(values)) is not None
 
 
-def save(job_id: str, worker: str, values: dict[str, Any]) -> bool | None:
+def save(job_id: str, worker: str, values: dict[str, Any], ended: str = "") -> bool | None:
     """Change a running job.
+
+    Parameters
+    ----------
+    job_id, worker : str
+        The job, and its present owner.
+    values : dict
+    ended : str
+        How it ended, for the audit trail; "" where it goes on.
 
     Returns
     -------
     bool or None
         Whether the job shall be cancelled; None where the owner is another.
     """
-    return _execute(_owned(job_id, worker).values(values))
+    if not ended:
+        return _execute(_owned(job_id, worker).values(values))
+    with acting(Origin(JOB_END, "job", job_id)):
+        return _execute(_owned(job_id, worker).values(values), (job_id, ended))
 
 
 def _owned(job_id: str, worker: str) -> Update:
     return update(Job).where(Job.id == job_id, Job.worker == worker, Job.state == "running")
 
 
-def _execute(statement: Update) -> bool | None:
+def _execute(statement: Update, line: tuple[str, str] | None = None) -> bool | None:
     returning = statement.returning(Job.cancel_requested)
     row = db.session.execute(returning, execution_options=_AS_IS).one_or_none()
+    if row is not None and line is not None:
+        trail.add("job", *line)
     db.session.commit()
     return None if row is None else bool(row.cancel_requested)
 

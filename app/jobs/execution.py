@@ -114,7 +114,7 @@ class JobRun:
         """Fail the job after an error of the worker itself; the worker puts it back if that is not possible either."""
         values = {"state": "failed", "ended_at": now(), "worker": None, "message": "Failed", "error": _WORKER_ERROR}
         with contextlib.suppress(Exception), self._app.app_context():
-            claims.save(self.id, self._worker, values)
+            claims.save(self.id, self._worker, values, self._told("failed"))
 
     def _work(self) -> None:
         job = self._claim.job
@@ -220,15 +220,20 @@ class JobRun:
         final = {"state": state, "ended_at": now(), "worker": None, "result": None, **values}
         if state == "succeeded":
             final["result"] = self.context.result
-        self._save(final)
+        self._save(final, self._told(state))
         log.info("job %s: %s", self.id, state)
         tidying.tidy(self._claim.job, self.context.folder, is_success=state == "succeeded")
 
-    def _save(self, values: dict[str, Any]) -> None:
+    def _told(self, state: State) -> str:
+        """Return the end of the job for the audit trail."""
+        job = self._claim.job
+        return f"{' '.join(filter(None, (job.kind, job.study)))}: {state}"
+
+    def _save(self, values: dict[str, Any], ended: str = "") -> None:
         values = {**values, "steps": self._records}
         with self._writing:
             self.context.take_progress()
-            cancels = self._until_written(lambda: claims.save(self.id, self._worker, values))
+            cancels = self._until_written(lambda: claims.save(self.id, self._worker, values, ended))
         if cancels:
             self.context.interrupt(Cancelled())
 

@@ -69,6 +69,7 @@ def start(request: MapRequest, key: str | None = None) -> tuple[Job, str]:
     Unavailable
         The layers are damaged.
     """
+    key = access.own_key(key)
     version = _version_of(request)
     request = _with_labels(version, request)
     shift = checked(registry.card_of(version).predictors, request.shift)

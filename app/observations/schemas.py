@@ -130,7 +130,9 @@ class ObservationItem(BaseModel):
     effort: Effort
     photo: str | None
     note: str
-    prediction: str | None = Field(description="Id of the answer that it was reported for.")
+    prediction: str | None = Field(
+        description="Id of the answer that it was reported for; null where that was deleted."
+    )
     environment: dict[str, Any]
     predicted: Predicted | None
     state: State

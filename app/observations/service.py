@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.accounts import users
 from app.accounts.identity import visitor
-from app.catalogue import access, sensitive, snapshot
+from app.catalogue import snapshot
 from app.confirmations import newer, own, search, tables
 from app.confirmations.search import Filters
 from app.confirmations.tables import Observation
@@ -19,20 +19,19 @@ from app.errors import Conflict, FieldErrors, NotFound, ValidationFailed
 from app.geography.index import band_of
 from app.geography.queries import area_of
 from app.learning import trigger
+from app.observations.items import items_of
 from app.observations.own_reports import refuse_own
 from app.observations.schemas import (
     Decision,
-    Effort,
     NewObservation,
     ObservationItem,
     ObservationPage,
     ObservationsQuery,
-    Predicted,
     State,
 )
+from app.observations.training_places import at_training_place
 from app.predictions import service as predictions
 from app.predictions import stored
-from app.predictions.place_schemas import Location
 from app.predictions.query_schemas import PredictionQuery
 from app.predictions.schemas import PredictionAnswer
 from app.predictions.tables import new_id
@@ -81,6 +80,7 @@ def report(new: NewObservation) -> ObservationItem:
         low=answer.interval[0],
         high=answer.interval[1],
         inside=answer.novelty.in_area_of_applicability,
+        at_training_place=at_training_place(answer),
         minutes=new.effort.minutes,
         people=new.effort.people,
         photo=new.photo,
@@ -96,7 +96,7 @@ def report(new: NewObservation) -> ObservationItem:
         if "same_key" not in str(error.orig):
             raise Conflict("The species or the model of this answer was removed in the meantime.") from None
         raise Conflict("You have reported this species at this place and on this day already.") from None
-    return item_of(row)
+    return items_of([row])[0]
 
 
 def _answer_of(new: NewObservation) -> PredictionAnswer:
@@ -130,52 +130,6 @@ def _same_key(person: str, answer: PredictionAnswer, new: NewObservation) -> str
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def item_of(row: Observation) -> ObservationItem:
-    """Return an observation as the present request may see it."""
-    species = row.species
-    has_place = row.latitude is not None and row.longitude is not None
-    item = ObservationItem.model_validate(
-        {
-            "id": row.id,
-            "species": {"slug": species.slug, "scientific_name": species.scientific_name},
-            "study": {"slug": species.study.slug, "title": species.study.title},
-            "outcome": "present" if row.present else "absent",
-            "date": row.observed_on,
-            "location": Location(latitude=row.latitude, longitude=row.longitude) if has_place else None,  # type: ignore[arg-type]
-            "effort": Effort(minutes=row.minutes, people=row.people),
-            "photo": row.photo,
-            "note": row.note,
-            "prediction": row.prediction_id,
-            "environment": row.environment,
-            "predicted": Predicted.model_validate(
-                {
-                    "suitability": row.suitability,
-                    "interval": (row.low, row.high),
-                    "in_area_of_applicability": row.inside,
-                    "model": {"id": row.model_id, "version": row.model.version},
-                }
-            ),
-            "state": row.state,
-            "reason": row.reason,
-            "created_at": row.created_at,
-            "moderated_at": row.moderated_at,
-            "withdrawn_at": row.withdrawn_at,
-        }
-    )
-    is_own = row.observer_id is not None and row.observer_id == access.person_id()
-    grid_km = None if is_own else sensitive.grid_for(species.study.slug)
-    return item if grid_km is None else _coarse(item, grid_km)
-
-
-def _coarse(item: ObservationItem, grid_km: int) -> ObservationItem:
-    """Return an observation with the cell of its place, and without what may give the place away."""
-    changes: dict[str, object] = {"environment": {}, "prediction": None, "predicted": None, "photo": None, "note": ""}
-    if item.location is not None:
-        x, y = sensitive.coarsen_place(item.location.longitude, item.location.latitude, grid_km)
-        changes["location"] = Location(latitude=y, longitude=x)
-    return item.model_copy(update={**changes, "places_grid_km": grid_km})
-
-
 def browse(query: ObservationsQuery) -> ObservationPage:
     """Return a page of observations, latest first.
 
@@ -194,7 +148,10 @@ def browse(query: ObservationsQuery) -> ObservationPage:
 def _with_deciders(rows: Sequence[Observation]) -> list[ObservationItem]:
     """Return observations with the addresses of those who decided, for people who may decide too."""
     people = users.addresses_of({row.moderator_id for row in rows if row.moderator_id is not None})
-    return [item_of(row).model_copy(update={"moderated_by": people.get(row.moderator_id or "")}) for row in rows]
+    return [
+        item.model_copy(update={"moderated_by": people.get(row.moderator_id or "")})
+        for row, item in zip(rows, items_of(rows), strict=True)
+    ]
 
 
 def decide(observation_id: str, decision: Decision) -> ObservationItem:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from app.accounts.identity import visitor
 from app.confirmations import newer, own
 from app.errors import Conflict, NotFound
+from app.observations.items import items_of
 from app.observations.schemas import ObservationPage, OwnObservationsQuery, Withdrawn
-from app.observations.service import item_of
 from app.trail import recorder as trail
 from app.web.paging import cut_page, read_cursor
 
@@ -27,7 +27,7 @@ def browse(query: OwnObservationsQuery) -> ObservationPage:
     (after,) = read_cursor(query.cursor, str) or (None,)
     rows = own.before(_person(), query.state, after, query.limit + 1)
     page, cursor = cut_page(rows, query.limit, lambda row: (row.id,))
-    return ObservationPage(items=[item_of(row) for row in page], next=cursor)
+    return ObservationPage(items=items_of(page), next=cursor)
 
 
 def withdraw(observation_id: str) -> Withdrawn:

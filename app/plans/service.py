@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from limits import RateLimitItem, parse_many
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, column, func, select, table, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.components import component
@@ -98,6 +98,34 @@ def find(name: str) -> Limits:
     if row is None:
         raise NotFound(f"there is no plan {name[:20]}; expected one of {', '.join(PLANS)}")
     return _limits(row)
+
+
+def sentence(plan: Limits, rate_limit: str) -> str:
+    """Return what a plan allows, in one sentence.
+
+    Parameters
+    ----------
+    plan : Limits
+    rate_limit : str
+        The setting, for a plan without a rate of its own.
+    """
+    month, upload, jobs = plan.requests_a_month, plan.upload_bytes, plan.jobs_at_once
+    parts = (
+        f"{plan.rate or rate_limit}",
+        "no quota of a month" if month is None else f"{month:,} requests a month",
+        "uploads up to MAX_UPLOAD" if upload is None else f"uploads of up to {upload:,} bytes",
+        "any number of jobs at once" if jobs is None else f"{jobs:,} job{'' if jobs == 1 else 's'} at once",
+    )
+    since = "" if plan.changed_at is None else f", since {plan.changed_at:%Y-%m-%d %H:%M} UTC"
+    return f"Plan {plan.name}{since}: {', '.join(parts)}."
+
+
+def confirmation(plan: Limits, rate_limit: str) -> str:
+    """Return what a plan allows now, and how many accounts have it."""
+    people = table("users", column("plan"))
+    number = db.session.scalar(select(func.count()).select_from(people).where(people.c.plan == plan.name)) or 0
+    have = "1 account has" if number == 1 else f"{number:,} accounts have"
+    return f"{sentence(plan, rate_limit)} {have} it. All processes know it within {_FRESH_S:.0f} seconds."
 
 
 def change(name: str, revision: int, rate: str | None, numbers: dict[str, int | None]) -> Limits:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from app.errors import Conflict, ValidationFailed
 from app.plans import service
 from app.plans.service import NUMBERS
+from app.plans.tables import OF_PEOPLE
 from app.web.faces import Reply, keep_all_private, render, settings
 from app.web.form_values import Form, FormErrors
 from app.web.input_validation import pointer_parts, read_form
@@ -19,8 +20,9 @@ keep_all_private(pages)
 
 @pages.get("/plans")
 def browse() -> Response:
-    """Show all plans, each with its form."""
-    return _page()
+    """Show all plans, each with its form, and what holds now for one that was changed a moment ago."""
+    changed = request.args.get("changed", "")
+    return _page(changed=changed if changed in OF_PEOPLE else "")
 
 
 @pages.post("/plans/<slug:name>")
@@ -40,7 +42,7 @@ def change(name: str) -> Response:
         return _page(error.status, name, fields, told)
     except Conflict as error:
         return _page(error.status, name, error=error.detail)
-    return Response(status=303, headers={"Location": f"/plans#{name}"})
+    return Response(status=303, headers={"Location": f"/plans?changed={name}#{name}"})
 
 
 def _number(text: str, field: str, errors: FormErrors) -> int | None:
@@ -59,14 +61,19 @@ def _page(
     typed: dict[str, str] | None = None,
     errors: dict[str, str] | None = None,
     error: str = "",
+    changed: str = "",
 ) -> Response:
     """Return the page of plans.
 
     Template context: ``plans`` list of Limits, ``name`` of the plan whose form was sent or "", ``typed`` its fields or
-    None, ``errors`` its messages by field, ``error`` a sentence or "", ``rate_limit`` the setting.
+    None, ``errors`` its messages by field, ``error`` a sentence or "", ``rate_limit`` the setting, ``changed`` the name
+    of the plan that was changed a moment ago or "", ``now`` a sentence about it.
     """
+    plans = service.browse()
     context = {
-        "plans": service.browse(),
+        "plans": plans,
+        "changed": changed,
+        "now": next((service.confirmation(one, settings().rate_limit) for one in plans if one.name == changed), ""),
         "name": name,
         "typed": typed,
         "errors": errors or {},

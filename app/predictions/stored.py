@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -168,6 +168,12 @@ def find_or_none(prediction_id: str) -> StoredAnswer | None:
         return None
     card = registry.card_of(row.model)
     return StoredAnswer(stored_answer(row, card), row.model, card)
+
+
+def existing(ids: Collection[str]) -> set[str]:
+    """Return which of some ids are those of answers, in the outbox or the database, whoever may read them."""
+    waiting = {one for one in ids if outbox().find(one) is not None}
+    return waiting | tables.existing(set(ids) - waiting)
 
 
 def _waiting_answer(row: QueuedRow) -> StoredAnswer | None:

@@ -6,7 +6,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -115,6 +115,11 @@ def insert_json(rows: list[bytes]) -> None:
 def find(prediction_id: str) -> Prediction | None:
     """Return the prediction with this id."""
     return db.session.get(Prediction, prediction_id)
+
+
+def existing(ids: Collection[str]) -> set[str]:
+    """Return which of some ids are those of predictions."""
+    return set(db.session.scalars(select(Prediction.id).where(Prediction.id.in_(ids)))) if ids else set()
 
 
 def before(prediction_id: str | None, limit: int, species: str | None, user_id: str | None = None) -> list[Prediction]:

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from sqlalchemy import delete, select
 
-from app.accounts import identity, service, users
+from app.accounts import identity, removal, service
 from app.accounts.tables import User
 from app.catalogue.study_tables import Study, StudyPerson
 from app.database.db import db
@@ -95,9 +95,9 @@ def remove(user_id: str, studies: Fate, answers: Fate, verified: str | None = No
     Raises
     ------
     NotFound, Conflict
-        As :func:`app.accounts.users.remove`, or a job of a study to delete is not finished.
+        As :func:`app.accounts.removal.remove`, or a job of a study to delete is not finished.
     """
-    users.check_removal(user_id, verified)
+    removal.check(user_id, verified)
     if studies == "delete":
         _remove_studies(user_id)
     if answers == "delete":
@@ -109,7 +109,7 @@ def remove(user_id: str, studies: Fate, answers: Fate, verified: str | None = No
     db.session.execute(
         delete(StudyPerson).where(StudyPerson.email_key == key).execution_options(synchronize_session=False)
     )
-    users.remove(user_id, verified)
+    removal.remove(user_id, verified)
 
 
 def _remove_studies(user_id: str) -> None:

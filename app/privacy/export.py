@@ -41,6 +41,7 @@ def _account() -> dict[str, object]:
         "role": found.role,
         "created_at": found.created_at.isoformat(),
         "verified_at": found.verified_at.isoformat() if found.verified_at is not None else None,
+        "last_sign_in_at": found.last_sign_in_at.isoformat() if found.last_sign_in_at is not None else None,
         "has_second_factor": found.has_second_factor,
     }
 
@@ -73,7 +74,9 @@ def _answers(person_id: str) -> Iterator[bytes]:
 
 def _observations(person_id: str) -> Iterator[bytes]:
     """Yield the observations of the person."""
-    columns = [column for column in Observation.__table__.columns if column.name not in ("same_key", "moderator_id")]
+    # where a model was trained is the place of a record, which may be that of a sensitive species
+    hidden = ("same_key", "moderator_id", "at_training_place")
+    columns = [column for column in Observation.__table__.columns if column.name not in hidden]
     statement = select(*columns).where(Observation.observer_id == person_id).order_by(Observation.created_at)
     for row in db.session.execute(statement).all():
         yield orjson.dumps(dict(row._mapping))

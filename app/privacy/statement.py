@@ -38,8 +38,8 @@ def kept(settings: Settings) -> list[Kept]:
         ),
         Kept(
             "Your account: email address, role, plan, password as an Argon2id hash, second factor encrypted, recovery "
-            "codes, links and keys of programs as hashes, ids of tokens, times of creation and confirmation, number of "
-            "requests by month.",
+            "codes, links and keys of programs as hashes, ids of tokens, times of creation, confirmation and last "
+            "sign-in, number of requests by month.",
             "Signing in, and the limits of the plan.",
             "until you delete it",
             database,

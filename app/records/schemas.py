@@ -47,6 +47,10 @@ class RecordsAnswer(RecordsReport):
     chosen: list[str] | None = Field(description="species that are trained if they have enough cells; null: all")
     merge: dict[str, str]
     files: list[RecordsFileItem]
+    checks_withheld: bool = Field(
+        False,
+        description="whether `reasons` lacks the checks of places: on a grid, of fewer than 10 records",
+    )
     places_grid_km: int | None = Field(
         None, description="the grid on which this request sees places, in km: the centres of cells; null: exactly"
     )

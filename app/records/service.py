@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.catalogue import sensitive
+from app.catalogue.place_checks import placeless
 from app.errors import ValidationFailed
 from app.records import audits, place_index
 from app.records.changes import change_recipe, check_codes, check_species
@@ -184,6 +185,9 @@ def _answer(
     # what stands in the way comes first
     found = shown_problems([*problems, *report.problems], study.slug)
     members["problems"] = sorted(found, key=lambda problem: not problem.blocking)
+    members["checks_withheld"] = sensitive.hides_checks(report, study.slug)
+    if members["checks_withheld"]:
+        members["reasons"] = placeless(report.reasons)
     members["places"], grid_km = _shown_places(report.places, study.slug)
     shown = [(file, shown_report(item, study.slug)) for file, item in inspected]
     return RecordsAnswer(

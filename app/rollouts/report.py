@@ -139,6 +139,7 @@ def _arm(arm: Arm, version: ModelVersion, numbers: _Numbers) -> ArmMeasures:
         computed=int(numbers["computed"]),
         median_ms=numbers.quantile_ms(0.5),
         p95_ms=numbers.quantile_ms(0.95),
+        geometric_mean_ms=1000 * math.exp(numbers.times.mean) if numbers.times.n else None,
     )
 
 
@@ -178,7 +179,7 @@ def _sentence(
         sentences.append("No difference in time is shown.")
     else:
         word = "more" if ratio.value > 1 else "less"
-        sentences.append(f"It takes {word} time: {ratio.value:.2f} times that of the active version.")
+        sentences.append(f"It takes {word} time: {ratio.value:.2f} times the geometric mean of the active version.")
     novelty = differences.novelty
     if novelty is not None and not novelty.low <= 0 <= novelty.high:
         word = "more" if novelty.value > 0 else "less"

@@ -85,10 +85,14 @@ class ArmMeasures(BaseModel):
     computed: int = Field(description="Answers that the model computed; the others came from the cache.")
     median_ms: float | None = Field(description="Median of the time that the model took for them.")
     p95_ms: float | None
+    geometric_mean_ms: float | None = Field(description="Their geometric mean, which `latency_ratio` compares.")
 
 
 class ArmDifferences(BaseModel):
-    """Candidate minus active version, each with a 95 % interval; null where an arm has too few requests."""
+    """Candidate minus active version, or divided by it, each with a 95 % interval.
+
+    Null where an arm has too few requests.
+    """
 
     error_rate: Interval | None
     novelty: Interval | None

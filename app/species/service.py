@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.catalogue import names, sensitive, species, versions
+from app.catalogue import names, sensitive, snapshot, species, versions
 from app.catalogue.entries import ModelEntry, SpeciesEntry
 from app.catalogue.refs import ModelRef, PredictorRange, SpeciesRef, StudyRef
 from app.catalogue.species import Species
@@ -15,6 +15,9 @@ from app.species.curve_drawing import as_data
 from app.species.schemas import CurveData, LayersRef, ResponseCurves, ScenarioRef, SpeciesDetail
 from ml.card import ModelCard
 from ml.serving.response_curves import response_curves
+
+#: Slugs that a message names.
+_MOST_NAMED = 5
 
 
 def detail(slug: str) -> SpeciesDetail:
@@ -39,8 +42,16 @@ def with_model(slug: str) -> tuple[Species, ModelVersion | None]:
     """
     row = species.find(slug)
     if row is None:
-        raise NotFound(f"There is no species “{names.shorten(slug)}”.")
+        meant = ", ".join(entry.slug for entry in meant_by(slug)[:_MOST_NAMED])
+        hint = f" Species of this name have the slugs {meant}." if meant else ""
+        raise NotFound(f"There is no species “{names.shorten(slug)}”.{hint}")
     return row, versions.active_for(row.id)
+
+
+def meant_by(slug: str) -> list[SpeciesEntry]:
+    """Return the species that a text means in the address of a species, as it does in a prediction."""
+    # a species that was deleted a moment ago may still be there
+    return [entry for entry in snapshot.current().meant_by(slug) if entry.slug != slug]
 
 
 def describe(row: Species | SpeciesEntry, version: ModelVersion | ModelEntry | None) -> SpeciesDetail:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, url_for
+from werkzeug.routing import RequestRedirect
 
 from app.cartography import coastline, records_map
 from app.cartography.records_map import MapDrawing
 from app.catalogue import scores, sensitive, snapshot
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
-from app.errors import Unavailable
+from app.errors import NotFound, Unavailable
 from app.registry import facts
 from app.registry import service as registry
 from app.species import listing, service
@@ -110,7 +111,7 @@ def detail(slug: str) -> Reply:
     ModelFacts or None, ``map`` MapDrawing or None, ``most_places`` int, ``curves`` list of Drawing, ``coarse`` a
     sentence where places are coarse, or "".
     """
-    row, version = service.with_model(slug)
+    row, version = _with_model(slug)
     described = service.describe(row, version)
     if face() == "json":
         return Reply(described)
@@ -127,6 +128,29 @@ def detail(slug: str) -> Reply:
             "scores": scores.rows(card) if card else [],
         },
     )
+
+
+def _with_model(slug: str) -> tuple[Species, ModelVersion | None]:
+    """Return a species and its model; lead a browser from a name without a study to the species or to the choices."""
+    try:
+        return service.with_model(slug)
+    except NotFound:
+        meant = service.meant_by(slug) if face() != "json" else []
+        if len(meant) == 1:
+            raise _Elsewhere(url_for("species.detail", slug=meant[0].slug)) from None
+        if meant:
+            raise _Elsewhere(url_for("species.browse", q=meant[0].scientific_name)) from None
+        raise
+
+
+class _Elsewhere(RequestRedirect):
+    """Leads to another address for now: another study may have the species tomorrow."""
+
+    code = 302
+
+    def get_response(self, *_: object) -> Response:
+        """Return the response, without the sentence of werkzeug."""
+        return Response(status=self.code, headers={"Location": self.new_url})
 
 
 def _map(card: ModelCard, study: str) -> MapDrawing | None:

@@ -19,7 +19,7 @@ from app.studies.tables import StudyFile, StudyRecipe
 from app.web.entity_tags import revision_of_change
 from app.web.faces import settings
 from ml.recipes.recipe import Recipe
-from ml.recipes.reports import FileReport
+from ml.recipes.reports import FileReport, are_samples
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class OwnStudy:
     def etag(self) -> str:
         """The revision as an entity tag."""
         return f'"{self.revision}"'
+
+    @property
+    def lists_records(self) -> bool:
+        """Whether there are records whose rows and places can be listed; those that bring their conditions cannot."""
+        return any(report.role == "records" for report in self.files) and not are_samples(self.files)
 
     def file(self, name: str) -> FileReport | None:
         """Return the report on a file, or None."""

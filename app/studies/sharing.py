@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+from flask import request
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -144,12 +145,37 @@ def page_context(study: Study | None, refused: Mapping[str, str]) -> dict[str, o
         Values and messages of a form that comes back.
     """
     is_shown = study is not None and settings().needs_accounts
+    people = read(study.slug) if study is not None and is_shown and access.may(study, "own") else None
     return {
         "visibility": study.visibility if study is not None else "public",
-        "people": read(study.slug) if study is not None and is_shown and access.may(study, "own") else None,
+        "people": people,
+        "sharing_now": sentence(people) if people is not None and request.args.get("done") == "sharing" else "",
         "sharing": refused,
         "is_offered": study is not None and is_shown and is_offered(study),
     }
+
+
+def sentence(people: StudyPeople) -> str:
+    """Return who can read a study as it is now."""
+    n_offered = sum(one.role == "owner" for one in people.items)
+    n_others = len(people.items) - n_offered
+    owner = f"its owner ({people.owner}) and admins" if people.owner is not None else "admins"
+    if people.visibility == "public":
+        return (
+            "The study is public now: everybody can read it, with its maps and answers, and predict with its models. "
+            "Its files and records need an account."
+        )
+    named = len(people.items) if people.visibility == "shared" else n_offered
+    more = f", and {_people(named)} named below," if named else ""
+    shut = f" {_people(n_others)} named below cannot." if people.visibility == "private" and n_others else ""
+    return (
+        f"The study is {people.visibility} now: {owner}{more} can read it.{shut} The same holds for its models, maps, "
+        "jobs and answers, those that were given before too. Nobody else finds anything at their addresses."
+    )
+
+
+def _people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number} people"
 
 
 def is_offered(study: Study) -> bool:

@@ -139,4 +139,4 @@ def take_over_form(slug: str) -> Response:
 
 
 def _see(slug: str) -> Response:
-    return Response(status=303, headers={"Location": f"/studies/{slug}#sharing"})
+    return Response(status=303, headers={"Location": f"/studies/{slug}?done=sharing#sharing"})

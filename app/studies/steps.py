@@ -15,7 +15,7 @@ from app.studies.own import OwnStudy
 from app.studies.schemas import SPECIES_TERMS
 from ml.layers.review import review
 from ml.recipes.recipe import Recipe, RecordFile
-from ml.recipes.reports import FileReport, LayersReport
+from ml.recipes.reports import FileReport, LayersReport, are_samples
 
 State = Literal["done", "attention", "next", "later"]
 #: What the states mean, for people who do not see the marks.
@@ -60,6 +60,8 @@ def steps_of(study: OwnStudy) -> list[StudyStep]:
     unknown = [report for report in study.files if report.role == "unknown"]
     review_of_layers = review(study.recipe, study.files)
     layers = review_of_layers.layers
+    # records that bring their conditions need no layers
+    are_enough = bool(layers) or are_samples(study.files)
     counts = read_counts(study) if records else None
     n_models = changes.n_models(study.id)
     # A file that could not be read needs a look where the study wants its records, or has nothing else.
@@ -87,11 +89,11 @@ def steps_of(study: OwnStudy) -> list[StudyStep]:
             study,
             "layers",
             "Layers",
-            "" if layers else "later",
-            _layers_note(review_of_layers),
+            "" if are_enough else "later",
+            _layers_note(review_of_layers) or ("none needed" if are_enough else ""),
             needs_look=any(problem.blocking for problem in review_of_layers.problems),
         ),
-        _step(study, "start", "Start", "" if n_models else "next" if records and layers else "later", ""),
+        _step(study, "start", "Start", "" if n_models else "next" if records and are_enough else "later", ""),
         _step(study, "versions", "Versions", "" if n_models else "later", _count(n_models, "model")),
     ]
 

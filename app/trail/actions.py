@@ -115,6 +115,12 @@ ENDPOINTS: dict[str, Action | None] = {
     "account_keys.create": Action("key.create", "key"),
     "account_keys.revoke": Action("key.revoke", "key", ("key_id",)),
     "account_keys.revoke_all": Action("key.revoke-all", "account"),
+    "people.invite_form": Action("account.create", "account"),
+    "people_api.invite": Action("account.create", "account"),
+    "people.change_form": Action("account.change", "account", ("user_id",)),
+    "people_api.change": Action("account.change", "account", ("user_id",)),
+    "people.link_form": Action("account.invite-again", "account", ("user_id",)),
+    "people_api.invite_again": Action("account.invite-again", "account", ("user_id",)),
     "auth_api.sign_in": Action("token.create", "account", is_sign_in=True),
     "auth_api.refresh": Action("token.refresh", "account"),
     "auth_api.revoke": Action("token.revoke", "account"),
@@ -186,8 +192,13 @@ COMMANDS: dict[str, Action | None] = {
     "audit prune": Action("audit.prune"),
 }
 
+#: The end of a job, which a worker writes.
+JOB_END: Final = Action("job.end", "job")
+
 #: The names of all actions, in order.
-NAMES: Final = sorted({action.name for action in (*ENDPOINTS.values(), *COMMANDS.values()) if action is not None})
+NAMES: Final = sorted(
+    {action.name for action in (*ENDPOINTS.values(), *COMMANDS.values(), JOB_END) if action is not None}
+)
 
 #: "watched": each commit that changes a row has a line. "by service": rows change all the time, such as the progress of
 #: a job, and the service adds the line of what a person does. "none": says nothing about what a person changes.

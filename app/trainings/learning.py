@@ -82,8 +82,8 @@ def _sentence(new: int, number: int, waits_for: str, *, is_on: bool) -> str:
         counted = f"{new:,} accepted presence{'' if one else 's'} {'is' if one else 'are'} in no training yet"
         return f"Off. {counted}."
     if new < number:
-        return f"{new:,} of {number:,} newly accepted reports; then a training starts."
-    counted = f"{new:,} newly accepted reports, {number:,} are needed"
+        return f"{new:,} of {number:,} newly accepted presences; then a training starts."
+    counted = f"{new:,} newly accepted presences, {number:,} are needed"
     return f"{counted}. A training starts when {waits_for}." if waits_for else f"{counted}. A training starts soon."
 
 
@@ -106,7 +106,7 @@ def _try(study: OwnStudy, job: Job) -> LearningTry:
         candidates=outcome.candidates if outcome is not None else None,
         answering=outcome.answering if outcome is not None else None,
         passing_now=outcome.passing_now if outcome is not None else None,
-        sentence=f"The training of {job.created_at:%-d %B %Y}, asked for by {new:,} reports, {text}.",
+        sentence=f"The training of {job.created_at:%-d %B %Y}, asked for by {new:,} presences, {text}.",
     )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.catalogue import access, versions
 from app.catalogue import species as species_tables
-from app.catalogue import versions
 from app.catalogue.refs import SpeciesRef, StudyRef
 from app.catalogue.species import Species
 from app.catalogue.versions import ModelVersion
@@ -94,6 +94,7 @@ def start(
     ValidationFailed
         Something stands in the way of the training; each blocking problem is listed.
     """
+    key = access.own_key(key)
     study = own.load(slug)
     recipe = frozen.with_slug(study)
     if request.settings is not None:

@@ -90,7 +90,7 @@ def _names(text: str) -> list[str]:
     return [name for name in FLOODS if name in names]
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Read the options, measure and print the report."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.floods",
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a round for each variant (5)")
     parser.add_argument("--connections", type=int, default=16, help="of the attacker (%(default)s)")
     parser.add_argument("--trees", type=int, default=TestbedOptions.trees, help="of the forest (%(default)s)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.rounds < 1 or options.seconds < 0.5 or options.connections < 1:
         parser.error("--rounds and --connections must be positive, and --seconds at least 0.5")
     print("\n".join(run(options)))

@@ -121,7 +121,7 @@ def _share(text: str) -> float:
     return value
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Read the options, measure and print the report."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serving",
@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--rate-limit", default=TestbedOptions.rate_limit, help="of each address (%(default)s)")
     parser.add_argument("--callers", type=int, default=0, help="number of client addresses; needs --direct")
     parser.add_argument("--trees", type=int, default=TestbedOptions.trees, help="of EcoPredict's forest (%(default)s)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.callers and not options.direct:
         parser.error("--callers needs --direct: nginx replaces the address by that of the connection")
     if options.rounds < 1 or options.seconds <= 0 or options.connections < 1:

@@ -21,7 +21,7 @@ from ml.layers.review_checks import (
 )
 from ml.layers.scenario_pairs import pair_scenarios
 from ml.recipes.recipe import LayerChoice, Recipe
-from ml.recipes.reports import FileReport, Grid, LayerReport, LayersReport, Problem
+from ml.recipes.reports import FileReport, Grid, LayerReport, LayersReport, Problem, are_samples
 
 
 def review(recipe: Recipe, files: Sequence[FileReport]) -> LayersReport:
@@ -65,7 +65,7 @@ def review(recipe: Recipe, files: Sequence[FileReport]) -> LayersReport:
     problems += check_training_units(training, choices)
     problems += check_impossible(training)
     problems += check_scenario_units(training, [layer for layer, role in used if role == "scenario"], choices)
-    if not training:
+    if not training and not are_samples(files):
         problems.append(
             Problem(
                 code="no-training-layers",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from ml.card_preparation import Preparation, UsedLayer
 from ml.odmap.wording import ElementText, OdmapTable, counted, listed, number, sentence, table
 from ml.records.duplicates import DUPLICATE_REASONS
+from ml.records.reasons import OF_PLACES
 
 #: First characters of a hash that a table shows; the card has all of them.
 HASH_LENGTH = 12
@@ -165,6 +166,8 @@ def scaling(about: Preparation, dropped: Mapping[str, int]) -> ElementText:
         for reason, why in reasons.items()
         if reason in counts
     ]
+    if OF_PLACES in counts:
+        texts.append("How many records were left out for being close to another is not told apart here.")
     return ElementText(" ".join(texts) or "No record was left out for being close to another.", to_write="")
 
 

@@ -18,7 +18,7 @@ from ml.recipes.reports import FileReport, RecordsReport
 from ml.records.audit import audit
 from ml.records.cells import Cells
 from ml.records.reading import read_records
-from ml.records.reasons import COMPARISONS
+from ml.records.reasons import COMPARISONS, within_a_sentence
 from ml.records.recount import Audit, Decision, decide, recount
 from ml.records.rows import write_rows
 from ml.records.table import RecordTable
@@ -67,7 +67,7 @@ class CleanedRecords:
     def dropped(self) -> dict[str, int]:
         """Number of dropped records by reason, as the card stores them."""
         return {
-            _within_a_sentence(reason.label): reason.n for reason in self.report.reasons if reason.drops and reason.n
+            within_a_sentence(reason.label): reason.n for reason in self.report.reasons if reason.drops and reason.n
         }
 
     @property
@@ -82,10 +82,6 @@ class CleanedRecords:
         """Number of kept records by licence."""
         codes, counts = np.unique(self.audit.licence[self.decision.kept], return_counts=True)
         return Counter({LICENCES[code]: int(n) for code, n in zip(codes, counts, strict=True)})
-
-
-def _within_a_sentence(label: str) -> str:
-    return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
 def records_files(recipe: Recipe, files: Sequence[FileReport]) -> list[RecordFile]:

@@ -181,6 +181,29 @@ POSITIONS = {code: position for position, code in enumerate(CODES)}
 CHOICES = frozenset({"species_not_chosen", "licence", "uncertainty_above_limit", "year_not_stated", "outside_years"})
 #: Checks that compare records with each other, among those that remain.
 COMPARISONS = ("duplicate", "same_cell", "thinned")
+#: What tells nothing about where a record is.
+PLACELESS = frozenset(
+    {
+        "coordinates_unreadable",
+        "coordinates_missing",
+        "datum_unknown",
+        "datum_assumed",
+        "fossil",
+        "captive",
+        "absent",
+        "no_species",
+        "species_not_chosen",
+        "licence",
+        "uncertainty_unreadable",
+        "uncertainty_above_limit",
+        "year_not_stated",
+        "outside_years",
+        "date_unreadable",
+        "coordinates_obscured",
+    }
+)
+#: In a card on a grid: stands for all other reasons.
+OF_PLACES = "reasons of the place"
 #: Checks that the audit stores, one bit a record.
 STORED = tuple(code for code in CODES if code not in CHOICES and code not in COMPARISONS)
 
@@ -210,3 +233,8 @@ def wrong_codes(off: Sequence[str], drop: Sequence[str]) -> list[tuple[str, int,
             elif member == "drop" and check.kind != "flag":
                 wrong.append((member, number, f"“{code}” is not a flag; its records are dropped"))
     return wrong
+
+
+def within_a_sentence(label: str) -> str:
+    """Return the label of a check as model cards have it."""
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]

@@ -15,7 +15,7 @@ import pandas as pd
 from ml.coarse_places import coarsen
 from ml.records.decision import Decision
 from ml.records.errors import OccurrenceError
-from ml.records.reasons import CODES
+from ml.records.reasons import CODES, PLACELESS
 from ml.records.saved_audit import Audit
 from ml.records.table import RecordTable
 from ml.spreadsheets import without_formula
@@ -24,28 +24,6 @@ from ml.spreadsheets import without_formula
 COLUMNS = ("file", "line", "status", "reason", "flags", "name", "longitude", "latitude")
 _CHUNK = 10_000
 
-
-#: What tells nothing about where a record is.
-_PLACELESS = frozenset(
-    {
-        "coordinates_unreadable",
-        "coordinates_missing",
-        "datum_unknown",
-        "datum_assumed",
-        "fossil",
-        "captive",
-        "absent",
-        "no_species",
-        "species_not_chosen",
-        "licence",
-        "uncertainty_unreadable",
-        "uncertainty_above_limit",
-        "year_not_stated",
-        "outside_years",
-        "date_unreadable",
-        "coordinates_obscured",
-    }
-)
 #: Stands for all other reasons on a grid.
 OF_PLACE = "place"
 
@@ -134,7 +112,7 @@ def _rows(
         longitude, latitude = audit.longitude[rows], audit.latitude[rows]
         if grid_km is not None:
             longitude, latitude = coarsen(longitude, latitude, grid_km)
-        flags = {code: mask[rows] for code, mask in decision.flags.items() if grid_km is None or code in _PLACELESS}
+        flags = {code: mask[rows] for code, mask in decision.flags.items() if grid_km is None or code in PLACELESS}
         columns = [
             [_safe(table.name)] * len(rows),
             [str(line) for line in audit.line[rows]],
@@ -151,7 +129,7 @@ def _rows(
 
 def _shown(reason: str, grid_km: int | None) -> str:
     """Return a reason; on a grid without what it says about the place."""
-    return reason if grid_km is None or reason in _PLACELESS else OF_PLACE
+    return reason if grid_km is None or reason in PLACELESS else OF_PLACE
 
 
 def _cells(part: pd.DataFrame, term: str, unreadable: dict[int, str]) -> list[str]:

@@ -23,6 +23,7 @@ from ml.serving.nearest_records import NearRecord, PointRecords, find_nearest
 from ml.serving.novelty import Area, NoveltyGauge
 from ml.serving.rows import RowEncoder
 from ml.serving.threshold import OWN, Cutoff, HeldOutSuitability
+from ml.serving.training_places import CellsOf, is_training_place
 
 
 class FastPredictor:
@@ -228,6 +229,12 @@ class FastPredictor:
         if area is None or records is None:
             return []
         return find_nearest(self.card.predictors, area, records, self.encoder.encode_row(row), n)
+
+    def was_trained_at(self, longitude: float, latitude: float, cells_of: CellsOf | None = None) -> bool | None:
+        """Return whether a place is one of the training records, as `is_training_place`; None if it is not known."""
+        if self._records is None:
+            return None
+        return is_training_place(self.card, self._records, longitude, latitude, cells_of)
 
     def _interval_of(self, explanation: Explanation) -> tuple[tuple[float, float], dict[str, float]]:
         """Return the interval and the shares of its variance by source."""

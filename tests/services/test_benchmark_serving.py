@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from benchmarks.serving.__main__ import main
 from benchmarks.serving.report import Round, Series, paired, table
 from tools import live
 
@@ -33,18 +34,19 @@ def test_a_short_run_answers_and_stores() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--variants", "nginx"),
-        ("--variants", ","),
-        ("--rounds", "0"),
-        ("--repeated", "2"),
-        ("--callers", "5"),
-        ("--against", "/none"),
+        ["--variants", "nginx"],
+        ["--variants", ","],
+        ["--rounds", "0"],
+        ["--repeated", "2"],
+        ["--callers", "5"],
+        ["--against", "/none"],
     ],
 )
-def test_bad_input_is_one_line_and_code_2(arguments: tuple[str, ...]) -> None:
-    done = _run(*arguments)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("python -m benchmarks.serving: error: ")
+def test_bad_input_is_one_line_and_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("python -m benchmarks.serving: error: ")
 
 
 def _series(*rates: float) -> Series:

@@ -20,7 +20,7 @@ from tools import live, smoke
 from tools.live import PROJECT
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
-IMAGES = (f"registry.example/eco@{DIGEST}", f"registry.example/eco-front@{DIGEST}")
+IMAGES = tuple(f"registry.example/{name}@{DIGEST}" for name in ("eco", "eco-setup", "eco-front"))
 # Revisions of Deployments are files below STATE. `apply` of everything makes new ones, as far as there are changes.
 KUBECTL = r"""#!/bin/sh
 [ "$1" = kustomize ] && exec "$REAL" "$@"
@@ -134,7 +134,8 @@ def test_a_release_migrates_first_and_ends_well(cluster: Cluster, url: str) -> N
     assert "rollout undo" not in log
     applied = (cluster.state / "before.yaml").read_text()
     assert applied.count(f"image: {IMAGES[0]}") >= 3
-    assert f"image: {IMAGES[1]}" in applied
+    assert applied.count(f"image: {IMAGES[1]}") == 2
+    assert f"image: {IMAGES[2]}" in applied
     assert not list((PROJECT / "kubernetes").glob(".release-*/kubeconfig"))
 
 
@@ -194,8 +195,8 @@ def test_the_access_to_the_cluster_is_a_private_file_that_is_removed(cluster: Cl
     ("arguments", "message"),
     [
         (("nowhere", "http://x", *IMAGES), "there is no overlay nowhere"),
-        (("staging", "http://x", "registry.example/eco:0.2.0", IMAGES[1]), "has no digest"),
-        (("staging", "http://x", f"evil\n{IMAGES[0]}", IMAGES[1]), "has no digest"),
+        (("staging", "http://x", "registry.example/eco:0.2.0", *IMAGES[1:]), "has no digest"),
+        (("staging", "http://x", f"evil\n{IMAGES[0]}", *IMAGES[1:]), "has no digest"),
         (("staging",), "usage:"),
     ],
 )

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from app import create_app
 from app.accounts import keys, tokens, users
+from app.accounts.credentials import MOST
 from app.components import components
 from app.config.settings import load_settings
 from app.database.db import db
@@ -127,8 +128,8 @@ def test_without_the_database_keys_are_not_checked_and_strangers_predict(
     with app.app_context():
         users.create(EDITOR, "editor", PASSWORD)
         user = users.get(EDITOR)
-        token = tokens.begin(user.id, user.epoch).access
-    key = key_of(app)
+        pair = tokens.begin(user.id, user.epoch)
+    token, key = pair.access, key_of(app)
     assert ask(app, key).status_code == 200
     with app.app_context():
         db.engine.dispose()
@@ -139,4 +140,26 @@ def test_without_the_database_keys_are_not_checked_and_strangers_predict(
             assert (refused.status_code, refused.mimetype) == (503, "application/problem+json"), path
     body = {"email": EDITOR, "password": PASSWORD}
     assert app.test_client().post("/api/v1/auth/token", json=body).status_code == 503
+    for what in ("refresh", "revoke"):
+        sent = app.test_client().post(f"/api/v1/auth/{what}", json={"refresh_token": pair.refresh})
+        assert sent.status_code == 503, what
+    # a wrong one is not told from a true one, and is not counted
+    statuses = {ask(app, f"eco_AAAAAAAA_{number:043}").status_code for number in range(MOST + 5)}
+    assert statuses == {503}
+    assert predicts(app.test_client())
+
+
+def test_without_redis_keys_and_tokens_go_on(apps: list[Flask], redis: live.Program) -> None:
+    app, key = apps[0], key_of(apps[0])
+    with app.app_context():
+        user = users.get(EDITOR)
+        pair = tokens.begin(user.id, user.epoch)
+    redis.stop()
+    assert ask(app, key).status_code == 200
+    with_token = {"Authorization": f"Bearer {pair.access}"}
+    assert app.test_client().get("/api/v1/studies/x/files", headers=with_token).status_code == 404
+    assert app.test_client().post("/api/v1/auth/refresh", json={"refresh_token": pair.refresh}).status_code == 200
+    statuses = [ask(app, f"eco_AAAAAAAA_{number:043}").status_code for number in range(MOST + 1)]
+    assert statuses == [401] * MOST + [429]
+    assert ask(app, key).status_code == 200
     assert predicts(app.test_client())

@@ -147,6 +147,13 @@ def test_without_the_database_reading_and_predicting_go_on(
     assert "Sign in" in browser.get("/").text
     assert browser.post("/api/v1/studies", json={"title": "x"}).status_code == 503
     assert browser.sign_in(EDITOR).status_code == 503
+    link = f"/account/password/{'A' * 43}"
+    for method, address in (("GET", "/account"), ("GET", "/people"), ("GET", link), ("POST", link), ("GET", "/plans")):
+        data = {"password": PASSWORD, "again": PASSWORD} if method == "POST" else None
+        assert browser.open(address, method=method, data=data).status_code == 503, address
+    # nobody knows who it is, so nothing says that signing in would help
+    missing = browser.get("/nothing", headers={"Accept": "text/html"})
+    assert (missing.status_code, "If somebody shared it" in missing.text) == (404, False)
 
 
 def at_once(*work: Callable[[], object]) -> None:

@@ -22,7 +22,7 @@ BASES = {
     "nginx": "nginx:1.28-alpine",
 }
 #: Images of the project by the stage of the Dockerfile.
-IMAGES = {"web": "ecopredict", "worker": "ecopredict-worker", "front": "ecopredict-front"}
+IMAGES = {"web": "ecopredict", "worker": "ecopredict-worker", "setup": "ecopredict-setup", "front": "ecopredict-front"}
 
 
 class WalkError(Exception):
@@ -131,7 +131,7 @@ def build(source: Path, tag: str) -> None:
     """Build the images of a source tree under a tag."""
     stages = set((source / "Dockerfile").read_text().split())
     for stage, name in IMAGES.items():
-        # versions before the stage `worker` have one image for both
+        # earlier versions have no stages `worker` and `setup`: their last image does that, too
         target = ["--target", stage] if stage in stages else []
         docker("build", "--quiet", "--network", "host", *target, "--tag", f"{name}:{tag}", ".", folder=source)
 

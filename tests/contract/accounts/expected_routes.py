@@ -153,6 +153,14 @@ everybody GET /openapi.json
 viewer GET /predictions
 admin GET /plans
 admin POST /plans/<slug:name>
+admin GET /people
+admin POST /people
+admin POST /people/<uuid:user_id>
+admin POST /people/<uuid:user_id>/link
+admin GET /api/v1/users
+admin POST /api/v1/users
+admin PATCH /api/v1/users/<uuid:user_id>
+admin POST /api/v1/users/<uuid:user_id>/link
 editor GET /observations
 viewer POST /observations
 viewer GET /observations/mine

@@ -27,7 +27,12 @@ def test_an_admin_changes_a_plan(production, browser):
     page = browser.get("/plans")
     assert 'value="100000"' in page.text
     assert "by the setting RATE_LIMIT" in page.text
-    assert browser.post("/plans/free", data=form()).location == "/plans#free"
+    moved = browser.post("/plans/free", data=form())
+    assert moved.location == "/plans?changed=free#free"
+    told = browser.get(moved.location).text
+    now = "20/second, 7 requests a month, uploads up to MAX_UPLOAD, 3 jobs at once. 3 accounts have it."
+    assert told.count('<p class="notice" role="status">Plan free, since 20') == told.count(now) == 1
+    assert 'role="status">Plan' not in browser.get("/plans?changed=nothing").text
     changed = browser.get("/plans").text
     assert 'value="7"' in changed
     assert changed.count("UTC</p>") == 1

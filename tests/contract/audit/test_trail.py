@@ -130,8 +130,8 @@ def test_commands_have_lines(production, lines, id_of):
     viewer, new = id_of(VIEWER), id_of("new@example.org")
     assert told == [
         ("account.role", viewer, "role editor, before viewer", "command"),
-        ("account.disable", viewer, "", "command"),
-        ("account.enable", viewer, "", "command"),
+        ("account.disable", viewer, "disabled", "command"),
+        ("account.enable", viewer, "enabled", "command"),
         ("account.reset", viewer, "", "command"),
         ("account.create", new, "role viewer", "command"),
     ]
@@ -239,8 +239,10 @@ def test_jobs_have_lines_of_their_start_their_changes_and_their_cancellation(pro
     assert [line.object_id for line in lines("program")][3:] == [made, cancelled, cancelled, first, first]
     worker = Worker(production, 1)
     worker.run(once=True)
-    (line,) = lines("job.")
+    line, end = lines("job.")
     assert (line.action, line.source, line.request_id) == ("job.test-making", "job", made)
+    assert (end.action, end.source, end.object_kind, end.object_id) == ("job.end", "job", "job", made)
+    assert end.detail == "test-making: succeeded"
     with production.app_context():
         assert line.object_id == users.get("made@example.org").id
 

@@ -26,7 +26,7 @@ from tests.contract.owners.conftest import HIDDEN
 
 LEARN = f"/api/v1/studies/{HIDDEN}/learning"
 KNOWING, OTHERS = ("helper", "admin"), ("reader", "other", "viewer")
-NEUTRAL = "20 newly accepted reports, 20 are needed. A training starts when it can."
+NEUTRAL = "20 newly accepted presences, 20 are needed. A training starts when it can."
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_only_those_who_may_change_a_study_learn_that_the_account_of_its_owner_i
         db.session.commit()
     after = told(due)
     for name in KNOWING:
-        assert before[name] == ("", "20 newly accepted reports, 20 are needed. A training starts soon.")
+        assert before[name] == ("", "20 newly accepted presences, 20 are needed. A training starts soon.")
         assert after[name][0] == "the account of the owner is enabled"
     for name in OTHERS:
         assert before[name] == after[name] == ("", NEUTRAL)

@@ -12,7 +12,7 @@ from tests.contract.owners.conftest import HIDDEN, OTHERS
 from tests.contract.owners.expected_owners import EXPECTED
 
 #: Variables of rules that name nothing of a study.
-FREE = {"filename", "column", "row", "token", "z", "x", "y", "band", "file", "name", "key_id"}
+FREE = {"filename", "column", "row", "token", "z", "x", "y", "band", "file", "name", "key_id", "user_id"}
 _QUOTED = re.compile(r"(“|\\u201c)[^”\\]*(”|\\u201d)")
 ORDER = ("reader", "helper", "owner", "admin")
 # What is sent where an empty body would be refused before anything is looked up.

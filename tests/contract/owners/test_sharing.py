@@ -105,10 +105,17 @@ def test_the_forms_share_and_unshare(world):
     for _ in range(2):
         assert owner.post(f"{PAGE}/people/remove", data={"id": person["id"]}).status_code == 303
     assert "guest@example.org" not in owner.get(PAGE).text
-    assert owner.post(f"{PAGE}/sharing", data={"visibility": "private"}).status_code == 303
+    told = owner.post(f"{PAGE}/sharing", data={"visibility": "private"})
+    assert (told.status_code, told.location) == (303, f"{PAGE}?done=sharing#sharing")
+    now = "The study is private now: its owner (owner@example.org) and admins can read it. 2 people named below cannot."
+    assert f'role="status">{now}' in owner.get(told.location).text
+    assert now not in owner.get(PAGE).text
     assert "these people have no access now" in owner.get(PAGE).text
     assert ">Private</span>" in owner.get("/studies").text
     assert owner.post(f"{PAGE}/sharing", data={"visibility": "shared"}).status_code == 303
+    shared = owner.get(f"{PAGE}?done=sharing").text
+    assert "and admins, and 2 people named below, can read it. The same holds for its models" in shared
+    assert now[:20] not in world.browser("reader").get(f"{PAGE}?done=sharing").text
 
 
 def test_a_study_is_taken_over_by_whom_it_was_offered(own_world):
@@ -200,3 +207,18 @@ def test_a_lost_file_hides_more_and_never_less(own_world):
     (folder / "hidden.json").unlink()
     (folder / "active.json").touch()
     assert own_world.browser(None).get(f"/api/v1/species?q={WHEATEAR}").json["items"] == []
+
+
+def test_two_people_of_a_study_may_send_the_same_idempotency_key(world):
+    key = {"Idempotency-Key": "one"}
+    bodies = {name: {"species": WHEATEAR, "shift": {"temperature": by}} for name, by in (("owner", 1), ("helper", 2))}
+    jobs = {}
+    for name, body in bodies.items():
+        started = world.browser(name).post("/api/v1/maps", json=body, headers=key)
+        assert started.status_code == 202, started.json
+        jobs[name] = started.json["id"]
+    assert jobs["owner"] != jobs["helper"]
+    for name, body in bodies.items():
+        again = world.browser(name).post("/api/v1/maps", json=body, headers=key)
+        assert again.json["id"] == jobs[name]
+        assert world.browser(name).post("/api/v1/maps", json={**body, "kind": "change"}, headers=key).status_code == 409

@@ -79,10 +79,22 @@ def test_answers_are_in_the_data_and_stay_or_go(with_model, fate):
     own = [editor.post("/api/v1/predictions", json=query).json["id"] for _ in range(3)]
     other = nobody.post("/api/v1/predictions", json=query).json["id"]
     assert [answer["id"] for answer in editor.get("/account/data").json["answers"]] == own[::-1]
+    for answer in (own[0], other):
+        new = {"prediction": answer, "outcome": "present", "date": "2026-05-31"}
+        assert editor.post("/api/v1/observations", json=new).status_code == 201
+    admin = signed_in(app, ADMIN)
+    assert {one["prediction"] for one in admin.get("/api/v1/observations").json["items"]} == {own[0], other}
     assert editor.post("/account/delete", data={**FORM, "answers": fate}).status_code == 303
     status = 404 if fate == "delete" else 200
     assert [nobody.get(f"/api/v1/predictions/{one}").status_code for one in own] == [status] * 3
     assert nobody.get(f"/api/v1/predictions/{other}").status_code == 200
+    # reports stay, with links to the answers that do
+    linked = [None if fate == "delete" else own[0], other]
+    listed = admin.get("/api/v1/observations").json["items"]
+    assert [one["prediction"] for one in reversed(listed)] == linked
+    page = admin.get("/observations").text
+    assert page.count("the answer</a>") == len([one for one in linked if one])
+    assert (f'href="/predictions/{own[0]}"' in page) is (fate == "leave")
     if fate == "delete":
         # the link says what may have happened, in the words for an id that never was
         pages = [nobody.get(f"/predictions/{one}") for one in (own[0], "0190a0c0-0000-7000-8000-000000000000")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from app.rollouts import shadows
 from app.rollouts.measures import Answered, Measures
 from app.rollouts.shadows import Shadows
 from tests.contract.conftest import WHEATEAR
-from tests.contract.rollouts.conftest import API, another
+from tests.contract.rollouts.conftest import API, PAGE, another
 
 AWAY = "postgresql+psycopg2://u:p@127.0.0.1:1/none"
 
@@ -38,6 +39,7 @@ def test_workers_add_up_and_numbers_survive_a_restart(trial):
     for arm in (active, candidate):
         assert arm["computed"] >= 1
         assert arm["median_ms"] > 0
+        assert arm["geometric_mean_ms"] > 0
         # all requests had the same conditions
         assert sorted(one["value"] for one in arm["verdicts"].values()) == [0, 0, 0, 0, 1]
         assert arm["error_rate"]["low"] == arm["error_rate"]["value"] == 0 < arm["error_rate"]["high"] < 0.2
@@ -180,3 +182,18 @@ def test_a_shadow_is_complete_when_it_has_computed(trial):
     go_on.set()
     other.join(30)
     assert trial.read()["shadow"]["pairs"] == 1
+
+
+def test_the_ratio_of_times_stands_beside_the_means_that_it_compares(trial):
+    started = trial.start()
+    measures = components(trial.app).get(Measures)
+    for arm, times in (("active", (0.001, 0.002, 0.004)), ("candidate", (0.002, 0.008, 0.032))):
+        for seconds in times:
+            measures.answered(started["id"], arm, Answered(0.5, "suitable", True, seconds), 1)
+    rollout = trial.read()
+    assert [arm["geometric_mean_ms"] for arm in rollout["arms"]] == pytest.approx([2, 8])
+    assert rollout["differences"]["latency_ratio"]["value"] == pytest.approx(4)
+    text = " ".join(re.sub("<[^>]+>", " ", trial.client.get(PAGE).text).split())
+    medians, means = re.search(r"Time, median (.*?) Time, 95.*Time, geometric mean (.*?) to ", text).groups()
+    assert "×" not in medians
+    assert means.startswith("2.0 ms 8.0 ms × 4.00")

@@ -89,6 +89,22 @@ def test_training_values_are_not_found_by_asking_many_values(filled):
             assert (quantity in content["quantities"]) == is_told
 
 
+def test_three_tables_find_the_end_of_a_range(filled):
+    """Decision 072 shows ranges as they are: rounded ones would be found by asking which values are out of range."""
+    warmest = np.float32(synthetic_study(n_species=4, categorical=True).environment["temperature"].max())
+    browser = filled.browser(None)
+    low, high, requests = float(filled.environment["temperature"]), 70.0, 0
+    while np.nextafter(np.float32(low), np.float32(np.inf)) < np.float32(high):
+        values = np.linspace(low, high, 1_002)[1:-1]
+        rows = [{**filled.environment, "temperature": float(value)} for value in values]
+        items = browser.post("/api/v1/predictions/batch", json={"species": [WHEATEAR], "rows": rows}).json["items"]
+        outside = [one["most_dissimilar"] == "temperature" for one in items]
+        first = outside.index(True) if True in outside else len(values)
+        ends = [low, *values, high]
+        low, high, requests = float(ends[first]), float(ends[first + 1]), requests + 1
+    assert (np.float32(low), requests) == (warmest, 3)
+
+
 def test_nearest_records_do_not_tell_which_cell_has_a_presence(filled):
     address = f"/predictions/{filled.ids['answer_at_record']}/explanation"
     assert filled.browser("owner").get(f"/api/v1{address}").json["nearest"][0]["record"]

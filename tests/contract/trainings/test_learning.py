@@ -94,7 +94,7 @@ def page(app):
 def test_enough_accepted_presences_start_a_training_whose_candidates_wait(trained):
     client = trained.test_client()
     assert state(trained)["sentence"] == "Off. 0 accepted presences are in no training yet."
-    assert switch(trained)["sentence"] == "0 of 20 newly accepted reports; then a training starts."
+    assert switch(trained)["sentence"] == "0 of 20 newly accepted presences; then a training starts."
     items = client.get(f"/api/v1/studies/{SLUG}/versions").json["items"]
     model = next(one["candidate"]["id"] for one in items if one["species"]["scientific_name"] == "Lacerta ficta")
     assert client.post(f"/api/v1/models/{model}/activate").status_code == 200
@@ -103,7 +103,7 @@ def test_enough_accepted_presences_start_a_training_whose_candidates_wait(traine
     accept(trained, reported(trained, 3, present=False))
     accept(trained, reported(trained, 3, latitude=None, longitude=None))
     reported(trained, 5)
-    assert "19 of 20 newly accepted reports; then a training starts." in page(trained)
+    assert "19 of 20 newly accepted presences; then a training starts." in page(trained)
     assert not jobs(trained, LEARNING)
     accept(trained, reported(trained, 1))
     assert state(trained)["last"]["state"] == "preparing"
@@ -170,7 +170,7 @@ def test_a_worker_asks_where_a_process_died_after_the_acceptance(learner):
     switch(learner)
     reported(learner, 20, state="accepted")
     assert not jobs(learner, LEARNING)
-    assert state(learner)["sentence"] == "20 newly accepted reports, 20 are needed. A training starts soon."
+    assert state(learner)["sentence"] == "20 newly accepted presences, 20 are needed. A training starts soon."
     content = own_study.records({"Lacerta ficta": 5}, seed=9)
     # so that the job ends soon
     address = f"/api/v1/studies/{SLUG}/files/accepted-observations.csv"

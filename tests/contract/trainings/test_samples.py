@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from flask import Flask
@@ -49,8 +51,16 @@ def look_at_records(client: FlaskClient) -> None:
     assert "260 of 260 records kept" in page.text
     assert "records.csv" not in page.text
     assert client.get(f"/studies/{SLUG}/records/places").status_code == 409
-    for name in ("layers", "start"):
-        assert client.get(f"/studies/{SLUG}/{name}").status_code == 200
+    layers = client.get(f"/studies/{SLUG}/layers")
+    assert "so the study needs no layers" in " ".join(layers.text.split())
+    assert client.get(f"{API}/studies/{SLUG}/layers").json["problems"] == []
+    for name in ("", "/records", "/layers", "/start"):
+        page = client.get(f"/studies/{SLUG}{name}")
+        assert page.status_code == 200
+        # layers are done, the training is next
+        states = re.findall(r"study-step study-step-(\w+)", page.text)
+        assert states == ["done", "done", "done", "next", "later"], name
+        assert "/records/places" not in page.text
 
 
 def test_samples_are_trained_and_predict(app: Flask) -> None:

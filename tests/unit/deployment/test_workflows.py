@@ -195,7 +195,7 @@ def test_images_are_sent_and_named_by_the_digest_of_the_registry(tmp_path: Path)
     try:
         done = _run("sh", "tools/push_images.sh", "candidate", "registry/Some/eco", "0.2.0", PATH=path, LOG=str(log))
         assert done.returncode == 0, done.stderr
-        lines = f"name=registry/some/eco\napplication_digest={DIGEST}\nfront_digest={DIGEST}\n"
+        lines = f"name=registry/some/eco\napplication_digest={DIGEST}\nsetup_digest={DIGEST}\nfront_digest={DIGEST}\n"
         assert done.stdout == result.read_text() == lines
     finally:
         result.unlink(missing_ok=True)

@@ -15,6 +15,8 @@ from ml.serving.artifact import load_artifact
 from ml.training.train import train_species
 from tests.synthetic import synthetic_study
 
+pytestmark = pytest.mark.usefixtures("nothing_sensitive")
+
 
 @pytest.fixture(scope="module")
 def wheatear(tmp_path_factory: pytest.TempPathFactory) -> Subject:

@@ -20,6 +20,8 @@ from ml.card import IntervalReport, Metric, Predictor, Source
 from ml.odmap.intervals import interval_words
 from ml.quality import Quality
 
+pytestmark = pytest.mark.usefixtures("nothing_sensitive")
+
 RANGE = Novelty(in_area_of_applicability=False, kind="range", mess=-1, most_dissimilar="trees", outside_range=["trees"])
 COMBINATION = Novelty(in_area_of_applicability=False, kind="combination", mess=1, most_dissimilar="trees")
 INSIDE = Novelty(in_area_of_applicability=True, kind="inside", mess=1, most_dissimilar="trees")
