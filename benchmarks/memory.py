@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
+import itertools
 import json
 import random
 import statistics
@@ -81,7 +82,7 @@ def _template(kind: Kind, folder: Path) -> Path:
     return existing[0] if existing else train_species(_study(kind), "species-0", folder)
 
 
-def _another(kind: Kind, template: Path, models: Path, number: int) -> None:
+def write_another(kind: Kind, template: Path, models: Path, number: int) -> None:
     """Write the model as another species. Arrays that species do not share get numbers of their own."""
     card = read_card(template)
     with np.load(template / "model.npz") as stored:
@@ -115,8 +116,8 @@ def make_models(folder: Path, count: int, kinds: tuple[Kind, ...]) -> None:
     """Train a model of each kind and write it under other names until there are ``count`` models."""
     templates = {kind: _template(kind, folder / "templates") for kind in kinds}
     Parallel(n_jobs=-1)(
-        delayed(_another)(kinds[i % len(kinds)], templates[kinds[i % len(kinds)]], folder / "models", i // len(kinds))
-        for i in range(count)
+        delayed(write_another)(kind, templates[kind], folder / "models", i // len(kinds))
+        for i, kind in zip(range(count), itertools.cycle(kinds), strict=False)
     )
 
 
@@ -146,7 +147,8 @@ class Client:
         return time.perf_counter() - started
 
 
-def _gauge(site: live.Site, name: str) -> float:
+def gauge(site: live.Site, name: str) -> float:
+    """Return a metric of a site."""
     text = live.NO_PROXY.open(f"{site.url}/metrics", timeout=30).read().decode()
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{name} "))
 
@@ -160,7 +162,7 @@ def open_all(site: live.Site, cards: dict[str, ModelCard], workers: int) -> tupl
         second.append(client.predict(slug))
     opened = [0.0]
     for attempt in range(8 * workers):
-        opened.append(_gauge(site, "ecopredict_models_open"))
+        opened.append(gauge(site, "ecopredict_models_open"))
         # every model is open in every worker, or the number no longer grows
         if opened[-1] == workers * len(cards) or len(set(opened[-4:])) == 1:
             break
@@ -280,11 +282,11 @@ def main() -> None:
         with live.serving(environ, WEB_CONCURRENCY=str(options.workers)) as site:
             report(site, "one model open")
             first, second = open_all(site, cards, options.workers)
-            opened, counted = (_gauge(site, f"ecopredict_models_open{end}") for end in ("", "_bytes"))
+            opened, counted = (gauge(site, f"ecopredict_models_open{end}") for end in ("", "_bytes"))
             report(site, f"{opened:.0f} models open")
             results = load(site, cards, options.seconds)
             total = report(site, "after the load")
-            opened_after = _gauge(site, "ecopredict_models_open")
+            opened_after = gauge(site, "ecopredict_models_open")
         print(f"counted as models: {counted / 1e6:.0f} MB; open after the load: {opened_after:.0f}")
         ms = [1000 * statistics.median(times) for times in (first, second)]
         print(f"first request of a species {ms[0]:.1f} ms, second {ms[1]:.1f} ms (medians)")

@@ -134,6 +134,13 @@ def test_the_free_space_of_the_data_directory_is_shown(visitor, tmp_path):
     assert read(visitor)["ecopredict_disk_size_bytes"] == usage.total
 
 
+def test_redis_is_asked_for_where_there_is_one(visitor, tmp_path):
+    assert read(visitor)["ecopredict_redis_down"] == 0
+    # nothing listens at this port
+    other = create_app(make_settings(tmp_path / "other", redis_url="redis://127.0.0.1:1/0"))
+    assert read(other.test_client())["ecopredict_redis_down"] == 1
+
+
 def test_a_method_of_the_callers_invention_makes_no_series(visitor):
     for number in range(20):
         visitor.open("/species", method=f"LOOK{number}")

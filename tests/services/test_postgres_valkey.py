@@ -98,6 +98,7 @@ def test_valkey_stops_midway(on_services: Sites, redis: live.Program, database: 
     _arrive(database, 2)
     ready = call(f"{site.url}/health/ready")
     assert (ready.status, ready.json["status"], ready.json["components"]["cache"]) == (200, "degraded", "down")
+    assert "\necopredict_redis_down 1.0\n" in call(f"{site.url}/metrics").body.decode()
     # limits go on in process
     answers = [predict(site.url).status for _ in range(10)]
     assert 200 in answers

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.boards import BOARDS
+from tests.boards import BOARDS, PAGE, line, targets
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -42,3 +42,14 @@ def test_panels_of_a_dashboard_do_not_cover_each_other(name: str) -> None:
 def test_dashboards_are_told_apart() -> None:
     for member in ("uid", "title"):
         assert len({board[member] for board in BOARDS.values()}) == len(BOARDS)
+
+
+def test_the_page_of_the_reference_has_each_query() -> None:
+    rows = PAGE.read_text().splitlines()
+    missing = [
+        title
+        for title, query in targets()
+        if not any(one.startswith(line(title.partition(": ")[2], query)) for one in rows)
+    ]
+    assert missing == []
+    assert len([one for one in rows if "| `" in one]) == len(targets())

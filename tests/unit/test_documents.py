@@ -222,6 +222,23 @@ def test_every_module_that_is_run_exists() -> None:
             assert place.with_suffix(".py").exists() or place.is_dir(), (document, module)
 
 
+def test_every_alert_that_is_named_exists_and_has_a_section() -> None:
+    alerts = set(re.findall(r"- alert: (\w+)", (PROJECT / "monitoring" / "alerts.yml").read_text("utf-8")))
+    sections = headings(DOCS / "how-to" / "runbooks.md")
+    assert {name.lower() for name in alerts} <= sections
+    for document in MARKDOWN:
+        assert set(re.findall(r"`(EcoPredict[A-Z]\w+)`", document.read_text("utf-8"))) <= alerts, document
+
+
+def test_each_disaster_says_how_it_shows_and_what_to_do() -> None:
+    page = (DOCS / "how-to" / "disasters.md").read_text("utf-8").partition("\n## ")[0]
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 10
+    for event, shows, *rest in rows:
+        assert len(rest) == 4, event
+        assert "`EcoPredict" in shows or "no alert" in shows, event
+
+
 # --- README.md ----------------------------------------------------------------------------------------------------
 
 

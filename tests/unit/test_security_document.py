@@ -1,4 +1,4 @@
-"""The security checklist: each requirement has one row, tests that are named exist, and links lead somewhere."""
+"""Checklist and threat model: a row for each requirement, tests that are named exist, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from tests.unit.test_documents import DOCS, PROJECT, headings
 
 SECURITY, CHECKLIST = PROJECT / "SECURITY.md", DOCS / "reference" / "asvs.md"
+THREATS = DOCS / "explanation" / "threat-model.md"
 STATES = ("met", "part", "not met", "untested", "n/a")
 #: Requirements of the levels 1 and 2 in each section of ASVS 5.0.0. They come before those of level 3.
 SECTIONS = """
@@ -65,14 +66,14 @@ def functions(file: Path) -> set[str]:
     return {name for name in found if name.startswith("test_")}
 
 
-@pytest.mark.parametrize("document", [SECURITY, CHECKLIST], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [SECURITY, CHECKLIST, THREATS], ids=lambda path: path.name)
 def test_every_test_that_is_named_exists(document: Path) -> None:
     assert missing(document.read_text(encoding="utf-8"), PROJECT) == []
 
 
 def test_names_of_tests_are_written_in_full() -> None:
     """So that none escapes the comparison."""
-    for document in (SECURITY, CHECKLIST):
+    for document in (SECURITY, CHECKLIST, THREATS):
         for span in re.findall(r"`([^`\n]*\btests?[/_][^`\n]*)`", document.read_text(encoding="utf-8")):
             assert re.fullmatch(r"tests/[\w/]+\.py(::test_\w+)?", span), span
             assert (PROJECT / span.partition("::")[0]).is_file(), span
@@ -118,6 +119,14 @@ def test_the_numbers_of_requirements_are_true() -> None:
         f"Of {len(ALL)} requirements {met} are met, {part} in part, {not_met} are not met, {untested} are done but not "
         f"proved by a test, and {other} do not apply."
     ) in words
+
+
+def test_each_threat_has_a_kind_a_measure_and_a_proof() -> None:
+    text = THREATS.read_text(encoding="utf-8").partition("\n## Threats\n")[2].partition("\n## What remains\n")[0]
+    threats = re.findall(r"^\| (\w) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    assert len(threats) == len(re.findall(r"^\| \w", text, re.MULTILINE)) > 40
+    assert {kind for kind, *_ in threats} == set("STRIDE")
+    assert [threat for _, threat, _, proof in threats if "::test_" not in proof] == []
 
 
 def test_links_of_the_security_page_lead_somewhere() -> None:

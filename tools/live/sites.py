@@ -83,9 +83,12 @@ def copy_site(prepared: Path, data_dir: Path, **changes: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(environ: dict[str, str], *, project: Path = PROJECT, **changes: str) -> Iterator[Site]:
+def serving(
+    environ: dict[str, str], *, project: Path = PROJECT, patience: float = 30.0, **changes: str
+) -> Iterator[Site]:
     """Run gunicorn with the gunicorn.conf.py of the project, or of another checkout of it, and two workers.
 
+    It must answer within ``patience`` seconds. The first start of a new checkout takes longer, because it compiles.
     At the end it is killed, because an orderly end takes as long as a start. Tests of the orderly end stop it before.
     """
     port = free_port()
@@ -105,7 +108,7 @@ def serving(environ: dict[str, str], *, project: Path = PROJECT, **changes: str)
                 return False
 
         try:
-            wait_until(is_live, 30, "gunicorn answers")
+            wait_until(is_live, patience, "gunicorn answers")
         except TimeoutError as error:
             raise AssertionError(f"{error}\n{program.output()[-3000:]}") from None
         yield Site(program, url, settings, data_dir, metrics)
