@@ -93,7 +93,16 @@ _UNUSED = (
 _TESTS = re.compile(r"^\s*(?:from|import)\s+([\w.]*)\.tests\b", re.MULTILINE)
 #: Packages of the project, and what gunicorn and Flask import by name.
 _PROJECT = ("app", "ml", "tools.coast", "tools.smoke")
-_BY_NAME = ("wsgi", "gunicorn.workers.gthread", "psycopg2", "logging.config", "numba.core.caching", "sklearn.ensemble")
+_BY_NAME = (
+    "wsgi",
+    "gunicorn.app.wsgiapp",
+    "gunicorn.arbiter",
+    "gunicorn.workers.gthread",
+    "psycopg2",
+    "logging.config",
+    "numba.core.caching",
+    "sklearn.ensemble",
+)
 # Loads each file in a process of its own. A library that was damaged would end the process.
 _LOAD = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
 

@@ -166,11 +166,13 @@ def change(
 
     Raises
     ------
-    Conflict
-        They are the last admin.
+    NotFound, Conflict
+        They do not exist any more, or are the last admin.
     """
     take_turns(user.id)
-    db.session.refresh(user)
+    if db.session.get(User, user.id, populate_existing=True) is None:
+        db.session.rollback()
+        raise NotFound("This account does not exist any more.")
     if check is not None:
         try:
             check(user)

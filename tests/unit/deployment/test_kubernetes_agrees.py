@@ -150,8 +150,14 @@ def test_the_ingress_has_the_host_names_of_nginx(overlay: list[Manifest], name: 
 
 
 def test_the_job_does_what_the_set_up_of_compose_does(overlay: list[Manifest]) -> None:
-    (setup,) = pod(named(overlay, "Job", "setup"))["containers"]
+    job = pod(named(overlay, "Job", "setup"))
+    (volume,), (setup,) = job["initContainers"], job["containers"]
     shell, option, script = COMPOSE["services"]["setup"]["command"]
+    # an earlier container of the job copies the demo data
+    copying, script = script.split("python -m ml", 1)
+    script = f"python -m ml{script}"
+    assert "cp -R --no-clobber /demo/. /data/" in copying
+    assert "cp -R --no-clobber /demo/. /models/" in volume["command"][-1]
     migrate = " ".join(COMPOSE["services"]["migrate"]["command"])
     assert setup["command"] == [shell, option, f"{migrate}\n{script}"]
 
@@ -166,7 +172,7 @@ def test_the_user_is_that_of_the_image(overlay: list[Manifest]) -> None:
     assert user
     for workload in workloads(overlay):
         for container in containers(workload):
-            if container["image"].partition(":")[0] == "ecopredict":
+            if container["image"].partition(":")[0] in ("ecopredict", "ecopredict-setup"):
                 context = pod(workload)["securityContext"]
                 assert (context["runAsUser"], context["runAsGroup"]) == (int(user[1]), int(user[2]))
 
