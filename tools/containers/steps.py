@@ -119,7 +119,14 @@ def _rows(stack: Stack) -> dict[str, int]:
 
 
 # All but the snapshot of active models, which is made again from the database.
-_PACK = "tar -C /data -cf - --exclude=./registry ."
+PACK = "tar -C /data -cf - --exclude=./registry ."
+UNPACK = "find /data -mindepth 1 -delete && tar -C /data -xf -"
+# A dump goes into an empty database, because pg_restore --clean leaves half of a newer schema.
+RESTORE = (
+    "dropdb -U eco --if-exists eco",
+    "createdb -U eco eco",
+    "pg_restore -U eco -d eco --exit-on-error --single-transaction --no-owner",
+)
 _DIGESTS = "cd /data && find . -path ./registry -prune -o -type f -exec sha256sum {} + | sort -k 2"
 
 
@@ -133,15 +140,16 @@ def restore(stack: Stack, client: Client, folder: Path) -> str:
     dump, data = folder / "ecopredict.dump", folder / "data.tar"
     begin = time.monotonic()
     stack.shell(f"exec -T postgres pg_dump -U eco --format=custom eco >{dump}")
-    stack.shell(f"run --rm --no-deps -T migrate {_PACK} >{data}")
+    stack.shell(f"run --rm --no-deps -T migrate {PACK} >{data}")
     backed_up = time.monotonic() - begin
 
     stack.down()
     begin = time.monotonic()
     stack.up("postgres")
     wait_for("PostgreSQL", lambda: stack.is_healthy("postgres"), 60)
-    stack.shell(f"exec -T postgres pg_restore -U eco -d eco --exit-on-error <{dump}")
-    stack.shell(f"run --rm --no-deps -T migrate sh -c 'rm -rf /data/* && tar -C /data -xf -' <{data}")
+    for command in RESTORE:
+        stack.shell(f"exec -T postgres {command} <{dump}")
+    stack.shell(f"run --rm --no-deps -T migrate sh -c '{UNPACK}' <{data}")
     after, again = _rows(stack), stack.once(_DIGESTS)
     differing = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     if differing or files != again:
