@@ -3,6 +3,8 @@
 # Files that exist are kept. SECRET_KEY, POSTGRES_PASSWORD and REDIS_PASSWORD of the environment or of .env are taken over:
 # earlier versions had them there, and the volume of PostgreSQL keeps its password.
 set -eu
+# letters are those of ASCII
+export LC_ALL=C
 cd "$(dirname "$0")/.."
 folder=${1:-${SECRETS_DIR:-secrets}}
 command -v openssl >/dev/null || { echo "secrets: openssl is not installed; get it with apt-get install openssl" >&2; exit 1; }
@@ -37,8 +39,22 @@ make redis_password REDIS_PASSWORD 24
 make grafana_admin_password GRAFANA_ADMIN_PASSWORD 16
 # The passwords are parts of URLs.
 for name in postgres_password redis_password; do
-    grep -Eqx '[A-Za-z0-9._~-]+' "$folder/$name" \
-        || { echo "secrets: $folder/$name has characters other than letters, digits and ._~-" >&2; exit 1; }
+    case $(cat "$folder/$name") in
+        '' | *[!A-Za-z0-9._~-]*)
+            echo "secrets: $folder/$name has characters other than letters, digits and ._~-, or several lines" >&2
+            exit 1 ;;
+    esac
 done
-write database_url "postgresql://eco:$(cat "$folder/postgres_password")@postgres:5432/eco"
-write redis_url "redis://:$(cat "$folder/redis_password")@redis:6379/0"
+# address NAME PASSWORD BEGIN END: the file is made, or has the password. An address of another server is the operator's matter.
+address() {
+    password=$(cat "$folder/$2")
+    write "$1" "$3$password$4"
+    case $(cat "$folder/$1") in
+        "$3$password$4") ;;
+        "$3"*"$4")
+            echo "secrets: $folder/$1 has another password than $folder/$2; delete the one that is wrong, and run this again" >&2
+            exit 1 ;;
+    esac
+}
+address database_url postgres_password postgresql://eco: @postgres:5432/eco
+address redis_url redis_password redis://: @redis:6379/0
