@@ -13,7 +13,22 @@ environment=$1 url=$2 application=$3 setup=$4 front=$5
 cd "$(dirname "$0")/.."
 namespace=ecopredict-$environment
 deployments="front web worker"
+case $environment in
+    '' | *[!a-z0-9-]*) echo "deploy: there is no overlay $environment" >&2; exit 2 ;;
+esac
 [ -f "kubernetes/overlays/$environment/kustomization.yaml" ] || { echo "deploy: there is no overlay $environment" >&2; exit 2; }
+# before anything is changed: a release whose prediction cannot be asked for would be taken back
+case $url in
+    *[!][A-Za-z0-9./:_~%-]*) valid=no ;;
+    http://[[A-Za-z0-9]* | https://[[A-Za-z0-9]*) valid=yes ;;
+    *) valid=no ;;
+esac
+[ "$valid" = yes ] || { echo "deploy: $url is no address of a site (https://eco.example.org)" >&2; exit 2; }
+for seconds in "${SETUP_SECONDS:-1800}" "${ROLLOUT_SECONDS:-600}" "${SMOKE_SECONDS:-60}"; do
+    case $seconds in
+        *[!0-9]*) echo "deploy: $seconds is no number of seconds" >&2; exit 2 ;;
+    esac
+done
 for image in "$application" "$setup" "$front"; do
     # grep compares line by line, so a line break is refused before
     case $image in
