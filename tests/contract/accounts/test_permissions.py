@@ -152,6 +152,22 @@ def test_refusals_have_the_shape_of_other_errors(production):
     assert (fragment.status_code, "/login?next=" in fragment.text) == (401, True)
 
 
+def test_only_strangers_are_told_to_sign_in_for_what_needs_an_editor(production):
+    stranger, viewer = production.test_client(), production.test_client()
+    viewer.sign_in("viewer@example.org")
+    for address in ("/map", "/studies"):
+        hint = f'<a href="/login?next={address}">sign in</a>'
+        page, told = (" ".join(browser.get(address).text.split()) for browser in (stranger, viewer))
+        assert hint in page, address
+        assert (hint in told, "sign in" in told.lower()) == (False, False), address
+        assert "editors, and your role is viewer: ask an admin of this site for another role." in told or (
+            "an editor, and your role is viewer: ask an admin of this site for another role." in told
+        ), address
+    viewer.sign_in("admin@example.org")
+    for text in ('<a href="/people">People</a>', '<a href="/plans">Plans</a>', '<a href="/audit">Audit trail</a>'):
+        assert text in viewer.get("/account").text
+
+
 def test_a_program_signs_in_as_the_documents_say(production):
     program, origin = production.test_client(), {"Sec-Fetch-Site": None, "Origin": "https://localhost"}
     form = {"email": "editor@example.org", "password": PASSWORD}

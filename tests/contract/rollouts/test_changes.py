@@ -20,8 +20,11 @@ def test_a_promotion_is_an_activation_that_can_be_rolled_back(trial):
     assert done.status_code == 200
     assert (done.json["state"], done.json["reason"]) == ("promoted", "Version 2 was activated.")
     assert set(another(trial).asked(10)) == {trial.candidate}
+    told = "Version 2 was activated."
+    assert f"{told} Version 1 answers now." not in trial.client.get(PAGE).get_data(as_text=True)
     assert trial.client.post(f"/api/v1/studies/{STUDY}/rollback").status_code == 200
     assert set(another(trial).asked(10)) == {trial.active}
+    assert f"{told} Version 1 answers now." in trial.client.get(PAGE).get_data(as_text=True)
 
 
 def test_a_stop_leaves_the_active_model_in_all_workers(trial):
