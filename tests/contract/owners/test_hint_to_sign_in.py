@@ -56,11 +56,3 @@ def test_an_address_that_nothing_ever_has(world, address):
     page = world.browser(None).get(address, headers=HTML)
     assert page.status_code == 404
     assert (HINT in page.text) == (not address.startswith("/account"))
-
-
-def test_only_strangers_are_told_to_sign_in_for_a_new_map(private):
-    private.share("public")
-    page, told = (" ".join(private.browser(name).get("/map").text.split()) for name in (None, "viewer"))
-    assert 'New maps need an editor: <a href="/login?next=/map">sign in</a>.' in page
-    assert "New maps need an editor, and your role is viewer: ask an admin of this site for another role." in told
-    assert "sign in" not in told.lower()
