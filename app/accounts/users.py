@@ -156,6 +156,8 @@ def change(
 ) -> User:
     """Give a person another role or plan, disable them, which ends their sessions, or enable them again.
 
+    Another role ends the links of the account, as disabling does.
+
     Parameters
     ----------
     user : User
@@ -184,6 +186,9 @@ def change(
     said = []
     if role is not None:
         said.append(f"role {role}, before {user.role}")
+        if role != user.role:
+            # A link that somebody had for the role before must not lead to this one.
+            _revoke_links(user.id)
         user.role = role
     if plan is not None:
         said.append(f"plan {plan}, before {user.plan}")

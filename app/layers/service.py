@@ -11,6 +11,7 @@ from app.layers.changes import change_recipe
 from app.layers.schemas import LayersAnswer, LayersChange
 from app.studies import own
 from app.studies.own import OwnStudy
+from app.studies.shown_files import shown_error
 from app.web.input_validation import pointer
 from app.workbench import crs
 from app.workbench.runner import WorkbenchError
@@ -89,7 +90,7 @@ def _review(study: OwnStudy) -> StudyLayers:
         try:
             report = sets.counted(study)
         except WorkbenchError as error:
-            problems.append(Problem(code="unreadable", text=str(error)))
+            problems.append(Problem(code="unreadable", text=shown_error(str(error), study.slug)))
     members = {name: getattr(report, name) for name in LayersReport.model_fields}
     members["problems"] = [*problems, *report.problems]
     answer = LayersAnswer(

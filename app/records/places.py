@@ -18,6 +18,7 @@ from app.records import place_index
 from app.studies import place_tables
 from app.studies.known_names import names_in
 from app.studies.place_tables import Row
+from app.studies.shown_files import shown_error
 from app.web.paging import read_bound_cursor, write_cursor
 from app.workbench.runner import WorkbenchError
 
@@ -44,7 +45,8 @@ def browse(slug: str, query: PlacesQuery) -> RecordPlaces:
         try:
             made_from = place_index.current(slug)
         except WorkbenchError as error:
-            raise ValidationFailed([("", str(error))], str(error)) from None
+            text = shown_error(str(error), slug)
+            raise ValidationFailed([("", text)], text) from None
         study_id, source, left_out = made_from.study_id, made_from.source, made_from.left_out
         tag = _tag_of(study_id, source)
         found = read_bound_cursor(query.cursor, int, tag)

@@ -129,7 +129,7 @@ def _check_files(study: OwnStudy, changes: list[RecordFile]) -> None:
         try:
             inspected = audits.inspect_again(study, by_name[choice.name], report)
         except WorkbenchError as error:
-            errors.append((pointer("files", number), str(error)))
+            errors.append((pointer("files", number), shown_error(str(error), study.slug)))
             continue
         columns = inspected.records.columns if inspected.records is not None else []
         errors += [

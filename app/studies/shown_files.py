@@ -10,6 +10,8 @@ from ml.recipes.reports import FileReport, Problem
 
 Report = TypeVar("Report", bound=FileReport)
 _NOT_TOLD = "The file has a problem. Those who see exact places of this study see which."
+#: Problems whose texts repeat cells of a file. The columns of a table without a header are its first row.
+_REPEATING = ("unreadable", "columns")
 
 
 def shown_report(report: Report, study: str) -> Report:
@@ -19,8 +21,11 @@ def shown_report(report: Report, study: str) -> Report:
     records = report.records
     changes: dict[str, object] = {"problems": shown_problems(report.problems, study)}
     if records is not None:
-        changes["records"] = records.model_copy(update={"preview": [], "unsure": []})
-    elif report.problems:
+        hidden: dict[str, object] = {"preview": [], "unsure": []}
+        if any(one.code == "columns" for one in report.problems):
+            hidden["columns"] = []
+        changes["records"] = records.model_copy(update=hidden)
+    elif report.problems or report.role == "unknown":
         changes["sentence"] = _NOT_TOLD
     return report.model_copy(update=changes)
 
@@ -36,7 +41,7 @@ def shown_problems(problems: Sequence[Problem], study: str) -> list[Problem]:
     """Return problems of records; on a grid without what a reader of a file says about its cells."""
     if sensitive.grid_for(study) is None:
         return list(problems)
-    return [one.model_copy(update={"text": _NOT_TOLD}) if one.code == "unreadable" else one for one in problems]
+    return [one.model_copy(update={"text": _NOT_TOLD}) if one.code in _REPEATING else one for one in problems]
 
 
 def shown_error(text: str, study: str) -> str:

@@ -113,6 +113,18 @@ def test_a_new_link_ends_the_earlier_one(production, admin):
     assert line["object_email"] == "new@example.org"
 
 
+def test_another_role_ends_the_link_of_the_role_before(production, admin):
+    first = admin.post(API, json={"email": "new@example.org"}).json
+    person, link = f"{API}/{first['account']['id']}", LINK.search(first["link"])[1]
+    guest = production.test_client()
+    assert admin.patch(person, json={"plan": "partner", "role": "viewer"}).status_code == 200
+    assert guest.get(link).status_code == 200
+    assert admin.patch(person, json={"role": "admin"}).status_code == 200
+    assert guest.post(link, data={"password": NEW, "again": NEW}).status_code == 404
+    assert guest.sign_in("new@example.org", NEW).status_code != 303
+    assert guest.get(LINK.search(admin.post(f"{person}/link").json["link"])[1]).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

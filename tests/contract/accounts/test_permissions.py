@@ -191,7 +191,8 @@ def test_an_editor_creates_a_study_and_shows_it_to_viewers(production):
     seen = viewer.get(path)
     assert seen.status_code == 200
     assert 'method="post"' not in seen.text
-    assert "Changes need the role editor" in seen.text
+    both = "as editors change it, with an account that has the role editor; yours has not."
+    assert both in " ".join(seen.text.split())
     assert "/studies/new" not in viewer.get("/studies").text
     assert anonymous.get(path).location == f"/login?next=%2Fstudies%2F{created.json['slug']}"
     assert "Lizards" in anonymous.get("/studies").text
