@@ -27,7 +27,18 @@ from app.throttled_log import ThrottledLog
 from app.trail.recorder import Sender
 from app.web.credentials import by_program
 
-__all__ = ["Visitor", "begin_session", "is_uncertain", "load", "may", "own_session", "sender", "sign_in", "visitor"]
+__all__ = [
+    "Visitor",
+    "begin_session",
+    "is_uncertain",
+    "load",
+    "may",
+    "own_session",
+    "sender",
+    "sign_in",
+    "visitor",
+    "was_signed_in",
+]
 
 log = logging.getLogger(__name__)
 _failure = ThrottledLog(log)
@@ -97,6 +108,13 @@ def is_uncertain() -> bool:
 def own_session() -> Session:
     """Return the session of the present request."""
     return cast("Session", session._get_current_object())  # type: ignore[attr-defined]  # werkzeug's LocalProxy
+
+
+def was_signed_in() -> bool:
+    """Return whether the request has a session of somebody, which may have ended, or whose account may be disabled."""
+    is_sent = current_app.session_interface.get_cookie_name(current_app) in request.cookies
+    # the session of somebody who still has to enter a code names no person
+    return is_sent and ("_user_id" in own_session() or not own_session())
 
 
 def named_user_id() -> str | None:

@@ -21,6 +21,7 @@ from app.accounts.visitors import Visitor
 from app.database.db import db
 from app.database.types import now
 from app.errors import Conflict, NotFound, ValidationFailed
+from app.trail import recorder as trail
 
 log = logging.getLogger(__name__)
 MOST = 50
@@ -94,6 +95,9 @@ def create(user: User, epoch: int, name: str, scopes: Sequence[str], days: int) 
     row = ApiKey(user_id=user.id, name=name, prefix=prefix, key_hash=hash_of_token(key), scopes=" ".join(chosen))
     row.created_at, row.expires_at = moment, moment + timedelta(days=days)
     db.session.add(row)
+    db.session.flush()
+    life = "1 day" if days == 1 else f"{days} days"
+    trail.about("key", row.id, f"scopes {', '.join(chosen)}; {life}; of account {user.id}")
     db.session.commit()
     log.info("account %s: key %s made (%s)", user.id, row.id, row.scopes)
     return _detail(row, email), key

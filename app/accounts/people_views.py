@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from flask import Blueprint, Response, request
@@ -31,6 +32,8 @@ pages = Blueprint("people", __name__)
 _PAGE = ("people/page.html", "people/_list.html")
 _ID = {"id": {"type": "string", "format": "uuid"}}
 _CHANGED = "changed"
+#: Characters of the address of a list that a form returns to.
+_LONGEST_LIST = 2_000
 _WRONG_CHOICE = "Choose a role and a plan of the lists."
 
 keep_all_private(api, pages)
@@ -109,9 +112,10 @@ def invite_again(user_id: UUID) -> Reply:
 def page() -> Reply:
     """Show accounts.
 
-    Template context: ``data`` AccountPage, ``query`` PeopleQuery, ``roles``, ``plans``, ``more`` address of the next
-    page or "", ``state_of`` function, ``changed`` Account that was changed a moment ago or None, ``invited`` Invited or
-    None, ``typed`` fields of the form to invite, ``errors`` its messages by field, ``problem`` a sentence or "".
+    Template context: ``data`` AccountPage, ``query`` PeopleQuery, ``address`` its text in an address, ``roles``,
+    ``plans``, ``more`` address of the next page or "", ``state_of`` function, ``changed`` Account that was changed a
+    moment ago or None, ``invited`` Invited or None, ``typed`` fields of the form to invite, ``errors`` its messages by
+    field, ``problem`` a sentence or "".
     """
     query = read_query(PeopleQuery)
     try:
@@ -124,12 +128,12 @@ def page() -> Reply:
 def _page(query: PeopleQuery | None = None, status: int = 200, **more: object) -> Reply:
     query = query or PeopleQuery()
     found = people.browse(query)
-    given = {name: value for name in ("q", "role") if (value := getattr(query, name))}
     context = {
         "query": query,
+        "address": urlencode(_given(query)),
         "roles": ROLES,
         "plans": OF_PEOPLE,
-        "more": f"/people?{urlencode({**given, 'cursor': found.next})}" if found.next else "",
+        "more": f"/people?{urlencode({**_given(query), 'cursor': found.next})}" if found.next else "",
         "state_of": people.state_of,
         "changed": None,
         "invited": None,
@@ -138,6 +142,19 @@ def _page(query: PeopleQuery | None = None, status: int = 200, **more: object) -
         "problem": "",
     }
     return Reply(found, status, {**context, **more})
+
+
+def _given(query: PeopleQuery) -> dict[str, str]:
+    """Return filter and place of a list, without what is as usual."""
+    return {name: str(value) for name, value in query.model_dump(exclude_defaults=True).items()}
+
+
+def _list_of_form(form: Mapping[str, str]) -> PeopleQuery:
+    """Return the list that a form stands in; the whole one where it says nothing that is valid."""
+    try:
+        return PeopleQuery.model_validate(dict(parse_qsl(form.get("list", "")[:_LONGEST_LIST])))
+    except ValidationError:
+        return PeopleQuery()
 
 
 @pages.post("/people")
@@ -163,25 +180,27 @@ def invite_form() -> Response:
 def change_form(user_id: UUID) -> Response:
     """Change an account, and return to it in the list."""
     form = read_form()
+    query = _list_of_form(form)
     wanted = {"role": form.get("role"), "plan": form.get("plan"), "disabled": form.get("disabled") == "1"}
     try:
         account = people.change(user_id, AccountChange.model_validate(wanted), form.get("shown", ""))
     except ValidationError:
-        return render(_page(status=422, problem=_WRONG_CHOICE), *_PAGE)
+        return render(_page(query, 422, problem=_WRONG_CHOICE), *_PAGE)
     except Conflict as error:
-        return render(_page(status=error.status, problem=f"{error.detail.rstrip('.')}."), *_PAGE)
-    query = urlencode({"q": account.email, _CHANGED: account.id})
-    return Response(status=303, headers={"Location": f"/people?{query}"})
+        return render(_page(query, error.status, problem=f"{error.detail.rstrip('.')}."), *_PAGE)
+    address = urlencode({**_given(query), _CHANGED: account.id})
+    return Response(status=303, headers={"Location": f"/people?{address}#person-{account.id}"})
 
 
 @pages.post("/people/<uuid:user_id>/link")
 def link_form(user_id: UUID) -> Response:
     """Make a new link, and say where it is."""
+    query = _list_of_form(read_form())
     try:
         invited = people.invite_again(user_id, _site())
     except Conflict as error:
-        return render(_page(status=error.status, problem=error.detail), *_PAGE)
-    return render(_page(invited=invited), *_PAGE)
+        return render(_page(query, error.status, problem=error.detail), *_PAGE)
+    return render(_page(query, invited=invited), *_PAGE)
 
 
 def _site() -> str:

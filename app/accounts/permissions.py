@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, g, request
 
-from app.accounts.identity import is_uncertain, load, own_session, visitor
+from app.accounts.identity import is_uncertain, load, own_session, visitor, was_signed_in
 from app.accounts.needs import ACCOUNT, NEEDS, Needed, is_for_browsers
 from app.accounts.next_page import page_of_request
 from app.accounts.roles import includes
@@ -30,6 +30,11 @@ def needed_for(endpoint: str) -> Needed:
     return NEEDS.get(endpoint, "admin")
 
 
+#: The same for a session that has ended and an account that is disabled: who sees it has no more than a cookie.
+NOT_ANY_MORE = (
+    "You are not signed in any more: your session has ended, or your account is disabled. Where you cannot sign in, "
+    "ask an admin of this site."
+)
 _BY_PROGRAM = "A program sends an API key in X-API-Key, or a token from /api/v1/auth/token as Authorization: Bearer."
 
 
@@ -92,10 +97,15 @@ def _keep_apart(response: Response) -> Response:
 
 def _ask_to_sign_in(error: SignInNeeded) -> Response:
     """Lead a browser to the page to sign in; answer programs and fragments with 401."""
-    if face(for_error=True) == "page":
-        query = urlencode({"next": page_of_request()})
+    kind = face(for_error=True)
+    if kind == "page":
+        query = urlencode({"next": page_of_request(), **({"done": "lost"} if was_signed_in() else {})})
         return Response(status=303, headers={"Location": f"/login?{query}"})
-    detail = f"{error.detail} {_BY_PROGRAM}" if face(for_error=True) == "json" else error.detail
+    detail = error.detail
+    if kind == "json":
+        detail = f"{detail} {_BY_PROGRAM}"
+    elif was_signed_in():
+        detail = NOT_ANY_MORE
     response = respond(error.status, detail, title=error.title)
     response.headers["WWW-Authenticate"] = 'Bearer realm="EcoPredict"'
     return response

@@ -12,6 +12,7 @@ from app.accounts.delivery import Postbox
 from app.accounts.forms import field, messages, page, see, wait_text
 from app.accounts.identity import visitor
 from app.accounts.next_page import HOME, safe
+from app.accounts.permissions import NOT_ANY_MORE
 from app.accounts.site import of_request
 from app.components import component
 from app.errors import NotFound, SignInNeeded, ValidationFailed
@@ -25,6 +26,7 @@ _DONE = {
     "password": "Your password is set. Sign in with it.",
     "ended": "All your sessions have ended.",
     "deleted": "The account is deleted.",
+    "lost": f"{NOT_ANY_MORE} A form that you sent was not stored.",
 }
 
 keep_all_private(pages)

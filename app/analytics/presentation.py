@@ -127,7 +127,7 @@ def _novelty(analytics: Analytics) -> str:
         for count in one.novelty:
             counts[count.kind] += count.requests
     outside = counts["range"] + counts["combination"]
-    many = _requests(examined)
+    many = _answers(examined)
     text = f"{outside:,} of {many} ({percent(outside / max(1, examined))})" if outside else f"None of {many}"
     text += " lay outside the training conditions."
     if counts["unknown"]:
@@ -145,15 +145,15 @@ def _largest_drift(analytics: Analytics) -> str:
             )
             return f"{lead}, most of all in {study.study.title}: {_difference(most)}"
     if "about the same" in words:
-        return "No: for every condition with enough requests, the requested values are about the same as in training."
-    return f"There are too few requests to tell: a study needs {ENOUGH} or more."
+        return "No: for every condition with enough answers, the requested values are about the same as in training."
+    return f"There are too few answers to tell: a study needs {ENOUGH} or more."
 
 
 def _difference(drift: PredictorDrift) -> str:
     requested = drift.requested or drift.trained
     unit = f" {drift.unit}" if drift.unit else ""
     return (
-        f"{drift.label}, where half of the requests lie {_span(requested)}{unit} "
+        f"{drift.label}, where half of the answers lie {_span(requested)}{unit} "
         f"and half of the training places {_span(drift.trained)}{unit}."
     )
 
@@ -173,11 +173,11 @@ def _most_requested(analytics: Analytics) -> str:
         return ""
     first = max(analytics.species, key=lambda use: use.requests)
     name = f"{first.vernacular_name} ({first.scientific_name})" if first.vernacular_name else first.scientific_name
-    return f"{name[:1].upper()}{name[1:]}, with {first.requests:,} of {_requests(analytics.requests)}."
+    return f"{name[:1].upper()}{name[1:]}, with {first.requests:,} of {_answers(analytics.requests)}."
 
 
-def _requests(n: int) -> str:
-    return f"{n:,} request" + ("" if n == 1 else "s")
+def _answers(n: int) -> str:
+    return f"{n:,} answer" + ("" if n == 1 else "s")
 
 
 def _date(moment: datetime) -> str:

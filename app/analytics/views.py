@@ -25,7 +25,7 @@ keep_all_private(for_admins)
 _COLUMNS = (
     Column("name", "Species", "by name"),
     Column("study", "Study", "by study"),
-    Column("requests", "Requests", "most requests first", descending=True),
+    Column("requests", "Answers", "most answers first", descending=True),
 )
 
 

@@ -21,8 +21,8 @@ from app.batch.storage import Draft
 from app.batch.uploads import LONGEST_TEXT, limit
 from app.catalogue import snapshot
 from app.errors import AppError, NotFound, OutsideArea, ValidationFailed
-from app.studies.storage import size_text
 from app.web.faces import Reply, render
+from app.web.sizes import size_text
 from ml.batch.answering import check_header
 from ml.batch.run import output_rows, write_csv
 from ml.batch.summary import ERROR, errors_text

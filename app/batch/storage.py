@@ -20,8 +20,9 @@ from werkzeug.exceptions import ClientDisconnected
 from app.accounts.identity import may
 from app.catalogue import access
 from app.errors import InsufficientStorage, MalformedBody, NotFound, TooLarge, ValidationFailed
-from app.studies.storage import BLOCK, RESERVE, size_text
+from app.studies.storage import BLOCK, RESERVE
 from app.web.faces import settings
+from app.web.sizes import size_text
 from app.workbench import runner
 from app.workbench.runner import WorkbenchError
 from ml.batch.table import ZIP

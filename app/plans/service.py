@@ -20,6 +20,10 @@ from app.database.types import now
 from app.errors import Conflict, NotFound, ValidationFailed
 from app.plans.tables import OF_PEOPLE, PLANS, Plan
 from app.throttled_log import ThrottledLog
+from app.trail import details
+from app.trail import recorder as trail
+from app.trail.tables import LONGEST_DETAIL
+from app.web.sizes import size_text
 
 log = logging.getLogger(__name__)
 _failure = ThrottledLog(log)
@@ -113,7 +117,7 @@ def sentence(plan: Limits, rate_limit: str) -> str:
     parts = (
         f"{plan.rate or rate_limit}",
         "no quota of a month" if month is None else f"{month:,} requests a month",
-        "uploads up to MAX_UPLOAD" if upload is None else f"uploads of up to {upload:,} bytes",
+        "uploads up to MAX_UPLOAD" if upload is None else f"uploads of up to {size_text(upload)} ({upload:,} bytes)",
         "any number of jobs at once" if jobs is None else f"{jobs:,} job{'' if jobs == 1 else 's'} at once",
     )
     since = "" if plan.changed_at is None else f", since {plan.changed_at:%Y-%m-%d %H:%M} UTC"
@@ -149,25 +153,48 @@ def change(name: str, revision: int, rate: str | None, numbers: dict[str, int | 
     Conflict
         Somebody else has changed the plan, or it is the plan of nobody in particular.
     """
-    find(name)
+    before = find(name)
     if name not in OF_PEOPLE:
         raise Conflict("The plan anonymous is the setting RATE_LIMIT, and has no other limits.")
-    problems = [("/rate", text)] if rate is not None and (text := _problem_of_rate(rate)) else []
-    for field, value in numbers.items():
-        least, most = NUMBERS[field]
-        if value is not None and not least <= value <= most:
-            problems.append((f"/{field}", f"must be a whole number from {least:,} to {most:,}, or empty"))
-    if problems:
-        raise ValidationFailed(problems, f"{problems[0][0][1:]}: {problems[0][1]}")
+    found = problems(rate, numbers)
+    if found:
+        raise ValidationFailed(found, "; ".join(f"{pointer[1:]}: {text}" for pointer, text in found))
     statement = update(Plan).where(Plan.name == name, Plan.revision == revision)
     values = {"rate": rate, "revision": revision + 1, "changed_at": now(), **numbers}
     result = db.session.execute(statement.values(values).execution_options(synchronize_session=False))
+    trail.about("plan", name, _detail(before, {**numbers, "rate": rate}))
     db.session.commit()
     if not result.rowcount:  # type: ignore[attr-defined]  # of an UPDATE
         raise Conflict("Somebody else has changed the plan in the meantime. These are its limits now.")
     component(Plans).forget()
     log.info("plan %s changed: rate %s, %s", name, rate, numbers)
     return find(name)
+
+
+def problems(rate: str | None, numbers: dict[str, int | None]) -> list[tuple[str, str]]:
+    """Return what is wrong with limits, as pointers with messages, all at once."""
+    found = [("/rate", text)] if rate is not None and (text := _problem_of_rate(rate)) else []
+    for field, value in numbers.items():
+        least, most = NUMBERS[field]
+        if value is not None and not least <= value <= most:
+            unit = ", or a size such as 500 MB" if field == "upload_bytes" else ""
+            found.append((f"/{field}", f"must be a whole number from {least:,} to {most:,}{unit}, or empty"))
+    return found
+
+
+def _detail(before: Limits, limits: dict[str, Any]) -> str:
+    """Return the limits that a change makes other ones, new and old; only new where both are too long."""
+    pairs = {name: (_word(value), _word(getattr(before, name))) for name, value in limits.items()}
+    other = {name: (new, old) for name, (new, old) in pairs.items() if new != old}
+    if not other:
+        return "all limits as before"
+    text = "; ".join(details.changed(name, new, old) for name, (new, old) in other.items())
+    # the line before has the old ones
+    return text if len(text) <= LONGEST_DETAIL else "; ".join(f"{name} {new}" for name, (new, _) in other.items())
+
+
+def _word(limit: object) -> object:
+    return "none" if limit is None else limit
 
 
 def _problem_of_rate(rate: str) -> str:

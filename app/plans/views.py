@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.errors import Conflict, ValidationFailed
+from app.errors import Conflict
 from app.plans import service
 from app.plans.service import NUMBERS
 from app.plans.tables import OF_PEOPLE
 from app.web.faces import Reply, keep_all_private, render, settings
 from app.web.form_values import Form, FormErrors
-from app.web.input_validation import pointer_parts, read_form
+from app.web.input_validation import read_form
+from app.web.sizes import read_size, size_text
 
 pages = Blueprint("plans", __name__)
 _PAGE = "plans/page.html"
@@ -32,14 +33,14 @@ def change(name: str) -> Response:
     errors = FormErrors()
     form = Form(fields, errors)
     revision = form.whole_number("revision")
+    rate = fields.get("rate") or None
     numbers = {field: _number(fields.get(field, ""), field, errors) for field in NUMBERS}
+    # all messages at once: those of the service too, beside those of fields that cannot be read
+    errors.add_pointers(service.problems(rate, numbers), {f"/{field}": field for field in ("rate", *NUMBERS)})
     if len(errors):
         return _page(422, name, fields, dict(errors.items()))
     try:
-        service.change(name, revision if revision is not None else -1, fields.get("rate") or None, numbers)
-    except ValidationFailed as error:
-        told = {pointer_parts(pointer)[0]: text for pointer, text in error.errors}
-        return _page(error.status, name, fields, told)
+        service.change(name, revision if revision is not None else -1, rate, numbers)
     except Conflict as error:
         return _page(error.status, name, error=error.detail)
     return Response(status=303, headers={"Location": f"/plans?changed={name}#{name}"})
@@ -49,6 +50,11 @@ def _number(text: str, field: str, errors: FormErrors) -> int | None:
     """Return a number that may have more digits than those of other forms; None where the field is empty."""
     if not text:
         return None
+    if field == "upload_bytes":
+        size = read_size(text)
+        if size is None:
+            errors.add(field, "must be a number of bytes, or a size such as 500 MB or 2 GB, or empty")
+        return size
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
         errors.add(field, "must be a whole number, or empty")
         return None
@@ -67,7 +73,7 @@ def _page(
 
     Template context: ``plans`` list of Limits, ``name`` of the plan whose form was sent or "", ``typed`` its fields or
     None, ``errors`` its messages by field, ``error`` a sentence or "", ``rate_limit`` the setting, ``changed`` the name
-    of the plan that was changed a moment ago or "", ``now`` a sentence about it.
+    of the plan that was changed a moment ago or "", ``now`` a sentence about it, ``size_text`` and ``max_upload``.
     """
     plans = service.browse()
     context = {
@@ -79,5 +85,7 @@ def _page(
         "errors": errors or {},
         "error": error,
         "rate_limit": settings().rate_limit,
+        "size_text": size_text,
+        "max_upload": settings().max_upload,
     }
     return render(Reply(None, status, context), _PAGE, _PAGE)

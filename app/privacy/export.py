@@ -17,6 +17,7 @@ from app.database.db import db
 from app.database.types import now
 from app.predictions import tables as predictions
 from app.predictions.answers import shown_stored
+from app.trail.details import without_others
 
 FORMAT = 1
 _BATCH = 500
@@ -84,7 +85,8 @@ def _observations(person_id: str) -> Iterator[bytes]:
 
 def _audit(person_id: str) -> Iterator[bytes]:
     """Yield the lines of the audit trail. Where somebody else changed the account, they say not who and from where."""
-    for item in audit.of_person(person_id):
+    for line in audit.of_person(person_id):
+        item = line.model_copy(update={"detail": without_others(line.detail, person_id)})
         if item.person is not None and item.person.id != person_id:
             item = item.model_copy(update={"person": None, "client": "", "request_id": ""})
         yield item.model_dump_json().encode()

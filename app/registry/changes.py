@@ -18,6 +18,7 @@ from app.catalogue.studies import Study
 from app.catalogue.versions import Activation, ModelVersion
 from app.database.db import db
 from app.database.types import now
+from app.trail import recorder as trail
 from ml.card import ModelCard
 from ml.serving.artifact import load_artifact
 
@@ -181,6 +182,7 @@ def rollback(study_slug: str) -> list[tuple[str, str]]:
         changes.append((latest.model_id, earlier.model_id))
     if not changes:
         raise RegistryError(f"no species of {study_slug} has an earlier model to go back to")
+    trail.about("study", study_slug, "; ".join(f"model {restored}, before {latest}" for latest, restored in changes))
     db.session.commit()
     publish_snapshot()
     return changes

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from app.catalogue import rollouts, snapshot
+from app.catalogue import rollouts, snapshot, versions
+from app.catalogue.rollouts import Rollout
 from app.database.db import db
 from app.rollouts.stopping import Counts
 from app.telemetry.metrics import counters
@@ -28,6 +29,17 @@ def more_often(counts: Counts, clients: int) -> str:
         f"The candidate failed {counts.candidate_failed:,} of {counts.candidate:,} requests, of {whom}; the active "
         f"version {counts.active_failed:,} of {counts.active:,}: more often, beyond chance."
     )
+
+
+def describe_since(rollout: Rollout) -> str:
+    """Return the sentence about the version that answers now; "" where the end of the rollout tells which it is."""
+    answering = versions.active_for(rollout.species_id) if rollout.state != "running" else None
+    if answering is None:
+        return ""
+    # a stop leaves the active version, and another end states the version that was activated
+    left = rollout.active.version if rollout.state == "stopped" else None
+    is_told = answering.version == left or f"Version {answering.version} was activated." == rollout.reason
+    return "" if is_told else f"Version {answering.version} answers now."
 
 
 def stop(rollout_id: int, reason: str) -> bool:

@@ -29,6 +29,8 @@ from ml.serving.verdict import VERDICTS
 
 # above it a factor is not shown as a number
 _MOST = 1e9
+#: Computed answers of each version from which on their times are compared; below it the normal interval is too narrow.
+FEWEST_TIMES = 30
 
 
 class _Numbers:
@@ -90,7 +92,7 @@ def detail(rollout: Rollout) -> RolloutDetail:
         verdicts=VerdictShares(
             **{name: _of(intervals.difference(candidate.verdict(name), active.verdict(name))) for name in VERDICTS}
         ),
-        latency_ratio=_of(intervals.ratio(candidate.times, active.times)),
+        latency_ratio=_latency_ratio(active.times, candidate.times),
     )
     shadow = _shadow(candidate) if rollout.mode == "shadow" else None
     return RolloutDetail.model_validate(
@@ -122,6 +124,10 @@ def detail(rollout: Rollout) -> RolloutDetail:
             ),
         }
     )
+
+
+def _latency_ratio(active: Moments, candidate: Moments) -> Interval | None:
+    return _of(intervals.ratio(candidate, active)) if min(active.n, candidate.n) >= FEWEST_TIMES else None
 
 
 def _arm(arm: Arm, version: ModelVersion, numbers: _Numbers) -> ArmMeasures:
@@ -174,7 +180,10 @@ def _sentence(
         )
     ratio = differences.latency_ratio
     if ratio is None:
-        sentences.append("Too few answers were computed to compare their times.")
+        sentences.append(
+            f"Too few answers were computed to compare their times: it takes {FEWEST_TIMES} of each version, and there "
+            f"are {candidate.times.n:,.0f} of the candidate and {active.times.n:,.0f} of the active version."
+        )
     elif ratio.low <= 1 <= ratio.high:
         sentences.append("No difference in time is shown.")
     else:

@@ -98,7 +98,8 @@ class ArmDifferences(BaseModel):
     novelty: Interval | None
     verdicts: VerdictShares
     latency_ratio: Interval | None = Field(
-        description="Geometric mean of the times of the candidate, divided by that of the active version."
+        description="Geometric mean of the times of the candidate, divided by that of the active version. Null below "
+        "30 computed answers of either."
     )
 
 

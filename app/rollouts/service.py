@@ -16,6 +16,8 @@ from app.registry.changes import RegistryError
 from app.rollouts import ending
 from app.rollouts.schemas import MOST_PERCENT, RolloutStart
 from app.telemetry.metrics import counters
+from app.trail import details
+from app.trail import recorder as trail
 from ml.card import ModelCard
 from ml.predictors.encoding import limits_of
 
@@ -119,6 +121,8 @@ def start(slug: str, wanted: RolloutStart) -> Rollout:
         judged={},
     )
     db.session.add(started)
+    share = f" of {wanted.percent} %" if wanted.mode == "share" else f", {wanted.percent} %"
+    trail.about("study", slug, f"model {candidate.id} beside {active.id}, {wanted.mode}{share}")
     try:
         db.session.commit()
     except IntegrityError:
@@ -157,11 +161,13 @@ def change(slug: str, percent: int, revision: int) -> Rollout:
         There was no rollout, it has ended, or it has another revision.
     """
     found = known(slug)
+    before = found.percent
     if found.mode == "share" and percent > MOST_PERCENT:
         raise ValidationFailed([("/percent", f"must be {MOST_PERCENT} or less")])
     if not rollouts.change_percent(found.id, percent, revision):
         db.session.rollback()
         raise Conflict(_STALE)
+    trail.about("study", slug, f"model {found.candidate_id}, {details.changed('percent', percent, before)}")
     db.session.commit()
     changes.publish_snapshot()
     return find(slug)
@@ -182,13 +188,15 @@ def promote(slug: str, revision: int | None = None) -> Rollout:
         registry.opened(found.candidate)
     except Unavailable:
         raise Conflict("The candidate cannot be opened, so it was not promoted.") from None
-    rollout_id, candidate_id, reason = found.id, found.candidate_id, f"Version {found.candidate.version} was activated."
+    rollout_id, candidate_id, active_id = found.id, found.candidate_id, found.active_id
+    reason = f"Version {found.candidate.version} was activated."
 
     def claim() -> None:
         # in the transaction of the activation: a stop at the same time wins or loses as a whole
         if not rollouts.end(rollout_id, "promoted", reason, revision):
             db.session.rollback()
             raise Conflict(_STALE)
+        trail.about("study", slug, f"model {candidate_id}, before {active_id}")
 
     try:
         changes.switch_to(candidate_id, claim)
@@ -212,6 +220,7 @@ def stop(slug: str, revision: int | None = None) -> Rollout:
     if not rollouts.end(found.id, "stopped", _BY_A_PERSON, revision):
         db.session.rollback()
         raise Conflict(_STALE)
+    trail.about("study", slug, f"model {found.candidate_id} answers nobody, {found.active_id} everybody")
     db.session.commit()
     changes.publish_snapshot()
     counters().rollouts_ended.labels("stopped").inc()

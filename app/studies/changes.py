@@ -25,6 +25,7 @@ from app.studies.own import OwnStudy
 from app.studies.schemas import NewStudy
 from app.studies.stored_recipe import read_recipe
 from app.studies.tables import StudyFile, StudyRecipe
+from app.trail import recorder as trail
 from app.web.faces import settings
 from ml.card import StudyDescription
 from ml.recipes.recipe import Recipe, RecordFile
@@ -158,6 +159,8 @@ def rename(slug: str, title: str, revision: int | None) -> OwnStudy:
         recipe = Recipe.model_validate({**study.recipe.model_dump(), "title": title})
     except ValidationError:
         raise ValidationFailed([("/title", "must be one line of 1 to 200 characters")]) from None
+    # not the titles: a line stays after the study is deleted
+    trail.about("study", slug, "title")
     own.save_recipe(slug, recipe, study.revision if revision is None else revision)
     return own.load(slug)
 

@@ -14,6 +14,7 @@ from app.database.db import db
 from app.errors import AppError
 from app.studies import own, sensitive, sharing, storage, tables
 from app.trail import recorder as trail
+from app.web.sizes import size_text
 from ml.coarse_places import GRIDS_KM
 
 group = AppGroup("studies", help="List studies of own data, their owners, and files that no study knows.")
@@ -33,7 +34,7 @@ def list_studies() -> None:
     for row in rows:
         _, number, size = totals[row.id]
         files = "1 file" if number == 1 else f"{number} files"
-        click.echo(f"{row.slug}  {files}  {storage.size_text(size)}  {row.title}")
+        click.echo(f"{row.slug}  {files}  {size_text(size)}  {row.title}")
 
 
 @group.command("owner", cls=_StudiesCommand)
@@ -81,13 +82,13 @@ def prune(deletes: bool) -> None:
     for path in paths:
         size = _size(path)
         total += size
-        click.echo(f"{path.relative_to(own.studies_dir())}  {storage.size_text(size)}")
+        click.echo(f"{path.relative_to(own.studies_dir())}  {size_text(size)}")
         if deletes:
             storage.remove_tree(path)
     if deletes:
         storage.remove_old_parts()
     verb = "deleted" if deletes else "not known to any study"
-    click.echo(f"{len(paths)} {'path' if len(paths) == 1 else 'paths'}, {storage.size_text(total)}, {verb}")
+    click.echo(f"{len(paths)} {'path' if len(paths) == 1 else 'paths'}, {size_text(total)}, {verb}")
 
 
 def _unknown() -> Iterator[Path]:

@@ -13,7 +13,7 @@ from app.accounts import allowance
 from app.catalogue import access
 from app.catalogue import studies as study_tables
 from app.errors import AppError, Conflict, NotFound, ValidationFailed
-from app.studies import changes, fetches, files, own, own_views, service, storage, tables
+from app.studies import changes, fetches, files, own, own_views, service, tables
 from app.studies.multipart import FormField, FormFile
 from app.studies.other_page import other_page
 from app.studies.schemas import NewStudy, Refusal, StudyFiles, UploadedFiles
@@ -25,6 +25,7 @@ from app.web.entity_tags import revision_of_form
 from app.web.faces import Reply, faces, keep_all_private, render, settings
 from app.web.fields import PageQuery
 from app.web.input_validation import read_form, read_query, refuse_repeated
+from app.web.sizes import size_text
 from ml.recipes.recipe import LONGEST_FILE_NAME
 
 pages = Blueprint("studies", __name__)
@@ -39,7 +40,7 @@ keep_all_private(pages)
 def browse() -> Reply:
     """List studies. Template context: ``data`` StudyPage, ``later`` whether this is not the first page."""
     query = read_query(PageQuery)
-    return Reply(service.browse(query), context={"later": query.cursor is not None, "size_text": storage.size_text})
+    return Reply(service.browse(query), context={"later": query.cursor is not None, "size_text": size_text})
 
 
 @pages.get("/studies/new")
@@ -98,7 +99,7 @@ def _create_without_files(title: str) -> Response:
 
 
 def _new_context(title: str = "", error: str = "") -> dict[str, object]:
-    return {"title": title, "error": error, "limit": storage.size_text(allowance.most_upload_bytes())}
+    return {"title": title, "error": error, "limit": size_text(allowance.most_upload_bytes())}
 
 
 @pages.get("/studies/<slug:slug>")
@@ -158,7 +159,7 @@ def put_file(slug: str, name: str) -> Response:
     # A browser asks before it sends, and the file that it sends may have another content of the same size.
     arrival = own_views.read_file(slug, name, knows_complete=False)
     answer = own_views.answer_of(slug, arrival)
-    context = {"slug": slug, "file": answer.file, "size_text": storage.size_text}
+    context = {"slug": slug, "file": answer.file, "size_text": size_text}
     reply = Reply(answer, own_views.status_of(arrival), context, headers=own_views.headers_of(arrival))
     return render(reply, "studies/_line.html", "studies/_line.html")
 
@@ -293,7 +294,7 @@ def files_page(
         **sensitive_context(slug, marking),
         "has_models": changes.n_models(study.id) > 0,
         "description": row.description["description"] if row is not None else "",
-        "limit": storage.size_text(allowance.most_upload_bytes()),
-        "size_text": storage.size_text,
+        "limit": size_text(allowance.most_upload_bytes()),
+        "size_text": size_text,
     }
     return render(Reply(files.of_study(study), status, context), "studies/own.html", "studies/_files.html")

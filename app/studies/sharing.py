@@ -1,7 +1,7 @@
 """The owner of a study, who may read it, and the people that it is shared with.
 
-People are named by address. Whether the address has an account is neither looked up nor told: whoever has it, now or
-later, may read the study.
+People are named by address. Whether the address has an account is told to nobody but admins, by the audit trail:
+whoever has it, now or later, may read the study.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from app.catalogue.study_tables import PersonRole, Study, StudyPerson, Visibilit
 from app.database.db import db
 from app.errors import Conflict, NotFound, NotPermitted, SignInNeeded, Unavailable, ValidationFailed
 from app.studies.sharing_schemas import NamedPerson, StudyPeople
+from app.studies.sharing_words import added, sentence
+from app.trail import details
 from app.trail import recorder as trail
 from app.web.faces import settings
 
@@ -78,10 +80,15 @@ def change_visibility(slug: str, visibility: Visibility) -> None:
         ) from error
 
 
-def put(slug: str, email: str, role: PersonRole, *, exact_places: bool = False) -> None:
+def put(slug: str, email: str, role: PersonRole, *, exact_places: bool = False) -> str:
     """Share a study with an address, or give the address another role.
 
     With `exact_places` a reader sees places exactly although a species of the study is sensitive.
+
+    Returns
+    -------
+    str
+        Id of the share.
 
     Raises
     ------
@@ -100,12 +107,16 @@ def put(slug: str, email: str, role: PersonRole, *, exact_places: bool = False) 
     row = next((one for one in people if one.email_key == key), None)
     if row is None and len(people) >= MOST_PEOPLE:
         raise Conflict(f"A study is shared with {MOST_PEOPLE} people at most. Remove somebody first.")
+    earlier = (row.role, row.exact_places) if row is not None else (role, exact_places)
     if row is None:
-        named = StudyPerson(study_id=study.id, email=email, email_key=key, role=role, exact_places=exact_places)
-        db.session.add(named)
+        row = StudyPerson(study_id=study.id, email=email, email_key=key, role=role, exact_places=exact_places)
+        db.session.add(row)
     else:
         row.role, row.exact_places = role, exact_places
     try:
+        db.session.flush()
+        _tell(study, row, earlier)
+        share_id = row.id
         db.session.commit()
     except IntegrityError:
         # two requests at the same time
@@ -114,6 +125,7 @@ def put(slug: str, email: str, role: PersonRole, *, exact_places: bool = False) 
             "Somebody shared the study with this address at the same time. Look at the list again."
         ) from None
     log.info("study %s is shared with one more person or in another role", slug)
+    return share_id
 
 
 def remove(slug: str, person_id: str) -> None:
@@ -127,6 +139,9 @@ def remove(slug: str, person_id: str) -> None:
     study = _found(slug)
     # PostgreSQL takes no text with a zero byte
     wanted = person_id.replace("\0", "")[:36]
+    row = next((one for one in _people_of(study.id) if one.id == wanted), None)
+    if row is not None:
+        _tell(study, row, (row.role, row.exact_places))
     statement = delete(StudyPerson).where(StudyPerson.study_id == study.id, StudyPerson.id == wanted)
     result = db.session.execute(statement.execution_options(synchronize_session=False))
     db.session.commit()
@@ -149,33 +164,17 @@ def page_context(study: Study | None, refused: Mapping[str, str]) -> dict[str, o
     return {
         "visibility": study.visibility if study is not None else "public",
         "people": people,
-        "sharing_now": sentence(people) if people is not None and request.args.get("done") == "sharing" else "",
+        "sharing_now": _now(people) if people is not None and request.args.get("done") == "sharing" else "",
         "sharing": refused,
         "is_offered": study is not None and is_shown and is_offered(study),
     }
 
 
-def sentence(people: StudyPeople) -> str:
-    """Return who can read a study as it is now."""
-    n_offered = sum(one.role == "owner" for one in people.items)
-    n_others = len(people.items) - n_offered
-    owner = f"its owner ({people.owner}) and admins" if people.owner is not None else "admins"
-    if people.visibility == "public":
-        return (
-            "The study is public now: everybody can read it, with its maps and answers, and predict with its models. "
-            "Its files and records need an account."
-        )
-    named = len(people.items) if people.visibility == "shared" else n_offered
-    more = f", and {_people(named)} named below," if named else ""
-    shut = f" {_people(n_others)} named below cannot." if people.visibility == "private" and n_others else ""
-    return (
-        f"The study is {people.visibility} now: {owner}{more} can read it.{shut} The same holds for its models, maps, "
-        "jobs and answers, those that were given before too. Nobody else finds anything at their addresses."
-    )
-
-
-def _people(number: int) -> str:
-    return "1 person" if number == 1 else f"{number} people"
+def _now(people: StudyPeople) -> str:
+    """Return what the last change was, where it was about a person, and who can read the study now."""
+    wanted = request.args.get("person")
+    person = next((one for one in people.items if one.id == wanted), None)
+    return sentence(people) if person is None else f"{added(person, people.visibility)} {sentence(people)}"
 
 
 def is_offered(study: Study) -> bool:
@@ -229,6 +228,7 @@ def set_owner(slug: str, email: str) -> Study:
 
 def _pass_on(study: Study, user_id: str, email: str) -> None:
     before, before_email = study.owner_id, _address_of(study.owner_id)
+    owners = [f"account {one}" if one is not None else "nobody" for one in (user_id, before)]
     is_unchanged = Study.owner_id == before if before is not None else Study.owner_id.is_(None)
     statement = update(Study).where(Study.id == study.id, is_unchanged).values(owner_id=user_id)
     result = db.session.execute(statement.execution_options(synchronize_session=False))
@@ -244,9 +244,19 @@ def _pass_on(study: Study, user_id: str, email: str) -> None:
     if before_email is not None:
         row = StudyPerson(study_id=study.id, email=before_email, email_key=before_email.lower(), role="editor")
         db.session.add(row)
+    trail.about("study", study.slug, f"owner is {owners[0]}, before {owners[1]}")
     db.session.commit()
     access.forget()
     log.info("study %s has another owner", study.slug)
+
+
+def _tell(study: Study, row: StudyPerson, earlier: tuple[PersonRole, bool]) -> None:
+    """Let the line of the audit trail say whom a change is about, the role, and whether places are exact."""
+    account = users.find(row.email)
+    places = ["yes" if exact else "no" for exact in (row.exact_places, earlier[1])]
+    said = details.changed("role", row.role, earlier[0]), details.changed("exact places", *places)
+    whom = details.share(row.id, account.id if account is not None else None)
+    trail.about("study", study.slug, f"{whom}: {'; '.join(said)}")
 
 
 def _found(slug: str) -> Study:

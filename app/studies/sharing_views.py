@@ -108,7 +108,7 @@ def add_form(slug: str) -> Response:
     try:
         exact = form.get("exact_places", "") == "1"
         person = PersonChange.model_validate({"email": email, "role": role, "exact_places": exact})
-        sharing.put(slug, person.email, person.role, exact_places=exact)
+        share_id = sharing.put(slug, person.email, person.role, exact_places=exact)
     except ValidationError:
         return files_page(
             slug, 422, sharing={"email": email[:254], "email_error": "Enter an address and choose a role."}
@@ -118,7 +118,7 @@ def add_form(slug: str) -> Response:
     except AppError as error:
         told = messages(error.errors)["email"] if error.errors else error.detail
         return files_page(slug, error.status, sharing={"email": email[:254], "email_error": told})
-    return _see(slug)
+    return _see(slug, share_id)
 
 
 @pages.post("/people/remove")
@@ -138,5 +138,7 @@ def take_over_form(slug: str) -> Response:
     return _see(slug)
 
 
-def _see(slug: str) -> Response:
-    return Response(status=303, headers={"Location": f"/studies/{slug}?done=sharing#sharing"})
+def _see(slug: str, share_id: str = "") -> Response:
+    """Lead to the study; the address names a person by the id of the share, because logs have addresses of pages."""
+    person = f"&person={share_id}" if share_id else ""
+    return Response(status=303, headers={"Location": f"/studies/{slug}?done=sharing{person}#sharing"})

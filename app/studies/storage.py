@@ -19,6 +19,7 @@ from pathlib import Path
 from app.errors import AppError, Conflict, InsufficientStorage, NotFound
 from app.studies.own import studies_dir
 from app.web.faces import settings
+from app.web.sizes import size_text
 
 #: Bytes of the disk that uploads leave free.
 RESERVE = 200 * 1024 * 1024
@@ -212,15 +213,6 @@ def remove_parts_of(slug: str, token: str) -> None:
     """Remove the parts and locks of the uploads with a token, none of which may be running."""
     for path in (studies_dir() / slug / "parts").glob(f"*-{digest_of(token)}.*"):
         path.unlink(missing_ok=True)
-
-
-def size_text(size: int) -> str:
-    """Return a number of bytes for people, as 1.5 GB."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= factor:
-            number = size / factor
-            return f"{number:.0f} {unit}" if number >= 10 else f"{number:.1f} {unit}"
-    return f"{size} bytes" if size != 1 else "1 byte"
 
 
 def digest_of(text: str) -> str:

@@ -17,6 +17,7 @@ from app.studies.own import OwnStudy
 from app.studies.parts import Part, n_arrived
 from app.studies.storage import BLOCK
 from app.studies.upload_headers import NO_DIGESTS, ContentRange, Digests
+from app.web.sizes import size_text
 from ml.recipes.reports import FileReport
 
 _LONGEST_TOKEN = 200
@@ -134,7 +135,7 @@ def check_size(name: str, size: int | None) -> None:
     """Refuse a file that is larger than the server accepts."""
     limit = allowance.most_upload_bytes()
     if size is not None and size > limit:
-        large, most = storage.size_text(size), storage.size_text(limit)
+        large, most = size_text(size), size_text(limit)
         if large == most:
             large, most = f"{large} ({size:,} bytes)", f"{most} ({limit:,} bytes)"
         raise TooLarge(
@@ -220,7 +221,7 @@ def _copy(part: Part, stream: IO[bytes], expected: int | None, stored: int) -> b
             raise MalformedBody("The body is longer than its headers say.")
         if part.total is None and arrived > limit:
             raise TooLarge(
-                f"The file is larger than {storage.size_text(limit)} ({limit:,} bytes), the most that this server "
+                f"The file is larger than {size_text(limit)} ({limit:,} bytes), the most that this server "
                 f"accepts ({allowance.upload_limit_name()})."
             )
         if len(block) > room:

@@ -17,6 +17,8 @@ from app.learning.tables import Due
 from app.records import accepted
 from app.studies import own
 from app.studies.own import OwnStudy
+from app.trail import details
+from app.trail import recorder as trail
 from app.trainings import service
 from app.trainings.gates import ACTIVE, PASSES, verdict_now
 from app.trainings.report import TrainingReport, read_report, report_path
@@ -60,6 +62,9 @@ def change(slug: str, wanted: LearningChange) -> LearningState:
     study = own.load(slug)
     chosen = tables.find(study.id)
     number = wanted.number or (chosen.number if chosen is not None else USUAL_NEW)
+    before = "off" if chosen is None or not chosen.is_on else f"on at {chosen.number}"
+    after = f"on at {number}" if wanted.on else "off"
+    trail.about("study", slug, details.changed("learning", after, before))
     tables.save(study.id, is_on=wanted.on, number=number)
     if wanted.on:
         trigger.ask(_due(study))

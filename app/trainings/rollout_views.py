@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from app.accounts.identity import may
 from app.catalogue.rollouts import Rollout
 from app.errors import AppError, Conflict, ValidationFailed
-from app.rollouts import report, service
+from app.rollouts import ending, report, service
 from app.rollouts.schemas import MOST_PERCENT, RolloutChange, RolloutDetail, RolloutStart
 from app.trainings.gates import gate_of
 from app.web.entity_tags import etag, if_match, revision_of_change, revision_of_form
@@ -115,7 +115,8 @@ def page(slug: str) -> Reply:
     """Show the rollout of a study, and the form that begins one.
 
     Template context: ``data`` RolloutDetail or None, ``study`` Study, ``gate`` Gate or None, ``candidates`` list of
-    ListedVersion, ``values`` and ``errors`` of the form by field, ``most`` percent, ``problem`` a sentence.
+    ListedVersion, ``values`` and ``errors`` of the form by field, ``most`` percent, ``problem`` a sentence,
+    ``since`` which version answers after the rollout.
     """
     return _page(slug)
 
@@ -180,6 +181,7 @@ def _page(slug: str, error: AppError | None = None, values: dict[str, str] | Non
         "values": values or {"model": request.args.get("model", "")[:150]},
         "errors": {at.lstrip("/"): text for at, text in error.errors} if error is not None else {},
         "problem": error.detail if error is not None else "",
+        "since": ending.describe_since(rollout) if rollout is not None else "",
         "most": MOST_PERCENT,
     }
     data = report.detail(rollout) if rollout is not None else None

@@ -10,6 +10,7 @@ from app.jobs.replies import accepted
 from app.jobs.schemas import JobDetail
 from app.records import accepted as observations
 from app.registry import activations
+from app.rollouts import ending
 from app.studies import own
 from app.studies.own import OwnStudy
 from app.studies.steps import steps_of
@@ -157,10 +158,11 @@ def versions_page(slug: str) -> Reply:
 
     Template context: ``data`` StudyVersions, ``study`` OwnStudy, ``steps`` of the study, ``jobs`` list of Job,
     ``sentence`` what happened a moment ago, ``state`` and ``can_roll_back`` for the rollback, ``later`` whether this is
-    not the first page, ``rollout`` the Rollout that began last, or None.
+    not the first page, ``rollout`` the Rollout that began last, or None, ``since`` which version answers after it.
     """
     study = own.load(slug)
     query = read_query(PageQuery)
+    rollout = rollouts.latest_of_study(study.id)
     context: dict[str, object] = {
         "study": study,
         "steps": steps_of(study),
@@ -169,7 +171,8 @@ def versions_page(slug: str) -> Reply:
         "state": service.state_of(study),
         "can_roll_back": service.can_roll_back(study),
         "later": query.cursor is not None,
-        "rollout": rollouts.latest_of_study(study.id),
+        "rollout": rollout,
+        "since": ending.describe_since(rollout) if rollout is not None else "",
     }
     return Reply(service.versions_of(slug, query), context=context)
 

@@ -44,3 +44,35 @@ def test_an_observation_is_reported_and_accepted(visit, how):
         assert not Axe().run(page, options={"runOnly": TAGS}).response["violations"]
     page.goto("/accuracy")
     expect(page.get_by_text("too few for a figure")).to_be_visible()
+
+
+def test_by_keyboard_the_focus_is_at_the_first_wrong_field_and_then_at_the_thanks(visit):
+    page = stored_answer(visit)
+    report = page.get_by_role("button", name="Report")
+    report.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#observe-date-error")).to_be_visible()
+    # a group of choices has its focus at the first of them
+    expect(page.get_by_label("present", exact=True)).to_be_focused()
+    page.keyboard.press("Space")
+    report.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#observe-outcome-error")).to_have_count(0)
+    date = page.get_by_label("On this day")
+    expect(date).to_be_focused()
+    date.fill("2026-05-31")
+    report.focus()
+    page.keyboard.press("Enter")
+    thanks = page.locator(".notice", has_text="Thank you.")
+    expect(thanks).to_be_focused()
+    assert not Axe().run(page, options={"runOnly": TAGS}).response["violations"]
+
+
+def test_a_report_that_is_refused_as_a_whole_has_the_focus_at_its_message(visit):
+    page = stored_answer(visit)
+    page.get_by_label("present", exact=True).check()
+    page.get_by_label("On this day").fill("2026-05-31")
+    page.locator(".observe-form [name=prediction]").evaluate("e => e.value = '00000000-0000-4000-8000-000000000000'")
+    page.get_by_role("button", name="Report").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".observe-form .notice-error")).to_be_focused()

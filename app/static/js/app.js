@@ -70,8 +70,20 @@
   document.addEventListener("htmx:load", function (event) {
     const said = event.detail.elt.dataset && event.detail.elt.dataset.status;
     if (said && event.detail.elt !== document.body && byId("status").textContent !== said) byId("status").textContent = said;
-    const summary = event.detail.elt.querySelector && event.detail.elt.querySelector("#error-summary");
-    if (summary && document.activeElement && document.activeElement.type === "submit") summary.focus();
+  });
+
+  // After a form was sent, focus goes to its messages: the summary, or the first wrong field. Where the answer has replaced
+  // the button that was pressed, and nothing is wrong, focus goes to the answer, because it would be lost otherwise.
+  document.addEventListener("htmx:afterSettle", function (event) {
+    const focused = document.activeElement;
+    const isLost = !focused || focused === document.body;
+    if (event.detail.requestConfig?.triggeringEvent?.type !== "submit" || !(isLost || focused.type === "submit")) return;
+    const part = event.detail.target?.isConnected ? event.detail.target : event.target;
+    const wrong = part.querySelector('.notice-error[tabindex="-1"]') || part.querySelector('[aria-invalid="true"]');
+    if (!wrong && !isLost) return;
+    const aim = wrong?.matches("fieldset") ? wrong.querySelector("input") : wrong || part;
+    if (!aim.matches("a, button, input, select, textarea, [tabindex]")) aim.tabIndex = -1;
+    aim.focus();
   });
 
   function problem(title, text) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import threading
 import uuid
@@ -156,6 +157,30 @@ def test_a_change_by_page_holds_and_is_told(production, admin):
     assert person.get("/studies/new").status_code == 200
     (line,) = lines(admin, "account.change")
     assert line["detail"] == "role editor, before viewer; plan partner, before free; enabled"
+
+
+def test_after_a_change_the_list_is_as_it_was_and_the_row_is_marked(production, admin):
+    user_id, names = id_of(production, VIEWER), re.compile(r'action="/people/[^"]+" method="post" aria-label="([^"]+)"')
+    for address, shown in (("?q=example.org&limit=3", [ADMIN, EDITOR, VIEWER]), ("", [ADMIN, EDITOR, VIEWER])):
+        page = admin.get(f"/people{address}").text
+        (hidden, *_) = re.findall(r'name="list" value="([^"]*)"', page)
+        data = {**form_of(admin, VIEWER, plan="partner" if address else "free"), "list": html.unescape(hidden)}
+        moved = admin.post(f"/people/{user_id}", data=data)
+        assert moved.location.endswith(f"changed={user_id}#person-{user_id}")
+        assert moved.location.startswith("/people?limit=3&q=example.org&" if address else "/people?changed=")
+        told = admin.get(moved.location).text
+        assert names.findall(told) == shown
+        assert f'<tr id="person-{user_id}" class="people-changed" tabindex="-1">' in told
+        assert told.count("Saved a moment ago") == 1
+    # the filter stays where the change takes the row out of it, and where it is refused
+    moved = admin.post(f"/people/{user_id}", data={**form_of(admin, VIEWER, role="editor"), "list": "role=viewer"})
+    told = admin.get(moved.location).text
+    assert "Nobody is found" in told
+    assert f"{VIEWER} has the role editor" in told
+    refused = admin.post(f"/people/{user_id}", data={**form_of(admin, VIEWER, role="root"), "list": "role=editor"})
+    assert (refused.status_code, names.findall(refused.text)) == (422, [EDITOR, VIEWER])
+    for wrong in ("role=root", "limit=x", "&&&", "q=" + "x" * 3000):
+        assert admin.post(f"/people/{user_id}", data={**form_of(admin, VIEWER), "list": wrong}).status_code == 303
 
 
 def test_whoever_is_disabled_is_out_at_once_and_can_come_back(production, admin, make_key, program):

@@ -152,6 +152,23 @@ def test_refusals_have_the_shape_of_other_errors(production):
     assert (fragment.status_code, "/login?next=" in fragment.text) == (401, True)
 
 
+def test_only_strangers_are_told_to_sign_in_for_a_study(tmp_path):
+    production = make_production(tmp_path)
+    stranger, viewer = production.test_client(), production.test_client()
+    viewer.sign_in("viewer@example.org")
+    page, told = (" ".join(browser.get("/studies").text.split()) for browser in (stranger, viewer))
+    assert 'Studies are created by editors: <a href="/login?next=/studies">sign in</a>.' in page
+    assert "by editors, and your role is viewer: ask an admin of this site for another role." in told
+    assert "sign in" not in told.lower()
+
+
+def test_the_account_of_an_admin_leads_to_what_only_admins_see(production):
+    admin = production.test_client()
+    admin.sign_in("admin@example.org")
+    for text in ('<a href="/people">People</a>', '<a href="/plans">Plans</a>', '<a href="/audit">Audit trail</a>'):
+        assert text in admin.get("/account").text
+
+
 def test_a_program_signs_in_as_the_documents_say(production):
     program, origin = production.test_client(), {"Sec-Fetch-Site": None, "Origin": "https://localhost"}
     form = {"email": "editor@example.org", "password": PASSWORD}
@@ -174,7 +191,8 @@ def test_an_editor_creates_a_study_and_shows_it_to_viewers(production):
     seen = viewer.get(path)
     assert seen.status_code == 200
     assert 'method="post"' not in seen.text
-    assert "Changes need the role editor" in seen.text
+    both = "as editors change it, with an account that has the role editor; yours has not."
+    assert both in " ".join(seen.text.split())
     assert "/studies/new" not in viewer.get("/studies").text
     assert anonymous.get(path).location == f"/login?next=%2Fstudies%2F{created.json['slug']}"
     assert "Lizards" in anonymous.get("/studies").text

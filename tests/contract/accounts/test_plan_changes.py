@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -61,6 +62,41 @@ def test_a_plan_that_is_refused_comes_back_as_it_was_typed(production, browser, 
     assert 'value="7"' in response.text or "requests_a_month" in changes
     with production.app_context():
         assert plans.find("free").requests_a_month == 100_000
+
+
+def test_all_messages_come_at_once_each_beside_its_field(production, browser):
+    browser.sign_in(ADMIN)
+    wrong = form(rate="banana", requests_a_month="0", upload_bytes="2 fish", jobs_at_once="-1")
+    page = browser.post("/plans/free", data=wrong)
+    assert page.status_code == 422
+    told = dict(re.findall(r'id="free-([a-z_]+)-error"[^>]*>(.*?)</p>', page.text, re.DOTALL))
+    assert {name: re.sub("<[^>]+>", "", text).strip().removeprefix("Error: ") for name, text in told.items()} == {
+        "rate": "Must be a rate such as 20/second or 600/minute, or empty.",
+        "requests_a_month": "Must be a whole number from 1 to 1,000,000,000,000,000, or empty.",
+        "upload_bytes": "Must be a number of bytes, or a size such as 500 MB or 2 GB, or empty.",
+        "jobs_at_once": "Must be a whole number, or empty.",
+    }
+    assert 'value="banana"' in page.text
+    command = ["plans", "set", "free", "--rate", "banana", "--jobs-at-once", "1001"]
+    output = production.test_cli_runner().invoke(args=command).output
+    assert "rate: must be a rate" in output
+    assert "jobs_at_once: must be a whole number" in output
+
+
+@pytest.mark.parametrize(
+    ("typed", "size", "words"),
+    [("2 GB", 2 * 10**9, "2.0 GB"), ("500mb", 500 * 10**6, "500 MB"), ("1.5 GiB", 1610612736, "1.6 GB")],
+)
+def test_the_largest_upload_may_have_a_unit(production, browser, typed, size, words):
+    browser.sign_in(ADMIN)
+    moved = browser.post("/plans/free", data=form(upload_bytes=typed))
+    assert moved.status_code == 303
+    with production.app_context():
+        assert plans.find("free").upload_bytes == size
+    page = browser.get(moved.location).text
+    assert f'value="{size}"' in page
+    assert f"Now {words}." in page
+    assert f"uploads of up to {words} ({size:,} bytes)" in page
 
 
 def test_of_two_admins_who_change_a_plan_at_once_one_is_told(production, browser):

@@ -106,6 +106,29 @@ def test_a_disabled_person_and_one_with_another_role_notice_it_at_once(productio
     assert not editor.signed_in(), "the session has ended for good"
 
 
+@pytest.mark.parametrize("how", ["disabled", "expired"])
+def test_a_form_of_somebody_who_is_not_signed_in_any_more_says_why(production, editor, clock, how):
+    page, htmx = {"Referer": "https://localhost/studies/new"}, {"HX-Request": "true"}
+    if how == "disabled":
+        with production.app_context():
+            users.set_disabled(EDITOR, True)
+    else:
+        clock(IDLE.total_seconds() + 1)
+    asked = editor.post("/studies/new", data={"title": "x"}, headers=page)
+    assert (asked.status_code, asked.location) == (303, "/login?next=%2Fstudies%2Fnew&done=lost")
+    told = " ".join(editor.get(asked.location).text.split())
+    words = "You are not signed in any more: your session has ended, or your account is disabled."
+    assert words in told
+    assert "A form that you sent was not stored." in told
+    assert 'name="next" value="/studies/new"' in told
+    fragment = editor.post("/observations", data={}, headers=htmx)
+    assert (fragment.status_code, words in fragment.text) == (401, True)
+    stranger = production.test_client()
+    assert stranger.post("/studies/new", headers=page).location == "/login?next=%2Fstudies%2Fnew"
+    assert words not in stranger.get("/login?next=%2Fstudies%2Fnew").text
+    assert "disabled" not in stranger.post("/observations", data={}, headers=htmx).text
+
+
 def test_a_session_ends_after_a_pause(editor, clock):
     clock(IDLE.total_seconds() - 60)
     assert editor.signed_in()

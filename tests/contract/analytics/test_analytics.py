@@ -26,7 +26,7 @@ def kinds(found, study=0):
 
 def test_a_period_without_requests_is_empty(visitor):
     page = visitor.get("/analytics").get_data(as_text=True)
-    assert "No requests in this period" in page
+    assert "No answers in this period" in page
     assert visitor.get(API).json | {"since": 0, "until": 0} == {
         "days": 30, "since": 0, "until": 0, "requests": 0, "studies": [], "species": [],
     }  # fmt: skip
@@ -51,8 +51,8 @@ def test_every_face_has_the_same_figures(visitor, send):
     assert "HX-Request" in fragment.vary
     found = visitor.get(f"{API}?days=7").json
     assert found["requests"] == 4
-    assert "1 of 4 requests (25 %) lay outside the training conditions." in text
-    assert "There are too few requests to tell" in text
+    assert "1 of 4 answers (25 %) lay outside the training conditions." in text
+    assert "There are too few answers to tell" in text
 
 
 def test_where_the_requests_lay(visitor, send, environment):
@@ -89,7 +89,7 @@ def test_drift_of_requested_conditions(visitor, send, environment):
     assert rock["trained"]["low"] < rock["trained"]["median"] < rock["trained"]["high"] < 86
     assert by_name["temperature"]["word"] in ("about the same", "too few requests")
     text = visitor.get("/analytics").get_data(as_text=True)
-    assert "Yes, most of all in Test hills: Bare rock, where half of the requests lie between 86 and 88 %" in text
+    assert "Yes, most of all in Test hills: Bare rock, where half of the answers lie between 86 and 88 %" in text
     assert text.count("<table") == text.count("<caption") == 4
 
 
@@ -99,7 +99,7 @@ def test_species_asked_about_most(visitor, send):
     send()
     found = visitor.get(API).json["species"]
     assert [(one["slug"], one["requests"], one["share"]) for one in found] == [(BLACKCAP, 3, 0.75), (WHEATEAR, 1, 0.25)]
-    assert "Eurasian blackcap (Sylvia atricapilla), with 3 of 4 requests." in visitor.get("/analytics").get_data(
+    assert "Eurasian blackcap (Sylvia atricapilla), with 3 of 4 answers." in visitor.get("/analytics").get_data(
         as_text=True
     )
 
@@ -123,7 +123,7 @@ def test_species_in_another_order(visitor, send, sort, order):
     page = visitor.get("/analytics", query_string=query).get_data(as_text=True)
     assert re.findall(r'<th scope="row"><a href="/species/([a-z-]+)"', page) == order
     direction = "ascending" if sort in ("requests", "name") else "descending"
-    assert "Eurasian blackcap (Sylvia atricapilla), with 3 of 6 requests." in page
+    assert "Eurasian blackcap (Sylvia atricapilla), with 3 of 6 answers." in page
     assert page.count("aria-sort=") == 1
     assert f'aria-sort="{direction}"' in page
     lines = visitor.get("/analytics.csv", query_string=query).get_data(as_text=True).splitlines()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
+
+import pytest
 
 from app.accounts import users
 from app.catalogue.snapshot import snapshot_file
@@ -24,6 +27,29 @@ def test_a_new_study_is_private_to_who_created_it(world):
 def test_levels_of_people(world):
     told = {name: world.browser(name).get(API).json.get("access") for name in ("owner", "helper", "reader", "other")}
     assert told == {"owner": "own", "helper": "edit", "reader": "read", "other": None}
+
+
+@pytest.mark.parametrize(
+    ("visibility", "role", "told"),
+    [
+        ("private", "reader", "can read it, with exact places of sensitive species when the study is shared."),
+        ("private", "editor", "can read it, and change it with the role editor when the study is shared."),
+        ("private", "owner", "can read it, change it and take it over with the role editor now."),
+        ("shared", "editor", "can read it, and change it with the role editor now."),
+    ],
+)
+def test_the_status_says_first_who_was_added_and_what_that_means(own_world, visibility, role, told):
+    owner = own_world.browser("owner")
+    own_world.share(visibility)
+    sent = {"email": "new@example.org", "role": role, "exact_places": "1"}
+    moved = owner.post(f"{PAGE}/people", data=sent)
+    assert moved.status_code == 303
+    assert "@" not in moved.location, "logs have addresses of pages"
+    status = f'role="status">new@example.org is added, and {told} The study is {visibility} now: '
+    assert status in " ".join(html.unescape(owner.get(moved.location).text).split())
+    for other in ("nobody", "%00", ""):
+        answer = owner.get(f"{PAGE}?done=sharing&person={other}")
+        assert (answer.status_code, "is added" in answer.text) == (200, False)
 
 
 def test_a_taken_slug_says_no_more_than_that_it_is_taken(world):
@@ -94,6 +120,13 @@ def test_only_the_owner_and_admins_decide(world):
         assert "Share" not in re.findall(r"<button[^>]*>([^<]*)", world.browser(name).get(PAGE).text)
     assert world.browser("other").patch(API, json={"visibility": "public"}).status_code == 404
     assert world.browser("admin").patch(API, json={"visibility": "shared"}).status_code == 200
+
+
+def test_a_reader_is_told_all_that_a_change_needs(world):
+    page = " ".join(world.browser("reader").get(PAGE).text.split())
+    assert "Its owner and the people that it is shared with as editors change it, with an account" in page
+    assert "that has the role editor.</p>" in page
+    assert "read-only" not in world.browser("helper").get(PAGE).text
 
 
 def test_the_forms_share_and_unshare(world):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy import select
 
 from app.catalogue import snapshot
+from app.database.db import db
 from app.registry import changes
+from app.trail.tables import AuditLine
 from ml.training.train import train_species
 from tests.contract.conftest import WHEATEAR
 from tests.contract.rollouts.conftest import API, PAGE, STUDY, another
@@ -20,8 +23,32 @@ def test_a_promotion_is_an_activation_that_can_be_rolled_back(trial):
     assert done.status_code == 200
     assert (done.json["state"], done.json["reason"]) == ("promoted", "Version 2 was activated.")
     assert set(another(trial).asked(10)) == {trial.candidate}
+    told = "Version 2 was activated."
+    assert f"{told} Version 1 answers now." not in trial.client.get(PAGE).get_data(as_text=True)
     assert trial.client.post(f"/api/v1/studies/{STUDY}/rollback").status_code == 200
     assert set(another(trial).asked(10)) == {trial.active}
+    assert f"{told} Version 1 answers now." in trial.client.get(PAGE).get_data(as_text=True)
+
+
+def test_lines_of_the_audit_trail_say_which_models_and_which_share(trial):
+    revision = trial.start(percent=10)["revision"]
+    changed = trial.client.patch(API, json={"percent": 20, "revision": revision})
+    assert changed.status_code == 200, changed.json
+    assert trial.client.post(f"{API}/stop").status_code == 200
+    trial.start(mode="shadow", percent=50)
+    assert trial.client.post(f"{API}/promote").status_code == 200
+    assert trial.client.post(f"/api/v1/studies/{STUDY}/rollback").status_code == 200
+    with trial.app.app_context():
+        query = select(AuditLine.action, AuditLine.detail).where(AuditLine.source == "api").order_by(AuditLine.id)
+        told = [tuple(row) for row in db.session.execute(query)]
+    assert told == [
+        ("rollout.start", f"model {trial.candidate} beside {trial.active}, share of 10 %"),
+        ("rollout.change", f"model {trial.candidate}, percent 20, before 10"),
+        ("rollout.stop", f"model {trial.candidate} answers nobody, {trial.active} everybody"),
+        ("rollout.start", f"model {trial.candidate} beside {trial.active}, shadow, 50 %"),
+        ("rollout.promote", f"model {trial.candidate}, before {trial.active}"),
+        ("study.rollback", f"model {trial.active}, before {trial.candidate}"),
+    ]
 
 
 def test_a_stop_leaves_the_active_model_in_all_workers(trial):

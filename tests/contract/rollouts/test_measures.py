@@ -188,7 +188,7 @@ def test_the_ratio_of_times_stands_beside_the_means_that_it_compares(trial):
     started = trial.start()
     measures = components(trial.app).get(Measures)
     for arm, times in (("active", (0.001, 0.002, 0.004)), ("candidate", (0.002, 0.008, 0.032))):
-        for seconds in times:
+        for seconds in 10 * times:
             measures.answered(started["id"], arm, Answered(0.5, "suitable", True, seconds), 1)
     rollout = trial.read()
     assert [arm["geometric_mean_ms"] for arm in rollout["arms"]] == pytest.approx([2, 8])
@@ -197,3 +197,24 @@ def test_the_ratio_of_times_stands_beside_the_means_that_it_compares(trial):
     medians, means = re.search(r"Time, median (.*?) Time, 95.*Time, geometric mean (.*?) to ", text).groups()
     assert "×" not in medians
     assert means.startswith("2.0 ms 8.0 ms × 4.00")
+
+
+def test_times_are_compared_from_thirty_computed_answers_of_each_version_on(trial):
+    started = trial.start()
+    measures = components(trial.app).get(Measures)
+
+    def answer(arm, number, seconds):
+        for at in range(number):
+            measures.answered(started["id"], arm, Answered(0.5, "suitable", True, seconds * (1 + at % 2)), 1)
+
+    answer("active", 40, 0.1)
+    answer("candidate", 29, 0.01)
+    few = trial.read()
+    assert few["differences"]["latency_ratio"] is None
+    assert "Too few answers were computed to compare their times: it takes 30 of each version" in few["sentence"]
+    assert "there are 29 of the candidate and 40 of the active version" in few["sentence"]
+    assert "× 0.1" not in trial.client.get(PAGE).get_data(as_text=True)
+    answer("candidate", 1, 0.01)
+    enough = trial.read()
+    assert enough["differences"]["latency_ratio"]["high"] < 1
+    assert "It takes less time: 0.10 times the geometric mean of the active version." in enough["sentence"]

@@ -9,8 +9,8 @@ import pytest
 
 from app.catalogue import sensitive
 from app.registry import service as registry
-from app.studies import storage
 from app.studies.shown_files import hidden_facts
+from app.web.sizes import size_text
 from ml.card_preparation import Preparation, UsedFile, UsedLayer
 from ml.odmap import build_report
 from ml.recipes.reports import FileReport
@@ -41,7 +41,7 @@ def test_files_of_records_have_neither_hash_nor_size(filled, name, is_told):
         found = [one for one in traces if re.search(rf"(?<![0-9a-z]){one}(?![0-9a-z])", answer.text)]
         assert is_told or not found, (answer.request.path, found)
     page, table = (" ".join(browser.get(address).text.split()) for address in (PAGE, "/studies"))
-    size = storage.size_text(len(content))
+    size = size_text(len(content))
     assert (size in page) == is_told
     assert (re.search(r"<span>\d+ \(", table) is not None) == is_told or name == "other"
 

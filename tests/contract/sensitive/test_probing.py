@@ -79,7 +79,9 @@ def test_training_values_are_not_found_by_asking_many_values(filled):
             assert (novelty["mess"], novelty["most_dissimilar"]) == (one["mess"], one["most_dissimilar"])
         curves = browser.get(f"/api/v1/species/{WHEATEAR}/response-curves").json["curves"]
         assert any(one["density"] for one in curves) == is_told
-        assert ("curve-density" in browser.get(f"/species/{WHEATEAR}/response-curves").text) == is_told
+        for page in (f"/species/{WHEATEAR}", f"/species/{WHEATEAR}/response-curves"):
+            text = browser.get(page).text
+            assert ("curve-density" in text, "the hill along the bottom" in text) == (is_told, is_told), page
         answer = browser.post("/api/v1/predictions", json={"species": WHEATEAR, "environment": row}).json["id"]
         assert ("curve-density" in browser.get(f"/predictions/{answer}").text) == is_told
         for quantity in ("mess", "most_dissimilar"):
