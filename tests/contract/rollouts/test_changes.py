@@ -7,7 +7,6 @@ import threading
 import pytest
 from sqlalchemy import select
 
-from app.catalogue import snapshot
 from app.database.db import db
 from app.registry import changes
 from app.trail.tables import AuditLine
@@ -282,21 +281,6 @@ def test_commands_do_the_same(trial):
     assert set(trial.asked(5)) == {trial.candidate}
 
 
-def test_a_worker_of_the_previous_release_that_activates_ends_it(trial):
-    """It writes active.json alone, and does not know of the tables."""
-    trial.start()
-    registry = trial.app.config["SETTINGS"].data_dir / "registry"
-    with trial.app.app_context():
-        kept = (registry / "rollouts.json").read_bytes()
-        changes.activate(trial.candidate)
-    (registry / "rollouts.json").write_bytes(kept)
-    (registry / "active.json").touch()
-    worker = another(trial)
-    with worker.app.app_context():
-        assert snapshot.current().by_slug[WHEATEAR].rollout is None
-    assert set(worker.asked(20)) == {trial.candidate}
-
-
 def test_a_candidate_that_cannot_be_opened_is_not_promoted(trial):
     trial.start()
     trial.remove_candidate()
@@ -304,14 +288,3 @@ def test_a_candidate_that_cannot_be_opened_is_not_promoted(trial):
     refused = worker.client.post(f"{API}/promote")
     assert (refused.status_code, "cannot be opened" in refused.json["detail"]) == (409, True)
     assert trial.client.get(API).json["state"] == "running"
-
-
-def test_an_activation_by_the_previous_release_ends_it_when_somebody_looks(trial, monkeypatch):
-    trial.start()
-    # that release switches models without knowing of rollouts
-    monkeypatch.setattr(changes.rollouts, "end_of_species", lambda *_: None)
-    with trial.app.app_context():
-        changes.activate(trial.candidate)
-    assert set(another(trial).asked(10)) == {trial.candidate}
-    ended = trial.client.get(API).json
-    assert (ended["state"], ended["reason"]) == ("replaced", "Another version was activated.")
