@@ -83,9 +83,10 @@ def test_a_plan_without_a_rate_has_that_of_everybody(tmp_path):
     assert ask(app, {"X-API-Key": key_of(app)}).headers["RateLimit-Limit"] == "50"
 
 
-def test_invalid_keys_count_by_address(tmp_path):
+def test_invalid_keys_take_nothing_of_the_limit_of_their_address(tmp_path):
     app = make_production(tmp_path, rate_limit="3/hour")
-    assert [ask(app, {"X-API-Key": "x"}).status_code for _ in range(5)] == [401] * 3 + [429] * 2
+    assert [ask(app, {"X-API-Key": "x"}).status_code for _ in range(5)] == [401] * 5
+    assert [ask(app, {}).status_code for _ in range(4)] == [200] * 3 + [429]
 
 
 def test_a_quota_of_a_month_is_used_up_and_says_so(production):
