@@ -204,8 +204,8 @@ def test_a_redis_that_babbles_changes_no_answer(asked, babbling, right, caplog):
             assert answer.headers["RateLimit-Remaining"] == str(left), babble
     assert ask(trees=55.5).status_code == 429
     warned = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    # one of each kind
-    assert len(warned) <= 3, warned
+    # one of each kind a second, of which a slow machine needs several
+    assert len({text.partition(":")[0] for text in warned}) <= 3, warned
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
