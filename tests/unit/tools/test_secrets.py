@@ -1,0 +1,59 @@
+"""The script that makes the files of secrets, for real in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.unit.tools.test_container_files import COMPOSE
+from tools.live import PROJECT
+
+
+def test_secrets_are_made_once_and_taken_over_from_before(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    command = ["sh", str(PROJECT / "tools" / "secrets.sh"), str(folder)]
+    environ = {"PATH": os.environ["PATH"], "POSTGRES_PASSWORD": "from-before"}
+    subprocess.run(command, env=environ, capture_output=True, check=True)
+    made = {path.name: path.read_text() for path in folder.iterdir()}
+    assert made["postgres_password"] == "from-before"
+    assert made["database_url"] == "postgresql://eco:from-before@postgres:5432/eco"
+    assert made["redis_url"] == f"redis://:{made['redis_password']}@redis:6379/0"
+    assert len(made["secret_key"]) == 64
+    assert set(COMPOSE["secrets"]) - set(made) == {"alert_webhook_token", "alert_smtp_password"}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o444}
+    subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, check=True)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == made
+
+
+@pytest.mark.parametrize("password", ["a/b", "abc\ndef", "é"])
+def test_a_password_that_breaks_a_url_is_refused(password: str, tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "REDIS_PASSWORD": password}
+    command = ["sh", str(PROJECT / "tools" / "secrets.sh"), str(tmp_path / "secrets")]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "redis_password has characters other than" in done.stderr
+    assert not (tmp_path / "secrets" / "redis_url").exists()
+
+
+@pytest.mark.parametrize(
+    ("password", "address"), [("postgres_password", "database_url"), ("redis_password", "redis_url")]
+)
+def test_an_address_with_another_password_is_refused(password: str, address: str, tmp_path: Path) -> None:
+    command = ["sh", str(PROJECT / "tools" / "secrets.sh"), str(tmp_path)]
+    subprocess.run(command, capture_output=True, check=True)
+    (tmp_path / password).unlink()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{address} has another password than" in done.stderr
+    # rotation: both are made again
+    (tmp_path / address).unlink()
+    subprocess.run(command, capture_output=True, check=True)
+    assert (tmp_path / password).read_text() in (tmp_path / address).read_text()
+    # a server elsewhere
+    (tmp_path / address).unlink()
+    (tmp_path / address).write_text("other://eco:secret@db.example.org/eco")
+    subprocess.run(command, capture_output=True, check=True)
