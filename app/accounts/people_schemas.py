@@ -8,11 +8,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.accounts.roles import Role
+from app.accounts.tables import LONGEST_EMAIL
+from app.accounts.users import EMAIL_PATTERN
 from app.plans.tables import PlanName
 from app.web.fields import PageQuery, Text, blank_is_none
 
 #: As `app.plans.tables.OF_PEOPLE`.
 PlanOfPeople = Literal["free", "partner"]
+#: An address that is given. `app.accounts.users.read_email` checks it, with its own words.
+Email = Annotated[str, Field(min_length=1, max_length=LONGEST_EMAIL, json_schema_extra={"pattern": EMAIL_PATTERN})]
 _ROLE = "What the person may do."
 _PLAN = "What limits how much the person asks."
 
@@ -50,7 +54,7 @@ class Invitation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    email: str = Field(min_length=1, max_length=254)
+    email: Email
     role: Role = Field("viewer", description=_ROLE)
     plan: PlanOfPeople = Field("free", description=_PLAN)
 

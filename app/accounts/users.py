@@ -20,7 +20,9 @@ from app.trail import recorder as trail
 log = logging.getLogger(__name__)
 
 # Letters of other scripts would allow two addresses that look alike, and few servers for mail accept them.
-_EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
+#: An address, as a regular expression of Python and of JSON Schema.
+EMAIL_PATTERN = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"
+_EMAIL = re.compile(EMAIL_PATTERN, re.ASCII)
 
 _NO_EMAIL = "must be an address such as name@example.org"
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.accounts.people_schemas import Email
+
 Role = Literal["reader", "editor", "owner"]
 _ROLE = Field(
     description="`reader`: reads everything of the study. `editor`: changes it too, where the role of the account is "
@@ -39,6 +41,6 @@ class PersonChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    email: str = Field(min_length=1, max_length=254)
+    email: Email
     role: Annotated[Role, _ROLE] = "reader"
     exact_places: bool = Field(False, strict=True, description=_EXACT)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from tools import live
+
 Visit = Callable[..., Page]
 
 
@@ -122,8 +124,14 @@ def test_analytics_sort_in_place_and_back(visit: Visit) -> None:
     page = visit("/?species=oenanthe-hispanica")
     with page.expect_response(lambda r: r.request.method == "POST"):
         page.locator("#predict").click()
-    page.goto("/analytics")
     heading = page.locator("#sort-name")
+
+    def counted() -> bool:
+        page.goto("/analytics")
+        return heading.count() == 1
+
+    # answers are stored a moment later
+    live.wait_until(counted, what="an answer in the analytics")
     heading.focus()
     page.keyboard.press("Enter")
     expect(page.locator("th[aria-sort]")).to_have_text(re.compile("Species"))

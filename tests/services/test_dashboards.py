@@ -78,7 +78,7 @@ def confirm(at: int, model: str = "") -> Observation:
     return Observation(
         id=new_id(), same_key=str(at), species_id=entry.id, model_id=model or entry.model.id, present=at % 3 > 0,
         observed_on=date(2026, 5, 1) + timedelta(at), suitability=suitability, low=suitability, high=suitability,
-        inside=True, environment={}, state="accepted", moderated_at=now(),
+        inside=True, environment={}, state="accepted", moderated_at=now(), at_training_place=at % 4 == 0,
     )  # fmt: skip
 
 
