@@ -138,4 +138,4 @@ def test_analytics_sort_in_place_and_back(visit: Visit) -> None:
     expect(page).to_have_url(re.compile(r"sort=name"))
     expect(heading).to_be_focused()
     page.go_back()
-    expect(page.locator("th[aria-sort]")).to_have_text(re.compile("Requests"))
+    expect(page.locator("th[aria-sort]")).to_have_text(re.compile("Answers"))
