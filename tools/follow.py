@@ -30,10 +30,14 @@ def follow(source: Path, target: Path) -> int:
     Raises
     ------
     ValueError
-        The source is no data directory of a site.
+        The source is no data directory of a site, or one of the folders is inside of the other.
     """
     if not (source / LAST).is_dir() or not (source / FOLDERS[0]).is_dir():
         raise ValueError(f"{source} is no data directory: it has no folders {FOLDERS[0]} and {LAST}")
+    first, second = source.resolve(), target.resolve()
+    # links are followed, so that a folder by another name is found too
+    if first == second or first in second.parents or second in first.parents:
+        raise ValueError(f"{target} and {source} are one folder or one is inside of the other; name two separate ones")
     # What is read now names no model that is added to the source meanwhile.
     lists = {file.name: file.read_bytes() for file in sorted((source / LAST).glob("*.json"))}
     copied = 0

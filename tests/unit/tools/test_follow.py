@@ -59,3 +59,19 @@ def test_a_folder_that_is_no_site_is_refused(tmp_path, monkeypatch, capsys):
     assert follow.main() == 2
     assert "is no data directory" in capsys.readouterr().err
     assert not (tmp_path / "second").exists()
+
+
+@pytest.mark.parametrize("inner", ["", "models/sub", "second/.."])
+def test_a_site_is_not_copied_into_itself(source, monkeypatch, capsys, inner):
+    before = files(source)
+    monkeypatch.setattr("sys.argv", ["follow", str(source), str(source / inner)])
+    assert follow.main() == 2
+    assert "are one folder or one is inside of the other" in capsys.readouterr().err
+    assert files(source) == before
+
+
+def test_a_site_is_not_copied_over_the_folder_that_contains_it(source, tmp_path, monkeypatch, capsys):
+    (tmp_path / "link").symlink_to(source)
+    monkeypatch.setattr("sys.argv", ["follow", str(tmp_path / "link"), str(tmp_path)])
+    assert follow.main() == 2
+    assert not (tmp_path / "models").exists()
