@@ -30,7 +30,7 @@ def follow(source: Path, target: Path) -> int:
     Raises
     ------
     ValueError
-        The source is no data directory of a site, or one of the folders is inside of the other.
+        The source is no data directory of a site, or source and target are one folder, or one is inside of the other.
     """
     if not (source / LAST).is_dir() or not (source / FOLDERS[0]).is_dir():
         raise ValueError(f"{source} is no data directory: it has no folders {FOLDERS[0]} and {LAST}")

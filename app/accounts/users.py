@@ -19,8 +19,8 @@ from app.trail import recorder as trail
 
 log = logging.getLogger(__name__)
 
-# Letters of other scripts would allow two addresses that look alike, and few servers for mail accept them.
-#: An address, as a regular expression of Python and of JSON Schema.
+#: An address, as a regular expression of Python and of JSON Schema. Letters of other scripts are left out: with them
+#: two addresses could look alike, and few servers for mail accept them.
 EMAIL_PATTERN = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"
 _EMAIL = re.compile(EMAIL_PATTERN, re.ASCII)
 
