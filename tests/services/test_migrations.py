@@ -149,13 +149,11 @@ def test_an_upgrade_of_sqlite_waits_for_the_one_that_runs_and_says_so(tmp_path: 
 def test_the_version_before_serves_while_the_next_migrates(on_services: Sites, database: str, tmp_path: Path) -> None:
     site = on_services()
     migrations = _next(tmp_path)
-    done, answers, slowest = threading.Event(), [], [0.0]
+    done, answers = threading.Event(), []
 
     def ask() -> None:
         while not done.is_set():
-            began = time.monotonic()
             answers.append(predict(site.url, temperature=10 + len(answers) % 200 / 10))
-            slowest[0] = max(slowest[0], time.monotonic() - began)
             time.sleep(0.01)
 
     threads = [threading.Thread(target=ask) for _ in range(2)]
@@ -169,7 +167,6 @@ def test_the_version_before_serves_while_the_next_migrates(on_services: Sites, d
     for thread in threads:
         thread.join()
     assert {answer.status for answer in answers} == {200}
-    assert slowest[0] < 4
     given = {answer.json["id"] for answer in answers}
 
     def stored() -> set[str]:
