@@ -105,6 +105,8 @@ from app.trainings import steps as training_steps
 from app.trainings import views as trainings
 from app.web import body_limits, input_validation, problems, security, shared_caches, templating
 
+# What stays is not looked at again: not by later collections, and not by the last one, when the process ends.
+gc.freeze()
 if _collects:
     gc.enable()
 

@@ -1,4 +1,7 @@
-"""The Redis client of the application, for cached answers and rate limits, with a pause after each failure."""
+"""The Redis client of the application, for cached answers and rate limits, with a pause after each failure.
+
+redis-py is imported where it is first used: without REDIS_URL, as in most commands, it is a tenth of the start.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,6 @@ from datetime import timedelta
 from typing import Any, Protocol, TypeVar, cast
 
 from flask import Flask
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.cluster import ClusterNode, RedisCluster
-from redis.exceptions import ClusterError, ResponseError
-from redis.retry import Retry
-from redis.sentinel import Sentinel
 
 from app.components import components
 from app.config.redis_url import RedisUrl, parse
@@ -87,6 +84,10 @@ class RedisClient:
     """
 
     def __init__(self, url: RedisUrl) -> None:
+        # before gunicorn forks, so that its workers share the module
+        from redis.exceptions import ClusterError, ResponseError
+
+        self._refused, self._moved = ResponseError, ClusterError
         self._url = url
         self._client: Commands | None = None
         self._connecting = threading.Lock()
@@ -128,9 +129,9 @@ class RedisClient:
         try:
             result = command()
             answered = True
-        except ResponseError as error:
+        except self._refused as error:
             # A server that refuses a command works, so there is no pause.
-            answered = not isinstance(error, ClusterError)
+            answered = not isinstance(error, self._moved)
             if answered:
                 self._refusal.warning("Redis refused a command, answering without it: %s", type(error).__name__)
             else:
@@ -183,16 +184,25 @@ def init_app(app: Flask) -> None:
 
 def connect(url: RedisUrl) -> Commands:
     """Return a client of redis-py that does not retry, because every caller can do without Redis."""
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.cluster import ClusterNode, RedisCluster
+    from redis.retry import Retry
+    from redis.sentinel import Sentinel
+
+    def once() -> Retry:
+        return Retry(NoBackoff(), 0)
+
     # Every server and proxy supports version 2 of the protocol.
     common: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "protocol": 2}
     if url.kind == "cluster":
         nodes = [ClusterNode(host, port) for host, port in url.hosts]  # type: ignore[no-untyped-call]  # redis-py
-        return cast("Commands", RedisCluster(startup_nodes=nodes, retry=_once(), **common, **url.options))
+        return cast("Commands", RedisCluster(startup_nodes=nodes, retry=once(), **common, **url.options))
     if url.kind == "sentinel":
         sentinels = Sentinel(  # type: ignore[no-untyped-call]  # redis-py
             url.hosts,
-            sentinel_kwargs={**common, "retry": _once(), **url.sentinel_options},
-            retry=_once(),
+            sentinel_kwargs={**common, "retry": once(), **url.sentinel_options},
+            retry=once(),
             **common,
             **url.options,
         )
@@ -201,8 +211,4 @@ def connect(url: RedisUrl) -> Commands:
     server: dict[str, Any] = {}
     if url.hosts:
         server["host"], server["port"] = url.hosts[0]
-    return cast("Commands", Redis(retry=_once(), **server, **common, **url.options))
-
-
-def _once() -> Retry:
-    return Retry(NoBackoff(), 0)
+    return cast("Commands", Redis(retry=once(), **server, **common, **url.options))
