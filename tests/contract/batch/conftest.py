@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from app.registry import changes
 from tests.contract.conftest import LintingClient, make_settings, upgrade
 from tests.contract.trainings.conftest import environment as environment_of
 from tools.live import PROJECT
+from tools.live.forks import Forked
 
 API = "/api/v1/predictions/batch"
 SOILS = ("chalk", "clay", "sand")
@@ -48,14 +46,7 @@ def web(site: Flask) -> FlaskClient:
 
 def work(app: Flask, *point: str) -> int:
     """Run a worker to its end and return its exit status."""
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "tests.contract.batch.worker", *point],
-        cwd=PROJECT,
-        env={**os.environ, **environment_of(app)},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    worker = Forked("tests.contract.batch.worker", *point, cwd=PROJECT, environ=environment_of(app))
     output, _ = worker.communicate(timeout=200)
     print(output[-3000:])
     return worker.returncode

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -22,6 +19,7 @@ from tests.contract.conftest import LintingClient, make_settings, upgrade
 from tests.contract.trainings.conftest import environment
 from tests.gbif_server import KEY, Gbif
 from tools.live import PROJECT
+from tools.live.forks import Forked
 
 API = "/api/v1/studies/lizards"
 
@@ -49,19 +47,13 @@ def web(site: Flask) -> FlaskClient:
     return site.test_client()
 
 
-def start_worker(app: Flask, *point: str) -> subprocess.Popen[str]:
+def start_worker(app: Flask, *point: str) -> Forked:
     """Start a worker that ends when no job waits, or that kills itself at a point."""
     # joblib trains in one process, as in tests of trainings
     one_process = {} if point else {"JOBLIB_MULTIPROCESSING": "0"}
     own = {"GBIF_API": app.config["SETTINGS"].gbif_api, "MAX_UPLOAD": str(app.config["SETTINGS"].max_upload)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.contract.gbif.worker", *point],
-        cwd=PROJECT,
-        env={**os.environ, **environment(app), **own, **one_process},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    environ = {**environment(app), **own, **one_process}
+    return Forked("tests.contract.gbif.worker", *point, cwd=PROJECT, environ=environ)
 
 
 def work(app: Flask, *point: str) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from tests.contract.conftest import WHEATEAR, LintingClient, make_settings, upgr
 from tests.contract.trainings.conftest import environment, work
 from tests.stored_layers import write_hills
 from tools.live import PROJECT
+from tools.live.forks import Forked
 
 API = "/api/v1/maps"
 
@@ -86,9 +85,9 @@ def killed_at() -> Callable[[Flask, str], int]:
     """Run a worker that kills itself at a point; return its exit status."""
 
     def run(app: Flask, point: str) -> int:
-        command = [sys.executable, "-m", "tests.contract.maps.worker", point]
-        done = subprocess.run(command, cwd=PROJECT, env=environment(app), capture_output=True, text=True, timeout=300)
-        print(done.stdout[-2000:], done.stderr[-2000:])
-        return done.returncode
+        worker = Forked("tests.contract.maps.worker", point, cwd=PROJECT, environ=environment(app))
+        print(worker.communicate(timeout=300)[0][-3000:])
+        assert worker.returncode is not None
+        return worker.returncode
 
     return run

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from app import create_app
 from tests import own_study
 from tests.contract.conftest import LintingClient, make_settings, upgrade
 from tools.live import PROJECT
+from tools.live.forks import Forked
 
 COUNTS = {"Lacerta ficta": 60, "Lacerta altera": 45, "Lacerta rara": 3}
 
@@ -32,16 +31,9 @@ def environment(app: Flask) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def start_worker(app: Flask, *point: str, **environ: str) -> subprocess.Popen[str]:
+def start_worker(app: Flask, *point: str, **environ: str) -> Forked:
     """Start a worker that ends when no job waits, or that kills itself at a point."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.contract.trainings.worker", *point],
-        cwd=PROJECT,
-        env=environment(app) | environ,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    return Forked("tests.contract.trainings.worker", *point, cwd=PROJECT, environ=environment(app) | environ)
 
 
 def work(app: Flask, *point: str) -> int:
