@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import openpyxl
-from openpyxl.utils import get_column_letter
-
 from ml.records.collecting import CollectedColumns, Plan, collect
 from ml.records.dates import date_of_serial
 from ml.records.delimited import MAX_COLUMNS
@@ -71,6 +68,9 @@ def read_workbook(
     OccurrenceError
         The workbook is damaged or too large, has no such sheet, or a cell that is read contains an error of a formula.
     """
+    # a seventh of a second that most tables of records, which are text, do not need
+    import openpyxl
+
     _check_parts(path)
     try:
         with warnings.catch_warnings():
@@ -105,6 +105,8 @@ def write_sheet(path: Path, output: Path) -> None:
     OccurrenceError
         The workbook is damaged or too large, or all its sheets are empty.
     """
+    import openpyxl
+
     with open_zip(path):
         _check_parts(path)
     try:
@@ -257,6 +259,8 @@ def _find_header(
 def _texts(
     rows: Iterator[Cells], header: int, n_columns: int, read: set[int], name: str, dates: int | None = None
 ) -> Iterator[tuple[int, Sequence[str]]]:
+    from openpyxl.utils import get_column_letter
+
     for number, row in rows:
         if number <= header:
             continue
