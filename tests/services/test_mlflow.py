@@ -140,7 +140,7 @@ def test_a_job_logs_its_models_and_counts_them(mlflow: Mlflow, tmp_path: Path) -
         response = client.post(f"{api}/trainings", json=own_study.quick(seed=number))
         assert response.status_code == 202, response.json
         worker = start_worker(app, JOBLIB_MULTIPROCESSING="0", MLFLOW_TRACKING_URI=uri)
-        output, _ = worker.communicate(timeout=400)
+        output = "".join(worker.communicate(timeout=400))
         assert worker.returncode == 0, output
         job = client.get(response.headers["Location"]).json
         assert job["state"] == "succeeded", job

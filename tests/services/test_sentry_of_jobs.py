@@ -45,7 +45,7 @@ def test_a_failed_job_is_reported_without_places_and_secrets(tmp_path: Path) -> 
             MLFLOW_TRACKING_URI="http://eco:hush-hush@127.0.0.1:1",
             PYTHONPATH=f"{tmp_path}{os.pathsep}{PROJECT}",
         )
-        output, _ = worker.communicate(timeout=300)
+        output = "".join(worker.communicate(timeout=300))
     assert client.get(started.headers["Location"]).json["state"] == "failed", output
     # the worker ends at once, and what waits is sent before
     (event,) = collector.events

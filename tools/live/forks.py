@@ -6,9 +6,11 @@ commands. The one that is forked has no threads, no connections and no settings 
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,12 +18,14 @@ from collections.abc import Mapping
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
+from tools.live.programs import PROJECT
+
 _context: ForkServerContext = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["app", "flask.cli", __name__])
 
 
-class Forked:
-    """A running module.
+def start(module: str, *arguments: str, cwd: Path, environ: Mapping[str, str]) -> Forked | subprocess.Popen[str]:
+    """Start a module in a forked process, or in a new one where the environment says what to import.
 
     Parameters
     ----------
@@ -30,16 +34,30 @@ class Forked:
     *arguments : str
         Of the command line.
     cwd : Path
+        Another checkout also has its own modules, which are imported.
     environ : mapping
-        The whole environment. Variables that Python or a library reads when it is imported have no effect.
+        The whole environment. In a forked process, variables that a library reads when it is imported have no effect.
     """
+    if cwd == PROJECT and "PYTHONPATH" not in environ:
+        return Forked(module, *arguments, cwd=cwd, environ=environ)
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=cwd,
+        env=dict(environ),
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+class Forked:
+    """A module that runs in a forked process; the parameters are those of `start`."""
 
     def __init__(self, module: str, *arguments: str, cwd: Path, environ: Mapping[str, str]) -> None:
-        handle, name = tempfile.mkstemp(prefix="ecopredict-forked-")
-        os.close(handle)
-        self._output = Path(name)
+        self._folder = Path(tempfile.mkdtemp(prefix="ecopredict-forked-"))
         self._process: ForkServerProcess = _context.Process(
-            target=_run, args=(module, arguments, str(cwd), dict(environ), name)
+            target=_run, args=(module, arguments, str(cwd), dict(environ), self._folder)
         )
         self._process.start()
 
@@ -58,8 +76,8 @@ class Forked:
         """Return the exit status, or None while it runs."""
         return self._process.exitcode
 
-    def communicate(self, timeout: float) -> tuple[str, None]:
-        """Wait for the end and return what was written to both outputs, in order.
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """Wait for the end and return what was written to standard output and to standard error.
 
         Raises
         ------
@@ -71,21 +89,30 @@ class Forked:
         if late:
             self._process.kill()
             self._process.join()
-        output = self._output.read_text(errors="replace")
-        self._output.unlink()
+        # a process that is killed at once has written nothing
+        files = [self._folder / name for name in ("1", "2")]
+        output, errors = (file.read_text(errors="replace") if file.exists() else "" for file in files)
+        shutil.rmtree(self._folder)
         if late:
-            raise subprocess.TimeoutExpired(self._process.name, timeout, output)
-        return output, None
+            raise subprocess.TimeoutExpired(self._process.name, timeout, output, errors)
+        return output, errors
 
 
-def _run(module: str, arguments: tuple[str, ...], cwd: str, environ: dict[str, str], output: str) -> None:
+def _run(module: str, arguments: tuple[str, ...], cwd: str, environ: dict[str, str], folder: Path) -> None:
     """Become what ``python -m`` would be."""
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(cwd)
-    file = os.open(output, os.O_WRONLY | os.O_APPEND)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
-    os.close(file)
+    for number in (1, 2):
+        file = os.open(folder / str(number), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.dup2(file, number)
+        os.close(file)
     sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        # multiprocessing leaves them out, and the application sends with them what waits; no public name calls them
+        atexit._run_exitfuncs()
+
+
+Process = Forked | subprocess.Popen[str]

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import urllib.error
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.live.forks import start
 from tools.live.ports import free_port
 from tools.live.programs import PROJECT, Program, running, wait_until
 
@@ -54,12 +54,11 @@ def flask(environ: dict[str, str], *arguments: str | Path, fails: bool = False, 
     AssertionError
         It failed, or with ``fails`` did not fail.
     """
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", *map(str, arguments)]
-    result = subprocess.run(
-        command, cwd=project, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
-    assert (result.returncode != 0) == fails, f"{command[2:]}: {result.stderr}\n{result.stdout}"
-    return result.stdout + result.stderr
+    command = ["flask", "--app", "wsgi", *map(str, arguments)]
+    process = start(*command, cwd=project, environ=environ)
+    output, errors = process.communicate(timeout=600)
+    assert (process.returncode != 0) == fails, f"{command}: {errors}\n{output}"
+    return output + errors
 
 
 def prepare(data_dir: Path, models: Path, *, project: Path = PROJECT, **changes: str) -> dict[str, str]:

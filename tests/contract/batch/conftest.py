@@ -15,8 +15,7 @@ from app import create_app
 from app.registry import changes
 from tests.contract.conftest import LintingClient, make_settings, upgrade
 from tests.contract.trainings.conftest import environment as environment_of
-from tools.live import PROJECT
-from tools.live.forks import Forked
+from tools.live import PROJECT, forks
 
 API = "/api/v1/predictions/batch"
 SOILS = ("chalk", "clay", "sand")
@@ -46,9 +45,9 @@ def web(site: Flask) -> FlaskClient:
 
 def work(app: Flask, *point: str) -> int:
     """Run a worker to its end and return its exit status."""
-    worker = Forked("tests.contract.batch.worker", *point, cwd=PROJECT, environ=environment_of(app))
-    output, _ = worker.communicate(timeout=200)
-    print(output[-3000:])
+    worker = forks.start("tests.contract.batch.worker", *point, cwd=PROJECT, environ=environment_of(app))
+    output, errors = worker.communicate(timeout=200)
+    print(output[-3000:], errors[-3000:])
     return worker.returncode
 
 

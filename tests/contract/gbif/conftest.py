@@ -18,8 +18,7 @@ from tests import own_study
 from tests.contract.conftest import LintingClient, make_settings, upgrade
 from tests.contract.trainings.conftest import environment
 from tests.gbif_server import KEY, Gbif
-from tools.live import PROJECT
-from tools.live.forks import Forked
+from tools.live import PROJECT, forks
 
 API = "/api/v1/studies/lizards"
 
@@ -47,20 +46,20 @@ def web(site: Flask) -> FlaskClient:
     return site.test_client()
 
 
-def start_worker(app: Flask, *point: str) -> Forked:
+def start_worker(app: Flask, *point: str) -> forks.Process:
     """Start a worker that ends when no job waits, or that kills itself at a point."""
     # joblib trains in one process, as in tests of trainings
     one_process = {} if point else {"JOBLIB_MULTIPROCESSING": "0"}
     own = {"GBIF_API": app.config["SETTINGS"].gbif_api, "MAX_UPLOAD": str(app.config["SETTINGS"].max_upload)}
     environ = {**environment(app), **own, **one_process}
-    return Forked("tests.contract.gbif.worker", *point, cwd=PROJECT, environ=environ)
+    return forks.start("tests.contract.gbif.worker", *point, cwd=PROJECT, environ=environ)
 
 
 def work(app: Flask, *point: str) -> int:
     """Run a worker to its end and return its exit status."""
     worker = start_worker(app, *point)
-    output, _ = worker.communicate(timeout=200)
-    print(output[-3000:])
+    output, errors = worker.communicate(timeout=200)
+    print(output[-3000:], errors[-3000:])
     return worker.returncode
 
 

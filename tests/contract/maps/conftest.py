@@ -16,8 +16,7 @@ from ml.serving.artifact import read_card
 from tests.contract.conftest import WHEATEAR, LintingClient, make_settings, upgrade
 from tests.contract.trainings.conftest import environment, work
 from tests.stored_layers import write_hills
-from tools.live import PROJECT
-from tools.live.forks import Forked
+from tools.live import PROJECT, forks
 
 API = "/api/v1/maps"
 
@@ -85,8 +84,8 @@ def killed_at() -> Callable[[Flask, str], int]:
     """Run a worker that kills itself at a point; return its exit status."""
 
     def run(app: Flask, point: str) -> int:
-        worker = Forked("tests.contract.maps.worker", point, cwd=PROJECT, environ=environment(app))
-        print(worker.communicate(timeout=300)[0][-3000:])
+        worker = forks.start("tests.contract.maps.worker", point, cwd=PROJECT, environ=environment(app))
+        print(*worker.communicate(timeout=300))
         assert worker.returncode is not None
         return worker.returncode
 

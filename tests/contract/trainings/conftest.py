@@ -13,8 +13,7 @@ from flask import Flask
 from app import create_app
 from tests import own_study
 from tests.contract.conftest import LintingClient, make_settings, upgrade
-from tools.live import PROJECT
-from tools.live.forks import Forked
+from tools.live import PROJECT, forks
 
 COUNTS = {"Lacerta ficta": 60, "Lacerta altera": 45, "Lacerta rara": 3}
 
@@ -31,9 +30,9 @@ def environment(app: Flask) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def start_worker(app: Flask, *point: str, **environ: str) -> Forked:
+def start_worker(app: Flask, *point: str, **environ: str) -> forks.Process:
     """Start a worker that ends when no job waits, or that kills itself at a point."""
-    return Forked("tests.contract.trainings.worker", *point, cwd=PROJECT, environ=environment(app) | environ)
+    return forks.start("tests.contract.trainings.worker", *point, cwd=PROJECT, environ=environment(app) | environ)
 
 
 def work(app: Flask, *point: str) -> int:
@@ -44,8 +43,8 @@ def work(app: Flask, *point: str) -> int:
     """
     one_process = {} if point else {"JOBLIB_MULTIPROCESSING": "0"}
     worker = start_worker(app, *point, **one_process)
-    output, _ = worker.communicate(timeout=400)
-    print(output[-3000:])
+    output, errors = worker.communicate(timeout=400)
+    print(output[-3000:], errors[-3000:])
     return worker.returncode
 
 
