@@ -20,6 +20,7 @@ from benchmarks.serving.checkouts import front_of, train_in
 from benchmarks.serving.report import BEFORE
 from benchmarks.serving.tables import Base
 from ml.predictors.pipeline import FeaturePipeline
+from ml.training.provenance import networks_for
 from ml.training.train import train_species
 from tools import live
 
@@ -163,8 +164,9 @@ def running_testbed(folder: Path, options: TestbedOptions) -> Iterator[Testbed]:
     study = made_up_study(200, 12, 0)
     ranges = study.environment.quantile([0.02, 0.98])
     testbed = Testbed({name: (float(ranges[name].iloc[0]), float(ranges[name].iloc[1])) for name in ranges})
-    model = train_species(study, SPECIES, folder / "models", options.trees)
-    _pickle_forest(study, folder / "forest.pickle")
+    model = train_species(study, SPECIES, folder / "models", options.trees, n_networks=networks_for(options.trees))
+    if set(options.variants) - {"empty", "ecopredict"}:
+        _pickle_forest(study, folder / "forest.pickle")
     if options.against is not None:
         other = train_in(options.against, SPECIES, folder / "models-before", options.trees)
         same = "the same model" if other == model.name else f"another model ({other}, not {model.name})"

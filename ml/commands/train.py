@@ -51,7 +51,12 @@ def add_parser(commands: Subparsers) -> None:
         metavar="DIR",
         help="also write the values of the layers here, by which places are answered (DATA_DIR/layers for the server)",
     )
-    command.add_argument("--trees", type=positive, default=500, help="trees in a forest (default: %(default)s)")
+    command.add_argument(
+        "--trees",
+        type=positive,
+        default=500,
+        help="trees in a forest, with a network for every 100 of them, 5 at most (default: %(default)s)",
+    )
     command.add_argument("--folds", type=folds, default=5, help="cross-validation folds (default: %(default)s)")
     command.add_argument("--seed", type=seed, default=0, help="seed of every random draw (default: %(default)s)")
     command.add_argument(
@@ -78,7 +83,7 @@ def run(options: argparse.Namespace, started: float) -> int:
 def _train_demo(options: argparse.Namespace, started: float, tracker: Tracker) -> int:
     """Train the chosen demo studies."""
     # Training imports joblib and scikit-learn, which the other commands do not need.
-    from ml.training.provenance import TrainingOptions
+    from ml.training.provenance import TrainingOptions, networks_for
     from ml.training.train import TrainingResult, train_study
     from ml.workers import workers
 
@@ -93,7 +98,7 @@ def _train_demo(options: argparse.Namespace, started: float, tracker: Tracker) -
     for name in options.species or []:
         if not any(_chosen(study, [name]) for study in studies):
             raise ValueError(f"no species {name} in {', '.join(slugs)}")
-    settings = TrainingOptions(options.trees, options.folds, options.seed)
+    settings = TrainingOptions(options.trees, options.folds, options.seed, networks_for(options.trees))
     total = sum(map(len, species.values()))
     results: list[TrainingResult] = []
     terminal = sys.stderr.isatty()

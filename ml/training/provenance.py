@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,15 @@ class TrainingOptions:
     def engine(self) -> EngineSettings:
         """Settings of the default model."""
         return EngineSettings(n_estimators=self.n_estimators, n_networks=self.n_networks, seed=self.seed)
+
+
+def networks_for(trees: int) -> int:
+    """Return how many networks a training of so many trees averages: one for every 100 trees, and five at most.
+
+    Few trees are asked for by those who want a first result soon. The networks, which are most of the time of a
+    training, would otherwise take as long as for 500 trees.
+    """
+    return min(TrainingOptions.n_networks, math.ceil(trees / 100))
 
 
 def fingerprint(study: StudyData, slug: str, with_group: bool = False) -> str:

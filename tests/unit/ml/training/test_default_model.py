@@ -6,6 +6,7 @@ from threadpoolctl import threadpool_limits
 
 from ml.training.default_model import EngineSettings, Group, fit_species
 from ml.training.group import fit_group
+from ml.training.provenance import networks_for
 
 QUICK = EngineSettings(n_estimators=20, n_networks=1)
 
@@ -116,3 +117,8 @@ def test_a_rare_species_does_not_hang_on_which_others_are_asked_for():
     second = _fit(turned, 0)
     for name in ("forest", "maxent"):
         np.testing.assert_array_equal(first.members(group.rows)[name], second.members(group.rows)[name])
+
+
+@pytest.mark.parametrize(("trees", "networks"), [(10, 1), (100, 1), (101, 2), (400, 4), (500, 5), (5_000, 5)])
+def test_a_network_for_every_hundred_trees_and_five_at_most(trees, networks):
+    assert networks_for(trees) == networks
