@@ -1,4 +1,4 @@
-"""Tests in two processes: the order of files, folders that are made once, tests that run alone, and an orderly end."""
+"""Tests in three processes: the order of files, folders that are made once, tests that run alone, and an orderly end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from typing import Any
 import psutil
 import pytest
 
-WORKERS = 2
+# One more than a machine of two cores has: tests of running programs wait for half of their time.
+WORKERS = 3
 # The longest files run first, so that no worker is left with a long file while the other one is idle.
 LONGEST_FIRST = (
     "tests/services/",
@@ -40,10 +41,10 @@ def worker_of(config: pytest.Config) -> dict[str, Any] | None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Use two workers for folders of tests, and none for single files, which take less time than starting a worker."""
+    """Use three workers for folders of tests, and none for single files, which take less time than starting a worker."""
     cores = len(os.sched_getaffinity(0))
     folders = any(Path(argument).is_dir() for argument in config.args)
-    return WORKERS if cores >= WORKERS and folders else 0
+    return WORKERS if cores > 1 and folders else 0
 
 
 @pytest.hookimpl(optionalhook=True)

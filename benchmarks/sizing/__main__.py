@@ -32,7 +32,7 @@ def _positive(text: str) -> float:
     return value
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sizing", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=at_least_one, default=3, help="(%(default)s)")
@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--trees", type=at_least_one, default=500, help="of each forest (%(default)s)")
     parser.add_argument("--side", type=at_least_one, default=1000, help="of the map, in cells (%(default)s)")
     parser.add_argument("--only", choices=sorted(_PARTS), help="one part alone")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     begin, figures = time.monotonic(), Figures()
     load = os.getloadavg()[1]
     with tempfile.TemporaryDirectory(prefix="ecopredict-sizing-", dir="/tmp") as name:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from benchmarks.sizing import jobs
+from benchmarks.sizing.__main__ import main
 from benchmarks.sizing.figures import Figures
 from tools import live
 
@@ -48,8 +49,9 @@ def test_a_command_that_fails_ends_the_benchmark() -> None:
         jobs._run("train", "--files", "/none")
 
 
-@pytest.mark.parametrize("arguments", [("--rounds", "0"), ("--seconds", "0"), ("--only", "nothing")])
-def test_bad_input_is_one_line_and_code_2(arguments: tuple[str, ...]) -> None:
-    done = _run(*arguments)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("python -m benchmarks.sizing: error: ")
+@pytest.mark.parametrize("arguments", [["--rounds", "0"], ["--seconds", "0"], ["--only", "nothing"]])
+def test_bad_input_is_one_line_and_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("python -m benchmarks.sizing: error: ")
