@@ -1,4 +1,4 @@
-"""Tests in three processes: the order of files, folders that are made once, tests that run alone, and an orderly end."""
+"""Tests in three processes: order of files, folders that are made once, tests that run alone, and an orderly end."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def worker_of(config: pytest.Config) -> dict[str, Any] | None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Use three workers for folders of tests, and none for single files, which take less time than starting a worker."""
+    """Use three workers for folders of tests, and none for single files, which take less time than a worker's start."""
     cores = len(os.sched_getaffinity(0))
     folders = any(Path(argument).is_dir() for argument in config.args)
     return WORKERS if cores > 1 and folders else 0
