@@ -43,7 +43,7 @@ def run_offline() -> None:
 
 def run_online() -> None:
     """Run the statements, each migration in its own transaction."""
-    with _migrate.db.engine.connect() as connection, _exclusively(connection):
+    with _connect() as connection, _exclusively(connection):
         context.configure(
             connection=connection, target_metadata=_metadata, transaction_per_migration=True, **_arguments
         )
@@ -56,6 +56,15 @@ def run_online() -> None:
             raise CommandError(
                 f"a table stayed in use for {_LOCK_TIMEOUT_S} s; the migration was undone, run the upgrade again"
             ) from None
+
+
+def _connect() -> Connection:
+    """Connect, or end the command with one line that says why not."""
+    try:
+        return _migrate.db.engine.connect()
+    except OperationalError as error:
+        reason = " ".join(str(error.orig).split())
+        raise CommandError(f"the database of DATABASE_URL cannot be used: {reason}") from None
 
 
 @contextlib.contextmanager

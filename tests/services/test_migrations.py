@@ -133,6 +133,16 @@ def test_an_upgrade_waits_for_the_one_that_runs_and_says_so(empty_database: str,
     assert "predictions" in _tables(empty_database)
 
 
+@pytest.mark.parametrize("command", [("db", "upgrade"), ("db", "current")])
+def test_a_database_that_cannot_be_reached_is_one_line(tmp_path: Path, command: tuple[str, str]) -> None:
+    url = f"postgresql://eco:hush@127.0.0.1:{live.free_port()}/eco"
+    said = live.flask(live.app_environ(tmp_path, DATABASE_URL=url), *command, fails=True)
+    (line,) = said.splitlines()
+    assert "the database of DATABASE_URL cannot be used: " in line
+    assert "refused" in line
+    assert "hush" not in said
+
+
 def test_an_upgrade_of_sqlite_waits_for_the_one_that_runs_and_says_so(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'eco.db'}"
     environ = live.app_environ(tmp_path, DATABASE_URL=url)
