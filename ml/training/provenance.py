@@ -21,6 +21,9 @@ ENGINE = "6"
 """Version of the training code; it rises whenever a change would train another model from the same data."""
 
 
+_MOST_NETWORKS = 5
+
+
 @dataclass(frozen=True)
 class TrainingOptions:
     """Settings of a training run.
@@ -40,7 +43,7 @@ class TrainingOptions:
     n_estimators: int = 500
     n_folds: int = 5
     seed: int = 0
-    n_networks: int = 5
+    n_networks: int = _MOST_NETWORKS
 
     @property
     def engine(self) -> EngineSettings:
@@ -54,7 +57,7 @@ def networks_for(trees: int) -> int:
     Few trees are asked for by those who want a first result soon. The networks, which are most of the time of a
     training, would otherwise take as long as for 500 trees.
     """
-    return min(TrainingOptions.n_networks, math.ceil(trees / 100))
+    return min(_MOST_NETWORKS, math.ceil(trees / 100))
 
 
 def fingerprint(study: StudyData, slug: str, with_group: bool = False) -> str:

@@ -1,13 +1,11 @@
 import subprocess
 import sys
-from functools import partial
 
 import pytest
 
 from ml.__main__ import main
 from ml.commands import train as train_command
 from ml.serving.artifact import find_artifacts
-from ml.training import provenance
 from tests.synthetic import synthetic_study
 
 SLUG = "oenanthe-hispanica"
@@ -19,12 +17,6 @@ def studies(monkeypatch):
     hills = {"test-hills": synthetic_study(), "test-dales": synthetic_study(n_species=1, slug="test-dales", seed=5)}
     monkeypatch.setattr(train_command, "DEMO_STUDIES", hills)
     monkeypatch.setattr(train_command, "load_study", lambda slug, raw: hills[slug])
-
-
-@pytest.fixture
-def one_network(monkeypatch):
-    """One network instead of five, where only it matters which models are trained."""
-    monkeypatch.setattr(provenance, "TrainingOptions", partial(provenance.TrainingOptions, n_networks=1))
 
 
 def _train(tmp_path, *more):
@@ -42,14 +34,12 @@ def test_train_writes_models_tells_the_scores_and_passes_over_what_is_there(stud
 
 
 @pytest.mark.parametrize("name", ["parus-major", "Parus major", "parus major Linnaeus, 1758"])
-def test_train_takes_single_species_however_they_are_named(studies, one_network, tmp_path, name):
+def test_train_takes_single_species_however_they_are_named(studies, tmp_path, name):
     assert _train(tmp_path, "test-hills", "--species", name) == 0
     assert [p.parent.name for p in find_artifacts(tmp_path)] == ["parus-major"]
 
 
-def test_a_species_that_cannot_be_trained_is_told_and_the_others_are_trained(
-    one_network, tmp_path, monkeypatch, capsys
-):
+def test_a_species_that_cannot_be_trained_is_told_and_the_others_are_trained(tmp_path, monkeypatch, capsys):
     study = synthetic_study()
     study.presence["parus-major"] = 0
     monkeypatch.setattr(train_command, "DEMO_STUDIES", {"test-hills": study})
