@@ -54,7 +54,7 @@ def visit(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
         )
-        context.set_default_timeout(8000)
+        context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: said.append(f"exception: {error}"))
