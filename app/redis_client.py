@@ -1,6 +1,6 @@
 """The Redis client of the application, for cached answers and rate limits, with a pause after each failure.
 
-redis-py is imported where it is first used: without REDIS_URL, as in most commands, it is a tenth of the start.
+redis-py is imported when a client is made, so that a start without REDIS_URL does not wait for it.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class RedisClient:
         # before gunicorn forks, so that its workers share the module
         from redis.exceptions import ClusterError, ResponseError
 
-        self._refused, self._moved = ResponseError, ClusterError
+        self._response_error, self._cluster_error = ResponseError, ClusterError
         self._url = url
         self._client: Commands | None = None
         self._connecting = threading.Lock()
@@ -129,9 +129,9 @@ class RedisClient:
         try:
             result = command()
             answered = True
-        except self._refused as error:
+        except self._response_error as error:
             # A server that refuses a command works, so there is no pause.
-            answered = not isinstance(error, self._moved)
+            answered = not isinstance(error, self._cluster_error)
             if answered:
                 self._refusal.warning("Redis refused a command, answering without it: %s", type(error).__name__)
             else:

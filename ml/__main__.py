@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import importlib
 import sys
 import time
-from types import ModuleType
 
 #: Modules of ``ml.commands`` in the order of the help.
 COMMANDS = (
@@ -62,29 +62,12 @@ def _parser(first: list[str]) -> argparse.ArgumentParser:
 
     # Each imports what it needs, so that a short command does not wait a second for the libraries of training.
     for name in first if first and first[0] in COMMANDS else COMMANDS:
-        _module(name).add_parser(commands)
+        importlib.import_module(f"ml.commands.{name}").add_parser(commands)
     return parser
 
 
-def _module(name: str) -> ModuleType:
-    """Import the module of a command.
-
-    What it imports stays. Collections during the import and at the end of the process, together a quarter of the time
-    of a short command, would find nothing, so they leave it out.
-    """
-    if f"ml.commands.{name}" in sys.modules:
-        return sys.modules[f"ml.commands.{name}"]
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        return importlib.import_module(f"ml.commands.{name}")
-    finally:
-        gc.freeze()
-        if collects:
-            gc.enable()
-
-
 if __name__ == "__main__":
-    # By default objects are collected each time 700 more exist, a fifth of the time in which libraries are imported.
+    # Nearly all objects of a command stay until it ends, so that garbage is collected seldom, and not at the end.
     gc.set_threshold(50_000, 20, 20)
+    atexit.register(gc.freeze)
     sys.exit(main())

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-# One more than a machine of two cores has: tests of running programs wait for half of their time.
+# One more than a machine of two cores has: tests of running programs often wait.
 WORKERS = 3
 # The longest files run first, so that no worker is left with a long file while the other one is idle.
 LONGEST_FIRST = (

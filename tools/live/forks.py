@@ -1,7 +1,7 @@
 """Modules run as ``python -m`` runs them, in processes forked from one that has imported the application already.
 
 A new Python spends two seconds of a core on the import of the application, and the tests start some hundred workers and
-commands. The one that is forked has no threads, no connections and no settings of its own: it imports, and waits.
+commands. The process that is forked imports and waits. It has no threads, no connections and no settings of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _context: ForkServerContext = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["app", "flask.cli", __name__])
 
 
-def start(module: str, *arguments: str, cwd: Path, environ: Mapping[str, str]) -> Forked | subprocess.Popen[str]:
+def start(module: str, *arguments: str, cwd: Path, environ: Mapping[str, str]) -> Process:
     """Start a module in a forked process, or in a new one where the environment says what to import.
 
     Parameters
@@ -60,12 +60,6 @@ class Forked:
             target=_run, args=(module, arguments, str(cwd), dict(environ), self._folder)
         )
         self._process.start()
-
-    @property
-    def pid(self) -> int:
-        """The number of the process."""
-        assert self._process.pid is not None
-        return self._process.pid
 
     @property
     def returncode(self) -> int | None:
