@@ -22,7 +22,7 @@ REQUIRE_ALL = os.environ.get("REQUIRE_ALL", "") not in ("", "0")
 LAYERS = ("unit", "contract", "services", "browser")
 _INSTALL = {
     "amtool": "amtool is not installed; get it with `apt-get install prometheus-alertmanager`",
-    "chromium": "Chromium is not installed; get it with `apt-get install chromium`",
+    "chromium": "Chromium is not installed; get it with `apt-get install chromium-headless-shell`",
     "openssl": "openssl is not installed; get it with `apt-get install openssl`",
     "prometheus": "Prometheus is not installed; get it with `apt-get install prometheus`",
     "prometheus-alertmanager": "Alertmanager is not installed; get it with `apt-get install prometheus-alertmanager`",

@@ -6,4 +6,4 @@ export DEBIAN_FRONTEND=noninteractive
 mkdir -p /etc/postgresql-common
 [ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends python3-venv chromium openssl postgresql-15-postgis-3 prometheus prometheus-alertmanager >/dev/null
+apt-get install -y -qq --no-install-recommends python3-venv chromium-headless-shell openssl postgresql-15-postgis-3 prometheus prometheus-alertmanager >/dev/null

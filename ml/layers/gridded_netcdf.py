@@ -12,7 +12,6 @@ import h5py
 import numpy as np
 import pyproj
 from numpy.typing import NDArray
-from scipy.io import netcdf_file
 
 from ml.layers.errors import LayerError
 from ml.layers.netcdf import decode, text
@@ -131,6 +130,9 @@ class NetCdfSource:
         if start[:3] == b"CDF":
             if start[3:] not in (b"\x01", b"\x02"):
                 raise LayerError(f"{self.path.name} is NetCDF in the 64-bit data format (CDF-5): save it as NetCDF 4")
+            # only here: scipy takes a quarter of a second, and nearly all layers are GeoTIFFs
+            from scipy.io import netcdf_file
+
             self._file: Any = netcdf_file(str(self.path), "r", mmap=True, maskandscale=False)
             for name, variable in self._file.variables.items():
                 self._variables[name] = _Variable(self.path, name, variable)
