@@ -49,10 +49,11 @@ _UNLIMITED = [("rate=50r/s", "rate=100000r/s")]
 #: What an archive of the data directory leaves out, and how a dump is restored: as in docs/how-to/back-up.md.
 EXCLUDED = ("--exclude=./ecopredict.db*", "--exclude=./registry", "--exclude=./metrics-*", "--exclude=./gunicorn-*")
 RESTORED = ("--exit-on-error", "--single-transaction", "--no-owner")
-_COPY_SQLITE = (
-    "import sqlite3, sys\n"
-    "with sqlite3.connect(sys.argv[1]) as source, sqlite3.connect(sys.argv[2]) as copy: source.backup(copy)"
-)
+COPY_SQLITE = """import sqlite3, sys
+with sqlite3.connect(f'file:{sys.argv[1]}?mode=rw', uri=True) as source, sqlite3.connect(sys.argv[2]) as copy:
+    source.backup(copy)
+assert copy.execute('PRAGMA integrity_check').fetchone() == ('ok',), 'the copy is damaged'
+copy.execute('SELECT * FROM alembic_version')"""
 
 
 def main() -> int:
@@ -96,7 +97,7 @@ def _backup(options: argparse.Namespace, folder: Path, stack: ExitStack) -> str:
     if server:
         _postgres(server, "pg_dump", "--format=custom", f"--file={copies / 'ecopredict.dump'}", server.url)
     else:
-        _run(sys.executable, "-c", _COPY_SQLITE, data_dir / "ecopredict.db", copies / "ecopredict-copy.db")
+        _run(sys.executable, "-c", COPY_SQLITE, data_dir / "ecopredict.db", copies / "ecopredict-copy.db")
     backed_up = time.monotonic() - begin
 
     shutil.rmtree(data_dir)

@@ -1,17 +1,12 @@
 #!/bin/sh
 # Make the files of secrets that docker-compose.yml names: `sh tools/secrets.sh [FOLDER]` (default: SECRETS_DIR, else secrets).
-# Files that exist are kept. SECRET_KEY, POSTGRES_PASSWORD and REDIS_PASSWORD of the environment or of .env are taken over:
+# Files that exist are kept. SECRETS_DIR, SECRET_KEY, POSTGRES_PASSWORD and REDIS_PASSWORD of the environment or of .env are taken over:
 # earlier versions had them there, and the volume of PostgreSQL keeps its password.
 set -eu
 # letters are those of ASCII
 export LC_ALL=C
 cd "$(dirname "$0")/.."
-folder=${1:-${SECRETS_DIR:-secrets}}
 command -v openssl >/dev/null || { echo "secrets: openssl is not installed; get it with apt-get install openssl" >&2; exit 1; }
-mkdir -p "$folder"
-# Containers read the files as their own users; on this machine nobody else can enter the folder.
-chmod 700 "$folder"
-
 # the value of a variable, or of its line in .env
 found() {
     eval "value=\${$1:-}"
@@ -19,6 +14,11 @@ found() {
     [ -n "$value" ] || [ ! -f .env ] || value=$(sed -n "s/^$1=//p" .env | tail -n 1)
     printf %s "$value"
 }
+folder=${1:-$(found SECRETS_DIR)}
+folder=${folder:-secrets}
+mkdir -p "$folder"
+# Containers read the files as their own users; on this machine nobody else can enter the folder.
+chmod 700 "$folder"
 # write FILE TEXT: complete or not at all
 write() {
     [ ! -s "$folder/$1" ] || return 0

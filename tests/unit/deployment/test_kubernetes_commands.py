@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from app.jobs.presence import WorkerLock
 from tests.unit.deployment.manifests import Manifest, named, pod
@@ -63,3 +66,24 @@ def test_a_worker_is_alive_while_it_holds_its_lock(production: list[Manifest], t
     assert alive()
     lock.release()
     assert not alive()
+
+
+def test_the_rules_of_prometheus_become_objects_of_its_operator(promtool: str, tmp_path: Path) -> None:
+    guide = (live.PROJECT / "docs" / "how-to" / "kubernetes.md").read_text(encoding="utf-8")
+    (block,) = [one for one in re.findall(r"^```sh\n(.*?)^```", guide, re.M | re.S) if "PrometheusRule" in one]
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(f'#!/bin/sh\necho "$*" >"{tmp_path}/asked"\ncat\n')
+    kubectl.chmod(0o755)
+    environ = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh"], input=block, env=environ, cwd=live.PROJECT, capture_output=True, text=True, check=True
+    )
+    assert "apply --filename -" in (tmp_path / "asked").read_text()
+    objects = list(yaml.safe_load_all(done.stdout))
+    assert {one["kind"] for one in objects} == {"PrometheusRule"}
+    for name, one in zip(("alerts", "slo"), objects, strict=True):
+        assert one["metadata"]["name"] == f"ecopredict-{name}"
+        rules = tmp_path / f"{name}.yml"
+        rules.write_text(yaml.safe_dump(one["spec"]))
+        subprocess.run([promtool, "check", "rules", rules], capture_output=True, check=True)
+        assert one["spec"] == yaml.safe_load((live.PROJECT / "monitoring" / f"{name}.yml").read_text())

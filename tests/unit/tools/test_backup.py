@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def test_the_rehearsal_copies_and_restores_as_the_guide_does() -> None:
     backup = _block("pg_dump", "$DATA_DIR").replace("'", "").replace("\\\n    ", "")
     assert f'tar -C "$DATA_DIR" {" ".join(rehearse.EXCLUDED)} -czf "$BACKUP/data.tar.gz" .' in backup
     assert f"pg_restore {' '.join(rehearse.RESTORED)} --dbname=" in _block("createdb", "$DATA_DIR")
+    assert rehearse.COPY_SQLITE in _block("import sqlite3")
 
 
 def test_the_walk_copies_and_restores_as_the_guide_does() -> None:
@@ -62,7 +64,7 @@ def test_the_archive_has_uploads_and_nothing_derived(tmp_path: Path) -> None:
     home.mkdir()
     # up to the dump, which needs a server
     script = _block("pg_dump", "$DATA_DIR").partition("pg_dump")[0] + 'tar -tzf "$BACKUP/data.tar.gz"\n'
-    environ = {"PATH": os.environ["PATH"], "HOME": str(home), "DATA_DIR": str(data)}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(home), "DATA_DIR": str(data), "DATABASE_URL": "unused"}
     done = subprocess.run(["sh"], input=script, env=environ, capture_output=True, text=True, check=True)
     assert {name for name in done.stdout.split() if not name.endswith("/")} == {
         "./models/a",
@@ -80,3 +82,39 @@ def test_a_copy_that_was_written_into_the_project_reaches_neither_image_nor_comm
     assert done.returncode == 0
     patterns = (PROJECT / ".dockerignore").read_text().splitlines()
     assert any(Path(name).match(pattern.removeprefix("**/")) for pattern in patterns if not pattern.startswith("!"))
+
+
+@pytest.mark.parametrize("is_database", [True, False])
+def test_a_copy_of_sqlite_is_the_database_or_an_error(tmp_path: Path, is_database: bool) -> None:
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    data.mkdir()
+    backup.mkdir()
+    if is_database:
+        with sqlite3.connect(data / "ecopredict.db") as database:
+            database.execute("CREATE TABLE alembic_version (version_num)")
+            database.execute("INSERT INTO alembic_version VALUES ('0018')")
+        database.close()
+    environ = {"PATH": os.environ["PATH"], "DATA_DIR": str(data), "BACKUP": str(backup)}
+    done = subprocess.run(
+        ["sh"], input=_block("import sqlite3"), env=environ, cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0) == is_database, done.stderr
+    if not is_database:
+        assert "unable to open database file" in done.stderr
+        assert not (data / "ecopredict.db").exists()
+        return
+    with sqlite3.connect(backup / "ecopredict-copy.db") as copy:
+        assert copy.execute("SELECT * FROM alembic_version").fetchall() == [("0018",)]
+    copy.close()
+
+
+def test_a_restore_without_the_address_of_the_database_changes_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    environ = {"PATH": os.environ["PATH"], "DATA_DIR": str(data), "BACKUP": str(tmp_path)}
+    done = subprocess.run(
+        ["sh"], input=_block("createdb", "$DATA_DIR"), env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "DATABASE_URL_FILE" in done.stderr
+    assert list(tmp_path.iterdir()) == [data]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -57,3 +58,13 @@ def test_an_address_with_another_password_is_refused(password: str, address: str
     (tmp_path / address).unlink()
     (tmp_path / address).write_text("other://eco:secret@db.example.org/eco")
     subprocess.run(command, capture_output=True, check=True)
+
+
+def test_the_folder_is_that_of_the_settings_of_compose(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    shutil.copy(PROJECT / "tools" / "secrets.sh", tmp_path / "tools")
+    (tmp_path / ".env").write_text("SECRETS_DIR=elsewhere\n")
+    environ = {"PATH": os.environ["PATH"]}
+    subprocess.run(["sh", str(tmp_path / "tools" / "secrets.sh")], env=environ, capture_output=True, check=True)
+    assert (tmp_path / "elsewhere" / "secret_key").exists()
+    assert not (tmp_path / "secrets").exists()
