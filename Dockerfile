@@ -39,7 +39,7 @@ COPY . .
 RUN /venv/bin/python tools/slim.py --compile && /venv/bin/python tools/slim.py --check
 
 FROM ${NGINX_IMAGE} AS front
-ARG VERSION=0.1.0
+ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="EcoPredict front" \
     org.opencontainers.image.description="nginx with the static files of EcoPredict" \
@@ -57,7 +57,7 @@ ENTRYPOINT ["sh", "/etc/nginx/start.sh"]
 CMD []
 
 FROM ${PYTHON_IMAGE} AS application
-ARG VERSION=0.1.0
+ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="EcoPredict" \
     org.opencontainers.image.description="Species distribution models: pages, JSON API and jobs" \
@@ -85,7 +85,7 @@ FROM application AS setup
 # What serves and trains reads the demo data from the volume, so that only this image has a copy.
 COPY --from=fetched --chown=10001:10001 /fetched /demo
 RUN ["python", "-m", "tools.coast", "--data-dir", "/demo"]
-CMD ["cp", "-R", "--no-clobber", "/demo/.", "/data/"]
+CMD ["python", "-m", "tools.fill", "/demo", "/data"]
 
 FROM application AS web
 ENV GUNICORN_CMD_ARGS="--bind=0.0.0.0:8080" HEALTH_PORT=8081

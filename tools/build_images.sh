@@ -3,6 +3,11 @@
 set -eu
 [ $# -eq 2 ] || { echo "usage: sh tools/build_images.sh NAME TAG" >&2; exit 2; }
 cd "$(dirname "$0")/.."
-docker build --pull --tag "$1:$2" .
-docker build --target setup --tag "$1-setup:$2" .
-docker build --target front --tag "$1-front:$2" .
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
+revision=$(git rev-parse HEAD 2>/dev/null) || revision=unknown
+build() {
+    docker build --build-arg "VERSION=$version" --build-arg "REVISION=$revision" "$@" .
+}
+build --pull --tag "$1:$2"
+build --target setup --tag "$1-setup:$2"
+build --target front --tag "$1-front:$2"

@@ -25,11 +25,14 @@ for name in "$@"; do
     case $name in *:*) kind=IP ;; esac
     names="$names${names:+,}$kind:$name"
 done
+# the common name has 64 characters at most; clients read the other names
+subject="/CN=$1"
+[ ${#1} -le 64 ] || subject=/O=EcoPredict
 mkdir -p "$folder"
 draft=$(mktemp -d "$folder/.making-XXXXXX")
 trap 'rm -rf "$draft"' EXIT
 umask 077
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 397 -subj "/CN=$1" \
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 397 -subj "$subject" \
     -addext "subjectAltName=$names" -addext "extendedKeyUsage=serverAuth" \
     -keyout "$draft/privkey.pem" -out "$draft/fullchain.pem" 2>"$draft/log" || { cat "$draft/log" >&2; exit 1; }
 chmod 0644 "$draft/fullchain.pem"

@@ -43,6 +43,8 @@ kube() { "${KUBECTL:-kubectl}" ${KUBE_CONTEXT:+--context "$KUBE_CONTEXT"} --name
 # kustomize reads what lies below the project only
 release=$(mktemp -d kubernetes/.release-XXXXXX)
 trap 'rm -rf "$release"' EXIT
+# dash does not call EXIT when a signal ends it
+trap 'exit 1' HUP INT TERM
 if [ -n "${KUBECONFIG_TEXT:-}" ]; then
     KUBECONFIG=$PWD/$release/kubeconfig
     (umask 077; printf '%s\n' "$KUBECONFIG_TEXT" >"$KUBECONFIG")
@@ -87,35 +89,54 @@ while :; do
     waited=$((waited + 2))
 done
 
+# in the background, because the shell notices a signal only when its command has ended, and these take minutes
+patiently() {
+    "$@" &
+    running=$! status=0
+    wait "$running" || status=$?
+    running=
+    return "$status"
+}
+running=
 succeeded() {
     kube apply --filename "$release/all.yaml" || return 1
     for name in $deployments; do
-        kube rollout status "deployment/$name" --timeout "${ROLLOUT_SECONDS:-600}s" || return 1
+        # not by the function, so that the number is that of kubectl
+        patiently "${KUBECTL:-kubectl}" ${KUBE_CONTEXT:+--context "$KUBE_CONTEXT"} --namespace "$namespace" \
+            rollout status "deployment/$name" --timeout "${ROLLOUT_SECONDS:-600}s" || return 1
     done
-    "${PYTHON:-python3}" tools/smoke.py "$url" --wait "${SMOKE_SECONDS:-60}"
+    patiently "${PYTHON:-python3}" tools/smoke.py "$url" --wait "${SMOKE_SECONDS:-60}"
 }
+# go_back REASON: to the pods from before, and end with 1
+go_back() {
+    # whoever stops the script may send several signals, and gives it a few seconds
+    trap '' HUP INT TERM
+    echo "deploy: $1, going back" >&2
+    [ -z "$running" ] || kill "$running" 2>/dev/null || :
+    back=0
+    for name in $deployments; do
+        before=$(cat "$release/$name")
+        if [ -z "$before" ]; then
+            echo "deploy: $name is new, there is nothing to go back to" >&2
+            back=1
+        else
+            # Also where the revision is that from before: it is counted a moment after the change. Without a change nothing is undone.
+            kube rollout undo "deployment/$name" --to-revision "$before" || back=1
+        fi
+    done
+    for name in $deployments; do
+        kube rollout status "deployment/$name" --timeout "${ROLLOUT_SECONDS:-600}s" || back=1
+    done
+    if [ "$back" -eq 0 ] && "${PYTHON:-python3}" tools/smoke.py "$url" --wait "${SMOKE_SECONDS:-60}"; then
+        echo "deploy: the version from before answers again" >&2
+    else
+        echo "deploy: THE VERSION FROM BEFORE DOES NOT ANSWER EITHER" >&2
+    fi
+    exit 1
+}
+trap 'go_back "it was stopped"' HUP INT TERM
 if succeeded; then
     echo "deploy: $environment runs ${application#*@}"
     exit 0
 fi
-
-echo "deploy: the release failed, going back" >&2
-back=0
-for name in $deployments; do
-    before=$(cat "$release/$name")
-    if [ -z "$before" ]; then
-        echo "deploy: $name is new, there is nothing to go back to" >&2
-        back=1
-    elif [ "$(revision "$name")" != "$before" ]; then
-        kube rollout undo "deployment/$name" --to-revision "$before" || back=1
-    fi
-done
-for name in $deployments; do
-    kube rollout status "deployment/$name" --timeout "${ROLLOUT_SECONDS:-600}s" || back=1
-done
-if [ "$back" -eq 0 ] && "${PYTHON:-python3}" tools/smoke.py "$url" --wait "${SMOKE_SECONDS:-60}"; then
-    echo "deploy: the version from before answers again" >&2
-else
-    echo "deploy: THE VERSION FROM BEFORE DOES NOT ANSWER EITHER" >&2
-fi
-exit 1
+go_back "the release failed"

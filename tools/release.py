@@ -60,7 +60,9 @@ def cut(changelog: str, version: str, day: str) -> str:
     known = sections(changelog)
     number = _number(_checked(version))
     try:
-        datetime.date.fromisoformat(day)
+        # fromisoformat takes other forms too
+        if datetime.date.fromisoformat(day).isoformat() != day:
+            raise ValueError
     except ValueError:
         raise ReleaseError(f"{day} is not a date such as 2026-12-01") from None
     older = [name for name in known if VERSION.fullmatch(name) and _number(name) >= number]
@@ -68,7 +70,9 @@ def cut(changelog: str, version: str, day: str) -> str:
         raise ReleaseError(f"{version} is not newer than {older[0]}")
     if not known.get(_UNRELEASED):
         raise ReleaseError("CHANGELOG.md has nothing under Unreleased")
-    return changelog.replace(f"## {_UNRELEASED}\n", f"## {_UNRELEASED}\n\n## {version} ({day})\n", 1)
+    return re.sub(
+        rf"^## {_UNRELEASED}$", f"## {_UNRELEASED}\n\n## {version} ({day})", changelog, count=1, flags=re.MULTILINE
+    )
 
 
 def with_version(pyproject: str, version: str) -> str:
@@ -104,7 +108,10 @@ def _number(version: str) -> tuple[int, ...]:
 
 
 def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReleaseError(f"{path} cannot be read: {error}") from None
 
 
 def _run(given: argparse.Namespace) -> None:

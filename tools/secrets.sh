@@ -11,7 +11,12 @@ command -v openssl >/dev/null || { echo "secrets: openssl is not installed; get 
 found() {
     eval "value=\${$1:-}"
     # shellcheck disable=SC2154 # eval assigns it
-    [ -n "$value" ] || [ ! -f .env ] || value=$(sed -n "s/^$1=//p" .env | tail -n 1)
+    [ -n "$value" ] || [ ! -f .env ] || value=$(sed -n "s/^\(export  *\)\{0,1\}$1=//p" .env | tail -n 1)
+    # Compose takes quotation marks away
+    case $value in
+        \"*\") value=${value#\"} value=${value%\"} ;;
+        \'*\') value=${value#\'} value=${value%\'} ;;
+    esac
     printf %s "$value"
 }
 folder=${1:-$(found SECRETS_DIR)}
@@ -22,6 +27,8 @@ chmod 700 "$folder"
 # write FILE TEXT: complete or not at all
 write() {
     [ ! -s "$folder/$1" ] || return 0
+    # one that was left by a run that was stopped cannot be written
+    rm -f "$folder/.$1.draft"
     printf %s "$2" >"$folder/.$1.draft"
     chmod 444 "$folder/.$1.draft"
     mv "$folder/.$1.draft" "$folder/$1"
@@ -30,7 +37,8 @@ write() {
 make() {
     [ -s "$folder/$1" ] || {
         value=$(found "$2")
-        write "$1" "${value:-$(openssl rand -hex "$3")}"
+        [ -n "$value" ] || value=$(openssl rand -hex "$3")
+        write "$1" "$value"
     }
 }
 make secret_key SECRET_KEY 32

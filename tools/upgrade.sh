@@ -23,6 +23,8 @@ engine() { "${ENGINE:-docker}" "$@"; }
 old=$(compose ps --quiet web)
 n_old=$(printf '%s\n' "$old" | grep -c . || :)
 [ "$n_old" -gt 0 ] || { echo "upgrade: no container of web runs; start with: docker compose up --detach" >&2; exit 1; }
+# also those that have ended
+known=$(compose ps --all --quiet web)
 # the ended container that copied the files of the version that runs; versions before had none
 front=$(compose ps --all --quiet front)
 
@@ -31,23 +33,33 @@ compose run --rm --no-deps migrate
 compose run --rm --no-deps setup
 compose run --rm --no-deps front
 
-compose up --detach --no-deps --no-recreate --scale "web=$((2 * n_old))" web
-new=$(compose ps --quiet web | grep -Fvx "$old")
+# give_up REASON: the old containers go on, and no new one stays, which a later upgrade would take for an old one
+give_up() {
+    trap '' HUP INT TERM
+    new=$(compose ps --all --quiet web | grep -Fvx "$known" || :)
+    # shellcheck disable=SC2086
+    [ -z "$new" ] || engine rm --force $new >/dev/null
+    [ -z "$front" ] || engine start --attach "$front" >/dev/null
+    echo "upgrade: $1; the old one goes on" >&2
+    exit 1
+}
+trap 'give_up "the upgrade was stopped"' HUP INT TERM
+compose up --detach --no-deps --no-recreate --scale "web=$((2 * n_old))" web || give_up "the new version does not start"
+new=$(compose ps --quiet web | grep -Fvx "$old") || give_up "the new version does not start"
 for container in $new; do
     waited=0
-    while state=$(engine inspect --format '{{.State.Health.Status}}' "$container") && [ "$state" != healthy ]; do
+    # an engine that does not answer says nothing of health
+    while state=$(engine inspect --format '{{.State.Health.Status}}' "$container") || state=unknown; [ "$state" != healthy ]; do
         if [ "$waited" -ge "${WAIT_SECONDS:-180}" ] || [ "$state" = unhealthy ]; then
             engine logs --tail 20 "$container" >&2 || :
-            # shellcheck disable=SC2086
-            engine rm --force $new >/dev/null
-            [ -z "$front" ] || engine start --attach "$front" >/dev/null
-            echo "upgrade: the new version is not healthy; the old one goes on" >&2
-            exit 1
+            give_up "the new version is not healthy"
         fi
         sleep 1
         waited=$((waited + 1))
     done
 done
+# from here on the new containers answer
+trap - HUP INT TERM
 compose exec -T nginx nginx -s reload
 # nginx asks for the addresses every two seconds
 sleep 5

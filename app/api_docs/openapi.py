@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from app.accounts.needs import ACCOUNT
 from app.accounts.permissions import needed_for
 from app.accounts.scopes import MEANINGS, scope_for
-from app.config.settings import app_version
+from app.config.version import app_version
 from app.web.credentials import KEY_HEADER
 from app.web.faces import API_PREFIX
 from app.web.operations import SLUG, Operation, Schema, Tag, operation_of

@@ -20,6 +20,7 @@ from werkzeug.exceptions import ClientDisconnected
 from app.accounts.identity import may
 from app.catalogue import access
 from app.errors import InsufficientStorage, MalformedBody, NotFound, TooLarge, ValidationFailed
+from app.file_search import find
 from app.studies.storage import BLOCK, RESERVE
 from app.web.faces import settings
 from app.web.sizes import size_text
@@ -201,7 +202,7 @@ def too_large(limit: int) -> TooLarge:
 def _check_space(more: int) -> int:
     """Return how many bytes may be written before the space is measured again."""
     used = 0
-    for path in root().glob("*/*"):
+    for path in find(root(), "*/*"):
         with contextlib.suppress(OSError):
             used += path.lstat().st_size
     left = min(settings().upload_quota - used, shutil.disk_usage(root()).free - RESERVE)

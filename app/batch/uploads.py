@@ -44,7 +44,7 @@ def body_table(stack: ExitStack) -> Draft:
     length = None if "Transfer-Encoding" in request.headers else request.content_length or 0
     # refused before the first byte is read
     if length is None or length <= most:
-        body_limits.allow(most)
+        body_limits.allow(most, may_upload=may("editor"))
     return stack.enter_context(storage.received(request.stream, UNNAMED, most, length))
 
 
@@ -61,7 +61,7 @@ def form_table(stack: ExitStack) -> tuple[Draft | None, dict[str, list[str]]]:
     length = None if "Transfer-Encoding" in request.headers else request.content_length or 0
     if length is not None and length > most:
         raise storage.too_large(limit())
-    body_limits.allow(most)
+    body_limits.allow(most, may_upload=may("editor"))
     draft: Draft | None = None
     fields: dict[str, list[str]] = {}
     for part in parts(request.stream, request.mimetype_params.get("boundary", ""), LONGEST_TEXT):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -98,11 +97,14 @@ class Settings(Folders, BaseModel):
                 value = "postgresql+psycopg2://" + value.removeprefix(prefix)
         try:
             url = make_url(value) if value else None
-        except ArgumentError:
+        # SQLAlchemy raises ValueError for a port that is no number, which may be part of a password
+        except (ArgumentError, ValueError):
             url = None
         if value and (url is None or url.drivername not in ("sqlite", "postgresql+psycopg2")):
             # The value may contain a password, so the message does not repeat it.
-            raise ValueError("expected a sqlite:/// or postgresql:// URL")
+            raise ValueError(
+                "expected a sqlite:/// or postgresql:// URL; in a password write : / @ and % as %3A %2F %40 and %25"
+            )
         return value
 
     @field_validator("database_replica_url")
@@ -289,11 +291,3 @@ def _read(source: Mapping[str, str], name: str) -> str | None:
     if not text:
         raise SettingsError(f"{name}_FILE: {path} is empty")
     return text
-
-
-def app_version() -> str:
-    """Return the version of this program."""
-    try:
-        return version("ecopredict")
-    except PackageNotFoundError:
-        return "0.1.0"

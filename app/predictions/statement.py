@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.config.settings import app_version
+from app.config.version import app_version
 from app.predictions.answer_place import place_of
 from app.predictions.presentation import value_text
 from app.predictions.schemas import PredictionAnswer

@@ -231,7 +231,7 @@ def read_file(slug: str, name: str, *, knows_complete: bool = True) -> Arrival:
 
 def open_body(limit: int) -> IO[bytes]:
     """Return the body of the present request as a stream of up to a number of bytes."""
-    body_limits.allow(limit)
+    body_limits.allow(limit, may_upload=True)
     return request.stream
 
 

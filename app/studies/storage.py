@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.errors import AppError, Conflict, InsufficientStorage, NotFound
+from app.file_search import find
 from app.studies.own import studies_dir
 from app.web.faces import settings
 from app.web.sizes import size_text
@@ -187,7 +188,7 @@ def check_space(more: int, stored: int, own: int = 0) -> int:
 def bytes_of_parts() -> int:
     """Return the bytes of the parts of all studies."""
     total = 0
-    for path in studies_dir().glob("*/parts/*.part"):
+    for path in find(studies_dir(), "*/parts/*.part"):
         with contextlib.suppress(OSError):
             total += path.lstat().st_size
     return total
@@ -197,7 +198,7 @@ def remove_old_parts(slug: str = "*") -> None:
     """Remove parts of uploads that nobody has continued."""
     oldest = time.time() - PART_LIFE_S
     for pattern in (f"{slug}/parts/*.part", f"{slug}/parts/*.lock", f"{slug}/parts/.link-*"):
-        for path in studies_dir().glob(pattern):
+        for path in find(studies_dir(), pattern):
             with contextlib.suppress(OSError):
                 if path.lstat().st_mtime < oldest:
                     path.unlink()
@@ -205,13 +206,13 @@ def remove_old_parts(slug: str = "*") -> None:
 
 def remove_parts(slug: str, name: str) -> None:
     """Remove the parts of the uploads of a name."""
-    for path in (studies_dir() / slug / "parts").glob(f"{digest_of(name)}-*.part"):
+    for path in find(studies_dir() / slug / "parts", f"{digest_of(name)}-*.part"):
         path.unlink(missing_ok=True)
 
 
 def remove_parts_of(slug: str, token: str) -> None:
     """Remove the parts and locks of the uploads with a token, none of which may be running."""
-    for path in (studies_dir() / slug / "parts").glob(f"*-{digest_of(token)}.*"):
+    for path in find(studies_dir() / slug / "parts", f"*-{digest_of(token)}.*"):
         path.unlink(missing_ok=True)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 
 from app.components import component, components
-from app.config.settings import app_version
+from app.config.version import app_version
 from app.database.db import db
 
 # Most responses take a few milliseconds, and the default buckets begin at 5 ms.

@@ -11,7 +11,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from app.config.settings import Settings, app_version
+from app.config.settings import Settings
+from app.config.version import app_version
 from app.telemetry import logs
 
 if TYPE_CHECKING:

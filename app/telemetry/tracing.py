@@ -15,7 +15,8 @@ from flask import Response, g, request
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 
-from app.config.settings import Settings, app_version
+from app.config.settings import Settings
+from app.config.version import app_version
 from app.database.db import db
 from app.telemetry import logs
 

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from app.config.settings import app_version
+from app.config.version import app_version
 from app.studies import own
 from app.studies.own import OwnStudy
 from ml.recipes.recipe import Recipe

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from app.errors import ValidationFailed
+from app.file_search import find
 from app.studies.own import OwnStudy
 from app.trainings import frozen
 from app.workbench import runner
@@ -75,6 +77,10 @@ def _read(path: Path) -> Preflight | None:
 
 def _forget_old(cache: Path) -> None:
     """Remove all but the latest preflights."""
-    files = [(file.stat().st_mtime, file) for file in cache.glob("preflight-*.json")]
+    files: list[tuple[float, Path]] = []
+    for file in find(cache, "preflight-*.json"):
+        # another thread forgets the same ones
+        with contextlib.suppress(FileNotFoundError):
+            files.append((file.stat().st_mtime, file))
     for _, file in sorted(files, reverse=True)[_MOST_KEPT:]:
         file.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from flask import Flask, url_for
 from werkzeug.routing import BaseConverter
 
-from app.config.settings import app_version
+from app.config.version import app_version
 from app.web.glossary import GLOSSARY
 from ml.numbers import distances, range_seen, rounded, with_unit
 from ml.odmap.intervals import fitted_on, interval_words

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -31,8 +32,11 @@ case "$*" in
     "get deployment"*) cat "$STATE/$3" 2>/dev/null || : ;;
     "get job"*) cat "$STATE/job" ;;
     "apply"*--selector*) cp "$2" "$STATE/before.yaml" 2>/dev/null || cp "$3" "$STATE/before.yaml" ;;
-    "apply"*) for name in $CHANGED; do echo 8 >"$STATE/$name"; done ;;
-    "rollout status"*) [ ! -e "$STATE/stuck" ] || { rm "$STATE/stuck"; exit 1; } ;;
+    # where it fails, the revisions are not counted yet
+    "apply"*) [ ! -e "$STATE/broken" ] || exit 1; for name in $CHANGED; do echo 8 >"$STATE/$name"; done ;;
+    "rollout status"*)
+        [ ! -e "$STATE/slow" ] || { rm "$STATE/slow"; touch "$STATE/waits"; exec sleep 60; }
+        [ ! -e "$STATE/stuck" ] || { rm "$STATE/stuck"; exit 1; } ;;
     "rollout undo"*) name=${3#*/}; echo "$5" >"$STATE/$name" ;;
 esac
 """
@@ -56,7 +60,12 @@ def url(front: live.Front) -> str:
 @dataclass
 class Cluster:
     state: Path
-    deploy: Callable[..., subprocess.CompletedProcess[str]]
+    start: Callable[..., subprocess.Popen[str]]
+
+    def deploy(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, **variables)
+        output, errors = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     @property
     def log(self) -> str:
@@ -88,11 +97,16 @@ def cluster(tmp_path: Path) -> Cluster:
         "PYTHON": sys.executable,
     }
 
-    def deploy(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = ["sh", str(PROJECT / "tools" / "deploy.sh"), *arguments]
-        return subprocess.run(command, env=environ | variables, capture_output=True, text=True, check=False)
+    def start(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["sh", str(PROJECT / "tools" / "deploy.sh"), *arguments],
+            env=environ | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
-    return Cluster(tmp_path, deploy)
+    return Cluster(tmp_path, start)
 
 
 # the smoke test
@@ -161,9 +175,32 @@ def test_pods_that_do_not_become_ready_are_taken_back(cluster: Cluster, url: str
     done = cluster.deploy("production", url, *IMAGES)
     assert done.returncode == 1
     assert "the version from before answers again" in done.stderr
-    # only what had changed
-    assert cluster.log.count("rollout undo") == 2
+    assert cluster.log.count("rollout undo") == 3
     assert cluster.revisions() == ["7", "7", "7"]
+
+
+def test_a_release_that_is_applied_in_part_is_taken_back(cluster: Cluster, url: str) -> None:
+    (cluster.state / "broken").touch()
+    done = cluster.deploy("production", url, *IMAGES)
+    assert done.returncode == 1
+    for name in ("front", "web", "worker"):
+        assert f"rollout undo deployment/{name} --to-revision 7" in cluster.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_release_that_is_stopped_is_taken_back_and_leaves_no_access(
+    cluster: Cluster, url: str, number: signal.Signals
+) -> None:
+    (cluster.state / "slow").touch()
+    process = cluster.start("production", url, *IMAGES, KUBECONFIG_TEXT="kind: Config")
+    live.wait_until((cluster.state / "waits").exists, 60, "the rollout is waited for")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "it was stopped, going back" in errors
+    assert cluster.revisions() == ["7", "7", "7"]
+    path, *_ = (cluster.state / "access").read_text().splitlines()
+    assert not Path(path).parent.exists()
 
 
 def test_a_site_that_does_not_answer_is_taken_back(cluster: Cluster) -> None:

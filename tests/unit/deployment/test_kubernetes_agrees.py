@@ -156,8 +156,8 @@ def test_the_job_does_what_the_set_up_of_compose_does(overlay: list[Manifest]) -
     # an earlier container of the job copies the demo data
     copying, script = script.split("python -m ml", 1)
     script = f"python -m ml{script}"
-    assert "cp -R --no-clobber /demo/. /data/" in copying
-    assert "cp -R --no-clobber /demo/. /models/" in volume["command"][-1]
+    assert "python -m tools.fill /demo /data" in copying
+    assert "python -m tools.fill /demo /models" in volume["command"][-1]
     migrate = " ".join(COMPOSE["services"]["migrate"]["command"])
     assert setup["command"] == [shell, option, f"{migrate}\n{script}"]
 

@@ -50,3 +50,12 @@ def test_without_a_folder_it_says_how() -> None:
     done = make()
     assert done.returncode == 2
     assert done.stderr.startswith("usage: ")
+
+
+def test_a_host_name_may_be_longer_than_a_common_name(tmp_path: Path) -> None:
+    name = ".".join(["a" * 40] * 2) + ".example.org"
+    done = make(tmp_path / "tls", name)
+    assert done.returncode == 0, done.stderr
+    context = ssl.create_default_context(cafile=str(tmp_path / "tls" / "fullchain.pem"))
+    (certificate,) = context.get_ca_certs()
+    assert certificate["subjectAltName"] == (("DNS", name),)

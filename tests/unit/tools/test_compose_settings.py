@@ -61,7 +61,7 @@ def test_each_container_keeps_few_lines() -> None:
 
 
 def test_the_example_of_secrets_as_files_keeps_to_the_schema(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```yaml\n(services:.*?)```", _GUIDE, re.DOTALL)
+    (example,) = re.findall(r"```yaml\n(services:\n  web:.*?)```", _GUIDE, re.DOTALL)
     (tmp_path / "docker-compose.override.yml").write_text(example)
     program = Path(sysconfig.get_paths()["scripts"]) / "check-jsonschema"
     command = [program, "--builtin-schema", "vendor.compose-spec", tmp_path / "docker-compose.override.yml"]

@@ -13,7 +13,7 @@ def test_the_demo_data_is_in_the_image_that_copies_it_alone() -> None:
     copies = re.compile(r"^COPY .* /fetched ", re.MULTILINE)
     assert [name for name, text in stages.items() if copies.search(text)] == ["setup"]
     assert SERVICES["setup"]["build"]["target"] == "setup"
-    assert "cp -R --no-clobber /demo/. /data/" in SERVICES["setup"]["command"][-1]
+    assert "python -m tools.fill /demo /data" in SERVICES["setup"]["command"][-1]
     # a new volume takes over the owner of the folder
     assert "--owner=eco --group=eco /data" in stages["application"]
 

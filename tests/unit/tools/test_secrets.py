@@ -68,3 +68,38 @@ def test_the_folder_is_that_of_the_settings_of_compose(tmp_path: Path) -> None:
     subprocess.run(["sh", str(tmp_path / "tools" / "secrets.sh")], env=environ, capture_output=True, check=True)
     assert (tmp_path / "elsewhere" / "secret_key").exists()
     assert not (tmp_path / "secrets").exists()
+
+
+@pytest.mark.parametrize(
+    "line", ['SECRET_KEY="from before"', "SECRET_KEY='from before'", "export SECRET_KEY=from before"]
+)
+def test_a_secret_of_the_settings_is_taken_over_as_compose_reads_it(tmp_path: Path, line: str) -> None:
+    (tmp_path / "tools").mkdir()
+    shutil.copy(PROJECT / "tools" / "secrets.sh", tmp_path / "tools")
+    (tmp_path / ".env").write_text(f"{line}\n")
+    environ = {"PATH": os.environ["PATH"]}
+    subprocess.run(["sh", str(tmp_path / "tools" / "secrets.sh")], env=environ, capture_output=True, check=True)
+    assert (tmp_path / "secrets" / "secret_key").read_text() == "from before"
+
+
+def test_without_random_bytes_no_secret_is_made_and_the_next_run_makes_all(tmp_path: Path) -> None:
+    broken = tmp_path / "bin" / "openssl"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    # of a run that was stopped
+    draft = folder / ".secret_key.draft"
+    draft.write_text("")
+    draft.chmod(0o444)
+    command = ["sh", str(PROJECT / "tools" / "secrets.sh"), str(folder)]
+    failed = subprocess.run(
+        command, env={"PATH": f"{broken.parent}{os.pathsep}{os.environ['PATH']}"}, capture_output=True, check=False
+    )
+    assert failed.returncode != 0
+    assert b"Made" not in failed.stdout
+    assert [path.name for path in folder.iterdir()] == [draft.name]
+    subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, check=True)
+    assert len((folder / "secret_key").read_text()) == 64
+    assert not draft.exists()

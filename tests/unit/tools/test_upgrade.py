@@ -8,21 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from tools import live
 from tools.live import PROJECT
 
 _COMPOSE = """#!/bin/sh
 echo "compose $*" >>"$LOG"
 case "$*" in
-    "ps --quiet web") printf 'old\\n'; [ ! -e "$STATE/scaled" ] || printf 'new\\n' ;;
+    "ps --quiet web" | "ps --all --quiet web") printf 'old\\n'; [ ! -e "$STATE/scaled" ] || printf 'new\\n' ;;
     "ps --all --quiet front") echo copied ;;
     *front) exit ${FRONT:-0} ;;
-    *--scale*) touch "$STATE/scaled" ;;
+    *--scale*) touch "$STATE/scaled"; exit ${SCALE:-0} ;;
 esac
 """
 _ENGINE = """#!/bin/sh
 echo "engine $*" >>"$LOG"
 case "$*" in
-    *Health*) echo "$HEALTH" ;;
+    *Health*) echo "$HEALTH"; exit ${INSPECT:-0} ;;
 esac
 """
 
@@ -92,6 +93,30 @@ def test_the_old_version_goes_on_when_the_new_one_is_not_healthy(fakes: dict[str
     # with its files of nginx, which nginx has not read again
     assert lines[-2:] == ["engine rm --force new", "engine start --attach copied"]
     assert not [line for line in lines if "engine stop" in line or "worker" in line or "reload" in line]
+
+
+@pytest.mark.parametrize("failure", ["INSPECT", "SCALE"])
+def test_an_engine_that_fails_ends_no_old_container(fakes: dict[str, str], failure: str) -> None:
+    done, lines = run({**fakes, failure: "1", "WAIT_SECONDS": "3"})
+    assert done.returncode == 1
+    assert "the old one goes on" in done.stderr
+    assert lines[-2:] == ["engine rm --force new", "engine start --attach copied"]
+    assert not [line for line in lines if "engine stop" in line or "reload" in line]
+
+
+def test_an_upgrade_that_is_stopped_leaves_no_new_container(fakes: dict[str, str]) -> None:
+    Path(fakes["STATE"], "sleep").unlink()
+    environ = {**fakes, "HEALTH": "starting"}
+    process = subprocess.Popen(
+        ["sh", str(PROJECT / "tools" / "upgrade.sh")], env=environ, stderr=subprocess.PIPE, text=True
+    )
+    log = Path(fakes["LOG"])
+    live.wait_until(lambda: log.exists() and "Health" in log.read_text(), 20, "the upgrade waits")
+    process.terminate()
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "the upgrade was stopped; the old one goes on" in errors
+    assert log.read_text().splitlines()[-2:] == ["engine rm --force new", "engine start --attach copied"]
 
 
 def test_a_wrong_argument_is_refused(fakes: dict[str, str]) -> None:

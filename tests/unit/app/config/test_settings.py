@@ -32,6 +32,8 @@ def test_postgres_urls(tmp_path, scheme):
     [
         ("ENVIRONMENT", "staging"), ("PORT", "x"), ("PORT", "0"), ("WEB_CONCURRENCY", "0"), ("CACHE_TTL", "soon"),
         ("RATE_LIMIT", "often"), ("RATE_LIMIT", "10/fortnight"), ("MAX_CONTENT_LENGTH", "-1"), ("LOG_LEVEL", "loud"),
+        ("DATABASE_URL", "postgresql://eco:hush/eco"), ("DATABASE_URL", "postgresql://eco:hu@sh:x9@h:5432/e"),
+        ("DATABASE_REPLICA_URL", "postgresql://eco:hush/eco"),
         ("DATABASE_URL", "mysql://h/d"), ("DATABASE_URL", "nonsense"), ("REDIS_URL", "http://h"),
         ("REDIS_URL", "redis+sentinel://h"), ("REDIS_URL", "redis+cluster://h/1"), ("CORS_ORIGINS", "example.org"),
         ("FEATURE_MAPS", "1"), ("FEATURE_", ""), ("DATABASE_REPLICA_URL", "postgresql://h/d"),
@@ -48,6 +50,8 @@ def test_refused(tmp_path, name, value):
     with pytest.raises(SettingsError) as caught:
         load(tmp_path, **{name: value})
     assert str(caught.value).startswith(name)
+    # a password, or a part of one
+    assert not {"hush", "x9", "sh"} & set(re.split(r"[^a-z0-9]+", str(caught.value)))
     assert "\n" not in str(caught.value)
 
 
