@@ -77,7 +77,7 @@ ENV PATH=/venv/bin:$PATH DATA_DIR=/data ENVIRONMENT=production PYTHONUNBUFFERED=
 
 FROM application AS worker
 # It listens on no port. It holds a lock file that has the name of its container, until it ends.
-HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=5s --start-period=120s --retries=3 \
     CMD ["sh", "-c", "ls /data/jobs/workers/$(hostname)-*.lock"]
 CMD ["flask", "--app", "wsgi", "jobs", "work"]
 
@@ -92,6 +92,6 @@ ENV GUNICORN_CMD_ARGS="--bind=0.0.0.0:8080" HEALTH_PORT=8081
 EXPOSE 8080
 # bash opens the connection itself, so that a check costs milliseconds and can come every two seconds: what waits for this
 # container starts as soon as it answers. A new Python process would take as long as the start of the server.
-HEALTHCHECK --interval=2s --timeout=5s --start-period=30s --retries=5 \
+HEALTHCHECK --interval=2s --timeout=5s --start-period=120s --retries=5 \
     CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8081 && printf 'GET /health/live HTTP/1.0\\r\\n\\r\\n' >&3 && read -r answer <&3 && [[ $answer == *' 200 '* ]]"]
 CMD ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]

@@ -15,7 +15,7 @@ from tools.live import PROJECT
 
 OWN_DATA = PROJECT.parent / "shared" / "data" / "own-data"
 #: Settings of a quick training.
-TREES, FOLDS = 50, 3
+TREES, FOLDS = 20, 3
 _ID = "model-id.txt"
 
 

@@ -20,7 +20,6 @@ from benchmarks.serving.checkouts import front_of, train_in
 from benchmarks.serving.report import BEFORE
 from benchmarks.serving.tables import Base
 from ml.predictors.pipeline import FeaturePipeline
-from ml.training.provenance import networks_for
 from ml.training.train import train_species
 from tools import live
 
@@ -164,7 +163,7 @@ def running_testbed(folder: Path, options: TestbedOptions) -> Iterator[Testbed]:
     study = made_up_study(200, 12, 0)
     ranges = study.environment.quantile([0.02, 0.98])
     testbed = Testbed({name: (float(ranges[name].iloc[0]), float(ranges[name].iloc[1])) for name in ranges})
-    model = train_species(study, SPECIES, folder / "models", options.trees, n_networks=networks_for(options.trees))
+    model = train_species(study, SPECIES, folder / "models", options.trees)
     # the usual design alone serves it
     if any(name.startswith("usual") for name in options.variants):
         _pickle_forest(study, folder / "forest.pickle")

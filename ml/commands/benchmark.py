@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ml.commands.options import Subparsers, add_workers, output_folder, seed
+from ml.commands.options import Subparsers, add_workers, output_folder, positive, seed
 from ml.commands.tables import write_csv
 
 if TYPE_CHECKING:
@@ -38,6 +38,13 @@ def add_parser(commands: Subparsers) -> None:
         help="target-group: other species' records may be used, which is more information; random: they are not "
         "(default: %(default)s)",
     )
+    command.add_argument(
+        "--trees",
+        type=positive,
+        default=500,
+        help="trees in a forest, with a network for every 100 of them, 5 at most; published figures have the default "
+        "(default: %(default)s)",
+    )
     command.add_argument("--seed", type=seed, default=0, help="seed of every random draw (default: %(default)s)")
     add_workers(command)
     command.set_defaults(run=run)
@@ -47,7 +54,7 @@ def run(options: argparse.Namespace, started: float) -> int:
     """Run the NCEAS benchmark and write its two tables."""
     from ml.benchmark.nceas import RegionGroup
     from ml.benchmark.run import means_table, predict_groups, predictions_table, read_regions, summarise
-    from ml.training.default_model import EngineSettings
+    from ml.training.provenance import TrainingOptions
     from ml.workers import workers
 
     regions = list(dict.fromkeys(options.regions.split(",")))
@@ -83,7 +90,7 @@ def run(options: argparse.Namespace, started: float) -> int:
             )
 
         with workers(options.jobs, options.scheduler):
-            settings = EngineSettings(seed=options.seed)
+            settings = TrainingOptions(options.trees, seed=options.seed).engine
             for one in predict_groups(groups, settings, shared, report_shared, report_step):
                 predicted.append(one)
                 name = groups[one.group].species[one.species]
@@ -93,7 +100,7 @@ def run(options: argparse.Namespace, started: float) -> int:
     summary = summarise(groups, predicted, options.data)
     write_csv(summary, options.output / "summary.csv")
     print(means_table(summary))
-    print(f"{options.background} background, seed {options.seed}, {time.monotonic() - started:.0f} s")
+    print(f"{options.background} background, seed {options.seed}, {options.trees} trees, {time.monotonic() - started:.0f} s")
     return 0
 
 

@@ -83,7 +83,7 @@ def run(options: argparse.Namespace, started: float) -> int:
 def _train_demo(options: argparse.Namespace, started: float, tracker: Tracker) -> int:
     """Train the chosen demo studies."""
     # Training imports joblib and scikit-learn, which the other commands do not need.
-    from ml.training.provenance import TrainingOptions, networks_for
+    from ml.training.provenance import TrainingOptions
     from ml.training.train import TrainingResult, train_study
     from ml.workers import workers
 
@@ -98,7 +98,7 @@ def _train_demo(options: argparse.Namespace, started: float, tracker: Tracker) -
     for name in options.species or []:
         if not any(_chosen(study, [name]) for study in studies):
             raise ValueError(f"no species {name} in {', '.join(slugs)}")
-    settings = TrainingOptions(options.trees, options.folds, options.seed, networks_for(options.trees))
+    settings = TrainingOptions(options.trees, options.folds, options.seed)
     total = sum(map(len, species.values()))
     results: list[TrainingResult] = []
     terminal = sys.stderr.isatty()

@@ -80,7 +80,7 @@ def _train(
     from ml.own_data.files import is_raster
     from ml.own_data.layer_store import layers_are_missing
     from ml.recipes.companions import is_companion
-    from ml.training.provenance import TrainingOptions, networks_for
+    from ml.training.provenance import TrainingOptions
     from ml.training.train import train_study
     from ml.workers import workers
 
@@ -108,7 +108,7 @@ def _train(
     trained: list[dict[str, Any]] = []
     failed = [{"species": name, "problem": problem} for name, problem in assembly.untrained.items()]
     name_of = {one.slug: one.scientific_name for one in study.species}
-    training = TrainingOptions(settings.trees, settings.folds, settings.seed, networks_for(settings.trees))
+    training = TrainingOptions(settings.trees, settings.folds, settings.seed)
     progress(_PREPARED, f"Training {_count(total)}", "train")
     with workers(options.jobs, options.scheduler):
         for number, result in enumerate(train_study(study, models, training, None, work / "held_out"), 1):

@@ -36,19 +36,20 @@ class TrainingOptions:
         Cross-validation folds; fewer where there are fewer presences.
     seed : int
         Seed of every random draw.
-    n_networks : int
-        Networks that are averaged, where species share a network.
+    n_networks : int, optional
+        Networks that are averaged, where species share a network; `networks_for` the trees by default.
     """
 
     n_estimators: int = 500
     n_folds: int = 5
     seed: int = 0
-    n_networks: int = _MOST_NETWORKS
+    n_networks: int | None = None
 
     @property
     def engine(self) -> EngineSettings:
         """Settings of the default model."""
-        return EngineSettings(n_estimators=self.n_estimators, n_networks=self.n_networks, seed=self.seed)
+        n_networks = networks_for(self.n_estimators) if self.n_networks is None else self.n_networks
+        return EngineSettings(n_estimators=self.n_estimators, n_networks=n_networks, seed=self.seed)
 
 
 def networks_for(trees: int) -> int:

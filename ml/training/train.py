@@ -81,7 +81,7 @@ def train_species(
     n_estimators: int = TrainingOptions.n_estimators,
     n_folds: int = TrainingOptions.n_folds,
     seed: int = TrainingOptions.seed,
-    n_networks: int = TrainingOptions.n_networks,
+    n_networks: int | None = None,
 ) -> Path:
     """Train, assess and write the model of one species.
 

@@ -55,9 +55,8 @@ def test_a_cluster_predicts_the_benchmark_alike(cluster, tmp_path, capsys):
     make_region(tmp_path, "NZ", NZ, own_files=False)
     for name, more in (("here", []), ("there", ["--scheduler", cluster.scheduler_address])):
         out = str(tmp_path / name)
-        assert (
-            main(["benchmark", "--data", str(tmp_path), "--regions", "NZ", "--output", out, "--jobs", "1", *more]) == 0
-        )
+        command = ["benchmark", "--data", str(tmp_path), "--regions", "NZ", "--output", out, "--jobs", "1"]
+        assert main([*command, "--trees", "20", *more]) == 0
     here, there = ((tmp_path / name / "predictions.csv").read_bytes() for name in ("here", "there"))
     assert here == there
 

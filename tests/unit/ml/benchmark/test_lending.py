@@ -59,6 +59,7 @@ def test_every_species_of_a_group_that_borrows_is_predicted(published):
 
 def test_the_command_says_what_is_borrowed(published, tmp_path, capsys):
     command = ["benchmark", "--data", str(published), "--regions", "AWT", "--output", str(tmp_path), "--jobs", "1"]
+    command += ["--trees", "20"]
     assert main(command) == 0
     lines = capsys.readouterr()
     [line] = [one for one in (lines.out + lines.err).splitlines() if "AWT plant: 2 species" in one]

@@ -2,7 +2,6 @@
 
 import shutil
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +44,8 @@ def data(published, tmp_path):
 
 
 def _run(data, output, *more):
-    return main(
-        ["benchmark", "--data", str(data), "--regions", "AWT,NZ", "--output", str(output), "--jobs", "1", *more]
-    )
+    command = ["benchmark", "--data", str(data), "--regions", "AWT,NZ", "--output", str(output), "--jobs", "1"]
+    return main([*command, "--trees", "20", *more])
 
 
 def _nz(data, output, *more):
@@ -60,18 +58,10 @@ def _predictions(output):
 
 @pytest.fixture(scope="module")
 def output(published, tmp_path_factory):
-    """What the command writes with its own defaults, one process."""
+    """What the command writes with few trees, one process."""
     out = tmp_path_factory.mktemp("benchmark") / "made" / "here"
     assert _run(published, out) == 0
     return out
-
-
-@pytest.fixture
-def small(monkeypatch):
-    """Fewer trees and networks, where only the way of the data matters."""
-    monkeypatch.setattr(
-        default_model, "EngineSettings", partial(default_model.EngineSettings, n_estimators=20, n_networks=1)
-    )
 
 
 def test_every_species_is_predicted_at_every_site_of_its_group(output, published):
@@ -111,10 +101,10 @@ def test_the_number_of_processes_changes_nothing(output, published, tmp_path, ca
     pd.testing.assert_frame_equal(_predictions(tmp_path), _predictions(output), check_exact=True)
     out = capsys.readouterr().out
     assert "AWT bird: 3 species, bias strength 0." in out and "8/8 " in out
-    assert "under 30" in out and "target-group background, seed 0" in out
+    assert "under 30" in out and "target-group background, seed 0, 20 trees" in out
 
 
-def test_another_seed_gives_other_numbers_and_the_same_seed_the_same(published, tmp_path, small):
+def test_another_seed_gives_other_numbers_and_the_same_seed_the_same(published, tmp_path):
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         assert _nz(published, tmp_path / name, "--seed", seed) == 0
     one, same, other = (_predictions(tmp_path / name)["suitability"] for name in "abc")
@@ -122,7 +112,7 @@ def test_another_seed_gives_other_numbers_and_the_same_seed_the_same(published, 
     assert (one != other).mean() > 0.9
 
 
-def test_half_of_the_sites_get_the_values_that_all_sites_get(data, tmp_path, small):
+def test_half_of_the_sites_get_the_values_that_all_sites_get(data, tmp_path):
     assert _run(data, tmp_path / "all", "--regions", "AWT") == 0
     for kind in ("env", "pa"):
         file = data / f"AWTtest_{kind}_bird.rds"
@@ -135,7 +125,7 @@ def test_half_of_the_sites_get_the_values_that_all_sites_get(data, tmp_path, sma
     np.testing.assert_allclose(half, every[half.index], rtol=0, atol=1e-12)
 
 
-def test_predictions_do_not_know_the_survey(data, tmp_path, small):
+def test_predictions_do_not_know_the_survey(data, tmp_path):
     assert _nz(data, tmp_path / "before") == 0
     file = data / "NZtest_pa.rds"
     survey = read(file)
@@ -148,7 +138,7 @@ def test_predictions_do_not_know_the_survey(data, tmp_path, small):
     np.testing.assert_allclose(scores[0], 1 - scores[1])
 
 
-def test_without_a_survey_the_predictions_are_written_all_the_same(data, tmp_path, small, capsys):
+def test_without_a_survey_the_predictions_are_written_all_the_same(data, tmp_path, capsys):
     (data / "NZtest_pa.rds").unlink()
     assert _nz(data, tmp_path) == 2
     assert _one_line(capsys).endswith("NZtest_pa.rds is missing")
@@ -156,7 +146,7 @@ def test_without_a_survey_the_predictions_are_written_all_the_same(data, tmp_pat
     assert not (tmp_path / "summary.csv").exists()
 
 
-def test_a_species_the_survey_found_nowhere_has_predictions_and_no_score(data, tmp_path, small):
+def test_a_species_the_survey_found_nowhere_has_predictions_and_no_score(data, tmp_path):
     write(read(data / "NZtest_pa.rds").assign(nz02=0), data / "NZtest_pa.rds")
     assert _nz(data, tmp_path) == 0
     summary = pd.read_csv(tmp_path / "summary.csv").set_index("species")
@@ -164,7 +154,7 @@ def test_a_species_the_survey_found_nowhere_has_predictions_and_no_score(data, t
     assert summary.loc["nz01", ["auc_roc", "auc_prg", "cor"]].notna().all()
 
 
-def test_a_level_never_seen_is_told_and_answered_as_the_most_common(data, tmp_path, small, capsys):
+def test_a_level_never_seen_is_told_and_answered_as_the_most_common(data, tmp_path, capsys):
     table = read(data / "NZtest_env.rds")
     table.loc[[3, 4], ["warmth", "rain"]] = table.loc[[5, 5], ["warmth", "rain"]].to_numpy()
     table.loc[[3, 4, 5], "age"] = [9, 8, 2]
@@ -175,7 +165,7 @@ def test_a_level_never_seen_is_told_and_answered_as_the_most_common(data, tmp_pa
         assert one["suitability"].iloc[3:6].nunique() == 1
 
 
-def test_random_background_shares_nothing_between_species(published, tmp_path, small, capsys):
+def test_random_background_shares_nothing_between_species(published, tmp_path, capsys):
     assert _run(published, tmp_path, "--background", "random") == 0
     out = capsys.readouterr().out
     assert "random background, seed 0" in out
