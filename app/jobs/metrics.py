@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 
 from flask import Flask, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -18,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.components import component, components
 from app.database.db import db
 from app.database.types import now
+from app.jobs.steps import kind_names
 from app.jobs.tables import FINISHED, Job
 from app.throttled_log import ThrottledLog
 
@@ -92,6 +94,9 @@ def when_ended(app: Flask, kind: str, listener: Callable[[str, str], None]) -> N
 def count() -> None:
     """Set the gauges, and count the jobs that ended since the last time."""
     metrics = component(JobMetrics)
+    for kind, state in product(kind_names(), FINISHED):
+        # 0 instead of absent, so that the first failure is an increase
+        metrics.ended.labels(kind, state)
     unfinished = select(Job.state, func.count(), func.min(Job.created_at)).group_by(Job.state)
     rows = db.session.execute(unfinished.where(Job.state.in_(("queued", "running")))).all()
     numbers: dict[str, int] = {row[0]: row[1] for row in rows}

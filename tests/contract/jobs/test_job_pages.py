@@ -17,6 +17,7 @@ from app.database.types import now
 from app.jobs import claims, presence, service
 from app.jobs.folder import JobLog
 from app.jobs.presence import WorkerLock
+from app.jobs.tables import FINISHED
 from tests.contract.conftest import make_settings, upgrade
 from tests.contract.jobs.conftest import UNKNOWN, add, end
 
@@ -115,6 +116,12 @@ def test_nobody_cancels_a_job_in_production_without_signing_in(tmp_path: Path) -
     assert "Cancel the job" not in web.get(f"/jobs/{job}").text
     assert web.get(f"/api/v1/jobs/{job}").json["state"] == "queued"
     assert "Cancel the job" not in web.get(f"/jobs/{job}").text
+
+
+def test_before_the_first_job_ends_each_end_is_counted_as_none(web: FlaskClient) -> None:
+    text = web.get("/metrics").text
+    for state in FINISHED:
+        assert f'ecopredict_jobs_total{{kind="test-kind",state="{state}"}} 0.0' in text
 
 
 def test_each_ended_job_is_counted_once(web: FlaskClient) -> None:
