@@ -100,7 +100,8 @@ def run(options: argparse.Namespace, started: float) -> int:
     summary = summarise(groups, predicted, options.data)
     write_csv(summary, options.output / "summary.csv")
     print(means_table(summary))
-    print(f"{options.background} background, seed {options.seed}, {options.trees} trees, {time.monotonic() - started:.0f} s")
+    seconds = time.monotonic() - started
+    print(f"{options.background} background, seed {options.seed}, {options.trees} trees, {seconds:.0f} s")
     return 0
 
 
