@@ -172,7 +172,7 @@ def model_tree(once: Once) -> Path:
     def train(models: Path) -> None:
         study = synthetic_study(n_species=4, categorical=True)
         for species in study.species:
-            train_species(study, species.slug, models, n_estimators=30)
+            train_species(study, species.slug, models, n_estimators=30, n_networks=5)
 
     return once("trained", train)
 

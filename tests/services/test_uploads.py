@@ -162,7 +162,8 @@ def test_many_uploads_of_one_name(site: live.Site, study: str) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert {answer.status for answer in answers} <= {200, 201, 409}, [answer.body for answer in answers]
+        # 503: the process reads enough uploads already
+        assert {answer.status for answer in answers} <= {200, 201, 409, 503}, [answer.body for answer in answers]
         assert {200, 201} & {answer.status for answer in answers}
         (file,) = call(f"{site.url}{study}/files").json["items"]
         (winner,) = [content for content in contents if len(content) == file["size"]]
