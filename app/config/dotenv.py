@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 
 import click
+from flask.helpers import get_load_dotenv
 
 
 def report(names: Iterable[str]) -> None:
@@ -21,7 +22,7 @@ def report(names: Iterable[str]) -> None:
     names : iterable of str
         Settings, as environment variables.
     """
-    if os.environ.get("FLASK_RUN_FROM_CLI") != "true" or _is_skipped():
+    if os.environ.get("FLASK_RUN_FROM_CLI") != "true" or not get_load_dotenv():
         return
     # It is no requirement of the service, whose image lacks it; a statement of import would make it one.
     if importlib.util.find_spec("dotenv") is None:
@@ -37,8 +38,3 @@ def report(names: Iterable[str]) -> None:
                 "FLASK_SKIP_DOTENV=1 leaves the file out.",
                 err=True,
             )
-
-
-def _is_skipped() -> bool:
-    # as Flask reads it
-    return os.environ.get("FLASK_SKIP_DOTENV", "").lower() not in ("", "0", "false", "no")

@@ -130,7 +130,7 @@ class NetCdfSource:
         if start[:3] == b"CDF":
             if start[3:] not in (b"\x01", b"\x02"):
                 raise LayerError(f"{self.path.name} is NetCDF in the 64-bit data format (CDF-5): save it as NetCDF 4")
-            # only here: scipy takes a quarter of a second, and nearly all layers are GeoTIFFs
+            # only here, because scipy takes long to import, and nearly all layers are GeoTIFFs
             from scipy.io import netcdf_file
 
             self._file: Any = netcdf_file(str(self.path), "r", mmap=True, maskandscale=False)

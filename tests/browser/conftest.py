@@ -34,7 +34,7 @@ def url(prepared: Path, workroom: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    # without a window of its own it takes two thirds of the time
+    # built without what shows windows, and so quicker
     path = shutil.which("chromium-headless-shell") or system_program("chromium")
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=path, args=_FLAGS)
