@@ -8,7 +8,7 @@ END_WITH_MAKE = $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpri
 export PYTHON PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint docs containers sbom fetch clean
+.PHONY: help run test thorough check lint docs containers sbom fetch clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
@@ -18,8 +18,11 @@ run: ## install, fetch, migrate, train, serve on http://127.0.0.1:8000 (PORT=812
 	@sh tools/venv.sh runtime
 	@exec $(END_WITH_MAKE) $(VENV)/python -m tools.start
 
-test: lint fetch ## lint, types and every test, with real services (REQUIRE_ALL=1: a skip is a failure)
+test: lint fetch ## lint, types and tests of everything, with real services (REQUIRE_ALL=1: a skip is a failure)
 	@exec $(VENV)/python -m pytest
+
+thorough: lint fetch ## the same and the tests that take long: deaths at every point, more data and databases, statistics
+	@exec $(VENV)/python -m pytest -m ''
 
 check: lint fetch ## lint, types, unit and contract tests
 	@exec $(VENV)/python -m pytest tests/unit tests/contract

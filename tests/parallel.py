@@ -19,16 +19,22 @@ import pytest
 
 # One more than a machine of two cores has: tests of running programs often wait.
 WORKERS = 3
-# The longest files run first, so that no worker is left with a long file while the other one is idle.
-LONGEST_FIRST = (
-    "tests/services/",
+# First what only computes: the walk through the containers may run beside it (.ci/run). Long files run before short
+# ones, so that no worker is left with a long file while the others are idle.
+ORDER = (
     "tests/unit/ml/training/test_train.py",
-    "tests/unit/ml/evaluation/test_interval_coverage.py",
     "tests/unit/ml/benchmark/test_run.py",
     "tests/unit/ml/test_workers.py",
-    "tests/unit/ml/commands/test_commands.py",
-    "tests/browser/",
+    "tests/unit/",
     "tests/contract/",
+    "tests/services/test_schemathesis.py",
+    "tests/services/nginx/",
+    "tests/services/test_jobs.py",
+    "tests/browser/test_own_cases.py",
+    "tests/services/test_mlflow.py",
+    "tests/services/test_outbox.py",
+    "tests/services/test_gunicorn.py",
+    "tests/browser/",
 )
 # Folders whose files share a fixture that takes long to set up.
 TOGETHER = ("tests/services/nginx/",)
@@ -62,8 +68,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     def rank(item: pytest.Item) -> tuple[bool, int]:
-        ranks = (number for number, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start))
-        return _is_alone(item), next(ranks, len(LONGEST_FIRST))
+        ranks = (number for number, start in enumerate(ORDER) if item.nodeid.startswith(start))
+        return _is_alone(item), next(ranks, len(ORDER))
 
     if worker_of(config) is not None:
         items.sort(key=rank)
@@ -160,6 +166,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 def pytest_configure(config: pytest.Config) -> None:
     """Let SIGTERM and SIGHUP end the tests as Ctrl-C does, so that fixtures end their servers."""
     config.addinivalue_line("markers", "alone: no other test runs at the same time, because this one measures time")
+    config.addinivalue_line("markers", "thorough: for `make thorough`; another test of the same code always runs")
     signals = [signal.SIGTERM, signal.SIGHUP]
     if worker_of(config) is not None:
         signals.append(signal.SIGINT)

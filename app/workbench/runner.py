@@ -76,16 +76,7 @@ def _run(operation: str, payload: Mapping[str, Any], timeout_s: float) -> dict[s
     # The process ends when the other end of this pipe is closed, that is, when this process ends.
     reading, writing = os.pipe()
     try:
-        process = subprocess.Popen(  # noqa: S603 (no input of the user is in the command)
-            [sys.executable, "-m", "ml", "workbench", "--watch", str(reading)],
-            cwd=PROJECT,
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=(reading,),
-            process_group=0,
-        )
+        process = start(reading)
         os.close(reading)
         reading = -1
         try:
@@ -99,6 +90,20 @@ def _run(operation: str, payload: Mapping[str, Any], timeout_s: float) -> dict[s
         if reading >= 0:
             os.close(reading)
     return _result(operation, process.returncode, output, errors)
+
+
+def start(watched: int) -> subprocess.Popen[bytes]:
+    """Start the program in a process group of its own; it ends when the other end of the pipe ``watched`` is closed."""
+    return subprocess.Popen(  # noqa: S603 (no input of the user is in the command)
+        [sys.executable, "-m", "ml", "workbench", "--watch", str(watched)],
+        cwd=PROJECT,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=(watched,),
+        process_group=0,
+    )
 
 
 def _result(operation: str, code: int, output: bytes, errors: bytes) -> dict[str, Any]:

@@ -26,9 +26,11 @@ from app.database.db import db
 from app.predictions.tables import Prediction
 from app.registry import changes
 from app.registry import service as registry
+from app.workbench import runner
 from tests import compiled
 from tests.contract.lint import lint_page
 from tests.synthetic import synthetic_study
+from tools.live import forks
 
 WHEATEAR = "oenanthe-hispanica"
 compiled.share()
@@ -81,6 +83,14 @@ def copy_database(source: Path, name: str) -> Path:
     with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
         old.backup(new)
     return target
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workbench() -> Iterator[None]:
+    """Fork the program that works on files, which saves a second of imports (its start: unit/app/workbench)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "start", lambda watched: forks.Workbench(watched, runner.environment()))
+        yield
 
 
 @pytest.fixture(scope="session")

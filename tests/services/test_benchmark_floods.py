@@ -21,6 +21,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=live.PROJECT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.thorough
 def test_a_short_run_refuses_the_attacker_and_answers_the_victim() -> None:
     done = _run("--rounds", "1", "--seconds", "0.5", "--trees", "20", "--floods", "none,openapi-etag,health")
     assert done.returncode == 0, done.stderr

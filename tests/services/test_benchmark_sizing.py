@@ -19,6 +19,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=live.PROJECT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.thorough
 def test_a_short_run_has_each_figure() -> None:
     done = _run("--only", "serving", "--rounds", "1", "--seconds", "0.5", "--models", "2", "--trees", "20")
     assert done.returncode == 0, done.stderr

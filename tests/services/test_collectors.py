@@ -17,6 +17,7 @@ import pytest
 from app.telemetry import tracing
 from tests.collectors import Collector, attributes, collecting, silence
 from tests.services.conftest import ENVIRONMENT, WHEATEAR, Answer, call, predict
+from tests.variants import thorough
 from tools import live
 from tools.live import PROJECT
 
@@ -142,7 +143,7 @@ def test_a_report_that_waits_is_sent_at_the_end(failing: Callable[..., Any], col
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("how", ["away", "silent"])
+@pytest.mark.parametrize("how", [thorough("away"), "silent"])
 def test_unreachable_collectors_do_not_affect_answers(environ: dict[str, str], how: str) -> None:
     with silence() as silent:
         port = silent if how == "silent" else live.free_port()

@@ -19,6 +19,7 @@ import pytest
 
 from app.config.settings import load_settings
 from tests.services.conftest import ENVIRONMENT, WHEATEAR, call, predict
+from tests.variants import thorough
 from tools import live
 
 # A request whose body never arrives.
@@ -92,7 +93,7 @@ def test_a_request_without_its_body_does_not_keep_a_stopped_server(environ: dict
         assert psutil.wait_procs(family, timeout=5)[1] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, *map(thorough, [signal.SIGINT, signal.SIGQUIT])])
 def test_a_signal_leaves_nothing_behind(environ: dict[str, str], number: signal.Signals) -> None:
     with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as site:
         assert predict(site.url).status == 200
@@ -112,6 +113,7 @@ def _count(url: str) -> int:
     return call(f"{url}/metrics").body.decode().count("ecopredict_")
 
 
+@pytest.mark.thorough
 def test_a_start_that_fails_leaves_the_counters_of_the_running_server(environ: dict[str, str]) -> None:
     with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as site:
         assert predict(site.url).status == 200
@@ -149,6 +151,7 @@ def test_a_start_removes_what_killed_processes_left_and_nothing_of_a_running_ser
     assert not (data / "models/study/species/.writing-x").exists()
 
 
+@pytest.mark.thorough
 def test_a_new_master_has_counters_of_its_own(environ: dict[str, str], tmp_path: Path) -> None:
     """SIGUSR2 starts a new master beside the old one; SIGTERM then ends the old one."""
     port = live.free_port()

@@ -123,6 +123,7 @@ def metric(client, outcome: str) -> float:
     return float(found[1]) if found else 0.0
 
 
+@pytest.mark.thorough
 def test_a_job_logs_its_models_and_counts_them(mlflow: Mlflow, tmp_path: Path) -> None:
     app = open_app(tmp_path)
     upgrade(app)

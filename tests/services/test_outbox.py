@@ -114,6 +114,7 @@ def test_an_answer_does_not_wait_and_can_be_read_at_once(start: Start, own: dict
     assert call(f"{site.url}/api/v1/predictions/{given.json['id']}").json == given.json
 
 
+@pytest.mark.thorough
 def test_workers_killed_under_load(start: Start, own: dict[str, str], record_summary) -> None:
     site = start()
     with Load(site.url) as load:
@@ -126,6 +127,7 @@ def test_workers_killed_under_load(start: Start, own: dict[str, str], record_sum
     _settles(own, load, record_summary, "workers killed (SIGKILL) three times")
 
 
+@pytest.mark.thorough
 def test_the_drainer_killed_under_load(start: Start, own: dict[str, str], record_summary) -> None:
     site = start()
     with Load(site.url) as load:

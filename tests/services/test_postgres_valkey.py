@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
 import redis as redis_client
 
 from tests.services.conftest import call, predict
@@ -73,6 +74,7 @@ def test_search_bears_typos(on_services: Sites) -> None:
             assert slug in [item["slug"] for item in found], typed
 
 
+@pytest.mark.thorough
 def test_a_poisoned_cache_changes_no_answer(on_services: Sites, redis: live.Program) -> None:
     """One poison after another is in test_cache; here it is met by an instance that serves."""
     first = predict(on_services().url).json

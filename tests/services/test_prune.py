@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+
 from tests.services.conftest import predict
 from tools import live
 
@@ -65,6 +67,7 @@ def test_tens_of_thousands_go_while_answers_are_given(on_services: Sites, databa
     assert _prune(site.environ).startswith("0 predictions")
 
 
+@pytest.mark.thorough
 def test_two_that_prune_at_once_and_a_bar_on_a_terminal(on_services: Sites, database: str) -> None:
     environ = on_services().environ
     _fill(database)

@@ -16,6 +16,7 @@ from app.config.settings import load_settings
 from tests.contract.accounts.conftest import PASSWORD
 from tests.services.conftest import call
 from tests.services.examining import examine
+from tests.variants import thorough
 from tools import live
 from tools.live import Site
 
@@ -92,9 +93,9 @@ def _session_of(site: Site) -> str:
     ("credential", "phases", "examples"),
     [
         ("key", "examples,fuzzing", 3),
-        ("token", "examples,fuzzing", 1),
-        ("session", "examples,fuzzing", 1),
-        ("admin", "examples,coverage,fuzzing,stateful", 1),
+        thorough("token", "examples,fuzzing", 1),
+        thorough("session", "examples,fuzzing", 1),
+        thorough("admin", "examples,coverage,fuzzing,stateful", 1),
     ],
 )
 def test_the_api_keeps_to_its_document_for_people(

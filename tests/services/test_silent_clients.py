@@ -11,6 +11,7 @@ import pytest
 
 from tests.services.conftest import predict
 from tests.services.test_gunicorn import UNFINISHED
+from tests.variants import thorough
 from tools import live
 
 
@@ -23,8 +24,8 @@ def environ(workroom: Path, prepared: Path) -> dict[str, str]:
     ("head", "status"),
     [
         ("PUT /api/v1/studies/none/files/h.csv", 413),
-        ("POST /api/v1/predictions", 413),
-        ("POST /api/v1/none", 404),
+        thorough("POST /api/v1/predictions", 413),
+        thorough("POST /api/v1/none", 404),
     ],
 )
 def test_silent_clients_with_large_bodies_do_not_block_the_server(

@@ -15,13 +15,28 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 from tools.live.programs import PROJECT
 
 _context: ForkServerContext = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["app", "flask.cli", __name__])
+#: What a process has imported when it is forked: the application, and what commands and the workbench import late.
+PRELOADED = (
+    "app",
+    "flask.cli",
+    "ml.commands.workbench",
+    "ml.own_data.cleaned",
+    "ml.own_data.files",
+    "ml.own_data.landscape",
+    "ml.own_data.preflight",
+    "ml.own_data.samples",
+    "ml.layers.picture",
+    "ml.layers.review",
+    __name__,
+)
+_context.set_forkserver_preload(list(PRELOADED))
 
 
 def start(module: str, *arguments: str, cwd: Path, environ: Mapping[str, str]) -> Process:
@@ -90,6 +105,73 @@ class Forked:
         if late:
             raise subprocess.TimeoutExpired(self._process.name, timeout, output, errors)
         return output, errors
+
+
+class Workbench:
+    """One ``python -m ml workbench`` that runs in a forked process; it is used as the `subprocess.Popen` of one is.
+
+    Parameters
+    ----------
+    watched : int
+        The reading end of a pipe. The process ends when the other end is closed.
+    environ : mapping
+        The whole environment.
+    """
+
+    #: Its streams are files, which `communicate` reads.
+    stdin = stdout = stderr = None
+
+    def __init__(self, watched: int, environ: Mapping[str, str]) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="ecopredict-forked-"))
+        # the descriptor is closed before there is a process
+        self._watched, self._environ = Connection(os.dup(watched), writable=False), dict(environ)
+        self._process: ForkServerProcess | None = None
+
+    @property
+    def pid(self) -> int:
+        """The number of the process, whose group has the same number."""
+        assert self._process is not None and self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status, negative for a signal, and None while it runs."""
+        return None if self._process is None else self._process.exitcode
+
+    def communicate(self, request: bytes, timeout: float) -> tuple[bytes, bytes]:
+        """Start it with a request, wait for its end, and return what was written to standard output and error.
+
+        Raises
+        ------
+        subprocess.TimeoutExpired
+            It has not ended after ``timeout`` seconds.
+        """
+        (self._folder / "0").write_bytes(request)
+        with self._watched as watched:
+            self._process = _context.Process(
+                target=_run_workbench, args=(watched, str(PROJECT), self._environ, self._folder)
+            )
+            self._process.start()
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired("workbench", timeout)
+        output, errors = ((self._folder / number).read_bytes() for number in ("1", "2"))
+        return output, errors
+
+    def wait(self) -> None:
+        """Wait for its end, and delete its files."""
+        self._watched.close()
+        if self._process is not None:
+            self._process.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _run_workbench(watched: Connection, cwd: str, environ: dict[str, str], folder: Path) -> None:
+    os.setpgid(0, 0)
+    with (folder / "0").open("rb") as request:
+        os.dup2(request.fileno(), 0)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 (it stays open)
+    _run("ml", ("workbench", "--watch", str(watched.fileno())), cwd, environ, folder)
 
 
 def _run(module: str, arguments: tuple[str, ...], cwd: str, environ: dict[str, str], folder: Path) -> None:

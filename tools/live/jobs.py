@@ -11,8 +11,6 @@ import os
 import random
 import signal
 import statistics
-import subprocess
-import sys
 import time
 import uuid
 from collections import Counter
@@ -25,11 +23,11 @@ import psutil
 import sqlalchemy
 
 from tools import live
-from tools.live import PROJECT
+from tools.live import PROJECT, forks
 
 APP = "tools.live.jobs_app"
 _fork = multiprocessing.get_context("forkserver")
-_fork.set_forkserver_preload(["app", "tools.live.jobs_kinds"])
+_fork.set_forkserver_preload([*forks.PRELOADED, "tools.live.jobs_kinds"])
 #: The steps of each kind of the tests that has more than the step "run".
 STEPS = {"four": ("one", "two", "three", "four"), "quick": ("quick",), "bad-data": ("first", "run")}
 
@@ -106,12 +104,10 @@ class Yard:
         return (self.folder / f"worker-{number}.log").read_text()
 
     def flask(self, *arguments: str, fails: bool = False) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", APP, *arguments],
-            cwd=PROJECT, env=self.environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert (done.returncode != 0) == fails, done.stderr
-        return done.stdout + done.stderr
+        process = forks.start("flask", "--app", APP, *arguments, cwd=PROJECT, environ=self.environ)
+        output, errors = process.communicate(timeout=60)
+        assert (process.returncode != 0) == fails, errors
+        return output + errors
 
     def add(self, kind: str, *, priority: int = 0, study: str = "hills", **parameters: Any) -> str:
         """Insert a job as `app.jobs.service.enqueue` does, without the seconds that an application takes to start."""

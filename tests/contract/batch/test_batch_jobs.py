@@ -122,6 +122,7 @@ def test_a_key_starts_one_job(site, web):
     assert sum(name.endswith("input.csv") for name in leftovers(site)) == 2
 
 
+@pytest.mark.thorough
 def test_a_job_that_is_cancelled_after_its_worker_was_killed_leaves_nothing(site, web):
     job = start(web, table(9000)).headers["Location"]
     assert work(site, "rows 1") == -signal.SIGKILL

@@ -26,6 +26,7 @@ from tests.contract.gbif.conftest import (
 from tests.contract.gbif.conftest import start_worker as start
 from tests.contract.trainings.conftest import train
 from tests.gbif_server import DOI, KEY
+from tests.variants import thorough
 
 NAME = "Lacerta schreiberi GBIF.zip"
 
@@ -52,6 +53,7 @@ def test_a_species_is_fetched_stored_and_recognised(site, web, gbif):
     assert str(site.config["SETTINGS"].data_dir) not in log
 
 
+@pytest.mark.thorough
 def test_a_name_that_exists_gets_a_number_and_the_same_content_is_stored_once(site, web, gbif):
     web.put(f"{API}/files/lacerta SCHREIBERI gbif.zip", data=b"of the user")
     assert run(site, species="Lacerta schreiberi")["state"] == "succeeded"
@@ -63,7 +65,7 @@ def test_a_name_that_exists_gets_a_number_and_the_same_content_is_stored_once(si
     assert names_of_files(site) == before
 
 
-@pytest.mark.parametrize("key", [KEY, DOI, f"https://www.gbif.org/occurrence/download/{KEY}"])
+@pytest.mark.parametrize("key", [KEY, thorough(DOI), thorough(f"https://www.gbif.org/occurrence/download/{KEY}")])
 def test_a_download(site, web, gbif, key):
     gbif.content = simple_download()
     assert run(site, download=key)["state"] == "succeeded"
@@ -72,6 +74,7 @@ def test_a_download(site, web, gbif, key):
     assert file["records"]["citation"] == f"https://doi.org/{DOI}"
 
 
+@pytest.mark.thorough
 def test_the_card_and_its_report_print_the_citation(site, web, gbif):
     gbif.content = simple_download()
     assert run(site, download=KEY)["state"] == "succeeded"
@@ -123,6 +126,7 @@ def test_downloads_that_cannot_be_fetched(site, gbif):
     assert (names_of_files(site), leftovers(site)) == ([], [])
 
 
+@pytest.mark.thorough
 def test_a_download_larger_than_an_upload_may_be(site, web, gbif):
     gbif.content = simple_download()
     site.config["SETTINGS"] = site.config["SETTINGS"].model_copy(update={"max_upload": 1024})

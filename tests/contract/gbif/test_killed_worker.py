@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from app.database.db import db
 from app.jobs.tables import Job
 from tests.contract.gbif.conftest import API, files_of, leftovers, names_of_files, work
@@ -20,6 +22,7 @@ def forgive(app):
         db.session.commit()
 
 
+@pytest.mark.thorough
 def test_killed_at_every_point_the_file_is_stored_once(site, web, gbif):
     job = web.post(f"{API}/gbif", json={"species": "Lacerta schreiberi"}).headers["Location"]
     for point in POINTS:
@@ -48,6 +51,7 @@ def test_killed_after_the_file_was_recognised(site, web, gbif):
     assert (names_of_files(site), leftovers(site)) == ([NAME], [])
 
 
+@pytest.mark.thorough
 def test_cancelled_after_a_death_nothing_is_left(site, web, gbif):
     for point in ("in the fetch", "while it is copied", "placed", "stored"):
         job = web.post(f"{API}/gbif", json={"species": "Lacerta schreiberi"}).headers["Location"]

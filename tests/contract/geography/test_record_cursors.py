@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.web.paging import decode_cursor, write_cursor
 from tests.contract.geography.conftest import places_of, put, table
 
@@ -31,6 +33,7 @@ def test_a_cursor_is_of_the_records_that_it_was_given_out_for(client, new_study)
     assert places_of(page(cursor).json["features"]) == [(50.3, 8.3)]
 
 
+@pytest.mark.thorough
 def test_cursors_of_equal_files_of_two_studies_are_not_alike(client, new_study):
     """Else whoever guesses a file learnt from a cursor of a study of his own that the guess is right."""
     other = client.post("/api/v1/studies", json={"title": "A guess"}).json["slug"]

@@ -148,6 +148,7 @@ def test_the_places_follow_files_and_rules(world, client, new_study):
     assert places_of(listed(client, new_study)) == [(40.5, 8.1)]
 
 
+@pytest.mark.thorough
 def test_records_that_are_replaced_during_the_look_are_looked_up_again(world, client, new_study, monkeypatch):
     put(client, new_study, "one.csv", table([(50.1, 8.1)]))
     select_rows, calls = place_tables.select_rows, []

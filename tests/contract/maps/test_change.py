@@ -36,6 +36,7 @@ def kinds(client):
     return [(one["kind"], one["scenario"], one["shift"], one["state"]) for one in client.get(API).json["items"]]
 
 
+@pytest.mark.thorough
 def test_missing_maps_are_made_first_and_reused(compared):
     client, _ = compared
     # two comparisons, the map of today that both use, and those of the two conditions

@@ -15,6 +15,7 @@ from tests.contract.conftest import WHEATEAR
 from tests.contract.maps.conftest import API, start
 from tests.contract.trainings.conftest import work
 from tests.stored_layers import WARMER
+from tests.variants import thorough
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_a_map_with_a_damaged_summary_says_so_and_others_are_listed(damaged, cha
         assert "The summary of this map is damaged." in response.text
 
 
-@pytest.mark.parametrize("loss", ["summary", "folder", "file", "part of a file"])
+@pytest.mark.parametrize("loss", ["summary", *map(thorough, ["folder", "file", "part of a file"])])
 def test_a_lost_map_is_started_again(damaged, loss):
     client, address, folder = damaged
     if loss == "folder":
@@ -197,6 +198,7 @@ def test_a_map_deleted_while_its_job_ends_can_be_started_again(layered, killed_a
     assert (again != job, other != address) == (True, True)
 
 
+@pytest.mark.thorough
 def test_the_attempts_of_a_killed_job_are_counted(layered, killed_at):
     """As those of a training: of the present step."""
     client = layered.test_client()

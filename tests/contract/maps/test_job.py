@@ -19,6 +19,7 @@ def maps_dir(app) -> Path:
     return app.config["SETTINGS"].data_dir / "maps"
 
 
+@pytest.mark.thorough
 def test_a_worker_killed_at_every_point_gives_one_complete_map(layered, killed_at):
     client = layered.test_client()
     job, address = start(client)
@@ -111,6 +112,7 @@ def test_a_map_deleted_in_the_middle_leaves_no_files(layered, killed_at):
     assert not list(maps_dir(layered).iterdir())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("earlier", [False, True])
 def test_a_map_that_a_running_comparison_needs_is_not_deleted(layered, killed_at, earlier):
     """Whether the comparison made it or found it."""
@@ -171,6 +173,7 @@ def test_in_production_maps_are_read_only_without_signing_in(mapped_folder, tmp_
     assert "Make the map" not in page.text
 
 
+@pytest.mark.thorough
 def test_a_map_leads_to_those_of_other_conditions(layered):
     client = layered.test_client()
     today, later = start(client)[1], start(client, scenario=WARMER)[1]

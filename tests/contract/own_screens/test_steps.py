@@ -58,6 +58,7 @@ def test_a_file_of_records_without_a_species_needs_a_look_until_one_is_chosen(ow
     assert steps(own_client.get(f"/studies/{slug}"))["Records"][0] == "done"
 
 
+@pytest.mark.thorough
 def test_a_file_that_no_study_can_use_is_not_a_reason_for_a_look(own_client, address):
     own_client.put(f"/api/v1{address}/files/notes.md", data=b"# nothing", content_type="application/octet-stream")
     assert steps(own_client.get(address))["Files"][0] == "done"

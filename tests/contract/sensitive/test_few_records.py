@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.catalogue import sensitive
 from app.registry import service as registry
 from ml.card_preparation import Preparation
@@ -50,6 +52,7 @@ def test_one_of_few_records_near_a_capital_is_a_place(own_guarded):
         assert (concerned(seen)["capital"], seen.json["checks_withheld"]) == (1, False)
 
 
+@pytest.mark.thorough
 def test_few_records_of_the_sensitive_species_count_and_not_those_of_others(own_guarded):
     owner = own_guarded.browser("owner")
     assert owner.put(f"{API}/files/finds.csv", data=table(9)).status_code == 201

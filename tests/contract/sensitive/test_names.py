@@ -47,6 +47,7 @@ def test_a_name_is_told_until_the_records_have_it(owner):
     assert told == ("Bubo scandiacsu  10 km  (no record or model has this name yet)\nBubo scandiacus  10 km\n")
 
 
+@pytest.mark.thorough
 def test_names_of_the_recipe_count(owner):
     slug = new_study(owner, "Moths")
     put(owner, slug, "moths.csv", b"decimalLatitude,decimalLongitude,year\n50.1,8.1,2001\n")

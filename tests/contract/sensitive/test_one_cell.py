@@ -126,6 +126,7 @@ def shown_to(browser, model, the_map):
     }
 
 
+@pytest.mark.thorough
 def test_all_outlets_together_tell_one_cell_of_the_grid(world):
     app, browsers, model, the_map = world
     expected = {cell_of(*place) for place in records()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
+import pytest
 from sqlalchemy import func, select
 
 from app.catalogue.versions import ModelVersion
@@ -12,6 +13,7 @@ from app.database.db import db
 from tests import own_study
 from tests.contract.trainings.conftest import start_worker, work
 from tests.contract.trainings.test_training import ALTERA, API, FICTA, SLUG, data_dir, leftovers, models
+from tests.variants import thorough
 
 POINTS = ("prepare", "train", "check", "between the renames", "placed", "before the commit", "committed", "reported")
 
@@ -21,10 +23,11 @@ def n_versions(app):
         return db.session.scalar(select(func.count()).select_from(ModelVersion))
 
 
-def test_a_worker_killed_at_every_point_gives_each_model_once(uploaded):
+@pytest.mark.parametrize("points", [("train", "committed"), thorough(POINTS)], ids=["two points", "every point"])
+def test_a_worker_that_is_killed_gives_each_model_once(uploaded, points):
     client = uploaded.test_client()
     job = client.post(f"{API}/trainings", json=own_study.quick()).headers["Location"]
-    for point in POINTS:
+    for point in points:
         assert work(uploaded, point) == -signal.SIGKILL, point
         state = client.get(job).json
         assert state["state"] == "running", (point, state)

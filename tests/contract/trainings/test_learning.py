@@ -194,6 +194,7 @@ def test_a_training_that_waits_or_runs_lets_the_next_one_wait(learner):
     assert len(jobs(learner, LEARNING)) == 1
 
 
+@pytest.mark.thorough
 def test_what_a_person_trains_with_counts_no_more(learner):
     ids = reported(learner, 30)
     accept(learner, ids[:22])

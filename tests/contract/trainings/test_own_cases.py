@@ -10,9 +10,10 @@ from tests.conftest import Once
 from tests.contract.conftest import upgrade
 from tests.contract.trainings.conftest import open_app, work
 from tests.own_cases import CASES, FOLDS, TREES, Case, train_by_command
+from tests.variants import thorough
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.folder)
+@pytest.mark.parametrize("case", [CASES[0], *map(thorough, CASES[1:])], ids=lambda case: case.folder)
 def test_api_and_command_give_the_same_model(case: Case, tmp_path: Path, once: Once) -> None:
     folder = case.path
     app = open_app(tmp_path / "data")

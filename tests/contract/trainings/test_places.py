@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import select
 
 from app.catalogue.versions import ModelVersion
@@ -38,6 +39,7 @@ def test_a_trained_model_is_asked_at_a_place(trained):
     assert "none of the layers of this study has a value there" in corner.json["errors"][0]["detail"]
 
 
+@pytest.mark.thorough
 def test_other_layers_get_a_folder_of_their_own_and_the_active_model_keeps_its_layers(trained):
     client = trained.test_client()
     first = folders(trained)

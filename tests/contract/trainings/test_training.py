@@ -133,6 +133,7 @@ def test_an_editor_reads_that_an_admin_activates(trained, monkeypatch):
     assert words in page and "/activate" not in page
 
 
+@pytest.mark.thorough
 def test_the_same_recipe_again_gives_the_same_models_and_no_new_version(trained):
     before = models(trained)
     assert train(trained, SLUG)["state"] == "succeeded"
@@ -156,6 +157,7 @@ def test_the_command_gives_the_same_models(trained, tmp_path):
     assert {one["slug"]: one["model_id"] for one in trained_models} == models(trained)
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_replaced_or_deleted_does_not_change_a_training(uploaded, trained):
     client = uploaded.test_client()
     response = client.post(f"{API}/trainings", json=own_study.quick())

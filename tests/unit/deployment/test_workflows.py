@@ -125,6 +125,8 @@ def test_a_release_is_scanned_before_it_is_published_and_staged_before_productio
     places = [next(number for number, one in enumerate(commands) if part in one) for part in order]
     assert places == sorted(places)
     assert sum("attest-build-provenance" in one for one in commands) == 3
+    assert jobs["publish"]["needs"] == "test"
+    assert jobs["test"]["steps"][-1]["run"] == "make thorough"
     assert jobs["staging"]["needs"] == "publish"
     assert set(jobs["production"]["needs"]) == {"publish", "staging"}
     for name in ("staging", "production"):

@@ -128,6 +128,7 @@ def test_imports_of_functions_are_found_and_those_for_types_are_not(tmp_path: Pa
     assert set(slim.imported(tmp_path)) == {"one.two", "three", "five"}
 
 
+@pytest.mark.thorough
 def test_the_check_fails_where_a_package_is_missing() -> None:
     script = "import sys; sys.modules['rasterio'] = None; from tools import slim; slim.main(['--check'])"
     done = subprocess.run(

@@ -238,6 +238,7 @@ def test_an_interrupted_environment_is_made_again(empty: Tree) -> None:
     assert empty.installed() == {"ecoone-1"}
 
 
+@pytest.mark.thorough
 def test_two_at_once_take_turns(tree: Tree) -> None:
     (tree.folder / "requirements.txt").write_text("ecoone==2\n")
     with silence() as port:
@@ -254,6 +255,7 @@ def test_two_at_once_take_turns(tree: Tree) -> None:
     assert tree.installed() == {"ecoone-2"}
 
 
+@pytest.mark.thorough
 def test_another_python_gets_another_environment(tree: Tree, sources: Sources, tmp_path: Path) -> None:
     copy = f'cp -R {sources.quick_python.parent}/bare "$3"'
     other = write_python(tmp_path / "python", "sys.version_info = (3, 99, 0)", copy)

@@ -57,6 +57,7 @@ def test_every_species_of_a_group_that_borrows_is_predicted(published):
     assert lent.network is not None
 
 
+@pytest.mark.thorough
 def test_the_command_says_what_is_borrowed(published, tmp_path, capsys):
     command = ["benchmark", "--data", str(published), "--regions", "AWT", "--output", str(tmp_path), "--jobs", "1"]
     command += ["--trees", "20"]

@@ -112,6 +112,7 @@ def test_another_seed_gives_other_numbers_and_the_same_seed_the_same(published, 
     assert (one != other).mean() > 0.9
 
 
+@pytest.mark.thorough
 def test_half_of_the_sites_get_the_values_that_all_sites_get(data, tmp_path):
     assert _run(data, tmp_path / "all", "--regions", "AWT") == 0
     for kind in ("env", "pa"):
@@ -205,6 +206,7 @@ def test_the_benchmark_predicts_what_a_model_trained_for_serving_predicts(publis
     np.testing.assert_allclose(predicted.suitability, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_a_species_in_one_block_gets_the_same_model_from_the_benchmark_and_for_serving(published, tmp_path):
     """It cannot be assessed in the group's blocks, so both leave the network out and weigh the others equally."""
     settings = default_model.EngineSettings(n_estimators=20, n_networks=1)

@@ -65,6 +65,7 @@ def test_records_lie_where_the_species_occurs_and_people_go(world):
     assert {tuple(row) for row in records.rows[chosen].tolist()} <= {tuple(row) for row in world.rows.tolist()}
 
 
+@pytest.mark.thorough
 def test_a_stronger_bias_has_a_higher_measured_strength(world):
     def strength(kind, amount):
         group = make_group(world, kind, amount, np.random.default_rng(4)).group

@@ -240,6 +240,7 @@ def test_large_cells_have_an_upper_bound_of_aoo(tmp_path):
     assert "up to 111 km wide" in aoo["note"]
 
 
+@pytest.mark.thorough
 def test_windows_do_not_change_the_result(tmp_path, monkeypatch):
     draw = np.random.default_rng(1)
     maps = [

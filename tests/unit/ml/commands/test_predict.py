@@ -78,6 +78,7 @@ def test_predict_and_answer_agree_on_every_row(survey, tmp_path):
 CASE = ROOT.parent / "shared" / "cases" / "c22_combination.csv"
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not CASE.is_file(), reason=f"no {CASE.name} in ../shared/cases")
 @needs("rpjdl.xlsx")
 def test_values_in_range_that_no_record_combines_are_outside_the_area_of_applicability(tmp_path):

@@ -186,6 +186,7 @@ def test_what_another_command_left_is_not_used(model, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_the_rows(model, tmp_path):
     peaks = []
     for n in (5_000, 60_000):

@@ -38,6 +38,7 @@ def test_on_the_demo_studies(demo, study):
     _covered_as_stated(demo[study])
 
 
+@pytest.mark.thorough
 def test_on_a_region_of_the_benchmark(nceas):
     ((_, summaries),) = regions(nceas, ["AWT"], SMALL, quick=True)
     assert len(summaries) == 12

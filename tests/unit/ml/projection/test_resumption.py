@@ -69,6 +69,7 @@ def test_two_processes_write_the_bytes_of_one(survey, layers, undisturbed, tmp_p
     assert not (tmp_path / "map" / WORK).exists()
 
 
+@pytest.mark.thorough
 def test_a_cluster_of_threads_writes_the_same_bytes(survey, layers, undisturbed, tmp_path):
     """Files of GDAL are not shared between threads."""
     with (
@@ -168,6 +169,7 @@ def test_a_map_that_was_killed_while_its_files_were_moved_is_completed(
     assert contents(output) == undisturbed
 
 
+@pytest.mark.thorough
 def test_maps_of_other_inputs_are_discarded_only_on_request(survey, records, layers, undisturbed, tmp_path):
     finished, unfinished = tmp_path / "finished", tmp_path / "unfinished"
     finish(records, layers, finished)

@@ -55,6 +55,7 @@ def test_known_places_and_a_tolerance():
     assert (wide[1][1], wide[2][2]) == (True, False)
 
 
+@pytest.mark.thorough
 def test_the_mask_needs_little_memory():
     program = (
         "import numpy as np, resource\n"

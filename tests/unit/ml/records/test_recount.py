@@ -96,6 +96,7 @@ def test_a_saved_audit_gives_the_same_counts(mixed, tmp_path_factory, rules, mer
     assert [one.name for one in path.parent.iterdir()] == ["audit.npz"]
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=8)
 @given(seed=st.integers(0, 2**32), rules=RULES, merge=MERGES)
 def test_the_order_of_rows_does_not_change_counts(mixed, seed, rules, merge):

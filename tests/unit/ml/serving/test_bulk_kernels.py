@@ -27,6 +27,7 @@ def _one_row_at_a_time(forest, rows):
     return share, variance, only_share
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 60), min_size=1, max_size=30),

@@ -10,6 +10,7 @@ import pytest
 from ml.training.bias_strength import measure_bias
 from ml.training.default_model import EngineSettings, Group
 from ml.training.group import fit_group
+from tests.variants import thorough
 
 
 def biased_group(power, n_visited=1500, n_random=3000, seed=0):
@@ -26,7 +27,7 @@ def biased_group(power, n_visited=1500, n_random=3000, seed=0):
     return Group(rows, recorded, (2,)), draw.integers(0, 5, len(x))
 
 
-@pytest.mark.parametrize("power", [0, 1, 3, 9])
+@pytest.mark.parametrize("power", [0, thorough(1), 3, thorough(9)])
 def test_the_strength_is_the_auc_that_follows_from_the_density(power):
     group, fold = biased_group(power)
     bias = measure_bias(group, fold)
@@ -37,7 +38,7 @@ def test_the_strength_is_the_auc_that_follows_from_the_density(power):
     assert measure_bias(group, fold) == bias
 
 
-@pytest.mark.parametrize("factor", [1e-6, 1e-9, 1e6])
+@pytest.mark.parametrize("factor", [thorough(1e-6), 1e-9, thorough(1e6)])
 def test_the_strength_does_not_depend_on_the_unit(factor):
     group, fold = biased_group(3)
     bias = measure_bias(group, fold)

@@ -12,6 +12,7 @@ from ml.training.provenance import TrainingOptions, fingerprint
 from ml.training.train import TrainingError, train_species, train_study
 from ml.workers import workers
 from tests.synthetic import recorded_study, synthetic_study
+from tests.variants import thorough
 
 SLUG = "oenanthe-hispanica"
 QUICK = TrainingOptions(n_estimators=20, n_folds=3, n_networks=1)
@@ -66,6 +67,7 @@ def test_background_points_give_no_brier_score(tmp_path):
     assert "brier" not in load_artifact(train_species(study, SLUG, tmp_path, 20, n_networks=1)).card.metrics
 
 
+@pytest.mark.thorough
 def test_labels_without_meaning_score_like_chance(tmp_path):
     """A cross-validation that leaks would find skill in noise."""
     values = []
@@ -131,7 +133,7 @@ def test_a_trained_model_is_recognised_without_opening_it(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("file", ["card.json", "model.npz", "manifest.json"])
-@pytest.mark.parametrize("damage", ["changed", "missing"])
+@pytest.mark.parametrize("damage", ["changed", thorough("missing")])
 def test_a_model_with_a_damaged_file_is_trained_again(tmp_path, trained, file, damage):
     study = synthetic_study()
     options = TrainingOptions(n_estimators=12, n_networks=1)
@@ -173,7 +175,7 @@ def test_an_unknown_species_does_not_stop_the_others(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"presences": 3}, "3 presences and 117 absences; at least 4 of each"),
+        thorough({"presences": 3}, "3 presences and 117 absences; at least 4 of each"),
         ({"presences": 118}, "118 presences and 2 absences; at least 4 of each"),
         ({"missing": True}, "bare_rock: 1 values are missing"),
         ({"slug": "nobody"}, "test-hills has no species nobody"),
@@ -261,6 +263,7 @@ def test_few_presences_and_constant_predictors_are_remarked_on(tmp_path):
     assert all(np.isfinite(m.value) for m in card.metrics.values())
 
 
+@pytest.mark.thorough
 def test_four_presences_are_enough_whatever_fold_they_fall_into(tmp_path):
     """All in one random fold leaves nothing to score there, and then no optimism is told."""
     told = []

@@ -26,6 +26,7 @@ def _answers(folder, factor, offset):
     return artifact.card.metrics["auc_roc"].value, np.array([one.suitability for one in answers])
 
 
+@pytest.mark.thorough
 def test_scores_do_not_depend_on_the_unit(tmp_path):
     auc, suitability = _answers(tmp_path, 1.0, 0.0)
     assert auc > 0.7 and np.ptp(suitability) > 0.5
