@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from joblib import parallel_config
+from threadpoolctl import ThreadpoolController
 
 _CONNECT_S = 10
 
 
 class SchedulerError(ValueError):
     """The scheduler cannot be reached."""
+
+
+@functools.cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Give BLAS and OpenMP one thread in a block.
+
+    The libraries are looked up at the first call, and not, as `threadpoolctl.threadpool_limits` does, at each: a
+    training of a few records has some dozen such blocks. Those that are loaded later are not limited.
+    """
+    context: AbstractContextManager[object] = _controller().limit(limits=1)
+    return context
 
 
 @contextmanager

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
-from threadpoolctl import threadpool_limits
 
 from ml.estimators.forest import DownSampledForest
 from ml.evaluation.metrics import auc_roc
 from ml.predictors.levels import level_order, recode
 from ml.training.background_weight import BiasStrength
 from ml.training.default_model import Group
+from ml.workers import one_thread
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -94,7 +94,7 @@ def _mean_scores(group: Group, parts: list[_Part], visited: Labels, n_sets: int,
     total = np.zeros(n_sets)
     count = np.zeros_like(total)
     # With one thread of BLAS the score is the same to the last bit on every machine.
-    with threadpool_limits(1):
+    with one_thread():
         for part in parts:
             test, train = part.held_out, ~part.held_out & ((part.places == 1) | (visited == 0))
             y = part.places[train]

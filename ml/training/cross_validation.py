@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from ml.card import Validation
 from ml.estimators.network import MultiSpeciesNetwork
@@ -18,6 +17,7 @@ from ml.serving.blend import sampling_variance
 from ml.training.background_weight import background_weight
 from ml.training.default_model import EngineSettings, Group, GroupModel, fit_species
 from ml.training.export import flatten_forest
+from ml.workers import one_thread
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -107,7 +107,7 @@ def held_out_network(group: Group, fold: Labels, share: float, network: MultiSpe
     rows, recorded = group.rows, group.recorded
     scores = np.full(recorded.shape, np.nan)
     # With one thread of BLAS the scores are the same to the last bit on every machine.
-    with threadpool_limits(1):
+    with one_thread():
         for k in np.unique(fold):
             test = fold == k
             if not recorded[~test].any():

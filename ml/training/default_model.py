@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from ml.estimators.forest import DownSampledForest
 from ml.estimators.maxent import Maxent
@@ -27,6 +26,7 @@ from ml.estimators.network import MultiSpeciesNetwork
 from ml.kernels.logit import share_logit
 from ml.predictors.levels import level_order, recode
 from ml.training.background_weight import FEWEST_PLACES, BiasStrength, background_weight
+from ml.workers import one_thread
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
@@ -256,7 +256,7 @@ def fit_species(
     weight = background_weight(recorded, shared.share, species, group.absences)
     order = level_order(rows, y, weight, group.categorical)
     # With one thread of BLAS the model is the same to the last bit on every machine.
-    with threadpool_limits(1):
+    with one_thread():
         forest = settings.forest().fit(recode(rows, order), y, weight)
         maxent = None if group.absences else settings.maxent(group.categorical).fit(rows, y, weight)
     return SpeciesModel(forest, maxent, shared.network, species, order, shared.stacking)

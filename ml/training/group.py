@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from ml.training.background_weight import background_weight
 from ml.training.bias_strength import measure_bias
@@ -27,6 +26,7 @@ from ml.training.default_model import EngineSettings, Group, GroupModel
 from ml.training.folds import every_fold_fits
 from ml.training.stacking import fit_stacking
 from ml.training.target_group import share_for
+from ml.workers import one_thread
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -71,7 +71,7 @@ def fit_group(group: Group, fold: Labels | None, settings: EngineSettings) -> Gr
     if not group.has_network:
         return GroupModel()
     # With one thread of BLAS the model is the same to the last bit on every machine.
-    with threadpool_limits(1):
+    with one_thread():
         bias = group.borrowed
         if bias is None and group.has_target_group and fold is not None:
             bias = measure_bias(group, fold, settings.seed)

@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.variants import thorough
 from tools import live
 
 PASSWORD = "kestrel lamp forty oak"
@@ -70,7 +71,7 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
-@pytest.mark.parametrize(("width", "scripts", "dark"), [(1280, True, False), (360, False, True)])
+@pytest.mark.parametrize(("width", "scripts", "dark"), [(1280, True, False), thorough(360, False, True)])
 def test_the_first_sign_in_and_a_second_factor(
     open_page: Open, environ: dict[str, str], width: int, scripts: bool, dark: bool
 ) -> None:

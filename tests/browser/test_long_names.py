@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 from tests.contract.conftest import WHEATEAR
+from tests.variants import thorough
 
 CONDITIONS = {"bare_rock": 60.123456789, "trees": 5.0, "temperature": 16.0, "soil": "clay"}
 LONG = "mean_annual_land_surface_temperature_of_the_warmest_quarter_2000_2025_modis_aggregated_v2"
@@ -46,7 +47,7 @@ def labels(url):
         return sorted((one["label"] for one in json.load(response)["predictors"]), key=len, reverse=True)
 
 
-@pytest.mark.parametrize("width", [320, 360, 1280])
+@pytest.mark.parametrize("width", [320, *map(thorough, [360, 1280])])
 def test_no_page_scrolls_sideways_with_long_names(visit, answer_id, labels, width):
     for path in PAGES:
         page = visit(path.format(id=answer_id), width=width)

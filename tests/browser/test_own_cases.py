@@ -27,7 +27,8 @@ def site_with_worker(prepared: Path, workroom: Path) -> Iterator[live.Site]:
     worker = subprocess.Popen(
         [sys.executable, "-m", "flask", "--app", "wsgi", "jobs", "work"],
         cwd=live.PROJECT,
-        env=environ,
+        # a small training takes less time than the start of two more processes
+        env=environ | {"JOBLIB_MULTIPROCESSING": "0"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.contract.own_screens.conftest import make_files
+from tests.variants import thorough
 
 Visit = Callable[..., Page]
 _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -96,7 +97,7 @@ def test_a_role_changes_the_cells(visit: Visit, own_study: str) -> None:
     expect(page.locator(".scenarios tbody tr")).to_contain_text("bio12")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", [False, thorough(True)], ids=["light", "dark"])
 @pytest.mark.parametrize("part", ["records", "layers"])
 def test_accessible(visit: Visit, own_study: str, part: str, dark: bool) -> None:
     page = visit(f"{own_study}/{part}", dark=dark)

@@ -178,6 +178,16 @@ def test_a_starting_point_loses_its_mark_once_a_value_is_edited(visit: Visit) ->
     expect(marked).to_have_count(0)
 
 
+def test_the_rows_of_a_phone_do_not_move_at_the_first_edit(visit: Visit) -> None:
+    page = visit(WHEATEAR, width=360)
+    last, row = page.locator("#start-last"), page.locator("[name='env.trees']")
+    expect(last).to_be_hidden()
+    before = row.bounding_box()
+    _type(page, "trees", "44")
+    expect(last).to_be_visible()
+    assert row.bounding_box() == before
+
+
 def test_the_same_value_is_answered_again_after_a_reset(visit: Visit) -> None:
     page = visit(WHEATEAR)
     first = page.locator("[data-number=suitability]").get_attribute("value")

@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.test_pages import _TAGS
+from tests.variants import thorough
 
 Visit = Callable[..., Page]
 # An inspection starts a program, which takes seconds on a busy machine.
@@ -31,8 +32,8 @@ def accessible(page: Page) -> None:
     assert results.violations_count == 0, results.generate_report()
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [360, thorough(1280)])
+@pytest.mark.parametrize("dark", [False, thorough(True)])
 def test_the_pages_are_accessible_and_fit(visit: Visit, width: int, dark: bool) -> None:
     page = visit("/studies", width=width, dark=dark)
     for address in ("/studies", "/studies/new", "/studies/test-hills"):

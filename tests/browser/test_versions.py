@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.variants import thorough
 from tools import live
 
 _MAKE = """
@@ -51,7 +52,7 @@ def site(once: Callable[..., Path], workroom: Path, prepared: Path) -> Iterator[
         yield running.url
 
 
-@pytest.mark.parametrize(("width", "scripts"), [(1280, True), (360, False)])
+@pytest.mark.parametrize(("width", "scripts"), [(1280, True), thorough(360, False)])
 def test_activate_and_go_back(site: str, browser: Browser, width: int, scripts: bool) -> None:
     context = browser.new_context(
         base_url=site, viewport={"width": width, "height": 900}, java_script_enabled=scripts, reduced_motion="reduce"

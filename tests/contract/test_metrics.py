@@ -151,6 +151,7 @@ def test_a_method_of_the_callers_invention_makes_no_series(visitor):
     assert not any("LOOK" in name or "none-" in name or "nothing" in name for name in names)
 
 
+@pytest.mark.thorough
 def test_series_stay_few_with_many_models(artifacts, tmp_path, environment):
     app = create_app(make_settings(tmp_path))
     upgrade(app)

@@ -28,6 +28,7 @@ from app.studies.place_tables import RecordPlace
 from tests.contract.geography.conftest import put, switch_off_checks, table
 from tests.scattered import AREAS, scatter, store
 from tests.services.conftest import create_database
+from tests.variants import thorough
 from tools import live
 
 PLACES = scatter(2_000)
@@ -62,7 +63,7 @@ def new_with_postgis(server: str) -> str:
     return url
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "postgis"])
+@pytest.fixture(params=["sqlite", thorough("postgresql"), "postgis"])
 def stored(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Flask]:
     """The kind of a database, and an application on it with observations all over the world."""
     url = {

@@ -18,6 +18,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=live.PROJECT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.thorough
 def test_a_short_run_answers_and_stores() -> None:
     short = ("--rounds", "1", "--seconds", "0.5", "--repeated", "0.9", "--connections", "4", "--trees", "20")
     done = _run("--variants", "empty,ecopredict", *short)

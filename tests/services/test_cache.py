@@ -47,6 +47,7 @@ def test_entries_in_redis_are_signed_json_and_expire_with_the_setting(
     assert 50 < client.ttl(key) <= 60
 
 
+@pytest.mark.thorough
 @pytest.mark.alone
 def test_redis_is_read_less_while_nothing_is_found_and_again_when_something_is(
     start_instance: Start, address: str, client: redis_client.Redis

@@ -114,6 +114,7 @@ def test_a_terminal_gets_a_bar_and_a_pipe_plain_lines(prepared: Path, tmp_path: 
     assert done.stdout.startswith("13 answers are kept")
 
 
+@pytest.mark.thorough
 def test_on_postgresql(on_services: Callable[..., live.Site], database: str, redis: live.Program) -> None:
     site = on_services()
     for _ in range(2):

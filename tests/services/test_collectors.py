@@ -83,6 +83,7 @@ def test_spans_contain_no_personal_data(environ: dict[str, str], collector: Coll
         assert private.encode() not in sent, private
 
 
+@pytest.mark.thorough
 def test_spans_that_wait_are_sent_at_the_end(environ: dict[str, str], collector: Collector) -> None:
     with live.serving(environ, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_SCHEDULE_DELAY="600000") as site:
         for _ in range(5):

@@ -125,6 +125,7 @@ def test_a_start_that_fails_leaves_the_counters_of_the_running_server(environ: d
         assert _count(site.url) == before > 0
 
 
+@pytest.mark.thorough
 def test_a_start_removes_what_killed_processes_left_and_nothing_of_a_running_server(environ: dict[str, str]) -> None:
     data = Path(environ["DATA_DIR"])
     with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as killed:

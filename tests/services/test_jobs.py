@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from tests.variants import thorough
 from tools import live
 from tools.live.jobs import STEPS, Yard, kill, kill_in_each_step, seconds_until
 
 _numbers = itertools.count()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[thorough("sqlite"), "postgresql"])
 def yard(request: pytest.FixtureRequest, prepared: Path, workroom: Path) -> Iterator[Yard]:
     changes = {}
     if request.param == "postgresql":

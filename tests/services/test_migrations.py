@@ -143,6 +143,7 @@ def test_a_database_that_cannot_be_reached_is_one_line(tmp_path: Path, command: 
     assert "hush" not in said
 
 
+@pytest.mark.thorough
 def test_an_upgrade_of_sqlite_waits_for_the_one_that_runs_and_says_so(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'eco.db'}"
     environ = live.app_environ(tmp_path, DATABASE_URL=url)

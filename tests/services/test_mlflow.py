@@ -92,6 +92,7 @@ def train(folder: Path, models: Path, **environ: str) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.thorough
 def test_the_command_logs_new_models_once_and_goes_on_without_the_server(
     mlflow: Mlflow, own_files: Path, tmp_path: Path
 ) -> None:

@@ -149,6 +149,7 @@ def test_sigterm_under_load(start: Start, own: dict[str, str], record_summary) -
     _settles(own, load, record_summary, "SIGTERM, then another run")
 
 
+@pytest.mark.thorough
 def test_everything_killed_at_once(start: Start, own: dict[str, str], record_summary) -> None:
     site = start()
     with Load(site.url) as load:

@@ -22,7 +22,7 @@ def start(stack: Stack) -> str:
     begin = time.monotonic()
     stack.up()
     client = Client(stack.pages)
-    wait_for("a prediction through nginx", client.answers, 300)
+    wait_for("a prediction through nginx", client.answers, 600)
     first = time.monotonic() - begin
     times = []
     for number in range(5):
@@ -155,7 +155,7 @@ def restore(stack: Stack, client: Client, folder: Path) -> str:
     if differing or files != again:
         raise WalkError(f"the restored service differs: tables {differing}, files {files != again}")
     stack.up()
-    wait_for("a prediction through nginx", client.answers, 300)
+    wait_for("a prediction through nginx", client.answers, 600)
     took = time.monotonic() - begin
     if client.read("GET", f"/api/v1/predictions/{answer['id']}")["suitability"] != answer["suitability"]:
         raise WalkError("the answer from before the backup is another one")

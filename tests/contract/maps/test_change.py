@@ -275,6 +275,7 @@ def test_a_comparison_that_fails_leaves_no_files(layered):
     assert not list((settings.data_dir / "maps").iterdir())
 
 
+@pytest.mark.thorough
 def test_a_worker_killed_in_the_middle_of_a_comparison(layered, killed_at):
     client = layered.test_client()
     job, address = start(client, kind="change", scenario=WARMER)

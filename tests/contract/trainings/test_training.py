@@ -146,6 +146,7 @@ def test_the_same_recipe_again_gives_the_same_models_and_no_new_version(trained)
     assert leftovers(trained) == []
 
 
+@pytest.mark.thorough
 def test_the_command_gives_the_same_models(trained, tmp_path):
     client = trained.test_client()
     recipe = tmp_path / "recipe.json"

@@ -40,6 +40,7 @@ def _trained(models):
     return {one.species: one.path.name for one in train_study(synthetic_study(), models, QUICK)}
 
 
+@pytest.mark.thorough
 def test_a_cluster_trains_the_models_that_this_machine_trains(cluster, tmp_path):
     with workers(2):
         here = _trained(tmp_path / "here")

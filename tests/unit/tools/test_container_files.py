@@ -100,7 +100,7 @@ def test_networks_are_separate() -> None:
         "elasticsearch": ["logs"],
         "filebeat": ["logs"],
         "kibana": ["logs", "watch"],
-        "jaeger": ["front"],
+        "jaeger": ["front", "back"],
     }
     assert COMPOSE["networks"]["back"] == {"internal": True}
     # fetches from GBIF need a way out, and no other service shares it

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from app.config.settings import PROJECT
 
 
@@ -17,6 +19,7 @@ def _run(folder: Path, *command: str, **environ: str) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.thorough
 def test_settings_from_a_file_are_named_where_a_command_reads_them(tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     (tmp_path / ".env").write_text(f"DATABASE_URL=sqlite:///{other}\nHOST_NAME=eco.example.org\nLOG_LEVEL=INFO\n")

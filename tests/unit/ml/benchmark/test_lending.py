@@ -46,6 +46,7 @@ def test_a_group_in_degrees_borrows_nothing_from_one_in_metres(published):
     assert lend_places([bird, degrees]) == [bird, degrees]
 
 
+@pytest.mark.thorough
 def test_every_species_of_a_group_that_borrows_is_predicted(published):
     groups = read_region(published, "AWT")
     settings = EngineSettings(n_estimators=10, n_networks=1)

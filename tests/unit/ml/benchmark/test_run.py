@@ -96,6 +96,7 @@ def test_the_summary_holds_the_surveys_scores(output, published):
     assert summary["auc_roc"].mean() > 0.7
 
 
+@pytest.mark.thorough
 def test_the_number_of_processes_changes_nothing(output, published, tmp_path, capsys):
     assert _run(published, tmp_path, "--jobs", "2") == 0
     pd.testing.assert_frame_equal(_predictions(tmp_path), _predictions(output), check_exact=True)

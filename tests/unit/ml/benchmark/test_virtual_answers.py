@@ -208,6 +208,7 @@ def test_the_default_threshold_is_compared_with_the_card_and_the_best(world, mad
     assert records["card_cross_tss"] == artifact.card.metrics["tss"].value
 
 
+@pytest.mark.thorough
 def test_a_group_has_a_row_for_each_species_and_study(world, made):
     options = TrainingOptions(n_estimators=5, n_folds=2, n_networks=1)
     rows = pd.DataFrame(check_group(world, made, options, 300, np.random.default_rng(0)))

@@ -44,6 +44,7 @@ def test_max_draw_bounds_what_a_tree_sees():
     assert {tree.tree_.weighted_n_node_samples[0] for tree in forest.estimators_} == {14.0}
 
 
+@pytest.mark.thorough
 def test_down_sampling_beats_a_default_forest_on_few_presences():
     """The claim of Valavi et al. 2021, on made-up data: over several draws, not in each."""
     gains = []

@@ -54,6 +54,7 @@ def test_a_known_spread_between_places_is_recovered_from_very_large_bins(size, p
     assert found.deviation(np.array(0.05)) == pytest.approx(place, rel=0.12)
 
 
+@pytest.mark.thorough
 def test_a_large_scale_is_recovered():
     assert fit_interval(_bins(0, 800, 200, scale=3.0, place=1.0)).scale == pytest.approx(3, abs=0.3)
 
@@ -223,6 +224,7 @@ def test_suitabilities_of_0_and_1_are_valid():
         assert np.isfinite(bin_coverage(bins, found)).all()
 
 
+@pytest.mark.thorough
 def test_a_folds_own_counts_do_not_change_the_model_it_is_checked_by():
     bins = _bins(7, 200, 20, place=0.5, folds=4)
     other = bins.fold == 2

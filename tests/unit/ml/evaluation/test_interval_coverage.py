@@ -33,6 +33,7 @@ def demo():
     return dict(demo_studies(PROJECT / "instance" / "raw", SMALL))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("study", ["mediterranean-birds", "banana-slug", "staghorn-coral"])
 def test_on_the_demo_studies(demo, study):
     _covered_as_stated(demo[study])

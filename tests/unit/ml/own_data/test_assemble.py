@@ -82,6 +82,7 @@ def test_numbers_are_written_as_single_precision_needs(folder: Path) -> None:
     assert all(len(repr(value)) <= 5 for value in values)
 
 
+@pytest.mark.thorough
 def test_a_sample_of_background_depends_on_the_seed_alone(folder: Path) -> None:
     def cells(seed: int) -> list[int]:
         settings = RECIPE.settings.model_copy(update={"background": 200, "seed": seed})
@@ -93,6 +94,7 @@ def test_a_sample_of_background_depends_on_the_seed_alone(folder: Path) -> None:
     assert cells(0) == first and cells(1) != first
 
 
+@pytest.mark.thorough
 def test_the_order_of_files_does_not_matter(folder: Path) -> None:
     files = inspect(folder)
     slug = "lacerta-schreiberi-iberian-lizards"

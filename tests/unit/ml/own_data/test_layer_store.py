@@ -85,6 +85,7 @@ def test_complete_scenarios_are_stored_and_others_named(folder: Path, tmp_path: 
     assert later.tolist() == pytest.approx([today[0] + 3, today[1], today[2]])
 
 
+@pytest.mark.thorough
 def test_records_and_settings_keep_the_key_and_layers_change_it(folder: Path, tmp_path: Path) -> None:
     first, _ = store(folder, tmp_path, Recipe(title="Hills"))
     settings = Recipe(title="Hills").settings.model_copy(update={"trees": 40})
@@ -98,6 +99,7 @@ def test_records_and_settings_keep_the_key_and_layers_change_it(folder: Path, tm
     )
 
 
+@pytest.mark.thorough
 def test_a_scenario_that_is_added_later_is_stored_beside(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "files")
     before, _ = store(folder, tmp_path / "home", Recipe(title="Hills"))

@@ -85,6 +85,7 @@ def test_a_stopped_training_goes_on_from_its_checkpoint(
         assert np.isfinite(held_out["score"]).all()
 
 
+@pytest.mark.thorough
 def test_one_species_that_fails_does_not_stop_the_others(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ LONGITUDES = np.array([0.0, 180.0, -180.0, 179.999, -5.0, 15.5, -155.5, 25.0, -3
 LATITUDES = np.array([90.0, -90.0, 0.0, 66.5, 40.2, 78.2667, 19.6, -30.0, 0.26667, 32.6468])
 
 
+@pytest.mark.thorough
 def test_the_mask_is_read_as_its_own_module_reads_it():
     program = (
         "import sys, numpy as np, zipfile, importlib.util as u, pathlib\n"

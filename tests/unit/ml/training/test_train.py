@@ -61,6 +61,7 @@ def test_without_coordinates_the_card_says_that_folds_are_not_spatial(tmp_path):
     assert card.places == []
 
 
+@pytest.mark.thorough
 def test_background_points_give_no_brier_score(tmp_path):
     study = synthetic_study()
     study = replace(study, description=study.description.model_copy(update={"records": "presence-background"}))
@@ -86,6 +87,7 @@ def test_a_categorical_predictor_is_trained_and_served(tmp_path):
     assert 0 <= artifact.predictor.answer([20.0, 10.0, 15.0, "clay"]).suitability <= 1
 
 
+@pytest.mark.thorough
 def test_a_constant_predictor_is_trained_without_complaint(tmp_path):
     study = synthetic_study()
     flat = study.environment.assign(bare_rock=7.0, trees=7.0, temperature=7.0)
@@ -98,6 +100,7 @@ def _train_with(jobs, study, folder):
         yield from train_study(study, folder, QUICK)
 
 
+@pytest.mark.thorough
 def test_the_model_does_not_depend_on_the_number_of_processes(tmp_path):
     one, two = (
         {r.species: r.path.name for r in _train_with(jobs, synthetic_study(), tmp_path / str(jobs))} for jobs in (1, 2)
