@@ -28,7 +28,7 @@ _FLAGS = [
 def url(prepared: Path, workroom: Path) -> Iterator[str]:
     if not (live.PROJECT / "app/static/vendor/htmx.min.js").exists():
         pytest.fail("app/static/vendor/htmx.min.js is missing; get it with `make fetch`")
-    with live.serving(live.copy_site(prepared, workroom / "browser")) as site:
+    with live.serving(live.copy_site(prepared, workroom / "browser", WEB_CONCURRENCY="1")) as site:
         yield site.url
 
 

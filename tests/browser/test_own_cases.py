@@ -23,7 +23,7 @@ READING_MS, TRAINING_MS = 60_000, 240_000
 @pytest.fixture(scope="module")
 def site_with_worker(prepared: Path, workroom: Path) -> Iterator[live.Site]:
     """A site of its own with a worker, for all cases."""
-    environ = live.copy_site(prepared, workroom / "own-case")
+    environ = live.copy_site(prepared, workroom / "own-case", WEB_CONCURRENCY="1")
     worker = subprocess.Popen(
         [sys.executable, "-m", "flask", "--app", "wsgi", "jobs", "work"],
         cwd=live.PROJECT,

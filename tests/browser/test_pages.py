@@ -94,6 +94,9 @@ def _violations(page: Page, context: object, rules: object) -> list[tuple[str, l
 
 @pytest.mark.parametrize("name", ["analytics", "species", "models"])
 def test_tables_have_headings_also_where_rows_are_blocks(visit: Visit, name: str) -> None:
+    if name == "analytics":
+        # it has a table where there are answers
+        _open(visit, "answered")
     page = _open(visit, f"/{name}", width=360)
     found = Axe().run(page, options={"runOnly": _TAGS, "resultTypes": ["violations"]})
     assert [one["id"] for one in found.response["violations"]] == []

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, make_url, select
 from werkzeug.test import TestResponse
 
 from app import create_app
+from app.accounts import passwords
 from app.catalogue import snapshot
 from app.config.settings import Settings
 from app.database.db import db
@@ -83,6 +85,14 @@ def copy_database(source: Path, name: str) -> Path:
     with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
         old.backup(new)
     return target
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Hash passwords with few passes, because these tests sign in about a thousand times (the real ones: unit/app)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -152,7 +152,6 @@ def test_a_start_removes_what_killed_processes_left_and_nothing_of_a_running_ser
     assert not (data / "models/study/species/.writing-x").exists()
 
 
-@pytest.mark.thorough
 def test_a_new_master_has_counters_of_its_own(environ: dict[str, str], tmp_path: Path) -> None:
     """SIGUSR2 starts a new master beside the old one; SIGTERM then ends the old one."""
     port = live.free_port()

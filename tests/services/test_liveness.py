@@ -69,7 +69,6 @@ def test_liveness_answers_on_its_own_port_while_all_threads_are_busy(environ: di
         assert call(f"http://127.0.0.1:{port}/health/live").status == 200
 
 
-@pytest.mark.thorough
 def test_a_health_port_that_is_taken_stops_the_start(environ: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = environ | {"PORT": str(live.free_port()), "HEALTH_PORT": str(taken.getsockname()[1])}

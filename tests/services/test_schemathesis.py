@@ -18,7 +18,7 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 def test_the_api_keeps_to_its_document(
     examples: int, prepared: Path, workroom: Path, record_summary: Callable[[str, str], None]
 ) -> None:
-    environ = live.copy_site(prepared, workroom / "schemathesis")
+    environ = live.copy_site(prepared, workroom / "schemathesis", WEB_CONCURRENCY="1")
     # without gunicorn's own limit on addresses, which answers 414 in HTML before the application is asked
     with live.serving(environ, GUNICORN_CMD_ARGS="--limit-request-line=0") as site:
         done = examine(site, workroom, CONFIG, examples, options=["--checks", "all"])

@@ -85,7 +85,9 @@ def copy_site(prepared: Path, data_dir: Path, **changes: str) -> dict[str, str]:
 def serving(
     environ: dict[str, str], *, project: Path = PROJECT, patience: float = 30.0, **changes: str
 ) -> Iterator[Site]:
-    """Run gunicorn with the gunicorn.conf.py of the project, or of another checkout of it, and two workers.
+    """Run gunicorn with the gunicorn.conf.py of the project, or of another checkout of it.
+
+    There are two workers where ``environ`` and ``changes`` do not say another number.
 
     It must answer within ``patience`` seconds. The first start of a new checkout takes longer, because it compiles.
     At the end it is killed, because an orderly end takes as long as a start. Tests of the orderly end stop it before.
@@ -94,7 +96,8 @@ def serving(
     data_dir = Path(environ["DATA_DIR"])
     # a new folder: the counters of an earlier run would be counted again
     metrics = Path(tempfile.mkdtemp(prefix="metrics-", dir=data_dir))
-    settings = environ | {"PORT": str(port), "WEB_CONCURRENCY": "2", "PROMETHEUS_MULTIPROC_DIR": str(metrics)} | changes
+    own = {"PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
+    settings = {"WEB_CONCURRENCY": "2"} | environ | own | changes
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
     log = data_dir / f"gunicorn-{port}.log"
     with running(command, log, port, environ=settings, cwd=project, stop_signal=signal.SIGKILL) as program:

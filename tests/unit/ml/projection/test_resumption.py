@@ -69,7 +69,6 @@ def test_two_processes_write_the_bytes_of_one(survey, layers, undisturbed, tmp_p
     assert not (tmp_path / "map" / WORK).exists()
 
 
-@pytest.mark.thorough
 def test_a_cluster_of_threads_writes_the_same_bytes(survey, layers, undisturbed, tmp_path):
     """Files of GDAL are not shared between threads."""
     with (
