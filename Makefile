@@ -21,7 +21,7 @@ run: ## install, fetch, migrate, train, serve on http://127.0.0.1:8000 (PORT=812
 test: lint fetch ## lint, types and tests of everything, with real services (REQUIRE_ALL=1: a skip is a failure)
 	@exec $(VENV)/python -m pytest
 
-thorough: lint fetch ## the same and the tests that take long: deaths at every point, more data and databases, statistics
+thorough: lint fetch ## the same and the tests that take long: processes killed at every point, more data, statistics
 	@exec $(VENV)/python -m pytest -m ''
 
 check: lint fetch ## lint, types, unit and contract tests

@@ -7,27 +7,13 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.clipboard import copied, open_empty_clipboard
+from tests.browser.conditions import is_post, type_value
 
 Visit = Callable[..., Page]
 WHEATEAR = "/?species=oenanthe-hispanica"
-
-
-def _is_post(response: Response) -> bool:
-    return response.request.method == "POST"
-
-
-def _type(page: Page, name: str, value: str) -> Response:
-    """Type a value and wait for the answer that shows it."""
-    with page.expect_response(_is_post) as answered:
-        page.locator(f"[name='env.{name}']").fill(value)
-    page.wait_for_function("!document.querySelector('#conditions.htmx-request')")
-    page.wait_for_function(
-        "([name, value]) => new URLSearchParams(location.search).get(name) === value", arg=[f"env.{name}", value]
-    )
-    return answered.value
 
 
 def _in_address(page: Page) -> dict[str, str]:
@@ -36,11 +22,11 @@ def _in_address(page: Page) -> dict[str, str]:
 
 def test_typing_previews_and_predict_stores(visit: Visit) -> None:
     page = visit(WHEATEAR)
-    answered = _type(page, "trees", "33")
+    answered = type_value(page, "trees", "33")
     assert "preview=1" in (answered.request.post_data or "")
     expect(page.locator(".preview-note")).to_have_text("Preview: not stored")
     expect(page.locator("#answer a", has_text="Permanent link")).to_have_count(0)
-    with page.expect_response(_is_post) as stored:
+    with page.expect_response(is_post) as stored:
         page.locator("#predict").click()
     assert "preview" not in (stored.value.request.post_data or "")
     expect(page.locator("#answer a", has_text="Permanent link")).to_be_visible()
@@ -59,7 +45,7 @@ def test_predict_right_after_typing_is_not_replaced_by_a_preview(visit: Visit) -
 def test_copy_link_stores_the_answer_and_copies_its_permanent_link(visit: Visit) -> None:
     page = visit(WHEATEAR)
     open_empty_clipboard(page)
-    _type(page, "trees", "36")
+    type_value(page, "trees", "36")
     page.locator("#copy-link").click()
     expect(page.locator("#copy-link")).to_have_text("Link copied")
     link = copied(page)
@@ -79,8 +65,8 @@ def test_a_link_that_cannot_be_copied_is_shown(visit: Visit) -> None:
 
 def test_the_address_holds_the_values_through_reload_and_back(visit: Visit) -> None:
     page = visit("/")
-    _type(page, "trees", "41")
-    with page.expect_response(_is_post):
+    type_value(page, "trees", "41")
+    with page.expect_response(is_post):
         page.get_by_text("Threshold and extrapolation").click()
         page.get_by_label("Suitable from").select_option("P10")
     expect(page).to_have_url(re.compile("threshold=P10"))
@@ -99,7 +85,7 @@ def test_the_address_holds_the_values_through_reload_and_back(visit: Visit) -> N
 
 def test_a_shared_address_shows_the_same_without_javascript(visit: Visit) -> None:
     page = visit(WHEATEAR)
-    _type(page, "trees", "42,5")
+    type_value(page, "trees", "42,5")
     shown = page.locator("[data-number=suitability]").get_attribute("value")
     plain = visit(urlparse(page.url)._replace(scheme="", netloc="").geturl(), scripts=False)
     expect(plain.locator("[name='env.trees']")).to_have_value("42,5")
@@ -120,10 +106,10 @@ def test_a_permanent_link_can_be_edited(visit: Visit, scripts: bool) -> None:
 @pytest.mark.parametrize("typed", ["35 %", "35%", "35,0 %"])
 def test_a_unit_after_a_number_is_accepted(visit: Visit, typed: str) -> None:
     page = visit(WHEATEAR)
-    assert _type(page, "trees", "35").status == 200
+    assert type_value(page, "trees", "35").status == 200
     shown = page.locator("[data-number=suitability]").get_attribute("value")
-    _type(page, "trees", "36")
-    assert _type(page, "trees", typed).status == 200
+    type_value(page, "trees", "36")
+    assert type_value(page, "trees", typed).status == 200
     assert page.locator("[data-number=suitability]").get_attribute("value") == shown
 
 
@@ -172,38 +158,28 @@ def test_a_starting_point_loses_its_mark_once_a_value_is_edited(visit: Visit) ->
     expect(marked).to_have_count(1)
     page.locator(".start-from a", has_text=re.compile("^recorded$")).click()
     expect(marked).to_have_text("recorded")
-    _type(page, "trees", "44")
+    type_value(page, "trees", "44")
     expect(marked).to_have_count(0)
     page.reload()
     expect(marked).to_have_count(0)
 
 
-def test_the_rows_of_a_phone_do_not_move_at_the_first_edit(visit: Visit) -> None:
-    page = visit(WHEATEAR, width=360)
-    last, row = page.locator("#start-last"), page.locator("[name='env.trees']")
-    expect(last).to_be_hidden()
-    before = row.bounding_box()
-    _type(page, "trees", "44")
-    expect(last).to_be_visible()
-    assert row.bounding_box() == before
-
-
 def test_the_same_value_is_answered_again_after_a_reset(visit: Visit) -> None:
     page = visit(WHEATEAR)
     first = page.locator("[data-number=suitability]").get_attribute("value")
-    _type(page, "trees", "88")
+    type_value(page, "trees", "88")
     shown = page.locator("[data-number=suitability]").get_attribute("value")
     assert shown != first
     page.locator("#reset").click()
     page.wait_for_function("at => document.querySelector('[data-number=suitability]').value === at", arg=first)
-    _type(page, "trees", "88")
+    type_value(page, "trees", "88")
     assert page.locator("[data-number=suitability]").get_attribute("value") == shown
 
 
 def test_focus_and_open_explanations_stay(visit: Visit) -> None:
     page = visit(WHEATEAR)
     page.locator("#answer .term > summary", has_text="interval").click()
-    _type(page, "trees", "45")
+    type_value(page, "trees", "45")
     expect(page.locator("#answer .term[open] > summary")).to_have_text(["interval"])
     assert page.evaluate("document.activeElement.name") == "env.trees"
 
@@ -213,7 +189,7 @@ def test_the_track_is_dragged_and_arrow_keys_step(visit: Visit) -> None:
     field = page.locator("[name='env.trees']")
     box = page.locator(".field-row", has=field).locator(".slider").bounding_box()
     assert box is not None
-    with page.expect_response(_is_post):
+    with page.expect_response(is_post):
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] + 50, box["y"] + box["height"] / 2, steps=4)
@@ -227,41 +203,6 @@ def test_the_track_is_dragged_and_arrow_keys_step(visit: Visit) -> None:
     assert float(field.input_value()) < value
     field.press("Tab")
     assert page.evaluate("document.activeElement.type") != "range"
-
-
-def _bottom(page: Page, selector: str) -> float:
-    box = page.locator(selector).first.bounding_box()
-    assert box is not None, selector
-    return box["y"] + box["height"]
-
-
-def test_what_matters_is_in_sight_at_1366_by_640(visit: Visit) -> None:
-    page = visit("/", width=1366)
-    page.set_viewport_size({"width": 1366, "height": 640})
-    for selector in ("#species-q", ".field-row", ".verdict-word", ".verdict-figure", ".quality", ".gauge", "#predict"):
-        assert _bottom(page, selector) <= 640, selector
-
-
-@pytest.mark.parametrize(("width", "height"), [(1366, 640), (1280, 450), (640, 450), (360, 800)])
-def test_the_verdict_stays_in_sight(visit: Visit, width: int, height: int) -> None:
-    page = visit("/", width=width)
-    page.set_viewport_size({"width": width, "height": height})
-    page.locator("#trust").scroll_into_view_if_needed()
-    page.mouse.wheel(0, 300)
-    expect(page.locator(".answer-bar .verdict-word")).to_be_in_viewport()
-    page.locator(".field-row input").last.focus()
-    shown = "#brief" if width < 900 else ".answer-bar .verdict-word"
-    expect(page.locator(shown)).to_be_in_viewport()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def test_the_slim_verdict_bar_of_a_phone_follows_the_answer(visit: Visit) -> None:
-    page = visit(WHEATEAR, width=360)
-    _type(page, "temperature", "60")
-    bar = page.locator("#brief")
-    expect(bar).to_contain_text("Cannot say")
-    expect(bar.locator(".chip")).to_have_count(1)
-    expect(bar).to_be_in_viewport()
 
 
 def test_a_printed_answer_carries_its_address_and_citation(visit: Visit) -> None:
@@ -280,7 +221,7 @@ def test_a_printed_answer_carries_its_address_and_citation(visit: Visit) -> None
 
 def test_a_verdict_that_cannot_be_given_promises_nothing(visit: Visit) -> None:
     page = visit(WHEATEAR)
-    _type(page, "temperature", "60")
+    type_value(page, "temperature", "60")
     expect(page.locator(".verdict-word")).to_have_text(re.compile("Cannot say"))
     expect(page.locator(".verdict-interval")).to_have_count(0)
     expect(page.locator(".gauge-interval")).to_have_count(0)
@@ -299,7 +240,7 @@ def test_the_first_minute(visit: Visit) -> None:
     name = page.get_by_label(re.compile(f"^{re.escape(found[1])}$")).get_attribute("name") or ""
     words = ["Suitable"]
     for value in found[2].split(", then to "):
-        _type(page, name.removeprefix("env."), value)  # with its unit, as the page writes it
+        type_value(page, name.removeprefix("env."), value)  # with its unit, as the page writes it
         expect(page.locator("#answer")).to_contain_text("Inside the area of applicability")
         words.append(page.locator(".verdict-word").inner_text().replace("?", "").strip())
     ways = (
