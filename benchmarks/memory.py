@@ -279,7 +279,7 @@ def main() -> None:
             f"{len(cards)} species ({options.kind}), {on_disk / 1e6:.0f} MB on disk, {options.workers} workers; in MB"
         )
         print(f"{'':<24} {'':<10}{'RSS':>10}{'PSS':>10}{'USS':>10}")
-        with live.serving(environ, WEB_CONCURRENCY=str(options.workers)) as site:
+        with live.serving(environ, forked=False, WEB_CONCURRENCY=str(options.workers)) as site:
             report(site, "one model open")
             first, second = open_all(site, cards, options.workers)
             opened, counted = (gauge(site, f"ecopredict_models_open{end}") for end in ("", "_bytes"))

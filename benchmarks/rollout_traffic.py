@@ -52,7 +52,7 @@ def main() -> None:
         live.flask(environ, "models", "register", models["active"], "--activate")
         live.flask(environ, "models", "register", folder / "data" / "models")
         print(f"five models trained and registered in {time.monotonic() - began:.0f} s")
-        with live.serving(environ) as site:
+        with live.serving(environ, forked=False) as site:
             traffic = Traffic(site.url, options.clients, options.seed)
             _stands_one_client(traffic, models["raises"], options.seconds / 2)
             _raises(traffic, models["raises"], options.seconds)

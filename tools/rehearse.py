@@ -149,7 +149,7 @@ def _upgrade(options: argparse.Namespace, folder: Path, stack: ExitStack) -> str
     changes = {"DATABASE_URL": _start_postgres(folder / "postgres", stack).url} if options.postgresql else {}
     environ = live.prepare(data_dir, options.models, project=code, **changes)
     before = _version(environ)
-    site = stack.enter_context(live.serving(environ, project=code, patience=_FIRST_START_S))
+    site = stack.enter_context(live.serving(environ, project=code, patience=_FIRST_START_S, forked=False))
     (folder / "nginx").mkdir()
     front = stack.enter_context(live.nginx(folder / "nginx", site.program.port, changes=_UNLIMITED))
     live.wait_until(Client(front.port).answers, 60, "a prediction through nginx")
@@ -221,7 +221,7 @@ def _queries(models: Path) -> list[dict[str, Any]]:
 @contextmanager
 def _serving(environ: dict[str, str]) -> Iterator[Client]:
     """Serve, yield a client, and stop in order."""
-    with live.serving(environ, patience=_FIRST_START_S) as site:
+    with live.serving(environ, patience=_FIRST_START_S, forked=False) as site:
         client = Client(site.program.port)
         live.wait_until(lambda: _is_ready(client), 60, "the site is ready")
         yield client

@@ -88,7 +88,16 @@ fi
 touch .venv/.installing
 last=${files##* }
 echo "Installing $last into .venv (the first time takes about a minute)"
-run .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$last"
+# The pip of Debian 12 takes much longer than a newer one to choose among the files of the registry. Where there is no
+# newer one, it does.
+newer=$(sed -n 's/^\(pip==[^ ]*\).*/\1/p' requirements-dev.txt)
+if [ -n "$newer" ]; then
+    run .venv/bin/python -m pip install --quiet --disable-pip-version-check --retries 1 "$newer" 2>/dev/null || true
+fi
+# Tests import a part of the packages, and Python compiles that part. What serves may be unable to write.
+compile=--compile
+[ "$1" = runtime ] || [ -n "${PYTHONDONTWRITEBYTECODE:-}" ] || compile=--no-compile
+run .venv/bin/python -m pip install --quiet --disable-pip-version-check "$compile" --requirement "$last"
 # The stamps of other requirements no longer hold. requirements-dev.txt includes requirements.txt.
 rm -f .venv/.runtime-* .venv/.dev-*
 touch ".venv/.runtime-$(key_of requirements.txt)" "$stamp"

@@ -233,7 +233,7 @@ def _start(
         project = options.against if name == BEFORE and options.against is not None else live.PROJECT
         environ = environ | {"PYTHONPATH": str(project)}
         live.prepare(folder, root / ("models-before" if name == BEFORE else "models"), project=project, **environ)
-        site = stack.enter_context(live.serving(environ, project=project))
+        site = stack.enter_context(live.serving(environ, project=project, forked=False))
         program, metrics = site.program, f"{site.url}/metrics"
     else:
         if name == "improved":

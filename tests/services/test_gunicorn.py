@@ -36,7 +36,7 @@ def environ(workroom: Path, prepared: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def site(environ: dict[str, str]) -> Iterator[live.Site]:
-    with live.serving(environ) as running:
+    with live.serving(environ, forked=False) as running:
         yield running
 
 
@@ -62,7 +62,7 @@ def test_workers_share_the_cores_out_also_after_a_reload(site: live.Site) -> Non
 
 
 def test_lines_of_gunicorn_are_json_also_after_a_reload(environ: dict[str, str]) -> None:
-    with live.serving(environ, ENVIRONMENT="production", SECRET_KEY="k" * 32) as site:
+    with live.serving(environ, forked=False, ENVIRONMENT="production", SECRET_KEY="k" * 32) as site:
         old = _workers(site)
         site.program.process.send_signal(signal.SIGHUP)
         live.wait_until(lambda: len(_workers(site)) == 2 and _workers(site).isdisjoint(old), 20, "new workers")
@@ -84,7 +84,7 @@ def _counters(worker: psutil.Process) -> Path:
 
 
 def test_a_request_without_its_body_does_not_keep_a_stopped_server(environ: dict[str, str]) -> None:
-    with live.serving(environ, ENVIRONMENT="development") as site:
+    with live.serving(environ, forked=False, ENVIRONMENT="development") as site:
         family = psutil.Process(site.program.process.pid).children(recursive=True)
         with socket.create_connection(("127.0.0.1", site.program.port)) as connection:
             connection.sendall(UNFINISHED)
@@ -95,7 +95,7 @@ def test_a_request_without_its_body_does_not_keep_a_stopped_server(environ: dict
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, *map(thorough, [signal.SIGINT, signal.SIGQUIT])])
 def test_a_signal_leaves_nothing_behind(environ: dict[str, str], number: signal.Signals) -> None:
-    with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as site:
+    with live.serving(environ, forked=False, PROMETHEUS_MULTIPROC_DIR="") as site:
         assert predict(site.url).status == 200
         master = psutil.Process(site.program.process.pid)
         family = [master, *master.children(recursive=True)]
@@ -115,7 +115,7 @@ def _count(url: str) -> int:
 
 @pytest.mark.thorough
 def test_a_start_that_fails_leaves_the_counters_of_the_running_server(environ: dict[str, str]) -> None:
-    with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as site:
+    with live.serving(environ, forked=False, PROMETHEUS_MULTIPROC_DIR="") as site:
         assert predict(site.url).status == 200
         before = _count(site.url)
         settings = site.environ | {"PORT": str(site.program.port), "PROMETHEUS_MULTIPROC_DIR": ""}
@@ -128,7 +128,7 @@ def test_a_start_that_fails_leaves_the_counters_of_the_running_server(environ: d
 @pytest.mark.thorough
 def test_a_start_removes_what_killed_processes_left_and_nothing_of_a_running_server(environ: dict[str, str]) -> None:
     data = Path(environ["DATA_DIR"])
-    with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as killed:
+    with live.serving(environ, forked=False, PROMETHEUS_MULTIPROC_DIR="") as killed:
         (left,) = {_counters(worker) for worker in psutil.Process(killed.program.process.pid).children()}
     assert left.exists()
     names = ("models/study/species/.writing-x/card.json", "registry/tmpx.json", ".secret_key.999999999.ab")
@@ -136,14 +136,14 @@ def test_a_start_removes_what_killed_processes_left_and_nothing_of_a_running_ser
     for draft in drafts:
         draft.parent.mkdir(parents=True, exist_ok=True)
         draft.touch()
-    with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as first:
+    with live.serving(environ, forked=False, PROMETHEUS_MULTIPROC_DIR="") as first:
         assert not left.exists()
         assert not any(draft.exists() for draft in drafts)
         assert predict(first.url).status == 200
         before = _count(first.url)
         (counters,) = {_counters(worker) for worker in psutil.Process(first.program.process.pid).children()}
         # another port of the same tree
-        with live.serving(environ, PROMETHEUS_MULTIPROC_DIR="") as second:
+        with live.serving(environ, forked=False, PROMETHEUS_MULTIPROC_DIR="") as second:
             assert predict(second.url).status == 200
             assert second.program.stop(signal.SIGTERM) == 0
         assert counters.exists()

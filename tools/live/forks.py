@@ -37,6 +37,14 @@ PRELOADED = (
     __name__,
 )
 _context.set_forkserver_preload(list(PRELOADED))
+#: Packages that a server imports again: prometheus_client reads PROMETHEUS_MULTIPROC_DIR when it is imported, and the
+#: application makes its metrics then.
+_IMPORTED_AGAIN = {"app", "prometheus_client", "prometheus_flask_exporter"}
+
+
+def can_fork(cwd: Path, environ: Mapping[str, str]) -> bool:
+    """Return whether a program of this folder and environment would import the modules that are imported already."""
+    return cwd == PROJECT and "PYTHONPATH" not in environ
 
 
 def start(module: str, *arguments: str, cwd: Path, environ: Mapping[str, str]) -> Process:
@@ -53,7 +61,7 @@ def start(module: str, *arguments: str, cwd: Path, environ: Mapping[str, str]) -
     environ : mapping
         The whole environment. In a forked process, variables that a library reads when it is imported have no effect.
     """
-    if cwd == PROJECT and "PYTHONPATH" not in environ:
+    if can_fork(cwd, environ):
         return Forked(module, *arguments, cwd=cwd, environ=environ)
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
@@ -105,6 +113,58 @@ class Forked:
         if late:
             raise subprocess.TimeoutExpired(self._process.name, timeout, output, errors)
         return output, errors
+
+
+class Server:
+    """A module that serves until it is ended, in a forked process; it is used as the `subprocess.Popen` of one is.
+
+    Parameters
+    ----------
+    module : str
+        As after ``python -m``.
+    *arguments : str
+        Of the command line.
+    cwd : Path
+    environ : mapping
+        The whole environment.
+    log : Path
+        File for standard output and standard error.
+    """
+
+    def __init__(self, module: str, *arguments: str, cwd: Path, environ: Mapping[str, str], log: Path) -> None:
+        self.args = (module, *arguments)
+        self._process: ForkServerProcess = _context.Process(
+            target=_run_server, args=(module, arguments, str(cwd), dict(environ), str(log))
+        )
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process, whose group has the same number."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """Return the exit status, or None while it runs."""
+        return self._process.exitcode
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end and return the exit status.
+
+        Raises
+        ------
+        subprocess.TimeoutExpired
+            It has not ended after ``timeout`` seconds.
+        """
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(self._process.name, timeout or 0)
+        return self._process.exitcode
 
 
 class Workbench:
@@ -174,15 +234,34 @@ def _run_workbench(watched: Connection, cwd: str, environ: dict[str, str], folde
     _run("ml", ("workbench", "--watch", str(watched.fileno())), cwd, environ, folder)
 
 
+def _run_server(module: str, arguments: tuple[str, ...], cwd: str, environ: dict[str, str], log: str) -> None:
+    os.setsid()
+    _open_as(os.devnull, os.O_RDONLY, 0)
+    _open_as(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 1, 2)
+    for name in [name for name in sys.modules if name.partition(".")[0] in _IMPORTED_AGAIN]:
+        del sys.modules[name]
+    _become(module, arguments, cwd, environ)
+
+
 def _run(module: str, arguments: tuple[str, ...], cwd: str, environ: dict[str, str], folder: Path) -> None:
+    for number in (1, 2):
+        _open_as(folder / str(number), os.O_WRONLY | os.O_APPEND | os.O_CREAT, number)
+    _become(module, arguments, cwd, environ)
+
+
+def _open_as(path: str | Path, flags: int, *numbers: int) -> None:
+    """Open a file as the descriptors of these numbers."""
+    file = os.open(path, flags, 0o600)
+    for number in numbers:
+        os.dup2(file, number)
+    os.close(file)
+
+
+def _become(module: str, arguments: tuple[str, ...], cwd: str, environ: dict[str, str]) -> None:
     """Become what ``python -m`` would be."""
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(cwd)
-    for number in (1, 2):
-        file = os.open(folder / str(number), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        os.dup2(file, number)
-        os.close(file)
     sys.argv = [module, *arguments]
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 PROJECT = Path(__file__).resolve().parents[2]
 SITE = Path(sysconfig.get_paths()["purelib"])
@@ -39,11 +40,30 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+class Process(Protocol):
+    """What programs are used for of `subprocess.Popen`."""
+
+    args: Any
+
+    @property
+    def pid(self) -> int:
+        """The number of the process, whose group has the same number."""
+
+    def poll(self) -> int | None:
+        """Return the exit status, or None while it runs."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal, unless it has ended."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end and return the exit status."""
+
+
 @dataclass
 class Program:
     """A running program that listens on a port."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
     port: int
 
@@ -112,12 +132,24 @@ def running(
             start_new_session=True,
             **nobody() if as_nobody else {},
         )
-    program = Program(process, log, port)
+    with until_end(Program(process, log, port), Path(command[0]).name, stop_signal) as program:
+        yield program
+
+
+@contextlib.contextmanager
+def until_end(program: Program, name: str, stop_signal: int = signal.SIGTERM) -> Iterator[Program]:
+    """Wait until a program that was started listens, and stop it at the end of the block.
+
+    Raises
+    ------
+    UnusableError
+        The program ended, or did not listen within 30 s.
+    """
     try:
         deadline = time.monotonic() + 30
-        while not listens(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise UnusableError(f"{Path(command[0]).name} did not start:\n{program.output()[-2000:]}")
+        while not listens(program.port):
+            if program.process.poll() is not None or time.monotonic() > deadline:
+                raise UnusableError(f"{name} did not start:\n{program.output()[-2000:]}")
             time.sleep(0.03)
         yield program
     finally:

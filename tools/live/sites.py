@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.live.forks import start
+from tools.live.forks import Server, can_fork, start
 from tools.live.ports import free_port
-from tools.live.programs import PROJECT, Program, running, wait_until
+from tools.live.programs import PROJECT, Program, running, until_end, wait_until
 
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -83,13 +83,20 @@ def copy_site(prepared: Path, data_dir: Path, **changes: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def serving(
-    environ: dict[str, str], *, project: Path = PROJECT, patience: float = 30.0, **changes: str
+    environ: dict[str, str],
+    *,
+    project: Path = PROJECT,
+    patience: float = 30.0,
+    forked: bool = True,
+    **changes: str,
 ) -> Iterator[Site]:
     """Run gunicorn with the gunicorn.conf.py of the project, or of another checkout of it.
 
     There are two workers where ``environ`` and ``changes`` do not say another number.
 
     It must answer within ``patience`` seconds. The first start of a new checkout takes longer, because it compiles.
+    It is forked from a process that has imported its libraries, where that is possible (`forks`). What measures a
+    server, or how it starts, says ``forked=False``.
     At the end it is killed, because an orderly end takes as long as a start. Tests of the orderly end stop it before.
     """
     port = free_port()
@@ -98,9 +105,16 @@ def serving(
     metrics = Path(tempfile.mkdtemp(prefix="metrics-", dir=data_dir))
     own = {"PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
     settings = {"WEB_CONCURRENCY": "2"} | environ | own | changes
-    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+    command = ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
     log = data_dir / f"gunicorn-{port}.log"
-    with running(command, log, port, environ=settings, cwd=project, stop_signal=signal.SIGKILL) as program:
+    with contextlib.ExitStack() as stack:
+        if forked and can_fork(project, settings):
+            server = Server(*command, cwd=project, environ=settings, log=log)
+            started = until_end(Program(server, log, port), "gunicorn", signal.SIGKILL)
+        else:
+            new = [sys.executable, "-m", *command]
+            started = running(new, log, port, environ=settings, cwd=project, stop_signal=signal.SIGKILL)
+        program = stack.enter_context(started)
         url = f"http://127.0.0.1:{port}"
 
         def is_live() -> bool:

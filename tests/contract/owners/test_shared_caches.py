@@ -8,6 +8,7 @@ from app.web.credentials import IDENTIFYING
 from app.web.shared_caches import CONTROL, SHARED
 from tests.contract.owners.conftest import HIDDEN, OPEN, OPEN_SPECIES
 from tests.contract.owners.test_routes import FREE, address_of
+from tests.variants import thorough
 
 #: Rules whose responses are public for whoever asks: they are the same for all and contain nothing of a study.
 PUBLIC = {
@@ -45,8 +46,15 @@ def test_the_table_has_routes_that_exist_and_their_responses_are_shared(world):
         assert response.headers.get("ETag"), address
 
 
-@pytest.mark.parametrize("name", [None, "other", "reader", "owner", "admin"])
-@pytest.mark.parametrize("visibility", ["shared", "private"])
+@pytest.mark.parametrize(
+    ("visibility", "name"),
+    [
+        *(("private", name) for name in (None, "other", "reader", "owner", "admin")),
+        ("shared", None),
+        *(thorough("shared", name) for name in ("other", "reader", "owner")),
+        ("shared", "admin"),
+    ],
+)
 def test_nothing_else_is_public_for_anybody(world, name, visibility):
     world.share(visibility)
     browser, wrong = world.browser(name), []

@@ -16,6 +16,7 @@ from ml.training.train import train_study
 from ml.workers import SchedulerError, workers
 from tests.synthetic import synthetic_study
 from tests.unit.ml.benchmark.fake_regions import NZ, make_region
+from tests.variants import thorough
 
 QUICK = TrainingOptions(n_estimators=20, n_folds=3, n_networks=1)
 
@@ -80,7 +81,7 @@ def test_an_address_where_nothing_listens_is_told(monkeypatch):
             pass
 
 
-@pytest.mark.parametrize("address", ["nonsense://127.0.0.1:1", "tls://127.0.0.1:1"])
+@pytest.mark.parametrize("address", ["nonsense://127.0.0.1:1", thorough("tls://127.0.0.1:1")])
 def test_an_address_of_another_kind_is_one_line(tmp_path, address):
     """In a process of its own: what a half-made client says comes when it is collected, at the very end."""
     make_region(tmp_path, "NZ", NZ, own_files=False)

@@ -166,6 +166,7 @@ def test_the_futures_are_warmer_and_no_wetter(tmp_path):
     assert np.nanmean(cut[:, :, 0]) < np.nanmean(late[:, :, 0]) / 2
 
 
+@pytest.mark.thorough
 @pytest.mark.alone
 @needs(BIRD_FILE, SLUG_FILE, *CORAL_FILES)
 def test_loading_is_quick():

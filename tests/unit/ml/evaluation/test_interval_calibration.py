@@ -20,6 +20,7 @@ from ml.evaluation.interval_calibration import (
 from ml.kernels.logit import logistic
 from ml.serving.interval import INTERVAL_LEVEL, IntervalModel, Z
 from ml.training.stacking import balanced_weight
+from tests.variants import thorough
 
 seeds = st.integers(0, 10_000)
 
@@ -35,7 +36,10 @@ def _bins(seed, n_bins=1000, size=40, scale=1.0, place=0.0, folds=5, spreads=(0.
     return HeldOutBins(np.arange(n_bins) % folds, present, size - present, logit, offset, spread)
 
 
-@pytest.mark.parametrize(("scale", "place"), [(1.0, 0.0), (1.0, 0.4), (1.0, 1.5), (2.0, 0.0), (2.0, 0.5), (1.2, 0.2)])
+@pytest.mark.parametrize(
+    ("scale", "place"),
+    [thorough(1.0, 0.0), (1.0, 0.4), thorough(1.0, 1.5), thorough(2.0, 0.0), (2.0, 0.5), thorough(1.2, 0.2)],
+)
 def test_known_scale_and_spread_are_recovered(scale, place):
     found = fit_interval(_bins(0, scale=scale, place=place))
     assert found.scale == pytest.approx(scale, abs=0.2)

@@ -172,6 +172,7 @@ def test_fast_and_plain_bootstrap_draw_the_same_samples():
     assert low < auc_roc(y, s) < high
 
 
+@pytest.mark.thorough
 @pytest.mark.alone
 def test_interval_is_quick_on_the_largest_demo():
     rng = np.random.default_rng(0)
