@@ -82,8 +82,9 @@ def test_an_address_opens_the_part_of_the_report_that_it_names(visit: Visit, scr
     expect(page.locator(target)).to_be_visible()
     assert page.locator(".odmap-fold[open]").count() == 1
     # the same by an address that was shared
+    address = page.url
     page.goto("about:blank")
-    page.go_back()
+    page.goto(address)
     expect(page.locator(target)).to_be_visible()
 
 

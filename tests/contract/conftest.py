@@ -88,11 +88,15 @@ def copy_database(source: Path, name: str) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_hashes() -> Iterator[None]:
-    """Hash passwords with few passes, because these tests sign in about a thousand times (the real ones: unit/app)."""
+def quick_hashes() -> Iterator[PasswordHasher]:
+    """Hash passwords with few passes, because these tests sign in about a thousand times; give the real hasher."""
+    real = passwords._hasher
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-        yield
+        # another test of this process may have made it with the real hasher
+        passwords._decoy.cache_clear()
+        yield real
+    passwords._decoy.cache_clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -203,10 +203,12 @@ def test_a_redis_that_babbles_changes_no_answer(asked, babbling, right, caplog):
             assert answer.json["cached"] is False, babble
             assert answer.headers["RateLimit-Remaining"] == str(left), babble
     assert ask(trees=55.5).status_code == 429
-    warned = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    # threads of applications of other tests may also log
+    of_redis = [record for record in caplog.records if record.name == redis_client.__name__]
+    warned = [record.getMessage() for record in of_redis if record.levelno >= logging.WARNING]
     # one of each kind a second, of which a slow machine needs several
-    assert len({text.partition(":")[0] for text in warned}) <= 3, warned
-    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert 1 <= len({text.partition(":")[0] for text in warned}) <= 3, warned
+    assert not [record for record in of_redis if record.levelno >= logging.ERROR]
 
 
 def test_a_redis_that_hangs_is_left_alone_for_a_moment(asked, hanging):

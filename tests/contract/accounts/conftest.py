@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 
 from app import create_app
-from app.accounts import keys, users
+from app.accounts import keys, passwords, users
 from app.database.db import db
 from tests.contract.conftest import LintingClient, copy_database, make_settings, upgrade
 
@@ -67,6 +69,15 @@ def _with_people() -> Path:
                 users.create(f"{role}@example.org", role, PASSWORD)
             db.engine.dispose()
         return copy_database(Path(folder) / "test.db", "people")
+
+
+@pytest.fixture
+def real_hashes(quick_hashes: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hash passwords as the service does, where the time that it takes counts."""
+    monkeypatch.setattr(passwords, "_hasher", quick_hashes)
+    passwords._decoy.cache_clear()
+    yield
+    passwords._decoy.cache_clear()
 
 
 @pytest.fixture
