@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from flask import Flask
 from app import create_app
 from app.accounts import second_factor, users
 from app.accounts.sessions import _PREFIX, IDLE
+from app.components import components
 from app.config.settings import load_settings
 from app.database.db import db
 from app.errors import Conflict
+from app.outbox.outbox import Outbox
 from tests.contract.accounts.conftest import PASSWORD, ROLES, Browser
 from tests.services.conftest import ENVIRONMENT, WHEATEAR, create_database, drop_database
 from tools import live
@@ -27,7 +29,7 @@ Apps = Callable[[], Flask]
 
 
 @pytest.fixture
-def make_app(database: str, redis: live.Program, prepared: Path, workroom: Path) -> Apps:
+def make_app(database: str, redis: live.Program, prepared: Path, workroom: Path) -> Iterator[Apps]:
     """Return a function that makes an application as in production; all share a PostgreSQL and a Valkey."""
     environ = live.copy_site(
         prepared,
@@ -37,15 +39,25 @@ def make_app(database: str, redis: live.Program, prepared: Path, workroom: Path)
         REDIS_URL=f"redis://127.0.0.1:{redis.port}/0",
     )
 
+    apps: list[Flask] = []
+
     def make() -> Flask:
         app = create_app(load_settings(environ))
         app.test_client_class = Browser
+        apps.append(app)
         return app
 
     with make().app_context():
         for role in ROLES:
             users.create(f"{role}@example.org", role, PASSWORD)
-    return make
+    yield make
+    for app in apps:
+        stop_outbox(app)
+
+
+def stop_outbox(app: Flask) -> None:
+    """End the thread that stores answers; it would make its folder again when the test has removed it."""
+    components(app).get(Outbox).stop()
 
 
 def sessions_in(redis: live.Program) -> dict[str, bytes]:
@@ -154,6 +166,7 @@ def test_without_the_database_reading_and_predicting_go_on(
     # nobody knows who it is, so nothing says that signing in would help
     missing = browser.get("/nothing", headers={"Accept": "text/html"})
     assert (missing.status_code, "If somebody shared it" in missing.text) == (404, False)
+    stop_outbox(app)
 
 
 def at_once(*work: Callable[[], object]) -> None:
