@@ -3,6 +3,8 @@
 SIGHUP reloads without losing a request. New workers start; old workers stop accepting connections, answer the requests
 that they have, and keep idle connections open for two more seconds. nginx closes its idle connections after one second
 (nginx/nginx.conf), so it never sends a request on a connection that gunicorn has closed.
+
+The master imports the application, so that the workers share its memory; at a reload it imports what is installed then.
 """
 
 from __future__ import annotations
@@ -10,11 +12,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
+import importlib
 import os
 import shutil
 import socket
+import sys
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 _shm = Path("/dev/shm") if os.access("/dev/shm", os.W_OK | os.X_OK) else None  # noqa: S108
@@ -44,6 +49,36 @@ _prefix = _metrics_prefix()
 _metrics = _prefix.with_name(f"{_prefix.name}-{os.getpid()}")
 if os.environ.get("PROMETHEUS_MULTIPROC_DIR", "").rpartition("-")[0] in ("", str(_prefix)):
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
+
+
+def _forget_application() -> dict[str, ModuleType]:
+    return {name: sys.modules.pop(name) for name in [*sys.modules] if name.partition(".")[0] in ("app", "ml")}
+
+
+def _import_application() -> str:
+    """Import the application, at a reload anew; return why it was not imported anew, or "".
+
+    Libraries cannot be: parts of them are compiled. Code that needs others, or cannot be imported, waits for a restart.
+    """
+    requirements = Path(__file__).parent / "requirements.txt"
+    libraries = _digest(requirements.read_text()) if requirements.exists() else ""
+    running = _forget_application()
+    if running and os.environ.get("ECOPREDICT_LIBRARIES", libraries) != libraries:
+        sys.modules.update(running)
+        return "requirements.txt has changed, and a reload does not load libraries"
+    os.environ["ECOPREDICT_LIBRARIES"] = libraries
+    try:
+        importlib.import_module("app")
+    except Exception as error:
+        if not running:
+            raise
+        _forget_application()
+        sys.modules.update(running)
+        return f"the installed version cannot be imported ({type(error).__name__}: {error})"
+    return ""
+
+
+_not_imported = _import_application()
 
 from gunicorn.glogging import Logger  # noqa: E402
 from gunicorn.workers.gthread import ThreadWorker  # noqa: E402
@@ -182,6 +217,12 @@ def _is_running(number: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def on_reload(server: Any) -> None:
+    """Say where a reload did not change the version."""
+    if _not_imported:
+        server.log.error("The version that runs goes on, restart the server to change it: %s.", _not_imported)
 
 
 def when_ready(server: Any) -> None:

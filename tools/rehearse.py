@@ -11,7 +11,8 @@ alone.
   docs/how-to/back-up.md, deletes everything, restores it by the same page, and compares the rows of each table, the
   digest of each file, an earlier answer and the answer to the same question.
 - upgrade: serves the commit ``--previous`` behind nginx under load, puts the code of this working tree in its place as
-  docs/how-to/upgrade.md says (migrate, then HUP), and compares the answers of the clients with the rows.
+  docs/how-to/upgrade.md says (migrate, then HUP), compares the answers of the clients with the rows, and looks whether
+  the new workers run the new code.
 
 It prints one line with what was counted and measured, and ends with 1 where something was lost or failed.
 """
@@ -36,7 +37,7 @@ from typing import Any
 
 import sqlalchemy
 
-from tools import live
+from tools import checkouts, live
 from tools.containers.engine import WalkError
 from tools.containers.load import Client, Load
 
@@ -145,7 +146,7 @@ def _backup(options: argparse.Namespace, folder: Path, stack: ExitStack) -> str:
 def _upgrade(options: argparse.Namespace, folder: Path, stack: ExitStack) -> str:
     code, data_dir = folder / "code", folder / "data"
     code.mkdir()
-    _unpack(options.previous, code)
+    checkouts.unpack(options.previous, code)
     changes = {"DATABASE_URL": _start_postgres(folder / "postgres", stack).url} if options.postgresql else {}
     environ = live.prepare(data_dir, options.models, project=code, **changes)
     before = _version(environ)
@@ -157,12 +158,15 @@ def _upgrade(options: argparse.Namespace, folder: Path, stack: ExitStack) -> str
     with Load(front.port) as load:
         time.sleep(3)
         started, old = time.monotonic(), _children(site.program.process.pid)
-        _replace(code)
+        checkouts.replace(code)
+        checkouts.mark(code)
         live.flask(environ, "db", "upgrade", project=code)
         site.program.process.send_signal(signal.SIGHUP)
         live.wait_until(lambda: not old & _children(site.program.process.pid), 120, "all workers are new")
         took = time.monotonic() - started
         time.sleep(3)
+    if checkouts.MARK not in (version := _version_served(site.url)):
+        raise WalkError(f"the workers are new, but run the version before: {version}")
     url, given = _database(environ), set(load.ids)
     # a first answer was asked for before the load
     live.wait_until(lambda: _rows(url)["predictions"] >= len(given) + 1, 60, "the answers are in the database")
@@ -177,32 +181,9 @@ def _upgrade(options: argparse.Namespace, folder: Path, stack: ExitStack) -> str
     return line
 
 
-def _unpack(commit: str, code: Path) -> None:
-    """Put the files of a commit into a folder."""
-    _output("tar", "-C", code, "-xf", "-", stdin=_output("git", "archive", commit))
-
-
-def _replace(code: Path) -> None:
-    """Put the files of the working tree in the place of those of a commit; files that are equal stay, as with git."""
-    listed = {name.decode() for name in _output("git", "ls-files", "-z").split(b"\0") if name}
-    for file in [one for one in code.rglob("*") if one.is_file() and "__pycache__" not in one.parts]:
-        if str(file.relative_to(code)) not in listed:
-            file.unlink()
-    for name in sorted(listed):
-        source, target = live.PROJECT / name, code / name
-        if source.is_file() and not (target.is_file() and target.read_bytes() == source.read_bytes()):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target)
-
-
-def _output(*command: object, stdin: bytes = b"") -> bytes:
-    """Run a command in the project, and return what it writes."""
-    done = subprocess.run(  # noqa: S603
-        list(map(str, command)), cwd=live.PROJECT, input=stdin, capture_output=True, check=False
-    )
-    if done.returncode:
-        raise WalkError(f"{command[0]} failed: {done.stderr.decode(errors='replace').strip()[-1000:]}")
-    return done.stdout
+def _version_served(url: str) -> str:
+    with live.NO_PROXY.open(f"{url}/openapi.json", timeout=60) as answer:
+        return str(json.load(answer)["info"]["version"])
 
 
 def _queries(models: Path) -> list[dict[str, Any]]:

@@ -90,7 +90,7 @@ last=${files##* }
 echo "Installing $last into .venv (the first time takes about a minute)"
 # The pip of Debian 12 takes much longer than a newer one to choose among the files of the registry. Where there is no
 # newer one, it does.
-newer=$(sed -n 's/^\(pip==[^ ]*\).*/\1/p' requirements-dev.txt)
+newer=$(sed -n 's/^\(pip==[^ ]*\).*/\1/p' requirements-dev.txt 2>/dev/null || true)
 if [ -n "$newer" ]; then
     run .venv/bin/python -m pip install --quiet --disable-pip-version-check --retries 1 "$newer" 2>/dev/null || true
 fi

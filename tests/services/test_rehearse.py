@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import live, rehearse
+from tools import checkouts, live, rehearse
 from tools.containers.engine import WalkError
 
 
@@ -41,7 +41,7 @@ def test_a_folder_without_models_is_one_line_and_code_2(tmp_path: Path) -> None:
 
 def test_a_commit_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(WalkError, match=r"git failed: .*no-such-commit"):
-        rehearse._unpack("no-such-commit", tmp_path)
+        checkouts.unpack("no-such-commit", tmp_path)
 
 
 def test_the_working_tree_replaces_what_differs_and_nothing_else(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_working_tree_replaces_what_differs_and_nothing_else(tmp_path: Path)
     equal = tmp_path / "gunicorn.conf.py"
     equal.write_bytes((live.PROJECT / "gunicorn.conf.py").read_bytes())
     before = equal.stat().st_ctime_ns
-    rehearse._replace(tmp_path)
+    checkouts.replace(tmp_path)
     assert (tmp_path / "wsgi.py").read_bytes() == (live.PROJECT / "wsgi.py").read_bytes()
     assert not (tmp_path / "gone.py").exists() and not (tmp_path / ".venv").exists()
     assert (tmp_path / "__pycache__" / "wsgi.pyc").exists()
