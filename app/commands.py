@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 import click
+from flask.cli import ScriptInfo
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 
@@ -41,5 +44,15 @@ class OneLineCommand(click.Command):
         except SQLAlchemyError as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise UsageError(
-                f"the database does not answer, or is not migrated: {reason} (flask --app wsgi db upgrade migrates it)"
+                f"the database does not answer, or is not migrated: {reason} "
+                f"(flask --app wsgi db upgrade migrates it). {_database_asked(ctx)}"
             ) from None
+
+
+def _database_asked(ctx: click.Context) -> str:
+    """Say which database a command asked: in a shell without the settings of the service it is another one."""
+    settings = ctx.find_object(ScriptInfo).load_app().config["SETTINGS"]  # type: ignore[union-attr]
+    address = make_url(settings.database_url).render_as_string(hide_password=True)
+    if any(os.environ.get(name) for name in ("DATA_DIR", "DATABASE_URL", "DATABASE_URL_FILE")):
+        return f"The database is {address}."
+    return f"The database is {address}, because neither DATA_DIR nor DATABASE_URL is set."

@@ -2,6 +2,7 @@
 # Compare the commits that .github/workflows/ pins with the tags that are written behind them: `sh tools/actions.sh`. It asks the
 # repository of each action, and ends with 1 where a tag names another commit. GIT_BASE is where the repositories are.
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 base=${GIT_BASE:-https://github.com}
 wrong=0

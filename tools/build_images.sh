@@ -1,6 +1,7 @@
 #!/bin/sh
 # Build the images of a release: `sh tools/build_images.sh NAME TAG`. They are NAME:TAG, NAME-setup:TAG and NAME-front:TAG.
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 [ $# -eq 2 ] || { echo "usage: sh tools/build_images.sh NAME TAG" >&2; exit 2; }
 cd "$(dirname "$0")/.."
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)

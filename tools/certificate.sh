@@ -3,6 +3,7 @@
 # Existing files FOLDER/fullchain.pem and FOLDER/privkey.pem are kept. Each NAME is a host name or an IP address
 # (default: localhost 127.0.0.1).
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 [ $# -ge 1 ] || { echo "usage: sh tools/certificate.sh FOLDER [NAME …]" >&2; exit 2; }
 folder=$1
 shift

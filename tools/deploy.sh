@@ -8,6 +8,7 @@
 # KUBECTL names another kubectl, KUBE_CONTEXT a context, KUBECONFIG_TEXT is the content of a kubeconfig. SETUP_SECONDS and ROLLOUT_SECONDS are time limits, SMOKE_SECONDS is the
 # time until a failure of the smoke test counts.
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 [ $# -eq 5 ] || { echo "usage: sh tools/deploy.sh ENVIRONMENT URL APPLICATION_IMAGE SETUP_IMAGE FRONT_IMAGE" >&2; exit 2; }
 environment=$1 url=$2 application=$3 setup=$4 front=$5
 cd "$(dirname "$0")/.."

@@ -3,6 +3,7 @@
 # It pulls each image by its tag and asks the container engine for the digest. A setting that names an image replaces
 # the tag. Images of the profiles are pinned when they are named: `sh tools/digests.sh PROMETHEUS ALERTMANAGER GRAFANA`.
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 : "${PYTHON_IMAGE:=python:3.11-slim-bookworm}" "${NGINX_IMAGE:=nginx:1.28-alpine}"
 : "${POSTGRES_IMAGE:=postgres:17-bookworm}" "${REDIS_IMAGE:=redis:7-alpine}"
 : "${PROMETHEUS_IMAGE:=prom/prometheus:v2.55.1}" "${ALERTMANAGER_IMAGE:=prom/alertmanager:v0.27.0}"

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Write requirements-hashes.txt: the pins of requirements.txt with the SHA-256 of every file that the package registry
+# `sh tools/hashes.sh` writes requirements-hashes.txt: the pins of requirements.txt with the SHA-256 of every file that the package registry
 # has for them. The image is built from it (`pip install --require-hashes`). Run it after a change of requirements.txt.
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

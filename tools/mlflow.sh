@@ -2,6 +2,7 @@
 # Install a real MLflow server for the tests into .venv/mlflow (about 90 MB): `sh tools/mlflow.sh`.
 # Only what .venv lacks is installed: MLflow's other requirements are among those of the application and its tests.
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 [ ! -e .venv/mlflow/.complete ] || exit 0
 rm -rf .venv/mlflow

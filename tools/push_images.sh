@@ -3,6 +3,7 @@
 # LOCAL-setup:TAG becomes NAME-setup:TAG, and LOCAL-front:TAG becomes NAME-front:TAG. The file images.env gets name, application_digest,
 # setup_digest and front_digest.
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 [ $# -eq 3 ] || { echo "usage: sh tools/push_images.sh LOCAL NAME TAG" >&2; exit 2; }
 local=$1 tag=$3
 # names of images have no capitals

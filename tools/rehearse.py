@@ -73,7 +73,7 @@ def main() -> int:
         Path(name).chmod(0o755)
         try:
             print(rehearse(options, Path(name), stack), flush=True)
-        except (WalkError, TimeoutError, AssertionError) as error:
+        except (WalkError, live.UnusableError, TimeoutError, AssertionError) as error:
             print(f"rehearse: {error}", file=sys.stderr)
             return 1
     return 0

@@ -2,6 +2,7 @@
 # Write the packages of the images with their hashes as a CycloneDX document: `sh tools/sbom.sh FILE`.
 # Only the Python packages; those of the base image are in the base image's own document.
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 [ $# -eq 1 ] || { echo "usage: sh tools/sbom.sh FILE" >&2; exit 2; }
 file=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 cd "$(dirname "$0")/.."

@@ -2,6 +2,7 @@
 # Look for known weaknesses in images: `sh tools/scan_images.sh IMAGE…`. It ends with 1 where one is high or critical and has a
 # mended version. TRIVY_IMAGE names the scanner; pin it by digest.
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 [ $# -ge 1 ] || { echo "usage: sh tools/scan_images.sh IMAGE…" >&2; exit 2; }
 status=0
 for image in "$@"; do

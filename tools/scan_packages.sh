@@ -2,6 +2,7 @@
 # Look for known weaknesses in the packages of the application: `sh tools/scan_packages.sh`. It asks the advisory database of the
 # package index.
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,6 +3,7 @@
 # Files that exist are kept. SECRETS_DIR, SECRET_KEY, POSTGRES_PASSWORD and REDIS_PASSWORD of the environment or of .env are taken over:
 # earlier versions had them there, and the volume of PostgreSQL keeps its password.
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 # letters are those of ASCII
 export LC_ALL=C
 cd "$(dirname "$0")/.."

@@ -9,6 +9,7 @@
 # NGINX_IMAGE or its settings have changed: connections are then refused for about a second.
 # COMPOSE is the command (default: docker compose; also docker-compose). ENGINE is the engine (default: docker).
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 case ${1:-} in
     "") build=yes ;;

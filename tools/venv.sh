@@ -3,6 +3,7 @@
 # A stamp that is named after the content of the requirements is written last. The file .venv/.installing marks an
 # installation that is under way: when it is still there, the installation was interrupted and .venv is made again.
 set -eu
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 case "${1:-}" in
     runtime) files="requirements.txt" ;;
     dev) files="requirements.txt requirements-dev.txt" ;;

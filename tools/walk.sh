@@ -6,6 +6,7 @@
 # firewall is put back as it was. Where no engine can be started it says so in one line and ends with 0; where a step of
 # the walk fails it ends with 1.
 set -u
+case "${1:-}" in -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.." || exit 2
 
 skip() { echo "walk: not done: $*"; exit 0; }

@@ -90,10 +90,15 @@ def test_help_says_what_it_does(prune):
     assert "Permanent links" in said.output
 
 
-def test_without_tables_it_says_what_is_missing(tmp_path):
+@pytest.mark.parametrize("is_set", [True, False])
+def test_without_tables_it_says_what_is_missing_and_where(tmp_path, monkeypatch, is_set):
     from app import create_app
     from tests.contract.conftest import make_settings
 
+    for name in ("DATA_DIR", "DATABASE_URL", "DATABASE_URL_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    if is_set:
+        monkeypatch.setenv("DATA_DIR", str(tmp_path))
     said = (
         create_app(make_settings(tmp_path))
         .test_cli_runner()
@@ -102,3 +107,5 @@ def test_without_tables_it_says_what_is_missing(tmp_path):
     assert said.exit_code == 2
     assert said.output.startswith("Error: the database does not answer, or is not migrated: no such table")
     assert len(said.output.strip().splitlines()) == 1
+    why = "" if is_set else ", because neither DATA_DIR nor DATABASE_URL is set"
+    assert said.output.endswith(f"test.db{why}.\n")

