@@ -3,8 +3,6 @@
 SIGHUP reloads without losing a request. New workers start; old workers stop accepting connections, answer the requests
 that they have, and keep idle connections open for two more seconds. nginx closes its idle connections after one second
 (nginx/nginx.conf), so it never sends a request on a connection that gunicorn has closed.
-
-The master imports the application, so that the workers share its memory; at a reload it imports what is installed then.
 """
 
 from __future__ import annotations
@@ -47,6 +45,7 @@ def _metrics_prefix() -> Path:
 # that gunicorn starts after SIGUSR2 inherits the variable of the old master, whose directory ends with that master.
 _prefix = _metrics_prefix()
 _metrics = _prefix.with_name(f"{_prefix.name}-{os.getpid()}")
+_has_metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR") == str(_metrics)
 if os.environ.get("PROMETHEUS_MULTIPROC_DIR", "").rpartition("-")[0] in ("", str(_prefix)):
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
@@ -56,22 +55,23 @@ def _forget_application() -> dict[str, ModuleType]:
 
 
 def _import_application() -> str:
-    """Import the application, at a reload anew; return why it was not imported anew, or "".
+    """Import the application anew at a reload; return why it was not, or "".
 
     Libraries cannot be: parts of them are compiled. Code that needs others, or cannot be imported, waits for a restart.
     """
     requirements = Path(__file__).parent / "requirements.txt"
-    libraries = _digest(requirements.read_text()) if requirements.exists() else ""
-    running = _forget_application()
-    if running and os.environ.get("ECOPREDICT_LIBRARIES", libraries) != libraries:
-        sys.modules.update(running)
+    master = f"{os.getpid()} "
+    libraries = master + (_digest(requirements.read_text()) if requirements.exists() else "")
+    known = os.environ.get("ECOPREDICT_LIBRARIES", "")
+    if known.startswith(master) and known != libraries:
         return "requirements.txt has changed, and a reload does not load libraries"
     os.environ["ECOPREDICT_LIBRARIES"] = libraries
+    if not (known.startswith(master) or _has_metrics):  # a master of an earlier version has no other sign of a reload
+        return ""
+    running = _forget_application()
     try:
         importlib.import_module("app")
     except Exception as error:
-        if not running:
-            raise
         _forget_application()
         sys.modules.update(running)
         return f"the installed version cannot be imported ({type(error).__name__}: {error})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
+import multiprocessing
 import os
 import shutil
 import signal
@@ -199,6 +200,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    # a failed test may have left one, for which multiprocessing would wait
+    for forked in multiprocessing.active_children():
+        forked.kill()
     if worker_of(config) is not None:
         _ended(shared_folder(config), os.getpid()).touch()
     while _folders:

@@ -23,11 +23,16 @@ if [ -n "$missing" ]; then
     # a package must not start an engine itself
     policy=/usr/sbin/policy-rc.d
     made=
+    trap '[ -z "$made" ] || rm -f "$policy"' EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
     [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && made=yes; }
     # shellcheck disable=SC2086
     (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing) >/dev/null 2>&1
     status=$?
     [ -z "$made" ] || rm -f "$policy"
+    made=
     [ "$status" -eq 0 ] || skip "these cannot be installed:$missing"
 fi
 

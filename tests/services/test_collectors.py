@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -164,9 +163,9 @@ def test_unreachable_collectors_do_not_affect_answers(environ: dict[str, str], h
                 seconds.append(time.monotonic() - began)
                 assert answer.status == 200, answer.body
                 assert answer.headers["traceresponse"]
-            # An answer that waits for a silent collector takes as long as the collector may. On a busy machine a few
-            # others may be as slow.
-            assert statistics.median(seconds) < tracing.LIMIT_S
+            # An answer that waits for a silent collector takes as long as the collector may.
+            # On a busy machine two others may be as slow.
+            assert sorted(seconds)[-3] < tracing.LIMIT_S
             assert site.program.stop(signal.SIGTERM) == 0
 
 

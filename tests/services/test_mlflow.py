@@ -92,7 +92,6 @@ def train(folder: Path, models: Path, **environ: str) -> subprocess.CompletedPro
     )
 
 
-@pytest.mark.thorough
 def test_the_command_logs_new_models_once_and_goes_on_without_the_server(
     mlflow: Mlflow, own_files: Path, tmp_path: Path
 ) -> None:
@@ -124,7 +123,6 @@ def metric(client, outcome: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-@pytest.mark.thorough
 def test_a_job_logs_its_models_and_counts_them(mlflow: Mlflow, tmp_path: Path) -> None:
     app = open_app(tmp_path)
     upgrade(app)

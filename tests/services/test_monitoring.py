@@ -14,7 +14,6 @@ import yaml
 from app import create_app
 from tests.boards import queries
 from tests.contract.conftest import make_settings
-from tests.variants import thorough
 from tools.live import PROJECT
 
 MONITORING = PROJECT / "monitoring"
@@ -65,9 +64,7 @@ def test_every_metric_that_is_watched_exists(tmp_path: Path) -> None:
 # alerts
 
 
-@pytest.mark.parametrize(
-    "cases", [thorough(file) if file.stem == "slo-slow" else file for file in CASES], ids=lambda file: file.stem
-)
+@pytest.mark.parametrize("cases", CASES, ids=lambda file: file.stem)
 def test_alerts_are_raised_when_they_should_be(promtool: str, cases: Path) -> None:
     assert "SUCCESS" in run(promtool, "test", "rules", cases)
 

@@ -57,11 +57,18 @@ def config(manifests: list[Manifest], name: str) -> dict[str, str]:
 
 
 def workloads(manifests: list[Manifest]) -> list[Manifest]:
-    return of_kind(manifests, "Deployment", "StatefulSet", "Job")
+    """Return all that makes pods, of whatever kind."""
+    return [one for one in manifests if _template(one) is not None or one["kind"] == "Pod"]
+
+
+def _template(manifest: Manifest) -> Any:
+    spec = manifest.get("spec") or {}
+    return (spec.get("jobTemplate") or {}).get("spec", spec).get("template") if isinstance(spec, dict) else None
 
 
 def pod(workload: Manifest) -> dict[str, Any]:
-    return workload["spec"]["template"]["spec"]
+    template = _template(workload)
+    return workload["spec"] if template is None else template["spec"]
 
 
 def containers(workload: Manifest) -> Iterator[dict[str, Any]]:

@@ -8,8 +8,22 @@ from tests.unit.deployment.manifests import Manifest, containers, named, of_kind
 from tools.live import PROJECT
 
 
+def test_pods_of_every_kind_are_looked_at() -> None:
+    spec = {"containers": [{"name": "one"}]}
+    template = {"spec": spec}
+    made: list[Manifest] = [
+        {"kind": "Pod", "spec": spec},
+        {"kind": "DaemonSet", "spec": {"template": template}},
+        {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": template}}}},
+    ]
+    others: list[Manifest] = [{"kind": "Service", "spec": {"ports": []}}, {"kind": "ConfigMap", "data": {}}]
+    assert workloads(made + others) == made
+    assert [pod(one) for one in made] == [spec] * 3
+
+
 def test_no_container_is_root_or_can_become_it(overlay: list[Manifest]) -> None:
     for workload in workloads(overlay):
+        assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers"} & set(pod(workload))
         context = pod(workload)["securityContext"]
         assert context["runAsNonRoot"] is True
         assert context["runAsUser"] > 0
@@ -46,6 +60,14 @@ def test_every_container_has_requests_and_limits(overlay: list[Manifest]) -> Non
         for container in containers(workload):
             for kind in ("requests", "limits"):
                 assert set(container["resources"][kind]) == {"cpu", "memory", "ephemeral-storage"}, container["name"]
+            # a cluster refuses more
+            for name, limit in container["resources"]["limits"].items():
+                assert quantity(container["resources"]["requests"][name]) <= quantity(limit), (container["name"], name)
+
+
+def quantity(text: object) -> float:
+    number, unit = re.fullmatch(r"([\d.]+)(m|[KMGT]i)?", str(text)).groups()  # type: ignore[union-attr]
+    return float(number) * {None: 1, "m": 0.001, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}[unit]
 
 
 def test_limits_are_those_of_compose(overlay: list[Manifest]) -> None:
