@@ -150,7 +150,9 @@ def _upgrade(options: argparse.Namespace, folder: Path, stack: ExitStack) -> str
     changes = {"DATABASE_URL": _start_postgres(folder / "postgres", stack).url} if options.postgresql else {}
     environ = live.prepare(data_dir, options.models, project=code, **changes)
     before = _version(environ)
-    site = stack.enter_context(live.serving(environ, project=code, patience=_FIRST_START_S, forked=False))
+    # with the directory of counters that gunicorn.conf.py chooses
+    as_shipped = {"patience": _FIRST_START_S, "forked": False, "PROMETHEUS_MULTIPROC_DIR": ""}
+    site = stack.enter_context(live.serving(environ, project=code, **as_shipped))
     (folder / "nginx").mkdir()
     front = stack.enter_context(live.nginx(folder / "nginx", site.program.port, changes=_UNLIMITED))
     live.wait_until(Client(front.port).answers, 60, "a prediction through nginx")
