@@ -54,6 +54,8 @@ def open_page(browser: Browser, site: str) -> Iterator[Open]:
 
 def check(page: Page) -> None:
     """No page is wider than the screen, and axe finds nothing."""
+    # the page that a form leads to is there
+    page.locator("h1").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), page.url
     found = Axe().run(page)
     assert found.response["testEngine"]["name"] == "axe-core"

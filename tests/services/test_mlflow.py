@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from tests.contract.conftest import upgrade
 from tests.contract.trainings.conftest import open_app, start_worker
 from tests.mlflow_server import Mlflow
 from tests.synthetic import recorded_study
-from tools.live import PROJECT
+from tools.live import PROJECT, forks
 from tools.live.ports import free_port
 
 SLUG = "oenanthe-hispanica"
@@ -81,15 +80,10 @@ def own_files(tmp_path: Path) -> Path:
 
 
 def train(folder: Path, models: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ml", "train", "--records", str(folder / "records.csv"), "--layers", str(folder)]
-    return subprocess.run(
-        [*command, "--output", str(models), *QUICK],
-        cwd=PROJECT,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    arguments = ["train", "--records", str(folder / "records.csv"), "--layers", str(folder), "--output", str(models)]
+    process = forks.start("ml", *arguments, *QUICK, cwd=PROJECT, environ={**os.environ, **environ})
+    output, errors = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(arguments, process.returncode or 0, output, errors)
 
 
 def test_the_command_logs_new_models_once_and_goes_on_without_the_server(

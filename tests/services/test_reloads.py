@@ -22,7 +22,7 @@ REQUIREMENTS = "requirements.txt has changed, and a reload does not load librari
 def code(tmp_path: Path) -> Path:
     """A copy of what gunicorn runs."""
     for name in ("app", "ml"):
-        shutil.copytree(PROJECT / name, tmp_path / "code" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PROJECT / name, tmp_path / "code" / name)
     for name in ("wsgi.py", "gunicorn.conf.py", "pyproject.toml", "requirements.txt"):
         shutil.copy(PROJECT / name, tmp_path / "code")
     return tmp_path / "code"
