@@ -45,7 +45,7 @@ def _metrics_prefix() -> Path:
 # that gunicorn starts after SIGUSR2 inherits the variable of the old master, whose directory ends with that master.
 _prefix = _metrics_prefix()
 _metrics = _prefix.with_name(f"{_prefix.name}-{os.getpid()}")
-_has_metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR") == str(_metrics)
+_has_own_metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR") == str(_metrics)
 if os.environ.get("PROMETHEUS_MULTIPROC_DIR", "").rpartition("-")[0] in ("", str(_prefix)):
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
@@ -57,7 +57,7 @@ def _forget_application() -> dict[str, ModuleType]:
 def _import_application() -> str:
     """Import the application anew at a reload; return why it was not, or "".
 
-    Libraries cannot be: parts of them are compiled. Code that needs others, or cannot be imported, waits for a restart.
+    Libraries are not, because parts of them are compiled. Code that needs others or is damaged waits for a restart.
     """
     requirements = Path(__file__).parent / "requirements.txt"
     master = f"{os.getpid()} "
@@ -66,7 +66,7 @@ def _import_application() -> str:
     if known.startswith(master) and known != libraries:
         return "requirements.txt has changed, and a reload does not load libraries"
     os.environ["ECOPREDICT_LIBRARIES"] = libraries
-    if not (known.startswith(master) or _has_metrics):  # a master of an earlier version has no other sign of a reload
+    if not (known.startswith(master) or _has_own_metrics):  # earlier versions have no other sign of a reload
         return ""
     running = _forget_application()
     try:
@@ -78,7 +78,7 @@ def _import_application() -> str:
     return ""
 
 
-_not_imported = _import_application()
+_reload_problem = _import_application()
 
 from gunicorn.glogging import Logger  # noqa: E402
 from gunicorn.workers.gthread import ThreadWorker  # noqa: E402
@@ -221,8 +221,8 @@ def _is_running(number: int) -> bool:
 
 def on_reload(server: Any) -> None:
     """Say where a reload did not change the version."""
-    if _not_imported:
-        server.log.error("The version that runs goes on, restart the server to change it: %s.", _not_imported)
+    if _reload_problem:
+        server.log.error("The version that runs goes on, restart the server to change it: %s.", _reload_problem)
 
 
 def when_ready(server: Any) -> None:

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -74,14 +74,11 @@ def start(module: str, *arguments: str, cwd: Path, environ: Mapping[str, str]) -
     )
 
 
-class Forked:
-    """A module that runs in a forked process; the parameters are those of `start`."""
+class _Child:
+    """A forked process that runs a function."""
 
-    def __init__(self, module: str, *arguments: str, cwd: Path, environ: Mapping[str, str]) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="ecopredict-forked-"))
-        self._process: ForkServerProcess = _context.Process(
-            target=_run, args=(module, arguments, str(cwd), dict(environ), self._folder)
-        )
+    def __init__(self, target: Callable[..., None], *arguments: object) -> None:
+        self._process: ForkServerProcess = _context.Process(target=target, args=arguments)
         self._process.start()
 
     @property
@@ -92,6 +89,14 @@ class Forked:
     def poll(self) -> int | None:
         """Return the exit status, or None while it runs."""
         return self._process.exitcode
+
+
+class Forked(_Child):
+    """A module that runs in a forked process; the parameters are those of `start`."""
+
+    def __init__(self, module: str, *arguments: str, cwd: Path, environ: Mapping[str, str]) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="ecopredict-forked-"))
+        super().__init__(_run, module, arguments, str(cwd), dict(environ), self._folder)
 
     def communicate(self, timeout: float) -> tuple[str, str]:
         """Wait for the end and return what was written to standard output and to standard error.
@@ -115,7 +120,7 @@ class Forked:
         return output, errors
 
 
-class Server:
+class Server(_Child):
     """A module that serves until it is ended, in a forked process; it is used as the `subprocess.Popen` of one is.
 
     Parameters
@@ -133,20 +138,13 @@ class Server:
 
     def __init__(self, module: str, *arguments: str, cwd: Path, environ: Mapping[str, str], log: Path) -> None:
         self.args = (module, *arguments)
-        self._process: ForkServerProcess = _context.Process(
-            target=_run_server, args=(module, arguments, str(cwd), dict(environ), str(log))
-        )
-        self._process.start()
+        super().__init__(_run_server, module, arguments, str(cwd), dict(environ), str(log))
 
     @property
     def pid(self) -> int:
         """The number of the process, whose group has the same number."""
         assert self._process.pid is not None
         return self._process.pid
-
-    def poll(self) -> int | None:
-        """Return the exit status, or None while it runs."""
-        return self._process.exitcode
 
     def send_signal(self, number: int, /) -> None:
         """Send a signal, unless it has ended."""
