@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.stored_layers import WARMER, write_hills
 from tools import live
@@ -40,6 +40,21 @@ def site(prepared: Path, workroom: Path, model_tree: Path) -> Iterator[str]:
 
 def _sideways(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def test_a_species_chosen_before_the_scripts_are_there_has_its_scenarios(site: str, browser: Browser) -> None:
+    context = browser.new_context(base_url=site)
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    held: list[Route] = []
+    page.route("**/htmx.min.js*", lambda route: held.append(route))
+    page.goto("/map", wait_until="commit")
+    page.locator("#map-species").select_option(SPECIES)
+    assert page.locator("#map-scenario option").all_text_contents() == ["those of the training (today)"]
+    held[0].continue_()
+    expect(page.locator(f"#map-scenario option[value='{WARMER}']")).to_be_attached()
+    expect(page.locator("#map-species")).to_have_value(SPECIES)
+    context.close()
 
 
 def test_from_the_form_to_the_answer_for_a_place(site: str, browser: Browser) -> None:

@@ -72,6 +72,21 @@
     if (said && event.detail.elt !== document.body && byId("status").textContent !== said) byId("status").textContent = said;
   });
 
+  // On a slow connection a choice can be made before the scripts are there to notice it. It counts from now.
+  function isChanged(control) {
+    if (!(control instanceof HTMLSelectElement)) return control.checked && !control.defaultChecked;
+    const options = [...control.options];
+    const first = options.some((option) => option.defaultSelected) || control.multiple ? -1 : 0;
+    return options.some((option, at) => option.selected !== (option.defaultSelected || at === first));
+  }
+  document.addEventListener("htmx:load", function (event) {
+    if (event.detail.elt !== document.body) return;
+    for (const control of document.querySelectorAll("select, input[type=checkbox], input[type=radio]")) {
+      if (!isChanged(control)) continue;
+      for (const type of ["input", "change"]) control.dispatchEvent(new Event(type, { bubbles: true }));
+    }
+  });
+
   // After a form was sent, focus goes to its messages: the summary, or the first wrong field. Where the answer has replaced
   // the button that was pressed, and nothing is wrong, focus goes to the answer, because it would be lost otherwise.
   document.addEventListener("htmx:afterSettle", function (event) {
