@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from flask import Flask, Request, Response
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from prometheus_flask_exporter import PrometheusMetrics
 from prometheus_flask_exporter.multiprocess import GunicornInternalPrometheusMetrics
 from sqlalchemy import event
@@ -86,9 +91,40 @@ class RequestMetrics:
         total.inc()
 
 
+class _AllWorkers(Collector):
+    """The metrics of all processes that share a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        # A process makes its files empty and gives them a size then. An empty one would fail the scrape.
+        files = [str(path) for path in self._folder.glob("*.db") if _size(path)]
+        metrics: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        return metrics
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        # the gauges of a process that has ended just now
+        return 0
+
+
+class _SharedMetrics(GunicornInternalPrometheusMetrics):  # type: ignore[misc]  # the package has no types
+    """The address of the metrics, which answers for all workers of the server."""
+
+    def generate_metrics(self, accept_header: str | None = None, names: list[str] | None = None) -> tuple[str, str]:
+        registry = CollectorRegistry()
+        registry.register(_AllWorkers(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])))
+        encode, content_type = choose_encoder(accept_header or "")
+        return encode(registry.restricted_registry(names) if names else registry).decode(), content_type
+
+
 def init_app(app: Flask) -> None:
     """Make the metrics and their address."""
-    kind = GunicornInternalPrometheusMetrics if os.environ.get("PROMETHEUS_MULTIPROC_DIR") else PrometheusMetrics
+    kind = _SharedMetrics if os.environ.get("PROMETHEUS_MULTIPROC_DIR") else PrometheusMetrics
     # A registry of its own, so that tests can make many applications in one process.
     registry = components(app).add(CollectorRegistry())
     kind.for_app_factory(registry=registry, export_defaults=False).init_app(app)

@@ -49,6 +49,21 @@ def test_gauges_are_of_all_workers_that_live(site: live.Site) -> None:
     assert after["ecopredict_inference_seconds_count"] == 20
 
 
+@pytest.mark.parametrize("kind", ["counter", "histogram", "gauge_livesum"])
+def test_a_file_that_a_worker_makes_just_now_does_not_fail_a_scrape(site: live.Site, kind: str) -> None:
+    assert predict(site.url).status == 200
+    before = read(site)
+    assert before["ecopredict_inference_seconds_count"] > 0
+    empty = site.metrics / f"{kind}_4194304.db"
+    empty.touch()
+    try:
+        answer = call(f"{site.url}/metrics")
+        assert answer.status == 200
+        assert read(site)["ecopredict_inference_seconds_count"] == before["ecopredict_inference_seconds_count"]
+    finally:
+        empty.unlink()
+
+
 def test_every_line_in_production_is_json_and_names_nobody(site: live.Site) -> None:
     with socket.create_connection(("127.0.0.1", site.program.port)) as odd:
         odd.sendall(b"GET /?env.trees=91.5 NONSENSE\r\n\r\n")
