@@ -93,6 +93,20 @@ def test_an_alert_has_a_severity_a_summary_and_a_runbook(name: str) -> None:
     assert re.search(rf"^##+ {name}$", (PROJECT / document).read_text(), re.MULTILINE)
 
 
+@pytest.mark.parametrize("name", ALERTS)
+def test_the_documentation_states_limits_time_and_severity_of_an_alert(name: str) -> None:
+    document = (PROJECT / "docs/how-to/monitor.md").read_text()
+    (row,) = re.findall(rf"^\| `{name}` \|(.*)\|$", document, re.MULTILINE)
+    limits, seconds, severity = (cell.strip() for cell in row.split(" | ")[-3:])
+    rule = ALERTS[name]
+    # selectors such as {status=~"5.."} are no limits
+    expression = re.sub(r"\{[^}]*\}", "", rule["expr"])
+    compared = re.findall(r"(==|[<>]=?)\s*([\d.]+(?: \*)?)(?=\s|\)|$)", expression)
+    stated = dict.fromkeys(f"{sign} {number}" for sign, number in compared)
+    assert re.findall(r"`([^`]*)`", limits) == list(stated)
+    assert (seconds, severity) == (f"`{rule.get('for', '0m')}`", rule["labels"]["severity"])
+
+
 # Alertmanager
 
 
