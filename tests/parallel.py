@@ -12,6 +12,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,19 @@ import pytest
 
 # One more than a machine of two cores has: tests of running programs often wait.
 WORKERS = 3
-# First what only computes: the walk through the containers may run beside it (.ci/run). Long files run before short
-# ones, so that no worker is left with a long file while the others are idle.
-ORDER = (
+# First what only computes, because the walk through the containers may run beside it (.ci/run). Then files that wait
+# for running programs come between files that compute, so that the machine always has something to compute. Long files
+# run before short ones, so that no worker is left with a long file while the others are idle.
+COMPUTING = (
     "tests/unit/ml/training/test_train.py",
     "tests/unit/ml/benchmark/test_run.py",
     "tests/unit/ml/test_workers.py",
+    "tests/unit/ml/",
+    "tests/contract/trainings/",
     "tests/unit/",
     "tests/contract/",
+)
+WAITING = (
     "tests/services/test_schemathesis.py",
     "tests/services/nginx/",
     "tests/services/test_jobs.py",
@@ -35,8 +41,14 @@ ORDER = (
     "tests/services/test_mlflow.py",
     "tests/services/test_outbox.py",
     "tests/services/test_gunicorn.py",
+    "tests/services/test_migrations.py",
+    "tests/services/test_shared_cache.py",
+    "tests/browser/test_pages.py",
+    "tests/services/",
     "tests/browser/",
 )
+#: Where the files that wait begin and end among those that compute.
+_WAITING_PART = (0.35, 0.95)
 # Folders whose files share a fixture that takes long to set up.
 TOGETHER = ("tests/services/nginx/",)
 _folders: list[Path] = []
@@ -60,23 +72,41 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            if nodeid in _tests_alone(shared_folder(config)):
-                return "alone"
-            return next((folder for folder in TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
+            return "alone" if nodeid in _tests_alone(shared_folder(config)) else _scope_of(nodeid)
 
     return ByFile(config, log)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    def rank(item: pytest.Item) -> tuple[bool, int]:
-        ranks = (number for number, start in enumerate(ORDER) if item.nodeid.startswith(start))
-        return _is_alone(item), next(ranks, len(ORDER))
+def _scope_of(nodeid: str) -> str:
+    """Return what runs in one worker: a file, or a folder of `TOGETHER`."""
+    return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if worker_of(config) is not None:
-        items.sort(key=rank)
+        places = _places(list(dict.fromkeys(_scope_of(item.nodeid) for item in items)))
+        items.sort(key=lambda item: (_is_alone(item), places[_scope_of(item.nodeid)]))
         # for the scheduler in the controller, which does not collect the tests and so knows no markers
         alone = "\n".join(item.nodeid for item in items if _is_alone(item))
         (shared_folder(config) / "alone").write_text(alone)
+
+
+def _places(scopes: list[str]) -> dict[str, float]:
+    """Return the place of each scope in the order, from 0 to 1."""
+
+    def in_order(starts: tuple[str, ...], some: list[str]) -> list[str]:
+        def rank(scope: str) -> int:
+            return next(at for at, start in enumerate((*starts, "")) if scope.startswith(start))
+
+        return sorted(some, key=rank)
+
+    waiting = in_order(WAITING, [scope for scope in scopes if scope.startswith(WAITING)])
+    computing = in_order(COMPUTING, [scope for scope in scopes if not scope.startswith(WAITING)])
+    begin, end = _WAITING_PART
+    return {
+        **{scope: at / len(computing) for at, scope in enumerate(computing)},
+        **{scope: begin + (end - begin) * at / len(waiting) for at, scope in enumerate(waiting)},
+    }
 
 
 def _is_alone(item: pytest.Item) -> bool:
@@ -104,6 +134,28 @@ def shared_folder(config: pytest.Config) -> Path:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     node.workerinput["shared_folder"] = str(shared_folder(node.config))
+    node.workerinput["is_compiled"] = _is_compiled()
+
+
+@functools.cache
+def _is_compiled() -> bool:
+    """Return whether pytest has compiled the tests before; asked before it compiles them."""
+    return any(Path(__file__).with_name("unit").glob("__pycache__/test_*.pyc"))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Iterator[object]:
+    """Let one worker compile the tests, which takes as long as their collection, before the others collect them."""
+    worker = worker_of(session.config)
+    if worker is None or worker["is_compiled"]:
+        return (yield)
+    lock = shared_folder(session.config) / "collection"
+    with lock.open("a") as first:
+        try:
+            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(first, fcntl.LOCK_SH)
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -200,9 +252,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    # a failed test may have left one, for which multiprocessing would wait
-    for forked in multiprocessing.active_children():
-        forked.kill()
+    # a failed test may have left one, for which multiprocessing would wait; joblib ends its own
+    for child in multiprocessing.active_children():
+        if isinstance(child, ForkServerProcess):
+            child.kill()
     if worker_of(config) is not None:
         _ended(shared_folder(config), os.getpid()).touch()
     while _folders:

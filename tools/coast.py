@@ -7,6 +7,7 @@ The outline that `tools/fetch.py` stores (1:110 million) is too coarse above zoo
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import shutil
@@ -44,8 +45,10 @@ def read_land(path: Path) -> NDArray[np.bool_]:
             raise ValueError("the mask has another shape or type than the one that is known")
         size = shape[1] * _FACTOR
         for _ in range(shape[0] // _FACTOR):
-            sea = np.frombuffer(stream.read(size), dtype=np.uint8).reshape(_FACTOR, shape[1])
-            rows.append(sea.sum(axis=0, dtype=np.uint8).reshape(-1, _FACTOR).sum(axis=1) <= _FACTOR**2 / 2)
+            sea = np.frombuffer(stream.read(size), dtype=np.uint8).reshape(_FACTOR, -1)
+            # sums of whole rows and columns: NumPy's sum over an axis of three takes several times as long
+            down = functools.reduce(np.add, sea)
+            rows.append(functools.reduce(np.add, (down[start::_FACTOR] for start in range(_FACTOR))) <= _FACTOR**2 / 2)
     return np.array(rows)
 
 

@@ -155,8 +155,8 @@ class Load:
                     self.ids.append(answer["id"])
                 else:
                     self.failures[failure] += 1
-            # fewer than the 50 requests a second of nginx/limits.conf, and some of the cores are left to the rest
-            time.sleep(0.1)
+            # fewer than the 50 requests a second of nginx/limits.conf, and most of the cores are left to the rest
+            time.sleep(0.2)
 
     def _ask(self, query: dict[str, Any]) -> tuple[str | None, Any]:
         """Return what failed, or None, and the answer."""

@@ -27,7 +27,8 @@ def wait_for(what: str, done: Callable[[], bool], seconds: float) -> float:
     while not done():
         if time.monotonic() - start > seconds:
             raise WalkError(f"not after {seconds:.0f} s: {what}")
-        time.sleep(0.1)
+        # what is asked may start a program: the longer it takes, the less often it is asked
+        time.sleep(min(1.0, max(0.1, (time.monotonic() - start) / 20)))
     return time.monotonic() - start
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parallel import ORDER, TOGETHER
+from tests.parallel import COMPUTING, TOGETHER, WAITING
 from tools.live import PROJECT
 
 
@@ -27,4 +27,4 @@ def test_nothing_outside_of_the_tests_imports_them(folder: str) -> None:
 
 
 def test_the_order_of_test_files_names_existing_ones() -> None:
-    assert [path for path in (*ORDER, *TOGETHER) if not (PROJECT / path).exists()] == []
+    assert [path for path in (*COMPUTING, *WAITING, *TOGETHER) if not (PROJECT / path).exists()] == []
