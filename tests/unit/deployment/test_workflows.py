@@ -17,6 +17,7 @@ from tools.live import PROJECT
 
 FOLDER = PROJECT / ".github" / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
+SUITE = "$/.github/workflows/suite.yml"
 # `on` is a boolean in YAML 1.1
 WORKFLOWS: dict[str, dict[Any, Any]] = {path.stem: yaml.safe_load(path.read_text()) for path in FILES}
 
@@ -82,12 +83,13 @@ def test_rights_are_given_to_jobs_and_are_few() -> None:
 
 
 def test_jobs_have_time_limits() -> None:
-    assert all(job["timeout-minutes"] <= 90 for _, job in _jobs())
+    # a job that calls a workflow has those of its jobs
+    assert all(job["timeout-minutes"] <= 90 for _, job in _jobs() if "uses" not in job)
 
 
 def test_actions_are_pinned_by_commit_and_leave_no_credentials() -> None:
     text = "".join(path.read_text() for path in FILES)
-    for line in re.findall(r"uses: (.*)$", text, re.MULTILINE):
+    for line in re.findall(r"uses: (?!\$/)(.*)$", text, re.MULTILINE):
         assert re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
     for step in _steps():
         if step.get("uses", "").startswith("actions/checkout@"):
@@ -115,6 +117,20 @@ def test_secrets_are_for_a_registry_and_for_environments() -> None:
     assert not [name for name in used if name.startswith("test.")]
 
 
+# tests
+
+
+def test_changes_nights_and_releases_run_the_same_jobs_of_tests() -> None:
+    calls = {name: job["with"]["tests"] for name, job in _jobs() if job.get("uses") == SUITE}
+    assert calls == {"test.test": "test", "thorough.test": "thorough", "release.test": "thorough"}
+    jobs = WORKFLOWS["suite"]["jobs"]
+    last = jobs["test"]["steps"][-1]
+    assert (last["run"], last["env"]) == ('make "$TESTS"', {"TESTS": "${{ inputs.tests }}"})
+    assert set(calls.values()) <= set(re.findall(r"^(\w+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    assert jobs["containers"]["if"] == "inputs.tests == 'thorough'"
+    assert jobs["containers"]["steps"][-1]["run"] == "make containers"
+
+
 # the order of a release
 
 
@@ -126,7 +142,8 @@ def test_a_release_is_scanned_before_it_is_published_and_staged_before_productio
     assert places == sorted(places)
     assert sum("attest-build-provenance" in one for one in commands) == 3
     assert jobs["publish"]["needs"] == "test"
-    assert jobs["test"]["steps"][-1]["run"] == "make thorough"
+    # all tests and the walk through the containers
+    assert (jobs["test"]["uses"], jobs["test"]["with"]) == (SUITE, {"tests": "thorough"})
     assert jobs["staging"]["needs"] == "publish"
     assert set(jobs["production"]["needs"]) == {"publish", "staging"}
     for name in ("staging", "production"):
