@@ -29,8 +29,8 @@ COMPUTING = (
     "tests/unit/ml/benchmark/test_run.py",
     "tests/unit/ml/test_workers.py",
     "tests/unit/ml/",
-    "tests/contract/trainings/",
     "tests/unit/",
+    "tests/contract/trainings/",
     "tests/contract/",
 )
 WAITING = (

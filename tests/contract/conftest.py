@@ -87,7 +87,10 @@ def copy_database(source: Path, name: str) -> Path:
     return target
 
 
-@pytest.fixture(scope="session", autouse=True)
+# Of the package: tests of other folders, which a worker may run before and after these, have what the application has.
+
+
+@pytest.fixture(scope="package", autouse=True)
 def quick_hashes() -> Iterator[PasswordHasher]:
     """Hash passwords with few passes, because these tests sign in about a thousand times; give the real hasher."""
     real = passwords._hasher
@@ -99,7 +102,7 @@ def quick_hashes() -> Iterator[PasswordHasher]:
     passwords._decoy.cache_clear()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def workbench() -> Iterator[None]:
     """Fork the program that works on files, which saves a second of imports (its start: unit/app/workbench)."""
     with pytest.MonkeyPatch.context() as patch:

@@ -116,7 +116,9 @@ def test_machines_that_ask_every_second_are_not_written_down(production, written
     assert lines_about_requests(written) == []
 
 
-def test_in_development_a_line_is_read_by_people(client, written):
+def test_in_development_a_line_is_read_by_people(app, client, written):
+    # the application that was made last decides about the form, also one of another test
+    logs.init_app(app)
     client.get("/species?q=ab", headers={"X-Request-ID": "abc-3"})
     (line,) = written()
     assert "[abc-3] GET /species 200 " in line
