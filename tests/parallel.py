@@ -9,10 +9,10 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +139,8 @@ def pytest_configure_node(node: Any) -> None:
 
 @functools.cache
 def _is_compiled() -> bool:
-    """Return whether pytest has compiled the tests before; asked before it compiles them."""
-    return any(Path(__file__).with_name("unit").glob("__pycache__/test_*.pyc"))
+    """Return whether pytest has compiled the tests before, or keeps nothing; asked before it compiles them."""
+    return sys.dont_write_bytecode or any(Path(__file__).with_name("unit").glob("__pycache__/test_*.pyc"))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -254,7 +254,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     # a failed test may have left one, for which multiprocessing would wait; joblib ends its own
     for child in multiprocessing.active_children():
-        if isinstance(child, ForkServerProcess):
+        if not type(child).__module__.startswith("joblib."):
             child.kill()
     if worker_of(config) is not None:
         _ended(shared_folder(config), os.getpid()).touch()

@@ -116,7 +116,8 @@ class _SharedMetrics(GunicornInternalPrometheusMetrics):  # type: ignore[misc]  
     """The address of the metrics, which answers for all workers of the server."""
 
     def generate_metrics(self, accept_header: str | None = None, names: list[str] | None = None) -> tuple[str, str]:
-        registry = CollectorRegistry()
+        # the names are known when the files are read
+        registry = CollectorRegistry(support_collectors_without_names=True)
         registry.register(_AllWorkers(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])))
         encode, content_type = choose_encoder(accept_header or "")
         return encode(registry.restricted_registry(names) if names else registry).decode(), content_type

@@ -57,6 +57,43 @@ def test_a_species_chosen_before_the_scripts_are_there_has_its_scenarios(site: s
     context.close()
 
 
+CONTROLS = """<form id="early"><input type="checkbox" id="unticked" checked><input type="checkbox" id="ticked">
+<input type="checkbox" id="kept" checked>
+<input type="radio" name="r" id="radio"><input type="radio" name="r" checked id="left">
+<select id="chosen"><option>a<option>b</select><select id="untouched"><option>a<option selected>b</select>
+<select id="first-disabled"><option disabled>a<option>b</select><select id="long" size="3"><option>a<option>b</select>
+<select id="several" multiple><option selected>a<option>b</select></form>"""
+
+
+def test_only_what_was_changed_before_the_scripts_are_there_is_noticed(url: str, browser: Browser) -> None:
+    context = browser.new_context(base_url=url)
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    held: list[Route] = []
+    page.route("**/htmx.min.js*", lambda route: held.append(route))
+    page.goto("/map", wait_until="commit")
+    page.locator("footer").first.wait_for()
+    page.evaluate(
+        """html => {
+            document.querySelector("main").insertAdjacentHTML("beforeend", html);
+            document.querySelector("#early").reset();
+        }""",
+        CONTROLS,
+    )
+    page.locator("#unticked").uncheck()
+    page.locator("#ticked").check()
+    page.locator("#radio").check()
+    page.locator("#chosen").select_option("b")
+    page.evaluate("""() => {
+        window.noticed = [];
+        document.querySelector("#early").addEventListener("change", (event) => window.noticed.push(event.target.id));
+    }""")
+    held[0].continue_()
+    page.wait_for_function("window.noticed.length >= 4")
+    assert page.evaluate("window.noticed") == ["unticked", "ticked", "radio", "chosen"]
+    context.close()
+
+
 def test_from_the_form_to_the_answer_for_a_place(site: str, browser: Browser) -> None:
     said: list[str] = []
     context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")

@@ -102,8 +102,7 @@ def test_the_documentation_states_limits_time_and_severity_of_an_alert(name: str
     # selectors such as {status=~"5.."} are no limits
     expression = re.sub(r"\{[^}]*\}", "", rule["expr"])
     compared = re.findall(r"(==|[<>]=?)\s*([\d.]+(?: \*)?)(?=\s|\)|$)", expression)
-    stated = dict.fromkeys(f"{sign} {number}" for sign, number in compared)
-    assert re.findall(r"`([^`]*)`", limits) == list(stated)
+    assert re.findall(r"`([^`]*)`", limits) == [f"{sign} {number}" for sign, number in compared]
     assert (seconds, severity) == (f"`{rule.get('for', '0m')}`", rule["labels"]["severity"])
 
 

@@ -64,6 +64,17 @@ def test_a_file_that_a_worker_makes_just_now_does_not_fail_a_scrape(site: live.S
         empty.unlink()
 
 
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
+def test_a_scrape_can_ask_for_one_metric(site: live.Site, accept: str) -> None:
+    assert predict(site.url).status == 200
+    name = "ecopredict_inference_seconds_count"
+    answer = call(f"{site.url}/metrics?name[]={name}", headers={"Accept": accept})
+    assert answer.status == 200
+    lines = [line for line in answer.body.decode().splitlines() if not line.startswith("#")]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{name} ")
+
+
 def test_every_line_in_production_is_json_and_names_nobody(site: live.Site) -> None:
     with socket.create_connection(("127.0.0.1", site.program.port)) as odd:
         odd.sendall(b"GET /?env.trees=91.5 NONSENSE\r\n\r\n")

@@ -74,9 +74,12 @@
 
   // On a slow connection a choice can be made before the scripts are there to notice it. It counts from now.
   function isChanged(control) {
-    if (!(control instanceof HTMLSelectElement)) return control.checked && !control.defaultChecked;
+    if (control.type === "radio") return control.checked && !control.defaultChecked;
+    if (control.type === "checkbox") return control.checked !== control.defaultChecked;
     const options = [...control.options];
-    const first = options.some((option) => option.defaultSelected) || control.multiple ? -1 : 0;
+    // where no option is marked, a list that shows one option begins with the first that can be chosen
+    const isMarked = options.some((option) => option.defaultSelected);
+    const first = isMarked || control.multiple || control.size > 1 ? -1 : options.findIndex((option) => !option.disabled);
     return options.some((option, at) => option.selected !== (option.defaultSelected || at === first));
   }
   document.addEventListener("htmx:load", function (event) {

@@ -83,6 +83,34 @@ def test_probes_wait_as_long_as_the_comments_say(
         assert seconds["readinessProbe"] < seconds["livenessProbe"]
 
 
+@pytest.mark.parametrize(
+    ("service", "deployment", "ports"),
+    [
+        ("app", "web", {"http": (8080, 8080)}),
+        ("front", "front", {"https": (443, 443), "pages": (8501, 8501), "api": (8000, 8000)}),
+    ],
+)
+def test_services_lead_to_the_ports_of_their_pods(
+    overlay: list[Manifest], service: str, deployment: str, ports: dict[str, tuple[int, int]]
+) -> None:
+    spec = named(overlay, "Service", service)["spec"]
+    assert spec["selector"]["app.kubernetes.io/component"] == deployment
+    (container,) = pod(named(overlay, "Deployment", deployment))["containers"]
+    found = {one["name"]: (one["port"], _ports(container)[one["targetPort"]]) for one in spec["ports"]}
+    assert found == ports
+
+
+def test_a_pod_that_ends_waits_until_no_requests_come(overlay: list[Manifest]) -> None:
+    pause = {
+        name: int(
+            pod(named(overlay, "Deployment", name))["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1]
+        )
+        for name in ("web", "front")
+    }
+    # nginx asks for the addresses of `web` every two seconds
+    assert pause == {"web": 5, "front": 10}
+
+
 # volumes
 
 
@@ -121,6 +149,13 @@ def test_the_front_has_its_configuration_and_its_certificate(overlay: list[Manif
     at = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     assert set(at) == {"/etc/nginx", "/run", "/var/cache/nginx"}
     (volume,) = (one for one in front["volumes"] if one["name"] == at["/etc/nginx"])
+    items = [
+        (source["secret"]["name"], item["key"], item["path"])
+        for source in volume["projected"]["sources"]
+        if "secret" in source
+        for item in source["secret"]["items"]
+    ]
+    assert items == [("front-tls", "tls.crt", "tls/fullchain.pem"), ("front-tls", "tls.key", "tls/privkey.pem")]
     paths = {
         item["path"]
         for source in volume["projected"]["sources"]
@@ -174,6 +209,8 @@ def test_the_ingress_keeps_tls_addresses_and_times(name: str, overlay: list[Mani
         "rate-limit-period": "1s",
         "rate-limit-status-code": "429",
     }
+    assert ingress["spec"]["ingressClassName"] == "haproxy"
+    assert [one["secretName"] for one in ingress["spec"]["tls"]] == ["front-tls"]
     (rule,) = ingress["spec"]["rules"]
     (path,) = rule["http"]["paths"]
     assert (path["path"], path["pathType"]) == ("/", "Prefix")
@@ -220,6 +257,9 @@ def test_the_mesh_leaves_tls_of_clients_to_nginx_and_reaches_its_control_plane(o
     (patch,) = (one for one in component["patches"] if one["target"]["kind"] == "Deployment")
     assert patch["target"]["name"] == "front"
     (change,) = yaml.safe_load(patch["patch"])
+    assert (change["op"], change["path"]) == ("add", "/spec/template/metadata/annotations")
+    assert component["resources"] == ["mesh.yaml", "policies.yaml"]
+    assert _mesh("NetworkPolicy", "mesh")["podSelector"] == {}
     (container,) = pod(named(overlay, "Deployment", "front"))["containers"]
     assert change["value"] == {"traffic.sidecar.istio.io/excludeInboundPorts": str(_ports(container)["https"])}
     (egress,) = _mesh("NetworkPolicy", "mesh")["egress"]
