@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,19 +43,27 @@ def _sideways(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
-def test_a_species_chosen_before_the_scripts_are_there_has_its_scenarios(site: str, browser: Browser) -> None:
-    context = browser.new_context(base_url=site)
+@contextlib.contextmanager
+def _before_scripts(browser: Browser, address: str) -> Iterator[tuple[Page, Callable[[], None]]]:
+    """Open the page of maps without its scripts; return it, and what lets them come."""
+    context = browser.new_context(base_url=address)
     page = context.new_page()
     page.set_default_timeout(20_000)
     held: list[Route] = []
     page.route("**/htmx.min.js*", lambda route: held.append(route))
     page.goto("/map", wait_until="commit")
-    page.locator("#map-species").select_option(SPECIES)
-    assert page.locator("#map-scenario option").all_text_contents() == ["those of the training (today)"]
-    held[0].continue_()
-    expect(page.locator(f"#map-scenario option[value='{WARMER}']")).to_be_attached()
-    expect(page.locator("#map-species")).to_have_value(SPECIES)
+    page.locator("footer").first.wait_for()
+    yield page, lambda: held[0].continue_()
     context.close()
+
+
+def test_a_species_chosen_before_the_scripts_are_there_has_its_scenarios(site: str, browser: Browser) -> None:
+    with _before_scripts(browser, site) as (page, let_scripts_come):
+        page.locator("#map-species").select_option(SPECIES)
+        assert page.locator("#map-scenario option").all_text_contents() == ["those of the training (today)"]
+        let_scripts_come()
+        expect(page.locator(f"#map-scenario option[value='{WARMER}']")).to_be_attached()
+        expect(page.locator("#map-species")).to_have_value(SPECIES)
 
 
 CONTROLS = """<form id="early"><input type="checkbox" id="unticked" checked><input type="checkbox" id="ticked">
@@ -66,32 +75,26 @@ CONTROLS = """<form id="early"><input type="checkbox" id="unticked" checked><inp
 
 
 def test_only_what_was_changed_before_the_scripts_are_there_is_noticed(url: str, browser: Browser) -> None:
-    context = browser.new_context(base_url=url)
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    held: list[Route] = []
-    page.route("**/htmx.min.js*", lambda route: held.append(route))
-    page.goto("/map", wait_until="commit")
-    page.locator("footer").first.wait_for()
-    page.evaluate(
-        """html => {
-            document.querySelector("main").insertAdjacentHTML("beforeend", html);
-            document.querySelector("#early").reset();
-        }""",
-        CONTROLS,
-    )
-    page.locator("#unticked").uncheck()
-    page.locator("#ticked").check()
-    page.locator("#radio").check()
-    page.locator("#chosen").select_option("b")
-    page.evaluate("""() => {
-        window.noticed = [];
-        document.querySelector("#early").addEventListener("change", (event) => window.noticed.push(event.target.id));
-    }""")
-    held[0].continue_()
-    page.wait_for_function("window.noticed.length >= 4")
-    assert page.evaluate("window.noticed") == ["unticked", "ticked", "radio", "chosen"]
-    context.close()
+    with _before_scripts(browser, url) as (page, let_scripts_come):
+        page.evaluate(
+            """html => {
+                document.querySelector("main").insertAdjacentHTML("beforeend", html);
+                document.querySelector("#early").reset();
+            }""",
+            CONTROLS,
+        )
+        page.locator("#unticked").uncheck()
+        page.locator("#ticked").check()
+        page.locator("#radio").check()
+        page.locator("#chosen").select_option("b")
+        page.evaluate("""() => {
+            window.noticed = [];
+            const form = document.querySelector("#early");
+            form.addEventListener("change", (event) => window.noticed.push(event.target.id));
+        }""")
+        let_scripts_come()
+        page.wait_for_function("window.noticed.length >= 4")
+        assert page.evaluate("window.noticed") == ["unticked", "ticked", "radio", "chosen"]
 
 
 def test_from_the_form_to_the_answer_for_a_place(site: str, browser: Browser) -> None:
