@@ -124,8 +124,10 @@ def small(small_disks: None, database: str, model_tree: Path, workroom: Path) ->
         live.wait_until(lambda: call(f"{url}/health/live").status == 200, 30, "it lives")
         inside = Path(f"/proc/{program.process.pid}/root") / disk.relative_to("/")
         made = Small(live.Site(program, url, environ, folder, inside), inside)
+        live.wait_until(lambda: len(made.workers()) == 2, 15, "two workers")
         for worker in made.workers():
-            assert "/dev/shm/ecopredict-metrics-" in Path(f"/proc/{worker}/maps").read_text()
+            maps = Path(f"/proc/{worker}/maps")
+            live.wait_until(lambda maps=maps: "/dev/shm/ecopredict-metrics-" in maps.read_text(), 15, "it counts")
         yield made
 
 

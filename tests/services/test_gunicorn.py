@@ -53,8 +53,7 @@ def test_workers_share_the_cores_out_also_after_a_reload(site: live.Site) -> Non
     old: set[int] = set()
     for _ in range(2):
         live.wait_until(lambda old=old: _workers(site).isdisjoint(old) and len(_workers(site)) == 2, 20, "new workers")
-        cores = [psutil.Process(pid).cpu_affinity() for pid in _workers(site)]
-        assert sorted(cores[0] + cores[1]) == (allowed if len(allowed) > 1 else allowed * 2)
+        live.wait_until(lambda: _cores(site) == (allowed if len(allowed) > 1 else allowed * 2), 15, "shared cores")
         old = _workers(site)
         site.program.process.send_signal(signal.SIGHUP)
     live.wait_until(lambda: _workers(site).isdisjoint(old) and len(_workers(site)) == 2, 20, "new workers")
@@ -76,10 +75,20 @@ def _workers(site: live.Site) -> set[int]:
     return {child.pid for child in psutil.Process(site.program.process.pid).children()}
 
 
+def _cores(site: live.Site) -> list[int]:
+    """The cores of all workers."""
+    return sorted(core for pid in _workers(site) for core in psutil.Process(pid).cpu_affinity() or [])
+
+
 def _counters(worker: psutil.Process) -> Path:
     """The directory that holds a worker's counters."""
-    maps = Path(f"/proc/{worker.pid}/maps").read_text().splitlines()
-    (directory,) = {Path(line.split()[-1]).parent for line in maps if "/ecopredict-metrics-" in line}
+
+    def found() -> set[Path]:
+        maps = Path(f"/proc/{worker.pid}/maps").read_text().splitlines()
+        return {Path(line.split()[-1]).parent for line in maps if "/ecopredict-metrics-" in line}
+
+    live.wait_until(lambda: bool(found()), 15, "the worker counts")
+    (directory,) = found()
     return directory
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from tools.live.forks import Server, can_fork, start
 from tools.live.ports import free_port
 from tools.live.programs import PROJECT, Program, running, until_end, wait_until
@@ -94,7 +96,8 @@ def serving(
 
     There are two workers where ``environ`` and ``changes`` do not say another number.
 
-    It must answer within ``patience`` seconds. The first start of a new checkout takes longer, because it compiles.
+    It must answer within ``patience`` seconds, and then have all its workers. The first start of a new checkout takes
+    longer, because it compiles.
     It is forked from a process that has imported its libraries, where that is possible (`forks`). What measures a
     server, or how it starts, says ``forked=False``.
     At the end it is killed, because an orderly end takes as long as a start. Tests of the orderly end stop it before.
@@ -123,8 +126,12 @@ def serving(
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 return False
 
+        workers = int(settings["WEB_CONCURRENCY"])
         try:
             wait_until(is_live, patience, "gunicorn answers")
+            # the first worker may answer before the last one is started
+            master = psutil.Process(program.process.pid)
+            wait_until(lambda: len(master.children()) >= workers, patience, f"gunicorn has {workers} workers")
         except TimeoutError as error:
             raise AssertionError(f"{error}\n{program.output()[-3000:]}") from None
         yield Site(program, url, settings, data_dir, metrics)

@@ -51,6 +51,8 @@ def test_the_process_gets_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     process = runner.start(reading)
     try:
         os.close(reading)
+        # the kernel shows no environment until it has loaded the program
+        live.wait_until(lambda: bool(psutil.Process(process.pid).environ()), 30, "the program is loaded")
         environ = psutil.Process(process.pid).environ()
         assert "PATH" in environ
         assert "hunter2" not in environ.values()
