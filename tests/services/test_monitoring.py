@@ -19,13 +19,9 @@ from tools.live import PROJECT
 MONITORING = PROJECT / "monitoring"
 RULES = (MONITORING / "alerts.yml", MONITORING / "slo.yml")
 CASES = sorted((MONITORING / "tests").glob("*.yml"))
-ALERTS: dict[str, dict[str, Any]] = {
-    rule["alert"]: rule
-    for file in RULES
-    for group in yaml.safe_load(file.read_text())["groups"]
-    for rule in group["rules"]
-    if "alert" in rule
-}
+_ALL = [rule for file in RULES for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+ALERTS: dict[str, dict[str, Any]] = {rule["alert"]: rule for rule in _ALL if "alert" in rule}
+RECORDS = [rule for rule in _ALL if re.search(r"\d", rule.get("record", ""))]
 
 
 def run(*command: str | Path) -> str:
@@ -93,17 +89,33 @@ def test_an_alert_has_a_severity_a_summary_and_a_runbook(name: str) -> None:
     assert re.search(rf"^##+ {name}$", (PROJECT / document).read_text(), re.MULTILINE)
 
 
+def windows(expression: str) -> list[str]:
+    """The spans of time of an expression, once for each of its conditions."""
+    found: list[str] = []
+    for condition in re.split(r"\b(?:and|or|unless)\b", expression):
+        spans = re.findall(r"(?:\[|:increase|:share)(\d+[smhdw])\b(?:\]( offset \w+))?", condition)
+        found += dict.fromkeys(span + offset for span, offset in spans)
+    return found
+
+
 @pytest.mark.parametrize("name", ALERTS)
-def test_the_documentation_states_limits_time_and_severity_of_an_alert(name: str) -> None:
+def test_the_documentation_states_limits_windows_time_and_severity_of_an_alert(name: str) -> None:
     document = (PROJECT / "docs/how-to/monitor.md").read_text()
     (row,) = re.findall(rf"^\| `{name}` \|(.*)\|$", document, re.MULTILINE)
-    limits, seconds, severity = (cell.strip() for cell in row.split(" | ")[-3:])
+    limits, spans, seconds, severity = (cell.strip() for cell in row.split(" | ")[-4:])
     rule = ALERTS[name]
     # selectors such as {status=~"5.."} are no limits
     expression = re.sub(r"\{[^}]*\}", "", rule["expr"])
     compared = re.findall(r"(==|[<>]=?)\s*([\d.]+(?: \*)?)(?=\s|\)|$)", expression)
     assert re.findall(r"`([^`]*)`", limits) == [f"{sign} {number}" for sign, number in compared]
+    assert re.findall(r"`([^`]*)`", spans) == windows(expression)
     assert (seconds, severity) == (f"`{rule.get('for', '0m')}`", rule["labels"]["severity"])
+
+
+@pytest.mark.parametrize("rule", RECORDS, ids=lambda rule: rule["record"])
+def test_a_recorded_value_adds_up_over_the_window_of_its_name(rule: dict[str, Any]) -> None:
+    (span,) = {span.partition(" ")[0] for span in windows(rule["expr"])}
+    assert re.search(r":(?:increase|share)(\w+)$", rule["record"])[1] == span
 
 
 # Alertmanager
