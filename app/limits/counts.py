@@ -26,8 +26,9 @@ _PREFIX = "ecopredict-limits:"
 _FEW = 1000
 # A process reserves the rest of a limit divided by this number. Limits below twice this number are counted one by one.
 _PARTS = 50
-# Two round trips report the end of the same window with a difference of their own duration.
-_SAME_S = 0.1
+# Two answers of Redis state the end of the same window with a difference of the time that they took. That is long where
+# the machine is busy, but the ends of two windows differ by the length of a window. Half of it tells them apart.
+_SAME = 0.5
 # Counts and reads the time left in one round trip. A new window begins where the key holds another type or no number,
 # has no expiry, or expires later than a window lasts, which happens when the clock of the server is set back.
 _SCRIPT = """
@@ -51,11 +52,14 @@ class Window:
     count : int
         Requests in this window so far.
     ends : float
-        When the window ends, in seconds of ``time.monotonic``.
+        When the window ends at the latest, in seconds of ``time.monotonic``.
+    took : float
+        How much earlier it may end: the seconds that the answer of Redis took.
     """
 
     count: int
     ends: float
+    took: float = 0.0
 
 
 class _Expiring(Protocol):
@@ -119,11 +123,16 @@ class LocalCounts:
 
 @dataclass
 class _Lot:
-    """The reservation of a process: counts up to ``top``, of which ``left`` are unused."""
+    """The reservation of a process: counts up to ``top``, of which ``left`` are unused.
+
+    It ends before its window may end, because a count of the next window is not paid for. Clients are told ``told``,
+    when the window ends at the latest, because they are refused before.
+    """
 
     top: int
     left: int
     ends: float
+    told: float
 
 
 class _Lots:
@@ -141,30 +150,33 @@ class _Lots:
                 return max(limit // _PARTS, cost)
             if lot.left >= cost:
                 lot.left -= cost
-                return Window(lot.top - lot.left, lot.ends)
+                return Window(lot.top - lot.left, lot.told)
             if lot.top >= limit:
                 # Counts only rise until the window ends. What is left pays for a request that costs more.
                 left, lot.left = lot.left, 0
-                return Window(limit if left else limit + cost + 1, lot.ends)
+                return Window(limit if left else limit + cost + 1, lot.told)
             return max(1, (limit - lot.top) // _PARTS, cost - lot.left)
 
-    def add(self, key: str, window: Window, amount: int, limit: int, cost: int) -> Window:
+    def add(self, key: str, window: Window, amount: int, limit: int, cost: int, seconds: int) -> Window:
         """Store a reservation and take from it; return a count above the limit where the limit was used up."""
         granted = max(0, min(amount, limit - (window.count - amount)))
         top = min(window.count, limit)
+        ends, told = window.ends - window.took, window.ends
         now = time.monotonic()
         with self._lots.lock:
             lot = self._lots.get(key, now)
-            if lot is not None and window.ends < lot.ends - _SAME_S:
+            if lot is not None and told < lot.told - _SAME * seconds:
                 # Another thread made a reservation in the next window: this one has ended.
-                return Window(top - granted + cost, window.ends) if granted else Window(limit + cost + 1, window.ends)
+                return Window(top - granted + cost, told) if granted else Window(limit + cost + 1, told)
             rest = 0
-            if lot is not None and window.ends < lot.ends + _SAME_S:
+            if lot is not None and told < lot.told + _SAME * seconds:
                 # Another thread made a reservation in the same window, perhaps a later one.
                 rest, top = lot.left, max(top, lot.top)
+                # each answer states a time when the window has not ended, and one when it has
+                ends, told = max(ends, lot.ends), min(told, lot.told)
             left = max(0, rest + granted - cost)
-            self._lots.put(key, _Lot(top, left, window.ends), now)
-        return Window(top - left if rest + granted else limit + cost + 1, window.ends)
+            self._lots.put(key, _Lot(top, left, ends, told), now)
+        return Window(top - left if rest + granted else limit + cost + 1, told)
 
 
 class RequestCounts(Storage):
@@ -242,7 +254,7 @@ class RequestCounts(Storage):
         window = self._hit_redis(key, seconds, taken)
         if window is None:
             return self._local.hit(key, seconds, cost)
-        return self._lots.add(key, window, taken, limit, cost) if in_lots else window
+        return self._lots.add(key, window, taken, limit, cost, seconds) if in_lots else window
 
     def _hit_redis(self, key: str, seconds: int, amount: int) -> Window | None:
         """Count in Redis, or return None without Redis and while it is unavailable."""
@@ -263,9 +275,11 @@ def _run_script(store: RedisClient, key: str, seconds: int, amount: int) -> Wind
     ValueError
         The answer is not one of the script.
     """
+    asked = time.monotonic()
     answer: Any = store.client().eval(_SCRIPT, 1, _PREFIX + key, amount, 1000 * seconds)
     # Bytes unpack to numbers too.
     count, left = answer if isinstance(answer, list) else (None, None)
     if type(count) is not int or type(left) is not int or count < amount or not 0 <= left <= 1000 * seconds:
         raise ValueError("not an answer of the script")
-    return Window(count, time.monotonic() + left / 1000)
+    answered = time.monotonic()
+    return Window(count, answered + left / 1000, answered - asked)
