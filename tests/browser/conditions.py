@@ -14,7 +14,7 @@ def type_value(page: Page, name: str, value: str) -> Response:
     """Type a value and wait for the answer that shows it."""
     with page.expect_response(is_post) as answered:
         page.locator(f"[name='env.{name}']").fill(value)
-    page.wait_for_function("!document.querySelector('#conditions.htmx-request')")
+    page.wait_for_function("() => !document.querySelector('#conditions.htmx-request')")
     page.wait_for_function(
         "([name, value]) => new URLSearchParams(location.search).get(name) === value", arg=[f"env.{name}", value]
     )

@@ -93,7 +93,7 @@ def test_only_what_was_changed_before_the_scripts_are_there_is_noticed(url: str,
             form.addEventListener("change", (event) => window.noticed.push(event.target.id));
         }""")
         let_scripts_come()
-        page.wait_for_function("window.noticed.length >= 4")
+        page.wait_for_function("() => window.noticed.length >= 4")
         assert page.evaluate("window.noticed") == ["unticked", "ticked", "radio", "chosen"]
 
 

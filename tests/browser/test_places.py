@@ -52,11 +52,11 @@ def test_typed_coordinates_fill_the_fields_and_the_address(visit: Visit) -> None
     expect(page.locator(".preview-note")).to_have_text("Preview: not stored")
     # a slider lies over each new track
     expect(page.locator(".slider")).to_have_count(3)
-    page.wait_for_function("new URLSearchParams(location.search).get('lat') === '41.95'")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('lat') === '41.95'")
     assert _in_address(page) == {"species": SPECIES, "lat": "41.95", "lon": "2.55"}
     page.locator("#scenario").select_option(WARMER)
     expect(page.locator("[name='env.temperature']")).to_have_value("14.1")
-    page.wait_for_function("new URLSearchParams(location.search).has('scenario')")
+    page.wait_for_function("() => new URLSearchParams(location.search).has('scenario')")
     page.reload()
     expect(page.locator("[name='env.temperature']")).to_have_value("14.1")
     expect(page.locator("#scenario")).to_have_value(WARMER)
@@ -69,7 +69,7 @@ def test_an_edit_makes_them_conditions_and_the_place_can_be_taken_again(visit: V
     expect(page.locator("#where-conditions")).to_be_checked()
     expect(page.locator("#place-note")).to_contain_text("these are conditions now")
     expect(page.locator(".answer-place")).to_have_count(0)
-    page.wait_for_function("new URLSearchParams(location.search).get('env.trees') === '12'")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('env.trees') === '12'")
     assert "lat" not in _in_address(page)
     page.locator("#where-place").check()
     expect(page.locator("[name='env.trees']")).to_have_value("34.5")
@@ -82,7 +82,7 @@ def test_an_edit_leaves_the_scenario_and_the_place_brings_it_back(visit: Visit) 
         page.locator("[name='env.trees']").fill("12")
     expect(page.locator("#scenario")).to_have_value("")
     expect(page.locator(".answer-place")).to_have_count(0)
-    page.wait_for_function("new URLSearchParams(location.search).get('env.trees') === '12'")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('env.trees') === '12'")
     # Predict stores the conditions although coordinates stand in the box
     page.locator("#predict").click()
     expect(page.locator("#answer a", has_text="Permanent link")).to_be_visible()
@@ -103,7 +103,7 @@ def test_the_address_of_a_refused_place_brings_it_back(visit: Visit) -> None:
     with page.expect_response(_is_post):
         page.locator("#place").fill("45, 2")
     expect(page.locator("#place-error")).to_contain_text("lies outside the layers")
-    page.wait_for_function("new URLSearchParams(location.search).get('place') === '45, 2'")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('place') === '45, 2'")
     assert not [name for name in _in_address(page) if name.startswith("env.")]
     page.reload()
     expect(page.locator("#place")).to_have_value("45, 2")

@@ -90,7 +90,7 @@ def test_refused_values_are_in_the_address(visit: Visit) -> None:
     with page.expect_response(_is_post) as answered:
         page.locator(TREES).fill("101")
     assert answered.value.status == 422
-    page.wait_for_function("new URLSearchParams(location.search).get('env.trees') === '101'")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('env.trees') === '101'")
     assert parse_qs(urlparse(page.url).query)["species"] == ["oenanthe-hispanica"]
 
 
