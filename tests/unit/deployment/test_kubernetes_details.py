@@ -83,6 +83,24 @@ def test_probes_wait_as_long_as_the_comments_say(
         assert seconds["readinessProbe"] < seconds["livenessProbe"]
 
 
+def test_a_probe_waits_for_a_slow_answer_and_ends_before_the_next_one(overlay: list[Manifest]) -> None:
+    for workload in workloads(overlay):
+        for container in pod(workload)["containers"]:
+            for kind in {"livenessProbe", "readinessProbe"} & set(container):
+                # the default of 1 s is too short for a busy machine
+                assert 3 <= container[kind]["timeoutSeconds"] <= container[kind]["periodSeconds"], (container, kind)
+
+
+def test_a_release_waits_for_addresses_of_new_pods_and_gives_up_after_a_slow_start(overlay: list[Manifest]) -> None:
+    assert named(overlay, "Deployment", "web")["spec"]["minReadySeconds"] == 5
+    for name in ("front", "web", "worker"):
+        spec = named(overlay, "Deployment", name)["spec"]
+        (container,) = pod(named(overlay, "Deployment", name))["containers"]
+        start = container["startupProbe"]["periodSeconds"] * container["startupProbe"]["failureThreshold"]
+        # one start that fails and one that succeeds
+        assert 2 * start < spec["progressDeadlineSeconds"] <= 300
+
+
 @pytest.mark.parametrize(
     ("service", "deployment", "ports"),
     [
@@ -141,6 +159,19 @@ def test_the_application_finds_data_and_secrets_where_its_settings_say(overlay: 
             assert "emptyDir" in volumes[at["/tmp"]["name"]]
     # web, its spool, worker, setup
     assert seen == 4
+
+
+def test_sockets_and_passwords_that_a_start_writes_are_in_memory(overlay: list[Manifest]) -> None:
+    found = {
+        (workload["metadata"]["name"], volume["name"])
+        for workload in workloads(overlay)
+        for volume in pod(workload).get("volumes", [])
+        if volume.get("emptyDir", {}).get("medium") == "Memory"
+    }
+    names = {workload["metadata"]["name"] for workload in workloads(overlay)}
+    # redis.conf, with its password, is in the folder of temporary files
+    expected = {("front", "run"), ("postgres", "socket"), ("redis", "temporary")}
+    assert found == {each for each in expected if each[0] in names}
 
 
 def test_the_front_has_its_configuration_and_its_certificate(overlay: list[Manifest]) -> None:
