@@ -4,8 +4,9 @@ Windows end by the monotonic clock. With the wall clock a client that has used u
 the clock is set back by a day.
 
 Each count in Redis costs a round trip. Where the limit is high, a process reserves a fiftieth of the rest of the limit
-at a time and counts the reservation down on its own. The limit is never exceeded by requests that cost 1; a client can
-miss the requests that other processes reserved and did not use, a fiftieth for each process at most.
+at a time and counts the reservation down on its own. While Redis keeps its keys, the limit is never exceeded by
+requests that cost 1. A client can miss the requests that other processes reserved and did not use: a fiftieth at most
+for each of their threads that asked Redis at the same time.
 """
 
 from __future__ import annotations
@@ -26,9 +27,8 @@ _PREFIX = "ecopredict-limits:"
 _FEW = 1000
 # A process reserves the rest of a limit divided by this number. Limits below twice this number are counted one by one.
 _PARTS = 50
-# Two answers of Redis state the end of the same window with a difference of the time that they took. That is long where
-# the machine is busy, but the ends of two windows differ by the length of a window. Half of it tells them apart.
-_SAME = 0.5
+# Redis rounds the time left to milliseconds.
+_ROUNDED_S = 0.002
 # Counts and reads the time left in one round trip. A new window begins where the key holds another type or no number,
 # has no expiry, or expires later than a window lasts, which happens when the clock of the server is set back.
 _SCRIPT = """
@@ -157,22 +157,23 @@ class _Lots:
                 return Window(limit if left else limit + cost + 1, lot.told)
             return max(1, (limit - lot.top) // _PARTS, cost - lot.left)
 
-    def add(self, key: str, window: Window, amount: int, limit: int, cost: int, seconds: int) -> Window:
+    def add(self, key: str, window: Window, amount: int, limit: int, cost: int) -> Window:
         """Store a reservation and take from it; return a count above the limit where the limit was used up."""
         granted = max(0, min(amount, limit - (window.count - amount)))
         top = min(window.count, limit)
+        # The window ends between these times: when Redis was asked and when it had answered, plus the time left.
         ends, told = window.ends - window.took, window.ends
-        now = time.monotonic()
         with self._lots.lock:
-            lot = self._lots.get(key, now)
-            if lot is not None and told < lot.told - _SAME * seconds:
-                # Another thread made a reservation in the next window: this one has ended.
+            now = time.monotonic()
+            if ends <= now:
+                # The window may have ended: nothing but this request is taken from the reservation.
                 return Window(top - granted + cost, told) if granted else Window(limit + cost + 1, told)
+            lot = self._lots.get(key, now)
             rest = 0
-            if lot is not None and told < lot.told + _SAME * seconds:
-                # Another thread made a reservation in the same window, perhaps a later one.
+            if lot is not None and ends < lot.told + _ROUNDED_S and lot.ends < told + _ROUNDED_S:
+                # Another thread made a reservation in the same window, perhaps a later one. Otherwise Redis has lost
+                # the key or its clock was set, and the reservation is of a window that is no more.
                 rest, top = lot.left, max(top, lot.top)
-                # each answer states a time when the window has not ended, and one when it has
                 ends, told = max(ends, lot.ends), min(told, lot.told)
             left = max(0, rest + granted - cost)
             self._lots.put(key, _Lot(top, left, ends, told), now)
@@ -254,7 +255,7 @@ class RequestCounts(Storage):
         window = self._hit_redis(key, seconds, taken)
         if window is None:
             return self._local.hit(key, seconds, cost)
-        return self._lots.add(key, window, taken, limit, cost, seconds) if in_lots else window
+        return self._lots.add(key, window, taken, limit, cost) if in_lots else window
 
     def _hit_redis(self, key: str, seconds: int, amount: int) -> Window | None:
         """Count in Redis, or return None without Redis and while it is unavailable."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from tests.browser.test_pages import _TAGS
 from tests.variants import thorough
@@ -76,6 +77,49 @@ def test_a_new_study_by_script(visit: Visit, files: list[Path]) -> None:
     expect(page.locator("#study-steps")).to_contain_text("1 file")
     # a refused file stays to be read
     expect(page.locator(".file-refused")).to_contain_text("con.csv")
+
+
+@pytest.mark.parametrize("first", ["list", "deletion"])
+def test_a_file_is_deleted_while_an_upload_asks_for_the_list(visit: Visit, files: list[Path], first: str) -> None:
+    """Whichever answer is first, the page shows what was deleted and what was uploaded."""
+    page = visit("/studies/new")
+    page.get_by_label("Records and layers").set_input_files(files)
+    page.get_by_label("Name of the study").fill(f"Slow lizards {first}")
+    page.get_by_role("button", name="Create the study").click()
+    expect(page.locator("#study-files")).to_contain_text("notes.txt", timeout=SLOW_MS)
+    held: dict[str, list[tuple[Route, APIResponse]]] = {"list": [], "deletion": []}
+
+    def hold(kind: str, route: Route) -> None:
+        # the server answers at once, and the browser gets the first answer later
+        if held[kind]:
+            route.continue_()
+        else:
+            held[kind].append((route, route.fetch()))
+
+    page.route(re.compile("/studies/slow-lizards-[a-z]+$"), lambda route: hold("list", route))
+    page.route("**/files/delete", lambda route: hold("deletion", route))
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_label("Records and layers").set_input_files(
+        {"name": "more.csv", "mimeType": "text/csv", "buffer": files[0].read_bytes()}
+    )
+    _until(page, lambda: bool(held["list"]))
+    page.get_by_role("button", name="Delete notes.txt").click()
+    _until(page, lambda: bool(held["deletion"]))
+    for kind in (first, *(held.keys() - {first})):
+        ((route, answer),) = held[kind]
+        route.fulfill(response=answer)
+        page.wait_for_timeout(300)
+    expect(page.locator("#status")).to_have_text("1 file stored.")
+    expect(page.locator("#study-files")).to_contain_text("notes.txt was deleted.")
+    expect(page.locator("#study-files")).to_contain_text("more.csv")
+    expect(page.get_by_role("button", name="Delete notes.txt")).to_have_count(0)
+
+
+def _until(page: Page, holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        page.wait_for_timeout(50)
 
 
 def test_a_broken_connection_is_continued(browser: Browser, url: str) -> None:

@@ -187,6 +187,9 @@
     history.replaceState(null, "", "/studies/" + study);
   }
 
+  // Whether somebody deletes a file just now: the answer needs the list that it was asked from, and is newer than ours.
+  const isChanging = () => document.querySelector("#study-files .htmx-request, [data-file] .htmx-request") !== null;
+
   // Lists the files as the server has them; lines of refused files stay.
   async function refresh() {
     const old = document.getElementById("study-files");
@@ -199,11 +202,20 @@
       }
       return;
     }
-    const request = await send("GET", "/studies/" + study, { "HX-Request": "true" }, null);
-    if (request.status !== 200) return;
+    let request;
+    let shown;
+    do {
+      while (isChanging()) await sleep(0.1);
+      shown = document.getElementById("study-files");
+      request = await send("GET", "/studies/" + study, { "HX-Request": "true" }, null);
+      if (request.status !== 200) return;
+    } while (isChanging() || document.getElementById("study-files") !== shown);
     const template = document.createElement("template");
     template.innerHTML = request.responseText;
-    for (const id of ["study-files", "study-steps"]) {
+    const revision = (list) => (list ? Number(list.dataset.revision) : 0);
+    // A list that says what was deleted meanwhile stays, unless ours is newer.
+    const isNewer = shown === old || revision(template.content.getElementById("study-files")) > revision(shown);
+    for (const id of isNewer ? ["study-files", "study-steps"] : []) {
       const fresh = template.content.getElementById(id);
       const present = document.getElementById(id);
       if (!fresh || !present) continue;
