@@ -33,8 +33,9 @@ _summaries: list[tuple[str, str]] = []
 pytest_plugins = ["tests.parallel"]
 Once = Callable[[str, Callable[[Path], object]], Path]
 # the time of an example depends on the load of the machine
-hypothesis.settings.register_profile("tests", deadline=None)
-hypothesis.settings.load_profile("tests")
+hypothesis.settings.register_profile("thorough", deadline=None)
+# and `make test` has the same examples on every machine; `make thorough` looks for others
+hypothesis.settings.register_profile("tests", deadline=None, derandomize=True)
 # Tests start some hundred processes. Without bytecode on disk each of them compiles all modules of the project.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
@@ -50,6 +51,11 @@ def _fail_skipped(report: Any) -> None:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         report.outcome = "failed"
         report.longrepr = f"{reason} (REQUIRE_ALL=1: a skip is a failure)"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the examples of property tests before the tests are imported."""
+    hypothesis.settings.load_profile("tests" if config.option.markexpr == "not thorough" else "thorough")
 
 
 @pytest.hookimpl(wrapper=True)
