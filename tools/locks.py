@@ -46,6 +46,9 @@ def _excludes(path: Path, flags: int) -> bool:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 1 where the folder cannot be used, 2 where the arguments are wrong."""
     given = sys.argv[1:] if arguments is None else arguments
+    if given in (["--help"], ["-h"]):
+        print(__doc__)
+        return 0
     if len(given) != 1:
         print("usage: python -m tools.locks FOLDER", file=sys.stderr)
         return 2

@@ -162,6 +162,12 @@ def prepare(steps: Sequence[Step], stamp: Path, key: str, environ: dict[str, str
 
 def main() -> int:
     """Prepare what is not prepared yet, and run the server and the worker."""
+    if sys.argv[1:] in (["--help"], ["-h"]):
+        print(__doc__)
+        return 0
+    if sys.argv[1:]:
+        print("start: it takes no arguments; settings are environment variables", file=sys.stderr)
+        return 2
     environ = dict(os.environ)
     data_dir = Path(environ.get("DATA_DIR") or "instance").expanduser()
     data_dir = data_dir if data_dir.is_absolute() else PROJECT / data_dir
