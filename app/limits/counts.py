@@ -53,13 +53,13 @@ class Window:
         Requests in this window so far.
     ends : float
         When the window ends at the latest, in seconds of ``time.monotonic``.
-    took : float
-        How much earlier it may end: the seconds that the answer of Redis took.
+    uncertainty : float
+        Seconds by which it may end earlier: as long as the answer of Redis took.
     """
 
     count: int
     ends: float
-    took: float = 0.0
+    uncertainty: float = 0.0
 
 
 class _Expiring(Protocol):
@@ -125,14 +125,14 @@ class LocalCounts:
 class _Lot:
     """The reservation of a process: counts up to ``top``, of which ``left`` are unused.
 
-    It ends before its window may end, because a count of the next window is not paid for. Clients are told ``told``,
-    when the window ends at the latest, because they are refused before.
+    The end of its window is known within some time. The reservation ends at the earliest end, because it pays for no
+    request of the next window. Clients are told the latest end, before which they may be refused.
     """
 
     top: int
     left: int
     ends: float
-    told: float
+    latest_end: float
 
 
 class _Lots:
@@ -150,11 +150,11 @@ class _Lots:
                 return max(limit // _PARTS, cost)
             if lot.left >= cost:
                 lot.left -= cost
-                return Window(lot.top - lot.left, lot.told)
+                return Window(lot.top - lot.left, lot.latest_end)
             if lot.top >= limit:
                 # Counts only rise until the window ends. What is left pays for a request that costs more.
                 left, lot.left = lot.left, 0
-                return Window(limit if left else limit + cost + 1, lot.told)
+                return Window(limit if left else limit + cost + 1, lot.latest_end)
             return max(1, (limit - lot.top) // _PARTS, cost - lot.left)
 
     def add(self, key: str, window: Window, amount: int, limit: int, cost: int) -> Window:
@@ -162,22 +162,22 @@ class _Lots:
         granted = max(0, min(amount, limit - (window.count - amount)))
         top = min(window.count, limit)
         # The window ends between these times: when Redis was asked and when it had answered, plus the time left.
-        ends, told = window.ends - window.took, window.ends
+        earliest, latest = window.ends - window.uncertainty, window.ends
         with self._lots.lock:
             now = time.monotonic()
-            if ends <= now:
+            if earliest <= now:
                 # The window may have ended: nothing but this request is taken from the reservation.
-                return Window(top - granted + cost, told) if granted else Window(limit + cost + 1, told)
+                return Window(top - granted + cost, latest) if granted else Window(limit + cost + 1, latest)
             lot = self._lots.get(key, now)
             rest = 0
-            if lot is not None and ends < lot.told + _ROUNDED_S and lot.ends < told + _ROUNDED_S:
+            if lot is not None and earliest < lot.latest_end + _ROUNDED_S and lot.ends < latest + _ROUNDED_S:
                 # Another thread made a reservation in the same window, perhaps a later one. Otherwise Redis has lost
                 # the key or its clock was set, and the reservation is of a window that is no more.
                 rest, top = lot.left, max(top, lot.top)
-                ends, told = max(ends, lot.ends), min(told, lot.told)
+                earliest, latest = max(earliest, lot.ends), min(latest, lot.latest_end)
             left = max(0, rest + granted - cost)
-            self._lots.put(key, _Lot(top, left, ends, told), now)
-        return Window(top - left if rest + granted else limit + cost + 1, told)
+            self._lots.put(key, _Lot(top, left, earliest, latest), now)
+        return Window(top - left if rest + granted else limit + cost + 1, latest)
 
 
 class RequestCounts(Storage):
